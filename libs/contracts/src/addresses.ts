@@ -1,0 +1,58 @@
+/** Address arithmetic on canonical text, over ipaddr.js. IPv4 and IPv6 alike; ranges are inclusive pairs of integers. */
+import ipaddr from 'ipaddr.js';
+
+export type Range = Readonly<{ first: bigint; last: bigint; version: 4 | 6 }>;
+
+const bytesToInt = (bytes: readonly number[]): bigint => bytes.reduce((n, byte) => (n << 8n) | BigInt(byte), 0n);
+
+/** Shortest text of an address (RFC 5952 for IPv6). Throws on what is none. */
+export const canonicalAddress = (address: string): string => ipaddr.parse(address).toString();
+
+export function versionOf(address: string): 4 | 6 {
+  return ipaddr.parse(address.split('/')[0] ?? '').kind() === 'ipv4' ? 4 : 6;
+}
+
+export const addressToInt = (address: string): bigint => bytesToInt(ipaddr.parse(address).toByteArray());
+
+export function intToAddress(value: bigint, version: 4 | 6): string {
+  const length = version === 4 ? 4 : 16;
+  const bytes = Array.from({ length }, (_, i) => Number((value >> BigInt(8 * (length - 1 - i))) & 0xffn));
+  return ipaddr.fromByteArray(bytes).toString();
+}
+
+export const prefixLengthOf = (cidr: string): number => Number(cidr.split('/')[1]);
+
+/** All addresses of a prefix, network and broadcast address included. */
+export function rangeOf(cidr: string): Range {
+  const version = versionOf(cidr);
+  const hostBits = BigInt((version === 4 ? 32 : 128) - prefixLengthOf(cidr));
+  const first = (addressToInt(cidr.split('/')[0] ?? '') >> hostBits) << hostBits;
+  return { first, last: first + (1n << hostBits) - 1n, version };
+}
+
+/** The addresses a host may bear: for IPv4 up to /30 without network and broadcast address; for IPv6 without the subnet-router anycast (RFC 4291 2.6.1). */
+export function hostRangeOf(cidr: string): Range {
+  const { first, last, version } = rangeOf(cidr);
+  const size = last - first + 1n;
+  if (version === 4) return size <= 2n ? { first, last, version } : { first: first + 1n, last: last - 1n, version };
+  return size <= 2n ? { first, last, version } : { first: first + 1n, last, version };
+}
+
+/** The prefix with its host bits zeroed: `10.0.0.5/24` is `10.0.0.0/24`. */
+export const canonicalCidr = (cidr: string): string => {
+  const { first, version } = rangeOf(cidr);
+  return `${intToAddress(first, version)}/${prefixLengthOf(cidr)}`;
+};
+
+export function cidrContains(cidr: string, address: string): boolean {
+  const range = rangeOf(cidr);
+  if (versionOf(address) !== range.version) return false;
+  const value = addressToInt(address);
+  return value >= range.first && value <= range.last;
+}
+
+export function cidrsOverlap(a: string, b: string): boolean {
+  const ra = rangeOf(a);
+  const rb = rangeOf(b);
+  return ra.version === rb.version && ra.first <= rb.last && rb.first <= ra.last;
+}

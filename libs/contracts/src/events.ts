@@ -1,0 +1,264 @@
+/**
+ * The event catalogue: every fact Plumbline can record. The schema is the type. A released event never changes its meaning: an optional field may be
+ * added, anything else is a new version with an upcaster (invariant 14). Events are self-contained: a reader looks nothing up to understand one.
+ *
+ * Each event changes exactly one object (`subjectOf`) and is written to exactly one stream (`streamOf`). A subnet's events live in the stream of its
+ * network, because subnets of one network must not overlap: the stream's version is what two concurrent writers collide on.
+ */
+import { z } from 'zod';
+import { FixedIp, HostName, HostRoute, Id, IpAddress, Position, Time, VlanId } from './primitives.js';
+import { FloatingIp, Kind, Network, Node, ObjectKey, Port, Router, Subnet } from './objects.js';
+
+const event = <T extends string, D extends z.ZodRawShape>(type: T, data: D) =>
+  z.object({ type: z.literal(type), version: z.literal(1), data: z.object(data) });
+
+const named = { projectId: z.string(), name: z.string(), description: z.string() };
+const pick = <S extends z.ZodRawShape>(shape: S) => shape;
+
+const networkFacts = pick({
+  name: Network.shape.name,
+  description: Network.shape.description,
+  adminStateUp: Network.shape.adminStateUp,
+  mtuBytes: Network.shape.mtuBytes,
+  shared: Network.shape.shared,
+  external: Network.shape.external,
+  isDefault: Network.shape.isDefault,
+  portSecurityEnabled: Network.shape.portSecurityEnabled,
+});
+const subnetFacts = pick({
+  name: Subnet.shape.name,
+  description: Subnet.shape.description,
+  gatewayIp: Subnet.shape.gatewayIp,
+  allocationPools: Subnet.shape.allocationPools,
+  dnsNameservers: Subnet.shape.dnsNameservers,
+  hostRoutes: Subnet.shape.hostRoutes,
+  enableDhcp: Subnet.shape.enableDhcp,
+});
+const portFacts = pick({
+  name: Port.shape.name,
+  description: Port.shape.description,
+  adminStateUp: Port.shape.adminStateUp,
+  deviceId: Port.shape.deviceId,
+  deviceOwner: Port.shape.deviceOwner,
+  macAddress: Port.shape.macAddress,
+  portSecurityEnabled: Port.shape.portSecurityEnabled,
+});
+const routerFacts = pick({
+  name: Router.shape.name,
+  description: Router.shape.description,
+  adminStateUp: Router.shape.adminStateUp,
+});
+
+export const NetworkCreated = event('NetworkCreated', {
+  networkId: Id,
+  ...named,
+  ...networkFacts,
+  networkType: Network.shape.networkType,
+  physicalNetwork: Network.shape.physicalNetwork,
+  segmentationId: Network.shape.segmentationId,
+});
+/** Attributes a client set on a network; what is absent stays as it was. */
+export const NetworkAttributesSet = event('NetworkAttributesSet', {
+  networkId: Id,
+  set: z.object(networkFacts).partial(),
+});
+export const NetworkDeleted = event('NetworkDeleted', { networkId: Id });
+
+export const SubnetCreated = event('SubnetCreated', {
+  subnetId: Id,
+  networkId: Id,
+  ...named,
+  ...subnetFacts,
+  ipVersion: Subnet.shape.ipVersion,
+  cidr: Subnet.shape.cidr,
+  ipv6RaMode: Subnet.shape.ipv6RaMode,
+  ipv6AddressMode: Subnet.shape.ipv6AddressMode,
+});
+export const SubnetAttributesSet = event('SubnetAttributesSet', {
+  subnetId: Id,
+  networkId: Id,
+  set: z.object(subnetFacts).partial(),
+});
+export const SubnetDeleted = event('SubnetDeleted', { subnetId: Id, networkId: Id });
+
+export const PortCreated = event('PortCreated', {
+  portId: Id,
+  networkId: Id,
+  ...named,
+  ...portFacts,
+  fixedIps: z.array(FixedIp),
+});
+export const PortAttributesSet = event('PortAttributesSet', { portId: Id, set: z.object(portFacts).partial() });
+/** The port's addresses, all of them, after a client changed them. */
+export const PortFixedIpsSet = event('PortFixedIpsSet', { portId: Id, networkId: Id, fixedIps: z.array(FixedIp) });
+/** The port belongs to a host now. Binding again to another host is a move. */
+export const PortBound = event('PortBound', {
+  portId: Id,
+  networkId: Id,
+  host: HostName,
+  vnicType: z.string(),
+  profile: z.record(z.string(), z.unknown()),
+});
+export const PortUnbound = event('PortUnbound', { portId: Id, networkId: Id, host: HostName });
+export const PortDeleted = event('PortDeleted', { portId: Id, networkId: Id });
+
+export const RouterCreated = event('RouterCreated', { routerId: Id, ...named, ...routerFacts });
+export const RouterAttributesSet = event('RouterAttributesSet', { routerId: Id, set: z.object(routerFacts).partial() });
+export const RouterGatewaySet = event('RouterGatewaySet', {
+  routerId: Id,
+  portId: Id,
+  networkId: Id,
+  fixedIps: z.array(FixedIp),
+  enableSnat: z.boolean(),
+});
+export const RouterGatewayCleared = event('RouterGatewayCleared', { routerId: Id, portId: Id, networkId: Id });
+export const RouterInterfaceAdded = event('RouterInterfaceAdded', {
+  routerId: Id,
+  portId: Id,
+  networkId: Id,
+  fixedIps: z.array(FixedIp),
+});
+export const RouterInterfaceRemoved = event('RouterInterfaceRemoved', { routerId: Id, portId: Id, networkId: Id });
+export const RouterRoutesSet = event('RouterRoutesSet', { routerId: Id, routes: z.array(HostRoute) });
+export const RouterScheduled = event('RouterScheduled', { routerId: Id, host: HostName });
+export const RouterUnscheduled = event('RouterUnscheduled', { routerId: Id, host: HostName });
+export const RouterDeleted = event('RouterDeleted', { routerId: Id });
+
+export const FloatingIpCreated = event('FloatingIpCreated', {
+  floatingIpId: Id,
+  ...named,
+  floatingNetworkId: Id,
+  floatingIpAddress: IpAddress,
+  floatingPortId: Id,
+});
+export const FloatingIpAssociated = event('FloatingIpAssociated', {
+  floatingIpId: Id,
+  floatingIpAddress: IpAddress,
+  portId: Id,
+  fixedIpAddress: IpAddress,
+  subnetId: Id,
+  routerId: Id,
+});
+export const FloatingIpDisassociated = event('FloatingIpDisassociated', {
+  floatingIpId: Id,
+  floatingIpAddress: IpAddress,
+  portId: Id,
+  fixedIpAddress: IpAddress,
+  routerId: Id,
+});
+export const FloatingIpAttributesSet = event('FloatingIpAttributesSet', {
+  floatingIpId: Id,
+  set: z.object({ description: FloatingIp.shape.description }).partial(),
+});
+export const FloatingIpDeleted = event('FloatingIpDeleted', { floatingIpId: Id });
+
+/** A network is needed on a host from here on; the local VLAN is chosen here, once, so that a wiped node comes back with the same tag. */
+export const NetworkPlacedOnHost = event('NetworkPlacedOnHost', { networkId: Id, host: HostName, localVlanId: VlanId });
+export const NetworkWithdrawnFromHost = event('NetworkWithdrawnFromHost', { networkId: Id, host: HostName });
+/** A network's placements end with the network. */
+export const NodeRegistered = event('NodeRegistered', {
+  host: HostName,
+  tunnelIp: Node.shape.tunnelIp,
+  bridgeMappings: Node.shape.bridgeMappings,
+});
+export const NodeRemoved = event('NodeRemoved', { host: HostName });
+
+/** Every event schema by type: the catalogue that docs, samples and the unknown-event rule read. */
+export const EVENTS = {
+  NetworkCreated,
+  NetworkAttributesSet,
+  NetworkDeleted,
+  SubnetCreated,
+  SubnetAttributesSet,
+  SubnetDeleted,
+  PortCreated,
+  PortAttributesSet,
+  PortFixedIpsSet,
+  PortBound,
+  PortUnbound,
+  PortDeleted,
+  RouterCreated,
+  RouterAttributesSet,
+  RouterGatewaySet,
+  RouterGatewayCleared,
+  RouterInterfaceAdded,
+  RouterInterfaceRemoved,
+  RouterRoutesSet,
+  RouterScheduled,
+  RouterUnscheduled,
+  RouterDeleted,
+  FloatingIpCreated,
+  FloatingIpAssociated,
+  FloatingIpDisassociated,
+  FloatingIpAttributesSet,
+  FloatingIpDeleted,
+  NetworkPlacedOnHost,
+  NetworkWithdrawnFromHost,
+  NodeRegistered,
+  NodeRemoved,
+} as const;
+
+export type EventType = keyof typeof EVENTS;
+export type PlumbEvent = { [T in EventType]: Readonly<z.infer<(typeof EVENTS)[T]>> }[EventType];
+export type EventOf<T extends EventType> = Extract<PlumbEvent, { type: T }>;
+
+/** Who asked, and when. Kept with each event; `plumb why` shows it. */
+export const Meta = z.object({ requestId: z.string(), userId: z.string(), projectId: z.string(), time: Time });
+export type Meta = Readonly<z.infer<typeof Meta>>;
+
+/** An event as stored: `event` is unknown to the type system until `known` has recognised it. */
+export const Recorded = z.object({
+  position: Position,
+  stream: z.string(),
+  event: z.object({ type: z.string(), version: z.number().int(), data: z.record(z.string(), z.unknown()) }),
+  meta: Meta,
+});
+export type Recorded = Readonly<z.infer<typeof Recorded>>;
+
+/** The typed event when type and version are in the catalogue, else null. Stored events were validated when written: only the name is checked. */
+export function known(event: Recorded['event']): PlumbEvent | null {
+  const schema = (EVENTS as Record<string, z.ZodType | undefined>)[event.type];
+  return schema !== undefined && event.version === 1 ? (event as unknown as PlumbEvent) : null;
+}
+
+const SUBJECT: Record<string, { kind: Kind; field: string }> = {
+  Network: { kind: 'network', field: 'networkId' },
+  Subnet: { kind: 'subnet', field: 'subnetId' },
+  Port: { kind: 'port', field: 'portId' },
+  Router: { kind: 'router', field: 'routerId' },
+  FloatingIp: { kind: 'floatingip', field: 'floatingIpId' },
+  Node: { kind: 'node', field: 'host' },
+};
+
+/** The one object an event changes. */
+export function subjectOf(event: PlumbEvent): Readonly<{ kind: Kind; id: string; key: ObjectKey }> {
+  const data = event.data as Record<string, unknown>;
+  const of = (kind: Kind, field: string) => ({
+    kind,
+    id: String(data[field]),
+    key: `${kind}/${String(data[field])}` as ObjectKey,
+  });
+  if (event.type === 'NetworkPlacedOnHost' || event.type === 'NetworkWithdrawnFromHost')
+    return of('placement', 'networkId');
+  const prefix = Object.keys(SUBJECT).find((name) => event.type.startsWith(name));
+  const subject = SUBJECT[prefix ?? ''];
+  if (!subject) throw new Error(`event type ${event.type} names no object`);
+  return of(subject.kind, subject.field);
+}
+
+/** The stream an event is written to: `<kind>-<id>`, a subnet's being its network's. */
+export function streamOf(event: PlumbEvent): string {
+  if ('networkId' in event.data && event.type.startsWith('Subnet')) return `network-${event.data.networkId}`;
+  const { kind, id } = subjectOf(event);
+  return `${kind}-${id}`;
+}
+
+/** The object a stream is named for: what an event of unknown type freezes. Null for a stream this catalogue cannot name. */
+export function objectOfStream(stream: string): ObjectKey | null {
+  const dash = stream.indexOf('-');
+  const kind = stream.slice(0, dash);
+  const id = stream.slice(dash + 1);
+  return dash > 0 && ['network', 'port', 'router', 'floatingip', 'placement', 'node'].includes(kind)
+    ? (`${kind}/${id}` as ObjectKey)
+    : null;
+}

@@ -1,0 +1,6 @@
+export * from './primitives.js';
+export * from './objects.js';
+export * from './events.js';
+export * from './messages.js';
+export * from './subjects.js';
+export * from './addresses.js';

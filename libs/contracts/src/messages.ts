@@ -1,0 +1,107 @@
+/**
+ * What travels over NATS between API and agents. Core NATS is fast and lossy; the numbers in these messages are what makes a loss visible
+ * (docs/design/delivery.md). Subjects: subjects.ts.
+ */
+import { z } from 'zod';
+import { AnyObject, Kind, KINDS } from './objects.js';
+import { Recorded } from './events.js';
+import { Hash, HostName, Id, IpAddress, LinkName, Position } from './primitives.js';
+
+const ObjectName = z.object({ kind: z.enum(KINDS as [Kind, ...Kind[]]), id: z.string() });
+
+/**
+ * One step of a host's feed. `position` is the global one at which the message leaves the host; `prev` that of this host's message before it.
+ * - `prev` equal to the reader's position: apply events, then take out `left`, then put in `entered`.
+ * - `prev: null`: from nothing. `entered` (over all parts) is the whole view; whatever else the reader has, leaves.
+ * - any other `prev`: a hole; the reader asks.
+ * A message too large for the broker is sent in parts 1..of with equal `position`; a reader applies it when it has all.
+ */
+export const FeedMessage = z.object({
+  log: Id,
+  host: HostName,
+  prev: Position.nullable(),
+  position: Position,
+  /** Chain hash of the log at `position`. */
+  hash: Hash,
+  catalogue: z.number().int(),
+  part: z.object({ index: z.number().int().min(1), of: z.number().int().min(1) }),
+  entered: z.array(AnyObject),
+  left: z.array(ObjectName),
+  events: z.array(Recorded),
+});
+export type FeedMessage = Readonly<z.infer<typeof FeedMessage>>;
+
+/** Every half second: where this host's feed stands, so that even the loss of its last message is seen within a second. */
+export const Beacon = z.object({
+  log: Id,
+  host: HostName,
+  /** Position of the last message for this host; 0 when there was none. */
+  position: Position,
+  /** Head of the whole log. */
+  head: Position,
+  /** Agents whose report the API does not have, and wants in full. */
+  report: z.array(z.enum(['l3', 'ovs'])),
+});
+export type Beacon = Readonly<z.infer<typeof Beacon>>;
+
+/** "Everything for me after `position`." The host is taken from the subject, never from here. `hash` null: from nothing. */
+export const ReplayRequest = z.object({ log: Id.nullable(), position: Position, hash: Hash.nullable() });
+export type ReplayRequest = Readonly<z.infer<typeof ReplayRequest>>;
+
+/** Answer to a request whose log id, position or hash is not of this log. The agent leaves its node as it is and reports. */
+export const FeedRefusal = z.object({
+  log: Id,
+  host: HostName,
+  refused: z.enum(['other-log', 'position-ahead', 'hash-differs']),
+  /** What was asked with, so that the agent knows that this answers it. */
+  request: ReplayRequest,
+  head: Position,
+});
+export type FeedRefusal = Readonly<z.infer<typeof FeedRefusal>>;
+
+export const AgentKind = z.enum(['l3', 'ovs']);
+export type AgentKind = z.infer<typeof AgentKind>;
+
+/**
+ * - `in-sync`: the view is at its host's head.
+ * - `restored`: running from the snapshot on disk, unverified; nothing is removed.
+ * - `catching-up`: a hole is being mended.
+ * - `foreign-log`: the control plane speaks of another log; the node is left as it is until `plumb node rebind`.
+ */
+export const AgentState = z.enum(['in-sync', 'restored', 'catching-up', 'foreign-log']);
+export type AgentState = z.infer<typeof AgentState>;
+
+/** Status of one object on this node, read back from the node at `position`: the view's position when it was rendered. */
+export const ObjectStatus = z.object({
+  kind: z.enum(KINDS as [Kind, ...Kind[]]),
+  id: z.string(),
+  position: Position,
+  status: z.enum(['ACTIVE', 'DOWN', 'ERROR', 'ABSENT']),
+  reason: z.string().max(500).optional(),
+});
+export type ObjectStatus = Readonly<z.infer<typeof ObjectStatus>>;
+
+/** From agent to API; also the heartbeat (every 5 s at the latest). Observations, not events: no fold reads them. */
+export const Report = z.object({
+  log: Id.nullable(),
+  state: AgentState,
+  /** The view's position that was applied last. */
+  position: Position,
+  /** True: `objects` is all there is, forget what was reported before. */
+  full: z.boolean(),
+  objects: z.array(ObjectStatus),
+  /** Objects frozen by an event this agent does not know. */
+  frozen: z.array(z.object({ key: z.string(), position: Position, type: z.string() })),
+  /** Foreign changes to what is ours, found and put back since the agent started. */
+  driftRepaired: z.number().int().nonnegative(),
+  startedAt: z.iso.datetime(),
+  /** What this node is: becomes NodeRegistered when it changed (sent by the OVS agent). */
+  node: z
+    .object({
+      tunnelIp: IpAddress.nullable(),
+      bridgeMappings: z.record(z.string(), LinkName),
+      datapathType: z.string(),
+    })
+    .optional(),
+});
+export type Report = Readonly<z.infer<typeof Report>>;

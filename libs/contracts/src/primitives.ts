@@ -1,0 +1,52 @@
+/**
+ * The small vocabulary that events, objects and messages share. Everything that can later become syntax on a node (addresses, MACs, host names,
+ * device names) is parsed here once, so that a rendered rule or command never holds unparsed user text (invariant 15).
+ */
+import { z } from 'zod';
+
+/** Any 8-4-4-4-12 hexadecimal id; clients also send ids without RFC 9562 version bits. Kept in lower case. */
+export const Id = z.guid().transform((id) => id.toLowerCase());
+/** Node name as the operator gave it; a DNS label sequence, because it becomes part of a NATS subject (dots are refused there). */
+export const HostName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/, 'letters, digits, "-" and "_", at most 63');
+export const Ipv4 = z.ipv4();
+export const Ipv6 = z.ipv6();
+export const IpAddress = z.union([Ipv4, Ipv6]);
+export const Cidr = z.union([z.cidrv4(), z.cidrv6()]);
+/** IEEE 802 address, lower case, colons. */
+export const Mac = z
+  .string()
+  .regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/, 'six pairs of lower-case hex digits joined by ":"');
+/** Position in the log: 1, 2, 3, ... without holes. */
+export const Position = z.number().int().nonnegative();
+/** Chain hash at a position: sha256, 64 hex digits. */
+export const Hash = z.string().regex(/^[0-9a-f]{64}$/);
+/** RFC 3339, UTC. */
+export const Time = z.iso.datetime();
+/** Name of a physical network or bridge. */
+export const LinkName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/, 'at most 15 letters, digits, "_", "-" and "."');
+export const PhysicalNetwork = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/);
+/** IEEE 802.1Q VLAN id that may be used on the wire or as a local tag: 1 to 4094. */
+export const VlanId = z.number().int().min(1).max(4094);
+/** VXLAN network identifier (RFC 7348): 24 bits. */
+export const Vni = z.number().int().min(1).max(16777215);
+export const IpVersion = z.union([z.literal(4), z.literal(6)]);
+export const NetworkType = z.enum(['flat', 'vlan', 'vxlan']);
+export const Ipv6Mode = z.enum(['slaac', 'dhcpv6-stateful', 'dhcpv6-stateless']);
+
+export const AllocationPool = z.object({ start: IpAddress, end: IpAddress });
+export const HostRoute = z.object({ destination: Cidr, nexthop: IpAddress });
+export const FixedIp = z.object({ subnetId: Id, ipAddress: IpAddress });
+
+export type FixedIp = Readonly<z.infer<typeof FixedIp>>;
+export type AllocationPool = Readonly<z.infer<typeof AllocationPool>>;
+export type HostRoute = Readonly<z.infer<typeof HostRoute>>;
+export type NetworkType = z.infer<typeof NetworkType>;
+
+/** Marks a branch that types say cannot be reached. */
+export function absurd(value: never): never {
+  throw new Error(`not a known case: ${JSON.stringify(value)}`);
+}
