@@ -1,0 +1,142 @@
+/**
+ * The port of the one log (docs/design/event-log.md).
+ *
+ * Goals: positions 1, 2, 3, ... in commit order; a command is stored whole or not at all; a command that lost says why and
+ * harms no other; what follows from the log (streams, claims, read rows, feed rows) changes in the same transaction.
+ * Road not taken: read, check and write from the client. A client that stalls between two round trips would hold the head
+ * row and stop every other writer, so all that is checked is said in the command and checked by the store.
+ */
+
+/**
+ * One event to append. `stream` is `<kind>-<id>`: an event changes exactly one object. `version` is the event type's version.
+ * `id` (UUID) makes a repeat safe: a command whose first event is in the log already is answered as it was then and
+ * stored once. Without it the store makes one, and can repeat only by itself.
+ */
+export type EventInput = Readonly<{ id?: string; stream: string; type: string; version: number; data: unknown }>;
+
+/** Who caused an event, and when. `time` is RFC 3339 in UTC with milliseconds. */
+export type Meta = Readonly<{ requestId: string; userId: string; projectId: string; time: string }>;
+
+/**
+ * An object's read model row as it stands after the command. `kind-id` must be a stream the command writes.
+ * `version` is that stream's version after the command. `doc` is the object without `setAt`.
+ * In `setAt` a number below 0 is relative (-1: first event of this command, -2: second); others are absolute positions.
+ */
+export type RowUpsert = Readonly<{
+  kind: string;
+  id: string;
+  deleted?: false;
+  version: number;
+  projectId: string;
+  name: string;
+  doc: object;
+  setAt: Readonly<Record<string, number>>;
+}>;
+/** The object is gone after this command; its stream and version stay. Removing an absent row is no error. */
+export type RowDelete = Readonly<{ kind: string; id: string; deleted: true }>;
+export type Row = RowUpsert | RowDelete;
+
+/**
+ * All that one append needs. Checked in this order, and the first that fails is the answer:
+ * 1. `expect`: stream -> version it must have (0: must not exist). Holds every stream written, and may hold streams that were only read.
+ * 2. `none`: prefixes under which no claim may exist (claims this command releases do not count).
+ * 3. `take`: claims that must be free (or be released by this same command). Released: `release`; releasing a free one is no error.
+ * `rows` are the read model rows, at most one an object. `hosts` get a feed row at the command's last position.
+ * Without events the command is a success that does nothing and checks nothing; it may hold no rows, claims or hosts then.
+ */
+export type AppendCommand = Readonly<{
+  events: readonly EventInput[];
+  expect: Readonly<Record<string, number>>;
+  take: readonly string[];
+  release: readonly string[];
+  none: readonly string[];
+  rows: readonly Row[];
+  hosts: readonly string[];
+  meta: Meta;
+}>;
+
+/** An event in the log. `hash` is the chain hash (hex) at this position; `event` is exactly what was stored. */
+export type RecordedEvent = Readonly<{
+  position: number;
+  id: string;
+  stream: string;
+  streamVersion: number;
+  hash: string;
+  event: Readonly<{ type: string; version: number; data: unknown }>;
+  meta: Meta;
+}>;
+
+/** Why a command was not stored. Decide again on a log read to its head; the same command would lose again. */
+export type Lost =
+  | Readonly<{ kind: 'version'; stream: string }>
+  | Readonly<{ kind: 'claim'; key: string }>
+  | Readonly<{ kind: 'none'; prefix: string }>;
+
+/** One host's feed row of a command: `prev` is the position of that host's message before this one, null at its first. */
+export type FeedPrev = Readonly<{ host: string; prev: number | null }>;
+
+/** `before` is the head's position before this command: its events are `before + 1`, `before + 2`, ... */
+export type AppendOk = Readonly<{
+  ok: true;
+  recorded: readonly RecordedEvent[];
+  before: number;
+  feeds: readonly FeedPrev[];
+}>;
+export type AppendResult = AppendOk | Readonly<{ ok: false; lost: Lost }>;
+
+/** The log's head. At position 0 the hash is the log's genesis hash, which follows from its id. */
+export type Head = Readonly<{ position: number; hash: string }>;
+
+/** A read model row as stored: `setAt` absolute, `position` that of the object's last event. */
+export type StoredRow = Readonly<{
+  kind: string;
+  id: string;
+  version: number;
+  position: number;
+  projectId: string;
+  name: string;
+  doc: object;
+  setAt: Readonly<Record<string, number>>;
+}>;
+
+/** One consistent moment of the log: head, every read model row of every kind (by kind, id), each host's feed head. */
+export type Loaded = Readonly<{
+  logId: string;
+  head: Head;
+  rows: readonly StoredRow[];
+  feeds: readonly Readonly<{ host: string; position: number }>[];
+}>;
+
+/** A stored feed row: at `position` the host gets a message; its message before was at `prev`. */
+export type FeedRow = Readonly<{ position: number; host: string; prev: number | null }>;
+
+/** What `verify` found: the chain holds up to the head, or the first position that differs and how. */
+export type Verdict = Readonly<{ ok: true; head: Head }> | Readonly<{ ok: false; position: number; reason: string }>;
+
+export interface EventStore {
+  /** The log's random id (UUID), made with the log. */
+  logId(): Promise<string>;
+  /**
+   * Stores one command whole or not at all. Concurrent calls may share a commit; the answer comes after the commit.
+   * Throws `InvalidCommand` (nothing stored) and `StoreUnavailable` (read its `outcome`).
+   */
+  append(command: AppendCommand): Promise<AppendResult>;
+  /** Events after `after` in order, at most `limit`: never a hole, and never one that could still vanish. */
+  read(after: number, limit: number): Promise<readonly RecordedEvent[]>;
+  /** The events of one stream in order. */
+  readStream(stream: string): Promise<readonly RecordedEvent[]>;
+  head(): Promise<Head>;
+  /** Chain hash (hex) at a position; 0 is the genesis hash; null beyond the head. */
+  hashAt(position: number): Promise<string | null>;
+  /** Head, rows and feed heads of one same moment. */
+  load(): Promise<Loaded>;
+  /** Feed rows with `after < position <= upTo`, by position, then host. */
+  feedRows(after: number, upTo: number): Promise<readonly FeedRow[]>;
+  /**
+   * Walks the chain from `from` (a position and the hash kept elsewhere for it; default: genesis) to the head.
+   * Changes nothing; reports the first position that differs.
+   */
+  verify(from?: Head): Promise<Verdict>;
+  /** Waits for appends under way, then lets go of all connections. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,20 @@
+export type {
+  AppendCommand,
+  AppendOk,
+  AppendResult,
+  EventInput,
+  EventStore,
+  FeedPrev,
+  FeedRow,
+  Head,
+  Loaded,
+  Lost,
+  Meta,
+  RecordedEvent,
+  Row,
+  RowDelete,
+  RowUpsert,
+  StoredRow,
+  Verdict,
+} from './event-store.js';
+export { InvalidCommand, StoreUnavailable } from './errors.js';
