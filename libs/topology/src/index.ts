@@ -1,1 +1,6 @@
-export {};
+export * from './claims.js';
+export * from './evolve.js';
+export * from './fold.js';
+export * from './host-view.js';
+export * from './prepare.js';
+export * from './topology.js';

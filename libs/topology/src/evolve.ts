@@ -1,0 +1,203 @@
+/**
+ * `evolve`: what one event makes of the one object it changes. Pure; the only place that knows what an event means for state.
+ * API memory, read models, host views on nodes and snapshots all come from here, so they cannot disagree.
+ */
+import {
+  absurd,
+  AnyObject,
+  EventOf,
+  FloatingIp,
+  known,
+  Meta,
+  Network,
+  Node,
+  Placement,
+  PlumbEvent,
+  Port,
+  Recorded,
+  Router,
+  Subnet,
+} from '@plumbline/contracts';
+
+type At = Readonly<{ position: number; meta: Meta }>;
+
+const born = (at: At, facets: readonly string[]) => ({
+  createdAt: at.meta.time,
+  updatedAt: at.meta.time,
+  revision: 0,
+  setAt: Object.fromEntries(facets.map((facet) => [facet, at.position])),
+});
+
+function changed<T extends AnyObject>(object: T, at: At, facet: string, fields: Partial<T>): T {
+  return {
+    ...object,
+    ...fields,
+    updatedAt: at.meta.time,
+    revision: object.revision + 1,
+    setAt: { ...object.setAt, [facet]: at.position },
+  };
+}
+
+function without<V>(record: Readonly<Record<string, V>>, key: string): Record<string, V> {
+  const { [key]: _gone, ...rest } = record;
+  return rest;
+}
+
+/** Thrown when an event changes an object that does not exist: the log and the reader's state disagree. */
+export class NoSuchObject extends Error {
+  constructor(event: PlumbEvent, position: number) {
+    super(
+      `event ${event.type} at position ${position} changes an object that does not exist: the state it is folded into is not the log's`,
+    );
+  }
+}
+
+/**
+ * The object after `recorded`; undefined when the event ends it. `before` is undefined for what does not exist yet.
+ * An event of unknown type or version must not come here (`known` tells).
+ */
+export function evolve(
+  before: AnyObject | undefined,
+  recorded: Pick<Recorded, 'position' | 'event' | 'meta'>,
+): AnyObject | undefined {
+  const event = known(recorded.event);
+  if (!event) throw new Error(`event ${recorded.event.type} v${recorded.event.version} is not in this catalogue`);
+  const at: At = recorded;
+  const the = <T extends AnyObject>(kind: T['kind']): T => {
+    if (before?.kind !== kind) throw new NoSuchObject(event, recorded.position);
+    return before as T;
+  };
+  switch (event.type) {
+    case 'NetworkCreated': {
+      const { networkId, ...facts } = event.data;
+      return { kind: 'network', id: networkId, ...facts, ...born(at, ['network']) };
+    }
+    case 'NetworkAttributesSet':
+      return changed(the<Network>('network'), at, 'network', defined(event.data.set));
+    case 'SubnetCreated': {
+      const { subnetId, ...facts } = event.data;
+      return { kind: 'subnet', id: subnetId, ...facts, ...born(at, ['subnet']) };
+    }
+    case 'SubnetAttributesSet':
+      return changed(the<Subnet>('subnet'), at, 'subnet', defined(event.data.set));
+    case 'PortCreated': {
+      const { portId, ...facts } = event.data;
+      const binding = { host: '', vnicType: 'normal', profile: {} } as const;
+      return { kind: 'port', id: portId, ...facts, binding, ...born(at, ['port', 'fixedIps', 'binding']) };
+    }
+    case 'PortAttributesSet':
+      return changed(the<Port>('port'), at, 'port', defined(event.data.set));
+    case 'PortFixedIpsSet':
+      return changed(the<Port>('port'), at, 'fixedIps', { fixedIps: event.data.fixedIps });
+    case 'PortBound': {
+      const { host, vnicType, profile } = event.data;
+      return changed(the<Port>('port'), at, 'binding', { binding: { host, vnicType, profile } });
+    }
+    case 'PortUnbound': {
+      const port = the<Port>('port');
+      return changed(port, at, 'binding', { binding: { ...port.binding, host: '' } });
+    }
+    case 'RouterCreated': {
+      const { routerId, ...facts } = event.data;
+      return {
+        kind: 'router',
+        id: routerId,
+        ...facts,
+        gateway: null,
+        interfaces: {},
+        routes: [],
+        host: null,
+        ...born(at, ['router', 'routes', 'host']),
+      };
+    }
+    case 'RouterAttributesSet':
+      return changed(the<Router>('router'), at, 'router', defined(event.data.set));
+    case 'RouterGatewaySet': {
+      const { portId, networkId, enableSnat } = event.data;
+      return changed(the<Router>('router'), at, 'gateway', { gateway: { portId, networkId, enableSnat } });
+    }
+    case 'RouterGatewayCleared':
+      return changed(the<Router>('router'), at, 'gateway', { gateway: null });
+    case 'RouterInterfaceAdded': {
+      const { portId, networkId } = event.data;
+      const router = the<Router>('router');
+      return changed(router, at, `interface:${portId}`, {
+        interfaces: { ...router.interfaces, [portId]: { networkId } },
+      });
+    }
+    case 'RouterInterfaceRemoved': {
+      const router = the<Router>('router');
+      const facet = `interface:${event.data.portId}`;
+      const after = changed(router, at, facet, { interfaces: without(router.interfaces, event.data.portId) });
+      return { ...after, setAt: without(after.setAt, facet) };
+    }
+    case 'RouterRoutesSet':
+      return changed(the<Router>('router'), at, 'routes', { routes: event.data.routes });
+    case 'RouterScheduled':
+      return changed(the<Router>('router'), at, 'host', { host: event.data.host });
+    case 'RouterUnscheduled':
+      return changed(the<Router>('router'), at, 'host', { host: null });
+    case 'FloatingIpCreated': {
+      const { floatingIpId, ...facts } = event.data;
+      return {
+        kind: 'floatingip',
+        id: floatingIpId,
+        ...facts,
+        association: null,
+        ...born(at, ['floatingip', 'association']),
+      };
+    }
+    case 'FloatingIpAssociated': {
+      const { portId, fixedIpAddress, subnetId, routerId } = event.data;
+      return changed(the<FloatingIp>('floatingip'), at, 'association', {
+        association: { portId, fixedIpAddress, subnetId, routerId },
+      });
+    }
+    case 'FloatingIpDisassociated':
+      return changed(the<FloatingIp>('floatingip'), at, 'association', { association: null });
+    case 'FloatingIpAttributesSet':
+      return changed(the<FloatingIp>('floatingip'), at, 'floatingip', defined(event.data.set));
+    case 'NetworkPlacedOnHost':
+      return placed(before, event, at);
+    case 'NetworkWithdrawnFromHost': {
+      const placement = the<Placement>('placement');
+      const { host } = event.data;
+      const after = changed(placement, at, `host:${host}`, { hosts: without(placement.hosts, host) });
+      return Object.keys(after.hosts).length === 0
+        ? undefined
+        : { ...after, setAt: without(after.setAt, `host:${host}`) };
+    }
+    case 'NodeRegistered': {
+      const { host, tunnelIp, bridgeMappings } = event.data;
+      const facts = { tunnelIp, bridgeMappings, removed: false };
+      if (before?.kind === 'node') return changed<Node>(before, at, 'node', facts);
+      return { kind: 'node', id: host, projectId: '', name: host, description: '', ...facts, ...born(at, ['node']) };
+    }
+    case 'NodeRemoved':
+      return changed(the<Node>('node'), at, 'node', { removed: true, tunnelIp: null, bridgeMappings: {} });
+    case 'NetworkDeleted':
+    case 'SubnetDeleted':
+    case 'PortDeleted':
+    case 'RouterDeleted':
+    case 'FloatingIpDeleted':
+      if (!before) throw new NoSuchObject(event, recorded.position);
+      return undefined;
+    default:
+      return absurd(event);
+  }
+}
+
+function placed(before: AnyObject | undefined, event: EventOf<'NetworkPlacedOnHost'>, at: At): Placement {
+  const { networkId, host, localVlanId } = event.data;
+  const facet = `host:${host}`;
+  if (before?.kind !== 'placement') {
+    const facts = { projectId: '', name: '', description: '', hosts: { [host]: { localVlanId } } };
+    return { kind: 'placement', id: networkId, ...facts, ...born(at, [facet]) };
+  }
+  return changed<Placement>(before, at, facet, { hosts: { ...before.hosts, [host]: { localVlanId } } });
+}
+
+/** The fields that are present; zod's `partial` types absent ones as undefined. */
+function defined<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
+}

@@ -1,0 +1,141 @@
+/**
+ * The agent's half of the feed: a host's view, and `fold`, which takes one message in. Reads no clock, learns nothing twice, misses nothing.
+ */
+import {
+  AnyObject,
+  CATALOGUE_VERSION,
+  FeedMessage,
+  keyOf,
+  known,
+  Kind,
+  ObjectKey,
+  objectOfStream,
+  subjectOf,
+} from '@plumbline/contracts';
+import { evolve } from './evolve.js';
+import type { Frozen } from './topology.js';
+
+/** What one host knows of one log at one position. */
+export type HostView = {
+  readonly host: string;
+  /** Null until the first message: then bound to that log for good. */
+  log: string | null;
+  position: number;
+  /** Chain hash of the log at `position`; null before the first message. */
+  hash: string | null;
+  catalogue: number;
+  readonly objects: Map<ObjectKey, AnyObject>;
+  readonly frozen: Map<ObjectKey, Frozen>;
+};
+
+export const emptyView = (host: string): HostView => ({
+  host,
+  log: null,
+  position: 0,
+  hash: null,
+  catalogue: CATALOGUE_VERSION,
+  objects: new Map(),
+  frozen: new Map(),
+});
+
+/** The message does not follow on what the reader has: it must ask for everything after `have`. */
+export class HoleInFeed extends Error {
+  constructor(
+    readonly have: number,
+    readonly prev: number,
+  ) {
+    super(`feed message follows position ${prev}, but this view stands at ${have}: something was lost on the way`);
+  }
+}
+
+/** The message is of another log than the one this view is bound to. */
+export class ForeignLog extends Error {
+  constructor(
+    readonly ours: string,
+    readonly theirs: string,
+  ) {
+    super(
+      `this node is bound to log ${ours}, the message is of log ${theirs}; run "plumb node rebind" if that is meant`,
+    );
+  }
+}
+
+/** Which objects a message changed: what an agent has to look at again. `all`: the view was replaced. */
+export type Touched = Readonly<{ all: boolean; keys: ReadonlySet<ObjectKey> }>;
+
+/**
+ * Takes one whole message (all parts joined) into the view, in place. Old messages change nothing; a hole or a foreign log throws and changes nothing.
+ */
+export function fold(view: HostView, message: FeedMessage): Touched {
+  const nothing: Touched = { all: false, keys: new Set() };
+  if (view.log !== null && message.log !== view.log) throw new ForeignLog(view.log, message.log);
+  if (message.prev === null) {
+    if (view.log !== null && message.position < view.position) return nothing;
+    view.objects.clear();
+    view.frozen.clear();
+  } else {
+    if (message.position <= view.position) return nothing;
+    if (message.prev !== view.position) throw new HoleInFeed(view.position, message.prev);
+  }
+  const keys = new Set<ObjectKey>();
+  for (const recorded of message.events) {
+    const event = known(recorded.event);
+    if (!event) {
+      const key = objectOfStream(recorded.stream);
+      if (key)
+        view.frozen.set(key, {
+          position: recorded.position,
+          type: recorded.event.type,
+          version: recorded.event.version,
+        });
+      if (key) keys.add(key);
+      continue;
+    }
+    const { key } = subjectOf(event);
+    const after = evolve(view.objects.get(key), recorded);
+    if (after) view.objects.set(key, after);
+    else view.objects.delete(key);
+    keys.add(key);
+  }
+  for (const name of message.left) {
+    view.objects.delete(keyOf(name));
+    view.frozen.delete(keyOf(name));
+    keys.add(keyOf(name));
+  }
+  for (const object of message.entered) {
+    view.objects.set(keyOf(object), object);
+    keys.add(keyOf(object));
+  }
+  view.log = message.log;
+  view.position = message.position;
+  view.hash = message.hash;
+  return { all: message.prev === null, keys };
+}
+
+/** Objects of one kind in a view, sorted by id: what `render` walks. */
+export function objectsOf<K extends Kind>(view: Pick<HostView, 'objects'>, kind: K): Extract<AnyObject, { kind: K }>[] {
+  const found: Extract<AnyObject, { kind: K }>[] = [];
+  for (const object of view.objects.values())
+    if (object.kind === kind) found.push(object as Extract<AnyObject, { kind: K }>);
+  return found.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+}
+
+export function objectIn<K extends Kind>(
+  view: Pick<HostView, 'objects'>,
+  kind: K,
+  id: string,
+): Extract<AnyObject, { kind: K }> | undefined {
+  return view.objects.get(`${kind}/${id}`) as Extract<AnyObject, { kind: K }> | undefined;
+}
+
+/** JSON with sorted keys: two views, or two states of a node, are equal when this text is. */
+export function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) => {
+    if (inner instanceof Map)
+      return Object.fromEntries([...inner].sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)));
+    if (inner instanceof Set) return [...inner].sort();
+    if (inner && typeof inner === 'object' && !Array.isArray(inner))
+      return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
+    return inner;
+  });
+}

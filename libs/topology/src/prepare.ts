@@ -1,0 +1,124 @@
+/**
+ * From a decision to what the log's one transaction needs: which stream versions it stands on, which claims it takes, which rows it writes and which hosts
+ * must hear of it. All of it follows from the topology and the events; nobody writes it by hand.
+ */
+import { AnyObject, Meta, ObjectKey, PlumbEvent, Recorded, streamOf, subjectOf } from '@plumbline/contracts';
+import { claimsOf } from './claims.js';
+import { evolve } from './evolve.js';
+import { advance, nameOf } from './host-view.js';
+import { Topology } from './topology.js';
+
+/** What `decide` answers. No events: it is already so. */
+export type Decision = Readonly<{
+  events: readonly PlumbEvent[];
+  /** Objects the decision stands on without changing them: if one changes meanwhile, it is decided again. */
+  reads: readonly ObjectKey[];
+  /** Claim prefixes under which nothing may be held, beside what this decision itself releases. */
+  none: readonly string[];
+}>;
+
+export type Row =
+  | Readonly<{ kind: AnyObject['kind']; id: string; deleted: true }>
+  | Readonly<{ kind: AnyObject['kind']; id: string; deleted?: false; object: AnyObject }>;
+
+export type Prepared = Readonly<{
+  events: readonly Readonly<{ stream: string; event: PlumbEvent }>[];
+  expect: Readonly<Record<string, number>>;
+  take: readonly string[];
+  release: readonly string[];
+  none: readonly string[];
+  rows: readonly Row[];
+  hosts: readonly string[];
+  meta: Meta;
+}>;
+
+/** Stream in which an object's events are written; a subnet's is its network's. */
+export function streamOfObject(object: AnyObject): string {
+  return object.kind === 'subnet' ? `network-${object.networkId}` : `${object.kind}-${object.id}`;
+}
+
+/**
+ * Positions are not known before the commit: the first event is at -1, the second at -2, ... and the store puts the real ones in place.
+ * The topology is left as it was.
+ */
+export function prepare(topology: Topology, decision: Decision, meta: Meta): Prepared {
+  const before = new Map<ObjectKey, AnyObject | undefined>();
+  const after = new Map<ObjectKey, AnyObject | undefined>();
+  const expect: Record<string, number> = {};
+  const recorded: Recorded[] = decision.events.map((event, index) => {
+    const stream = streamOf(event);
+    const { key } = subjectOf(event);
+    if (!before.has(key)) before.set(key, topology.byKey(key));
+    const provisional = { position: -1 - index, stream, event: event as unknown as Recorded['event'], meta };
+    after.set(key, evolve(after.has(key) ? after.get(key) : before.get(key), provisional));
+    expect[stream] ??= topology.versionOf(stream);
+    return provisional;
+  });
+  for (const key of decision.reads) {
+    const object = topology.byKey(key);
+    const stream = object ? streamOfObject(object) : `${nameOf(key).kind}-${nameOf(key).id}`;
+    expect[stream] ??= topology.versionOf(stream);
+  }
+  const held = new Set([...before.values()].flatMap(claimsOf));
+  const holds = new Set([...after.values()].flatMap(claimsOf));
+  const concerned = concernedHosts(topology, recorded);
+  for (const stream of concerned.scopes) expect[stream] ??= topology.versionOf(stream);
+  return {
+    events: recorded.map(({ stream }, index) => ({ stream, event: decision.events[index] as PlumbEvent })),
+    expect,
+    take: [...holds].filter((claim) => !held.has(claim)),
+    release: [...held].filter((claim) => !holds.has(claim)),
+    none: decision.none,
+    rows: [...after].map(([key, object]) => (object ? { ...nameOf(key), object } : { ...nameOf(key), deleted: true })),
+    hosts: concerned.hosts,
+    meta,
+  };
+}
+
+/**
+ * Hosts that must hear of the events, and the streams that decide it (placements, routers): those are expected unchanged, so that a host that enters the
+ * scope at the same moment in another process is not passed over.
+ */
+function concernedHosts(topology: Topology, events: readonly Recorded[]): { hosts: string[]; scopes: Set<string> } {
+  const scopes = new Set<string>();
+  const touched = new Map<ObjectKey, AnyObject | undefined>();
+  for (const { event } of events) {
+    const { key } = subjectOf(event as unknown as PlumbEvent);
+    if (!touched.has(key)) touched.set(key, topology.byKey(key));
+  }
+  const base = topology.position;
+  const renumbered = events.map((recorded, index) => ({ ...recorded, position: base + 1 + index }));
+  const parcels = advanceAndUndo(topology, renumbered, touched, (after) => {
+    for (const object of [...touched.values(), ...after]) {
+      if (!object) continue;
+      if (object.kind === 'network' || object.kind === 'placement') scopes.add(`placement-${object.id}`);
+      else if (object.kind === 'subnet') scopes.add(`placement-${object.networkId}`);
+      else if (object.kind === 'port' && topology.get('router', object.deviceId))
+        scopes.add(`router-${object.deviceId}`);
+      else if (object.kind === 'floatingip' && object.association) scopes.add(`router-${object.association.routerId}`);
+    }
+  });
+  return { hosts: parcels.map((parcel) => parcel.host).sort(), scopes };
+}
+
+/** Folds the events in to learn what they would do, and takes them out again: cheaper than a copy of the topology. */
+function advanceAndUndo(
+  topology: Topology,
+  events: readonly Recorded[],
+  touched: ReadonlyMap<ObjectKey, AnyObject | undefined>,
+  look: (after: readonly (AnyObject | undefined)[]) => void,
+) {
+  const position = topology.position;
+  try {
+    const parcels = advance(topology, events);
+    look([...touched.keys()].map((key) => topology.byKey(key)));
+    return parcels;
+  } finally {
+    for (const [key, object] of touched) topology.put(key, object);
+    const folded = events.slice(0, topology.position - position);
+    topology.rewind(
+      position,
+      folded.map(({ stream }) => stream),
+    );
+  }
+}
