@@ -8,7 +8,7 @@
  */
 
 /**
- * One event to append. `stream` is `<kind>-<id>`: an event changes exactly one object. `version` is the event type's version.
+ * One event to append. It belongs to one stream and changes exactly one object. `version` is the event type's version.
  * `id` (UUID) makes a repeat safe: a command whose first event is in the log already is answered as it was then and
  * stored once. Without it the store makes one, and can repeat only by itself.
  */
@@ -18,8 +18,8 @@ export type EventInput = Readonly<{ id?: string; stream: string; type: string; v
 export type Meta = Readonly<{ requestId: string; userId: string; projectId: string; time: string }>;
 
 /**
- * An object's read model row as it stands after the command. `kind-id` must be a stream the command writes.
- * `version` is that stream's version after the command. `doc` is the object without `setAt`.
+ * An object's read model row as it stands after the command. `version` is the version, after the command, of the stream that
+ * holds the object's events. `doc` is the object without `setAt`.
  * In `setAt` a number below 0 is relative (-1: first event of this command, -2: second); others are absolute positions.
  */
 export type RowUpsert = Readonly<{
@@ -87,7 +87,7 @@ export type AppendResult = AppendOk | Readonly<{ ok: false; lost: Lost }>;
 /** The log's head. At position 0 the hash is the log's genesis hash, which follows from its id. */
 export type Head = Readonly<{ position: number; hash: string }>;
 
-/** A read model row as stored: `setAt` absolute, `position` that of the object's last event. */
+/** A read model row as stored: `setAt` absolute, `position` the highest number in it (0 when it is empty). */
 export type StoredRow = Readonly<{
   kind: string;
   id: string;
@@ -99,10 +99,11 @@ export type StoredRow = Readonly<{
   setAt: Readonly<Record<string, number>>;
 }>;
 
-/** One consistent moment of the log: head, every read model row of every kind (by kind, id), each host's feed head. */
+/** One consistent moment of the log: head, every stream's version, every read model row of every kind, each host's feed head. */
 export type Loaded = Readonly<{
   logId: string;
   head: Head;
+  streams: readonly Readonly<{ stream: string; version: number }>[];
   rows: readonly StoredRow[];
   feeds: readonly Readonly<{ host: string; position: number }>[];
 }>;
