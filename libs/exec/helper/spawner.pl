@@ -1,0 +1,230 @@
+#!/usr/bin/perl
+# Starts processes for a parent whose own fork would be slow.
+#
+# Goals: a process started at the price of forking a small program, whatever the parent's size; a network
+# namespace entered without a program of its own (ip netns exec, nsenter); sysctls read and written without any
+# exec; values that can never become syntax.
+#
+# Design: one loop over select(2). Frames come in on fd 0 and go out on fd 1, each a 32-bit big-endian length and
+# a body; strings in a body are a 32-bit length and bytes (pack "N/a*").
+#   request  id:u32 type:u8 netns:str, then
+#     1 run    argc:u32 arg:str... envc:u32 (name:str value:str)... stdin:str
+#     2 write  count:u32 (path:str value:str)...      paths below /proc/sys only
+#     3 read   count:u32 path:str...                  paths below /proc/sys only
+#     4 kill   (ends the request of that id with SIGKILL, its process group included)
+#   answer   id:u32 kind:u8 value:u32 stdout:str stderr:str
+#     kind 0 exited (value: code), 1 signalled (value: signal), 2 namespace not entered (value: errno),
+#     3 not started (value: errno)
+#   The stdout of write is, for each path, a u32 errno; of read, for each path, a u32 errno and a str.
+# Each request has one child, in a process group of its own, that dies with this process (PR_SET_PDEATHSIG). The
+# end of fd 0 ends this process and, so, every child. SIGINT and SIGTERM are left to the parent: it decides.
+# An answer is sent when the child itself ends: what a grandchild may write later is not waited for.
+#
+# Only perl-base is needed (Essential on Debian).
+# Road not taken: a compiled helper (needs a compiler on the node), nsenter (an exec more for each call).
+use strict;
+use warnings;
+use POSIX ();
+use Fcntl qw(F_GETFL F_SETFL O_NONBLOCK O_RDONLY O_WRONLY);
+
+use constant { RUN => 1, WRITE => 2, READ => 3, KILL => 4 };
+use constant { EXITED => 0, SIGNALLED => 1, NO_NETNS => 2, NOT_STARTED => 3 };
+use constant { CLONE_NEWNET => 0x40000000, PR_SET_PDEATHSIG => 1, SIGKILL => 9, CHUNK => 65536 };
+
+my $machine = (POSIX::uname())[4];
+my %numbers = (x86_64 => [ 308, 157 ], aarch64 => [ 268, 167 ]);
+my $syscalls = $numbers{$machine} or die "spawner: setns is not known on $machine\n";
+my ($SETNS, $PRCTL) = @$syscalls;
+
+$SIG{INT} = $SIG{TERM} = $SIG{HUP} = $SIG{PIPE} = 'IGNORE';
+binmode $_ for *STDIN, *STDOUT;
+pipe(my $bell, my $bell_in) or die "spawner: pipe: $!\n";
+nonblocking($_) for *STDIN, $bell, $bell_in;
+$SIG{CHLD} = sub { my $keep = $!; syswrite $bell_in, '.'; $! = $keep };
+
+my $self = $$;
+my ($inbox, %by_id, %by_pid) = ('');
+
+while (1) {
+  my ($readable, $writable) = ('', '');
+  vec($readable, fileno($_), 1) = 1 for *STDIN, $bell;
+  for my $job (values %by_id) {
+    for my $stream (qw(out err)) { vec($readable, fileno($job->{$stream}), 1) = 1 if $job->{$stream} }
+    vec($writable, fileno($job->{in}), 1) = 1 if $job->{in};
+  }
+  my $ready = select($readable, $writable, undef, undef);
+  next if $ready < 0;
+  for my $job (values %by_id) {
+    for my $stream (qw(out err)) {
+      drain($job, $stream, 1) if $job->{$stream} && vec($readable, fileno($job->{$stream}), 1);
+    }
+    feed($job) if $job->{in} && vec($writable, fileno($job->{in}), 1);
+  }
+  if (vec($readable, fileno($bell), 1)) { 1 while sysread $bell, my $rings, 4096 }
+  reap();
+  receive() if vec($readable, fileno(*STDIN), 1);
+}
+
+sub nonblocking {
+  my ($handle) = @_;
+  my $flags = fcntl($handle, F_GETFL, 0) or die "spawner: fcntl: $!\n";
+  fcntl($handle, F_SETFL, $flags | O_NONBLOCK) or die "spawner: fcntl: $!\n";
+}
+
+# Takes what the parent sent and starts every whole request in it.
+sub receive {
+  my $got = sysread STDIN, $inbox, CHUNK * 16, length $inbox;
+  return if !defined $got;
+  exit 0 if $got == 0;
+  my $at = 0;
+  while (length($inbox) - $at >= 4) {
+    my $length = unpack 'N', substr $inbox, $at, 4;
+    last if length($inbox) - $at - 4 < $length;
+    accept_request(substr $inbox, $at + 4, $length);
+    $at += 4 + $length;
+  }
+  substr($inbox, 0, $at) = '' if $at;
+}
+
+sub accept_request {
+  my ($id, $type, $netns, $rest) = unpack 'N C N/a* a*', $_[0];
+  if ($type == KILL) {
+    my $job = $by_id{$id} or return;
+    kill -(SIGKILL), $job->{pid};
+    kill SIGKILL, $job->{pid};
+    return;
+  }
+  my ($argv, $env, $stdin) = $type == RUN ? parse_run($rest) : ([], [], '');
+  my $fail = sub { answer($id, NOT_STARTED, $! + 0, '', "spawner: $_[0]: $!") };
+  pipe(my $in_child, my $in) or return $fail->('pipe');
+  pipe(my $out, my $out_child) or return $fail->('pipe');
+  pipe(my $err, my $err_child) or return $fail->('pipe');
+  # Closed by a successful exec, so that whatever arrives here is a failure before it: kind, errno.
+  pipe(my $status, my $status_child) or return $fail->('pipe');
+  my $pid = fork;
+  return $fail->('fork') if !defined $pid;
+  if ($pid == 0) {
+    child($type, $netns, $type == RUN ? [ $argv, $env ] : $rest, $in_child, $out_child, $err_child, $status_child);
+    POSIX::_exit(127);
+  }
+  my $job = { id => $id, pid => $pid, in => $in, out => $out, err => $err, status => $status,
+    stdin => $stdin, stdout => '', stderr => '' };
+  nonblocking($_) for $in, $out, $err, $status;
+  $by_id{$id} = $by_pid{$pid} = $job;
+  $job->{in} = undef if !length $stdin;
+}
+
+# argv, environment pairs, stdin. Perl numbers the groups itself: the counts are part of the frame.
+sub parse_run {
+  my ($count, $rest) = unpack 'N a*', $_[0];
+  my @argv = unpack "(N/a*)$count", $rest;
+  my $used = 0; $used += 4 + length for @argv;
+  my $pairs = unpack 'N', substr $rest, $used, 4;
+  my @env = unpack '(N/a*)' . (2 * $pairs), substr $rest, $used + 4;
+  my $skip = $used + 4; $skip += 4 + length for @env;
+  return (\@argv, \@env, unpack 'N/a*', substr $rest, $skip);
+}
+
+# Never returns to the loop. `exec { } LIST` with an indirect object never asks a shell.
+sub child {
+  my ($type, $netns, $rest, $in, $out, $err, $status) = @_;
+  $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE CHLD);
+  my $quit = sub { syswrite $status, pack 'C N', @_; POSIX::_exit(127) };
+  setpgrp 0, 0;
+  syscall $PRCTL, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0;
+  POSIX::_exit(127) if getppid != $self;
+  if (length $netns) {
+    sysopen my $handle, $netns, O_RDONLY or $quit->(NO_NETNS, $! + 0);
+    syscall($SETNS, fileno $handle, CLONE_NEWNET) == 0 or $quit->(NO_NETNS, $! + 0);
+  }
+  POSIX::dup2(fileno $in, 0);
+  POSIX::dup2(fileno $out, 1);
+  POSIX::dup2(fileno $err, 2);
+  if ($type == RUN) {
+    my ($argv, $env) = @$rest;
+    for (my $i = 0; $i < @$env; $i += 2) { $ENV{ $env->[$i] } = $env->[ $i + 1 ] }
+    no warnings 'exec';
+    exec { $argv->[0] } @$argv;
+    $quit->(NOT_STARTED, $! + 0);
+  }
+  my ($count, $list) = unpack 'N a*', $rest;
+  my $reply = '';
+  if ($type == WRITE) {
+    my @pairs = unpack '(N/a*)' . (2 * $count), $list;
+    for (my $i = 0; $i < @pairs; $i += 2) { $reply .= pack 'N', write_value($pairs[$i], $pairs[ $i + 1 ]) }
+  } else {
+    $reply .= read_value($_) for unpack "(N/a*)$count", $list;
+  }
+  while (length $reply) {
+    my $sent = syswrite STDOUT, $reply;
+    POSIX::_exit(126) if !defined $sent;
+    substr($reply, 0, $sent) = '';
+  }
+  POSIX::_exit(0);
+}
+
+sub is_sysctl { $_[0] =~ m{\A/proc/sys/} && $_[0] !~ m{/\.\.?(?:/|\z)|[\0\n]} }
+
+sub write_value {
+  my ($path, $value) = @_;
+  return POSIX::EPERM() if !is_sysctl($path);
+  sysopen my $handle, $path, O_WRONLY or return $! + 0;
+  my $sent = syswrite $handle, $value;
+  return defined $sent ? 0 : $! + 0;
+}
+
+sub read_value {
+  my ($path) = @_;
+  return pack 'N N/a*', POSIX::EPERM(), '' if !is_sysctl($path);
+  sysopen my $handle, $path, O_RDONLY or return pack 'N N/a*', $! + 0, '';
+  my $value = '';
+  while (1) {
+    my $got = sysread $handle, $value, CHUNK, length $value;
+    return pack 'N N/a*', $! + 0, '' if !defined $got;
+    last if $got == 0;
+  }
+  return pack 'N N/a*', 0, $value;
+}
+
+# Reads once, or until there is nothing more for now.
+sub drain {
+  my ($job, $stream, $once) = @_;
+  my $handle = $job->{$stream} or return;
+  while (1) {
+    my $got = sysread $handle, $job->{"std$stream"}, CHUNK, length $job->{"std$stream"};
+    if (defined $got && $got == 0) { $job->{$stream} = undef; return }
+    return if !defined $got || $once;
+  }
+}
+
+sub feed {
+  my ($job) = @_;
+  my $sent = syswrite $job->{in}, $job->{stdin}, CHUNK;
+  if (defined $sent) { substr($job->{stdin}, 0, $sent) = '' }
+  elsif (!$!{EAGAIN} && !$!{EINTR}) { $job->{stdin} = '' }
+  $job->{in} = undef if !length $job->{stdin};
+}
+
+sub reap {
+  while ((my $pid = waitpid -1, POSIX::WNOHANG()) > 0) {
+    my $wait = $?;
+    my $job = delete $by_pid{$pid} or next;
+    delete $by_id{ $job->{id} };
+    drain($job, $_, 0) for qw(out err);
+    my ($kind, $value) = $wait & 127 ? (SIGNALLED, $wait & 127) : (EXITED, $wait >> 8);
+    my $failed = sysread $job->{status}, my $status, 5;
+    ($kind, $value) = unpack 'C N', $status if $failed && $failed == 5;
+    answer($job->{id}, $kind, $value, $job->{stdout}, $job->{stderr});
+  }
+}
+
+# The parent always reads, so a blocking write here waits for nothing but its event loop.
+sub answer {
+  my ($id, $kind, $value, $out, $err) = @_;
+  my $frame = pack 'N/a*', pack 'N C N N/a* N/a*', $id, $kind, $value, $out, $err;
+  while (length $frame) {
+    my $sent = syswrite STDOUT, $frame;
+    if (!defined $sent) { next if $!{EINTR}; exit 0 }
+    substr($frame, 0, $sent) = '';
+  }
+}

@@ -1,0 +1,93 @@
+// The wire between Spawner and its helper process (helper/spawner.pl states the format). All integers are 32-bit big-endian.
+
+/** Kinds of request, as the helper numbers them. */
+export const requestType = { run: 1, write: 2, read: 3, kill: 4 } as const;
+
+/** Kinds of answer, as the helper numbers them. */
+export const answerKind = { exited: 0, signalled: 1, noNetns: 2, notStarted: 3 } as const;
+
+/** One answer of the helper. `value` is an exit code, a signal number or an errno, as `kind` says. */
+export interface Answer {
+  readonly id: number;
+  readonly kind: number;
+  readonly value: number;
+  readonly stdout: Buffer;
+  readonly stderr: Buffer;
+}
+
+/** One request as bytes, its length first. `fields` come after id, type and namespace: counts and strings in order. */
+export function encodeRequest(id: number, type: number, netns: string, fields: readonly (number | string)[]): Buffer {
+  const parts: Buffer[] = [Buffer.alloc(4), u32(id), Buffer.from([type])];
+  for (const field of [netns, ...fields]) {
+    if (typeof field === 'number') parts.push(u32(field));
+    else {
+      const bytes = Buffer.from(field, 'utf8');
+      parts.push(u32(bytes.length), bytes);
+    }
+  }
+  const frame = Buffer.concat(parts);
+  frame.writeUInt32BE(frame.length - 4, 0);
+  return frame;
+}
+
+/** Cuts a byte stream into answers, however it was chopped on the way. */
+export class AnswerReader {
+  #chunks: Buffer[] = [];
+  #size = 0;
+  #need = 4;
+
+  /** The answers that are complete with this chunk, in order. */
+  push(chunk: Buffer): Answer[] {
+    this.#chunks.push(chunk);
+    this.#size += chunk.length;
+    if (this.#size < this.#need) return [];
+    let bytes = Buffer.concat(this.#chunks);
+    const answers: Answer[] = [];
+    this.#need = 4;
+    while (bytes.length >= 4) {
+      const length = 4 + bytes.readUInt32BE(0);
+      if (bytes.length < length) {
+        this.#need = length;
+        break;
+      }
+      answers.push(decodeAnswer(bytes.subarray(4, length)));
+      bytes = bytes.subarray(length);
+    }
+    this.#chunks = [bytes];
+    this.#size = bytes.length;
+    return answers;
+  }
+}
+
+/** The list of errnos a write request answers with. */
+export function decodeWritten(bytes: Buffer): number[] {
+  return Array.from({ length: Math.floor(bytes.length / 4) }, (_, index) => bytes.readUInt32BE(index * 4));
+}
+
+/** The errno and text of each file a read request answers with. */
+export function decodeRead(bytes: Buffer): { readonly errno: number; readonly text: string }[] {
+  const files: { errno: number; text: string }[] = [];
+  for (let at = 0; at + 8 <= bytes.length;) {
+    const end = at + 8 + bytes.readUInt32BE(at + 4);
+    files.push({ errno: bytes.readUInt32BE(at), text: bytes.toString('utf8', at + 8, end) });
+    at = end;
+  }
+  return files;
+}
+
+function decodeAnswer(body: Buffer): Answer {
+  const outEnd = 13 + body.readUInt32BE(9);
+  return {
+    id: body.readUInt32BE(0),
+    kind: body.readUInt8(4),
+    value: body.readUInt32BE(5),
+    stdout: body.subarray(13, outEnd),
+    stderr: body.subarray(outEnd + 4, outEnd + 4 + body.readUInt32BE(outEnd)),
+  };
+}
+
+function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}

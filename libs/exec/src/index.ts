@@ -1,0 +1,15 @@
+export { CommandFailed, SysctlFailed, failedLine, type FailureReason } from './errors.js';
+export { PrintingRunner, type PrintingRunnerOptions } from './printing-runner.js';
+export { ExecaRunner, run } from './run.js';
+export {
+  defaultNetnsDir,
+  defaultTimeoutMs,
+  netnsPath,
+  sysctlPath,
+  type Runner,
+  type RunOptions,
+  type RunResult,
+  type SysctlOptions,
+} from './runner.js';
+export { shellCommand, shellLine, shellQuote } from './shell-text.js';
+export { Spawner, type SpawnerOptions } from './spawner.js';

@@ -1,0 +1,86 @@
+// The port through which drivers touch the node: commands and sysctls, nothing else.
+//
+// Goals: a driver is written once and runs on the hot path (Spawner), the cold one (ExecaRunner), or prints what it
+// would do (PrintingRunner); a value can never become syntax, because a command is a list of arguments and a sysctl
+// a path and a value, and no shell is ever asked.
+// Road not taken: `ip netns exec NAME` in every argv. A process more for each call, and the printed form would hide
+// which namespace a command belongs to.
+
+/** How a command is run. Times in milliseconds. */
+export interface RunOptions {
+  /** Written to the command's standard input, which is then closed. Without it the input is empty. */
+  readonly stdin?: string;
+  /** The command and its process group are killed after this time. Default 30,000; 0 means never. */
+  readonly timeoutMs?: number;
+  /** The network namespace to run in: a name below the runner's namespace directory, or an absolute path. */
+  readonly netns?: string;
+  /** Exit codes that are not failures. Default: 0 only. */
+  readonly okCodes?: readonly number[];
+  /** Added to the runner's own environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** True for a command that changes nothing. Only a runner that prints makes a difference: it really runs these. */
+  readonly reads?: boolean;
+}
+
+/** What a command answered. The texts are decoded as UTF-8 and not trimmed. */
+export interface RunResult {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly code: number;
+}
+
+/** Where sysctls are read or written. */
+export interface SysctlOptions {
+  /** As in RunOptions. */
+  readonly netns?: string;
+}
+
+/** Runs commands and sets kernel parameters. Independent calls may run at the same time and end in any order. */
+export interface Runner {
+  /** Runs one command. Rejects with CommandFailed unless it ends with one of `okCodes` in time. */
+  run(argv: readonly string[], options?: RunOptions): Promise<RunResult>;
+  /** Reads parameters; one that does not exist is absent from the answer. The final newline is not part of a value. */
+  readSysctls(keys: readonly string[], options?: SysctlOptions): Promise<ReadonlyMap<string, string>>;
+  /**
+   * Writes parameters in the order given. All are tried; rejects with SysctlFailed, naming those refused, if any was.
+   * Keys are as for sysctl(8): `net/ipv4/ip_forward` or `net.ipv4.ip_forward`; use slashes where a device name may
+   * contain a dot.
+   */
+  writeSysctls(values: Readonly<Record<string, string>>, options?: SysctlOptions): Promise<void>;
+}
+
+/** Where iproute2 binds namespaces; see ip-netns(8). */
+export const defaultNetnsDir = '/run/netns';
+
+/** The default of RunOptions.timeoutMs. */
+export const defaultTimeoutMs = 30_000;
+
+/** The path of a namespace: absolute paths as they are, names below `dir`. Refuses names that are not one file name. */
+export function netnsPath(netns: string, dir: string = defaultNetnsDir): string {
+  if (netns.startsWith('/') && !netns.includes('\0')) return netns;
+  if (!/^[^/\0\n]{1,255}$/.test(netns) || netns === '.' || netns === '..') {
+    throw new TypeError(`${JSON.stringify(netns)} cannot name a network namespace`);
+  }
+  return `${dir}/${netns}`;
+}
+
+/**
+ * The file of a kernel parameter, by sysctl(8)'s rule: the first separator says which form it is, and in the dotted
+ * form a slash stands for a dot. Refuses anything that could leave /proc/sys.
+ */
+export function sysctlPath(key: string): string {
+  const dotted = /^[^/]*\./.test(key);
+  const path = dotted ? key.replace(/[./]/g, (separator) => (separator === '.' ? '/' : '.')) : key;
+  const parts = path.split('/');
+  if (/[\0\n]/.test(path) || parts.some((part) => part === '' || part === '.' || part === '..')) {
+    throw new TypeError(`${JSON.stringify(key)} cannot name a kernel parameter`);
+  }
+  return `/proc/sys/${path}`;
+}
+
+/** Refuses what execve(2) cannot carry: no argument at all, or a NUL byte in one. */
+export function checkArgv(argv: readonly string[]): void {
+  if (argv.length === 0 || argv[0] === '') throw new TypeError('a command needs at least its name');
+  const bad = argv.find((argument) => argument.includes('\0'));
+  if (bad !== undefined) throw new TypeError(`an argument of ${argv[0]} contains a NUL byte: ${JSON.stringify(bad)}`);
+}

@@ -1,0 +1,70 @@
+import { existsSync } from 'node:fs';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { CommandFailed, Spawner, run } from './index.js';
+
+let spawner: Spawner;
+afterEach(() => spawner.close());
+
+describe('the helper process', () => {
+  it('runs 200 commands at once, at most the given number beside each other', async () => {
+    spawner = new Spawner({ maxConcurrent: 12 });
+    const outputs = await Promise.all(Array.from({ length: 200 }, (_, n) => spawner.run(['echo', `${n}`])));
+    expect(outputs.map((output) => output.stdout)).toEqual(Array.from({ length: 200 }, (_, n) => `${n}\n`));
+  });
+
+  it('lets a quick command pass a slow one', async () => {
+    spawner = new Spawner();
+    const slow = spawner.run(['sleep', '600'], { timeoutMs: 0 });
+    const rejected = expect(slow).rejects.toMatchObject({ reason: 'closed' });
+    expect((await spawner.run(['echo', 'quick'])).stdout).toBe('quick\n');
+    await spawner.close();
+    await rejected;
+  });
+
+  it('killed: what ran is reported as lost and is dead, the next request has a new helper', async () => {
+    spawner = new Spawner({ maxConcurrent: 2 });
+    const shell = 'read pid rest </proc/self/stat; echo $pid > "$1"; exec sleep 600';
+    const file = `/tmp/plumb-spawner-${process.pid}`;
+    const lost = spawner.run(['sh', '-c', shell, 'sh', file], { timeoutMs: 0 });
+    const error = lost.catch((reason: unknown) => reason);
+    await until(() => existsSync(file));
+    const pid = (await run(['cat', file])).stdout.trim();
+    await run(['rm', file]);
+    const first = spawner.helperPid ?? 0;
+    process.kill(first, 'SIGKILL');
+    expect(await error).toBeInstanceOf(CommandFailed);
+    expect(await error).toMatchObject({ reason: 'lost' });
+    expect(((await error) as Error).message).toContain('whether the command did its work is not known');
+    await until(() => pid !== '' && !existsSync(`/proc/${pid}`));
+    expect((await spawner.run(['echo', 'again'])).stdout).toBe('again\n');
+    expect(spawner.helperPid).not.toBe(first);
+  });
+
+  it('closed: it is gone, and says so to who asks', async () => {
+    spawner = new Spawner();
+    await spawner.run(['true']);
+    const pid = spawner.helperPid ?? 0;
+    await spawner.close();
+    await spawner.close();
+    expect(existsSync(`/proc/${pid}`)).toBe(false);
+    await expect(spawner.run(['true'])).rejects.toThrow('the spawner was closed');
+  });
+
+  it('is cheaper a call than execa', async () => {
+    spawner = new Spawner();
+    const timed = async (once: () => Promise<unknown>): Promise<number> => {
+      for (let n = 0; n < 5; n += 1) await once();
+      const start = process.hrtime.bigint();
+      for (let n = 0; n < 60; n += 1) await once();
+      return Number(process.hrtime.bigint() - start) / 60e6;
+    };
+    const viaHelperMs = await timed(() => spawner.run(['true']));
+    const viaExecaMs = await timed(() => run(['true']));
+    console.log(`a call: ${viaHelperMs.toFixed(2)} ms by the helper, ${viaExecaMs.toFixed(2)} ms by execa`);
+    expect(viaHelperMs).toBeLessThan(viaExecaMs);
+  });
+});
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}

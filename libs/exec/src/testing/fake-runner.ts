@@ -1,0 +1,45 @@
+import { CommandFailed } from '../errors.js';
+import type { Runner, RunOptions, RunResult, SysctlOptions } from '../runner.js';
+
+/** What a fake host does with one command; undefined means that it does not know it. */
+export type FakeCommand = (argv: readonly string[], options: RunOptions) => string | undefined;
+
+/** A Runner on a fake host: commands are answered by a function over the fake's own state, sysctls kept in a map. */
+export class FakeRunner implements Runner {
+  /** Every command run, in order. */
+  readonly calls: { readonly argv: readonly string[]; readonly options: RunOptions }[] = [];
+  /** Parameters by namespace ('' for the host's own), then by key. */
+  readonly sysctls = new Map<string, Map<string, string>>();
+  #failures: string[] = [];
+
+  constructor(private readonly command: FakeCommand) {}
+
+  /** The next command fails with this text. */
+  failNext(stderr = 'failed on purpose'): void {
+    this.#failures.push(stderr);
+  }
+
+  async run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    this.calls.push({ argv, options });
+    const failure = this.#failures.shift();
+    const told = { argv, stdin: options.stdin, netns: options.netns };
+    if (failure !== undefined) throw new CommandFailed({ ...told, reason: 'exit', code: 1, stderr: failure });
+    const stdout = this.command(argv, options);
+    if (stdout === undefined) {
+      throw new CommandFailed({ ...told, reason: 'exit', code: 1, stderr: 'the fake host does not know this command' });
+    }
+    return { stdout, stderr: '', code: 0 };
+  }
+
+  async readSysctls(keys: readonly string[], options: SysctlOptions = {}): Promise<ReadonlyMap<string, string>> {
+    const known = this.sysctls.get(options.netns ?? '');
+    return new Map(keys.flatMap((key) => (known?.has(key) ? [[key, known.get(key) ?? ''] as const] : [])));
+  }
+
+  async writeSysctls(values: Readonly<Record<string, string>>, options: SysctlOptions = {}): Promise<void> {
+    const netns = options.netns ?? '';
+    const known = this.sysctls.get(netns) ?? new Map<string, string>();
+    this.sysctls.set(netns, known);
+    for (const [key, value] of Object.entries(values)) known.set(key, value);
+  }
+}
