@@ -1,0 +1,144 @@
+// Who may import whom (CONTRIBUTING.md, "Boundaries"), and what a pure project may not touch. tools/boundaries.unit.spec.ts plants violations.
+import js from '@eslint/js';
+import nx from '@nx/eslint-plugin';
+import tseslint from 'typescript-eslint';
+
+/** Project -> projects it may import. A project that is not here cannot be imported or linted: add it first. */
+export const MAY_IMPORT = {
+  contracts: [],
+  topology: ['contracts'],
+  domain: ['contracts', 'topology'],
+  reconcile: [],
+  exec: [],
+  telemetry: [],
+  ovsdb: [],
+  'event-store': ['contracts', 'topology'],
+  'node-feed': ['contracts', 'topology', 'reconcile', 'telemetry'],
+  'l3-core': ['contracts', 'topology', 'reconcile'],
+  'ovs-core': ['contracts', 'topology', 'reconcile'],
+  'l3-driver': ['l3-core', 'exec', 'ovsdb'],
+  'ovs-driver': ['ovs-core', 'exec', 'ovsdb'],
+  testkit: ['contracts', 'topology'],
+  api: ['contracts', 'topology', 'domain', 'event-store', 'node-feed', 'telemetry', 'l3-core', 'ovs-core'],
+  'l3-agent': ['contracts', 'topology', 'l3-core', 'l3-driver', 'exec', 'ovsdb', 'reconcile', 'node-feed', 'telemetry'],
+  'ovs-agent': [
+    'contracts',
+    'topology',
+    'ovs-core',
+    'ovs-driver',
+    'exec',
+    'ovsdb',
+    'reconcile',
+    'node-feed',
+    'telemetry',
+  ],
+  cli: [
+    'contracts',
+    'topology',
+    'l3-core',
+    'l3-driver',
+    'ovs-core',
+    'ovs-driver',
+    'exec',
+    'ovsdb',
+    'reconcile',
+    'node-feed',
+    'telemetry',
+    'event-store',
+  ],
+};
+/** Functions from data to data: no clock, no randomness, no process, no I/O. Time and ids come in as arguments. */
+export const PURE = ['contracts', 'topology', 'domain', 'reconcile', 'l3-core', 'ovs-core'];
+
+const IMPURE_GLOBALS = [
+  'Date',
+  'process',
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'performance',
+  'fetch',
+  'Buffer',
+];
+const globs = (names, files) => names.flatMap((name) => [`libs/${name}/src/${files}`, `apps/${name}/src/${files}`]);
+
+export default tseslint.config(
+  { ignores: ['**/dist/**', '**/node_modules/**', '.plumb/**', '.nx/**', '**/*.js', '**/*.cjs', '**/*.d.ts'] },
+  {
+    files: ['libs/*/src/**/*.ts', 'apps/*/src/**/*.ts', 'test/**/*.ts', 'tools/**/*.ts'],
+    extends: [js.configs.recommended, ...tseslint.configs.recommended],
+    rules: {
+      'no-undef': 'off',
+      'no-control-regex': 'off',
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrorsIgnorePattern: '^_' },
+      ],
+      'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true } }],
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'TSEnumDeclaration', message: 'Use a union of literals: data, not machinery.' },
+      ],
+    },
+  },
+  {
+    files: ['libs/*/src/**/*.ts', 'apps/*/src/**/*.ts'],
+    plugins: { '@nx': nx },
+    rules: {
+      '@nx/enforce-module-boundaries': [
+        'error',
+        {
+          enforceBuildableLibDependency: false,
+          allowCircularSelfDependency: true,
+          banTransitiveDependencies: false,
+          depConstraints: Object.entries(MAY_IMPORT).map(([name, imports]) => ({
+            sourceTag: `scope:${name}`,
+            onlyDependOnLibsWithTags: [name, ...imports].map((other) => `scope:${other}`),
+          })),
+        },
+      ],
+    },
+  },
+  {
+    files: globs(PURE, '**/*.ts'),
+    ignores: ['**/*.spec.ts', '**/testing/**'],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        ...IMPURE_GLOBALS.map((name) => ({ name, message: 'A pure project gets time, ids and effects as arguments.' })),
+      ],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Math', property: 'random', message: 'Randomness comes in as an argument.' },
+      ],
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              group: ['node:*', '@nestjs/*', 'typeorm', 'pg', '@nats-io/*', 'execa'],
+              message: 'A pure project reaches no machine.',
+            },
+          ],
+        },
+      ],
+    },
+  },
+  {
+    // Ports are implemented elsewhere: the one place that starts processes is libs/exec (event-store's embedded PostgreSQL and the lab say why they differ).
+    files: ['libs/{l3,ovs}-driver/src/**/*.ts', 'apps/{l3,ovs}-agent/src/**/*.ts', 'apps/api/src/**/*.ts'],
+    ignores: ['**/*.spec.ts', '**/testing/**'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: ['node:child_process', 'execa'].map((name) => ({
+            name,
+            message: 'Processes are started by @plumbline/exec.',
+          })),
+        },
+      ],
+    },
+  },
+);
