@@ -1,0 +1,4 @@
+export { Health, type Check, type CheckResult, type HealthReport } from './health.js';
+export { serveHealth, type HealthServer, type HealthServerOptions } from './health-server.js';
+export { createLogger, type Logger, type LoggerOptions } from './logger.js';
+export { NestLogger } from './nest-logger.js';
