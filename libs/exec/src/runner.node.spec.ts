@@ -74,7 +74,10 @@ describe.each([
   });
 
   it('runs inside the namespace', async () => {
-    await runner.run(['ip', '-batch', '-'], { netns: netns.name, stdin: 'link add in-here type veth peer name in-peer\n' });
+    await runner.run(['ip', '-batch', '-'], {
+      netns: netns.name,
+      stdin: 'link add in-here type veth peer name in-peer\n',
+    });
     expect((await runner.run(['ip', 'link'], { netns: netns.path })).stdout).toContain('in-here');
     expect((await runner.run(['ip', 'link'])).stdout).not.toContain('in-here');
     await runner.run(['ip', 'link', 'del', 'in-here'], { netns: netns.name });
