@@ -12,10 +12,14 @@
 #     2 write  count:u32 (path:str value:str)...      paths below /proc/sys only
 #     3 read   count:u32 path:str...                  paths below /proc/sys only
 #     4 kill   (ends the request of that id with SIGKILL, its process group included)
+#     5 offload  count:u32 (device:str "0"|"1":str)...  transmit checksum offload, as ethtool -K DEVICE tx off|on
+#     6 offloads count:u32 device:str...                reads the same
+#     7 frames   count:u32 (device:str hex:str)...      link-layer frames to send
 #   answer   id:u32 kind:u8 value:u32 stdout:str stderr:str
 #     kind 0 exited (value: code), 1 signalled (value: signal), 2 namespace not entered (value: errno),
 #     3 not started (value: errno)
-#   The stdout of write is, for each path, a u32 errno; of read, for each path, a u32 errno and a str.
+#   The stdout of write, offload and frames is, for each pair, a u32 errno; of read and offloads, for each name, a
+#   u32 errno and a str.
 # Each request has one child, in a process group of its own, that dies with this process (PR_SET_PDEATHSIG). The
 # end of fd 0 ends this process and, so, every child. SIGINT and SIGTERM are left to the parent: it decides.
 # An answer is sent when the child itself ends: what a grandchild may write later is not waited for.
@@ -27,7 +31,10 @@ use warnings;
 use POSIX ();
 use Fcntl qw(F_GETFL F_SETFL O_NONBLOCK O_RDONLY O_WRONLY);
 
-use constant { RUN => 1, WRITE => 2, READ => 3, KILL => 4 };
+use constant { RUN => 1, WRITE => 2, READ => 3, KILL => 4, OFFLOAD => 5, OFFLOADS => 6, FRAMES => 7 };
+# linux/sockios.h, linux/ethtool.h, bits/socket.h; the same on every architecture known here.
+use constant { SIOCETHTOOL => 0x8946, SIOCGIFINDEX => 0x8933, GTXCSUM => 0x16, STXCSUM => 0x17 };
+use constant { AF_INET => 2, AF_PACKET => 17, SOCK_DGRAM => 2, SOCK_RAW => 3 };
 use constant { EXITED => 0, SIGNALLED => 1, NO_NETNS => 2, NOT_STARTED => 3 };
 use constant { CLONE_NEWNET => 0x40000000, PR_SET_PDEATHSIG => 1, SIGKILL => 9, CHUNK => 65536 };
 
@@ -149,11 +156,13 @@ sub child {
   }
   my ($count, $list) = unpack 'N a*', $rest;
   my $reply = '';
-  if ($type == WRITE) {
+  my %sets = (WRITE, \&write_value, OFFLOAD, \&set_offload, FRAMES, \&send_frame);
+  if (my $set = $sets{$type}) {
     my @pairs = unpack '(N/a*)' . (2 * $count), $list;
-    for (my $i = 0; $i < @pairs; $i += 2) { $reply .= pack 'N', write_value($pairs[$i], $pairs[ $i + 1 ]) }
+    for (my $i = 0; $i < @pairs; $i += 2) { $reply .= pack 'N', $set->($pairs[$i], $pairs[ $i + 1 ]) }
   } else {
-    $reply .= read_value($_) for unpack "(N/a*)$count", $list;
+    my $get = $type == READ ? \&read_value : \&get_offload;
+    $reply .= $get->($_) for unpack "(N/a*)$count", $list;
   }
   while (length $reply) {
     my $sent = syswrite STDOUT, $reply;
@@ -184,6 +193,33 @@ sub read_value {
     last if $got == 0;
   }
   return pack 'N N/a*', 0, $value;
+}
+
+# The errno and the value. `pack 'P'` is a pointer to the string itself: the kernel answers into $value.
+sub ethtool {
+  my ($device, $command, $data) = @_;
+  socket my $socket, AF_INET, SOCK_DGRAM, 0 or return ($! + 0, 0);
+  my $value = pack 'L L', $command, $data;
+  my $request = pack 'a16 P x16', $device, $value;
+  ioctl $socket, SIOCETHTOOL, $request or return ($! + 0, 0);
+  return (0, (unpack 'L L', $value)[1]);
+}
+
+sub set_offload { (ethtool($_[0], STXCSUM, $_[1]))[0] }
+
+sub get_offload {
+  my ($errno, $on) = ethtool($_[0], GTXCSUM, 0);
+  return pack 'N N/a*', $errno, $errno ? '' : $on;
+}
+
+sub send_frame {
+  my ($device, $hex) = @_;
+  socket my $socket, AF_PACKET, SOCK_RAW, 0 or return $! + 0;
+  my $request = pack 'a16 x24', $device;
+  ioctl $socket, SIOCGIFINDEX, $request or return $! + 0;
+  my $index = unpack 'x16 l', $request;
+  my $address = pack 'S n l S C C a8', AF_PACKET, 0, $index, 0, 0, 6, '';
+  return defined send($socket, pack('H*', $hex), 0, $address) ? 0 : $! + 0;
 }
 
 # Reads once, or until there is nothing more for now.

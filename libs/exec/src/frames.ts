@@ -1,7 +1,7 @@
 // The wire between Spawner and its helper process (helper/spawner.pl states the format). All integers are 32-bit big-endian.
 
 /** Kinds of request, as the helper numbers them. */
-export const requestType = { run: 1, write: 2, read: 3, kill: 4 } as const;
+export const requestType = { run: 1, write: 2, read: 3, kill: 4, offload: 5, offloads: 6, frames: 7 } as const;
 
 /** Kinds of answer, as the helper numbers them. */
 export const answerKind = { exited: 0, signalled: 1, noNetns: 2, notStarted: 3 } as const;

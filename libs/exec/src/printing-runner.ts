@@ -54,6 +54,17 @@ export class PrintingRunner implements Runner {
     if (pairs.length > 0) this.#record(['sysctl', '-q', '-w', ...pairs], options.netns);
   }
 
+  async readTxChecksum(devices: readonly string[], options: SysctlOptions = {}): Promise<ReadonlyMap<string, boolean>> {
+    return (await this.#options.reader?.readTxChecksum(devices, options)) ?? new Map();
+  }
+
+  async setTxChecksum(devices: readonly string[], on: boolean, options: SysctlOptions = {}): Promise<void> {
+    for (const device of devices) this.#record(['ethtool', '-K', device, 'tx', on ? 'on' : 'off'], options.netns);
+  }
+
+  /** A frame leaves nothing behind on the node: it is not printed. */
+  async sendFrames(): Promise<void> {}
+
   /** Records a line that is no command, such as a comment or a change made over a socket. */
   note(line: string): void {
     this.commands.push(line);

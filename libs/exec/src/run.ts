@@ -14,6 +14,7 @@ import {
   type RunResult,
   type SysctlOptions,
 } from './runner.js';
+import { Spawner } from './spawner.js';
 
 /**
  * Runs one command without a shell and waits for its end. In a namespace it is started by nsenter(1).
@@ -101,6 +102,28 @@ export class ExecaRunner implements Runner {
       }
     }
     if (failed.length > 0) throw new SysctlFailed(failed, options.netns);
+  }
+
+  readTxChecksum(devices: readonly string[], options: SysctlOptions = {}): Promise<ReadonlyMap<string, boolean>> {
+    return this.#once((spawner) => spawner.readTxChecksum(devices, options));
+  }
+
+  setTxChecksum(devices: readonly string[], on: boolean, options: SysctlOptions = {}): Promise<void> {
+    return this.#once((spawner) => spawner.setTxChecksum(devices, on, options));
+  }
+
+  sendFrames(device: string, frames: readonly Uint8Array[], options: SysctlOptions = {}): Promise<void> {
+    return this.#once((spawner) => spawner.sendFrames(device, frames, options));
+  }
+
+  /** What no command does in one process is left to a helper that lives for one call. */
+  async #once<T>(ask: (spawner: Spawner) => Promise<T>): Promise<T> {
+    const spawner = new Spawner({ netnsDir: this.#netnsDir });
+    try {
+      return await ask(spawner);
+    } finally {
+      await spawner.close();
+    }
   }
 
   async #read(path: string, netns: string | undefined): Promise<string | undefined> {

@@ -47,6 +47,12 @@ export interface Runner {
    * contain a dot.
    */
   writeSysctls(values: Readonly<Record<string, string>>, options?: SysctlOptions): Promise<void>;
+  /** Whether the kernel leaves transmit checksums to each device (ethtool(8) `tx`); one that does not exist is absent. */
+  readTxChecksum(devices: readonly string[], options?: SysctlOptions): Promise<ReadonlyMap<string, boolean>>;
+  /** Sets the same for each device. All are tried; rejects with SysctlFailed, naming those refused, if any was. */
+  setTxChecksum(devices: readonly string[], on: boolean, options?: SysctlOptions): Promise<void>;
+  /** Sends link-layer frames, header included, from a device; no checksum is added. Rejects as above. */
+  sendFrames(device: string, frames: readonly Uint8Array[], options?: SysctlOptions): Promise<void>;
 }
 
 /** Where iproute2 binds namespaces; see ip-netns(8). */

@@ -91,32 +91,27 @@ export class Spawner implements Runner {
   }
 
   async readSysctls(keys: readonly string[], options: SysctlOptions = {}): Promise<ReadonlyMap<string, string>> {
-    if (keys.length === 0) return new Map();
-    const argv = ['read-sysctls', ...keys];
-    const answer = await this.#ask(argv, requestType.read, [keys.length, ...keys.map(sysctlPath)], options);
-    if (answer.kind !== answerKind.exited || answer.value !== 0) throw failureOf(argv, options, answer, noText);
-    const files = decodeRead(answer.stdout);
-    return new Map(
-      keys.flatMap((key, index) => {
-        const file = files[index];
-        return file && file.errno === 0 ? [[key, file.text.replace(/\n$/, '')] as const] : [];
-      }),
-    );
+    return this.#readAll(requestType.read, 'read-sysctls', keys, keys.map(sysctlPath), options);
   }
 
   async writeSysctls(values: Readonly<Record<string, string>>, options: SysctlOptions = {}): Promise<void> {
-    const pairs = Object.entries(values);
-    if (pairs.length === 0) return;
-    const argv = ['write-sysctls', ...pairs.map(([key, value]) => `${key}=${value}`)];
-    const fields = [pairs.length, ...pairs.flatMap(([key, value]) => [sysctlPath(key), value])];
-    const answer = await this.#ask(argv, requestType.write, fields, options);
-    if (answer.kind !== answerKind.exited || answer.value !== 0) throw failureOf(argv, options, answer, noText);
-    const errnos = decodeWritten(answer.stdout);
-    const failed = pairs.flatMap(([key, value], index) => {
-      const errno = errnos[index] ?? 0;
-      return errno === 0 ? [] : [{ key, value, error: getSystemErrorMessage(errno) }];
-    });
-    if (failed.length > 0) throw new SysctlFailed(failed, options.netns);
+    const pairs = Object.entries(values).map(([key, value]) => ({ key, value, name: sysctlPath(key) }));
+    return this.#setAll(requestType.write, 'write-sysctls', pairs, options);
+  }
+
+  async readTxChecksum(devices: readonly string[], options: SysctlOptions = {}): Promise<ReadonlyMap<string, boolean>> {
+    const found = await this.#readAll(requestType.offloads, 'read-tx-checksum', devices, devices, options);
+    return new Map([...found].map(([device, value]) => [device, value === '1']));
+  }
+
+  async setTxChecksum(devices: readonly string[], on: boolean, options: SysctlOptions = {}): Promise<void> {
+    const pairs = devices.map((device) => ({ key: device, value: on ? '1' : '0', name: device }));
+    return this.#setAll(requestType.offload, 'set-tx-checksum', pairs, options);
+  }
+
+  async sendFrames(device: string, frames: readonly Uint8Array[], options: SysctlOptions = {}): Promise<void> {
+    const pairs = frames.map((frame) => ({ key: device, value: Buffer.from(frame).toString('hex'), name: device }));
+    return this.#setAll(requestType.frames, 'send-frames', pairs, options);
   }
 
   /** Ends the helper and every command it runs; what was asked and not answered is rejected. May be called again. */
@@ -128,6 +123,45 @@ export class Spawner implements Runner {
     const ended = new Promise<void>((resolve) => helper.once('close', () => resolve()));
     helper.stdin.end();
     await ended;
+  }
+
+  async #readAll(
+    type: number,
+    verb: string,
+    keys: readonly string[],
+    names: readonly string[],
+    options: SysctlOptions,
+  ): Promise<ReadonlyMap<string, string>> {
+    if (keys.length === 0) return new Map();
+    const argv = [verb, ...keys];
+    const answer = await this.#ask(argv, type, [names.length, ...names], options);
+    if (answer.kind !== answerKind.exited || answer.value !== 0) throw failureOf(argv, options, answer, noText);
+    const files = decodeRead(answer.stdout);
+    return new Map(
+      keys.flatMap((key, index) => {
+        const file = files[index];
+        return file && file.errno === 0 ? [[key, file.text.replace(/\n$/, '')] as const] : [];
+      }),
+    );
+  }
+
+  async #setAll(
+    type: number,
+    verb: string,
+    pairs: readonly { readonly key: string; readonly value: string; readonly name: string }[],
+    options: SysctlOptions,
+  ): Promise<void> {
+    if (pairs.length === 0) return;
+    const argv = [verb, ...pairs.map(({ key, value }) => `${key}=${value}`)];
+    const fields = [pairs.length, ...pairs.flatMap(({ name, value }) => [name, value])];
+    const answer = await this.#ask(argv, type, fields, options);
+    if (answer.kind !== answerKind.exited || answer.value !== 0) throw failureOf(argv, options, answer, noText);
+    const errnos = decodeWritten(answer.stdout);
+    const failed = pairs.flatMap(({ key, value }, index) => {
+      const errno = errnos[index] ?? 0;
+      return errno === 0 ? [] : [{ key, value, error: getSystemErrorMessage(errno) }];
+    });
+    if (failed.length > 0) throw new SysctlFailed(failed, options.netns);
   }
 
   #ask(

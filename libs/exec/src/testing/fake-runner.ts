@@ -10,6 +10,10 @@ export class FakeRunner implements Runner {
   readonly calls: { readonly argv: readonly string[]; readonly options: RunOptions }[] = [];
   /** Parameters by namespace ('' for the host's own), then by key. */
   readonly sysctls = new Map<string, Map<string, string>>();
+  /** Devices whose transmit checksums are made by the kernel, by namespace; all others leave them to the device. */
+  readonly txChecksumOff = new Map<string, Set<string>>();
+  /** Every frame sent, as hex. */
+  readonly frames: { readonly netns: string; readonly device: string; readonly hex: string }[] = [];
   #failures: string[] = [];
 
   constructor(private readonly command: FakeCommand) {}
@@ -41,5 +45,26 @@ export class FakeRunner implements Runner {
     const known = this.sysctls.get(netns) ?? new Map<string, string>();
     this.sysctls.set(netns, known);
     for (const [key, value] of Object.entries(values)) known.set(key, value);
+  }
+
+  async readTxChecksum(devices: readonly string[], options: SysctlOptions = {}): Promise<ReadonlyMap<string, boolean>> {
+    const off = this.txChecksumOff.get(options.netns ?? '');
+    return new Map(devices.map((device) => [device, !off?.has(device)]));
+  }
+
+  async setTxChecksum(devices: readonly string[], on: boolean, options: SysctlOptions = {}): Promise<void> {
+    const netns = options.netns ?? '';
+    const off = this.txChecksumOff.get(netns) ?? new Set<string>();
+    this.txChecksumOff.set(netns, off);
+    for (const device of devices) {
+      if (on) off.delete(device);
+      else off.add(device);
+    }
+  }
+
+  async sendFrames(device: string, frames: readonly Uint8Array[], options: SysctlOptions = {}): Promise<void> {
+    for (const frame of frames) {
+      this.frames.push({ netns: options.netns ?? '', device, hex: Buffer.from(frame).toString('hex') });
+    }
   }
 }

@@ -1,0 +1,53 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Spawner, run } from './index.js';
+import { makeNetns, type ScratchNetns } from './testing/index.js';
+
+let spawner: Spawner;
+let netns: ScratchNetns;
+beforeAll(async () => {
+  spawner = new Spawner();
+  netns = await makeNetns('plumbdev');
+  const pair = 'link add one up type veth peer name two\nlink set two up\n';
+  await run(['ip', '-n', netns.name, '-batch', '-'], { stdin: pair });
+});
+afterAll(async () => {
+  await spawner.close();
+  await netns.remove();
+});
+
+describe('devices, without a program for each', () => {
+  it('sets and reads transmit checksum offload as ethtool does', async () => {
+    const inside = { netns: netns.name };
+    expect(await spawner.readTxChecksum(['one', 'two', 'none'], inside)).toEqual(
+      new Map([
+        ['one', true],
+        ['two', true],
+      ]),
+    );
+    await spawner.setTxChecksum(['one'], false, inside);
+    expect((await run(['ethtool', '-k', 'one'], inside)).stdout).toContain('\ntx-checksumming: off');
+    expect(await spawner.readTxChecksum(['one', 'two'], inside)).toEqual(
+      new Map([
+        ['one', false],
+        ['two', true],
+      ]),
+    );
+    await expect(spawner.setTxChecksum(['none', 'two'], false, inside)).rejects.toThrow('none=0 (ENODEV');
+    expect((await spawner.readTxChecksum(['two'], inside)).get('two')).toBe(false);
+  });
+
+  it('sends frames as they are given', async () => {
+    const inside = { netns: netns.name };
+    const frame = Buffer.concat([Buffer.from('ffffffffffff02000000000188b5', 'hex'), Buffer.alloc(86, 7)]);
+    const received = async (): Promise<number> => {
+      const links: unknown = JSON.parse(
+        (await run(['ip', '-n', netns.name, '-s', '-j', 'link', 'show', 'two'])).stdout,
+      );
+      return (links as { stats64: { rx: { bytes: number } } }[])[0]?.stats64.rx.bytes ?? 0;
+    };
+    const before = await received();
+    await spawner.sendFrames('one', [frame, frame], inside);
+    expect((await received()) - before).toBeGreaterThanOrEqual(200);
+    await expect(spawner.sendFrames('none', [frame], inside)).rejects.toThrow('ENODEV');
+  });
+});
