@@ -18,3 +18,23 @@ export type {
   Verdict,
 } from './event-store.js';
 export { InvalidCommand, StoreUnavailable } from './errors.js';
+export { readTables } from './read-tables.js';
+export { PostgresEventStore, type PostgresEventStoreOptions } from './postgres/postgres-event-store.js';
+export { guardStatus, migrate, type GuardStatus } from './postgres/migrate.js';
+export {
+  AgentEntity,
+  createDataSource,
+  EventEntity,
+  objectEntities,
+  ObjectStatusEntity,
+  type AgentRow,
+  type EventRow,
+  type ObjectRow,
+  type ObjectStatusRow,
+} from './postgres/data-source.js';
+export {
+  embeddedServiceRole,
+  startEmbeddedPostgres,
+  type EmbeddedPostgres,
+  type EmbeddedPostgresOptions,
+} from './postgres/embedded.js';

@@ -1,0 +1,156 @@
+/**
+ * From a command to what is stored: checked, with event ids and stream versions, each event's envelope made into its exact bytes.
+ * Shared by both stores, so that the fake refuses what PostgreSQL would.
+ */
+import { randomUUID } from 'node:crypto';
+import { InvalidCommand } from './errors.js';
+import { AppendCommand, AppendOk, EventInput, Meta, RecordedEvent, Row } from './event-store.js';
+import { readTables } from './read-tables.js';
+
+/** An event ready to store: `sv` is its stream version, `envelope` the bytes that the chain covers. */
+export type WireEvent = Readonly<{
+  id: string;
+  stream: string;
+  sv: number;
+  type: string;
+  v: number;
+  envelope: string;
+}>;
+
+/** A checked command. */
+export type WireCommand = Readonly<{
+  events: readonly WireEvent[];
+  expect: Readonly<Record<string, number>>;
+  take: readonly string[];
+  release: readonly string[];
+  none: readonly string[];
+  rows: readonly Row[];
+  hosts: readonly string[];
+  /** The caller named the events, so it may be repeating itself. */
+  again: boolean;
+  /** All but `again` as JSON, as it is sent. */
+  text: string;
+}>;
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const isoUtcMs = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+/** A longer key fits no index entry; the limit is in UTF-16 units, a third of what fits. */
+const maxKeyLength = 800;
+
+/** Checks the command and makes its stored form. Throws `InvalidCommand`; nothing was stored then. */
+export function wire(command: AppendCommand): WireCommand {
+  const { events, take, release, none, rows } = command;
+  const hosts = [...new Set(command.hosts)];
+  if (events.length === 0 && take.length + release.length + rows.length + hosts.length > 0) {
+    throw new InvalidCommand(
+      'A command without events may hold no claims, rows or hosts: what is derived changes with an event alone.',
+    );
+  }
+  if (!isoUtcMs.test(command.meta.time)) {
+    throw new InvalidCommand(`meta.time "${command.meta.time}" is not RFC 3339 in UTC with milliseconds.`);
+  }
+  for (const [stream, version] of Object.entries(command.expect)) {
+    if (!Number.isSafeInteger(version) || version < 0)
+      throw new InvalidCommand(`expect[${stream}] is ${version}, not a version.`);
+  }
+  for (const key of [...take, ...release, ...none, ...hosts, ...events.map((event) => event.stream)]) {
+    if (key.length === 0 || key.length > maxKeyLength) {
+      throw new InvalidCommand(`A key has ${key.length} characters; 1 to ${maxKeyLength} fit: "${key.slice(0, 60)}"`);
+    }
+  }
+  const twice = take.find((key, index) => take.indexOf(key) !== index);
+  if (twice !== undefined) throw new InvalidCommand(`The claim "${twice}" is taken twice by one command.`);
+  checkRows(rows, events.length);
+  const numbered = number(events, command);
+  const text = JSON.stringify({ events: numbered, expect: command.expect, take, release, none, rows, hosts });
+  for (const json of [text, ...numbered.map((event) => event.envelope)]) refuseUnstorableText(json);
+  const again = events[0]?.id !== undefined;
+  return { events: numbered, expect: command.expect, take, release, none, rows, hosts, again, text };
+}
+
+/** What two commands of one batch must not share: streams written and rows written. */
+export function writesOf(command: WireCommand): readonly string[] {
+  return [
+    ...new Set([
+      ...command.events.map((event) => `stream ${event.stream}`),
+      ...command.rows.map((row) => `row ${row.kind} ${row.id}`),
+    ]),
+  ];
+}
+
+/** The answer for a command stored after `before`, with its chain hashes and the feed links of its hosts. */
+export function answered(
+  command: WireCommand,
+  before: number,
+  hashes: readonly string[],
+  prevs: readonly (number | null)[],
+): AppendOk {
+  return {
+    ok: true,
+    before,
+    recorded: command.events.map((event, index) => recorded(before + index + 1, event.envelope, hashes[index] ?? '')),
+    feeds: command.hosts.map((host, index) => ({ host, prev: prevs[index] ?? null })),
+  };
+}
+
+type Envelope = Readonly<{
+  id: string;
+  stream: string;
+  streamVersion: number;
+  type: string;
+  version: number;
+  data: unknown;
+  meta: Meta;
+}>;
+
+/** An event as every reader sees it: from the stored bytes, so that nobody sees more than was stored. */
+export function recorded(position: number, envelope: string, hash: string): RecordedEvent {
+  const { id, stream, streamVersion, type, version, data, meta } = JSON.parse(envelope) as Envelope;
+  return { position, id, stream, streamVersion, hash, event: { type, version, data }, meta };
+}
+
+function number(events: readonly EventInput[], command: AppendCommand): readonly WireEvent[] {
+  const next = new Map<string, number>();
+  const { requestId, userId, projectId, time } = command.meta;
+  const meta: Meta = { requestId, userId, projectId, time };
+  return events.map(({ id = randomUUID(), stream, type, version, data }) => {
+    if (!uuid.test(id)) throw new InvalidCommand(`Event id "${id}" is not a UUID in lower case.`);
+    if (!Number.isSafeInteger(version) || version < 1)
+      throw new InvalidCommand(`${type} has version ${version}; versions begin at 1.`);
+    const from = next.get(stream) ?? command.expect[stream];
+    if (from === undefined) {
+      throw new InvalidCommand(`The command writes stream "${stream}" and does not say which version it expects.`);
+    }
+    const sv = from + 1;
+    next.set(stream, sv);
+    const envelope: Envelope = { id, stream, streamVersion: sv, type, version, data, meta };
+    return { id, stream, sv, type, v: version, envelope: JSON.stringify(envelope) };
+  });
+}
+
+function checkRows(rows: readonly Row[], events: number): void {
+  const seen = new Set<string>();
+  for (const row of rows) {
+    const name = `${row.kind} ${row.id}`;
+    if (!Object.hasOwn(readTables, row.kind))
+      throw new InvalidCommand(`No read table holds objects of kind "${row.kind}".`);
+    if (seen.has(name)) throw new InvalidCommand(`The command writes the row of ${name} twice.`);
+    seen.add(name);
+    if (row.deleted) continue;
+    for (const [facet, at] of Object.entries(row.setAt)) {
+      if (!Number.isSafeInteger(at) || at < -events) {
+        throw new InvalidCommand(`setAt.${facet} of ${name} is ${at}; the command has ${events} events.`);
+      }
+    }
+  }
+}
+
+/**
+ * PostgreSQL's text holds no NUL and no half of a surrogate pair; one such command would spoil its whole batch. JSON.stringify
+ * writes both as an escape; a doubled backslash is a backslash that somebody typed.
+ */
+function refuseUnstorableText(json: string): void {
+  if (json.includes('\\u') && /\\u(0000|d[89a-f])/.test(json.replaceAll('\\\\', ''))) {
+    throw new InvalidCommand('The command holds a NUL character or half of a surrogate pair, which cannot be stored.');
+  }
+}

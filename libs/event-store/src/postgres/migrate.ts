@@ -1,0 +1,99 @@
+/**
+ * Schema and rights. The migration login owns the tables; the service login may read and insert events and no more, so that no
+ * fault or intruder in the service can rewrite the log. A role that owns a table can give itself back what was revoked: hence two logins.
+ */
+import pg from 'pg';
+import { createDataSource } from './data-source.js';
+
+/** Rights of the service, table by table: what `append_batch` and the service's own queries need. */
+const rights = (role: string): string => `
+GRANT USAGE ON SCHEMA plumbline TO ${role};
+REVOKE ALL ON ALL TABLES IN SCHEMA plumbline FROM ${role};
+GRANT SELECT ON ALL TABLES IN SCHEMA plumbline TO ${role};
+GRANT INSERT ON plumbline.events TO ${role};
+GRANT UPDATE (position, hash) ON plumbline.log_head TO ${role};
+GRANT INSERT, UPDATE ON plumbline.streams, plumbline.feed_head TO ${role};
+GRANT INSERT, DELETE ON plumbline.claims, plumbline.feed TO ${role};
+GRANT INSERT, UPDATE, DELETE ON plumbline.objects, plumbline.agents, plumbline.object_status TO ${role};
+GRANT EXECUTE ON FUNCTION plumbline.append_batch(jsonb) TO ${role};
+`;
+
+/**
+ * Brings the schema to this release and sets the service role's rights anew. Repeating it changes nothing; two at once wait for each
+ * other. `migrationUrl` is the login that owns (or shall own) the tables. Without `serviceRole` no rights are given: one login for all.
+ * Fails when the role does not exist, and when the schema is younger than this release knows.
+ */
+export async function migrate(
+  migrationUrl: string,
+  options: Readonly<{ serviceRole?: string }> = {},
+): Promise<Readonly<{ applied: readonly string[] }>> {
+  const guard = new pg.Client({ connectionString: migrationUrl });
+  await guard.connect();
+  try {
+    await guard.query(`SELECT pg_advisory_lock(hashtext('plumbline migrations'))`);
+    await guard.query('CREATE SCHEMA IF NOT EXISTS plumbline');
+    const source = createDataSource(migrationUrl, { poolSize: 1 });
+    await source.initialize();
+    try {
+      const done = await source.runMigrations();
+      await refuseYoungerSchema(guard, new Set(source.migrations.map((each) => each.name ?? each.constructor.name)));
+      if (options.serviceRole) await grant(guard, options.serviceRole);
+      return { applied: done.map((each) => each.name) };
+    } finally {
+      await source.destroy();
+    }
+  } finally {
+    await guard.end();
+  }
+}
+
+async function refuseYoungerSchema(client: pg.Client, known: ReadonlySet<string>): Promise<void> {
+  const { rows } = await client.query<{ name: string }>('SELECT name FROM plumbline.migrations ORDER BY id');
+  const strange = rows.map((row) => row.name).filter((name) => !known.has(name));
+  if (strange.length > 0) {
+    throw new Error(
+      `The database was migrated by a newer release (${strange.join(', ')}). Start that release, or restore an older database.`,
+    );
+  }
+}
+
+async function grant(client: pg.Client, serviceRole: string): Promise<void> {
+  const { rows } = await client.query<{ same: boolean }>(
+    'SELECT rolname = current_user AS same FROM pg_roles WHERE rolname = $1',
+    [serviceRole],
+  );
+  if (!rows[0]) {
+    throw new Error(
+      `The service role "${serviceRole}" does not exist. Create it: CREATE ROLE ... LOGIN PASSWORD '...'`,
+    );
+  }
+  if (rows[0].same) return;
+  await client.query(`BEGIN; ${rights(client.escapeIdentifier(serviceRole))} COMMIT`);
+}
+
+/** Whether the service login is kept from rewriting the log, and if not, why not, in words for an operator. */
+export type GuardStatus = Readonly<{ on: boolean; reasons: readonly string[] }>;
+
+/** Asks the database what this login may do to the log. Changes nothing. */
+export async function guardStatus(serviceUrl: string): Promise<GuardStatus> {
+  const client = new pg.Client({ connectionString: serviceUrl });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ reason: string }>(`
+      SELECT reason FROM (
+        SELECT 'the login is a superuser' AS reason FROM pg_roles WHERE rolname = current_user AND rolsuper
+        UNION ALL SELECT 'the login may create roles, and so join the owner''s' FROM pg_roles
+          WHERE rolname = current_user AND rolcreaterole
+        UNION ALL SELECT 'the login owns ' || c.oid::regclass FROM pg_class c
+          WHERE c.oid = 'plumbline.events'::regclass AND pg_has_role(current_user, c.relowner, 'MEMBER')
+        UNION ALL SELECT 'the login owns the schema' FROM pg_namespace n
+          WHERE n.nspname = 'plumbline' AND pg_has_role(current_user, n.nspowner, 'MEMBER')
+        UNION ALL SELECT 'the login has ' || p || ' on events' FROM unnest(ARRAY['UPDATE','DELETE','TRUNCATE','REFERENCES','TRIGGER']) p
+          WHERE has_table_privilege('plumbline.events', p)
+        UNION ALL SELECT 'the login is a member of ' || r FROM unnest(ARRAY['pg_execute_server_program','pg_write_server_files']) r
+          WHERE pg_has_role(current_user, r, 'MEMBER')) found`);
+    return { on: rows.length === 0, reasons: rows.map((row) => row.reason) };
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,29 @@
+import { MigrationInterface, QueryRunner } from 'typeorm';
+import { appendBatch } from '../sql/append-batch.js';
+import { logTables, objectsTable, observationTables, readTable } from '../sql/tables.js';
+
+/** The kinds of the first release. Frozen: a later kind is a later migration and a line in `readTables`. */
+const firstKinds = {
+  network: 'networks',
+  subnet: 'subnets',
+  port: 'ports',
+  router: 'routers',
+  floatingip: 'floating_ips',
+  placement: 'placements',
+  node: 'nodes',
+};
+
+/** Makes an empty log. There is no way down: what goes down with it is the only truth. */
+export class Log1763700000001 implements MigrationInterface {
+  readonly name = 'Log1763700000001';
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(logTables);
+    await runner.query(objectsTable);
+    for (const [kind, table] of Object.entries(firstKinds)) await runner.query(readTable(kind, table));
+    await runner.query(observationTables);
+    await runner.query(appendBatch);
+  }
+  async down(): Promise<void> {
+    throw new Error('The log is never taken down by a migration. Drop the database yourself if you mean it.');
+  }
+}

@@ -1,0 +1,205 @@
+import pg from 'pg';
+import { differs, genesisHash, StoredEvent, walkChain } from '../chain.js';
+import { recorded, wire } from '../command.js';
+import { StoreUnavailable } from '../errors.js';
+import {
+  AppendCommand,
+  AppendResult,
+  EventStore,
+  FeedRow,
+  Head,
+  Loaded,
+  RecordedEvent,
+  StoredRow,
+  Verdict,
+} from '../event-store.js';
+import { Appender, AppenderOptions } from './appender.js';
+import { isTransient, openLink } from './link.js';
+
+export type PostgresEventStoreOptions = AppenderOptions & Readonly<{ readConnections?: number }>;
+
+const verifyPage = 2_000;
+const hex = (column: string): string => `encode(${column}, 'hex') AS hash`;
+
+type EventColumns = { position: string; envelope: string; hash: string };
+
+/**
+ * The log in PostgreSQL (schema of `migrate`). Appends go through one `Appender`; reads use a small pool and hold no lock that an
+ * append could wait for. Every read throws `StoreUnavailable` when the database cannot be reached: a read may simply be repeated.
+ */
+export class PostgresEventStore implements EventStore {
+  private readonly appender: Appender;
+  private readonly pool: pg.Pool;
+  private id: string | undefined;
+
+  /** `url` is the service login's. Connects at first use. */
+  constructor(url: string, options: PostgresEventStoreOptions = {}) {
+    this.appender = new Appender((timeoutMs) => openLink(url, timeoutMs), options);
+    this.pool = new pg.Pool({
+      connectionString: url,
+      max: options.readConnections ?? 4,
+      connectionTimeoutMillis: options.deadlineMs ?? 10_000,
+      application_name: 'plumbline read',
+    });
+    this.pool.on('error', () => undefined);
+  }
+
+  async logId(): Promise<string> {
+    this.id ??= (await this.rows<{ log_id: string }>('SELECT log_id FROM plumbline.log_head'))[0]?.log_id;
+    if (!this.id) throw new Error('The log has no head row: the database was not migrated by this project.');
+    return this.id;
+  }
+
+  async append(command: AppendCommand): Promise<AppendResult> {
+    return this.appender.append(wire(command));
+  }
+
+  async read(after: number, limit: number): Promise<readonly RecordedEvent[]> {
+    const sql = `SELECT position, envelope, ${hex('hash')} FROM plumbline.events WHERE position > $1 ORDER BY position LIMIT $2`;
+    return (await this.rows<EventColumns>(sql, [after, limit])).map(toRecorded);
+  }
+
+  async readStream(stream: string): Promise<readonly RecordedEvent[]> {
+    const sql = `SELECT position, envelope, ${hex('hash')} FROM plumbline.events WHERE stream = $1 ORDER BY stream_version`;
+    return (await this.rows<EventColumns>(sql, [stream])).map(toRecorded);
+  }
+
+  async head(): Promise<Head> {
+    return headOf(await this.rows(headSql));
+  }
+
+  async hashAt(position: number): Promise<string | null> {
+    if (position === 0) return genesisHash(await this.logId());
+    const sql = `SELECT ${hex('hash')} FROM plumbline.events WHERE position = $1`;
+    return (await this.rows<{ hash: string }>(sql, [position]))[0]?.hash ?? null;
+  }
+
+  async load(): Promise<Loaded> {
+    const logId = await this.logId();
+    return this.using(async (client) => {
+      await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+      try {
+        const head = headOf((await client.query<HeadColumns>(headSql)).rows);
+        const streams = await client.query<{ stream: string; version: string }>(
+          'SELECT stream, version FROM plumbline.streams',
+        );
+        const rows = await client.query<ObjectColumns>(objectsSql);
+        const feeds = await client.query<{ host: string; position: string }>(
+          'SELECT host, position FROM plumbline.feed_head ORDER BY host',
+        );
+        await client.query('COMMIT');
+        return {
+          logId,
+          head,
+          streams: streams.rows.map((row) => ({ stream: row.stream, version: Number(row.version) })),
+          rows: rows.rows.map(toStoredRow),
+          feeds: feeds.rows.map((row) => ({ host: row.host, position: Number(row.position) })),
+        };
+      } catch (error) {
+        await client.query('ROLLBACK').catch(() => undefined);
+        throw error;
+      }
+    });
+  }
+
+  async feedRows(after: number, upTo: number): Promise<readonly FeedRow[]> {
+    const sql = `SELECT position, host, prev FROM plumbline.feed WHERE position > $1 AND position <= $2 ORDER BY position, host`;
+    const rows = await this.rows<{ position: string; host: string; prev: string | null }>(sql, [after, upTo]);
+    return rows.map(({ position, host, prev }) => ({
+      position: Number(position),
+      host,
+      prev: prev === null ? null : Number(prev),
+    }));
+  }
+
+  async verify(from?: Head): Promise<Verdict> {
+    const genesis: Head = { position: 0, hash: genesisHash(await this.logId()) };
+    const start = from ?? genesis;
+    const head = await this.head();
+    const found = await this.hashAt(start.position);
+    if (found === null) return differs(start.position, 'the log does not reach this position');
+    if (found !== start.hash) return differs(start.position, `the log holds hash ${found}, not ${start.hash}`);
+    const sql = `SELECT position, id, stream, stream_version, type, version, envelope, ${hex('hash')} FROM plumbline.events
+      WHERE position > $1 AND position <= $2 ORDER BY position LIMIT ${verifyPage}`;
+    return walkChain(start, head, async (after, upTo) =>
+      (await this.rows<StoredColumns>(sql, [after, upTo])).map((row) => ({
+        position: Number(row.position),
+        id: row.id,
+        stream: row.stream,
+        streamVersion: Number(row.stream_version),
+        type: row.type,
+        version: row.version,
+        envelope: row.envelope,
+        hash: row.hash,
+      })),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.appender.close();
+    await this.pool.end();
+  }
+
+  private async rows<T extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<T[]> {
+    return this.using(async (client) => (await client.query<T>(sql, values)).rows);
+  }
+
+  private async using<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    try {
+      const client = await this.pool.connect();
+      let failed: Error | undefined;
+      try {
+        return await work(client);
+      } catch (error) {
+        failed = error as Error;
+        throw error;
+      } finally {
+        client.release(failed && isTransient(failed) ? failed : undefined);
+      }
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+      const message = `The database cannot be read: ${(error as Error).message}`;
+      throw new StoreUnavailable(message, 'not-stored', { cause: error });
+    }
+  }
+}
+
+type HeadColumns = { position: string; hash: string };
+type ObjectColumns = {
+  id: string;
+  kind: string;
+  project_id: string;
+  name: string;
+  version: string;
+  position: string;
+  doc: object;
+  set_at: Record<string, number>;
+};
+type StoredColumns = Omit<StoredEvent, 'position' | 'streamVersion'> & { position: string; stream_version: string };
+
+const headSql = `SELECT position, ${hex('hash')} FROM plumbline.log_head`;
+const objectsSql = `SELECT id, kind, project_id, name, version, position, doc, set_at FROM plumbline.objects
+  ORDER BY kind, id`;
+
+function headOf(rows: readonly HeadColumns[]): Head {
+  const [row] = rows;
+  if (!row) throw new Error('The log has no head row: the database was not migrated by this project.');
+  return { position: Number(row.position), hash: row.hash };
+}
+
+function toRecorded(row: EventColumns): RecordedEvent {
+  return recorded(Number(row.position), row.envelope, row.hash);
+}
+
+function toStoredRow(row: ObjectColumns): StoredRow {
+  return {
+    kind: row.kind,
+    id: row.id,
+    version: Number(row.version),
+    position: Number(row.position),
+    projectId: row.project_id,
+    name: row.name,
+    doc: row.doc,
+    setAt: row.set_at,
+  };
+}

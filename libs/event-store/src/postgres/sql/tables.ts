@@ -1,0 +1,103 @@
+/**
+ * Tables of the log and of what follows from it (docs/design/event-log.md). Text keys compare by bytes (`COLLATE "C"`): the same
+ * order on every machine, and a prefix is one range of the index.
+ */
+export const logTables = `
+CREATE SCHEMA IF NOT EXISTS plumbline;
+REVOKE ALL ON SCHEMA plumbline FROM PUBLIC;
+
+-- One row. Whoever appends locks it first, so commit order is position order. log_id is made with the log and never changes.
+CREATE TABLE plumbline.log_head (
+  one      boolean PRIMARY KEY DEFAULT true CHECK (one),
+  log_id   uuid    NOT NULL,
+  position bigint  NOT NULL CHECK (position >= 0),
+  hash     bytea   NOT NULL CHECK (octet_length(hash) = 32)
+) WITH (fillfactor = 10);
+INSERT INTO plumbline.log_head (log_id, position, hash)
+SELECT id, 0, sha256(convert_to('plumbline log ' || id::text, 'UTF8')) FROM (SELECT gen_random_uuid() AS id) made;
+
+-- envelope holds the exact bytes the chain covers; the other columns repeat what is in it, for the indexes.
+CREATE TABLE plumbline.events (
+  position       bigint  PRIMARY KEY CHECK (position > 0),
+  id             uuid    NOT NULL UNIQUE,
+  stream         text    COLLATE "C" NOT NULL,
+  stream_version bigint  NOT NULL CHECK (stream_version > 0),
+  type           text    COLLATE "C" NOT NULL,
+  version        integer NOT NULL,
+  envelope       text    NOT NULL,
+  hash           bytea   NOT NULL CHECK (octet_length(hash) = 32),
+  UNIQUE (stream, stream_version)
+);
+
+CREATE TABLE plumbline.streams (
+  stream  text   COLLATE "C" PRIMARY KEY,
+  version bigint NOT NULL
+) WITH (fillfactor = 70);
+
+CREATE TABLE plumbline.claims (key text COLLATE "C" PRIMARY KEY);
+
+CREATE TABLE plumbline.feed (
+  host     text   COLLATE "C" NOT NULL,
+  position bigint NOT NULL,
+  prev     bigint,
+  PRIMARY KEY (host, position)
+);
+CREATE INDEX feed_position ON plumbline.feed (position);
+
+CREATE TABLE plumbline.feed_head (
+  host     text   COLLATE "C" PRIMARY KEY,
+  position bigint NOT NULL
+) WITH (fillfactor = 50);
+`;
+
+/** The read tables' parent: \`append_batch\` writes to it and never needs to know the kinds. A new kind is a new partition. */
+export const objectsTable = `
+CREATE TABLE plumbline.objects (
+  id         text   COLLATE "C" NOT NULL,
+  kind       text   COLLATE "C" NOT NULL,
+  project_id text   COLLATE "C" NOT NULL,
+  name       text   NOT NULL,
+  version    bigint NOT NULL,
+  position   bigint NOT NULL,
+  doc        jsonb  NOT NULL,
+  set_at     jsonb  NOT NULL,
+  PRIMARY KEY (id, kind)
+) PARTITION BY LIST (kind);
+CREATE INDEX objects_project ON plumbline.objects (project_id, id);
+CREATE INDEX objects_name ON plumbline.objects (name);
+CREATE INDEX objects_doc ON plumbline.objects USING gin (doc jsonb_path_ops);
+`;
+
+/** One read table. Both names come from our own source, never from a request. */
+export const readTable = (kind: string, table: string): string => `
+CREATE TABLE plumbline.${table} PARTITION OF plumbline.objects FOR VALUES IN ('${kind}') WITH (fillfactor = 80);
+`;
+
+/** Observations: what nodes report. Outside the log and the read models; may be emptied at any moment, agents report anew. */
+export const observationTables = `
+CREATE TABLE plumbline.agents (
+  id             uuid    PRIMARY KEY,
+  host           text    COLLATE "C" NOT NULL,
+  kind           text    COLLATE "C" NOT NULL CHECK (kind IN ('l3', 'ovs')),
+  started_at     timestamptz NOT NULL,
+  heartbeat_at   timestamptz NOT NULL,
+  admin_state_up boolean NOT NULL DEFAULT true,
+  configurations jsonb   NOT NULL DEFAULT '{}',
+  position       bigint  NOT NULL DEFAULT 0,
+  sync           text    NOT NULL DEFAULT '',
+  UNIQUE (host, kind)
+) WITH (fillfactor = 50);
+
+CREATE TABLE plumbline.object_status (
+  agent_kind  text   COLLATE "C" NOT NULL,
+  object_kind text   COLLATE "C" NOT NULL,
+  object_id   text   COLLATE "C" NOT NULL,
+  host        text   COLLATE "C" NOT NULL,
+  position    bigint NOT NULL,
+  status      text   NOT NULL,
+  reason      text   NOT NULL DEFAULT '',
+  updated_at  timestamptz NOT NULL,
+  PRIMARY KEY (object_kind, object_id, agent_kind, host)
+) WITH (fillfactor = 50);
+CREATE INDEX object_status_host ON plumbline.object_status (host, agent_kind);
+`;

@@ -1,0 +1,169 @@
+import { randomUUID } from 'node:crypto';
+import { chainHash, differs, genesisHash, StoredEvent, walkChain } from '../chain.js';
+import { answered, recorded, wire, WireCommand } from '../command.js';
+import { StoreUnavailable } from '../errors.js';
+import {
+  AppendCommand,
+  AppendResult,
+  EventStore,
+  FeedRow,
+  Head,
+  Loaded,
+  Lost,
+  RecordedEvent,
+  RowUpsert,
+  StoredRow,
+  Verdict,
+} from '../event-store.js';
+
+/**
+ * The event store in memory: same answers, same hashes, nothing shared with the caller (all goes in and out as JSON). One contract
+ * spec runs on it and on PostgreSQL.
+ */
+export class InMemoryEventStore implements EventStore {
+  private readonly events: StoredEvent[] = [];
+  private readonly streams = new Map<string, number>();
+  private readonly claims = new Set<string>();
+  private readonly objects = new Map<string, StoredRow>();
+  private readonly feed: FeedRow[] = [];
+  private readonly feedHeads = new Map<string, number>();
+  private failures: Error[] = [];
+  private closed = false;
+
+  constructor(private readonly id: string = randomUUID()) {}
+
+  /** The next append fails with `error` and stores nothing. */
+  failNext(error: Error = new StoreUnavailable('The fake was told to fail.', 'not-stored')): void {
+    this.failures.push(error);
+  }
+
+  async logId(): Promise<string> {
+    return this.id;
+  }
+
+  async append(command: AppendCommand): Promise<AppendResult> {
+    if (this.closed) throw new StoreUnavailable('The event store is closed.', 'not-stored');
+    const wired = wire(command);
+    // Answers come in a later turn, as a database's do; the state changes in one step.
+    await new Promise((resolve) => setImmediate(resolve));
+    const failure = this.failures.shift();
+    if (failure) throw failure;
+    return this.store(wired);
+  }
+
+  async read(after: number, limit: number): Promise<readonly RecordedEvent[]> {
+    return this.events.slice(after, after + limit).map(toRecorded);
+  }
+
+  async readStream(stream: string): Promise<readonly RecordedEvent[]> {
+    return this.events.filter((event) => event.stream === stream).map(toRecorded);
+  }
+
+  async head(): Promise<Head> {
+    return this.headNow();
+  }
+
+  async hashAt(position: number): Promise<string | null> {
+    return position === 0 ? genesisHash(this.id) : (this.events[position - 1]?.hash ?? null);
+  }
+
+  async load(): Promise<Loaded> {
+    return structuredClone({
+      logId: this.id,
+      head: this.headNow(),
+      streams: [...this.streams].map(([stream, version]) => ({ stream, version })),
+      rows: [...this.objects.values()].sort((a, b) => order(a.kind, b.kind) || order(a.id, b.id)),
+      feeds: [...this.feedHeads].map(([host, position]) => ({ host, position })).sort((a, b) => order(a.host, b.host)),
+    });
+  }
+
+  async feedRows(after: number, upTo: number): Promise<readonly FeedRow[]> {
+    return this.feed
+      .filter((row) => row.position > after && row.position <= upTo)
+      .sort((a, b) => a.position - b.position || order(a.host, b.host));
+  }
+
+  async verify(from?: Head): Promise<Verdict> {
+    const start = from ?? { position: 0, hash: genesisHash(this.id) };
+    const found = await this.hashAt(start.position);
+    if (found === null) return differs(start.position, 'the log does not reach this position');
+    if (found !== start.hash) return differs(start.position, `the log holds hash ${found}, not ${start.hash}`);
+    return walkChain(start, this.headNow(), async (after, upTo) => this.events.slice(after, upTo));
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+
+  private headNow(): Head {
+    const last = this.events.at(-1);
+    return last ? { position: last.position, hash: last.hash } : { position: 0, hash: genesisHash(this.id) };
+  }
+
+  private store(command: WireCommand): AppendResult {
+    const before = this.events.length;
+    if (command.events.length === 0) return answered(command, before, [], []);
+    if (command.again) {
+      const first = this.events.find((event) => event.id === command.events[0]?.id);
+      if (first) return this.answeredThen(command, first.position - 1);
+    }
+    const lost = this.lossOf(command);
+    if (lost) return { ok: false, lost };
+
+    for (const key of command.release) this.claims.delete(key);
+    for (const key of command.take) this.claims.add(key);
+    for (const { id, stream, sv, type, v, envelope } of command.events) {
+      const position = this.events.length + 1;
+      const hash = chainHash(this.headNow().hash, position, envelope);
+      this.events.push({ position, id, stream, streamVersion: sv, type, version: v, envelope, hash });
+      this.streams.set(stream, sv);
+    }
+    for (const row of command.rows) {
+      if (row.deleted) this.objects.delete(`${row.kind} ${row.id}`);
+      else this.objects.set(`${row.kind} ${row.id}`, resolved(row, before));
+    }
+    const prevs = command.hosts.map((host) => {
+      const prev = this.feedHeads.get(host) ?? null;
+      this.feed.push({ host, position: this.events.length, prev });
+      this.feedHeads.set(host, this.events.length);
+      return prev;
+    });
+    const hashes = this.events.slice(before).map((event) => event.hash);
+    return answered(command, before, hashes, prevs);
+  }
+
+  private answeredThen(command: WireCommand, before: number): AppendResult {
+    const last = before + command.events.length;
+    const hashes = this.events.slice(before, last).map((event) => event.hash);
+    const rows = this.feed.filter((row) => row.position === last);
+    return answered(
+      command,
+      before,
+      hashes,
+      command.hosts.map((host) => rows.find((row) => row.host === host)?.prev ?? null),
+    );
+  }
+
+  private lossOf(command: WireCommand): Lost | undefined {
+    for (const stream of Object.keys(command.expect).sort(order)) {
+      if ((this.streams.get(stream) ?? 0) !== command.expect[stream]) return { kind: 'version', stream };
+    }
+    const freed = new Set(command.release);
+    for (const prefix of command.none) {
+      for (const key of this.claims) if (key.startsWith(prefix) && !freed.has(key)) return { kind: 'none', prefix };
+    }
+    const key = command.take.find((each) => this.claims.has(each) && !freed.has(each));
+    return key === undefined ? undefined : { kind: 'claim', key };
+  }
+}
+
+const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+const toRecorded = (event: StoredEvent): RecordedEvent => recorded(event.position, event.envelope, event.hash);
+
+function resolved(row: RowUpsert, before: number): StoredRow {
+  const { kind, id, version, projectId, name } = row;
+  const setAt = Object.fromEntries(Object.entries(row.setAt).map(([facet, at]) => [facet, at < 0 ? before - at : at]));
+  const position = Math.max(0, ...Object.values(setAt));
+  return { kind, id, version, position, projectId, name, doc: JSON.parse(JSON.stringify(row.doc)) as object, setAt };
+}

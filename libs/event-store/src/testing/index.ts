@@ -1,0 +1,2 @@
+export { InMemoryEventStore } from './in-memory-event-store.js';
+export { startPostgres, type TestPostgres } from './start-postgres.js';
