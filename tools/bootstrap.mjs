@@ -1,0 +1,68 @@
+/**
+ * The way in on a fresh clone: `npm run lab`, `npm test`, `npm run bench`.
+ *
+ * Plain Node without dependencies. It checks the machine, installs what is missing (Debian packages, npm packages), builds, and hands over. Every step
+ * looks first and does nothing when there is nothing to do, so that a second start costs a second.
+ */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { runVisible } from './setup/child.mjs';
+import { isRoot, projectDir, requireNode, SetupError } from './setup/machine.mjs';
+import { build, installModules } from './setup/modules.mjs';
+import { installPackages, missingPackages } from './setup/packages.mjs';
+import { runTests } from './setup/tests.mjs';
+
+const [command, ...args] = process.argv.slice(2);
+const wantsRoot = !args.includes('--help') && !args.includes('-h');
+
+async function prepare() {
+  requireNode();
+  if (isRoot()) await installPackages();
+  else if (missingPackages().length > 0)
+    console.log(
+      `Without root, not installed: ${missingPackages()
+        .map((p) => p.name)
+        .join(' ')}`,
+    );
+  await installModules();
+  await build();
+}
+
+async function handOver(argv) {
+  // The terminal sends Ctrl-C to the child too, and the child knows how to stop: wait for it instead of dying first.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {});
+  return runVisible(process.execPath, argv, { cwd: projectDir });
+}
+
+async function main() {
+  // Files that npm and the compiler make must be readable by the unprivileged users that the lab runs its processes as.
+  process.umask(0o022);
+  switch (command) {
+    case 'lab':
+      if (wantsRoot && !isRoot())
+        throw new SetupError('The lab makes network namespaces: run it as root (sudo npm run lab).');
+      await prepare();
+      return handOver(['apps/cli/dist/main.js', 'lab', ...args]);
+    case 'test':
+      await prepare();
+      return runTests(args);
+    case 'bench': {
+      const entry = 'test/bench/main.mjs';
+      if (!isRoot())
+        throw new SetupError('The benchmarks make network namespaces: run them as root (sudo npm run bench).');
+      if (!existsSync(path.join(projectDir, entry))) throw new SetupError(`This tree has no benchmarks (${entry}).`);
+      await prepare();
+      return handOver([entry, ...args]);
+    }
+    default:
+      throw new SetupError('usage: node tools/bootstrap.mjs lab|test|bench [arguments]');
+  }
+}
+
+main().then(
+  (code) => (process.exitCode = code),
+  (error) => {
+    console.error(error instanceof SetupError ? error.message : error);
+    process.exitCode = 1;
+  },
+);

@@ -1,0 +1,96 @@
+/**
+ * Debian packages that the lab and the tests stand on.
+ *
+ * They are wanted for their programs only. Their services must not start, neither now (a policy-rc.d that answers 101, see invoke-rc.d(8)) nor at the
+ * next boot (disabled after the installation), and postgresql must not make a cluster of its own (create_main_cluster, see pg_createcluster(8)):
+ * another Open vSwitch, NATS or PostgreSQL of this machine stays as it is.
+ */
+import { existsSync } from 'node:fs';
+import { ask, runVisible } from './child.mjs';
+import { withBorrowedFiles } from './borrowed-file.mjs';
+import { isDebian, isRoot, SetupError } from './machine.mjs';
+
+/** Package, a program of it, and the services it would start. */
+const WANTED = [
+  { name: 'openvswitch-switch', programs: ['/usr/sbin/ovs-vswitchd'], services: ['openvswitch-switch'] },
+  { name: 'iptables', programs: ['/usr/sbin/iptables-save'], services: [] },
+  { name: 'iproute2', programs: ['/usr/sbin/ip', '/sbin/ip', '/bin/ip'], services: [] },
+  { name: 'conntrack', programs: ['/usr/sbin/conntrack'], services: [] },
+  { name: 'ethtool', programs: ['/usr/sbin/ethtool', '/sbin/ethtool'], services: [] },
+  { name: 'iputils-arping', programs: ['/usr/bin/arping'], services: [] },
+  { name: 'iputils-ping', programs: ['/usr/bin/ping', '/bin/ping'], services: [] },
+  { name: 'nats-server', programs: ['/usr/sbin/nats-server', '/usr/bin/nats-server'], services: ['nats-server'] },
+  { name: 'postgresql', programs: ['/usr/lib/postgresql'], services: ['postgresql'] },
+];
+
+const POLICY = {
+  path: '/usr/sbin/policy-rc.d',
+  mode: 0o755,
+  text: (_before, marker) => `#!/bin/sh\n${marker}\nexit 101\n`,
+};
+const NO_CLUSTER = {
+  path: '/etc/postgresql-common/createcluster.conf',
+  mode: 0o644,
+  text: (before, marker) =>
+    `${marker}\ncreate_main_cluster = false\n${before.replace(/^\s*create_main_cluster\b.*$/gm, '')}`,
+};
+const APT = ['-o', 'DPkg::Lock::Timeout=300', '--no-install-recommends', '--yes'];
+const quiet = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' };
+
+/** The wanted packages that this machine lacks. Counted by program, so that a package built by hand is welcome too. */
+export function missingPackages() {
+  return WANTED.filter(({ programs }) => !programs.some((program) => existsSync(program)));
+}
+
+/** Installs what is missing, after saying what apt will do. Nothing missing: does nothing. Throws a SetupError that says what to do by hand. */
+export async function installPackages() {
+  const missing = missingPackages();
+  if (missing.length === 0) return;
+  const names = missing.map(({ name }) => name);
+  if (!isDebian())
+    throw new SetupError(`Not a Debian system: install these packages' programs yourself: ${names.join(' ')}.`);
+  if (!isRoot())
+    throw new SetupError(`Missing packages; as root: apt-get install --no-install-recommends ${names.join(' ')}`);
+
+  const plan = await plannedInstall(names);
+  console.log(`apt will install: ${plan.join(' ')}`);
+  console.log('Their services stay off: Plumbline starts what it needs by itself, in places of its own.');
+  await withBorrowedFiles([POLICY], async () => {
+    // postgresql-common first: its configuration must be there before postgresql's own installation reads it.
+    if (names.includes('postgresql')) {
+      await apt('postgresql-common');
+      await withBorrowedFiles([NO_CLUSTER], () => apt(...names));
+    } else {
+      await apt(...names);
+    }
+  });
+  missing.flatMap(({ services }) => services).forEach(keepOffAtBoot);
+  const still = missingPackages().map(({ name }) => name);
+  if (still.length > 0)
+    throw new SetupError(`apt reported success, but these programs are not there: ${still.join(' ')}`);
+}
+
+async function plannedInstall(names) {
+  const simulate = () => ask('apt-get', [...APT, '--simulate', 'install', ...names], { env: quiet });
+  let answer = simulate();
+  if (answer.code !== 0) {
+    console.log('apt knows no such packages yet: apt-get update');
+    await runVisible('apt-get', ['-o', 'DPkg::Lock::Timeout=300', '-qq', 'update'], { env: quiet });
+    answer = simulate();
+  }
+  if (answer.code !== 0)
+    throw new SetupError(`apt cannot install ${names.join(' ')}: try apt-get install by hand to see why.`);
+  return [...answer.stdout.matchAll(/^Inst (\S+)/gm)].map(([, name]) => name);
+}
+
+async function apt(...names) {
+  const code = await runVisible('apt-get', [...APT, '-qq', 'install', ...names], {
+    env: quiet,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (code !== 0) throw new SetupError(`apt-get install ${names.join(' ')} ended with code ${code}.`);
+}
+
+function keepOffAtBoot(service) {
+  if (ask('systemctl', ['disable', '--quiet', service]).code !== 0) ask('update-rc.d', [service, 'disable']);
+}
