@@ -1,0 +1,22 @@
+/** Taking rights away from a process before it starts: setpriv(1) prefixes. */
+
+/** No user of ours, no capability, no way to get one. */
+export const asNobody: readonly string[] = [
+  'setpriv',
+  '--reuid=nobody',
+  '--regid=nogroup',
+  '--clear-groups',
+  '--no-new-privs',
+  '--inh-caps=-all',
+  '--bounding-set=-all',
+  '--',
+];
+
+/** What an agent and its children keep of root: namespaces and mounts (SYS_ADMIN: ip netns), the network, raw sockets (arping). */
+export const asAgent: readonly string[] = [
+  'setpriv',
+  '--no-new-privs',
+  '--inh-caps=-all',
+  '--bounding-set=-all,+net_admin,+sys_admin,+net_raw',
+  '--',
+];

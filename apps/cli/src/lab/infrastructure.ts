@@ -1,0 +1,134 @@
+/**
+ * The lab without its story: places, wires, switches, PostgreSQL, NATS, API and agents. What a test of several nodes starts from.
+ */
+import { prepareDatabase, foreignDatabase, startPostgres, type DatabaseUrls } from './postgres.js';
+import { freeHostLink, type HostLinkAddresses } from './host-link.js';
+import { nextFreePort } from './free-port.js';
+import { makePlace, type Place, type PlaceOptions } from './place.js';
+import { relayNats, startNats, type NatsAccess } from './nats.js';
+import { startAgents, startApi } from './programs.js';
+import type { Progress } from './progress.js';
+import type { LabSpec } from './spec.js';
+import { StateKeeper } from './state.js';
+import { startSupervisor } from './supervision.js';
+import { startSwitch } from './switch.js';
+import { layWires, wireNode, wireOutside } from './wires.js';
+
+export const places = {
+  control: { network: false, machine: false },
+  mgmt: { network: true, machine: true },
+  outside: { network: true, machine: true },
+  node: { network: true, machine: true },
+} as const;
+
+export interface Infrastructure {
+  readonly control: Place;
+  readonly mgmt: Place;
+  readonly outside: Place;
+  readonly nodes: ReadonlyMap<string, Place>;
+  readonly nats: NatsAccess;
+  readonly database: DatabaseUrls;
+}
+
+const firstApiPort = 9696;
+
+/** Builds all of it side by side. `programs: false` leaves out the API and the agents. Throws on the first failure and leaves the rest to `clean`. */
+export async function buildInfrastructure(
+  spec: LabSpec,
+  keeper: StateKeeper,
+  progress: Progress,
+  options: { readonly programs: boolean },
+): Promise<Infrastructure> {
+  const { labId } = keeper.state;
+  const link = await freeHostLink();
+  keeper.set({ hostLink: { name: spec.hostLink, ...link } });
+  startSupervisor(spec.projectDir, spec.stateDir, labId);
+
+  const make = (name: string, kind: PlaceOptions) => makePlace(spec, labId, name, kind);
+  const control = make('control', places.control);
+  const mgmt = make('mgmt', places.mgmt);
+  const outside = make('outside', places.outside);
+  const nodes = new Map(spec.nodes.map((node) => [node.host, make(node.host, places.node)]));
+
+  const wired = progress.stage('management, tunnel and external networks', () =>
+    wireAll(spec, mgmt, outside, nodes, link),
+  );
+  const database = progress.stage('PostgreSQL and its schema', () => startDatabase(spec, keeper, control, progress));
+  const nats = wired.then(() => progress.stage('NATS', () => startBroker(spec, keeper, mgmt, link)));
+  const switches = wired.then(() =>
+    progress.stage(`Open vSwitch on ${spec.nodes.map((node) => node.host).join(', ')}`, () =>
+      Promise.all(spec.nodes.map(async (node) => startSwitch(spec, labId, node, await placeOfNode(nodes, node.host)))),
+    ),
+  );
+  const api = Promise.all([database, nats]).then(async ([urls, access]) => {
+    if (!options.programs) return;
+    const port = await nextFreePort(firstApiPort);
+    keeper.set({ apiUrl: `http://127.0.0.1:${port}` });
+    await startApi(spec, labId, await control, { port, databaseUrl: urls.serviceUrl, nats: access });
+  });
+  const agents = Promise.all([nats, switches]).then(async ([access]) => {
+    if (!options.programs) return;
+    await Promise.all(
+      spec.nodes.map(async (node) => startAgents(spec, labId, node, await placeOfNode(nodes, node.host), access)),
+    );
+  });
+
+  // allSettled first: a lab that fails must not go on being built behind the caller's back.
+  await Promise.allSettled([control, outside, ...nodes.values(), wired, database, nats, switches, api, agents]);
+  await Promise.all([api, agents]);
+  return {
+    control: await control,
+    mgmt: await mgmt,
+    outside: await outside,
+    nodes: new Map(await Promise.all([...nodes].map(async ([host, place]) => [host, await place] as const))),
+    nats: await nats,
+    database: await database,
+  };
+}
+
+async function wireAll(
+  spec: LabSpec,
+  mgmt: Promise<Place>,
+  outside: Promise<Place>,
+  nodes: ReadonlyMap<string, Promise<Place>>,
+  link: HostLinkAddresses,
+): Promise<void> {
+  await layWires(spec, await mgmt, link);
+  await Promise.all([
+    wireOutside(await mgmt, await outside),
+    ...spec.nodes.map(async (node) => wireNode(await mgmt, await placeOfNode(nodes, node.host), node.managementIp)),
+  ]);
+}
+
+async function startDatabase(
+  spec: LabSpec,
+  keeper: StateKeeper,
+  control: Promise<Place>,
+  progress: Progress,
+): Promise<DatabaseUrls> {
+  const urls = foreignDatabase(process.env) ?? (await startPostgres(spec, keeper.state.labId, await control));
+  keeper.set({ database: urls });
+  await prepareDatabase(urls, progress);
+  return urls;
+}
+
+async function startBroker(
+  spec: LabSpec,
+  keeper: StateKeeper,
+  mgmt: Promise<Place>,
+  link: HostLinkAddresses,
+): Promise<NatsAccess> {
+  const foreign = process.env['NATS_URL'];
+  const access =
+    foreign === undefined
+      ? await startNats(spec, keeper.state.labId, await mgmt, link)
+      : await relayNats(spec, keeper.state.labId, await mgmt, foreign);
+  keeper.set({ natsUrl: access.hostUrl });
+  return access;
+}
+
+async function placeOfNode(nodes: ReadonlyMap<string, Promise<Place>>, host: string): Promise<Place> {
+  const place = await nodes.get(host);
+  if (place === undefined) throw new Error(`the lab has no node ${host}`);
+  return place;
+}

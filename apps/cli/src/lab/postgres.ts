@@ -1,0 +1,122 @@
+/**
+ * The lab's PostgreSQL: the system's binaries, a cluster of our own in the state folder, run as the user `postgres`, listening on loopback only.
+ *
+ * Two logins, as the log demands: one owns the tables and migrates, the other is the service and can neither rewrite nor own them. DATABASE_URL
+ * overrides all of it (the service's login), DATABASE_MIGRATION_URL names the owner's; with one login only, the guard is off and the lab says so.
+ */
+import { randomBytes } from 'node:crypto';
+import { chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { guardStatus, migrate } from '@plumbline/event-store';
+import { run } from '@plumbline/exec';
+import pg from 'pg';
+import { writeWhole } from './files.js';
+import { freePort } from './free-port.js';
+import { placeFolder, type Place } from './place.js';
+import type { Progress } from './progress.js';
+import type { LabSpec } from './spec.js';
+import { ensureUnit, labEnvironment } from './supervision.js';
+import { userIds } from './users.js';
+
+export interface DatabaseUrls {
+  /** Owner of the tables. */
+  readonly migrationUrl: string;
+  /** The API's login. */
+  readonly serviceUrl: string;
+}
+
+const owner = 'plumbline_owner';
+const service = 'plumbline_service';
+const database = 'plumbline';
+const binariesFolder = '/usr/lib/postgresql';
+const asPostgres = [
+  'setpriv',
+  '--reuid=postgres',
+  '--regid=postgres',
+  '--clear-groups',
+  '--no-new-privs',
+  '--inh-caps=-all',
+  '--bounding-set=-all',
+  '--',
+];
+/** A laptop's lab, not a server; durability stays on: the log is the truth. */
+const settings = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  shared_buffers: '32MB',
+  max_connections: '60',
+  password_encryption: 'scram-sha-256',
+};
+
+/** The logins of the database that the environment names, or null when it names none. */
+export function foreignDatabase(env: NodeJS.ProcessEnv): DatabaseUrls | null {
+  const serviceUrl = env['DATABASE_URL'];
+  return serviceUrl === undefined ? null : { serviceUrl, migrationUrl: env['DATABASE_MIGRATION_URL'] ?? serviceUrl };
+}
+
+/** Makes the cluster and starts it, with an empty database and both logins. */
+export async function startPostgres(spec: LabSpec, labId: string, control: Place): Promise<DatabaseUrls> {
+  const bin = path.join(newestBinaries(), 'bin');
+  const folder = path.join(placeFolder(spec, control.name), 'postgres');
+  const inside = `${control.paths.var}/postgres`;
+  const ids = await userIds('postgres');
+  mkdirSync(folder, { mode: 0o700 });
+  chownSync(folder, ids.uid, ids.gid);
+
+  const superPassword = password();
+  const passwordFile = path.join(folder, 'pw');
+  writeWhole(passwordFile, superPassword);
+  chownSync(passwordFile, ids.uid, ids.gid);
+  await run([
+    ...[...control.enter, ...asPostgres, path.join(bin, 'initdb'), '--pgdata', `${inside}/data`, '--username=postgres'],
+    ...[`--pwfile=${inside}/pw`, '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--no-sync'],
+  ]);
+  const port = await freePort();
+  const options = Object.entries({ ...settings, port: String(port) }).flatMap(([key, value]) => [
+    '-c',
+    `${key}=${value}`,
+  ]);
+  await ensureUnit(spec.stateDir, {
+    name: 'postgres',
+    order: 5,
+    argv: [...control.enter, ...asPostgres, path.join(bin, 'postgres'), '-D', `${inside}/data`, ...options],
+    env: labEnvironment(labId),
+    restart: true,
+    afterStart: [[path.join(bin, 'pg_isready'), '--quiet', '--host=127.0.0.1', `--port=${port}`]],
+    stopSignal: 'SIGINT',
+  });
+
+  const url = (user: string, secret: string, name: string) => `postgres://${user}:${secret}@127.0.0.1:${port}/${name}`;
+  const secrets = { owner: password(), service: password() };
+  const client = new pg.Client({ connectionString: url('postgres', superPassword, 'postgres') });
+  await client.connect();
+  try {
+    // The passwords are hexadecimal digits of ours: nothing in them to quote.
+    await client.query(`CREATE ROLE ${owner} LOGIN PASSWORD '${secrets.owner}'`);
+    await client.query(`CREATE ROLE ${service} LOGIN PASSWORD '${secrets.service}'`);
+    await client.query(`CREATE DATABASE ${database} OWNER ${owner}`);
+  } finally {
+    await client.end();
+  }
+  return { migrationUrl: url(owner, secrets.owner, database), serviceUrl: url(service, secrets.service, database) };
+}
+
+/** Brings the schema up to date and says when the service's login could rewrite the log. */
+export async function prepareDatabase(urls: DatabaseUrls, progress: Progress): Promise<void> {
+  const role = decodeURIComponent(new URL(urls.serviceUrl).username);
+  await migrate(urls.migrationUrl, urls.migrationUrl === urls.serviceUrl ? {} : { serviceRole: role });
+  const guard = await guardStatus(urls.serviceUrl);
+  if (!guard.on) progress.say(`the log is not guarded against its own service: ${guard.reasons.join('; ')}`);
+}
+
+function newestBinaries(): string {
+  const versions = existsSync(binariesFolder) ? readdirSync(binariesFolder).map(Number).filter(Number.isInteger) : [];
+  const newest = versions
+    .sort((a, b) => b - a)
+    .find((version) => existsSync(path.join(binariesFolder, `${version}/bin/postgres`)));
+  if (newest === undefined)
+    throw new Error(`no PostgreSQL server in ${binariesFolder}: apt-get install postgresql, or set DATABASE_URL`);
+  return path.join(binariesFolder, String(newest));
+}
+
+const password = () => randomBytes(24).toString('hex');

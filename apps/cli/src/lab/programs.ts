@@ -1,0 +1,93 @@
+/**
+ * The API and the agents as units: what they are told (environment only) and what rights they keep.
+ *
+ *     API      PLUMB_LISTEN  DATABASE_URL (service login)  NATS_URL  NATS_NKEY_FILE  PLUMB_LOG_LEVEL
+ *     agents   PLUMB_HOST  NATS_URL  NATS_NKEY_FILE  PLUMB_STATE_DIR  PLUMB_TUNNEL_IP  PLUMB_BRIDGE_MAPPINGS  PLUMB_DATAPATH_TYPE  PLUMB_OVSDB
+ *              PLUMB_HEALTH_PORT (127.0.0.1, in the node's namespace)  PLUMB_LOG_LEVEL
+ *
+ * NATS_NKEY_FILE is absent with a foreign NATS whose URL carries the login.
+ */
+import { existsSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { asAgent, asNobody } from './confine.js';
+import type { NatsAccess } from './nats.js';
+import { placeFolder, type Place } from './place.js';
+import { externalNetwork, type AgentName, type LabSpec, type NodeSpec } from './spec.js';
+import { ensureUnit, labEnvironment } from './supervision.js';
+import { datapathType } from './switch.js';
+
+/** Where an agent answers health questions, on its node's loopback. */
+export const healthPorts: Readonly<Record<AgentName, number>> = { 'ovs-agent': 9710, 'l3-agent': 9711 };
+
+const logLevel = () => process.env['PLUMB_LOG_LEVEL'] ?? 'info';
+const script = (app: string) => `apps/${app}/dist/main.js`;
+
+/** Starts the API on 127.0.0.1:`port`, as `nobody`. Answers when its process runs, not yet when it answers. */
+export async function startApi(
+  spec: LabSpec,
+  labId: string,
+  control: Place,
+  options: { readonly port: number; readonly databaseUrl: string; readonly nats: NatsAccess },
+): Promise<void> {
+  requireBuilt(spec, 'api');
+  await ensureUnit(spec.stateDir, {
+    name: 'api',
+    order: 20,
+    argv: [...control.enter, ...asNobody, control.paths.node, `${control.paths.project}/${script('api')}`],
+    env: {
+      ...labEnvironment(labId),
+      HOME: '/nonexistent',
+      PLUMB_LISTEN: `127.0.0.1:${options.port}`,
+      PLUMB_LOG_LEVEL: logLevel(),
+      DATABASE_URL: options.databaseUrl,
+      NATS_URL: options.nats.hostUrl,
+      ...(options.nats.nkeys ? { NATS_NKEY_FILE: `${control.paths.var}/nats.nk` } : {}),
+    },
+    restart: true,
+    afterStart: [],
+    stopSignal: 'SIGTERM',
+  });
+}
+
+/** Starts the node's agents, with three capabilities. */
+export async function startAgents(
+  spec: LabSpec,
+  labId: string,
+  node: NodeSpec,
+  place: Place,
+  nats: NatsAccess,
+): Promise<void> {
+  mkdirSync(path.join(placeFolder(spec, node.host), 'agents'), { recursive: true, mode: 0o700 });
+  await Promise.all(
+    node.agents.map((agent) => {
+      requireBuilt(spec, agent);
+      return ensureUnit(spec.stateDir, {
+        name: `${agent}-${node.host}`,
+        order: 30,
+        argv: [...place.enter, ...asAgent, place.paths.node, `${place.paths.project}/${script(agent)}`],
+        env: {
+          ...labEnvironment(labId),
+          HOME: '/nonexistent',
+          PLUMB_HOST: node.host,
+          PLUMB_LOG_LEVEL: logLevel(),
+          PLUMB_STATE_DIR: `${place.paths.var}/agents`,
+          PLUMB_TUNNEL_IP: node.tunnelIp,
+          PLUMB_BRIDGE_MAPPINGS: `${externalNetwork.physicalNetwork}:${externalNetwork.bridge}`,
+          PLUMB_DATAPATH_TYPE: datapathType(),
+          PLUMB_OVSDB: 'unix:/run/openvswitch/db.sock',
+          PLUMB_HEALTH_PORT: String(healthPorts[agent]),
+          NATS_URL: nats.nodeUrl,
+          ...(nats.nkeys ? { NATS_NKEY_FILE: `${place.paths.var}/nats.nk` } : {}),
+        },
+        restart: true,
+        afterStart: [],
+        stopSignal: 'SIGTERM',
+      });
+    }),
+  );
+}
+
+function requireBuilt(spec: LabSpec, app: string): void {
+  const file = path.join(spec.projectDir, script(app));
+  if (!existsSync(file)) throw new Error(`${file} is not built: npm run build`);
+}

@@ -1,0 +1,135 @@
+/**
+ * What a lab remembers, and who may change it.
+ *
+ * Written before each act that leaves something on the host, so that whoever comes after a Ctrl-C, a crash or a reboot knows what to look for. Holds
+ * database passwords: readable by root only.
+ */
+import { mkdirSync, openSync, closeSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+import { errorCode, readJson, readText, removeFile, writeWhole } from './files.js';
+import { identify, isRunning } from './process-identity.js';
+
+/** An instance of the lab, as plugged in. */
+export const InstanceState = z.object({
+  name: z.string(),
+  host: z.string(),
+  portId: z.string(),
+  mac: z.string(),
+  ip: z.string(),
+  prefix: z.number().int(),
+  gateway: z.string(),
+  mtuBytes: z.number().int(),
+});
+export type InstanceState = z.infer<typeof InstanceState>;
+
+export const LabState = z.object({
+  format: z.literal(1),
+  /** Random; all processes of the lab bear it as PLUMB_LAB_ID. */
+  labId: z.string(),
+  bootId: z.string(),
+  stage: z.enum(['building', 'ready']),
+  hostLink: z.object({ name: z.string(), host: z.string(), lab: z.string() }).nullable(),
+  apiUrl: z.string().nullable(),
+  /** As the host reaches it. */
+  natsUrl: z.string().nullable(),
+  database: z.object({ migrationUrl: z.string(), serviceUrl: z.string() }).nullable(),
+  instances: z.array(InstanceState),
+  floatingIp: z.string().nullable(),
+});
+export type LabState = z.infer<typeof LabState>;
+
+const stateFile = (stateDir: string) => path.join(stateDir, 'lab.json');
+
+/** The lab of this state folder, or null. */
+export function readLabState(stateDir: string): LabState | null {
+  const json = readJson(stateFile(stateDir));
+  return json === null ? null : LabState.parse(json);
+}
+
+/** Keeps the state on disk equal to the state in hand. */
+export class StateKeeper {
+  readonly #stateDir: string;
+  #state: LabState;
+
+  constructor(stateDir: string, state: LabState) {
+    this.#stateDir = stateDir;
+    this.#state = state;
+    this.set({});
+  }
+
+  get state(): LabState {
+    return this.#state;
+  }
+
+  /** Writes the change to disk before it answers. */
+  set(change: Partial<LabState>): void {
+    this.#state = { ...this.#state, ...change };
+    writeWhole(stateFile(this.#stateDir), JSON.stringify(this.#state, null, 2));
+  }
+}
+
+/** A lab that has nothing yet. */
+export function newLabState(labId: string): LabState {
+  return {
+    format: 1,
+    labId,
+    bootId: bootId(),
+    stage: 'building',
+    hostLink: null,
+    apiUrl: null,
+    natsUrl: null,
+    database: null,
+    instances: [],
+    floatingIp: null,
+  };
+}
+
+/** Changes with every boot of this machine. */
+export function bootId(): string {
+  return readText('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
+}
+
+/** Runs `work` while no other `up` or `down` works on this state folder. A lock whose owner died is taken over. */
+export async function withLock<T>(stateDir: string, work: () => Promise<T>): Promise<T> {
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  const file = path.join(stateDir, 'lock');
+  takeLock(file);
+  try {
+    return await work();
+  } finally {
+    removeFile(file);
+  }
+}
+
+function takeLock(file: string): void {
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    try {
+      const handle = openSync(file, 'wx', 0o600);
+      writeSync(handle, JSON.stringify(identify(process.pid)));
+      closeSync(handle);
+      return;
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error;
+    }
+    const owner = lockOwner(file);
+    if (owner !== null && isRunning(owner)) {
+      throw new Error(`another "plumb lab" command (process ${owner.pid}) works on this lab: wait for it, or end it`);
+    }
+    removeFile(file);
+  }
+  throw new Error(`${file} cannot be taken`);
+}
+
+function lockOwner(file: string): { pid: number; startTime: string } | null {
+  const parsed = z.object({ pid: z.number(), startTime: z.string() }).safeParse(safeJson(readText(file) ?? ''));
+  return parsed.success ? parsed.data : null;
+}
+
+function safeJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

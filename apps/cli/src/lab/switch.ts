@@ -1,0 +1,80 @@
+/**
+ * A node's own Open vSwitch, and the two bridges its operator made before Plumbline came:
+ *
+ *     br-ex    eth1, the uplink of scenario D
+ *     br-phy   eth2, and the tunnel address on the bridge itself
+ *
+ * br-phy is there for the userspace datapath: it sends a VXLAN packet only through a bridge of its own that bears the tunnel's address. It does no harm with the
+ * kernel's datapath, so both look alike. A restarted ovs-vswitchd makes br-phy's device anew, without address: it is set after each start, as a
+ * real node's ifupdown does.
+ */
+import { existsSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { run } from '@plumbline/exec';
+import { placeFolder, type Place } from './place.js';
+import { externalNetwork, tunnelNetwork, type LabSpec, type NodeSpec } from './spec.js';
+import { ensureUnit, labEnvironment } from './supervision.js';
+
+/** Which datapath this machine's Open vSwitch can use. The kernel's, when its module is loaded: loading it would change the host. */
+export type DatapathType = 'netdev' | 'system';
+export const datapathType = (): DatapathType => (existsSync('/sys/module/openvswitch') ? 'system' : 'netdev');
+
+const schema = '/usr/share/openvswitch/vswitch.ovsschema';
+const logging = ['-vconsole:info', '-vsyslog:off', '-vfile:off'];
+
+/** Starts ovsdb-server and ovs-vswitchd in the node's place and makes its bridges. Repeatable. */
+export async function startSwitch(spec: LabSpec, labId: string, node: NodeSpec, place: Place): Promise<void> {
+  const folder = path.join(placeFolder(spec, node.host), 'ovs');
+  mkdirSync(folder, { recursive: true });
+  const database = path.join(folder, 'conf.db');
+  if (!existsSync(database)) await run(['ovsdb-tool', 'create', database, schema]);
+
+  const unit = (name: string, order: number, argv: readonly string[], afterStart: string[][]) =>
+    ensureUnit(spec.stateDir, {
+      name: `${name}-${node.host}`,
+      order,
+      argv: [...place.enter, ...argv],
+      env: labEnvironment(labId),
+      restart: true,
+      afterStart,
+      stopSignal: 'SIGTERM',
+    });
+  const inside = (...argv: string[]) => [...place.enter, ...argv];
+
+  await unit(
+    'ovsdb-server',
+    10,
+    [
+      'ovsdb-server',
+      `${place.paths.var}/ovs/conf.db`,
+      '--remote=punix:/run/openvswitch/db.sock',
+      '--pidfile',
+      ...logging,
+    ],
+    [inside('ovs-vsctl', '--timeout=2', '--no-wait', 'init')],
+  );
+  await run(inside('ovs-vsctl', '--timeout=10', '--no-wait', ...operatorsBridges(node)));
+  await unit(
+    'ovs-vswitchd',
+    11,
+    ['ovs-vswitchd', 'unix:/run/openvswitch/db.sock', '--pidfile', ...logging],
+    [
+      inside('ip', 'address', 'replace', `${node.tunnelIp}/${tunnelNetwork.prefix}`, 'dev', 'br-phy'),
+      inside('ip', 'link', 'set', 'br-phy', 'up'),
+    ],
+  );
+}
+
+function operatorsBridges(node: NodeSpec): string[] {
+  const bridge = (name: string, uplink: string) =>
+    [
+      ['--', '--may-exist', 'add-br', name],
+      ['--', 'set', 'Bridge', name, `datapath_type=${datapathType()}`],
+      ['--', '--may-exist', 'add-port', name, uplink],
+    ].flat();
+  return [
+    ...['set', 'Open_vSwitch', '.', `external_ids:system-id=${node.host}`, `external_ids:hostname=${node.host}`],
+    ...bridge(externalNetwork.bridge, 'eth1'),
+    ...bridge('br-phy', 'eth2'),
+  ];
+}

@@ -1,0 +1,91 @@
+/**
+ * The lab's cables: three Linux bridges in the place `mgmt`, and a veth from each to who is on it.
+ *
+ *     mgmt      172.31.250.0/24  NATS (on the bridge's own address), nodes' eth0; the host joins by the pair plumb-host / plumb-mgmt0
+ *     tunnel    172.31.251.0/24  nodes' eth2: VXLAN
+ *     external  10.255.253.0/24  nodes' eth1 (the uplink in br-ex), `outside`'s eth0
+ *
+ * In a namespace of its own, because a host with Docker sends bridged packets through its FORWARD chain and drops them there. Nothing here forwards between
+ * the three: ip_forward stays 0. The bridges learn, and have neither STP nor multicast snooping to wait for.
+ */
+import { run } from '@plumbline/exec';
+import type { Place } from './place.js';
+import { externalNetwork, managementNetwork, type LabSpec } from './spec.js';
+import type { HostLinkAddresses } from './host-link.js';
+
+const bridges = ['mgmt', 'tunnel', 'external'] as const;
+
+/** Bridges, and the host's link. */
+export async function layWires(spec: LabSpec, mgmt: Place, link: HostLinkAddresses): Promise<void> {
+  await ipBatch(mgmt, [
+    ...bridges.flatMap((name) => [`link add ${name} type bridge stp_state 0 mcast_snooping 0`, `link set ${name} up`]),
+    `address add ${managementNetwork.address}/${managementNetwork.prefix} dev mgmt`,
+  ]);
+  // Born in their places: an IPv6 address of its own on the host's end would be one more thing of ours there.
+  await run([
+    'ip',
+    'link',
+    'add',
+    spec.hostLink,
+    'type',
+    'veth',
+    'peer',
+    'name',
+    'plumb-mgmt0',
+    'netns',
+    `${mgmt.keeperPid}`,
+  ]);
+  await run(['ip', '-batch', '-'], {
+    stdin: [
+      `link set ${spec.hostLink} addrgenmode none`,
+      `address add ${link.host}/30 dev ${spec.hostLink}`,
+      `link set ${spec.hostLink} up`,
+      '',
+    ].join('\n'),
+  });
+  await ipBatch(mgmt, [`address add ${link.lab}/30 dev plumb-mgmt0`, 'link set plumb-mgmt0 up']);
+}
+
+/** The node's three interfaces, eth0 with its management address. */
+export async function wireNode(mgmt: Place, node: Place, managementIp: string): Promise<void> {
+  const ends = [
+    ['eth0', 'mgmt', 'm'],
+    ['eth1', 'external', 'x'],
+    ['eth2', 'tunnel', 't'],
+  ] as const;
+  await ipBatch(
+    mgmt,
+    ends.flatMap(([inner, bridge, letter]) => plug(node, inner, `${node.name}-${letter}`, bridge)),
+  );
+  await ipBatch(node, [
+    `address add ${managementIp}/${managementNetwork.prefix} dev eth0`,
+    ...ends.map(([inner]) => `link set ${inner} up`),
+  ]);
+}
+
+/** `outside`: a host on the external network, and its gateway. */
+export async function wireOutside(mgmt: Place, outside: Place): Promise<void> {
+  await ipBatch(mgmt, plug(outside, 'eth0', 'outside-x', 'external'));
+  await ipBatch(outside, [
+    `address add ${externalNetwork.gateway}/${externalNetwork.prefix} dev eth0`,
+    'link set eth0 up',
+  ]);
+  await finishChecksums(outside, [], 'eth0');
+}
+
+/** Sums TCP and UDP in software: a userspace switch passes on packets whose sum the (virtual) card was to fill in, and TCP then stalls while ping works. */
+export async function finishChecksums(place: Place, prefix: readonly string[], device: string): Promise<void> {
+  await run([...place.enter, ...prefix, 'ethtool', '-K', device, 'tx', 'off']);
+}
+
+/** Runs lines of ip(8) in a place, all or an error. */
+export async function ipBatch(place: Place, lines: readonly string[]): Promise<void> {
+  await run([...place.enter, 'ip', '-batch', '-'], { stdin: `${lines.join('\n')}\n` });
+}
+
+function plug(place: Place, inner: string, outer: string, bridge: (typeof bridges)[number]): string[] {
+  return [
+    `link add ${outer} type veth peer name ${inner} netns ${place.keeperPid}`,
+    `link set ${outer} master ${bridge} up`,
+  ];
+}
