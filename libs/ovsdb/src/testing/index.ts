@@ -1,0 +1,1 @@
+export { startOvs, type OwnOvs, type StartOvsOptions } from './start-ovs.js';
