@@ -63,16 +63,31 @@ export function prepare(topology: Topology, decision: Decision, meta: Meta): Pre
   const holds = new Set([...after.values()].flatMap(claimsOf));
   const concerned = concernedHosts(topology, recorded);
   for (const stream of concerned.scopes) expect[stream] ??= topology.versionOf(stream);
+  const fences = [...before.keys()].flatMap((key) => nodeFence(topology, key));
+  const renewed = fences.flatMap((fence) => fence.known);
   return {
     events: recorded.map(({ stream }, index) => ({ stream, event: decision.events[index] as PlumbEvent })),
     expect,
-    take: [...holds].filter((claim) => !held.has(claim)),
-    release: [...held].filter((claim) => !holds.has(claim)),
-    none: decision.none,
+    take: [...[...holds].filter((claim) => !held.has(claim)), ...renewed],
+    release: [...[...held].filter((claim) => !holds.has(claim)), ...renewed],
+    none: [...decision.none, ...fences.map((fence) => fence.prefix)],
     rows: [...after].map(([key, object]) => (object ? { ...nameOf(key), object } : { ...nameOf(key), deleted: true })),
     hosts: concerned.hosts,
     meta,
   };
+}
+
+/**
+ * A node's facts go to every host that shares a network with it, so they must not pass a network that is placed on it at the same moment: such a
+ * placement writes no stream that the node's event could expect. But each holds a local VLAN of the host. So the event demands that there is none beside
+ * those it knows of, which it gives back and takes again in the same breath.
+ */
+function nodeFence(topology: Topology, key: ObjectKey): { prefix: string; known: string[] }[] {
+  const { kind, id } = nameOf(key);
+  if (kind !== 'node') return [];
+  const prefix = `local-vlan/${id}/`;
+  const placements = topology.find('placement', `host/${id}`);
+  return [{ prefix, known: placements.flatMap((each) => claimsOf(each).filter((claim) => claim.startsWith(prefix))) }];
 }
 
 /**
@@ -96,6 +111,9 @@ function concernedHosts(topology: Topology, events: readonly Recorded[]): { host
       else if (object.kind === 'port' && topology.get('router', object.deviceId))
         scopes.add(`router-${object.deviceId}`);
       else if (object.kind === 'floatingip' && object.association) scopes.add(`router-${object.association.routerId}`);
+      else if (object.kind === 'node')
+        for (const placement of topology.find('placement', `host/${object.id}`))
+          scopes.add(`placement-${placement.id}`);
     }
   });
   return { hosts: parcels.map((parcel) => parcel.host).sort(), scopes };

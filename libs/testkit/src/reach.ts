@@ -1,0 +1,29 @@
+/** How a move finds what it applies to. */
+import { AnyObject, DEVICE_OWNER, FixedIp, Kind, Port } from '@plumbline/contracts';
+import type { Choice, Walk } from './walk.js';
+
+export type Move = (walk: Walk, choice: Choice) => void;
+
+export const HOST_NAMES = ['net1', 'cmp1', 'cmp2', 'cmp3'];
+export const hostOf = (number: number): string => HOST_NAMES[number % HOST_NAMES.length] as string;
+
+export function pick<T>(list: readonly T[], number: number): T | undefined {
+  return list.length === 0 ? undefined : list[number % list.length];
+}
+export const pickKind = <K extends Kind>(
+  walk: Walk,
+  kind: K,
+  number: number,
+): Extract<AnyObject, { kind: K }> | undefined => pick(walk.topology.all(kind), number);
+
+/** An address of the network's first subnet with room; none when it has no such subnet. */
+export function addressOn(walk: Walk, networkId: string): FixedIp[] {
+  for (const subnet of walk.topology.find('subnet', `network/${networkId}`)) {
+    const ipAddress = walk.freeAddress(networkId, subnet.cidr);
+    if (ipAddress) return [{ subnetId: subnet.id, ipAddress }];
+  }
+  return [];
+}
+
+export const instancePorts = (walk: Walk): Port[] =>
+  walk.topology.all('port').filter((port) => !Object.values(DEVICE_OWNER).includes(port.deviceOwner as never));
