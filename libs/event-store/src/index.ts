@@ -38,3 +38,4 @@ export {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,
 } from './postgres/embedded.js';
+export { rebuildReadModels, type Derivation, type Rebuilt } from './postgres/rebuild.js';

@@ -204,7 +204,7 @@ async function launch(
     unix_socket_directories: socketDir,
     listen_addresses: port === null ? '' : '127.0.0.1',
     port: String(port ?? socketPort),
-    max_connections: '60',
+    max_connections: '100',
     shared_buffers: '32MB',
     logging_collector: 'off',
     log_min_messages: 'warning',
