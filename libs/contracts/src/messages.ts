@@ -13,6 +13,8 @@ const ObjectName = z.object({ kind: z.enum(KINDS as [Kind, ...Kind[]]), id: z.st
  * One step of a host's feed. `position` is the global one at which the message leaves the host; `prev` that of this host's message before it.
  * - `prev` equal to the reader's position: apply events, then take out `left`, then put in `entered`.
  * - `prev: null`: from nothing. `entered` (over all parts) is the whole view; whatever else the reader has, leaves.
+ * - `prev` equal to `position`: nothing happened; the log vouches for its hash at that position. Each answer to a replay request that was not from nothing
+ *   begins with it, so that a reader knows its own past to be of this log before it takes in more.
  * - any other `prev`: a hole; the reader asks.
  * A message too large for the broker is sent in parts 1..of with equal `position`; a reader applies it when it has all.
  */
@@ -85,6 +87,8 @@ export type ObjectStatus = Readonly<z.infer<typeof ObjectStatus>>;
 export const Report = z.object({
   log: Id.nullable(),
   state: AgentState,
+  /** Counts the reports since `startedAt`: several API processes share the reports, and a later one may be stored first. */
+  sequence: z.number().int().nonnegative(),
   /** The view's position that was applied last. */
   position: Position,
   /** True: `objects` is all there is, forget what was reported before. */
