@@ -50,6 +50,21 @@ describe('the helper process', () => {
     await expect(spawner.run(['true'])).rejects.toThrow('the spawner was closed');
   });
 
+  it('stopped: who asked is answered all the same, and close ends it', async () => {
+    spawner = new Spawner({ killGraceMs: 50 });
+    await spawner.run(['true']);
+    const pid = spawner.helperPid ?? 0;
+    process.kill(pid, 'SIGSTOP');
+    const asked = spawner.run(['true'], { timeoutMs: 50 });
+    await expect(asked).rejects.toMatchObject({ reason: 'timeout' });
+    await expect(asked).rejects.toThrow('still not gone');
+    process.kill(pid, 'SIGCONT');
+    expect((await spawner.run(['echo', 'on'])).stdout).toBe('on\n');
+    process.kill(pid, 'SIGSTOP');
+    await spawner.close();
+    expect(existsSync(`/proc/${pid}`)).toBe(false);
+  });
+
   it('is cheaper a call than execa', async () => {
     spawner = new Spawner();
     const timed = async (once: () => Promise<unknown>): Promise<number> => {

@@ -39,6 +39,8 @@ export interface SpawnerOptions {
   readonly netnsDir?: string;
   /** Commands running at the same time. Default 16. */
   readonly maxConcurrent?: number;
+  /** How long a killed command, or the helper at `close`, may take to be gone. Default 5,000 ms. */
+  readonly killGraceMs?: number;
 }
 
 type Helper = ChildProcessByStdio<Writable, Readable, Readable>;
@@ -62,6 +64,7 @@ const helperFile = fileURLToPath(new URL('../helper/spawner.pl', import.meta.url
 export class Spawner implements Runner {
   readonly #netnsDir: string;
   readonly #maxConcurrent: number;
+  readonly #killGraceMs: number;
   readonly #waiting: Request[] = [];
   readonly #running = new Map<number, Request>();
   #helper: Helper | undefined;
@@ -71,6 +74,7 @@ export class Spawner implements Runner {
   constructor(options: SpawnerOptions = {}) {
     this.#netnsDir = options.netnsDir ?? defaultNetnsDir;
     this.#maxConcurrent = options.maxConcurrent ?? 16;
+    this.#killGraceMs = options.killGraceMs ?? 5000;
   }
 
   /** The helper's process id, while there is one. */
@@ -122,7 +126,9 @@ export class Spawner implements Runner {
     if (!helper || helper.exitCode !== null || helper.signalCode !== null) return;
     const ended = new Promise<void>((resolve) => helper.once('close', () => resolve()));
     helper.stdin.end();
+    const timer = setTimeout(() => helper.kill('SIGKILL'), this.#killGraceMs);
     await ended;
+    clearTimeout(timer);
   }
 
   async #readAll(
@@ -193,6 +199,11 @@ export class Spawner implements Runner {
       request.timer = setTimeout(() => {
         request.timedOut = true;
         helper.stdin.write(encodeRequest(request.id, requestType.kill, '', []));
+        // A process inside an uninterruptible system call outlives its killing; who asked must not wait for it.
+        request.timer = setTimeout(() => {
+          this.#rejectAll('timeout', `killed after ${timeoutMs} ms and still not gone`, [request]);
+          this.#sendMore();
+        }, this.#killGraceMs);
       }, timeoutMs);
     }
   }
@@ -235,7 +246,7 @@ export class Spawner implements Runner {
     } else request.resolve(answer);
   }
 
-  #rejectAll(reason: 'lost' | 'closed', detail: string, requests: readonly Request[]): void {
+  #rejectAll(reason: 'lost' | 'closed' | 'timeout', detail: string, requests: readonly Request[]): void {
     for (const request of requests) {
       this.#running.delete(request.id);
       clearTimeout(request.timer);
