@@ -45,6 +45,7 @@ export {
   setColumns,
   setKeys,
   setRootKeys,
+  transactArgv,
   unsetKeys,
   unsetRootKeys,
   vxlanTo,

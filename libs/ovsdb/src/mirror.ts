@@ -133,8 +133,6 @@ export class OvsdbMirror {
   /** Resolves with what `find` finds, as soon as it finds something; it is asked now and after each commit. */
   until<T>(find: (mirror: this) => T | undefined | null | false, options: WaitOptions = {}): Promise<T> {
     return new Promise((resolve, reject) => {
-      let timer: NodeJS.Timeout | undefined;
-      let stop: (() => void) | undefined;
       const look = (): void => {
         try {
           const found = find(this);
@@ -148,11 +146,11 @@ export class OvsdbMirror {
       };
       const end = (): void => {
         clearTimeout(timer);
-        stop?.();
+        stop();
       };
       const timeoutMs = options.timeoutMs ?? 10_000;
-      stop = this.onChange(look);
-      timer = setTimeout(() => {
+      const stop = this.onChange(look);
+      const timer = setTimeout(() => {
         end();
         reject(new Error(`Open vSwitch: ${options.what ?? 'what was waited for'} did not come within ${timeoutMs} ms`));
       }, timeoutMs);

@@ -19,6 +19,7 @@ import {
   setColumns,
   setKeys,
   setRootKeys,
+  transactArgv,
   unsetKeys,
   unsetRootKeys,
   vswitchDatabase,
@@ -113,6 +114,13 @@ describe('Open vSwitch over its socket', () => {
     expect(mirror.bridge('br-int')?.other_config).toEqual({ 'mac-table-size': '50000' });
     await mirror.commit(unsetRootKeys('external_ids', ['other']), { wait: false });
     expect(mirror.root?.external_ids).toEqual({ plumb: 'log-1' });
+  });
+
+  it('shows a transaction as a command that does the same', async () => {
+    const added = addPort({ bridge: 'br-ex', name: 'by-hand', interface: { type: 'internal' } });
+    await ovs.tool(transactArgv(ovs.remote, added));
+    await mirror.until((m) => (m.interface('by-hand')?.ofport ?? 0) > 0);
+    await mirror.commit(removePort('br-ex', mirror.port('by-hand')?.uuid ?? ''));
   });
 
   it('refuses the whole when one part cannot be done', async () => {

@@ -6,7 +6,7 @@
 // go by uuid, which only who has looked knows: they take exactly what was seen, never a namesake made since.
 import { mustExist, mutateNamed, named, putPairs, updateNamed, type Operation } from './operations.js';
 import { encodeValue, namedUuid, uuid, wireSet, type ColumnType, type Value, type WireRow } from './values.js';
-import { vswitchTables, type MapColumn, type Settable, type VswitchTable } from './vswitch-tables.js';
+import { vswitchDatabase, vswitchTables, type MapColumn, type Settable, type VswitchTable } from './vswitch-tables.js';
 
 /** A bridge to add. */
 export interface NewBridge {
@@ -126,6 +126,15 @@ export function removeBridge(bridgeUuid: string): readonly Operation[] {
 /** Fails the transaction unless the row of this name exists. */
 export function requireRow(table: Exclude<VswitchTable, 'Open_vSwitch'>, name: string): readonly Operation[] {
   return [mustExist(table, name)];
+}
+
+/**
+ * A transaction as a command that does the same, for showing what would be done: `ovsdb-client transact`. It raises next_cfg
+ * but does not wait. One argument holds it all, and Linux takes at most 128 KiB in one: some 200 ports.
+ */
+export function transactArgv(remote: string, operations: readonly Operation[]): readonly string[] {
+  const raise: Operation = { op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['next_cfg', '+=', 1]] };
+  return ['ovsdb-client', 'transact', remote, JSON.stringify([vswitchDatabase, ...operations, raise])];
 }
 
 function insertPortRows(name: string, port: Settable<'Port'>, iface: Settable<'Interface'>): readonly Operation[] {
