@@ -57,6 +57,7 @@ const database = 'plumbline';
 const loginsFile = 'plumbline-logins.json';
 const socketPort = 5432;
 const readyWithinMs = 60_000;
+const orphansWithinMs = 10_000;
 const lookEveryMs = 20;
 
 type Owner = Readonly<{ uid: number; gid: number }> | undefined;
@@ -195,6 +196,7 @@ async function launch(
   { dataDir, socketDir, port }: EmbeddedPostgresOptions,
   owner: Owner,
 ): Promise<number> {
+  await orphansGone(dataDir);
   // A crash leaves these; their pid may belong to another process by now, and PostgreSQL would then refuse to start.
   await rm(join(dataDir, 'postmaster.pid'), { force: true });
   for (const name of await readdir(socketDir)) {
@@ -239,6 +241,23 @@ async function runningPid(dataDir: string): Promise<number | undefined> {
 
 async function serves(pid: number, dataDir: string): Promise<boolean> {
   return (await readlink(`/proc/${pid}/cwd`).catch(() => '')) === dataDir;
+}
+
+/** When a server was killed its sessions end by themselves, but a new one must not start before they have let go of the shared memory. */
+async function orphansGone(dataDir: string): Promise<void> {
+  const dueAt = performance.now() + orphansWithinMs;
+  for (;;) {
+    const pids = (await readdir('/proc')).map(Number).filter((pid) => pid > 1);
+    const serving = await Promise.all(pids.map((pid) => serves(pid, dataDir)));
+    const orphans = pids.filter((_, index) => serving[index]);
+    if (orphans.length === 0) return;
+    if (performance.now() > dueAt) {
+      throw new Error(
+        `Processes of a killed PostgreSQL still use ${dataDir}: ${orphans.join(', ')}. End them, then start again.`,
+      );
+    }
+    await new Promise((done) => setTimeout(done, lookEveryMs));
+  }
 }
 
 /** A zombie is gone too: it has no working directory. */
