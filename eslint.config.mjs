@@ -11,7 +11,7 @@ export const MAY_IMPORT = {
   reconcile: [],
   exec: [],
   telemetry: [],
-  ovsdb: [],
+  ovsdb: ['exec'],
   'event-store': ['contracts', 'topology'],
   'node-feed': ['contracts', 'topology', 'reconcile', 'telemetry'],
   'l3-core': ['contracts', 'topology', 'reconcile'],
