@@ -4,7 +4,8 @@
  * In this order: the supervisor (it stops its units in reverse order), whoever else bears the lab's id or lives in its namespaces, the link, and the
  * state folder last, because it is what the next attempt goes by when this one is broken off.
  */
-import { readlinkSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync, rmdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { run } from '@plumbline/exec';
 import { allPids, identify, processesWith, signal, waitGone, type ProcessIdentity } from './process-identity.js';
@@ -25,7 +26,15 @@ export async function clean(spec: LabSpec, state: LabState): Promise<void> {
     await endAll(() => [...processesWith('PLUMB_LAB_ID', state.labId), ...inhabitants]);
     if (state.hostLink !== null) await removeLink(state.hostLink.name);
   }
-  rmSync(spec.stateDir, { recursive: true, force: true });
+  removeFiles(spec.stateDir);
+}
+
+/** What the lab wrote, by name: PLUMB_STATE may point to a folder that holds other things. lab.json last: it tells that there is something to remove. */
+function removeFiles(stateDir: string): void {
+  const ours = ['units', 'run', 'logs', 'places', 'supervisor.json', 'lab.json', 'lock'];
+  for (const name of ours) rmSync(path.join(stateDir, name), { recursive: true, force: true });
+  const left = existsSync(stateDir) ? readdirSync(stateDir) : ['nothing to remove'];
+  if (left.length === 0) rmdirSync(stateDir);
 }
 
 /** Processes in the lab's namespaces, by whomever started: each would keep its namespace alive. Asked while the keepers still tell which those are. */

@@ -32,14 +32,15 @@ export interface Infrastructure {
 
 const firstApiPort = 9696;
 
-/** Builds all of it side by side. `programs: false` leaves out the API and the agents. Throws on the first failure and leaves the rest to `clean`. */
+/** Builds all of it side by side. `programs: false` leaves out the API and the agents; DATABASE_URL and NATS_URL are taken from `env` (the process's own by default). Throws on the first failure and leaves the rest to `clean`. */
 export async function buildInfrastructure(
   spec: LabSpec,
   keeper: StateKeeper,
   progress: Progress,
-  options: { readonly programs: boolean },
+  options: { readonly programs: boolean; readonly env?: NodeJS.ProcessEnv },
 ): Promise<Infrastructure> {
   const { labId } = keeper.state;
+  const env = options.env ?? process.env;
   const link = await freeHostLink();
   keeper.set({ hostLink: { name: spec.hostLink, ...link } });
   startSupervisor(spec.projectDir, spec.stateDir, labId);
@@ -53,8 +54,10 @@ export async function buildInfrastructure(
   const wired = progress.stage('management, tunnel and external networks', () =>
     wireAll(spec, mgmt, outside, nodes, link),
   );
-  const database = progress.stage('PostgreSQL and its schema', () => startDatabase(spec, keeper, control, progress));
-  const nats = wired.then(() => progress.stage('NATS', () => startBroker(spec, keeper, mgmt, link)));
+  const database = progress.stage('PostgreSQL and its schema', () =>
+    startDatabase(spec, keeper, control, progress, env),
+  );
+  const nats = wired.then(() => progress.stage('NATS', () => startBroker(spec, keeper, mgmt, link, env['NATS_URL'])));
   const switches = wired.then(() =>
     progress.stage(`Open vSwitch on ${spec.nodes.map((node) => node.host).join(', ')}`, () =>
       Promise.all(spec.nodes.map(async (node) => startSwitch(spec, labId, node, await placeOfNode(nodes, node.host)))),
@@ -105,8 +108,9 @@ async function startDatabase(
   keeper: StateKeeper,
   control: Promise<Place>,
   progress: Progress,
+  env: NodeJS.ProcessEnv,
 ): Promise<DatabaseUrls> {
-  const urls = foreignDatabase(process.env) ?? (await startPostgres(spec, keeper.state.labId, await control));
+  const urls = foreignDatabase(env) ?? (await startPostgres(spec, keeper.state.labId, await control));
   keeper.set({ database: urls });
   await prepareDatabase(urls, progress);
   return urls;
@@ -117,8 +121,8 @@ async function startBroker(
   keeper: StateKeeper,
   mgmt: Promise<Place>,
   link: HostLinkAddresses,
+  foreign: string | undefined,
 ): Promise<NatsAccess> {
-  const foreign = process.env['NATS_URL'];
   const access =
     foreign === undefined
       ? await startNats(spec, keeper.state.labId, await mgmt, link)

@@ -1,0 +1,85 @@
+/** `plumb lab [up]`, `down`, `status`, `exec <where> -- command...` */
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import {
+  down,
+  execAt,
+  labSpec,
+  printProgress,
+  readLabState,
+  statusLines,
+  faultsOf,
+  up,
+  type LabSpec,
+} from '../lab/index.js';
+
+const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../..');
+const interrupted = 130;
+
+/** Adds the lab's commands. PLUMB_STATE names another state folder. */
+export function addLabCommands(program: Command): void {
+  const lab = program
+    .command('lab')
+    .description('real nodes on this one machine: a network node, two compute nodes, a host outside')
+    .option('--name <name>', 'a second lab beside the first', 'lab');
+  const spec = (): LabSpec => {
+    const stateDir = process.env['PLUMB_STATE'];
+    const { name } = lab.opts<{ name: string }>();
+    return labSpec({ projectDir, name, ...(stateDir === undefined ? {} : { stateDir: path.resolve(stateDir) }) });
+  };
+
+  lab
+    .command('up', { isDefault: true })
+    .description('make the lab and prove it, or find it running')
+    .action(async () => {
+      requireRoot();
+      onInterrupt();
+      await up(spec(), printProgress());
+    });
+  lab
+    .command('down')
+    .description('remove it: processes, namespaces, link, files')
+    .action(async () => {
+      requireRoot();
+      console.log((await down(spec())) ? 'the lab is gone' : 'there is no lab');
+    });
+  lab
+    .command('status')
+    .description('what runs, what does not')
+    .action(async () => {
+      requireRoot();
+      const state = readLabState(spec().stateDir);
+      const lines = state === null ? ['there is no lab: "npm run lab" makes one'] : await statusLines(spec(), state);
+      lines.forEach((line) => console.log(line));
+      if (state === null || (await faultsOf(spec(), state)).length > 0) process.exitCode = 1;
+    });
+  lab
+    .command('exec')
+    .description('run a command on a node, in an instance, or outside')
+    .usage('<node|instance|outside> -- <command> [arguments]')
+    .argument('<where>', 'net1, cmp1, cmp2, vm1, vm2, outside, mgmt')
+    .argument('<command...>', 'the command and its arguments')
+    .passThroughOptions()
+    .action(async (where: string, command: string[]) => {
+      requireRoot();
+      const state = readLabState(spec().stateDir);
+      if (state === null) throw new Error('there is no lab: "npm run lab" makes one');
+      // Options pass through, and so does the `--` that may stand before the command.
+      process.exitCode = await execAt(spec(), state, where, command[0] === '--' ? command.slice(1) : command);
+    });
+}
+
+function requireRoot(): void {
+  if (process.getuid?.() !== 0) throw new Error('the lab lives in network namespaces: run this as root');
+}
+
+/** Everything made so far is written down: ending at once is safe. */
+function onInterrupt(): void {
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(name, () => {
+      console.error('\ninterrupted: "npm run lab" starts over, "npm run lab -- down" removes what is there');
+      process.exit(interrupted);
+    });
+  }
+}

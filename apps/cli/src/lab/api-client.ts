@@ -1,0 +1,90 @@
+/** The Networking API v2.0 as any client speaks it: JSON over HTTP, nothing of ours known beforehand. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
+
+const pollMs = 20;
+const requestTimeoutMs = 10_000;
+
+/** A request that the API refused; the message is the API's own. */
+export class ApiRefused extends Error {
+  constructor(
+    readonly status: number,
+    what: string,
+    body: string,
+  ) {
+    super(`${what}: ${status} ${body}`);
+  }
+}
+
+/** Each resource as far as the lab reads it; unknown attributes are kept out. */
+export const Network = z.object({ id: z.string(), mtu: z.number().int() });
+export const Subnet = z.object({ id: z.string(), cidr: z.string(), gateway_ip: z.string().nullable() });
+export const Router = z.object({ id: z.string() });
+export const Port = z.object({
+  id: z.string(),
+  mac_address: z.string(),
+  status: z.string(),
+  fixed_ips: z.array(z.object({ subnet_id: z.string(), ip_address: z.string() })),
+});
+export const FloatingIp = z.object({ id: z.string(), floating_ip_address: z.string(), status: z.string() });
+export const Agent = z.object({ host: z.string(), binary: z.string(), alive: z.boolean() });
+
+export class ApiClient {
+  readonly #base: string;
+
+  constructor(base: string) {
+    this.#base = base;
+  }
+
+  /** True when something answers as the API does. */
+  async answers(): Promise<boolean> {
+    return this.#request('GET', '/v2.0/networks?limit=1').then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async list<T>(collection: string, schema: z.ZodType<T>, query = ''): Promise<T[]> {
+    const body = await this.#request('GET', `/v2.0/${collection}${query}`);
+    return z.object({ [collection]: z.array(schema) }).parse(body)[collection] ?? [];
+  }
+
+  async create<T>(member: string, schema: z.ZodType<T>, attributes: Record<string, unknown>): Promise<T> {
+    const body = await this.#request('POST', `/v2.0/${member}s`, { [member]: attributes });
+    return schema.parse(pick(body, member));
+  }
+
+  async get<T>(member: string, schema: z.ZodType<T>, id: string): Promise<T> {
+    return schema.parse(pick(await this.#request('GET', `/v2.0/${member}s/${id}`), member));
+  }
+
+  async put(path: string, body: unknown): Promise<void> {
+    await this.#request('PUT', path, body);
+  }
+
+  /** Waits until the object's status is this. Throws with the status it had last. */
+  async waitStatus(member: string, id: string, status: string, timeoutMs: number): Promise<void> {
+    const WithStatus = z.object({ status: z.string() });
+    let last = '';
+    for (const until = Date.now() + timeoutMs; Date.now() < until; await delay(pollMs)) {
+      last = (await this.get(member, WithStatus, id)).status;
+      if (last === status) return;
+    }
+    throw new Error(`${member} ${id} is ${last} and does not become ${status} within ${timeoutMs / 1000} s`);
+  }
+
+  async #request(method: string, path: string, body?: unknown): Promise<unknown> {
+    const response = await fetch(this.#base + path, {
+      method,
+      signal: AbortSignal.timeout(requestTimeoutMs),
+      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new ApiRefused(response.status, `${method} ${path}`, text);
+    return text === '' ? null : JSON.parse(text);
+  }
+}
+
+function pick(body: unknown, member: string): unknown {
+  return z.record(z.string(), z.unknown()).parse(body)[member];
+}

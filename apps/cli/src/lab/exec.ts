@@ -1,0 +1,39 @@
+/** `plumb lab exec`: a command on a node, in an instance, or outside. */
+import { runAttached } from './daemon.js';
+import { insideInstance } from './instance.js';
+import { identify } from './process-identity.js';
+import { placeOf, type Place } from './place.js';
+import type { LabSpec } from './spec.js';
+import type { LabState } from './state.js';
+import { readRunning } from './unit.js';
+
+const systemFolders = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
+
+/** argv that runs a command at this place of the lab. Throws, naming all places, when there is none of this name. */
+export function argvAt(spec: LabSpec, state: LabState, where: string, command: readonly string[]): string[] {
+  const instance = state.instances.find(({ name }) => name === where);
+  if (instance !== undefined) return [...insideInstance(runningPlace(spec, instance.host), where), ...command];
+  const names = ['outside', 'mgmt', ...spec.nodes.map(({ host }) => host)];
+  if (names.includes(where)) return [...runningPlace(spec, where).enter, ...command];
+  throw new Error(
+    `no "${where}" in this lab; there are: ${[...names, ...state.instances.map(({ name }) => name)].join(', ')}`,
+  );
+}
+
+/** Runs it with this terminal and answers its exit code. */
+export function execAt(spec: LabSpec, state: LabState, where: string, command: readonly string[]): Promise<number> {
+  const own = Object.entries(process.env).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  const path = [process.env['PATH'] ?? '/usr/bin:/bin', ...systemFolders].join(':');
+  // The lab's mark goes along: what is left running in there ends with the lab.
+  const env = { ...Object.fromEntries(own), PATH: path, PLUMB_LAB_ID: state.labId };
+  return runAttached(argvAt(spec, state, where, command), env);
+}
+
+/** A place of a running lab. */
+export function runningPlace(spec: LabSpec, name: string): Place {
+  const keeper = readRunning(spec.stateDir, `keeper-${name}`);
+  if (keeper === null || identify(keeper.pid)?.startTime !== keeper.startTime) {
+    throw new Error(`${name} does not run: "plumb lab up" mends it`);
+  }
+  return placeOf(spec, name, keeper.pid, true);
+}

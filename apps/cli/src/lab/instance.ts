@@ -1,0 +1,71 @@
+/**
+ * An instance: a network namespace on a node, plugged into br-int exactly as libvirt plugs a guest (`<virtualport type='openvswitch'>`): a port that
+ * bears `external_ids:iface-id=<port id>` and `attached-mac`. Nothing else tells the agent.
+ *
+ * Its veth is born in its namespace (moving a device costs 20 ms each, and an internal port dies with ovs-vswitchd). A small web server answers on port 80.
+ */
+import { run } from '@plumbline/exec';
+import { ipBatch, finishChecksums } from './wires.js';
+import type { Place } from './place.js';
+import type { LabSpec } from './spec.js';
+import type { InstanceState } from './state.js';
+import { ensureUnit, labEnvironment } from './supervision.js';
+
+const bridgeTimeoutSeconds = 20;
+
+/** The device outside, named as Nova and the reference name it: 14 characters. */
+export const tapName = (portId: string): string => `tap${portId.slice(0, 11)}`;
+
+/** argv prefix that runs a command inside the instance. */
+export const insideInstance = (place: Place, name: string): string[] => [...place.enter, 'ip', 'netns', 'exec', name];
+
+/** Makes the namespace with its interface, plugs it in, starts its web server. The agent wires it afterwards. */
+export async function plugInstance(spec: LabSpec, labId: string, place: Place, instance: InstanceState): Promise<void> {
+  const tap = tapName(instance.portId);
+  const { name } = instance;
+  await ipBatch(place, [
+    `netns add ${name}`,
+    `link add ${tap} type veth peer name eth0 netns ${name}`,
+    `link set ${tap} mtu ${instance.mtuBytes} up`,
+  ]);
+  await run([...place.enter, 'ip', '-n', name, '-batch', '-'], {
+    stdin: [
+      'link set lo up',
+      `link set eth0 address ${instance.mac} mtu ${instance.mtuBytes} up`,
+      `address add ${instance.ip}/${instance.prefix} dev eth0`,
+      `route add default via ${instance.gateway} dev eth0`,
+      '',
+    ].join('\n'),
+  });
+  const prefix = insideInstance(place, name).slice(place.enter.length);
+  await finishChecksums(place, prefix, 'eth0');
+  await run([
+    ...[...place.enter, 'ovs-vsctl', `--timeout=${bridgeTimeoutSeconds}`, 'wait-until', 'Bridge', 'br-int', '--'],
+    ...['--may-exist', 'add-port', 'br-int', tap, '--', 'set', 'Interface', tap],
+    ...[`external_ids:iface-id=${instance.portId}`, `external_ids:attached-mac="${instance.mac}"`],
+    ...['external_ids:iface-status=active', `external_ids:vm-id=${name}`],
+  ]);
+  await serveHttp(spec, labId, place, name, prefix);
+}
+
+/** The web server of an instance or of `outside`: what a TCP transfer is tried on. */
+export async function serveHttp(
+  spec: LabSpec,
+  labId: string,
+  place: Place,
+  name: string,
+  prefix: readonly string[],
+): Promise<void> {
+  await ensureUnit(spec.stateDir, {
+    name: `web-${name}`,
+    order: 40,
+    argv: [...place.enter, ...prefix, place.paths.node, guestScript(place), 'serve', name, '80'],
+    env: labEnvironment(labId),
+    restart: true,
+    afterStart: [],
+    stopSignal: 'SIGTERM',
+  });
+}
+
+/** What instances run, seen from their place. */
+export const guestScript = (place: Place): string => `${place.paths.project}/apps/cli/dist/lab/guest-main.js`;

@@ -1,0 +1,147 @@
+/**
+ * What a user does first, done through the API: an external and a tenant network, a router between them, two ports bound to the compute nodes.
+ *
+ * Each object is looked up by name first, so that a database that outlives a lab (DATABASE_URL) is met as it is.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { z } from 'zod';
+import { Agent, FloatingIp, Network, Port, Router, Subnet, type ApiClient } from './api-client.js';
+import { externalNetwork, tenantNetwork, type LabSpec } from './spec.js';
+import type { InstanceState } from './state.js';
+
+const answerTimeoutMs = 20_000;
+const statusTimeoutMs = 20_000;
+
+export interface Networks {
+  readonly externalId: string;
+  readonly tenantId: string;
+  readonly tenantSubnetId: string;
+  readonly routerId: string;
+  readonly mtuBytes: number;
+}
+
+/** Waits until the API answers. */
+export async function waitForApi(api: ApiClient): Promise<void> {
+  await until(() => api.answers(), 'the API does not answer');
+}
+
+/** Waits until every agent of the lab has reported. */
+export async function waitForAgents(api: ApiClient, spec: LabSpec): Promise<void> {
+  const wanted = spec.nodes.flatMap((node) => node.agents.map((agent) => `${agent} ${node.host}`));
+  const binaries: Readonly<Record<string, string>> = {
+    'neutron-l3-agent': 'l3-agent',
+    'neutron-openvswitch-agent': 'ovs-agent',
+  };
+  await until(
+    async () => {
+      const agents = await api.list('agents', Agent);
+      const alive = new Set(agents.filter((each) => each.alive).map((each) => `${binaries[each.binary]} ${each.host}`));
+      return wanted.every((each) => alive.has(each));
+    },
+    `not all agents report (${wanted.join(', ')})`,
+  );
+}
+
+/** Networks, subnets, the router with gateway and interface. Answers their ids. */
+export async function createNetworks(api: ApiClient): Promise<Networks> {
+  const [external, tenant] = await Promise.all([
+    ensure(api, 'network', Network, 'public', {
+      'provider:network_type': 'flat',
+      'provider:physical_network': externalNetwork.physicalNetwork,
+      'router:external': true,
+    }),
+    ensure(api, 'network', Network, 'private', { 'provider:network_type': 'vxlan' }),
+  ]);
+  const [, tenantSubnet, router] = await Promise.all([
+    ensure(api, 'subnet', Subnet, 'public-subnet', {
+      network_id: external.id,
+      ip_version: 4,
+      cidr: externalNetwork.cidr,
+      gateway_ip: externalNetwork.gateway,
+      enable_dhcp: false,
+      allocation_pools: [externalNetwork.pool],
+    }),
+    ensure(api, 'subnet', Subnet, 'private-subnet', {
+      network_id: tenant.id,
+      ip_version: 4,
+      cidr: tenantNetwork.cidr,
+      gateway_ip: tenantNetwork.gateway,
+    }),
+    ensure(api, 'router', Router, 'router1', {}),
+  ]);
+  await api.put(`/v2.0/routers/${router.id}`, { router: { external_gateway_info: { network_id: external.id } } });
+  const interfaces = await api.list('ports', Port, `?device_id=${router.id}&network_id=${tenant.id}`);
+  if (interfaces.length === 0) {
+    await api.put(`/v2.0/routers/${router.id}/add_router_interface`, { subnet_id: tenantSubnet.id });
+  }
+  return {
+    externalId: external.id,
+    tenantId: tenant.id,
+    tenantSubnetId: tenantSubnet.id,
+    routerId: router.id,
+    mtuBytes: tenant.mtu,
+  };
+}
+
+/** A port for an instance of this name on this host. */
+export async function createInstancePort(
+  api: ApiClient,
+  networks: Networks,
+  name: string,
+  host: string,
+): Promise<InstanceState> {
+  const port = await ensure(api, 'port', Port, name, {
+    network_id: networks.tenantId,
+    device_owner: 'compute:nova',
+    device_id: name,
+    'binding:host_id': host,
+  });
+  const ip = port.fixed_ips[0]?.ip_address;
+  if (ip === undefined) throw new Error(`port ${port.id} has no address`);
+  return {
+    name,
+    host,
+    portId: port.id,
+    mac: port.mac_address,
+    ip,
+    prefix: Number(tenantNetwork.cidr.split('/')[1]),
+    gateway: tenantNetwork.gateway,
+    mtuBytes: networks.mtuBytes,
+  };
+}
+
+/** Waits until the agents have wired the ports of these instances. */
+export async function waitWired(api: ApiClient, instances: readonly InstanceState[]): Promise<void> {
+  await Promise.all(instances.map(({ portId }) => api.waitStatus('port', portId, 'ACTIVE', statusTimeoutMs)));
+}
+
+/** A floating IP on the instance's port, answered when it is ACTIVE. */
+export async function createFloatingIp(api: ApiClient, networks: Networks, instance: InstanceState): Promise<string> {
+  const [found] = await api.list('floatingips', FloatingIp, `?port_id=${instance.portId}`);
+  const floatingIp =
+    found ??
+    (await api.create('floatingip', FloatingIp, {
+      floating_network_id: networks.externalId,
+      port_id: instance.portId,
+    }));
+  await api.waitStatus('floatingip', floatingIp.id, 'ACTIVE', statusTimeoutMs);
+  return floatingIp.floating_ip_address;
+}
+
+async function ensure<T>(
+  api: ApiClient,
+  member: string,
+  schema: z.ZodType<T>,
+  name: string,
+  attributes: Record<string, unknown>,
+): Promise<T> {
+  const [found] = await api.list(`${member}s`, schema, `?name=${encodeURIComponent(name)}`);
+  return found ?? api.create(member, schema, { name, ...attributes });
+}
+
+async function until(check: () => Promise<boolean>, complaint: string): Promise<void> {
+  for (const deadline = Date.now() + answerTimeoutMs; Date.now() < deadline; await delay(20)) {
+    if (await check()) return;
+  }
+  throw new Error(`${complaint} (waited ${answerTimeoutMs / 1000} s)`);
+}

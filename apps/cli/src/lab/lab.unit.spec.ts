@@ -1,0 +1,57 @@
+import { describe, expect, test } from '@jest/globals';
+import { hints } from './hints.js';
+import { tapName } from './instance.js';
+import { apiPermissions, natsConfiguration, newNkeyPair, nodePermissions } from './nats-logins.js';
+import { foreignDatabase } from './postgres.js';
+import { labSpec } from './spec.js';
+import { newLabState } from './state.js';
+
+describe('the lab’s names', () => {
+  test('the first lab owns the plain ones, a second differs in all that shows on the host', () => {
+    const first = labSpec({ projectDir: '/p' });
+    const second = labSpec({ projectDir: '/p', name: 'two' });
+    expect([first.hostLink, first.stateDir]).toEqual(['plumb-host', '/p/.plumb/lab']);
+    expect([second.hostLink, second.stateDir]).toEqual(['plumb-two', '/p/.plumb/two']);
+  });
+
+  test.each(['', 'Lab', '1st', 'a-b', '../x', 'abcdefghij'])('%j is not a lab’s name', (name) => {
+    expect(() => labSpec({ projectDir: '/p', name })).toThrow(/a lab's name is/);
+  });
+
+  test('an instance’s device is named as the reference does', () => {
+    expect(tapName('a76fe8c8-cb74-4fff-aa58-42797fa7ecb9')).toBe('tapa76fe8c8-cb');
+  });
+});
+
+describe('NATS logins', () => {
+  test('a node’s list names its own subjects and no wildcard', () => {
+    const { publish, subscribe } = nodePermissions('cmp1');
+    expect([...publish, ...subscribe].filter((subject) => !subject.includes('.cmp1') || /[*>]/.test(subject))).toEqual(
+      [],
+    );
+  });
+
+  test('the configuration holds public keys only', () => {
+    const pair = newNkeyPair();
+    const text = natsConfiguration('0.0.0.0:4222', [{ publicKey: pair.publicKey, ...apiPermissions() }]);
+    expect(text).toContain(`nkey: ${pair.publicKey}`);
+    expect(text).not.toContain(pair.seed);
+    expect(text).not.toMatch(/jetstream/i);
+  });
+});
+
+test('DATABASE_URL alone is one login for both roles', () => {
+  expect(foreignDatabase({})).toBeNull();
+  expect(foreignDatabase({ DATABASE_URL: 'a' })).toEqual({ serviceUrl: 'a', migrationUrl: 'a' });
+  expect(foreignDatabase({ DATABASE_URL: 'a', DATABASE_MIGRATION_URL: 'b' })).toEqual({
+    serviceUrl: 'a',
+    migrationUrl: 'b',
+  });
+});
+
+test('the hints name the lab’s own port and address', () => {
+  const state = { ...newLabState('x'), apiUrl: 'http://127.0.0.1:9700', floatingIp: '10.255.253.20' };
+  const text = hints(labSpec({ projectDir: '/p', name: 'two' }), state).join('\n');
+  expect(text).toContain('--os-endpoint http://127.0.0.1:9700 network list');
+  expect(text).toContain('lab --name two exec outside -- ping -c 3 10.255.253.20');
+});

@@ -1,0 +1,54 @@
+/** The proof: packets, not words. Ping and a TCP transfer on each way that matters. */
+import { run } from '@plumbline/exec';
+import { z } from 'zod';
+import { guestScript } from './instance.js';
+import type { Place } from './place.js';
+
+/** Somebody who can send. */
+export interface Sender {
+  readonly name: string;
+  readonly place: Place;
+  /** argv between entering the place and the command. */
+  readonly prefix: readonly string[];
+}
+
+export interface Way {
+  readonly from: Sender;
+  readonly to: string;
+  readonly address: string;
+}
+
+export interface Proof {
+  readonly pingMs: number;
+  readonly tcpMs: number;
+  readonly bytes: number;
+}
+
+const transferBytes = 1024 * 1024;
+const firstAnswerSeconds = 5;
+const Transfer = z.object({ bytes: z.number(), ms: z.number() });
+
+/** Three pings, none lost, and one megabyte over TCP. Throws, naming the way, when anything is missing. */
+export async function prove(way: Way): Promise<Proof> {
+  const inside = [...way.from.place.enter, ...way.from.prefix];
+  const where = `${way.from.name} -> ${way.to} (${way.address})`;
+  const failed = (what: string) => (error: unknown) => {
+    throw new Error(`${where}: ${what}: ${error instanceof Error ? error.message : String(error)}`);
+  };
+  const pinged = await run(
+    [...inside, 'ping', '-n', '-c', '3', '-i', '0.05', '-W', String(firstAnswerSeconds), way.address],
+    { timeoutMs: 20_000 },
+  ).catch(failed('no ping'));
+  const lost = Number(/([\d.]+)% packet loss/.exec(pinged.stdout)?.[1] ?? 100);
+  const pingMs = Number(/= [\d.]+\/([\d.]+)\//.exec(pinged.stdout)?.[1] ?? Number.NaN);
+  if (lost > 0) throw new Error(`${where}: ${lost}% of the pings lost`);
+
+  const { node } = way.from.place.paths;
+  const url = `http://${way.address}/bytes/${transferBytes}`;
+  const fetched = await run([...inside, node, guestScript(way.from.place), 'fetch', url], { timeoutMs: 20_000 }).catch(
+    failed('no TCP'),
+  );
+  const transfer = Transfer.parse(JSON.parse(fetched.stdout));
+  if (transfer.bytes !== transferBytes) throw new Error(`${where}: TCP ended after ${transfer.bytes} bytes`);
+  return { pingMs, tcpMs: transfer.ms, bytes: transfer.bytes };
+}

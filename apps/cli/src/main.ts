@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+/** `plumb`: one file a command under commands/. */
+import { Command } from 'commander';
+import { addLabCommands } from './commands/lab.js';
+
+const program = new Command('plumb')
+  .description('Plumbline, a network control plane for labs and small clouds')
+  .enablePositionalOptions();
+addLabCommands(program);
+
+program.parseAsync().catch((error: unknown) => {
+  console.error(process.env['PLUMB_DEBUG'] === undefined && error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});
