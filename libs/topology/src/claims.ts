@@ -6,7 +6,7 @@
  *   subnet/<network>/<subnet>
  *   port/<network>/<port>   mac/<network>/<mac>   address/<network>/<ip>   allocation/<subnet>/<ip>
  *   bound/<network>/<host>/<port>            the network is needed on that host
- *   association/<port>/<external network>/<fixed ip>   carried/<router>/<subnet>/<floating ip>
+ *   association/<port>/<external network>/<fixed ip>/   carried/<router>/<subnet>/<floating ip>
  *   local-vlan/<host>/<vlan>   tunnel-ip/<ip>
  */
 import { AnyObject } from '@plumbline/contracts';
@@ -40,7 +40,7 @@ export function claimsOf(object: AnyObject | undefined): readonly string[] {
       const held = object.association;
       if (!held) return [];
       return [
-        `association/${held.portId}/${object.floatingNetworkId}/${held.fixedIpAddress}`,
+        `association/${held.portId}/${object.floatingNetworkId}/${held.fixedIpAddress}/`,
         `carried/${held.routerId}/${held.subnetId}/${object.id}`,
       ];
     }

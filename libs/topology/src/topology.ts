@@ -7,6 +7,7 @@ import {
   isRouterPort,
   keyOf,
   Kind,
+  KINDS,
   known,
   ObjectKey,
   objectOfStream,
@@ -17,7 +18,7 @@ import { evolve } from './evolve.js';
 
 type OfKind<K extends Kind> = Extract<AnyObject, { kind: K }>;
 
-/** What an object can be found by, beside its key. One flat space of strings: `<relation>/<value>`. */
+/** What an object can be found by among its kind, beside its key: `<relation>/<value>`. */
 function indexTerms(object: AnyObject): readonly string[] {
   switch (object.kind) {
     case 'network':
@@ -31,6 +32,7 @@ function indexTerms(object: AnyObject): readonly string[] {
         ...(object.deviceId ? [`device/${object.deviceId}`] : []),
         ...(object.binding.host ? [`host/${object.binding.host}`] : []),
         ...object.fixedIps.map((ip) => `address/${object.networkId}/${ip.ipAddress}`),
+        ...(isRouterPort(object) ? [`legs/${object.networkId}`] : []),
       ];
     case 'router':
       return object.host ? [`host/${object.host}`] : [];
@@ -94,16 +96,13 @@ export class Topology {
   /** Objects of one kind found by an index term, in the order they came. */
   find<K extends Kind>(kind: K, term: string): OfKind<K>[] {
     const found: OfKind<K>[] = [];
-    for (const key of this.index.get(term) ?? []) {
-      const object = this.objects.get(key);
-      if (object?.kind === kind) found.push(object as OfKind<K>);
-    }
+    for (const key of this.index.get(`${kind} ${term}`) ?? []) found.push(this.objects.get(key) as OfKind<K>);
     return found;
   }
 
   /** True when an index term has at least one object. */
   has(term: string): boolean {
-    return this.index.has(term);
+    return KINDS.some((kind) => this.index.has(`${kind} ${term}`));
   }
 
   /** Version of a stream: the number of its events so far. */
@@ -149,11 +148,11 @@ export class Topology {
   /** Sets (or with undefined, removes) one object and its index terms. */
   put(key: ObjectKey, after: AnyObject | undefined): void {
     const before = this.objects.get(key);
-    if (before) for (const term of indexTerms(before)) this.drop(term, key);
+    if (before) for (const term of indexTerms(before)) this.drop(`${before.kind} ${term}`, key);
     if (after) {
       this.objects.set(key, after);
       this.addTo(this.kinds, after.kind, key);
-      for (const term of indexTerms(after)) this.addTo(this.index, term, key);
+      for (const term of indexTerms(after)) this.addTo(this.index, `${after.kind} ${term}`, key);
     } else if (before) {
       this.objects.delete(key);
       this.kinds.get(before.kind)?.delete(key);
