@@ -1,0 +1,172 @@
+/**
+ * Choosing addresses. Pools are tried at random, so that concurrent requests seldom want the same address and a create costs the same at ten and at ten
+ * thousand ports; only when chance fails (a pool almost full) are the addresses walked one by one. The claim `address/<network>/<ip>` decides in the end.
+ */
+import { addressToInt, cidrContains, FixedIp, hostRangeOf, intToAddress, Network, Subnet } from '@plumbline/contracts';
+import type { Draft } from './draft.js';
+import {
+  addressAllocated,
+  addressesExhausted,
+  addressesExhaustedInSubnet,
+  addressNotOnNetwork,
+  addressNotOnSubnet,
+  invalidInput,
+  macInUse,
+  macsExhausted,
+} from './errors.js';
+
+/** What a client may ask for: an address, a subnet, or both. Address text is canonical. */
+export type RequestedIp = Readonly<{ subnetId?: string | undefined; ipAddress?: string | undefined }>;
+
+const CHANCES = 32;
+const MAC_CHANCES = 64;
+/** Beyond this a pool is never walked: with so many addresses chance does not fail. */
+const WALK_AT_MOST = 2 ** 24;
+const MAX_FIXED_IPS = 5;
+const RANDOM_LIMIT = 2 ** 47;
+
+type Pool = Readonly<{ first: bigint; size: number }>;
+
+const poolsOf = (subnet: Subnet): Pool[] =>
+  subnet.allocationPools.map(({ start, end }) => {
+    const first = addressToInt(start);
+    const size = addressToInt(end) - first + 1n;
+    return { first, size: size > BigInt(RANDOM_LIMIT) ? RANDOM_LIMIT : Number(size) };
+  });
+
+/** A free address of the subnet's pools, or null when there is none. */
+export function freeAddress(draft: Draft, subnet: Subnet): string | null {
+  const pools = poolsOf(subnet);
+  const total = Math.min(
+    pools.reduce((sum, pool) => sum + pool.size, 0),
+    RANDOM_LIMIT,
+  );
+  if (total === 0) return null;
+  const nth = (n: number): string => {
+    let rest = n;
+    for (const { first, size } of pools) {
+      if (rest < size) return intToAddress(first + BigInt(rest), subnet.ipVersion);
+      rest -= size;
+    }
+    throw new Error(`address ${n} of ${total} is in no pool of subnet ${subnet.id}`);
+  };
+  const isFree = (address: string) => !draft.held(`address/${subnet.networkId}/${address}`);
+  for (let chance = 0; chance < CHANCES; chance += 1) {
+    const address = nth(draft.context.randomInt(total));
+    if (isFree(address)) return address;
+  }
+  if (total > WALK_AT_MOST) return null;
+  const start = draft.context.randomInt(total);
+  for (let step = 0; step < total; step += 1) {
+    const address = nth((start + step) % total);
+    if (isFree(address)) return address;
+  }
+  return null;
+}
+
+/** The addresses a port gets. `requested` null: one of each IP version the network has. `kept`: what the port has now and may keep. */
+export function chooseAddresses(
+  draft: Draft,
+  network: Network,
+  requested: readonly RequestedIp[] | null,
+  kept: readonly FixedIp[] = [],
+): FixedIp[] {
+  const subnets = draft.find('subnet', `network/${network.id}`);
+  if (requested === null) return oneOfEachVersion(draft, network, subnets);
+  if (requested.length > MAX_FIXED_IPS)
+    throw invalidInput('Exceeded maximum amount of fixed ips per port', 'fixed_ips');
+  const chosen: FixedIp[] = [];
+  const taken = new Set<string>();
+  const take = (ip: FixedIp) => {
+    taken.add(ip.ipAddress);
+    chosen.push(ip);
+  };
+  for (const { subnetId, ipAddress } of requested) {
+    if (ipAddress === undefined) continue;
+    const subnet = subnetFor(network, subnets, subnetId, ipAddress);
+    const own = kept.some((ip) => ip.ipAddress === ipAddress);
+    if (taken.has(ipAddress) || (!own && draft.held(`address/${network.id}/${ipAddress}`)))
+      throw addressAllocated(ipAddress, subnet.id);
+    take({ subnetId: subnet.id, ipAddress });
+  }
+  for (const { subnetId, ipAddress } of requested) {
+    if (ipAddress !== undefined) continue;
+    const subnet = subnets.find(({ id }) => id === subnetId);
+    if (!subnet) throw notInNetwork(network, subnetId);
+    const own = kept.find((ip) => ip.subnetId === subnet.id && !taken.has(ip.ipAddress));
+    const address = own?.ipAddress ?? freeBeside(draft, subnet, taken);
+    if (address === null) throw addressesExhaustedInSubnet(subnet.id);
+    take({ subnetId: subnet.id, ipAddress: address });
+  }
+  return chosen;
+}
+
+/** As `freeAddress`, and not one that this same request took already. */
+function freeBeside(draft: Draft, subnet: Subnet, taken: ReadonlySet<string>): string | null {
+  for (let chance = 0; chance < CHANCES; chance += 1) {
+    const address = freeAddress(draft, subnet);
+    if (address === null || !taken.has(address)) return address;
+  }
+  return null;
+}
+
+function oneOfEachVersion(draft: Draft, network: Network, subnets: readonly Subnet[]): FixedIp[] {
+  return ([4, 6] as const).flatMap((version) => {
+    const candidates = subnets.filter((subnet) => subnet.ipVersion === version);
+    if (candidates.length === 0) return [];
+    for (const subnet of candidates) {
+      const ipAddress = freeAddress(draft, subnet);
+      if (ipAddress !== null) return [{ subnetId: subnet.id, ipAddress }];
+    }
+    throw addressesExhausted(network.id);
+  });
+}
+
+function subnetFor(
+  network: Network,
+  subnets: readonly Subnet[],
+  subnetId: string | undefined,
+  address: string,
+): Subnet {
+  if (subnetId === undefined) {
+    const subnet = subnets.find(({ cidr }) => cidrContains(cidr, address));
+    if (!subnet || !isHostAddress(subnet.cidr, address)) throw addressNotOnNetwork(address);
+    return subnet;
+  }
+  const subnet = subnets.find(({ id }) => id === subnetId);
+  if (!subnet) throw notInNetwork(network, subnetId);
+  if (!isHostAddress(subnet.cidr, address)) throw addressNotOnSubnet(address);
+  return subnet;
+}
+
+const notInNetwork = (network: Network, subnetId: string | undefined) =>
+  invalidInput(
+    `Failed to create port on network ${network.id}, because fixed_ips included invalid subnet ${subnetId}`,
+    'fixed_ips',
+  );
+
+/** True for an address that a host of this prefix may bear: not the network's, not the broadcast address. */
+export function isHostAddress(cidr: string, address: string): boolean {
+  if (!cidrContains(cidr, address)) return false;
+  const { first, last } = hostRangeOf(cidr);
+  const value = addressToInt(address);
+  return value >= first && value <= last;
+}
+
+/** The wished MAC when it is free in the network, or a free one of the OpenStack prefix fa:16:3e. */
+export function chooseMac(draft: Draft, networkId: string, wished: string | null): string {
+  const isFree = (mac: string) => !draft.held(`mac/${networkId}/${mac}`);
+  if (wished !== null) {
+    if (!isFree(wished)) throw macInUse(networkId, wished);
+    return wished;
+  }
+  for (let chance = 0; chance < MAC_CHANCES; chance += 1) {
+    const tail = draft.context
+      .randomInt(2 ** 24)
+      .toString(16)
+      .padStart(6, '0');
+    const mac = `fa:16:3e:${tail.slice(0, 2)}:${tail.slice(2, 4)}:${tail.slice(4)}`;
+    if (isFree(mac)) return mac;
+  }
+  throw macsExhausted(networkId);
+}

@@ -1,0 +1,11 @@
+/** Of the fields a client wants, those that differ from what is: what an event then says was set. Compared as JSON. */
+export function changedFields<T extends object, W extends Partial<T>>(
+  now: T,
+  wanted: W,
+): { [K in keyof W]?: Exclude<W[K], undefined> } {
+  const entries = Object.entries(wanted).filter(
+    ([field, value]) =>
+      value !== undefined && JSON.stringify(value) !== JSON.stringify((now as Record<string, unknown>)[field]),
+  );
+  return Object.fromEntries(entries) as { [K in keyof W]?: Exclude<W[K], undefined> };
+}

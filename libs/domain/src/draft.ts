@@ -1,0 +1,112 @@
+/**
+ * Draft: the world as it would be with what this command has decided so far. A command that makes several things (a bulk create, a router with its
+ * gateway, a floating IP with its port) decides each against what the ones before it made; all of it becomes one `Decision`.
+ *
+ * A draft also keeps what the decision stands on (`reads`, `none`), so that whatever a concurrent command may change in between is either in the version
+ * of a stream that this command expects or in a claim: libs/topology/src/claims.ts lists the claims.
+ */
+import { AnyObject, Kind, Meta, ObjectKey, PlumbEvent, Recorded, subjectOf } from '@plumbline/contracts';
+import { claimsOf, Decision, evolve, Topology } from '@plumbline/topology';
+import { settlePlacements } from './placement.js';
+
+/** What a decision may use beside the topology: ids, chance and time come in from outside. */
+export type Context = Readonly<{
+  newId(): string;
+  /** Uniform in [0, below). `below` is at most 2^47. */
+  randomInt(below: number): number;
+  /** RFC 3339, UTC. */
+  now: string;
+  /** True when a claim is held in the log, or by a command of this process that is on its way. */
+  held(claim: string): boolean;
+}>;
+
+/** Pure and synchronous. Throws DomainError. Called again on a newer topology when it lost a race. */
+export type Decide<T> = (topology: Topology, context: Context) => Decision & { readonly result: T };
+
+type OfKind<K extends Kind> = Extract<AnyObject, { kind: K }>;
+
+export class Draft {
+  readonly events: PlumbEvent[] = [];
+  private readonly read = new Set<ObjectKey>();
+  private readonly none = new Set<string>();
+  private readonly before = new Map<ObjectKey, AnyObject | undefined>();
+  private readonly overlay = new Topology();
+  private readonly taken = new Set<string>();
+  private readonly released = new Set<string>();
+
+  constructor(
+    private readonly topology: Topology,
+    readonly context: Context,
+  ) {}
+
+  get<K extends Kind>(kind: K, id: string): OfKind<K> | undefined {
+    return this.byKey(`${kind}/${id}`) as OfKind<K> | undefined;
+  }
+
+  /** Objects of one kind by an index term of the topology (`network/<id>`, `host/<host>`, ...). */
+  find<K extends Kind>(kind: K, term: string): OfKind<K>[] {
+    const untouched = this.topology.find(kind, term).filter((object) => !this.before.has(`${kind}/${object.id}`));
+    return [...untouched, ...this.overlay.find(kind, term)];
+  }
+
+  all<K extends Kind>(kind: K): OfKind<K>[] {
+    const untouched = this.topology.all(kind).filter((object) => !this.before.has(`${kind}/${object.id}`));
+    return [...untouched, ...this.overlay.all(kind)];
+  }
+
+  /** The decision stands on this object (or on its absence): when it changes meanwhile, all is decided again. */
+  standOn(key: ObjectKey): void {
+    this.read.add(key);
+  }
+
+  /** Nothing may be claimed under this prefix when the command is stored, beside what it releases itself. */
+  expectNone(prefix: string): void {
+    this.none.add(prefix);
+  }
+
+  /** True when nobody may take this claim: held in the log, on its way in this process, or taken earlier in this draft. */
+  held(claim: string): boolean {
+    if (this.taken.has(claim)) return true;
+    return !this.released.has(claim) && this.context.held(claim);
+  }
+
+  record(event: PlumbEvent): void {
+    const { key } = subjectOf(event);
+    const current = this.byKey(key);
+    if (!this.before.has(key)) this.before.set(key, current);
+    const meta: Meta = { requestId: '', userId: '', projectId: '', time: this.context.now };
+    const position = -1 - this.events.length;
+    const after = evolve(current, { position, event: event as unknown as Recorded['event'], meta });
+    this.overlay.put(key, after);
+    for (const claim of claimsOf(current)) {
+      if (!this.taken.delete(claim)) this.released.add(claim);
+    }
+    for (const claim of claimsOf(after)) {
+      if (!this.released.delete(claim)) this.taken.add(claim);
+    }
+    this.events.push(event);
+  }
+
+  /** Every object this draft changed, as it was and as it would be. */
+  *changes(): Iterable<Readonly<{ before: AnyObject | undefined; after: AnyObject | undefined }>> {
+    for (const [key, before] of this.before) yield { before, after: this.overlay.byKey(key) };
+  }
+
+  decision(): Decision {
+    return { events: this.events, reads: [...this.read], none: [...this.none] };
+  }
+
+  private byKey(key: ObjectKey): AnyObject | undefined {
+    return this.before.has(key) ? this.overlay.byKey(key) : this.topology.byKey(key);
+  }
+}
+
+/** Makes a decision of a function that works on a draft; network placements follow from what it changed. */
+export function deciding<T>(work: (draft: Draft) => T): Decide<T> {
+  return (topology, context) => {
+    const draft = new Draft(topology, context);
+    const result = work(draft);
+    settlePlacements(draft);
+    return { ...draft.decision(), result };
+  };
+}

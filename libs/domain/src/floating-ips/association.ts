@@ -1,0 +1,100 @@
+/** The association of a floating IP with a fixed address: found, made, ended. Used by floating IPs and by the ports they lead to. */
+import { FixedIp, FloatingIp, Port, Router, versionOf } from '@plumbline/contracts';
+import type { Draft } from '../draft.js';
+import {
+  badRequest,
+  externalGatewayForFloatingIpNotFound,
+  floatingIpPortAlreadyAssociated,
+  portNotFound,
+} from '../errors.js';
+
+/** `fixedIpAddress` null: the port's only IPv4 address. */
+export type Target = Readonly<{ portId: string; fixedIpAddress: string | null }>;
+
+/**
+ * Appends what makes the floating IP lead to the target: nothing when it does already, FloatingIpDisassociated first when it leads elsewhere.
+ * The port and the router must stay as they are.
+ */
+export function associate(draft: Draft, floatingIp: FloatingIp, target: Target): void {
+  const port = draft.get('port', target.portId);
+  if (!port) throw portNotFound(target.portId);
+  const { ipAddress, subnetId } = fixedIpOf(port, target.fixedIpAddress);
+  const held = floatingIp.association;
+  if (held?.portId === port.id && held.fixedIpAddress === ipAddress) return;
+  const router = routerBetween(draft, port, subnetId, floatingIp.floatingNetworkId);
+  const { id, floatingIpAddress, floatingNetworkId } = floatingIp;
+  if (draft.held(`association/${port.id}/${floatingNetworkId}/${ipAddress}/`))
+    throw floatingIpPortAlreadyAssociated({
+      address: floatingIpAddress,
+      id,
+      port: port.id,
+      fixedIp: ipAddress,
+      network: floatingNetworkId,
+    });
+  draft.standOn(`port/${port.id}`);
+  draft.standOn(`router/${router.id}`);
+  if (held) disassociate(draft, floatingIp);
+  draft.record({
+    type: 'FloatingIpAssociated',
+    version: 1,
+    data: {
+      floatingIpId: id,
+      floatingIpAddress,
+      portId: port.id,
+      fixedIpAddress: ipAddress,
+      subnetId,
+      routerId: router.id,
+    },
+  });
+}
+
+/** Appends FloatingIpDisassociated when the floating IP leads anywhere. */
+export function disassociate(draft: Draft, floatingIp: FloatingIp): void {
+  if (!floatingIp.association) return;
+  const { portId, fixedIpAddress, routerId } = floatingIp.association;
+  const { id: floatingIpId, floatingIpAddress } = floatingIp;
+  draft.record({
+    type: 'FloatingIpDisassociated',
+    version: 1,
+    data: { floatingIpId, floatingIpAddress, portId, fixedIpAddress, routerId },
+  });
+}
+
+/** Ends every association with a port, or with one of its addresses. */
+export function disassociatePort(draft: Draft, portId: string, fixedIpAddress?: string): void {
+  for (const floatingIp of draft.find('floatingip', `associated/${portId}`))
+    if (fixedIpAddress === undefined || floatingIp.association?.fixedIpAddress === fixedIpAddress)
+      disassociate(draft, floatingIp);
+}
+
+function fixedIpOf(port: Port, wished: string | null): FixedIp {
+  const candidates = port.fixedIps.filter((ip) => versionOf(ip.ipAddress) === 4);
+  if (wished !== null) {
+    const found = candidates.find((ip) => ip.ipAddress === wished);
+    if (!found) throw badRequest('floatingip', `Port ${port.id} does not have fixed ip ${wished}`);
+    return found;
+  }
+  const [first, ...more] = candidates;
+  if (!first)
+    throw badRequest('floatingip', `Cannot add floating IP to port ${port.id} that has no fixed IPv4 addresses`);
+  if (more.length > 0)
+    throw badRequest(
+      'floatingip',
+      `Port ${port.id} has multiple fixed IPv4 addresses.  Must provide a specific IPv4 address when assigning a floating IP`,
+    );
+  return first;
+}
+
+/** The router with an interface on the subnet and its gateway on the external network. The one that bears the subnet's gateway address comes first. */
+function routerBetween(draft: Draft, port: Port, subnetId: string, externalNetworkId: string): Router {
+  const gatewayIp = draft.get('subnet', subnetId)?.gatewayIp;
+  const legs = draft.find('port', `legs/${port.networkId}`);
+  const candidates = legs.flatMap((leg) => {
+    const address = leg.fixedIps.find((ip) => ip.subnetId === subnetId)?.ipAddress;
+    const router = address === undefined ? undefined : draft.get('router', leg.deviceId);
+    return router?.gateway?.networkId === externalNetworkId ? [{ router, isGateway: address === gatewayIp }] : [];
+  });
+  const found = candidates.find(({ isGateway }) => isGateway) ?? candidates[0];
+  if (!found) throw externalGatewayForFloatingIpNotFound(externalNetworkId, subnetId, port.id);
+  return found.router;
+}

@@ -1,0 +1,105 @@
+/** Which segment carries a network: the provider attributes a client gave, completed and checked, or one chosen from what is free. */
+import { NetworkType, VlanId, Vni } from '@plumbline/contracts';
+import type { Draft } from '../draft.js';
+import { flatNetworkInUse, invalidInput, noNetworkAvailable, tunnelIdInUse, vlanIdInUse } from '../errors.js';
+
+/** VLANs that may be chosen on a physical network, both ends included. */
+export type VlanRange = Readonly<{ physicalNetwork: string; first: number; last: number }>;
+export type SegmentPolicy = Readonly<{
+  vlanRanges: readonly VlanRange[];
+  vniRange: Readonly<{ first: number; last: number }>;
+}>;
+
+/** Null: not given. `networkType` is the client's word: it may name a type we do not know. */
+export type WishedSegment = Readonly<{
+  networkType: string | null;
+  physicalNetwork: string | null;
+  segmentationId: number | null;
+}>;
+export type Segment = Readonly<{
+  networkType: NetworkType;
+  physicalNetwork: string | null;
+  segmentationId: number | null;
+}>;
+
+const VNI_CHANCES = 32;
+
+export function chooseSegment(draft: Draft, wish: WishedSegment, policy: SegmentPolicy): Segment {
+  switch (wish.networkType) {
+    case null:
+      if (wish.physicalNetwork !== null || wish.segmentationId !== null)
+        throw invalidInput('network_type required', 'provider:network_type');
+      return vxlan(draft, null, policy);
+    case 'flat':
+      return flat(draft, wish);
+    case 'vlan':
+      return vlan(draft, wish, policy);
+    case 'vxlan':
+      if (wish.physicalNetwork !== null)
+        throw invalidInput('provider:physical_network specified for vxlan network', 'provider:physical_network');
+      return vxlan(draft, wish.segmentationId, policy);
+    default:
+      throw invalidInput(`network_type value '${wish.networkType}' not supported`, 'provider:network_type');
+  }
+}
+
+function flat(draft: Draft, { physicalNetwork, segmentationId }: WishedSegment): Segment {
+  if (physicalNetwork === null)
+    throw invalidInput('physical_network required for flat provider network', 'provider:physical_network');
+  if (segmentationId !== null)
+    throw invalidInput('segmentation_id prohibited for flat provider network', 'provider:segmentation_id');
+  if (draft.held(`segment/flat/${physicalNetwork}`)) throw flatNetworkInUse(physicalNetwork);
+  return { networkType: 'flat', physicalNetwork, segmentationId: null };
+}
+
+function vlan(draft: Draft, { physicalNetwork, segmentationId }: WishedSegment, policy: SegmentPolicy): Segment {
+  const isFree = (physical: string, id: number) => !draft.held(`segment/vlan/${physical}/${id}`);
+  if (segmentationId !== null) {
+    if (physicalNetwork === null)
+      throw invalidInput(
+        'segmentation_id requires physical_network for VLAN provider network',
+        'provider:physical_network',
+      );
+    if (!VlanId.safeParse(segmentationId).success)
+      throw invalidInput('segmentation_id out of range (1 through 4094)', 'provider:segmentation_id');
+    if (!isFree(physicalNetwork, segmentationId)) throw vlanIdInUse(segmentationId, physicalNetwork);
+    return { networkType: 'vlan', physicalNetwork, segmentationId };
+  }
+  const ranges = policy.vlanRanges.filter((r) => physicalNetwork === null || r.physicalNetwork === physicalNetwork);
+  if (physicalNetwork !== null && ranges.length === 0)
+    throw invalidInput(
+      `physical_network '${physicalNetwork}' unknown for VLAN provider network`,
+      'provider:physical_network',
+    );
+  for (const range of ranges)
+    for (let id = range.first; id <= range.last; id += 1)
+      if (isFree(range.physicalNetwork, id))
+        return { networkType: 'vlan', physicalNetwork: range.physicalNetwork, segmentationId: id };
+  throw noNetworkAvailable();
+}
+
+function vxlan(draft: Draft, wished: number | null, { vniRange }: SegmentPolicy): Segment {
+  const isFree = (vni: number) => !draft.held(`segment/vxlan/${vni}`);
+  const segment = (segmentationId: number): Segment => ({
+    networkType: 'vxlan',
+    physicalNetwork: null,
+    segmentationId,
+  });
+  if (wished !== null) {
+    if (!Vni.safeParse(wished).success)
+      throw invalidInput('segmentation_id out of range (1 through 16777215)', 'provider:segmentation_id');
+    if (!isFree(wished)) throw tunnelIdInUse(wished);
+    return segment(wished);
+  }
+  const count = vniRange.last - vniRange.first + 1;
+  for (let chance = 0; chance < VNI_CHANCES; chance += 1) {
+    const vni = vniRange.first + draft.context.randomInt(count);
+    if (isFree(vni)) return segment(vni);
+  }
+  const start = draft.context.randomInt(count);
+  for (let step = 0; step < count; step += 1) {
+    const vni = vniRange.first + ((start + step) % count);
+    if (isFree(vni)) return segment(vni);
+  }
+  throw noNetworkAvailable();
+}

@@ -1,0 +1,74 @@
+/**
+ * Placement: on which hosts a network is needed, and with which local VLAN there. It follows from what was decided: whoever claims
+ * `bound/<network>/<host>/<port>` (a bound port, a leg of a scheduled router) needs the network on that host. The tag is chosen here, once, and is in
+ * the log: a wiped node comes back with the same one (invariant 8).
+ *
+ * Races: who needs a network that is placed already stands on the placement; who withdraws it expects that nobody claims it any more.
+ */
+import { AnyObject } from '@plumbline/contracts';
+import { claimsOf } from '@plumbline/topology';
+import type { Draft } from './draft.js';
+import { DomainError } from './errors.js';
+
+const LAST_VLAN = 4094;
+
+type Need = Readonly<{ networkId: string; host: string }>;
+
+/** Adds NetworkPlacedOnHost and NetworkWithdrawnFromHost for what the draft's changes came to need, or need no more. */
+export function settlePlacements(draft: Draft): void {
+  const gained = new Map<string, Need>();
+  const lost = new Map<string, Need>();
+  for (const { before, after } of draft.changes()) {
+    const had = needsOf(before);
+    const has = needsOf(after);
+    for (const [claim, need] of has) if (!had.has(claim)) gained.set(`${need.networkId}/${need.host}`, need);
+    for (const [claim, need] of had) if (!has.has(claim)) lost.set(`${need.networkId}/${need.host}`, need);
+  }
+  for (const need of gained.values()) place(draft, need);
+  for (const [name, need] of lost) if (!gained.has(name)) withdraw(draft, need);
+}
+
+function needsOf(object: AnyObject | undefined): ReadonlyMap<string, Need> {
+  const needs = new Map<string, Need>();
+  for (const claim of claimsOf(object)) {
+    const [relation, networkId = '', host = ''] = claim.split('/');
+    if (relation === 'bound') needs.set(claim, { networkId, host });
+  }
+  return needs;
+}
+
+function place(draft: Draft, { networkId, host }: Need): void {
+  if (draft.get('placement', networkId)?.hosts[host]) {
+    draft.standOn(`placement/${networkId}`);
+    return;
+  }
+  for (let localVlanId = 1; localVlanId <= LAST_VLAN; localVlanId += 1) {
+    if (draft.held(`local-vlan/${host}/${localVlanId}`)) continue;
+    draft.record({ type: 'NetworkPlacedOnHost', version: 1, data: { networkId, host, localVlanId } });
+    return;
+  }
+  throw new DomainError(
+    'NoLocalVlanAvailable',
+    'exhausted',
+    `Host ${host} carries ${LAST_VLAN} networks already, one for each local VLAN; network ${networkId} finds no room there. Use another host.`,
+  );
+}
+
+function withdraw(draft: Draft, { networkId, host }: Need): void {
+  if (!draft.get('placement', networkId)?.hosts[host] || stillNeeded(draft, networkId, host)) return;
+  draft.expectNone(`bound/${networkId}/${host}/`);
+  draft.record({ type: 'NetworkWithdrawnFromHost', version: 1, data: { networkId, host } });
+}
+
+function stillNeeded(draft: Draft, networkId: string, host: string): boolean {
+  return (
+    draft.find('port', `host/${host}`).some((port) => port.networkId === networkId) ||
+    draft
+      .find('router', `host/${host}`)
+      .some(
+        (router) =>
+          router.gateway?.networkId === networkId ||
+          Object.values(router.interfaces).some((leg) => leg.networkId === networkId),
+      )
+  );
+}

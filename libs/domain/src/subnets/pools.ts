@@ -1,0 +1,72 @@
+/** Arithmetic of a subnet's allocation pools and gateway. */
+import {
+  addressToInt,
+  AllocationPool,
+  canonicalAddress,
+  cidrContains,
+  hostRangeOf,
+  intToAddress,
+  rangeOf,
+  versionOf,
+} from '@plumbline/contracts';
+import { gatewayConflictsWithPools, invalidInput, invalidPool, outOfBoundsPool, overlappingPools } from '../errors.js';
+
+const textOf = (pool: AllocationPool) => `${pool.start}-${pool.end}`;
+
+/** The first address a host may bear; null when the prefix has none to spare. */
+export function defaultGateway(cidr: string): string | null {
+  const { first, last, version } = hostRangeOf(cidr);
+  return first < last ? intToAddress(first, version) : null;
+}
+
+/** All host addresses but the gateway's. */
+export function defaultPools(cidr: string, gatewayIp: string | null): AllocationPool[] {
+  const { first, last, version } = hostRangeOf(cidr);
+  const pool = (from: bigint, to: bigint): AllocationPool[] =>
+    from <= to ? [{ start: intToAddress(from, version), end: intToAddress(to, version) }] : [];
+  if (gatewayIp === null) return pool(first, last);
+  const gateway = addressToInt(gatewayIp);
+  if (gateway < first || gateway > last) return pool(first, last);
+  return [...pool(first, gateway - 1n), ...pool(gateway + 1n, last)];
+}
+
+/** Pools in canonical text, in address order; throws where one is malformed, out of bounds or on another. */
+export function checkedPools(cidr: string, pools: readonly AllocationPool[]): AllocationPool[] {
+  const bounds = hostRangeOf(cidr);
+  const ranges = pools.map((pool) => {
+    const text = textOf(pool);
+    if (versionOf(pool.start) !== bounds.version || versionOf(pool.end) !== bounds.version) throw invalidPool(text);
+    const range = { first: addressToInt(pool.start), last: addressToInt(pool.end), text };
+    if (range.last < range.first) throw invalidPool(text);
+    if (range.first < bounds.first || range.last > bounds.last) throw outOfBoundsPool(text, cidr);
+    return range;
+  });
+  ranges.sort((a, b) => (a.first < b.first ? -1 : 1));
+  ranges.forEach((range, index) => {
+    const next = ranges[index + 1];
+    if (next && next.first <= range.last) throw overlappingPools(range.text, next.text, cidr);
+  });
+  return ranges.map((range) => ({
+    start: intToAddress(range.first, bounds.version),
+    end: intToAddress(range.last, bounds.version),
+  }));
+}
+
+/** A gateway is inside the prefix, and for IPv4 neither its network nor its broadcast address. */
+export function checkGateway(cidr: string, gatewayIp: string): string {
+  const bounds = rangeOf(cidr);
+  const wrong = () => invalidInput(`Gateway is not valid on subnet`, 'gateway_ip');
+  if (versionOf(gatewayIp) !== bounds.version || !cidrContains(cidr, gatewayIp)) throw wrong();
+  const value = addressToInt(gatewayIp);
+  const hosts = hostRangeOf(cidr);
+  if (value < hosts.first || value > hosts.last) throw wrong();
+  return canonicalAddress(gatewayIp);
+}
+
+export function checkGatewayOutsidePools(gatewayIp: string | null, pools: readonly AllocationPool[]): void {
+  if (gatewayIp === null) return;
+  const gateway = addressToInt(gatewayIp);
+  for (const pool of pools)
+    if (addressToInt(pool.start) <= gateway && gateway <= addressToInt(pool.end))
+      throw gatewayConflictsWithPools(gatewayIp, textOf(pool));
+}

@@ -1,0 +1,2 @@
+export { POLICY, World } from './world.js';
+export { make, scenarioA } from './wishes.js';

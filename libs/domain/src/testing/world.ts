@@ -1,0 +1,96 @@
+/**
+ * A world to decide in: a log in memory whose commits check what the real one checks (claims taken, claims that must not be there) and say so loudly,
+ * because in a single thread a decision must never lose. Ids and chance are counted, not random, so that a failure repeats.
+ */
+import { AnyObject, EventType, Kind, known, Meta, PlumbEvent, Recorded, streamOf } from '@plumbline/contracts';
+import { claimsOf, prepare, Topology } from '@plumbline/topology';
+import { Context, Decide } from '../draft.js';
+import { DomainError } from '../errors.js';
+import type { SegmentPolicy } from '../networks/segments.js';
+
+export const POLICY: SegmentPolicy = {
+  vlanRanges: [{ physicalNetwork: 'physnet2', first: 100, last: 102 }],
+  vniRange: { first: 1, last: 1000 },
+};
+const META: Meta = { requestId: 'req-1', userId: 'u', projectId: 'p', time: '2026-01-01T00:00:00.000Z' };
+
+export class World {
+  readonly topology = new Topology();
+  readonly log: Recorded[] = [];
+  private readonly claims = new Set<string>();
+  private ids = 0;
+  private seed = 1;
+
+  private readonly context: Context = {
+    newId: () => `00000000-0000-4000-8000-${(this.ids += 1).toString(16).padStart(12, '0')}`,
+    randomInt: (below) => {
+      this.seed = (this.seed * 48271) % 2147483647;
+      return this.seed % below;
+    },
+    now: META.time,
+    held: (claim) => this.claims.has(claim),
+  };
+
+  /** Decides, checks and commits. Throws what the decision throws. */
+  do<T>(decide: Decide<T>): T {
+    const { result, ...decision } = decide(this.topology, this.context);
+    const prepared = prepare(this.topology, decision, META);
+    const released = new Set(prepared.release);
+    for (const prefix of prepared.none)
+      for (const claim of this.claims)
+        if (claim.startsWith(prefix) && !released.has(claim)) throw new Error(`${claim} is held under ${prefix}`);
+    for (const claim of prepared.take)
+      if (this.claims.has(claim) && !released.has(claim)) throw new Error(`${claim} is taken already`);
+    for (const claim of released) this.claims.delete(claim);
+    for (const claim of prepared.take) this.claims.add(claim);
+    for (const event of decision.events) this.append(event);
+    return result;
+  }
+
+  /** Types of the events the decision made. */
+  eventsOf(decide: Decide<unknown>): EventType[] {
+    const before = this.log.length;
+    this.do(decide);
+    return this.log.slice(before).map((recorded) => known(recorded.event)?.type as EventType);
+  }
+
+  /** Type and message of the refusal; fails when there is none, and when a refused command left something behind. */
+  refusal(decide: Decide<unknown>): string {
+    const before = this.log.length;
+    try {
+      this.do(decide);
+    } catch (error) {
+      if (!(error instanceof DomainError)) throw error;
+      if (this.log.length !== before) throw new Error('a refused command was stored', { cause: error });
+      return `${error.type}: ${error.message}`;
+    }
+    throw new Error('the command was not refused');
+  }
+
+  get<K extends Kind>(kind: K, id: string): Extract<AnyObject, { kind: K }> {
+    const object = this.topology.get(kind, id);
+    if (!object) throw new Error(`${kind} ${id} does not exist`);
+    return object;
+  }
+
+  /** The claims held; equal to what the objects claim, or the log and its claims have come apart. */
+  heldClaims(): string[] {
+    const kinds: Kind[] = ['network', 'subnet', 'port', 'router', 'floatingip', 'placement', 'node'];
+    const follow = kinds.flatMap((kind) => this.topology.all(kind).flatMap((object) => claimsOf(object))).sort();
+    const held = [...this.claims].sort();
+    if (JSON.stringify(follow) !== JSON.stringify(held)) throw new Error('claims do not follow from the objects');
+    return held;
+  }
+
+  private append(event: PlumbEvent): void {
+    const position = this.topology.position + 1;
+    const recorded: Recorded = {
+      position,
+      stream: streamOf(event),
+      event: event as unknown as Recorded['event'],
+      meta: META,
+    };
+    this.topology.apply(recorded);
+    this.log.push(recorded);
+  }
+}
