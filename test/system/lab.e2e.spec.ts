@@ -1,0 +1,117 @@
+/** `plumb lab` as a user runs it: made, found, interrupted, removed; the host stays as it was. */
+import { mkdtempSync, readFileSync, rmSync, existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { run, type RunResult } from '@plumbline/exec';
+import { labSpec, readLabState, readRunning } from '../../apps/cli/src/lab/index.js';
+import { processesWith } from '../../apps/cli/src/lab/process-identity.js';
+import { hostPicture } from '../../apps/cli/src/lab/testing/host-picture.js';
+
+const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+const folder = mkdtempSync(path.join(tmpdir(), 'plumb-e2e-'));
+const name = `e${process.pid}`;
+const spec = labSpec({ projectDir, name, stateDir: path.join(folder, 'state') });
+const env = { PLUMB_STATE: spec.stateDir };
+const upTimeoutMs = 120_000;
+
+const plumb = (...args: string[]): Promise<RunResult> =>
+  run([process.execPath, path.join(projectDir, 'apps/cli/dist/main.js'), 'lab', '--name', name, ...args], {
+    env,
+    timeoutMs: upTimeoutMs,
+  });
+/** SIGINT after so many milliseconds, as Ctrl-C sends it. */
+const interruptedUp = (ms: number): Promise<RunResult> =>
+  run(
+    [
+      ...['timeout', '--foreground', '--signal=INT', String(ms / 1000)],
+      ...[process.execPath, path.join(projectDir, 'apps/cli/dist/main.js'), 'lab', '--name', name, 'up'],
+    ],
+    { env, timeoutMs: upTimeoutMs, okCodes: [0, 124, 130] },
+  );
+const state = () => {
+  const found = readLabState(spec.stateDir);
+  if (found === null) throw new Error('no lab');
+  return found;
+};
+
+let before: Readonly<Record<string, string>>;
+let printed: string;
+
+beforeAll(async () => {
+  before = await hostPicture([spec.hostLink]);
+  printed = (await plumb('up')).stdout;
+}, upTimeoutMs);
+afterAll(async () => {
+  await plumb('down');
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('a lab', () => {
+  test('ends by proving ping and TCP on every way', () => {
+    for (const way of [
+      "outside -> vm1's floating IP",
+      'vm1 -> outside',
+      'vm2 -> outside',
+      'vm1 -> vm2, through the tunnel',
+    ]) {
+      expect(printed).toMatch(new RegExp(`${way} \\([\\d.]+\\): ping [\\d.]+ ms, 1048576 bytes over TCP in \\d+ ms`));
+    }
+  });
+
+  test('touches nothing of the host’s network but its one link', async () => {
+    expect(await hostPicture([spec.hostLink])).toEqual(before);
+    const own = (await run(['ip', '-oneline', 'link'])).stdout
+      .split('\n')
+      .filter((line) => line.includes(spec.hostLink));
+    expect(own).toHaveLength(1);
+  });
+
+  test('is found by a second up', async () => {
+    const supervisor = readFileSync(path.join(spec.stateDir, 'supervisor.json'), 'utf8');
+    expect((await plumb('up')).stdout).toContain('the lab is up already');
+    expect(readFileSync(path.join(spec.stateDir, 'supervisor.json'), 'utf8')).toBe(supervisor);
+    expect((await plumb('status')).stdout).toContain('the lab is up');
+  });
+
+  test('prints lines that work as printed', async () => {
+    const lines = printed.split('\n').filter((line) => line.startsWith('  '));
+    const commands = lines.filter((line) => /^ {2}(curl|npm) /.test(line) && !/ (down|up)$/.test(line));
+    expect(commands.length).toBeGreaterThan(5);
+    for (const command of commands) await run(['bash', '-c', `cd "$0" && ${command}`, projectDir], { env });
+    const hasClient = (await run(['which', 'openstack'], { okCodes: [0, 1] })).code === 0;
+    for (const command of hasClient ? lines.filter((line) => line.startsWith('  openstack ')) : []) {
+      await run(['bash', '-c', command]);
+    }
+  });
+
+  test('runs its API without any right, and its agents with three', async () => {
+    const rights = (unit: string) => readFileSync(`/proc/${readRunning(spec.stateDir, unit)?.pid}/status`, 'utf8');
+    const api = rights('api');
+    expect(api).toMatch(/^Uid:\s+65534\s/m);
+    for (const set of ['CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) expect(api).toMatch(new RegExp(`^${set}:\\s+0+$`, 'm'));
+    expect(api).toMatch(/^NoNewPrivs:\s+1$/m);
+    for (const unit of ['l3-agent-net1', 'ovs-agent-net1', 'ovs-agent-cmp1']) {
+      // NET_ADMIN (12), NET_RAW (13), SYS_ADMIN (21)
+      expect(rights(unit)).toMatch(/^CapBnd:\s+0000000000203000$/m);
+      expect(rights(unit)).toMatch(/^NoNewPrivs:\s+1$/m);
+    }
+  });
+
+  test('interrupted at any moment, it comes up again', async () => {
+    await plumb('down');
+    for (const ms of [200, 700, 1_200, 2_000, 3_000]) await interruptedUp(ms);
+    expect((await plumb('up')).stdout).toContain('bytes over TCP');
+    expect(await hostPicture([spec.hostLink])).toEqual(before);
+  }, 240_000);
+
+  test('down leaves nothing', async () => {
+    const { labId } = state();
+    await plumb('down');
+    expect(processesWith('PLUMB_LAB_ID', labId)).toEqual([]);
+    expect(existsSync(spec.stateDir)).toBe(false);
+    expect(await hostPicture([])).toEqual(before);
+    expect((await plumb('down')).stdout).toContain('there is no lab');
+  });
+});
