@@ -34,6 +34,8 @@ export type EmbeddedPostgresOptions = Readonly<{
   socketDir: string;
   /** TCP port on 127.0.0.1, or null: unix socket only. */
   port: number | null;
+  /** False: a new cluster is not flushed to disk when it is made (a second or two). For tests only. Default true. */
+  flushNew?: boolean;
 }>;
 
 export type EmbeddedPostgres = Readonly<{
@@ -75,7 +77,9 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const bin = await findBinaries();
   const owner = await clusterOwner();
   await directory(socketDir, owner, 0o755);
-  if (!(await exists(join(options.dataDir, loginsFile)))) await initialize(bin, resolve(options.dataDir), owner);
+  if (!(await exists(join(options.dataDir, loginsFile)))) {
+    await initialize(bin, resolve(options.dataDir), owner, options.flushNew ?? true);
+  }
   // As the kernel names it: that is how a running server of this cluster is recognised.
   const dataDir = await realpath(options.dataDir);
   const passwords = JSON.parse(await readFile(join(dataDir, loginsFile), 'utf8')) as Passwords;
@@ -134,13 +138,17 @@ async function directory(path: string, owner: Owner, mode: number): Promise<void
 }
 
 /** Made beside its place and moved there when complete: a cluster that is in its place is whole, whatever was interrupted. */
-async function initialize(bin: string, dataDir: string, owner: Owner): Promise<void> {
+async function initialize(bin: string, dataDir: string, owner: Owner, flush: boolean): Promise<void> {
+  if ((await readdir(dataDir).catch(() => [])).length > 0) {
+    throw new Error(`${dataDir} holds something that is not our cluster. Move it away or choose another directory.`);
+  }
   const building = `${dataDir}.new`;
   await rm(building, { recursive: true, force: true });
   await directory(building, owner, 0o700);
   const secret = (): string => randomBytes(24).toString('hex');
   const passwords: Passwords = { admin: secret(), migration: secret(), service: secret() };
   const args = ['--pgdata', building, '--username=postgres', '--encoding=UTF8', '--locale=C', '--no-instructions'];
+  if (!flush) args.push('--no-sync');
   // A file, since initdb opens it by name and the stdin that Node gives is a socket.
   const passwordFile = `${building}.password`;
   args.push('--auth=scram-sha-256', '--data-checksums', `--pwfile=${passwordFile}`);
@@ -154,11 +162,7 @@ async function initialize(bin: string, dataDir: string, owner: Owner): Promise<v
   const file = join(building, loginsFile);
   await writeFile(file, JSON.stringify(passwords), { mode: 0o600 });
   if (owner) await chown(file, owner.uid, owner.gid);
-  await rename(building, dataDir).catch((error: Error) => {
-    throw new Error(
-      `${dataDir} holds something that is not our cluster (${error.message}). Move it away or choose another directory.`,
-    );
-  });
+  await rename(building, dataDir);
 }
 
 function run(program: string, args: readonly string[], owner: Owner): Promise<void> {
@@ -293,8 +297,8 @@ async function ensureRolesAndDatabase(adminUrl: string, passwords: Passwords): P
       const found = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role]);
       if (found.rows.length === 0) await client.query(`CREATE ROLE ${role} LOGIN PASSWORD '${password}'`);
     }
-    // Last, so that an interrupted start is taken up where it was left. strategy: no copy of the template through the WAL.
-    await client.query(`CREATE DATABASE ${database} OWNER ${migrationRole} STRATEGY file_copy`);
+    // Last, so that an interrupted start is taken up where it was left.
+    await client.query(`CREATE DATABASE ${database} OWNER ${migrationRole}`);
     await client.query(`REVOKE ALL ON DATABASE ${database} FROM PUBLIC`);
     await client.query(`GRANT CONNECT ON DATABASE ${database} TO ${embeddedServiceRole}`);
   } finally {

@@ -16,7 +16,12 @@ export async function startPostgres(options: Readonly<{ dir?: string }> = {}): P
 }
 
 async function start(dir: string): Promise<TestPostgres> {
-  const server = await startEmbeddedPostgres({ dataDir: join(dir, 'data'), socketDir: join(dir, 'run'), port: null });
+  const server = await startEmbeddedPostgres({
+    dataDir: join(dir, 'data'),
+    socketDir: join(dir, 'run'),
+    port: null,
+    flushNew: false,
+  });
   await migrate(server.migrationUrl, { serviceRole: embeddedServiceRole });
   return {
     ...server,
