@@ -1,1 +1,21 @@
-export {};
+export { CANARY, OvsConverger, type Convergence, type ConvergeOptions } from './converge.js';
+export {
+  OvsUnavailable,
+  type BridgeWant,
+  type FlowAdd,
+  type ObservedBridge,
+  type ObservedFlows,
+  type ObservedPort,
+  type ObservedSwitch,
+  type OvsDriver,
+  type OvsStep,
+  type PortWant,
+  type SwitchChange,
+  type TagWant,
+} from './driver.js';
+export { actionsOn, flowKey, flowLine, portText, type Flow, type Owner } from './flow.js';
+export * from './marks.js';
+export { bridgesOfOurs, planBuild, planFlows, planOptions, planRelease, type PlanOptions } from './plan.js';
+export * as pipeline from './pipeline.js';
+export { linkLocal, render, type Desired, type OvsNodeConfig, type PortPlan } from './render.js';
+export { afterChanges, afterFlows, NO_FLOWS } from './simulate.js';

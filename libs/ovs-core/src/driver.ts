@@ -1,0 +1,115 @@
+/**
+ * The port to a node's Open vSwitch: what can be seen, what can be asked for. Implemented by libs/ovs-driver (the real switch, and one that prints) and
+ * by its fake. Database and flows are seen apart, because flows can only be planned for ports that the switch has taken up.
+ */
+import type { Flow, Owner } from './flow.js';
+
+/** A port of any bridge, ours or not. */
+export type ObservedPort = Readonly<{
+  name: string;
+  bridge: string;
+  /** Access tag; null: none. */
+  tag: number | null;
+  /** external_ids:plumb, null when not made by us. */
+  mark: number | null;
+  /** external_ids:plumb-tag, null when its tag was not set by us. */
+  tagMark: number | null;
+  /** Interface external_ids:iface-id: which port of the API is plugged here. */
+  ifaceId: string | null;
+  type: string;
+  options: Readonly<Record<string, string>>;
+  /** OpenFlow port number; null until the switch has taken the port up, and when it cannot. */
+  ofport: number | null;
+  /** The switch's own words when it cannot take the port up. */
+  error: string | null;
+}>;
+
+export type ObservedBridge = Readonly<{
+  name: string;
+  datapathType: string;
+  failMode: string | null;
+  /** external_ids:plumb, null when we never touched it. */
+  mark: number | null;
+  /** It was there before us. */
+  adopted: boolean;
+  ports: ReadonlyMap<string, ObservedPort>;
+}>;
+
+/** The database's side of a node: every bridge with its ports. */
+export type ObservedSwitch = ReadonlyMap<string, ObservedBridge>;
+
+/** The flows of one bridge, as far as they concern us. */
+export type ObservedFlows = Readonly<{
+  /** Flow key -> what it does and why. Without what the switch learned. */
+  ours: ReadonlyMap<string, Readonly<{ actions: string; position: number }>>;
+  /** Keys of flows that bear another cookie. */
+  foreign: ReadonlySet<string>;
+}>;
+
+export type BridgeWant = Readonly<{
+  name: string;
+  datapathType: string;
+  /** A provider bridge may be somebody's: then only marks and patch ports are ours, and its mode stays. */
+  provider: boolean;
+  position: number;
+  owner: Owner;
+}>;
+
+export type PortWant = Readonly<{
+  bridge: string;
+  name: string;
+  type: 'patch' | 'vxlan';
+  options: Readonly<Record<string, string>>;
+  position: number;
+  owner: Owner;
+}>;
+
+export type TagWant = Readonly<{ bridge: string; name: string; tag: number; position: number; owner: Owner }>;
+
+/** One change of the database. Each names what it needs by name; repeated on what is so already it changes nothing. */
+export type SwitchChange =
+  | Readonly<{ op: 'add-bridge'; want: BridgeWant }>
+  /** Marks and, unless `failMode` is null, fail mode and datapath type of a bridge that is there. */
+  | Readonly<{
+      op: 'set-bridge';
+      want: BridgeWant;
+      adopt: boolean;
+      failMode: 'secure' | null;
+      datapathType: string | null;
+    }>
+  | Readonly<{ op: 'add-port'; want: PortWant }>
+  | Readonly<{ op: 'set-port'; want: PortWant }>
+  | Readonly<{ op: 'set-tag'; want: TagWant }>
+  | Readonly<{ op: 'delete-port'; bridge: string; name: string; owner: Owner }>
+  | Readonly<{ op: 'delete-bridge'; bridge: string; owner: Owner }>
+  /** Takes our marks off a bridge that was there before us. */
+  | Readonly<{ op: 'release-bridge'; bridge: string; owner: Owner }>;
+
+/** A flow to be written, with its actions for the ports there are. */
+export type FlowAdd = Readonly<{ key: string; actions: string; position: number; owner: Flow['owner'] }>;
+
+export type OvsStep =
+  /** All or nothing, one transaction; true when the switch has carried it out. */
+  | Readonly<{ op: 'transact'; changes: readonly SwitchChange[] }>
+  /** All or nothing, one bundle: first `remove` (only ours go), then `add`; `forget`: local tags whose learned flows go. */
+  | Readonly<{
+      op: 'flows';
+      bridge: string;
+      remove: readonly string[];
+      add: readonly FlowAdd[];
+      forget: readonly number[];
+    }>;
+
+export interface OvsDriver {
+  /** Every bridge and port there is. Changes nothing. Throws OvsUnavailable. */
+  observe(): Promise<ObservedSwitch>;
+  /** Flows of these bridges; one that does not exist is absent. `fresh` false: what the switch is known to hold may answer. */
+  flows(bridges: readonly string[], options: { fresh: boolean }): Promise<ReadonlyMap<string, ObservedFlows>>;
+  /** Makes one step true. Already true is success; half done and then repeated is success. Throws OvsUnavailable when nothing can be done at all. */
+  apply(step: OvsStep): Promise<void>;
+}
+
+/** Nothing can be done on this switch now: database or switch do not answer. */
+export class OvsUnavailable extends Error {
+  override readonly name = 'OvsUnavailable';
+}

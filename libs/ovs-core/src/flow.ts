@@ -1,0 +1,47 @@
+/**
+ * One OpenFlow flow as data, and as the text `ovs-ofctl -O OpenFlow14 --no-stats --names dump-flows` prints for it. Flows are compared as that text; a
+ * node test proves for every shape in pipeline.ts that adding and dumping is the identity.
+ */
+import type { ObjectKey } from '@plumbline/contracts';
+import { cookieOf } from './marks.js';
+
+/** Who a piece of the node is for: an object, a provider bridge, or '' for what everything stands on. Failures stay inside one owner. */
+export type Owner = ObjectKey | `bridge/${string}` | '';
+
+export type Flow = Readonly<{
+  table: number;
+  priority: number;
+  /** Canonical match text, '' for every packet. */
+  match: string;
+  /** Canonical action text; with `floods`, what comes before the outputs. */
+  actions: string;
+  /** Ports the packet is copied to after `actions`; those the switch does not have are left out. */
+  floods?: readonly string[];
+  /** Ports named in match and actions: without one of them the flow cannot be written. */
+  ports: readonly string[];
+  /** Position of the event that last set what this flow says. */
+  position: number;
+  owner: Owner;
+}>;
+
+/** Port name in a flow. Throws on a name that could become syntax. */
+export function portText(name: string): string {
+  if (!/^[A-Za-z0-9_.:@+-]{1,15}$/.test(name))
+    throw new RangeError(`interface name ${JSON.stringify(name)} cannot be written in a flow`);
+  return `"${name}"`;
+}
+
+/** What makes two flows the same entry of the switch (OpenFlow 1.4, 6.4: table, priority, match), as dump-flows prints it. */
+export const flowKey = (flow: Pick<Flow, 'table' | 'priority' | 'match'>): string =>
+  `${flow.table > 0 ? `table=${flow.table}, ` : ''}priority=${flow.priority}${flow.match ? `,${flow.match}` : ''}`;
+
+/** Action text with the outputs to those flood ports that exist. Null when nobody is left to flood to. */
+export function actionsOn(flow: Flow, hasPort: (name: string) => boolean): string | null {
+  if (!flow.floods) return flow.actions;
+  const outputs = flow.floods.filter(hasPort).map((name) => `output:${portText(name)}`);
+  return outputs.length > 0 ? [flow.actions, ...outputs].join(',') : null;
+}
+
+/** The whole line, without leading space. */
+export const flowLine = (key: string, position: number, actions: string): string =>
+  `cookie=${cookieOf(position)}, ${key} actions=${actions}`;

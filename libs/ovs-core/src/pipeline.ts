@@ -1,0 +1,219 @@
+/**
+ * Every table, register and cookie bit. Shapes and numbers are the reference implementation's (docs/design/ovs-dataplane.md lists what differs);
+ * registers are not used. Cookie bits: marks.ts.
+ *
+ * br-int
+ *            table 0                                     24 ARP/ND            25 MAC          30,31
+ *   in ──► 65535 dl_vlan=4095 ─► drop
+ *          10 ND advertisement, port P ────────────────► target is P's ─► 59
+ *          10 ARP, port P ─────────────────────────────► sender is P's ──► dl_src is P's ──► ► 59 ─► 60 NORMAL
+ *          9  port P ────────────────────────────────────────────────────► dl_src is P's ──► ┘
+ *          3  int-<bridge>, outer tag of a network ─► its local tag ─────────────────────────► 59
+ *          2  int-<bridge>, or a port without a place ─► drop
+ *          0  the rest (patch-tun, router ports, ports without port security) ───────────────► 59
+ *   23: drop, never reached: the canary. A switch without it was restarted.      62 NORMAL: accepted egress, for the firewall to come.
+ *   P: ports with port security. What leaves to a port is untagged by its access tag; NORMAL learns and forwards by local tag.
+ *
+ * br-<provider>
+ *   4 phy-<bridge>, local tag of a network ─► its outer tag (none for flat) ─► NORMAL
+ *   2 phy-<bridge> ─► drop
+ *   1 the rest ─► NORMAL
+ *
+ * br-tun
+ *   0: 1 patch-int ─► 2        2: unicast ─► 20            20: learned: strip, set tun_id, output    22: 1 dl_vlan ─► strip, set tun_id,
+ *      1 vxlan-*   ─► 4           multicast, broadcast ─► 22     0 the rest ─► 22                             output to the hosts that share it
+ *      0 drop                  4: 1 tun_id ─► local tag ─► 10    10: learn into 20, output patch-int          0 drop
+ *   3, 6 (gre, geneve in the reference): drop
+ */
+import type { ObjectKey } from '@plumbline/contracts';
+import { Flow, Owner, portText } from './flow.js';
+import { DEAD_VLAN, intPatch, LEARNED_COOKIE, PATCH_INT, phyPatch } from './marks.js';
+
+export const TABLE = {
+  classify: 0,
+  fromPatch: 2,
+  gre: 3,
+  vxlan: 4,
+  geneve: 6,
+  learn: 10,
+  unicast: 20,
+  flood: 22,
+  canary: 23,
+  arpSpoofing: 24,
+  macSpoofing: 25,
+  packetRate: 30,
+  bandwidthRate: 31,
+  transient: 59,
+  transientEnd: 60,
+  acceptedEgress: 62,
+} as const;
+
+type Made = Readonly<{ position: number; owner: Owner }>;
+
+const flow = (
+  made: Made,
+  table: number,
+  priority: number,
+  match: string,
+  actions: string,
+  ports: readonly string[] = [],
+): Flow => ({ table, priority, match, actions, ports, position: made.position, owner: made.owner });
+
+const goto = (table: number): string => `goto_table:${table}`;
+/** VLAN_VID_PRESENT (0x1000) is part of the field in OpenFlow 1.2 and later. */
+const setVlan = (vlanId: number): string => `set_field:${0x1000 + vlanId}->vlan_vid`;
+const pushVlan = (vlanId: number): string => `push_vlan:0x8100,${setVlan(vlanId)}`;
+const UNTAGGED = 'vlan_tci=0x0000/0x1fff';
+
+/** What br-int holds before any network or port is there. */
+export function integrationBase(position: number): Flow[] {
+  const made: Made = { position, owner: '' };
+  return [
+    flow(made, TABLE.canary, 0, '', 'drop'),
+    flow(made, TABLE.classify, 65535, `dl_vlan=${DEAD_VLAN}`, 'drop'),
+    flow(made, TABLE.classify, 0, '', goto(TABLE.transient)),
+    flow(made, TABLE.arpSpoofing, 0, '', 'drop'),
+    flow(made, TABLE.packetRate, 0, '', goto(TABLE.transient)),
+    flow(made, TABLE.bandwidthRate, 0, '', goto(TABLE.transient)),
+    flow(made, TABLE.transient, 0, '', goto(TABLE.transientEnd)),
+    flow(made, TABLE.transientEnd, 3, '', 'NORMAL'),
+    flow(made, TABLE.acceptedEgress, 3, '', 'NORMAL'),
+  ];
+}
+
+/** What a port with port security may send: its own addresses in ARP and ND, its own MAC in everything. */
+export function antiSpoofing(
+  device: string,
+  port: Readonly<{
+    owner: ObjectKey;
+    mac: string;
+    ipv4: readonly string[];
+    ipv6: readonly string[];
+    /** Positions of the events that put the port here, set its MAC and its addresses. */
+    placedAt: number;
+    macAt: number;
+    addressesAt: number;
+  }>,
+): Flow[] {
+  const placed: Made = { position: port.placedAt, owner: port.owner };
+  const mac: Made = { position: port.macAt, owner: port.owner };
+  const addresses: Made = { position: Math.max(port.addressesAt, port.macAt), owner: port.owner };
+  const from = `in_port=${portText(device)}`;
+  const advertisement = `icmp6,${from},icmp_type=136`;
+  return [
+    flow(placed, TABLE.classify, 10, advertisement, goto(TABLE.arpSpoofing), [device]),
+    flow(placed, TABLE.classify, 10, `arp,${from}`, goto(TABLE.arpSpoofing), [device]),
+    flow(placed, TABLE.classify, 9, from, goto(TABLE.macSpoofing), [device]),
+    ...port.ipv6.map((ip) =>
+      flow(addresses, TABLE.arpSpoofing, 2, `${advertisement},nd_target=${ip}`, goto(TABLE.transient), [device]),
+    ),
+    ...port.ipv4.map((ip) =>
+      flow(addresses, TABLE.arpSpoofing, 2, `arp,${from},arp_spa=${ip}`, goto(TABLE.macSpoofing), [device]),
+    ),
+    flow(mac, TABLE.macSpoofing, 2, `${from},dl_src=${port.mac}`, goto(TABLE.packetRate), [device]),
+  ];
+}
+
+/** A port without a place (unknown, or administratively down) sends nothing. */
+export const dead = (device: string, owner: ObjectKey, position: number): Flow =>
+  flow({ position, owner }, TABLE.classify, 2, `in_port=${portText(device)}`, 'drop', [device]);
+
+/** What joins br-int and a provider bridge before any network uses it. `at`: which of the two bridges the flow is for. */
+export function providerBase(bridge: string, position: number): { integration: Flow[]; provider: Flow[] } {
+  const made: Made = { position, owner: `bridge/${bridge}` };
+  const phy = phyPatch(bridge);
+  const int = intPatch(bridge);
+  return {
+    integration: [flow(made, TABLE.classify, 2, `in_port=${portText(int)}`, 'drop', [int])],
+    provider: [
+      flow(made, TABLE.classify, 2, `in_port=${portText(phy)}`, 'drop', [phy]),
+      flow(made, TABLE.classify, 1, '', 'NORMAL'),
+    ],
+  };
+}
+
+/** Translates between a provider network's tag on the wire (null: none, a flat network) and its local tag. */
+export function providerNetwork(
+  bridge: string,
+  net: Readonly<{ owner: ObjectKey; wireVlanId: number | null; localVlanId: number; position: number }>,
+): { integration: Flow; provider: Flow } {
+  const phy = phyPatch(bridge);
+  const int = intPatch(bridge);
+  const inward =
+    net.wireVlanId === null
+      ? { match: UNTAGGED, tag: pushVlan(net.localVlanId) }
+      : { match: `dl_vlan=${net.wireVlanId}`, tag: setVlan(net.localVlanId) };
+  const outward = net.wireVlanId === null ? 'pop_vlan' : setVlan(net.wireVlanId);
+  const match = `in_port=${portText(int)},${inward.match}`;
+  return {
+    integration: flow(net, TABLE.classify, 3, match, `${inward.tag},${goto(TABLE.transient)}`, [int]),
+    provider: flow(net, TABLE.classify, 4, `in_port=${portText(phy)},dl_vlan=${net.localVlanId}`, `${outward},NORMAL`, [
+      phy,
+    ]),
+  };
+}
+
+const LEARN = [
+  `learn(table=${TABLE.unicast},hard_timeout=300,priority=1,cookie=${LEARNED_COOKIE}`,
+  'NXM_OF_VLAN_TCI[0..11]',
+  'NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[]',
+  'load:0->NXM_OF_VLAN_TCI[]',
+  'load:NXM_NX_TUN_ID[]->NXM_NX_TUN_ID[]',
+  'output:OXM_OF_IN_PORT[])',
+].join(',');
+
+/** What br-tun holds before any tunnel is there. */
+export function tunnelBase(position: number): Flow[] {
+  const made: Made = { position, owner: '' };
+  const patch = portText(PATCH_INT);
+  return [
+    flow(made, TABLE.classify, 1, `in_port=${patch}`, goto(TABLE.fromPatch), [PATCH_INT]),
+    flow(made, TABLE.classify, 0, '', 'drop'),
+    flow(made, TABLE.fromPatch, 0, 'dl_dst=00:00:00:00:00:00/01:00:00:00:00:00', goto(TABLE.unicast)),
+    flow(made, TABLE.fromPatch, 0, 'dl_dst=01:00:00:00:00:00/01:00:00:00:00:00', goto(TABLE.flood)),
+    flow(made, TABLE.gre, 0, '', 'drop'),
+    flow(made, TABLE.vxlan, 0, '', 'drop'),
+    flow(made, TABLE.geneve, 0, '', 'drop'),
+    flow(made, TABLE.learn, 1, '', `${LEARN},output:${patch}`, [PATCH_INT]),
+    flow(made, TABLE.unicast, 0, '', goto(TABLE.flood)),
+    flow(made, TABLE.flood, 0, '', 'drop'),
+  ];
+}
+
+/** Packets from a tunnel. */
+export const fromTunnel = (device: string, owner: ObjectKey, position: number): Flow =>
+  flow({ position, owner }, TABLE.classify, 1, `in_port=${portText(device)}`, goto(TABLE.vxlan), [device]);
+
+/** A VXLAN network: inward by its number, outward to the tunnels of the hosts that share it. */
+export function tunnelNetwork(
+  net: Readonly<{
+    owner: ObjectKey;
+    vni: number;
+    localVlanId: number;
+    tunnels: readonly string[];
+    position: number;
+    floodPosition: number;
+  }>,
+): Flow[] {
+  const vni = `0x${net.vni.toString(16)}`;
+  const inward = flow(net, TABLE.vxlan, 1, `tun_id=${vni}`, `${pushVlan(net.localVlanId)},${goto(TABLE.learn)}`);
+  if (net.tunnels.length === 0) return [inward];
+  const outward = flow(
+    { owner: net.owner, position: net.floodPosition },
+    TABLE.flood,
+    1,
+    `dl_vlan=${net.localVlanId}`,
+    `pop_vlan,set_field:${vni}->tun_id`,
+  );
+  return [inward, { ...outward, floods: net.tunnels }];
+}
+
+/** The local tag that a flow of table 4 gives to what comes in, if it is one: what was learned for that tag goes with the flow. */
+export function localTagOf(key: string, actions: string): number | null {
+  if (!key.startsWith(`table=${TABLE.vxlan}, `)) return null;
+  const found = /set_field:(\d+)->vlan_vid/.exec(actions);
+  return found ? Number(found[1]) - 0x1000 : null;
+}
+
+/** What one host's flood entry of the reference would name; sorted, so that equal sets give equal text. */
+export const sortedTunnels = (names: Iterable<string>): string[] => [...new Set(names)].sort();

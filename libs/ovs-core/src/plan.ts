@@ -1,0 +1,207 @@
+/**
+ * What separates the switch from what is desired, as data. Three parts, because each stands on the one before:
+ *   1. database: bridges, ports, tags (build). Flows name ports, so ports come first.
+ *   2. flows, a bridge at a time: provider bridges first and br-int last. A local tag must be translated at the edge before br-int lets a packet out to it.
+ *   3. database: what nothing uses any more (release), after its flows are gone, so that no flow of ours outlives the mark it is found by.
+ * Nothing is removed unless `mayRemove`; with it false, what bears a position newer than the view's is left as it is too: the node knows better.
+ */
+import type { ObjectKey } from '@plumbline/contracts';
+import type { HostView } from '@plumbline/topology';
+import type {
+  BridgeWant,
+  FlowAdd,
+  ObservedBridge,
+  ObservedFlows,
+  ObservedPort,
+  ObservedSwitch,
+  OvsStep,
+  PortWant,
+  SwitchChange,
+  TagWant,
+} from './driver.js';
+import { actionsOn, Flow, flowKey, Owner } from './flow.js';
+import { BR_INT, BR_TUN } from './marks.js';
+import { localTagOf } from './pipeline.js';
+import type { Desired } from './render.js';
+
+export type PlanOptions = Readonly<{
+  mayRemove: boolean;
+  /** Position of the view that was rendered. */
+  position: number;
+  isFrozen: (owner: Owner) => boolean;
+}>;
+type Refusal = Readonly<{ key: string; reason: string }>;
+
+/** How a view's frozen objects bind the plan: one that is not in the view could stand for anything, so then nothing is removed. */
+export function planOptions(view: HostView, mayRemove: boolean): PlanOptions {
+  const unseen = [...view.frozen.keys()].some((key) => !view.objects.has(key));
+  const isFrozen = (owner: Owner): boolean =>
+    view.frozen.has(owner as ObjectKey) ||
+    (owner.startsWith('network/') && view.frozen.has(owner.replace('network/', 'placement/') as ObjectKey));
+  return { mayRemove: mayRemove && !unseen, position: view.position, isFrozen };
+}
+
+/** Bridges, ports and tags that are missing or other than desired; then ports of ours that are no longer. */
+export function planBuild(
+  desired: Desired,
+  observed: ObservedSwitch,
+  options: PlanOptions,
+): { changes: SwitchChange[]; refused: Refusal[] } {
+  const changes: SwitchChange[] = [];
+  const refused: Refusal[] = [];
+  const homeOf = new Map<string, string>();
+  for (const bridge of observed.values()) for (const name of bridge.ports.keys()) homeOf.set(name, bridge.name);
+
+  for (const want of desired.bridges) {
+    const found = observed.get(want.name);
+    if (!found) changes.push({ op: 'add-bridge', want });
+    else changes.push(...bridgeChange(want, found, options, refused));
+  }
+  for (const want of desired.ports) {
+    if (options.isFrozen(want.owner)) continue;
+    const found = observed.get(want.bridge)?.ports.get(want.name);
+    const home = homeOf.get(want.name);
+    if (found && !samePort(want, found) && !newer(found.mark, options)) changes.push({ op: 'set-port', want });
+    if (!found && home === undefined) changes.push({ op: 'add-port', want });
+    if (!found && home !== undefined)
+      refused.push({
+        key: want.owner || `bridge/${want.bridge}`,
+        reason: `port ${want.name} is on bridge ${home}, not on ${want.bridge}: remove it there (ovs-vsctl del-port ${home} ${want.name})`,
+      });
+  }
+  for (const want of desired.tags) {
+    const found = observed.get(want.bridge)?.ports.get(want.name);
+    if (found && !options.isFrozen(want.owner) && !sameTag(want, found) && !newer(found.tagMark, options))
+      changes.push({ op: 'set-tag', want });
+  }
+  if (options.mayRemove) changes.push(...strayPorts(desired, observed));
+  return { changes, refused };
+}
+
+function bridgeChange(
+  want: BridgeWant,
+  found: ObservedBridge,
+  options: PlanOptions,
+  refused: Refusal[],
+): SwitchChange[] {
+  const adopt = found.adopted || found.mark === null;
+  const govern = !want.provider || !adopt;
+  if (!govern && found.datapathType !== want.datapathType)
+    refused.push({
+      key: `bridge/${want.name}`,
+      reason: `bridge ${want.name} has datapath_type ${found.datapathType} and br-int ${want.datapathType}: patch ports do not join them; give both the same`,
+    });
+  const failMode = govern && found.failMode !== 'secure' ? 'secure' : null;
+  const datapathType = govern && found.datapathType !== want.datapathType ? want.datapathType : null;
+  const marked = found.mark === want.position || newer(found.mark, options);
+  if (marked && failMode === null && datapathType === null) return [];
+  return [{ op: 'set-bridge', want, adopt, failMode, datapathType }];
+}
+
+/** In a view that may be old, what bears a later position is left. */
+const newer = (mark: number | null, options: PlanOptions): boolean =>
+  !options.mayRemove && mark !== null && mark > options.position;
+
+const samePort = (want: PortWant, found: ObservedPort): boolean =>
+  found.type === want.type && found.mark === want.position && sameRecord(want.options, found.options);
+
+const sameTag = (want: TagWant, found: ObservedPort): boolean =>
+  found.tag === want.tag && found.tagMark === want.position;
+
+function sameRecord(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}
+
+/** Ports that bear our mark and nobody's iface-id: patch and tunnel ports of before. */
+function strayPorts(desired: Desired, observed: ObservedSwitch): SwitchChange[] {
+  const wanted = new Set(desired.ports.map((port) => `${port.bridge}/${port.name}`));
+  return [...observed.values()].flatMap((bridge) =>
+    [...bridge.ports.values()]
+      .filter((port) => isOurs(port) && !wanted.has(`${bridge.name}/${port.name}`))
+      .map(({ name }): SwitchChange => ({ op: 'delete-port', bridge: bridge.name, name, owner: '' })),
+  );
+}
+
+const isOurs = (port: ObservedPort): boolean => port.mark !== null && port.ifaceId === null;
+
+/** Bridges whose flows are ours to compare: those desired, and those that bear our mark from before. */
+export function bridgesOfOurs(desired: Desired, observed: ObservedSwitch): string[] {
+  const wanted = desired.bridges.map((bridge) => bridge.name);
+  const marked = [...observed.values()].filter((bridge) => bridge.mark !== null).map((bridge) => bridge.name);
+  return [...new Set([...wanted, ...marked])].filter((name) => observed.has(name)).sort(edgeFirst);
+}
+
+/** Provider bridges, br-tun, br-int. */
+function edgeFirst(a: string, b: string): number {
+  const rank = (name: string) => (name === BR_INT ? 2 : name === BR_TUN ? 1 : 0);
+  return rank(a) - rank(b) || (a < b ? -1 : a > b ? 1 : 0);
+}
+
+export type FlowStep = Extract<OvsStep, { op: 'flows' }>;
+
+/** One bundle for each bridge that differs. A flow whose port the switch does not have is left out; a foreign flow in the place of ours is left in it. */
+export function planFlows(
+  desired: Desired,
+  observed: ObservedSwitch,
+  flows: ReadonlyMap<string, ObservedFlows>,
+  options: PlanOptions,
+): { steps: FlowStep[]; refused: Refusal[] } {
+  const steps: FlowStep[] = [];
+  const refused: Refusal[] = [];
+  for (const [bridge, found] of flows) {
+    const ports = observed.get(bridge)?.ports;
+    const hasPort = (name: string): boolean => (ports?.get(name)?.ofport ?? null) !== null;
+    const add: FlowAdd[] = [];
+    const wanted = new Set<string>();
+    for (const flow of desired.flows.get(bridge) ?? []) {
+      const key = flowKey(flow);
+      wanted.add(key);
+      const actions = flow.ports.every(hasPort) ? actionsOn(flow, hasPort) : null;
+      if (options.isFrozen(flow.owner)) continue;
+      if (actions === null) {
+        wanted.delete(key);
+        continue;
+      }
+      const there = found.ours.get(key);
+      if (there && there.actions === actions && there.position === flow.position) continue;
+      if (there && newer(there.position, options)) continue;
+      if (!there && found.foreign.has(key)) refused.push(foreignInPlace(bridge, flow));
+      else add.push({ key, actions, position: flow.position, owner: flow.owner });
+    }
+    const remove = options.mayRemove ? [...found.ours.keys()].filter((key) => !wanted.has(key)) : [];
+    if (add.length + remove.length === 0) continue;
+    steps.push({ op: 'flows', bridge, remove, add, forget: stale(found, remove, add) });
+  }
+  return { steps, refused };
+}
+
+const foreignInPlace = (bridge: string, flow: Flow): Refusal => ({
+  key: flow.owner || `bridge/${bridge}`,
+  reason: `bridge ${bridge} holds a flow that is not ours where "${flowKey(flow)}" belongs: remove it (ovs-ofctl --strict del-flows ${bridge} ...)`,
+});
+
+/** Local tags whose network went or changed its number: what was learned for them must not serve the next one. */
+function stale(found: ObservedFlows, remove: readonly string[], add: readonly FlowAdd[]): number[] {
+  const tags = new Set<number>();
+  for (const key of [...remove, ...add.map((flow) => flow.key)]) {
+    const tag = localTagOf(key, found.ours.get(key)?.actions ?? '');
+    if (tag !== null) tags.add(tag);
+  }
+  return [...tags].sort((a, b) => a - b);
+}
+
+/** Bridges of ours that nothing asks for any more. One that holds somebody's ports, or was there before us, only loses our marks. */
+export function planRelease(desired: Desired, observed: ObservedSwitch, options: PlanOptions): SwitchChange[] {
+  if (!options.mayRemove) return [];
+  const wanted = new Set(desired.bridges.map((bridge) => bridge.name));
+  return [...observed.values()]
+    .filter((bridge) => bridge.mark !== null && !wanted.has(bridge.name))
+    .map((bridge): SwitchChange => {
+      const shared = [...bridge.ports.values()].some((port) => port.name !== bridge.name && !isOurs(port));
+      const op = bridge.adopted || shared ? 'release-bridge' : 'delete-bridge';
+      return { op, bridge: bridge.name, owner: `bridge/${bridge.name}` };
+    });
+}
+
+export const ownerOf = (change: SwitchChange): Owner => ('want' in change ? change.want.owner : change.owner);

@@ -1,0 +1,98 @@
+/**
+ * What a switch looks like after a step: the step's meaning, written down once more and independently of any switch. The printing driver shows with it what
+ * would follow, and the property tests that plans converge.
+ */
+import type {
+  ObservedBridge,
+  ObservedFlows,
+  ObservedPort,
+  ObservedSwitch,
+  OvsStep,
+  PortWant,
+  SwitchChange,
+} from './driver.js';
+
+/** The database after these changes, every port taken up. Changes to bridges and ports that are not there are left out. */
+export function afterChanges(observed: ObservedSwitch, changes: readonly SwitchChange[]): ObservedSwitch {
+  const bridges = new Map(observed);
+  for (const change of changes) {
+    if (change.op === 'add-bridge') {
+      const { name, datapathType, position } = change.want;
+      const local = port(name, name, { type: 'internal', ofport: 65534 });
+      const ports = new Map([[name, local]]);
+      bridges.set(name, { name, datapathType, failMode: 'secure', mark: position, adopted: false, ports });
+      continue;
+    }
+    const name = 'want' in change && 'bridge' in change.want ? change.want.bridge : bridgeOf(change);
+    const bridge = bridges.get(name);
+    if (!bridge) continue;
+    const after = changed(bridge, change);
+    if (after) bridges.set(name, after);
+    else bridges.delete(name);
+  }
+  return bridges;
+}
+
+const bridgeOf = (change: SwitchChange): string =>
+  change.op === 'set-bridge' ? change.want.name : 'bridge' in change ? change.bridge : '';
+
+function changed(bridge: ObservedBridge, change: SwitchChange): ObservedBridge | null {
+  const ports = new Map(bridge.ports);
+  switch (change.op) {
+    case 'set-bridge':
+      return {
+        ...bridge,
+        mark: change.want.position,
+        adopted: change.adopt,
+        failMode: change.failMode ?? bridge.failMode,
+        datapathType: change.datapathType ?? bridge.datapathType,
+      };
+    case 'add-port':
+    case 'set-port':
+      ports.set(change.want.name, portAfter(bridge.ports.get(change.want.name), change.want, ports.size));
+      return { ...bridge, ports };
+    case 'set-tag': {
+      const found = ports.get(change.want.name);
+      if (found) ports.set(found.name, { ...found, tag: change.want.tag, tagMark: change.want.position });
+      return { ...bridge, ports };
+    }
+    case 'delete-port':
+      ports.delete(change.name);
+      return { ...bridge, ports };
+    case 'release-bridge':
+      return { ...bridge, mark: null, adopted: false };
+    case 'delete-bridge':
+      return null;
+    default:
+      return bridge;
+  }
+}
+
+function portAfter(before: ObservedPort | undefined, want: PortWant, number: number): ObservedPort {
+  const found = before ?? port(want.bridge, want.name, { ofport: number });
+  return { ...found, type: want.type, options: want.options, mark: want.position };
+}
+
+const port = (bridge: string, name: string, more: Partial<ObservedPort>): ObservedPort => ({
+  name,
+  bridge,
+  tag: null,
+  mark: null,
+  tagMark: null,
+  ifaceId: null,
+  type: '',
+  options: {},
+  ofport: null,
+  error: null,
+  ...more,
+});
+
+/** A bridge's flows after one bundle. */
+export function afterFlows(found: ObservedFlows, step: Extract<OvsStep, { op: 'flows' }>): ObservedFlows {
+  const ours = new Map(found.ours);
+  for (const key of step.remove) ours.delete(key);
+  for (const flow of step.add) ours.set(flow.key, { actions: flow.actions, position: flow.position });
+  return { ...found, ours };
+}
+
+export const NO_FLOWS: ObservedFlows = { ours: new Map(), foreign: new Set() };

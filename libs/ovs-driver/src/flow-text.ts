@@ -1,0 +1,34 @@
+/**
+ * Flows as ovs-ofctl(8) reads and prints them. Compared is the text of `dump-flows -O OpenFlow14 --no-stats --names`: OpenFlow 1.4 is the first that
+ * `--bundle` works with, and prints each action in one form only.
+ */
+import { flowLine, LEARNED_COOKIES, ObservedFlows, OUR_COOKIES, OvsStep, readCookie } from '@plumbline/ovs-core';
+
+/** Reads a dump. Learned flows of ours are left out: the switch makes and ages them. Throws on a line that is no flow. */
+export function parseFlows(dump: string): ObservedFlows {
+  const ours = new Map<string, { actions: string; position: number }>();
+  const foreign = new Set<string>();
+  for (const line of dump.split('\n')) {
+    if (!line.startsWith(' ')) continue; // the reply's header, and the empty last line
+    const found = /^ (?:cookie=(0x[0-9a-f]+), )?(.*?) ?actions=(.*)$/.exec(line);
+    if (!found) throw new Error(`ovs-ofctl printed a line that is no flow: ${line}`);
+    const [, cookie = '0x0', key = '', actions = ''] = found;
+    const owner = readCookie(cookie);
+    if (!owner.ours) foreign.add(key);
+    else if (!owner.learned) ours.set(key, { actions, position: owner.position });
+  }
+  return { ours, foreign };
+}
+
+/** The input of `ovs-ofctl --bundle add-flows BRIDGE -`: one atomic change (OpenFlow 1.4, 7.3.9). Removals bear our cookie mask: a namesake of others stays. */
+export function bundleText(step: Extract<OvsStep, { op: 'flows' }>): string {
+  const forget = step.forget.map(
+    (tag) => `delete cookie=${LEARNED_COOKIES}, table=20, vlan_tci=0x${tag.toString(16).padStart(4, '0')}/0x0fff`,
+  );
+  const remove = step.remove.map((key) => `delete_strict cookie=${OUR_COOKIES}, ${withoutTimeouts(key)}`);
+  const add = step.add.map((flow) => `add ${flowLine(flow.key, flow.position, flow.actions)}`);
+  return [...forget, ...remove, ...add, ''].join('\n');
+}
+
+/** Ours have none; somebody who added one to a flow of ours must not keep it from being removed. */
+const withoutTimeouts = (key: string): string => key.replace(/\b(?:idle_timeout|hard_timeout|importance)=\d+, ?/g, '');

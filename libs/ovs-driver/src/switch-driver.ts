@@ -1,0 +1,253 @@
+/**
+ * The port of ovs-core on a real Open vSwitch: the database over its socket, flows by ovs-ofctl(8).
+ *
+ * Goals: one transaction and one bundle a bridge, whatever the number of objects; a converge on one port's account starts no process but the bundle's; every
+ * change that others make is told. Design: the mirror answers what the database holds, and the flows of a bridge are kept from the last dump and what was
+ * added since. That copy counts only while every port it knows has the number it had then (a flow names a number, not a name) and the switch is the same process.
+ */
+import { CommandFailed, type Runner } from '@plumbline/exec';
+import {
+  afterFlows,
+  BR_INT,
+  MARK_KEY,
+  ObservedFlows,
+  ObservedSwitch,
+  OvsDriver,
+  OvsStep,
+  OvsUnavailable,
+} from '@plumbline/ovs-core';
+import {
+  OvsdbNotApplied,
+  OvsdbOutcomeUnknown,
+  OvsdbUnreachable,
+  setRootKeys,
+  type MirrorChange,
+} from '@plumbline/ovsdb';
+import { bundleText, parseFlows } from './flow-text.js';
+import { namesIn, observedSwitch, operationsFor, SwitchRows } from './rows.js';
+import { SwitchWatch } from './switch-watch.js';
+
+export type SwitchDriverOptions = Readonly<{
+  /** Directory of the bridges' management sockets. Default /run/openvswitch. */
+  runDir?: string;
+  /** How long one transaction or one ovs-ofctl may take. Default 10,000. */
+  timeoutMs?: number;
+  /** False: do not hold a connection to the switch to notice its restart (a one-off command). Default true. */
+  watch?: boolean;
+}>;
+
+/** What somebody else did to the switch. */
+export type SwitchNews = Readonly<{
+  /** Port ids (iface-id) whose interface came, went or changed. */
+  ports: readonly string[];
+  /** True: look at everything anew (the switch restarted, the database was away, or something of ours changed). */
+  all: boolean;
+  reason: 'plugged' | 'changed' | 'switch-lost' | 'switch-back' | 'database-back';
+}>;
+
+type Known = Readonly<{ flows: ObservedFlows; numbers: ReadonlyMap<string, number | null> }>;
+
+/** Columns whose change concerns us; the rest is counters and echoes. */
+const TELLING: Readonly<Record<MirrorChange['table'], readonly string[]>> = {
+  Open_vSwitch: [],
+  Bridge: ['name', 'ports', 'fail_mode', 'datapath_type', 'external_ids'],
+  Port: ['name', 'tag', 'interfaces', 'external_ids', 'trunks', 'vlan_mode'],
+  Interface: ['name', 'type', 'options', 'ofport', 'external_ids', 'error'],
+};
+
+export class SwitchDriver implements OvsDriver {
+  private readonly known = new Map<string, Known>();
+  private readonly listeners = new Set<(news: SwitchNews) => void>();
+  private readonly watch: SwitchWatch | null;
+  private readonly stopListening: () => void;
+  /** Names whose echo is awaited: this driver's own transactions under way. */
+  private readonly expected = new Map<string, number>();
+  private wasInSync = true;
+  private readonly runDir: string;
+  private readonly timeoutMs: number;
+
+  constructor(
+    private readonly rows: SwitchRows,
+    private readonly runner: Runner,
+    options: SwitchDriverOptions = {},
+  ) {
+    this.runDir = options.runDir ?? '/run/openvswitch';
+    this.timeoutMs = options.timeoutMs ?? 10_000;
+    this.watch =
+      options.watch === false ? null : new SwitchWatch(this.socketOf(BR_INT), (event) => this.switchTold(event));
+    this.stopListening = rows.onChange((changes) => this.databaseTold(changes));
+  }
+
+  /** Calls the listener with what others changed, until the answer is called. What this driver does is not told. */
+  onNews(listener: (news: SwitchNews) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Ends the watch; mirror and runner stay open. */
+  close(): void {
+    this.watch?.close();
+    this.stopListening();
+    this.listeners.clear();
+  }
+
+  async observe(): Promise<ObservedSwitch> {
+    if (!this.rows.inSync) throw new OvsUnavailable('no connection to ovsdb-server: is openvswitch-switch running?');
+    const observed = observedSwitch(this.rows);
+    if (observed.has(BR_INT)) this.watch?.start();
+    return observed;
+  }
+
+  async flows(bridges: readonly string[], options: { fresh: boolean }): Promise<ReadonlyMap<string, ObservedFlows>> {
+    const observed = observedSwitch(this.rows);
+    const there = bridges.filter((name) => observed.has(name));
+    const found = await Promise.all(
+      there.map(async (name) => {
+        const known = options.fresh ? null : this.stillTrue(name, observed);
+        if (known) return [name, known] as const;
+        const flows = await this.dump(name);
+        this.remember(name, flows, observed);
+        return [name, flows] as const;
+      }),
+    );
+    return new Map(found);
+  }
+
+  async apply(step: OvsStep): Promise<void> {
+    if (step.op === 'flows') return this.applyFlows(step);
+    const operations = operationsFor(step.changes, this.rows);
+    if (operations.length === 0) return;
+    const names = step.changes.flatMap(namesIn);
+    for (const change of step.changes) if (change.op === 'set-bridge') this.known.delete(change.want.name);
+    for (const name of names) this.expected.set(name, (this.expected.get(name) ?? 0) + 1);
+    try {
+      await this.rows.commit(operations, { timeoutMs: this.timeoutMs });
+    } catch (error) {
+      throw unavailable(error) ?? error;
+    } finally {
+      for (const name of names) {
+        const left = (this.expected.get(name) ?? 1) - 1;
+        if (left > 0) this.expected.set(name, left);
+        else this.expected.delete(name);
+      }
+    }
+  }
+
+  /** The log this node is bound to (invariant 6); null before the first. */
+  boundLog(): string | null {
+    return this.rows.root?.external_ids[`${MARK_KEY}-log`] ?? null;
+  }
+
+  /** Binds this node's switch to a log. */
+  async bindLog(log: string): Promise<void> {
+    if (this.boundLog() === log) return;
+    await this.rows.commit(setRootKeys('external_ids', { [`${MARK_KEY}-log`]: log }), { wait: false });
+  }
+
+  private async applyFlows(step: Extract<OvsStep, { op: 'flows' }>): Promise<void> {
+    const known = this.known.get(step.bridge);
+    this.known.delete(step.bridge);
+    const argv = ['ovs-ofctl', '-O', 'OpenFlow14', '--bundle', 'add-flows', `unix:${this.socketOf(step.bridge)}`, '-'];
+    try {
+      await this.runner.run(argv, { stdin: bundleText(step), timeoutMs: this.timeoutMs });
+    } catch (error) {
+      throw unavailable(error) ?? error;
+    }
+    if (known) this.remember(step.bridge, afterFlows(known.flows, step), observedSwitch(this.rows));
+  }
+
+  private async dump(bridge: string): Promise<ObservedFlows> {
+    const socket = `unix:${this.socketOf(bridge)}`;
+    const argv = ['ovs-ofctl', '-O', 'OpenFlow14', '--no-stats', '--names', 'dump-flows', socket];
+    try {
+      const { stdout } = await this.runner.run(argv, { reads: true, timeoutMs: this.timeoutMs });
+      return parseFlows(stdout);
+    } catch (error) {
+      throw unavailable(error) ?? error;
+    }
+  }
+
+  private remember(bridge: string, flows: ObservedFlows, observed: ObservedSwitch): void {
+    const ports = observed.get(bridge)?.ports.values() ?? [];
+    this.known.set(bridge, { flows, numbers: new Map([...ports].map((port) => [port.name, port.ofport])) });
+  }
+
+  private stillTrue(bridge: string, observed: ObservedSwitch): ObservedFlows | null {
+    const known = this.known.get(bridge);
+    const ports = observed.get(bridge)?.ports;
+    if (!known) return null;
+    for (const [name, number] of known.numbers) if (number !== null && ports?.get(name)?.ofport !== number) return null;
+    return known.flows;
+  }
+
+  private socketOf(bridge: string): string {
+    return `${this.runDir}/${bridge}.mgmt`;
+  }
+
+  private switchTold(event: 'lost' | 'back'): void {
+    this.known.clear();
+    this.tell({ ports: [], all: event === 'back', reason: event === 'back' ? 'switch-back' : 'switch-lost' });
+  }
+
+  private databaseTold(changes: readonly MirrorChange[]): void {
+    const inSync = this.rows.inSync;
+    const back = inSync && !this.wasInSync;
+    this.wasInSync = inSync;
+    if (back) return this.tell({ ports: [], all: true, reason: 'database-back' });
+    const ports = new Set<string>();
+    let all = false;
+    for (const change of changes) {
+      if (!change.columns.some((column) => TELLING[change.table].includes(column))) continue;
+      const ids = this.portIds(change);
+      for (const id of ids) ports.add(id);
+      all ||= ids.length === 0 && this.concernsOurs(change);
+    }
+    if (all) this.tell({ ports: [...ports].sort(), all, reason: 'changed' });
+    else if (ports.size > 0) this.tell({ ports: [...ports].sort(), all, reason: 'plugged' });
+  }
+
+  /** The ids of the API's ports that a row stood or stands for. */
+  private portIds(change: MirrorChange): string[] {
+    if (change.table === 'Port' && this.isEcho(change)) return [];
+    if (change.table === 'Interface')
+      return [change.before, change.after].flatMap((row) => row?.external_ids['iface-id'] ?? []);
+    if (change.table !== 'Port' || !change.after) return [];
+    return this.rows.interfacesOf(change.after).flatMap((row) => row.external_ids['iface-id'] ?? []);
+  }
+
+  /** True for a change of a bridge or port that bears our mark, other than by our own transactions under way. */
+  private concernsOurs(change: MirrorChange): boolean {
+    if (this.isEcho(change)) return false;
+    if (change.table === 'Interface') {
+      const port = change.after && this.rows.portOf(change.after);
+      return port?.external_ids[MARK_KEY] !== undefined && port.external_ids[MARK_KEY] !== null;
+    }
+    if (change.table === 'Open_vSwitch') return false;
+    const marked = [change.before, change.after].some((row) => row?.external_ids[MARK_KEY] !== undefined);
+    const onlyPorts = change.table === 'Bridge' && change.columns.every((column) => column === 'ports');
+    return marked && !onlyPorts; // a bridge's list of ports changes with each port, and the port's own row tells
+  }
+
+  private isEcho(change: MirrorChange): boolean {
+    const row = change.after ?? change.before;
+    return change.table !== 'Open_vSwitch' && row !== undefined && 'name' in row && this.expected.has(row.name);
+  }
+
+  private tell(news: SwitchNews): void {
+    for (const listener of [...this.listeners]) listener(news);
+  }
+}
+
+/** What means that nothing can be done now, as the core's own error; null for all else. */
+function unavailable(error: unknown): OvsUnavailable | null {
+  if (
+    error instanceof OvsdbUnreachable ||
+    error instanceof OvsdbOutcomeUnknown ||
+    error instanceof OvsdbNotApplied ||
+    (error instanceof CommandFailed &&
+      (error.reason !== 'exit' ||
+        /failed to connect|Connection refused|is not a bridge or a socket/.test(error.stderr)))
+  )
+    return new OvsUnavailable(error.message, { cause: error });
+  return null;
+}

@@ -1,0 +1,96 @@
+/**
+ * Notices at once that ovs-vswitchd went and came back: an OpenFlow connection to a bridge's management socket breaks when the process ends, and the socket
+ * answers again only after the switch has attached its ports.
+ *
+ * Road not taken: `ovs-ofctl monitor` (a process a bridge for ever), or looking for the canary flow every second. The database does not tell: a restarted
+ * switch writes the values that are there already.
+ */
+import { createConnection, Socket } from 'node:net';
+
+/** OpenFlow 1.4 header: version, type, length, xid. */
+const HEADER = 8;
+const VERSION = 0x05;
+const HELLO = 0;
+const ECHO_REQUEST = 2;
+const ECHO_REPLY = 3;
+
+const FIRST_RETRY_MS = 20;
+const LONGEST_RETRY_MS = 250;
+
+export type SwitchWatchListener = (event: 'lost' | 'back') => void;
+
+/** Watches one bridge. `start` when it exists; `close` when done. */
+export class SwitchWatch {
+  private socket: Socket | null = null;
+  private retry: NodeJS.Timeout | undefined;
+  private closed = false;
+  private started = false;
+  private down = false;
+
+  constructor(
+    private readonly path: string,
+    private readonly listener: SwitchWatchListener,
+  ) {}
+
+  /** Once more is nothing. */
+  start(): void {
+    if (this.started) return;
+    this.started = true;
+    this.connect(FIRST_RETRY_MS);
+  }
+
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.retry);
+    this.socket?.destroy();
+  }
+
+  private connect(retryMs: number): void {
+    const socket = createConnection({ path: this.path });
+    this.socket = socket;
+    let pending = Buffer.alloc(0);
+    let answered = false;
+    socket.on('connect', () => socket.write(message(HELLO, 0)));
+    socket.on('error', () => undefined); // 'close' follows
+    socket.on('data', (chunk) => {
+      pending = Buffer.concat([pending, chunk]);
+      pending = this.read(socket, pending);
+      if (answered) return;
+      answered = true;
+      if (this.down) this.tell('back');
+    });
+    socket.on('close', () => {
+      if (this.closed) return;
+      if (!this.down) this.tell('lost');
+      const next = answered ? FIRST_RETRY_MS : Math.min(LONGEST_RETRY_MS, retryMs * 2);
+      this.retry = setTimeout(() => this.connect(next), next);
+    });
+  }
+
+  /** Answers signs of life asked for; all else is none of ours. Gives back what is not yet whole. */
+  private read(socket: Socket, bytes: Buffer<ArrayBuffer>): Buffer<ArrayBuffer> {
+    let rest = bytes;
+    while (rest.length >= HEADER) {
+      const length = Math.max(HEADER, rest.readUInt16BE(2));
+      if (rest.length < length) break;
+      if (rest.readUInt8(1) === ECHO_REQUEST)
+        socket.write(message(ECHO_REPLY, rest.readUInt32BE(4), rest.subarray(HEADER, length)));
+      rest = rest.subarray(length);
+    }
+    return rest;
+  }
+
+  private tell(event: 'lost' | 'back'): void {
+    this.down = event === 'lost';
+    this.listener(event);
+  }
+}
+
+function message(type: number, xid: number, body: Uint8Array = new Uint8Array()): Buffer {
+  const header = Buffer.alloc(HEADER);
+  header.writeUInt8(VERSION, 0);
+  header.writeUInt8(type, 1);
+  header.writeUInt16BE(HEADER + body.length, 2);
+  header.writeUInt32BE(xid, 4);
+  return Buffer.concat([header, body]);
+}

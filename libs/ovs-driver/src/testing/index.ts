@@ -1,0 +1,3 @@
+export { FakeDatabase } from './fake-database.js';
+export { FakeOvs } from './fake-ovs.js';
+export { canonicalState } from './state.js';
