@@ -94,6 +94,8 @@ async function apt(...names) {
 function keepOffAtBoot(service) {
   if (ask('systemctl', ['disable', '--quiet', service]).code === 0) return;
   // No systemd here (a container, a chroot): take away what a later one, or sysvinit, would find.
-  ask('deb-systemd-helper', ['disable', `${service}.service`]);
+  ask('deb-systemd-helper', ['disable', `${service}.service`], {
+    env: { ...quiet, DPKG_MAINTSCRIPT_PACKAGE: service },
+  });
   ask('update-rc.d', [service, 'disable']);
 }

@@ -23,7 +23,7 @@ const LEVELS = [
 /** jest writes its results and then waits for what the tests left open: how long it may. */
 const GRACE_MS = 20_000;
 
-/** Runs the tests; arguments go to jest (patterns, -t ...). Answers the exit code: 0 only when all levels ran and none failed, or with --unprivileged all that can run. */
+/** Runs the tests; arguments go to jest (patterns, -t ...). Answers the exit code: 0 only when tests ran, all levels of them, and none failed, or with --unprivileged all that can run. */
 export async function runTests(args) {
   const unprivileged = args.includes('--unprivileged');
   const jestArgs = args.filter((arg) => arg !== '--unprivileged');
@@ -53,7 +53,8 @@ export async function runTests(args) {
   if (state.stopped) console.log('interrupted: not everything was run');
   console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`);
   const complete = !state.stopped && (notRun.length === 0 || unprivileged);
-  return total.failed === 0 && complete ? 0 : 1;
+  // No test at all is a mistake in the pattern or in the configuration, not a success.
+  return total.passed > 0 && total.failed === 0 && complete ? 0 : 1;
 }
 
 function whyNot(level) {
