@@ -7,7 +7,7 @@
 import { canonicalAddress, isRouterPort, keyOf, Network, Node, ObjectKey, Placement, Port } from '@plumbline/contracts';
 import { HostView, objectIn, objectsOf } from '@plumbline/topology';
 import type { BridgeWant, ObservedBridge, ObservedPort, ObservedSwitch, PortWant, TagWant } from './driver.js';
-import { Flow, Owner, portText } from './flow.js';
+import { Flow, flowKey, Owner, portText } from './flow.js';
 import { BR_INT, BR_TUN, DEAD_VLAN, intPatch, PATCH_INT, PATCH_TUN, phyPatch, tunnelName } from './marks.js';
 import * as pipeline from './pipeline.js';
 
@@ -125,7 +125,33 @@ export function render(
 
   const wired = wirePorts(view, observed.get(BR_INT), networks, options.mayRemove);
   put(BR_INT, ...wired.flows);
-  return { bridges, ports, tags: wired.tags, flows, portPlans: wired.plans, refused: wired.refused };
+  const refused = [...wired.refused, ...withoutRivals(flows)];
+  return { bridges, ports, tags: wired.tags, flows, portPlans: wired.plans, refused };
+}
+
+/** Two networks that ask for one entry (the same wire tag, number or local tag) cannot both have it: the first by id has, the other has nothing at all. */
+function withoutRivals(flows: Map<string, Flow[]>): { key: string; reason: string }[] {
+  const losers = new Map<Owner, string>();
+  for (const [bridge, all] of flows) {
+    const taken = new Map<string, Flow>();
+    for (const flow of all) {
+      const key = flowKey(flow);
+      const first = taken.get(key);
+      if (!first) taken.set(key, flow);
+      else if (first.owner !== flow.owner)
+        losers.set(
+          flow.owner,
+          `${first.owner} has the flow "${key}" of ${bridge} already: two networks use one number`,
+        );
+    }
+  }
+  if (losers.size > 0)
+    for (const [bridge, all] of flows)
+      flows.set(
+        bridge,
+        all.filter((flow) => !losers.has(flow.owner)),
+      );
+  return [...losers].map(([key, reason]) => ({ key, reason }));
 }
 
 function attach(network: Network, config: OvsNodeConfig): Attachment {

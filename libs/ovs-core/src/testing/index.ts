@@ -1,0 +1,1 @@
+export { idOf, macOf, ViewBuilder } from './view.js';
