@@ -1,0 +1,127 @@
+/**
+ * The control plane's half of the feeds: where each host's feed stands, the messages that lead there, and the answers to "everything for me after p".
+ *
+ * Goals: each process of the API can answer every host, whoever published; an answer is right whatever was lost; memory stays small.
+ * Design: a message a feed row, in order; the last few are kept a host, so that a small hole is mended by the very messages that were lost. Any other answer
+ * is the whole view. It bears the position of the host's last feed row, not the log's head: in between nothing concerned the host, and so the host's next
+ * message follows on it (`prev`).
+ * Road not taken: reading events back from the log to build old messages: what entered and left depends on the topology of that moment.
+ */
+import { Beacon, CATALOGUE_VERSION, FeedMessage, FeedRefusal, ReplayRequest } from '@plumbline/contracts';
+import { hostObjects, Parcel, Topology, wholeView } from '@plumbline/topology';
+
+/** A host's feed row of one command: where its message before was; null at its first. */
+export type FeedLink = Readonly<{ host: string; prev: number | null }>;
+
+/** What an answer needs of the log beside the topology. */
+export type LogFacts = Readonly<{
+  topology: Topology;
+  /** Chain hash at a position; null beyond the head. */
+  hashAt(position: number): Promise<string | null>;
+}>;
+
+const keptMessages = 64;
+
+export class HostFeeds {
+  private readonly heads = new Map<string, number>();
+  private readonly kept = new Map<string, FeedMessage[]>();
+
+  /** `heads`: the position of each host's last feed row. */
+  constructor(
+    readonly log: string,
+    heads: Iterable<Readonly<{ host: string; position: number }>>,
+  ) {
+    for (const { host, position } of heads) this.heads.set(host, position);
+  }
+
+  hosts(): string[] {
+    return [...this.heads.keys()];
+  }
+
+  /** Position of the host's last message; 0 when there was none. */
+  headOf(host: string): number {
+    return this.heads.get(host) ?? 0;
+  }
+
+  /**
+   * The messages of one command that was just folded into `topology`: one for each feed row, in the order given. A row without a parcel is a message
+   * without content: the host's numbering goes on.
+   */
+  next(
+    topology: Topology,
+    at: Readonly<{ position: number; hash: string }>,
+    parcels: readonly Parcel[],
+    links: readonly FeedLink[],
+  ): FeedMessage[] {
+    return links.map(({ host, prev }) => {
+      const parcel = parcels.find((each) => each.host === host);
+      const message: FeedMessage =
+        prev === null
+          ? { ...wholeView(topology, host, this.log, at.hash), position: at.position }
+          : {
+              ...this.frame(host, prev, at.position, at.hash),
+              entered: [...(parcel?.entered ?? [])],
+              left: [...(parcel?.left ?? [])],
+              events: [...(parcel?.events ?? [])],
+            };
+      this.heads.set(host, at.position);
+      const kept = this.kept.get(host) ?? [];
+      kept.push(message);
+      if (kept.length > keptMessages) kept.shift();
+      this.kept.set(host, kept);
+      return message;
+    });
+  }
+
+  beacon(host: string, head: number, report: Beacon['report']): Beacon {
+    return { log: this.log, host, position: this.headOf(host), head, report };
+  }
+
+  /**
+   * The answer for a host, in the order to be sent. The topology must have been read to a position not before the request's, or an agent that is ahead of
+   * this process would be refused.
+   */
+  async answer(host: string, request: ReplayRequest, facts: LogFacts): Promise<readonly FeedMessage[] | FeedRefusal> {
+    const { topology, hashAt } = facts;
+    const refuse = (refused: FeedRefusal['refused']): FeedRefusal => ({
+      log: this.log,
+      host,
+      refused,
+      request,
+      head: topology.position,
+    });
+    if (request.log !== null && request.log !== this.log) return refuse('other-log');
+    if (request.log === null || request.hash === null) return [await this.whole(host, facts)];
+    if (request.position > topology.position) return refuse('position-ahead');
+    if ((await hashAt(request.position)) !== request.hash) return refuse('hash-differs');
+    const vouched = this.frame(host, request.position, request.position, request.hash);
+    if (this.headOf(host) <= request.position) return [vouched];
+    const kept = this.kept.get(host) ?? [];
+    const from = kept.findIndex((message) => message.prev === request.position);
+    return [vouched, ...(from >= 0 ? kept.slice(from) : [await this.whole(host, facts)])];
+  }
+
+  private async whole(host: string, { topology, hashAt }: LogFacts): Promise<FeedMessage> {
+    const position = this.headOf(host);
+    // Taken before the wait, for then the topology may go on.
+    const entered = hostObjects(topology, host);
+    const hash = await hashAt(position);
+    if (hash === null) throw new Error(`the log has no hash at position ${position}, the head of host ${host}'s feed`);
+    return { ...this.frame(host, null, position, hash), entered };
+  }
+
+  private frame(host: string, prev: number | null, position: number, hash: string): FeedMessage {
+    return {
+      log: this.log,
+      host,
+      prev,
+      position,
+      hash,
+      catalogue: CATALOGUE_VERSION,
+      part: { index: 1, of: 1 },
+      entered: [],
+      left: [],
+      events: [],
+    };
+  }
+}

@@ -1,0 +1,63 @@
+/** A broker refuses payloads above its limit (NATS: 1 MiB unless set otherwise), so a large message travels in parts that are alike but for their number. */
+import { FeedMessage } from '@plumbline/contracts';
+
+const sizeOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
+
+/**
+ * The message as parts of at most `maxBytes` of JSON each, deterministically: two processes split the same message alike. One part when it fits. A single
+ * object larger than the limit still makes a part of its own, which the broker will refuse.
+ */
+export function split(message: FeedMessage, maxBytes: number): FeedMessage[] {
+  if (sizeOf(message) <= maxBytes) return [message];
+  const frame = { ...message, part: { index: 9999, of: 9999 }, entered: [], left: [], events: [] };
+  const room = maxBytes - sizeOf(frame);
+  const parts: { entered: FeedMessage['entered']; left: FeedMessage['left']; events: FeedMessage['events'] }[] = [];
+  let filled = Infinity;
+  const add = <K extends 'entered' | 'left' | 'events'>(field: K, item: FeedMessage[K][number]): void => {
+    const size = sizeOf(item) + 1;
+    if (filled + size > room) {
+      parts.push({ entered: [], left: [], events: [] });
+      filled = 0;
+    }
+    filled += size;
+    (parts.at(-1)?.[field] as FeedMessage[K][number][]).push(item);
+  };
+  for (const item of message.events) add('events', item);
+  for (const item of message.left) add('left', item);
+  for (const item of message.entered) add('entered', item);
+  return parts.map((part, index) => ({ ...message, ...part, part: { index: index + 1, of: parts.length } }));
+}
+
+/** How many unfinished messages are kept: a lost part leaves one behind, and it is asked for again as a whole. */
+const keptUnfinished = 8;
+
+/** Joins parts, in whatever order and however often they come. */
+export class Joiner {
+  private readonly unfinished = new Map<string, Map<number, FeedMessage>>();
+
+  /** The whole message when this part was the last one missing, else null. */
+  add(part: FeedMessage): FeedMessage | null {
+    const { of } = part.part;
+    if (of === 1) return part;
+    const name = `${part.log} ${part.prev} ${part.position} ${of}`;
+    const have = this.unfinished.get(name) ?? new Map<number, FeedMessage>();
+    this.unfinished.delete(name);
+    have.set(part.part.index, part);
+    if (have.size < of) {
+      this.unfinished.set(name, have);
+      for (const oldest of this.unfinished.keys()) {
+        if (this.unfinished.size <= keptUnfinished) break;
+        this.unfinished.delete(oldest);
+      }
+      return null;
+    }
+    const parts = [...have].sort(([a], [b]) => a - b).map(([, each]) => each);
+    return {
+      ...part,
+      part: { index: 1, of: 1 },
+      entered: parts.flatMap((each) => each.entered),
+      left: parts.flatMap((each) => each.left),
+      events: parts.flatMap((each) => each.events),
+    };
+  }
+}

@@ -1,0 +1,272 @@
+/**
+ * The brain of an agent: a view of its host kept by the feed, and a node kept by the view.
+ *
+ *   feed ──► Inbox ──► view ──► Converger ──► Reconciler (the node)
+ *              │         │           │
+ *              └─ state ─┴─ snapshot └─ statuses ──► Reporter ──► feed
+ *
+ * It starts from its snapshot, does without a control plane for as long as there is none, and removes only what the log, proven to be its own and read to the
+ * head, does not hold (invariants 5, 6, 13). Without a snapshot and without a control plane it does nothing at all.
+ */
+import { AgentKind, AgentState, Beacon, ObjectKey } from '@plumbline/contracts';
+import { emptyView, HostView } from '@plumbline/topology';
+import type { CheckResult, Logger } from '@plumbline/telemetry';
+import { Clock } from './clock.js';
+import { Converger, Marks } from './converger.js';
+import { Foreign, Inbox } from './inbox.js';
+import { NodeFeed } from './node-feed.js';
+import { LogBinding, Reconciler } from './reconciler.js';
+import { NodeFacts, Reporter } from './reporter.js';
+import { SnapshotRefused, SnapshotStore } from './snapshot.js';
+
+export type SessionOptions = Readonly<{
+  host: string;
+  agent: AgentKind;
+  feed: NodeFeed;
+  reconciler: Reconciler;
+  snapshots: SnapshotStore;
+  clock: Clock;
+  logger: Logger;
+  /** Where the node itself keeps its log id; without it only the snapshot does. */
+  binding?: LogBinding;
+  /** What this node is, for the reports of the agent that says so (OVS). */
+  nodeFacts?: () => NodeFacts | null;
+  /** Mean time between full observes. Default 60 s. */
+  fullEveryMs?: number;
+}>;
+
+const saveEveryMs = 1_000;
+
+export class NodeSession {
+  private inbox: Inbox | null = null;
+  private view: HostView;
+  private readonly converger: Converger;
+  private readonly reporter: Reporter;
+  private unsubscribe: (() => void) | null = null;
+  private lastState: AgentState | null = null;
+  private boundTo: string | null = null;
+  private bindingConflict: Foreign | null = null;
+  private cancelSave: (() => void) | null = null;
+  private saving: Promise<void> = Promise.resolve();
+  private savedPosition = -1;
+  private stopped = false;
+
+  constructor(private readonly options: SessionOptions) {
+    const { reconciler, clock, agent, feed } = options;
+    this.view = emptyView(options.host);
+    this.converger = new Converger({
+      reconciler,
+      clock,
+      fullEveryMs: options.fullEveryMs ?? 60_000,
+      terms: () => this.terms(),
+      onConverged: (result, view, how) => {
+        for (const { key, reason } of result.failed)
+          this.log.warn({ key, reason, position: view.position, step: 'converge' }, 'object not applied');
+        const line = {
+          position: view.position,
+          step: 'converge',
+          applied: result.applied,
+          drift: result.drift,
+          failed: result.failed.length,
+          touched: how.touched === 'all' ? 'all' : how.touched.size,
+          mayRemove: how.mayRemove,
+        };
+        if (result.applied > 0) this.log.info(line, 'converged');
+        else this.log.debug(line, 'converged');
+        this.reporter.converged(result, view, how);
+        this.saveSoon();
+      },
+      onError: (err) =>
+        this.log.error({ err, position: this.view.position, step: 'converge' }, 'converge failed, will be repeated'),
+    });
+    this.reporter = new Reporter({
+      agent,
+      feed,
+      clock,
+      facts: () => ({
+        log: this.view.log,
+        state: this.state,
+        position: this.view.position,
+        frozen: [...this.view.frozen].map(([key, { position, type }]) => ({ key, position, type })),
+        node: options.nodeFacts?.() ?? null,
+      }),
+    });
+  }
+
+  private get log(): Logger {
+    return this.options.logger;
+  }
+
+  get state(): AgentState {
+    if (this.bindingConflict) return 'foreign-log';
+    return this.inbox?.state ?? 'catching-up';
+  }
+
+  get position(): number {
+    return this.view.position;
+  }
+
+  /** Why the control plane's log is not ours; null while it is. */
+  get foreign(): Foreign | null {
+    return this.bindingConflict ?? this.inbox?.foreign ?? null;
+  }
+
+  /** For the health endpoint: failing when the node is not being kept. */
+  health(): CheckResult {
+    const { state, position, foreign } = this;
+    const quarantined = [...this.converger.failing].map(([key, { reason }]) => ({ key, reason }));
+    const { lastError } = this.converger;
+    const detail = foreign
+      ? `the control plane speaks of another log (${foreign.reason}, ${foreign.log}); the node is left as it is; see "plumb node rebind"`
+      : lastError
+        ? `nothing can be applied: ${lastError.message}`
+        : state === 'restored'
+          ? `restored to ${position}, unverified`
+          : `${state} at ${position}`;
+    return { ok: !foreign && !lastError, detail, state, position, log: this.view.log, quarantined };
+  }
+
+  /** Loads the snapshot, begins to listen and to work. Resolves before anything was applied. */
+  async start(): Promise<void> {
+    const { options } = this;
+    this.view = (await this.restore()) ?? this.view;
+    const bound =
+      (await options.binding?.boundLog().catch((err: unknown) => this.warn(err, 'the bound log cannot be read'))) ??
+      null;
+    if (bound !== null && this.view.log !== null && bound !== this.view.log) {
+      this.bindingConflict = { reason: 'other-log', log: this.view.log, head: null };
+      this.log.error(
+        { bound, snapshot: this.view.log, step: 'restore' },
+        'node and snapshot are bound to different logs: the node is left as it is',
+      );
+    }
+    this.boundTo = bound;
+    if (this.stopped) return;
+    this.inbox = new Inbox({
+      view: this.view,
+      boundLog: bound,
+      clock: options.clock,
+      ask: (request) => {
+        this.log.debug({ position: request.position, log: request.log, step: 'ask' }, 'asking for what is missing');
+        options.feed.requestReplay(request);
+      },
+      onFold: ({ all, keys }) => {
+        this.log.debug({ position: this.view.position, step: 'fold', all, keys: keys.size }, 'folded');
+        this.converger.mark(all ? 'all' : keys);
+      },
+      onChange: () => this.changed(),
+    });
+    this.unsubscribe = options.feed.subscribe({
+      message: (message) => this.inbox?.message(message),
+      refusal: (refusal) => this.inbox?.refusal(refusal),
+      beacon: (beacon) => this.beacon(beacon),
+    });
+    this.changed();
+    this.reporter.start();
+    if (!this.bindingConflict) this.inbox.start();
+    this.converger.mark('all');
+  }
+
+  /** Ends the running converge, writes the snapshot, and falls silent. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.unsubscribe?.();
+    this.inbox?.stop();
+    await this.converger.stop();
+    this.reporter.stop();
+    this.cancelSave?.();
+    await this.save();
+  }
+
+  /** Something on the node changed under us (a port appeared): look at these objects, or at all. */
+  touch(keys: ReadonlySet<ObjectKey> | 'all'): void {
+    this.converger.mark(keys satisfies Marks);
+  }
+
+  private beacon(beacon: Beacon): void {
+    const before = this.state;
+    this.inbox?.beacon(beacon);
+    if (beacon.report.includes(this.options.agent) && before === this.state) this.reporter.send(true);
+  }
+
+  private changed(): void {
+    const { state } = this;
+    if (state !== this.lastState) {
+      const { foreign } = this;
+      const line = {
+        position: this.view.position,
+        log: this.view.log,
+        state,
+        was: this.lastState,
+        step: 'state',
+        ...(foreign && { foreign }),
+      };
+      if (state === 'foreign-log')
+        this.log.error(line, 'the control plane speaks of another log: the node is left as it is');
+      else this.log.info(line, state === 'restored' ? `restored to ${this.view.position}, unverified` : state);
+      const first = this.lastState === null;
+      this.lastState = state;
+      if (!first) this.reporter.send(true);
+    }
+    this.converger.wake();
+  }
+
+  /** What the converger may do now. Binds the node to its log before the first thing is applied in its name. */
+  private async terms(): Promise<{ view: HostView; mayRemove: boolean; unverified: boolean } | null> {
+    const { inbox, view } = this;
+    if (!inbox || this.stopped || view.log === null || this.state === 'foreign-log') return null;
+    if (this.boundTo !== view.log) {
+      try {
+        await this.options.binding?.bind(view.log);
+        if (this.savedPosition < 0) await this.save();
+        this.boundTo = view.log;
+      } catch (err) {
+        this.warn(err, 'the node cannot be bound to its log: nothing is applied, will be repeated');
+        this.options.clock.after(saveEveryMs, () => this.converger.wake());
+        return null;
+      }
+    }
+    return { view, mayRemove: inbox.inSync, unverified: inbox.unverified };
+  }
+
+  private async restore(): Promise<HostView | null> {
+    try {
+      const view = await this.options.snapshots.load(this.options.host);
+      if (view) this.savedPosition = view.position;
+      return view;
+    } catch (err) {
+      if (!(err instanceof SnapshotRefused)) throw err;
+      this.log.error({ step: 'restore', err }, 'snapshot refused');
+      return null;
+    }
+  }
+
+  private saveSoon(): void {
+    if (this.stopped || this.cancelSave || this.savedPosition === this.view.position) return;
+    this.cancelSave = this.options.clock.after(saveEveryMs, () => {
+      this.cancelSave = null;
+      void this.save().catch((err: unknown) => {
+        this.warn(err, 'snapshot not written');
+        this.saveSoon();
+      });
+    });
+  }
+
+  /** One write at a time, of the view as it is when its turn comes. */
+  private save(): Promise<void> {
+    this.saving = this.saving
+      .catch(() => undefined)
+      .then(async () => {
+        if (this.view.log === null || this.savedPosition === this.view.position || this.bindingConflict) return;
+        const { position } = this.view;
+        await this.options.snapshots.save(this.view);
+        this.savedPosition = position;
+      });
+    return this.saving;
+  }
+
+  private warn(err: unknown, message: string): null {
+    this.log.warn({ err, position: this.view.position, step: 'session' }, message);
+    return null;
+  }
+}

@@ -1,0 +1,354 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { AgentKind, FeedMessage, keyOf, Report } from '@plumbline/contracts';
+import { createLogger } from '@plumbline/telemetry';
+import {
+  GeneratedLog,
+  LOG,
+  metaOf,
+  networkCreated,
+  networkPlaced,
+  nodeRegistered,
+  portBound,
+  portCreated,
+  id,
+} from '@plumbline/testkit';
+import { canonical, hostObjects } from '@plumbline/topology';
+import { Recorded, PlumbEvent, streamOf } from '@plumbline/contracts';
+import { NodeSession } from './index.js';
+import { FakeBroker, FakeControlPlane, FakeNode, ManualClock, MemorySnapshots } from './testing/index.js';
+
+const HOST = 'cmp1';
+const OTHER_LOG = '20600000-0000-4000-8000-000000000000';
+const logger = createLogger({ name: 'test', level: 'silent' });
+
+/** Commands from lists of events. */
+function commands(...lists: PlumbEvent[][]): GeneratedLog {
+  let position = 0;
+  return lists.map((events, index) =>
+    events.map((event) => ({
+      position: (position += 1),
+      stream: streamOf(event),
+      event: event as unknown as Recorded['event'],
+      meta: metaOf(index),
+    })),
+  );
+}
+const network = id(1);
+const port = (n: number): PlumbEvent[] => [
+  portCreated({ portId: id(10 + n), networkId: network }, n),
+  portBound(id(10 + n), network, HOST),
+];
+const gone = (n: number): PlumbEvent[] => [
+  { type: 'PortDeleted', version: 1, data: { portId: id(10 + n), networkId: network } },
+];
+const start = [
+  networkCreated({ networkId: network }),
+  nodeRegistered(HOST, '172.16.0.1'),
+  networkPlaced(network, HOST, 1),
+];
+
+let clock: ManualClock;
+let broker: FakeBroker;
+let node: FakeNode;
+let snapshots: MemorySnapshots;
+let plane: FakeControlPlane;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  broker = new FakeBroker(clock);
+  node = new FakeNode();
+  snapshots = new MemorySnapshots();
+  plane = new FakeControlPlane(LOG, broker, clock, [HOST]);
+});
+
+async function session(agent: AgentKind = 'ovs'): Promise<NodeSession> {
+  const made = new NodeSession({
+    host: HOST,
+    agent,
+    feed: broker.feed(HOST, agent),
+    reconciler: node,
+    binding: node,
+    snapshots,
+    clock,
+    logger,
+  });
+  await made.start();
+  return made;
+}
+const desired = (of: FakeControlPlane = plane): string =>
+  canonical(new Map(hostObjects(of.topology, HOST).map((object) => [keyOf(object), canonical(object)])));
+const lastReport = (): Report => plane.reports.at(-1) as Report;
+
+describe('a session', () => {
+  it('starts from nothing, follows the feed, and is in sync', async () => {
+    plane.up();
+    const [first, second] = commands(start, port(1));
+    plane.commit(first!);
+    const agent = await session();
+    await clock.run(600);
+    expect(agent.state).toBe('in-sync');
+    plane.commit(second!);
+    await clock.run(1);
+    expect(canonical(node.made)).toBe(desired());
+    expect(lastReport().objects).toMatchObject([{ kind: 'port', id: id(11), status: 'ACTIVE', position: 5 }]);
+    expect(node.log).toBe(LOG);
+  });
+
+  it('without a snapshot and without a control plane does nothing, and asks for ever', async () => {
+    const agent = await session();
+    await clock.run(600_000);
+    expect(node.calls).toEqual([]);
+    expect(agent.state).toBe('catching-up');
+    plane.up();
+    await clock.run(1_000);
+    expect(agent.state).toBe('in-sync');
+  });
+
+  it('boots alone from its snapshot, adds and repairs, removes nothing, and catches up', async () => {
+    plane.up();
+    const log = commands(start, port(1), port(2), gone(1));
+    for (const command of log.slice(0, 3)) plane.commit(command);
+    const before = await session();
+    await clock.run(3_000);
+    await before.stop();
+    plane.down();
+    plane.commit(log[3]!);
+    node.made.delete(`port/${id(12)}`);
+    node.made.set(`port/${id(99)}`, 'an orphan');
+
+    const agent = await session();
+    await clock.run(30_000);
+    expect(agent.state).toBe('restored');
+    expect(agent.health()).toMatchObject({ ok: true, detail: 'restored to 7, unverified' });
+    expect([...node.made.keys()]).toEqual(
+      expect.arrayContaining([`port/${id(11)}`, `port/${id(12)}`, `port/${id(99)}`]),
+    );
+    expect(node.removed).toBe(0);
+    expect(node.calls.every(({ unverified, mayRemove }) => (unverified ? !mayRemove : true))).toBe(true);
+
+    plane.up();
+    await clock.run(1_000);
+    expect(agent.state).toBe('in-sync');
+    expect(canonical(node.made)).toBe(desired());
+  });
+
+  it('a restart with nothing changed applies nothing', async () => {
+    plane.up();
+    for (const command of commands(start, port(1))) plane.commit(command);
+    const before = await session();
+    await clock.run(3_000);
+    await before.stop();
+    const made = canonical(node.made);
+    node.failure = () => 'must not be touched';
+    const agent = await session();
+    await clock.run(200_000);
+    expect(agent.health()).toMatchObject({ ok: true, state: 'in-sync', quarantined: [] });
+    expect(canonical(node.made)).toBe(made);
+  });
+
+  it('sees the loss of the last message within a second', async () => {
+    plane.up();
+    const log = commands(start, port(1));
+    plane.commit(log[0]!);
+    await session();
+    await clock.run(700);
+    broker.fate = () => [];
+    plane.commit(log[1]!);
+    broker.fate = () => [0];
+    await clock.run(1_000);
+    expect(canonical(node.made)).toBe(desired());
+  });
+
+  it.each<[string, () => FakeControlPlane, string]>([
+    ['an empty log', () => new FakeControlPlane(OTHER_LOG, broker, clock, [HOST]), 'other-log'],
+    ['its own log restored to an earlier moment', () => restored(1, ''), 'position-ahead'],
+    ['its own log with another past', () => restored(3, 'other'), 'hash-differs'],
+  ])('%s changes nothing on the node and is reported', async (_name, make, reason) => {
+    plane.up();
+    for (const command of commands(start, port(1), port(2))) plane.commit(command);
+    const agent = await session();
+    await clock.run(3_000);
+    const made = canonical(node.made);
+    plane.down();
+    await clock.run(10_000);
+    const other = make();
+    other.up();
+    await clock.run(20_000);
+    expect(agent.state).toBe('foreign-log');
+    expect(agent.foreign?.reason).toBe(reason);
+    expect(other.reports.at(-1)).toMatchObject({ state: 'foreign-log', log: LOG });
+    expect(canonical(node.made)).toBe(made);
+
+    await agent.stop();
+    const next = await session();
+    await clock.run(20_000);
+    expect(next.state).toBe('foreign-log');
+    expect(canonical(node.made)).toBe(made);
+
+    other.down();
+    plane.up();
+    await clock.run(20_000);
+    expect(next.state).toBe('in-sync');
+  });
+
+  function restored(upTo: number, past: string): FakeControlPlane {
+    const other = new FakeControlPlane(LOG, broker, clock, [HOST], past);
+    for (const command of commands(start, port(1), past ? port(3) : port(2)).slice(0, upTo)) other.commit(command);
+    return other;
+  }
+
+  it('does not take a whole view meant for the other agent before its own past is vouched for', async () => {
+    plane.up();
+    for (const command of commands(start, port(1))) plane.commit(command);
+    const first = await session();
+    await clock.run(3_000);
+    await first.stop();
+    plane.down();
+    const other = restored(3, 'other');
+    const agent = await session();
+    await clock.run(1);
+    const l3 = new NodeSession({
+      host: HOST,
+      agent: 'l3',
+      feed: broker.feed(HOST, 'l3'),
+      reconciler: new FakeNode(),
+      snapshots: new MemorySnapshots(),
+      clock,
+      logger,
+    });
+    other.up();
+    await l3.start();
+    await clock.run(20_000);
+    expect(l3.state).toBe('in-sync');
+    expect(agent.state).toBe('foreign-log');
+    expect(node.removed).toBe(0);
+  });
+
+  it('refuses a damaged snapshot and takes the view from the control plane', async () => {
+    plane.up();
+    for (const command of commands(start, port(1))) plane.commit(command);
+    const before = await session();
+    await clock.run(3_000);
+    await before.stop();
+    snapshots.text = snapshots.text!.replace('"name":""', '"name":"x"');
+    plane.down();
+    const calls = node.calls.length;
+    const agent = await session();
+    await clock.run(5_000);
+    expect(node.calls.length).toBe(calls);
+    plane.up();
+    await clock.run(2_000);
+    expect(agent.state).toBe('in-sync');
+  });
+
+  it('a node that is bound to a log and lost its snapshot takes no other', async () => {
+    node.log = LOG;
+    node.made.set(`port/${id(11)}`, 'made before');
+    const other = new FakeControlPlane(OTHER_LOG, broker, clock, [HOST]);
+    other.up();
+    const agent = await session();
+    await clock.run(20_000);
+    expect(agent.state).toBe('foreign-log');
+    expect(node.calls).toEqual([]);
+  });
+
+  it('refolds when its snapshot was written by an older catalogue', async () => {
+    plane.up();
+    for (const command of commands(start, port(1))) plane.commit(command);
+    const before = await session();
+    await clock.run(3_000);
+    await before.stop();
+    const { readSnapshot, writeSnapshot } = await import('./index.js');
+    const view = readSnapshot(snapshots.text!, HOST, '');
+    snapshots.text = writeSnapshot({ ...view, catalogue: 0, objects: new Map() });
+    const agent = await session();
+    await clock.run(2_000);
+    expect(agent.state).toBe('in-sync');
+    expect(canonical(node.made)).toBe(desired());
+  });
+
+  it('tries a bad object again by itself, ever more rarely, and the rest goes on', async () => {
+    plane.up();
+    for (const command of commands(start, port(1), port(2))) plane.commit(command);
+    node.failure = (key) => (key === `port/${id(11)}` ? 'no such device' : null);
+    const agent = await session();
+    await clock.run(2_000);
+    expect(node.made.has(`port/${id(12)}`)).toBe(true);
+    expect(agent.health()).toMatchObject({ quarantined: [{ key: `port/${id(11)}`, reason: 'no such device' }] });
+    const before = node.calls.length;
+    await clock.run(30_000);
+    expect(node.calls.length - before).toBeLessThan(8);
+    node.failure = () => null;
+    await clock.run(60_000);
+    expect(canonical(node.made)).toBe(desired());
+    expect(agent.health()).toMatchObject({ quarantined: [] });
+  });
+
+  it('works again when the node can be worked on again', async () => {
+    plane.up();
+    for (const command of commands(start, port(1))) plane.commit(command);
+    node.broken = new Error('no OVSDB');
+    const agent = await session();
+    await clock.run(60_000);
+    expect(agent.health()).toMatchObject({ ok: false, detail: 'nothing can be applied: no OVSDB' });
+    expect(node.calls.length).toBeLessThan(20);
+    node.broken = null;
+    await clock.run(31_000);
+    expect(canonical(node.made)).toBe(desired());
+  });
+
+  it('takes many messages in one converge, and looks at everything on a timer', async () => {
+    plane.up();
+    const log = commands(start, ...[1, 2, 3, 4, 5, 6].map(port));
+    plane.commit(log[0]!);
+    await session();
+    await clock.run(2_000);
+    const before = node.calls.length;
+    node.work = () => new Promise((resolve) => clock.after(100, resolve));
+    for (const command of log.slice(1)) plane.commit(command);
+    await clock.run(300);
+    expect(node.calls.length - before).toBe(2);
+    expect(canonical(node.made)).toBe(desired());
+    node.made.clear();
+    await clock.run(75_000);
+    expect(canonical(node.made)).toBe(desired());
+  });
+
+  it('reports in full when asked, and at least every five seconds', async () => {
+    plane.up();
+    for (const command of commands(start, port(1))) plane.commit(command);
+    await session();
+    await clock.run(10_000);
+    const before = plane.reports.length;
+    await clock.run(20_000);
+    expect(plane.reports.length - before).toBeGreaterThanOrEqual(4);
+    broker.publish(HOST, {
+      kind: 'beacon',
+      body: { log: LOG, host: HOST, position: plane.topology.position, head: plane.topology.position, report: ['ovs'] },
+    });
+    await clock.run(1);
+    expect(lastReport()).toMatchObject({ full: true, state: 'in-sync', objects: [{ kind: 'port', status: 'ACTIVE' }] });
+  });
+
+  it('a message of another host changes nothing', async () => {
+    plane.up();
+    for (const command of commands(start)) plane.commit(command);
+    const agent = await session();
+    await clock.run(1_000);
+    const stray: FeedMessage = {
+      log: LOG,
+      host: 'cmp2',
+      prev: null,
+      position: 99,
+      hash: 'f'.repeat(64),
+      catalogue: 1,
+      part: { index: 1, of: 1 },
+      entered: [],
+      left: [],
+      events: [],
+    };
+    broker.publish(HOST, { kind: 'message', body: stray });
+    await clock.run(1_000);
+    expect([agent.state, agent.position]).toEqual(['in-sync', 3]);
+  });
+});

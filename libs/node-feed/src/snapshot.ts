@@ -1,0 +1,111 @@
+/**
+ * The view on disk, so that a node boots alone (invariant 13). A cache of the fold, never a second truth: it may be deleted at any moment.
+ *
+ * Format: one line of JSON (what it is, and the SHA-256 of the rest), then the view as JSON. Written beside, synced, renamed: after a crash there is the old
+ * one or the new one, whole.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { AnyObject, CATALOGUE_VERSION, Hash, HostName, Id, ObjectKey, Position } from '@plumbline/contracts';
+import { Frozen, HostView } from '@plumbline/topology';
+import { z } from 'zod';
+
+/** The file is not what was written, or not for this host, or from a newer release. It is not used; the view comes from the control plane instead. */
+export class SnapshotRefused extends Error {
+  override readonly name = 'SnapshotRefused';
+}
+
+export interface SnapshotStore {
+  /** Null: there is none. Rejects with SnapshotRefused. */
+  load(host: string): Promise<HostView | null>;
+  /** Durable when it resolves. Never called while a call is running. */
+  save(view: HostView): Promise<void>;
+}
+
+const Header = z.object({
+  format: z.literal('plumbline-snapshot-1'),
+  sha256: Hash,
+  host: HostName,
+  log: Id,
+  position: Position,
+  hash: Hash,
+  catalogue: z.number().int(),
+});
+type Body = Readonly<{ objects: readonly AnyObject[]; frozen: readonly (readonly [ObjectKey, Frozen])[] }>;
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** The text of a snapshot. The view must be bound to a log. */
+export function writeSnapshot(view: HostView): string {
+  const body = JSON.stringify({ objects: [...view.objects.values()], frozen: [...view.frozen] } satisfies Body);
+  const { host, log, position, hash, catalogue } = view;
+  return `${JSON.stringify({ format: 'plumbline-snapshot-1', sha256: sha256(`${host} ${log} ${position} ${hash} ${catalogue}\n${body}`), host, log, position, hash, catalogue })}\n${body}\n`;
+}
+
+/** Reads a snapshot back. Throws SnapshotRefused with the reason and what to do. */
+export function readSnapshot(text: string, host: string, where: string): HostView {
+  const refuse = (why: string): never => {
+    throw new SnapshotRefused(
+      `The snapshot ${where} ${why}; it is not used. It comes anew from the control plane; the file may be removed.`,
+    );
+  };
+  const [first = '', body = '', end] = text.split('\n');
+  const header = Header.safeParse(parse(first));
+  if (!header.success || end !== '') return refuse('is not whole, or not a snapshot');
+  const { log, position, hash, catalogue } = header.data;
+  if (sha256(`${header.data.host} ${log} ${position} ${hash} ${catalogue}\n${body}`) !== header.data.sha256)
+    return refuse('is damaged: its checksum differs');
+  if (header.data.host !== host) return refuse(`is of host ${header.data.host}, this is ${host}`);
+  if (catalogue > CATALOGUE_VERSION)
+    return refuse(`was written by a newer release (catalogue ${catalogue}, this one knows ${CATALOGUE_VERSION})`);
+  const { objects, frozen } = JSON.parse(body) as Body;
+  return {
+    host,
+    log,
+    position,
+    hash,
+    catalogue,
+    objects: new Map(objects.map((object) => [`${object.kind}/${object.id}`, object])),
+    frozen: new Map(frozen),
+  };
+}
+
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A snapshot in a file. Its directory is made when absent. */
+export class SnapshotFile implements SnapshotStore {
+  constructor(readonly path: string) {}
+
+  async load(host: string): Promise<HostView | null> {
+    const text = await readFile(this.path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return null;
+      throw new SnapshotRefused(`The snapshot ${this.path} cannot be read (${error.message}); it is not used.`);
+    });
+    return text === null ? null : readSnapshot(text, host, this.path);
+  }
+
+  async save(view: HostView): Promise<void> {
+    const beside = `${this.path}.new`;
+    await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
+    const file = await open(beside, 'w', 0o600);
+    try {
+      await file.writeFile(writeSnapshot(view));
+      await file.sync();
+    } catch (error) {
+      await rm(beside, { force: true });
+      throw error;
+    } finally {
+      await file.close();
+    }
+    await rename(beside, this.path);
+    const directory = await open(dirname(this.path), 'r');
+    await directory.sync().finally(() => directory.close());
+  }
+}

@@ -1,0 +1,61 @@
+import { AgentKind, Beacon, FeedMessage, FeedRefusal, ReplayRequest, Report } from '@plumbline/contracts';
+import { Clock } from '../clock.js';
+import { FeedListener, NodeFeed } from '../node-feed.js';
+
+/** What happens to one thing on its way: it arrives after each of these delays; none: it is lost. */
+export type Fate = readonly number[];
+export type ToNode =
+  | Readonly<{ kind: 'message'; body: FeedMessage }>
+  | Readonly<{ kind: 'beacon'; body: Beacon }>
+  | Readonly<{ kind: 'refusal'; body: FeedRefusal }>;
+export type FromNode = Readonly<
+  { host: string; agent: AgentKind } & ({ kind: 'replay'; body: ReplayRequest } | { kind: 'report'; body: Report })
+>;
+
+/** A broker that loses, doubles, delays and reorders as it is told. All bodies are copied on the way, as the wire does. */
+export class FakeBroker {
+  /** Asked for each thing on its way. */
+  fate: () => Fate = () => [0];
+  private readonly nodes = new Map<string, Set<FeedListener>>();
+  private readonly servers = new Set<(message: FromNode) => void>();
+
+  constructor(private readonly clock: Clock) {}
+
+  /** One server of the control plane; each thing from a node goes to one of them. The answer takes it away. */
+  serve(hear: (message: FromNode) => void): () => void {
+    this.servers.add(hear);
+    return () => this.servers.delete(hear);
+  }
+
+  publish(host: string, message: ToNode): void {
+    this.carry(structuredClone(message), ({ kind, body }) => {
+      for (const listener of this.nodes.get(host) ?? []) {
+        if (kind === 'message') listener.message(body);
+        else if (kind === 'beacon') listener.beacon(body);
+        else listener.refusal(body);
+      }
+    });
+  }
+
+  /** The port of one agent. */
+  feed(host: string, agent: AgentKind): NodeFeed {
+    const send = (message: FromNode): void =>
+      this.carry(structuredClone(message), (arrived) => {
+        const servers = [...this.servers];
+        servers[Math.floor(this.clock.random() * servers.length)]?.(arrived);
+      });
+    return {
+      subscribe: (listener) => {
+        const listeners = this.nodes.get(host) ?? new Set();
+        this.nodes.set(host, listeners.add(listener));
+        return () => listeners.delete(listener);
+      },
+      requestReplay: (body) => send({ host, agent, kind: 'replay', body }),
+      report: (body) => send({ host, agent, kind: 'report', body }),
+    };
+  }
+
+  private carry<T>(message: T, arrive: (message: T) => void): void {
+    for (const delayMs of this.fate()) this.clock.after(delayMs, () => arrive(message));
+  }
+}

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import { Recorded, Report } from '@plumbline/contracts';
+import { advance, Topology } from '@plumbline/topology';
+import { Clock } from '../clock.js';
+import { HostFeeds } from '../host-feeds.js';
+import { split } from '../parts.js';
+import { FakeBroker } from './fake-broker.js';
+
+/** A control plane in memory: one log, its feeds, beacons and answers, over a fake broker. A killed one publishes nothing; the log stays. */
+export class FakeControlPlane {
+  readonly topology = new Topology();
+  readonly reports: Report[] = [];
+  /** Largest message, in bytes of JSON. */
+  maxBytes = 4_000;
+  private readonly feeds: HostFeeds;
+  private readonly links = new Map<string, number>();
+  private stopServing: (() => void) | null = null;
+  private cancelBeacon: (() => void) | null = null;
+
+  constructor(
+    readonly log: string,
+    private readonly broker: FakeBroker,
+    private readonly clock: Clock,
+    private readonly hosts: readonly string[],
+    /** Another past of the same log has other hashes. */
+    private readonly past = '',
+  ) {
+    this.feeds = new HostFeeds(log, []);
+  }
+
+  up(): void {
+    this.stopServing ??= this.broker.serve((from) => {
+      if (from.kind === 'report') this.reports.push(from.body);
+      else void this.answer(from.host, from.body);
+    });
+    this.beacons();
+  }
+
+  down(): void {
+    this.stopServing?.();
+    this.stopServing = null;
+    this.cancelBeacon?.();
+    this.cancelBeacon = null;
+  }
+
+  /** Commits one command and, when up, publishes it. */
+  commit(command: readonly Recorded[]): void {
+    const parcels = advance(this.topology, command);
+    const links = parcels.map(({ host }) => ({ host, prev: this.links.get(host) ?? null }));
+    const { position } = this.topology;
+    for (const { host } of links) this.links.set(host, position);
+    const at = { position, hash: this.hashOf(position) };
+    for (const message of this.feeds.next(this.topology, at, parcels, links))
+      if (this.stopServing) this.send(message.host, message);
+  }
+
+  private send(host: string, message: Parameters<typeof split>[0]): void {
+    for (const body of split(message, this.maxBytes)) this.broker.publish(host, { kind: 'message', body });
+  }
+
+  private async answer(host: string, request: Parameters<HostFeeds['answer']>[1]): Promise<void> {
+    const hashAt = async (position: number): Promise<string | null> =>
+      position <= this.topology.position ? this.hashOf(position) : null;
+    const answer = await this.feeds.answer(host, request, { topology: this.topology, hashAt });
+    if ('refused' in answer) this.broker.publish(host, { kind: 'refusal', body: answer });
+    else for (const message of answer) this.send(host, message);
+    this.beacon(host);
+  }
+
+  private beacon(host: string): void {
+    this.broker.publish(host, { kind: 'beacon', body: this.feeds.beacon(host, this.topology.position, []) });
+  }
+
+  private beacons(): void {
+    this.cancelBeacon?.();
+    for (const host of this.hosts) this.beacon(host);
+    this.cancelBeacon = this.clock.after(500, () => this.beacons());
+  }
+
+  private hashOf(position: number): string {
+    return createHash('sha256').update(`${this.log} ${this.past} ${position}`).digest('hex');
+  }
+}

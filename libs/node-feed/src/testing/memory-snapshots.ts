@@ -1,0 +1,13 @@
+import { HostView } from '@plumbline/topology';
+import { readSnapshot, SnapshotStore, writeSnapshot } from '../snapshot.js';
+
+/** Snapshots as text in memory: what a file would hold. */
+export class MemorySnapshots implements SnapshotStore {
+  text: string | null = null;
+
+  load = async (host: string): Promise<HostView | null> =>
+    this.text === null ? null : readSnapshot(this.text, host, 'in memory');
+  save = async (view: HostView): Promise<void> => {
+    this.text = writeSnapshot(view);
+  };
+}
