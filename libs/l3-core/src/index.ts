@@ -1,1 +1,20 @@
-export {};
+export { converge, L3Memory, type Convergence, type ConvergeOptions } from './converge.js';
+export type { L3Driver, L3Step } from './driver.js';
+export { routersTouched } from './dirty.js';
+export { gather, Incomplete, routersHere, type Gathered, type Leg } from './legs.js';
+export * from './marks.js';
+export {
+  isEmpty,
+  observedAs,
+  orphanPorts,
+  planRemoval,
+  planRouter,
+  STAGES,
+  stepsOf,
+  type RouterPlan,
+  type Stage,
+} from './plan.js';
+export { render, renderRouter, type NodeFacts, type Rendered } from './render.js';
+export { isOurJump, parseSaved, restoreLines, savedFrom, translationsIn } from './rule-text.js';
+export type * from './state.js';
+export { outsideSysctl, sysctlsOf } from './sysctls.js';

@@ -1,1 +1,11 @@
-export {};
+export { Announcer, arpFrame, type Announcement } from './announcer.js';
+export { NodeL3Driver, type NodeL3DriverOptions } from './node-driver.js';
+export {
+  externalIds,
+  observedPort,
+  OvsdbPorts,
+  PrintingPorts,
+  type ObservedSwitch,
+  type PortStep,
+  type SwitchPorts,
+} from './ports.js';

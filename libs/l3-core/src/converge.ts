@@ -1,0 +1,242 @@
+/**
+ * Makes a node what its view says: render, observe, plan, apply, read back. Level-triggered: it does not matter which events came, or how many.
+ *
+ * Design: what many routers need (namespaces, links, OVS ports) is applied in one batch for all; when that fails, once more router by router, so that a
+ * bad one harms itself only (invariant 9). What is a router's own runs side by side, one chain a router. What was changed is read back: a status says
+ * what is on the node, not what was asked of it. Steps that are still needed after a second apply are reported as `cannot converge` and not repeated
+ * until something changes.
+ */
+import { ObjectKey, ObjectStatus } from '@plumbline/contracts';
+import { asError, runChains } from '@plumbline/reconcile';
+import { HostView } from '@plumbline/topology';
+import { routersTouched } from './dirty.js';
+import { L3Driver, L3Step } from './driver.js';
+import { INTEGRATION_BRIDGE, netnsOf } from './marks.js';
+import { isEmpty, orphanPorts, planRemoval, planRouter, RouterPlan, Stage, stepsOf } from './plan.js';
+import { Rendered, render } from './render.js';
+import { L3State } from './state.js';
+import { statusesOf } from './status.js';
+
+export type Convergence = Readonly<{
+  /** Mutating steps run. */
+  applied: number;
+  /** Of those: repairs of what was right before and what no event explains. */
+  drift: number;
+  statuses: readonly ObjectStatus[];
+  failed: readonly Readonly<{ key: string; reason: string }>[];
+}>;
+
+export type ConvergeOptions = Readonly<{
+  touched: ReadonlySet<ObjectKey> | 'all';
+  mayRemove: boolean;
+  unverified: boolean;
+}>;
+
+/** What an agent remembers from one converge to the next. Losing it costs nothing but the knowledge of what is drift. */
+export class L3Memory {
+  /** Router -> its wanted state, as text, when it was last read back complete. */
+  readonly right = new Map<string, string>();
+  /** Object -> routers that were rendered from it: it may leave the view before they are looked at again. */
+  readonly routersOf = new Map<ObjectKey, Set<string>>();
+  /** Router -> steps that two applies did not make true. */
+  readonly stuck = new Map<string, string>();
+}
+
+/** Routers whose own steps run at the same time. */
+const SIDE_BY_SIDE = 4;
+const APPLIES = 2;
+
+/** Contract: Convergence. Rejects only when the node cannot be observed at all. */
+export async function converge(
+  view: HostView,
+  driver: L3Driver,
+  options: ConvergeOptions,
+  memory: L3Memory = new L3Memory(),
+): Promise<Convergence> {
+  const scope = options.touched === 'all' ? 'all' : routersTouched(view, options.touched, memory.routersOf);
+  if (scope !== 'all' && scope.size === 0) return { applied: 0, drift: 0, statuses: [], failed: [] };
+  const found = await driver.observe(scope);
+  const rendered = render(view, found, scope === 'all' ? undefined : scope);
+  const ids = new Set([
+    ...rendered.keys(),
+    ...(scope === 'all' ? [...found.routers.keys(), ...found.unreadable.keys()] : scope),
+  ]);
+  for (const each of rendered.values()) remember(memory, each);
+  const work = [...ids].sort().map((id) => new Work(id, rendered.get(id), view, options.mayRemove));
+  for (const each of work) each.look(found, memory);
+
+  let applied = 0;
+  let drift = 0;
+  for (let round = 1; round <= APPLIES; round += 1) {
+    const todo = work.filter((each) => each.open);
+    if (todo.length === 0) break;
+    if (round === 1) for (const each of todo) if (each.isRight(memory)) drift += stepCount(each.plan);
+    applied += await applyAll(todo, found.bridge, driver);
+    const now = await driver.observe(new Set(todo.map((each) => each.id)));
+    for (const each of todo) each.look(now, memory);
+  }
+  const orphans = scope === 'all' && options.mayRemove ? orphanPorts(found, wantedOutsides(rendered)) : [];
+  const failed: { key: string; reason: string }[] = [];
+  if (orphans.length > 0)
+    await driver.apply(orphans).then(
+      () => (applied += orphans.length),
+      (error) => failed.push({ key: `node/${view.host}`, reason: asError(error).message }),
+    );
+  const statuses: ObjectStatus[] = [];
+  for (const each of work) {
+    each.settle(memory);
+    if (each.error !== null) failed.push({ key: `router/${each.id}`, reason: each.error });
+    if (each.rendered) statuses.push(...statusesOf(each.rendered, view.position, stepsOf(each.plan), each.error));
+  }
+  return { applied, drift, statuses, failed };
+}
+
+function remember(memory: L3Memory, { id, keys }: Rendered): void {
+  for (const key of keys) {
+    const routers = memory.routersOf.get(key);
+    if (routers) routers.add(id);
+    else memory.routersOf.set(key, new Set([id]));
+  }
+}
+
+const wantedOutsides = (rendered: ReadonlyMap<string, Rendered>): Set<string> =>
+  new Set(
+    [...rendered.values()].flatMap((each) =>
+      each.kind === 'present' ? each.state.links.map((link) => link.outside) : [],
+    ),
+  );
+
+/** Steps that change the node; an announcement does not. */
+const stepCount = (plan: RouterPlan): number => stepsOf(plan).length - plan.announce.length;
+
+const NOTHING: Omit<RouterPlan, 'routerId'> = {
+  build: [],
+  quiet: [],
+  plug: [],
+  configure: [],
+  unplug: [],
+  remove: [],
+  announce: [],
+};
+
+/** One router on its way through a converge. */
+class Work {
+  plan: RouterPlan;
+  error: string | null = null;
+  private stuckBefore = false;
+  private tried = false;
+
+  constructor(
+    readonly id: string,
+    readonly rendered: Rendered | undefined,
+    private readonly view: HostView,
+    private readonly mayRemove: boolean,
+  ) {
+    this.plan = { routerId: id, ...NOTHING };
+    if (rendered?.kind === 'incomplete') this.error = rendered.reason;
+  }
+
+  /** True while there is something to apply. */
+  get open(): boolean {
+    return !isEmpty(this.plan) && this.error === null && !this.stuckBefore;
+  }
+
+  /** Plans from what was found. */
+  look(found: L3State, memory: L3Memory): void {
+    const unreadable = found.unreadable.get(this.id);
+    if (unreadable !== undefined) this.fail(`namespace ${netnsOf(this.id)} cannot be read: ${unreadable}`);
+    this.plan = unreadable === undefined ? this.planFrom(found) : { routerId: this.id, ...NOTHING };
+    if (!this.tried) this.stuckBefore = !isEmpty(this.plan) && memory.stuck.get(this.id) === textOf(this.plan);
+  }
+
+  isRight(memory: L3Memory): boolean {
+    return this.rendered?.kind === 'present' && memory.right.get(this.id) === JSON.stringify(this.rendered.state);
+  }
+
+  fail(error: unknown): void {
+    this.error ??= asError(error).message;
+  }
+
+  begin(): void {
+    this.tried = true;
+  }
+
+  /** Ends the converge: what is still open could not be made true. */
+  settle(memory: L3Memory): void {
+    const { rendered } = this;
+    if (isEmpty(this.plan) && this.error === null) {
+      memory.stuck.delete(this.id);
+      if (rendered?.kind === 'present') memory.right.set(this.id, JSON.stringify(rendered.state));
+      else memory.right.delete(this.id);
+      if (!rendered) for (const routers of memory.routersOf.values()) routers.delete(this.id);
+      return;
+    }
+    memory.right.delete(this.id);
+    if (this.error !== null) return;
+    memory.stuck.set(this.id, textOf(this.plan));
+    const what = stepsOf(this.plan).map((step) => JSON.stringify(step));
+    this.error = `cannot converge: after ${APPLIES} applies the node still differs: ${what.join(' ')}`;
+  }
+
+  private planFrom(found: L3State): RouterPlan {
+    const none = { routerId: this.id, ...NOTHING };
+    switch (this.rendered?.kind) {
+      case 'present':
+        return planRouter(this.rendered.state, found, this.mayRemove);
+      case 'frozen':
+      case 'incomplete':
+        return none;
+      case 'down':
+      case undefined:
+        return this.mayRemove && !this.view.frozen.has(`router/${this.id}`) ? planRemoval(this.id, found) : none;
+    }
+  }
+}
+
+const textOf = (plan: RouterPlan): string => JSON.stringify(stepsOf(plan));
+
+/** Applies all plans, stage by stage; a router that fails in one is not taken to those that stand on it. */
+async function applyAll(work: readonly Work[], bridge: boolean, driver: L3Driver): Promise<number> {
+  let applied = 0;
+  for (const each of work) each.begin();
+  /** One batch for all; if it fails, a batch a router. A step that was done and is repeated is success (the driver's contract). */
+  const together = async (stage: Stage, among: readonly Work[]): Promise<void> => {
+    const some = among.filter((each) => each.plan[stage].length > 0);
+    const steps = some.flatMap((each) => each.plan[stage]);
+    if (steps.length === 0) return;
+    try {
+      await driver.apply(steps);
+      applied += steps.length;
+    } catch (error) {
+      if (some.length === 1) some[0]?.fail(error);
+      else
+        for (const each of some)
+          await driver.apply(each.plan[stage]).then(
+            () => (applied += each.plan[stage].length),
+            (why) => each.fail(why),
+          );
+    }
+  };
+  const healthy = (): Work[] => work.filter((each) => each.error === null);
+
+  await together('build', healthy());
+  await together('quiet', healthy());
+  const built = healthy();
+  // OVS takes its time to open devices; meanwhile the namespaces are filled.
+  const unplugged = bridge ? [] : built.filter((each) => each.plan.plug.some((step) => step.op === 'add-port'));
+  const plugged = together('plug', bridge ? built : built.filter((each) => !unplugged.includes(each)));
+  const chains: L3Step[][][] = built.map((each) => (each.plan.configure.length > 0 ? [[...each.plan.configure]] : []));
+  const outcome = await runChains(chains, (steps) => driver.apply(steps), { concurrency: SIDE_BY_SIDE });
+  await plugged;
+  for (const { chain, error } of outcome.failed) built[chain]?.fail(error);
+  const failedChains = new Set(outcome.failed.map(({ chain }) => chain));
+  for (const [chain, each] of built.entries()) if (!failedChains.has(chain)) applied += each.plan.configure.length;
+  for (const each of unplugged)
+    each.fail(`bridge ${INTEGRATION_BRIDGE} does not exist yet: the OVS agent makes it, then the ports are plugged`);
+  await together('unplug', healthy());
+  await together('remove', healthy());
+  const announcements = work.flatMap((each) => each.plan.announce);
+  // A neighbour that does not hear it learns by its own cache's end: no reason to call the router broken.
+  if (announcements.length > 0) await driver.apply(announcements).catch(() => undefined);
+  return applied;
+}

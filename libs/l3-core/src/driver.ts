@@ -1,0 +1,46 @@
+/**
+ * The port between planning and the machine: two verbs, steps as data. @plumbline/l3-driver implements it on a real node; its testing half has a node
+ * that exists in memory only.
+ */
+import { L3State, PortMark } from './state.js';
+
+/** One small truth about a node. Names say the end state: repeating a step that was done, or half done, is success. */
+export type L3Step =
+  /** A namespace, with nothing in it. */
+  | Readonly<{ op: 'add-netns'; netns: string }>
+  | Readonly<{ op: 'remove-netns'; netns: string }>
+  /** A veth pair, the inner end born in the namespace and down, the outer one in the root namespace and up. */
+  | Readonly<{ op: 'add-link'; netns: string; device: string; outside: string; mac: string; mtuBytes: number }>
+  /** Both ends go. */
+  | Readonly<{ op: 'remove-link'; outside: string }>
+  /** An inner end whose outer one is gone or elsewhere. */
+  | Readonly<{ op: 'remove-device'; netns: string; device: string }>
+  | Readonly<{ op: 'set-outside'; outside: string; mtuBytes: number }>
+  /** No IPv6 of the node itself on the outer end. */
+  | Readonly<{ op: 'silence-outside'; outside: string }>
+  | Readonly<{ op: 'add-port'; outside: string; port: PortMark }>
+  | Readonly<{ op: 'remove-port'; outside: string }>
+  | Readonly<{ op: 'restore'; netns: string; version: 4 | 6; lines: readonly string[] }>
+  | Readonly<{ op: 'set-sysctls'; netns: string; values: Readonly<Record<string, string>> }>
+  | Readonly<{ op: 'set-tx-checksum'; netns: string; device: string; on: boolean }>
+  | Readonly<{ op: 'set-loopback-up'; netns: string }>
+  | Readonly<{ op: 'set-link'; netns: string; device: string; mac: string; mtuBytes: number; up: boolean }>
+  | Readonly<{ op: 'add-address'; netns: string; device: string; address: string; broadcast: string | null }>
+  | Readonly<{ op: 'remove-address'; netns: string; device: string; address: string }>
+  | Readonly<{ op: 'replace-route' | 'remove-route'; netns: string } & Route>
+  /** Ends the connections that are translated to or from this floating address, and no others. */
+  | Readonly<{ op: 'end-connections'; netns: string; address: string }>
+  /** Tells the neighbours where the address is now (gratuitous ARP, RFC 5227 section 3). Not waited for. */
+  | Readonly<{ op: 'announce'; netns: string; device: string; mac: string; address: string }>;
+
+type Route = { version: 4 | 6; destination: string; via: string | null; device: string };
+
+export interface L3Driver {
+  /** Everything on this node that bears our mark, or of these routers only; nothing that does not. Changes nothing. */
+  observe(routers: ReadonlySet<string> | 'all'): Promise<L3State>;
+  /**
+   * Makes these steps true, in order, in as few processes and transactions as it can. Rejects at the first that fails; those before it, and none, some
+   * or all of those batched with it, are done.
+   */
+  apply(steps: readonly L3Step[]): Promise<void>;
+}

@@ -1,0 +1,241 @@
+/**
+ * From wanted and found to steps. Pure. A router's steps come in stages, so that a stage of many routers can share one batch; inside a stage, and
+ * between stages, order is part of the contract:
+ *
+ *   build      namespace, links            what all else stands on
+ *   quiet      IPv6 of outer ends off      before the inner end goes up and gives the outer one a carrier
+ *   plug       OVS ports                   a device must exist before OVS opens it
+ *   configure  rules, then parameters,     Rules before addresses: a packet for a floating IP that arrives between the two would be answered by the
+ *              then addresses and routes,  router itself (a reset), and what leaves before its NAT rule would leave untranslated. Forwarding after rules:
+ *              then what must go           an error in between leaves a router that forwards nothing. Adds before removals: the other way round an address
+ *                                          or a default route would be missing for a moment.
+ *   unplug     OVS ports                   the reverse of plug and
+ *   remove     links, namespaces           build
+ *   announce   gratuitous ARP              last: the neighbours' caches turn to what is there now
+ *
+ * Of what goes: rules first (with the same restore that adds), then the connections (else the next packet would remake them), then the address: what
+ * still comes is answered by the router with a reset, so that the peer learns at once. An address is removed only after its connections, so a crash in
+ * between is mended by the next plan.
+ */
+import { L3Step } from './driver.js';
+import { isOurDevice, netnsOf, outsideOf } from './marks.js';
+import { restoreLines, savedFrom, translationsIn } from './rule-text.js';
+import { L3State, Link, ObservedLink, ObservedPort, ObservedRouter, OutsideLink, Route, RouterState } from './state.js';
+
+export const STAGES = ['build', 'quiet', 'plug', 'configure', 'unplug', 'remove', 'announce'] as const;
+export type Stage = (typeof STAGES)[number];
+export type RouterPlan = Readonly<{ routerId: string } & Record<Stage, readonly L3Step[]>>;
+
+export const stepsOf = (plan: RouterPlan): L3Step[] => STAGES.flatMap((stage) => plan[stage]);
+export const isEmpty = (plan: RouterPlan): boolean => STAGES.every((stage) => plan[stage].length === 0);
+
+type Draft = Record<Stage, L3Step[]>;
+const draft = (): Draft => ({ build: [], quiet: [], plug: [], configure: [], unplug: [], remove: [], announce: [] });
+
+/** Steps that make `wanted` of what was found. Without `mayRemove` only what adds or repairs. `plan(d, observedAs(d))` is empty. */
+export function planRouter(wanted: RouterState, found: L3State, mayRemove: boolean): RouterPlan {
+  const steps = draft();
+  const have = found.routers.get(wanted.id);
+  const { netns } = wanted;
+  if (!have) steps.build.push({ op: 'add-netns', netns });
+  for (const version of [4, 6] as const) {
+    const rules = version === 4 ? wanted.rules4 : wanted.rules6;
+    const saved = (version === 4 ? have?.rules4 : have?.rules6) ?? new Map();
+    const lines = restoreLines(rules, saved, mayRemove);
+    if (lines.length > 0) steps.configure.push({ op: 'restore', netns, version, lines });
+  }
+  const values = Object.fromEntries(
+    Object.entries(wanted.sysctls).filter(([key, value]) => have?.sysctls[key] !== value),
+  );
+  // Writing ip_forward resets others, so they are written again with it.
+  const written = 'net/ipv4/ip_forward' in values ? wanted.sysctls : values;
+  if (Object.keys(written).length > 0) steps.configure.push({ op: 'set-sysctls', netns, values: written });
+  for (const { device, txChecksum } of wanted.links) {
+    const was = have?.links.find((each) => each.device === device);
+    if (isWhole(device, was, found) ? was?.txChecksum !== txChecksum : !txChecksum)
+      steps.configure.push({ op: 'set-tx-checksum', netns, device, on: txChecksum });
+  }
+  // From here on all is one batch of ip(8).
+  if (!have?.loUp) steps.configure.push({ op: 'set-loopback-up', netns });
+  const born = new Set<string>();
+  for (const link of wanted.links) planLink(link, wanted, have, found, steps, born);
+  planRoutes(wanted, have, mayRemove, steps, born);
+  if (have) endConnections(wanted, have, mayRemove, steps);
+  if (have && mayRemove) removeAddresses(wanted, have, steps, born);
+  if (mayRemove) removeLinks(wanted.links, have, found, steps);
+  return { routerId: wanted.id, ...steps };
+}
+
+function planLink(
+  link: Link,
+  { netns }: RouterState,
+  have: ObservedRouter | undefined,
+  found: L3State,
+  steps: Draft,
+  born: Set<string>,
+): void {
+  const { device, outside, mac, mtuBytes, up } = link;
+  const was = have?.links.find((each) => each.device === device);
+  const outer = found.outsides.get(outside);
+  const whole = outer !== undefined && isWhole(device, was, found);
+  if (!whole) {
+    born.add(device);
+    if (outer) steps.build.push({ op: 'remove-link', outside });
+    else if (was) steps.build.push({ op: 'remove-device', netns, device });
+    steps.build.push({ op: 'add-link', netns, device, outside, mac, mtuBytes });
+  } else if (!outer.up || outer.mtuBytes !== mtuBytes) steps.build.push({ op: 'set-outside', outside, mtuBytes });
+  if (!whole || outer.ipv6) steps.quiet.push({ op: 'silence-outside', outside });
+  if (!samePort(found.ports.get(outside), link)) steps.plug.push({ op: 'add-port', outside, port: link.port });
+  const now = whole ? was : undefined;
+  const addresses = missingAddresses(link, now);
+  const set: L3Step = { op: 'set-link', netns, device, mac, mtuBytes, up };
+  const differs = now === undefined ? up : now.mac !== mac || now.mtuBytes !== mtuBytes || now.up !== up;
+  for (const { address, broadcast } of addresses) {
+    // The kernel keeps the old broadcast address of an address that is there already.
+    if (now?.addresses.some((each) => each.address === address))
+      steps.configure.push({ op: 'remove-address', netns, device, address });
+    steps.configure.push({ op: 'add-address', netns, device, address, broadcast });
+  }
+  // A new link comes up with its addresses already on it.
+  if (differs) steps.configure.push(set);
+  if (up)
+    for (const { address } of differs ? link.addresses : addresses)
+      if (!address.includes(':'))
+        steps.announce.push({ op: 'announce', netns, device, mac, address: address.split('/')[0] ?? '' });
+}
+
+/** Both ends of a link are there and belong together. */
+const isWhole = (device: string, link: ObservedLink | undefined, found: L3State): boolean =>
+  link !== undefined && link.outside === outsideOf(device) && found.outsides.has(outsideOf(device));
+
+const missingAddresses = (link: Link, now: ObservedLink | undefined): Link['addresses'] =>
+  link.addresses.filter(
+    ({ address, broadcast }) =>
+      !now?.addresses.some((each) => each.address === address && each.broadcast === broadcast),
+  );
+
+const samePort = (port: ObservedPort | undefined, { port: wanted }: Link): boolean =>
+  port !== undefined &&
+  port.ours &&
+  port.portId === wanted.portId &&
+  port.mac === wanted.mac &&
+  port.position === wanted.position;
+
+const routeKey = (route: Route): string => `${route.version} ${route.destination}`;
+const sameRoute = (a: Route, b: Route): boolean =>
+  routeKey(a) === routeKey(b) && a.via === b.via && a.device === b.device;
+
+function planRoutes(
+  { netns, routes }: RouterState,
+  have: ObservedRouter | undefined,
+  mayRemove: boolean,
+  steps: Draft,
+  born: ReadonlySet<string>,
+): void {
+  // Routes on a device that is made anew went with the old one.
+  const now = (have?.routes ?? []).filter((route) => !born.has(route.device));
+  for (const route of routes)
+    if (!now.some((each) => sameRoute(each, route))) steps.configure.push({ op: 'replace-route', netns, ...route });
+  if (!mayRemove) return;
+  // `replace` takes the place of an IPv4 route to the same destination, but only adds another one beside it in IPv6.
+  for (const route of now) {
+    const replaced = route.version === 4 && routes.some((each) => routeKey(each) === routeKey(route));
+    if (!replaced && !routes.some((each) => sameRoute(each, route)))
+      steps.configure.push({ op: 'remove-route', netns, ...route });
+  }
+}
+
+function endConnections(wanted: RouterState, have: ObservedRouter, mayRemove: boolean, steps: Draft): void {
+  if (!mayRemove) return;
+  const before = translationsIn(have.rules4);
+  const after = translationsIn(savedFrom(wanted.rules4));
+  const ended = new Set(
+    [...before].filter(([floating, fixed]) => after.get(floating) !== fixed).map(([floating]) => floating),
+  );
+  // An address without a rule: a removal that was interrupted after its rule was gone.
+  for (const link of have.links)
+    for (const { address } of link.addresses) {
+      const [ip = '', length] = address.split('/');
+      const kept = wanted.links.some((each) => each.addresses.some((other) => other.address === address));
+      if (length === '32' && !kept) ended.add(ip);
+    }
+  for (const address of [...ended].sort())
+    steps.configure.push({ op: 'end-connections', netns: wanted.netns, address });
+}
+
+function removeAddresses(wanted: RouterState, have: ObservedRouter, steps: Draft, born: ReadonlySet<string>): void {
+  for (const { device, addresses } of have.links) {
+    const link = wanted.links.find((each) => each.device === device);
+    if (!link || born.has(device)) continue;
+    const keep = new Set(link.addresses.map(({ address }) => address));
+    for (const { address } of addresses)
+      if (!keep.has(address)) steps.configure.push({ op: 'remove-address', netns: have.netns, device, address });
+  }
+}
+
+/** Links in the namespace that no leg asks for, with their ports. */
+function removeLinks(wanted: readonly Link[], have: ObservedRouter | undefined, found: L3State, steps: Draft): void {
+  const names = new Set(wanted.map((link) => link.device));
+  for (const link of have?.links ?? []) {
+    if (names.has(link.device) || !isOurDevice(link.device)) continue;
+    const outside = link.outside ?? outsideOf(link.device);
+    if (found.ports.get(outside)?.ours) steps.unplug.push({ op: 'remove-port', outside });
+    if (link.outside) steps.remove.push({ op: 'remove-link', outside: link.outside });
+    else if (have) steps.remove.push({ op: 'remove-device', netns: have.netns, device: link.device });
+  }
+}
+
+/** Steps that leave nothing of a router: it was deleted, moved to another host, or is administratively down. */
+export function planRemoval(routerId: string, found: L3State): RouterPlan {
+  const steps = draft();
+  const have = found.routers.get(routerId);
+  if (have) {
+    removeLinks([], have, found, steps);
+    steps.remove.push({ op: 'remove-netns', netns: netnsOf(routerId) });
+  }
+  return { routerId, ...steps };
+}
+
+/** Ports of ours on the bridge whose link belongs to no router, wanted or found. */
+export function orphanPorts(found: L3State, wantedOutsides: ReadonlySet<string>): L3Step[] {
+  const inner = new Set(
+    [...found.routers.values()].flatMap((router) => router.links.map((link) => outsideOf(link.device))),
+  );
+  return [...found.ports.values()]
+    .filter((port) => port.ours && !wantedOutsides.has(port.name) && !inner.has(port.name))
+    .map(({ name }): L3Step => ({ op: 'remove-port', outside: name }));
+}
+
+/** What a node shows when these routers are applied and nothing else is there. */
+export function observedAs(routers: readonly RouterState[], userspace: boolean): L3State {
+  const links = routers.flatMap((router) => router.links);
+  return {
+    bridge: true,
+    userspace,
+    unreadable: new Map(),
+    routers: new Map(
+      routers.map((router): [string, ObservedRouter] => [
+        router.id,
+        {
+          id: router.id,
+          netns: router.netns,
+          loUp: true,
+          links: router.links.map(({ port: _port, ...link }) => link),
+          routes: router.routes,
+          sysctls: router.sysctls,
+          rules4: savedFrom(router.rules4),
+          rules6: savedFrom(router.rules6),
+        },
+      ]),
+    ),
+    outsides: new Map(
+      links.map((link): [string, OutsideLink] => [
+        link.outside,
+        { name: link.outside, up: true, mtuBytes: link.mtuBytes, ipv6: false },
+      ]),
+    ),
+    ports: new Map(
+      links.map(({ outside, port }): [string, ObservedPort] => [outside, { name: outside, ...port, ours: true }]),
+    ),
+  };
+}

@@ -1,0 +1,176 @@
+/**
+ * From a host's view to the routers wanted on that host. Pure and sorted: equal views give equal text (invariant 8). Nothing is chosen here; what a
+ * node contributes (`NodeFacts`) is what its machine is, not what it did before.
+ */
+import {
+  addressToInt,
+  canonicalAddress,
+  canonicalCidr,
+  cidrContains,
+  intToAddress,
+  ObjectKey,
+  prefixLengthOf,
+  rangeOf,
+  versionOf,
+} from '@plumbline/contracts';
+import { HostView, objectsOf } from '@plumbline/topology';
+import { gather, Gathered, Incomplete, Leg, routersHere } from './legs.js';
+import { netnsOf, outsideDevice } from './marks.js';
+import { rulesV4, rulesV6 } from './rules.js';
+import { Address, Link, Route, RouterState } from './state.js';
+import { sysctlsOf } from './sysctls.js';
+
+export type NodeFacts = Readonly<{ userspace: boolean }>;
+
+/** What one router came to: its state, or why it has none. `keys`: the objects it follows from. */
+export type Rendered = Readonly<{ id: string; keys: ReadonlySet<ObjectKey> }> &
+  (
+    | Readonly<{ kind: 'present'; gathered: Gathered; state: RouterState }>
+    /** Administratively down: nothing of it is wanted on the node. */
+    | Readonly<{ kind: 'down'; gathered: Gathered }>
+    /** An event this catalogue does not know speaks of it: left as it is. */
+    | Readonly<{ kind: 'frozen'; frozenBy: ObjectKey }>
+    | Readonly<{ kind: 'incomplete'; reason: string }>
+  );
+
+/** Renders the routers of the view's host, or those of them named in `only`. */
+export function render(view: HostView, facts: NodeFacts, only?: ReadonlySet<string>): Map<string, Rendered> {
+  const rendered = new Map<string, Rendered>();
+  const floatingIps = groupBy(objectsOf(view, 'floatingip'), (fip) => fip.association?.routerId ?? '');
+  const subnets = groupBy(objectsOf(view, 'subnet'), (subnet) => subnet.networkId);
+  for (const router of routersHere(view)) {
+    if (only && !only.has(router.id)) continue;
+    const { id } = router;
+    try {
+      const gathered = gather(
+        view,
+        router,
+        floatingIps.get(id) ?? [],
+        subnets.get(router.gateway?.networkId ?? '') ?? [],
+      );
+      const { keys } = gathered;
+      const frozenBy = [...keys].find((key) => view.frozen.has(key));
+      if (frozenBy) rendered.set(id, { id, keys, kind: 'frozen', frozenBy });
+      else if (!router.adminStateUp) rendered.set(id, { id, keys, kind: 'down', gathered });
+      else rendered.set(id, { id, keys, kind: 'present', gathered, state: renderRouter(gathered, facts) });
+    } catch (error) {
+      if (!(error instanceof Incomplete)) throw error;
+      const keys = new Set<ObjectKey>([`router/${id}`]);
+      if (view.frozen.has(`router/${id}`)) rendered.set(id, { id, keys, kind: 'frozen', frozenBy: `router/${id}` });
+      else rendered.set(id, { id, keys, kind: 'incomplete', reason: error.message });
+    }
+  }
+  return rendered;
+}
+
+/** The state of one router that is up. */
+export function renderRouter(gathered: Gathered, facts: NodeFacts): RouterState {
+  const links = gathered.legs.map((leg) => renderLink(leg, gathered, facts)).sort(by((link) => link.device));
+  return {
+    id: gathered.router.id,
+    netns: netnsOf(gathered.router.id),
+    links,
+    routes: routesOf(gathered),
+    sysctls: sysctlsOf(links.map((link) => link.device)),
+    rules4: rulesV4(gathered),
+    rules6: rulesV6(gathered),
+  };
+}
+
+function renderLink(leg: Leg, gathered: Gathered, facts: NodeFacts): Link {
+  const addresses = leg.addresses.map(({ ip, subnet }) => subnetAddress(ip, subnet.cidr));
+  const floating =
+    leg === gathered.gateway ? gathered.floatingIps.map((fip) => hostAddress(fip.floatingIpAddress)) : [];
+  return {
+    device: leg.device,
+    outside: outsideDevice(leg.port.id),
+    mac: leg.port.macAddress,
+    mtuBytes: leg.mtuBytes,
+    up: leg.port.adminStateUp,
+    txChecksum: !facts.userspace,
+    // The router's own address first: the kernel takes the first of a prefix as the source of what it sends itself.
+    addresses: [...addresses, ...floating],
+    port: { portId: leg.port.id, mac: leg.port.macAddress, position: leg.position },
+  };
+}
+
+function subnetAddress(ip: string, cidr: string): Address {
+  const address = `${canonicalAddress(ip)}/${prefixLengthOf(cidr)}`;
+  const { last, version } = rangeOf(cidr);
+  const hasBroadcast = version === 4 && prefixLengthOf(cidr) <= 30;
+  return { address, broadcast: hasBroadcast ? intToAddress(last, version) : null };
+}
+
+const hostAddress = (ip: string): Address => ({
+  address: `${canonicalAddress(ip)}/32`,
+  broadcast: canonicalAddress(ip),
+});
+
+/** A prefix as a route's destination, whatever host bits it was given with. */
+const destinationOf = (cidr: string): string => {
+  const canonical = canonicalCidr(cidr);
+  return canonical === '0.0.0.0/0' || canonical === '::/0' ? 'default' : canonical;
+};
+
+function routesOf(gathered: Gathered): Route[] {
+  const routes = new Map<string, Route>();
+  const add = (route: Route): void => {
+    routes.set(`${route.version} ${route.destination}`, route);
+  };
+  const { gateway } = gathered;
+  if (gateway?.port.adminStateUp) {
+    const borne = new Set(gateway.addresses.map((address) => address.subnet.id));
+    const device = gateway.device;
+    // Floating IPs of another subnet of the same outside network: its hosts are neighbours, not behind the gateway.
+    for (const subnet of gathered.outsideSubnets)
+      if (!borne.has(subnet.id) && gateway.addresses.some((address) => address.version === subnet.ipVersion))
+        add({ version: subnet.ipVersion, destination: destinationOf(subnet.cidr), via: null, device });
+    for (const { subnet, version } of gateway.addresses) {
+      const via = subnet.gatewayIp;
+      if (!via || routes.has(`${version} default`)) continue;
+      // RFC 1122 wants a gateway on link; providers have others. A host route makes it so.
+      if (!cidrContains(subnet.cidr, via))
+        add({ version, destination: `${canonicalAddress(via)}/${version === 4 ? 32 : 128}`, via: null, device });
+      add({ version, destination: 'default', via: canonicalAddress(via), device });
+    }
+  }
+  for (const { destination, nexthop } of gathered.router.routes) {
+    // A next hop that no leg reaches cannot be routed to: the kernel would refuse it, and with it the rest of the batch.
+    const leg = gathered.legs.find(
+      (each) => each.port.adminStateUp && each.addresses.some(({ subnet }) => cidrContains(subnet.cidr, nexthop)),
+    );
+    if (leg)
+      add({
+        version: versionOf(nexthop),
+        destination: destinationOf(destination),
+        via: canonicalAddress(nexthop),
+        device: leg.device,
+      });
+  }
+  // On-link routes first: a next hop must be reachable when the route through it is made.
+  return [...routes.values()].sort((a, b) => Number(a.via !== null) - Number(b.via !== null) || compareRoutes(a, b));
+}
+
+function compareRoutes(a: Route, b: Route): number {
+  if (a.version !== b.version) return a.version - b.version;
+  if (a.destination === b.destination) return 0;
+  if (a.destination === 'default' || b.destination === 'default') return a.destination === 'default' ? -1 : 1;
+  const [left = '', right = ''] = [a.destination.split('/')[0], b.destination.split('/')[0]];
+  const difference = addressToInt(left) - addressToInt(right);
+  return difference < 0n ? -1 : difference > 0n ? 1 : prefixLengthOf(a.destination) - prefixLengthOf(b.destination);
+}
+
+const by =
+  <T>(key: (item: T) => string) =>
+  (a: T, b: T): number =>
+    key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0;
+
+function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(key(item));
+    if (group) group.push(item);
+    else groups.set(key(item), [item]);
+  }
+  return groups;
+}

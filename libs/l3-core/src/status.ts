@@ -1,0 +1,71 @@
+/** What the API is told of a router's objects: ACTIVE only when all of it was read back (invariant 11). */
+import { ObjectStatus } from '@plumbline/contracts';
+import { L3Step } from './driver.js';
+import { Rendered } from './render.js';
+import { outsideDevice } from './marks.js';
+
+const REASON_LENGTH = 500;
+
+/** `left`: steps that would still be needed, by what was read back. `error`: why the router could not be applied, if so. */
+export function statusesOf(
+  rendered: Rendered,
+  position: number,
+  left: readonly L3Step[],
+  error: string | null,
+): ObjectStatus[] {
+  const at = (kind: ObjectStatus['kind'], id: string, status: ObjectStatus['status'], why?: string): ObjectStatus =>
+    why === undefined
+      ? { kind, id, position, status }
+      : { kind, id, position, status, reason: why.slice(0, REASON_LENGTH) };
+  switch (rendered.kind) {
+    case 'frozen':
+      return [];
+    case 'incomplete':
+      return [at('router', rendered.id, 'ERROR', rendered.reason)];
+    case 'down':
+    case 'present': {
+      const { gathered } = rendered;
+      const down = rendered.kind === 'down';
+      const why =
+        error ?? (left.length > 0 ? `not in place yet: ${left.map((step) => step.op).join(', ')}` : undefined);
+      const judge = (kind: ObjectStatus['kind'], id: string, wantedUp: boolean, lacks: boolean): ObjectStatus => {
+        if (lacks) return at(kind, id, 'ERROR', why);
+        return at(kind, id, down || !wantedUp ? 'DOWN' : 'ACTIVE');
+      };
+      const nothingThere = left.some((step) => step.op === 'add-netns');
+      const router = judge('router', rendered.id, true, why !== undefined);
+      const ports = gathered.legs.map((leg) =>
+        judge('port', leg.port.id, leg.port.adminStateUp, nothingThere || lacksLink(left, leg.device, leg.port.id)),
+      );
+      const gateway = gathered.gateway;
+      const floating = gathered.floatingIps.map((fip) => {
+        const lacks =
+          nothingThere ||
+          lacksAddress(left, fip.floatingIpAddress) ||
+          (gateway !== null && lacksLink(left, gateway.device, gateway.port.id, fip.floatingIpAddress));
+        return judge('floatingip', fip.id, gateway?.port.adminStateUp ?? false, lacks);
+      });
+      return [router, ...ports, ...floating];
+    }
+  }
+}
+
+/** Steps that concern a link; of its addresses only `address` when given. */
+const lacksLink = (left: readonly L3Step[], device: string, portId: string, address?: string): boolean =>
+  left.some((step) => {
+    if (step.op === 'add-address' && address !== undefined) return step.address === `${address}/32`;
+    if ('outside' in step && step.outside === outsideDevice(portId)) return true;
+    return 'device' in step && step.device === device && step.op !== 'announce' && step.op !== 'remove-address';
+  });
+
+const lacksAddress = (left: readonly L3Step[], address: string): boolean =>
+  left.some((step) => {
+    if (step.op !== 'restore' || step.version !== 4) return false;
+    return step.lines.some(
+      (line) =>
+        line.includes(` -d ${address}/32 `) ||
+        line.includes(` --to-source ${address} `) ||
+        line.startsWith('-I POSTROUTING') ||
+        line.startsWith('-I PREROUTING'),
+    );
+  });

@@ -1,0 +1,36 @@
+/**
+ * Kernel parameters of a router's namespace. A new namespace inherits some from the node, some from the kernel, by kernel version
+ * (net.core.devconf_inherit_init_net), so all that matter are set. Order: `ip_forward` first, because writing it resets others (kernel
+ * Documentation/networking/ip-sysctl.rst).
+ */
+
+const ROUTER: Readonly<Record<string, string>> = {
+  'net/ipv4/ip_forward': '1',
+  'net/ipv6/conf/all/forwarding': '1',
+  // Answer ARP only for addresses on the device that was asked, and ask with an address of that device's own subnet: legs do not speak for each other.
+  'net/ipv4/conf/all/arp_ignore': '1',
+  'net/ipv4/conf/all/arp_announce': '2',
+  'net/ipv4/conf/all/rp_filter': '0',
+  'net/ipv4/conf/all/accept_redirects': '0',
+  'net/ipv4/conf/all/proxy_arp': '0',
+  // A changed gateway address must not take the addresses that share its prefix with it.
+  'net/ipv4/conf/all/promote_secondaries': '1',
+  'net/ipv4/ip_nonlocal_bind': '0',
+  'net/ipv6/conf/all/disable_ipv6': '0',
+  'net/ipv6/conf/default/accept_ra': '0',
+  'net/netfilter/nf_conntrack_tcp_be_liberal': '0',
+};
+
+const ofDevice = (device: string): Record<string, string> => ({
+  [`net/ipv4/conf/${device}/rp_filter`]: '0',
+  // Addresses and routes come from the log, never from a neighbour's advertisement.
+  [`net/ipv6/conf/${device}/accept_ra`]: '0',
+});
+
+/** What a router with these devices needs. Keys as for sysctl(8), with slashes. */
+export function sysctlsOf(devices: readonly string[]): Readonly<Record<string, string>> {
+  return Object.assign({}, ROUTER, ...devices.map(ofDevice)) as Record<string, string>;
+}
+
+/** The outer end of a link: the node itself must not speak, or listen to, IPv6 on a tenant's network. */
+export const outsideSysctl = (outside: string): string => `net/ipv6/conf/${outside}/disable_ipv6`;

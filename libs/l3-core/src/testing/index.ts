@@ -1,0 +1,2 @@
+export { idOf, Story } from './story.js';
+export { life, networkNode, reference, tutorial } from './stories.js';

@@ -1,0 +1,104 @@
+/** The scenarios that specs of core, driver and agent share. */
+import { idOf, Story } from './story.js';
+
+/** One router, an instance at 10.0.0.3, a floating IP, later a second one (the tutorial picture). */
+export const tutorial = (): Story =>
+  new Story()
+    .network('e1', '10.16.160.0/21', { external: true, gatewayIp: '10.16.160.1' })
+    .network('a1', '10.0.0.0/24', { gatewayIp: '10.0.0.1' })
+    .router('c1')
+    .interface('c1', 'a1', '11111111-11', 'fa:16:3e:00:00:01', '10.0.0.1')
+    .gateway('c1', 'e1', '22222222-22', 'fa:16:3e:00:00:02', '10.16.161.54')
+    .floatingIp('71', 'e1', '10.16.161.51')
+    .associate('71', '10.16.161.51', '10.0.0.3', 'ba1', 'c1')
+    .floatingIp('72', 'e1', '10.16.161.52')
+    .associate('72', '10.16.161.52', '10.0.0.4', 'ba1', 'c1');
+
+/** The complete rule set of a router on a network node. */
+export const networkNode = (): Story =>
+  new Story()
+    .network('e2', '10.255.253.0/24', { external: true, gatewayIp: '10.255.253.1' })
+    .network('a2', '10.0.2.0/24', { gatewayIp: '10.0.2.1' })
+    .router('c2')
+    .interface('c2', 'a2', '33333333-33', 'fa:16:3e:00:00:03', '10.0.2.1')
+    .gateway('c2', 'e2', '44444444-44', 'fa:16:3e:00:00:04', '10.255.253.11')
+    .floatingIp('73', 'e2', '10.255.253.84')
+    .associate('73', '10.255.253.84', '10.0.2.84', 'ba2', 'c2');
+
+/** What the reference implementation's data plane was captured from, without its port forwarding. */
+export const reference = (): Story =>
+  new Story()
+    .network('e3', '10.200.0.0/16', { external: true, gatewayIp: '10.200.0.1' })
+    .network('a3', '192.168.7.0/24', { gatewayIp: '192.168.7.1' })
+    .router('81d9fe72')
+    .interface('81d9fe72', 'a3', 'a075f8a5-71', 'fa:16:3e:7c:4a:c3', '192.168.7.1')
+    .gateway('81d9fe72', 'e3', 'fd9c7daf-34', 'fa:16:3e:bb:33:e5', '10.200.3.156')
+    .floatingIp('74', 'e3', '10.200.3.41')
+    .associate('74', '10.200.3.41', '192.168.7.161', 'ba3', '81d9fe72');
+
+/**
+ * A router's life: two routers, two families, extra routes, a gateway without source NAT, a floating IP that moves between routers, an interface and a
+ * router that go, administrative downs.
+ */
+export const life = (): Story => {
+  const story = new Story()
+    .network('e4', '203.0.113.0/24', { external: true, gatewayIp: '203.0.113.1' })
+    .subnet('e4', 'be46', '2001:db8:e::/64', '2001:db8:e::1')
+    .subnet('e4', 'be45', '198.51.100.0/24', '198.51.100.1')
+    .network('a4', '10.1.0.0/24', { gatewayIp: '10.1.0.1' })
+    .subnet('a4', 'ba46', '2001:db8:a::/64', '2001:db8:a::1')
+    .network('a5', '10.2.0.0/24', { gatewayIp: '10.2.0.1', mtuBytes: 1400 })
+    .router('c4')
+    .router('c5')
+    .interface('c4', 'a4', '55555555-55', 'fa:16:3e:00:00:05', '10.1.0.1')
+    .interface('c4', 'a4', '55555556-55', 'fa:16:3e:00:00:15', '2001:db8:a::1@ba46')
+    .gateway('c4', 'e4', '66666666-66', 'fa:16:3e:00:00:06', '203.0.113.9', '2001:db8:e::9@be46')
+    .interface('c5', 'a5', '77777777-77', 'fa:16:3e:00:00:07', '10.2.0.1')
+    .gateway('c5', 'e4', '88888888-88', 'fa:16:3e:00:00:08', '203.0.113.10')
+    .floatingIp('75', 'e4', '198.51.100.75')
+    .associate('75', '198.51.100.75', '10.1.0.75', 'ba4', 'c4')
+    .floatingIp('76', 'e4', '203.0.113.76')
+    .associate('76', '203.0.113.76', '10.1.0.76', 'ba4', 'c4');
+  const v1 = { version: 1 } as const;
+  const routerId = idOf('c4');
+  return story
+    .add(
+      {
+        type: 'RouterRoutesSet',
+        ...v1,
+        data: { routerId, routes: [{ destination: '172.16.5.7/16', nexthop: '10.1.0.200' }] },
+      },
+      { type: 'RouterAttributesSet', ...v1, data: { routerId, set: { name: 'renamed' } } },
+    )
+    .associate('76', '203.0.113.76', '10.1.0.77', 'ba4', 'c4')
+    .disassociate('75', '198.51.100.75', '10.1.0.75', 'c4')
+    .associate('75', '198.51.100.75', '10.2.0.75', 'ba5', 'c5')
+    .add(
+      {
+        type: 'RouterGatewaySet',
+        ...v1,
+        data: { routerId, portId: idOf('66666666-66'), networkId: idOf('e4'), fixedIps: [], enableSnat: false },
+      },
+      {
+        type: 'PortFixedIpsSet',
+        ...v1,
+        data: {
+          portId: idOf('66666666-66'),
+          networkId: idOf('e4'),
+          fixedIps: [{ subnetId: idOf('be4'), ipAddress: '203.0.113.19' }],
+        },
+      },
+      { type: 'PortAttributesSet', ...v1, data: { portId: idOf('77777777-77'), set: { adminStateUp: false } } },
+      {
+        type: 'RouterInterfaceRemoved',
+        ...v1,
+        data: { routerId, portId: idOf('55555556-55'), networkId: idOf('a4') },
+      },
+      { type: 'PortDeleted', ...v1, data: { portId: idOf('55555556-55'), networkId: idOf('a4') } },
+      { type: 'PortAttributesSet', ...v1, data: { portId: idOf('77777777-77'), set: { adminStateUp: true } } },
+      { type: 'RouterAttributesSet', ...v1, data: { routerId: idOf('c5'), set: { adminStateUp: false } } },
+      { type: 'RouterAttributesSet', ...v1, data: { routerId: idOf('c5'), set: { adminStateUp: true } } },
+    )
+    .disassociate('76', '203.0.113.76', '10.1.0.77', 'c4')
+    .add({ type: 'RouterUnscheduled', ...v1, data: { routerId, host: 'net1' } });
+};

@@ -1,0 +1,81 @@
+/**
+ * Tells neighbours where an address is now. Three times over two and a half seconds: a port is on the dead VLAN until the OVS agent has wired it, and a
+ * frame that goes there is heard by nobody. As the reference does, once as request and once as answer (RFC 5227 section 3), because hosts differ in
+ * which of the two they learn from. Nobody waits for it and its failure is nobody's failure.
+ */
+import { Runner } from '@plumbline/exec';
+import { L3Step } from '@plumbline/l3-core';
+
+export type Announcement = Extract<L3Step, { op: 'announce' }>;
+
+const AFTER_MS = [0, 1000, 2500];
+
+export class Announcer {
+  private readonly wanted = new Set<string>();
+  private readonly timers = new Set<NodeJS.Timeout>();
+
+  constructor(
+    private readonly runner: Runner,
+    private readonly afterMs: readonly number[] = AFTER_MS,
+  ) {}
+
+  announce(all: readonly Announcement[]): void {
+    for (const each of all) this.wanted.add(keyOf(each.netns, each.address));
+    for (const delayMs of this.afterMs) {
+      if (delayMs === 0) void this.send(all);
+      else {
+        const timer = setTimeout(() => {
+          this.timers.delete(timer);
+          void this.send(all);
+        }, delayMs);
+        timer.unref();
+        this.timers.add(timer);
+      }
+    }
+  }
+
+  /** The address is going from this namespace: it must not be announced again. */
+  forget(netns: string, address: string): void {
+    this.wanted.delete(keyOf(netns, address));
+  }
+
+  close(): void {
+    for (const timer of this.timers) clearTimeout(timer);
+    this.timers.clear();
+  }
+
+  private async send(all: readonly Announcement[]): Promise<void> {
+    const byDevice = new Map<string, Announcement[]>();
+    for (const each of all) {
+      if (!this.wanted.has(keyOf(each.netns, each.address))) continue;
+      const key = `${each.netns} ${each.device}`;
+      byDevice.set(key, [...(byDevice.get(key) ?? []), each]);
+    }
+    for (const group of byDevice.values()) {
+      const [first] = group;
+      if (!first) continue;
+      const frames = group.flatMap((each) => [arpFrame(each, 1), arpFrame(each, 2)]);
+      await this.runner.sendFrames(first.device, frames, { netns: first.netns }).catch(() => undefined);
+    }
+  }
+}
+
+const keyOf = (netns: string, address: string): string => `${netns} ${address}`;
+
+/** A gratuitous ARP frame (RFC 826): `operation` 1 a request, 2 an answer. Sender and target address are the announced one. */
+export function arpFrame({ mac, address }: Pick<Announcement, 'mac' | 'address'>, operation: 1 | 2): Uint8Array {
+  const from = mac.split(':').map((byte) => parseInt(byte, 16));
+  const ip = address.split('.').map(Number);
+  const everyone = [255, 255, 255, 255, 255, 255];
+  const target = operation === 1 ? [0, 0, 0, 0, 0, 0] : from;
+  return Uint8Array.from([
+    ...everyone,
+    ...from,
+    ...[0x08, 0x06],
+    ...[0, 1, 0x08, 0, 6, 4, 0, operation],
+    ...from,
+    ...ip,
+    ...target,
+    ...ip,
+  ]);
+}

@@ -1,0 +1,164 @@
+/**
+ * The L3 port on a real node. Steps that one tool can do together are one process: consecutive steps of ip(8) in one namespace are one `ip -batch`, all
+ * OVS ports one transaction, IPv4 and IPv6 rules two restores side by side.
+ *
+ * Commands go through a Runner (@plumbline/exec): with its PrintingRunner, and PrintingPorts, the same code prints what it would do.
+ */
+import { CommandFailed, Runner } from '@plumbline/exec';
+import { L3Driver, L3State, L3Step, ObservedRouter, outsideSysctl, routerIdOf } from '@plumbline/l3-core';
+import { Announcement, Announcer } from './announcer.js';
+import { ipLine, ipNetnsOf, IpStep, isDoneAlready } from './ip-lines.js';
+import { observeOutsides, observeRoot, observeRouter } from './observe.js';
+import { PortStep, SwitchPorts } from './ports.js';
+
+export type NodeL3DriverOptions = Readonly<{
+  /** When addresses are announced, in milliseconds after they are there. Default 0, 1000, 2500. */
+  announceAfterMs?: readonly number[];
+}>;
+
+/** Close it when done: announcements under way are dropped. */
+export class NodeL3Driver implements L3Driver {
+  private readonly announcer: Announcer;
+
+  constructor(
+    private readonly runner: Runner,
+    private readonly ports: SwitchPorts,
+    options: NodeL3DriverOptions = {},
+  ) {
+    this.announcer = new Announcer(runner, options.announceAfterMs);
+  }
+
+  async observe(routers: ReadonlySet<string> | 'all'): Promise<L3State> {
+    const [root, observedSwitch] = await Promise.all([observeRoot(this.runner), this.ports.observe()]);
+    const there = root.netnses.map((netns) => routerIdOf(netns) ?? '');
+    const ids = routers === 'all' ? there : there.filter((id) => routers.has(id));
+    const found = new Map<string, ObservedRouter>();
+    const unreadable = new Map<string, string>();
+    const read = async (id: string): Promise<void> => {
+      try {
+        found.set(id, await observeRouter(this.runner, root, id));
+      } catch (error) {
+        unreadable.set(id, error instanceof Error ? error.message : String(error));
+      }
+    };
+    const [outsides] = await Promise.all([observeOutsides(this.runner, root), ...ids.sort().map(read)]);
+    return { ...observedSwitch, routers: found, unreadable, outsides };
+  }
+
+  async apply(steps: readonly L3Step[]): Promise<void> {
+    for (let at = 0; at < steps.length;) {
+      const first = steps[at] as L3Step;
+      const key = batchOf(first);
+      let end = at + 1;
+      while (end < steps.length && batchOf(steps[end] as L3Step) === key) end += 1;
+      await this.run(first.op, steps.slice(at, end));
+      at = end;
+    }
+  }
+
+  close(): void {
+    this.announcer.close();
+  }
+
+  /** Steps of one batch: same tool, same namespace. */
+  private async run(op: L3Step['op'], steps: readonly L3Step[]): Promise<void> {
+    switch (op) {
+      case 'add-port':
+      case 'remove-port':
+        return this.ports.apply(steps as readonly PortStep[]);
+      case 'silence-outside': {
+        const names = (steps as readonly Extract<L3Step, { op: 'silence-outside' }>[]).map((step) => step.outside);
+        return this.runner.writeSysctls(Object.fromEntries(names.map((name) => [outsideSysctl(name), '1'])));
+      }
+      case 'set-sysctls':
+        for (const step of steps as readonly Extract<L3Step, { op: 'set-sysctls' }>[])
+          await this.runner.writeSysctls(step.values, { netns: step.netns });
+        return;
+      case 'set-tx-checksum': {
+        const all = steps as readonly Extract<L3Step, { op: 'set-tx-checksum' }>[];
+        const [first] = all;
+        if (first)
+          await this.runner.setTxChecksum(
+            all.map((step) => step.device),
+            first.on,
+            { netns: first.netns },
+          );
+        return;
+      }
+      case 'restore':
+        await allOf((steps as readonly Extract<L3Step, { op: 'restore' }>[]).map((step) => this.restore(step)));
+        return;
+      case 'end-connections':
+        await allOf(
+          (steps as readonly Extract<L3Step, { op: 'end-connections' }>[]).map((step) => this.endConnections(step)),
+        );
+        return;
+      case 'announce':
+        return this.announcer.announce(steps as readonly Announcement[]);
+      default:
+        return this.ip(steps as readonly IpStep[]);
+    }
+  }
+
+  /** One `ip -batch`. It ends at the first line that fails; if that line was done before, the rest is run in another. */
+  private async ip(steps: readonly IpStep[]): Promise<void> {
+    const [first] = steps;
+    if (!first) return;
+    const netns = ipNetnsOf(first);
+    for (const step of steps)
+      if (step.op === 'remove-address') this.announcer.forget(step.netns, step.address.split('/')[0] ?? '');
+    let lines = steps.map(ipLine);
+    while (lines.length > 0) {
+      try {
+        const stdin = `${lines.join('\n')}\n`;
+        await this.runner.run(['ip', '-batch', '-'], netns ? { stdin, netns } : { stdin });
+        return;
+      } catch (error) {
+        if (!(error instanceof CommandFailed) || error.failedLine === undefined) throw error;
+        if (!isDoneAlready(error.failedInput ?? '', error.stderr)) throw error;
+        lines = lines.slice(error.failedLine);
+      }
+    }
+  }
+
+  private async restore({ netns, version, lines }: Extract<L3Step, { op: 'restore' }>): Promise<void> {
+    const tool = version === 4 ? 'iptables-restore' : 'ip6tables-restore';
+    await this.runner.run([tool, '--noflush'], { stdin: `${lines.join('\n')}\n`, netns });
+  }
+
+  /** Connections from outside have the address as first destination, those from inside as the answer's. conntrack(8) exits 1 when it found none. */
+  private async endConnections({ netns, address }: Extract<L3Step, { op: 'end-connections' }>): Promise<void> {
+    const end = async (side: string): Promise<void> => {
+      const argv = ['conntrack', '-D', side, address];
+      const { code, stderr } = await this.runner.run(argv, { netns, okCodes: [0, 1] });
+      if (code === 1 && !stderr.includes('0 flow entries'))
+        throw new CommandFailed({ argv, reason: 'exit', code, stderr, netns });
+    };
+    await allOf([end('--orig-dst'), end('--reply-dst')]);
+  }
+}
+
+/** Consecutive steps with the same answer are done together. */
+function batchOf(step: L3Step): string {
+  const netns = ipNetnsOf(step);
+  if (netns !== null) return `ip ${netns}`;
+  switch (step.op) {
+    case 'add-port':
+    case 'remove-port':
+      return 'ports';
+    case 'set-tx-checksum':
+      return `tx ${step.netns} ${step.on}`;
+    case 'restore':
+    case 'end-connections':
+    case 'set-sysctls':
+      return `${step.op} ${step.netns}`;
+    default:
+      return step.op;
+  }
+}
+
+/** Waits for all, then rejects with the first failure: nothing is left running behind the caller's back. */
+async function allOf(all: readonly Promise<unknown>[]): Promise<void> {
+  const failed = (await Promise.allSettled(all)).find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
+}

@@ -1,0 +1,111 @@
+/**
+ * The L3 agent's ports of Open vSwitch: the outer ends of its links, on the integration bridge. The OVS agent owns the bridge, the tag and the flows; it
+ * finds these ports by `iface-id`, like an instance's. All ports of a converge are one OVSDB transaction.
+ */
+import {
+  DEAD_VLAN,
+  INTEGRATION_BRIDGE,
+  L3Step,
+  ObservedPort,
+  OWNER,
+  OWNER_KEY,
+  POSITION_KEY,
+} from '@plumbline/l3-core';
+import { addPort, Operation, OvsdbMirror, removePort, setKeys } from '@plumbline/ovsdb';
+
+export type PortStep = Extract<L3Step, { op: 'add-port' | 'remove-port' }>;
+export type ObservedSwitch = Readonly<{
+  /** False while the integration bridge is missing. */
+  bridge: boolean;
+  userspace: boolean;
+  ports: ReadonlyMap<string, ObservedPort>;
+}>;
+
+export interface SwitchPorts {
+  /** Rejects when the switch cannot be asked. */
+  observe(): Promise<ObservedSwitch>;
+  /** One transaction. Done already is success. */
+  apply(steps: readonly PortStep[]): Promise<void>;
+}
+
+/** `external_ids` of the interface behind a port. `iface-status` is what libvirt and the reference write there too. */
+export const externalIds = (step: Extract<PortStep, { op: 'add-port' }>): Readonly<Record<string, string>> => ({
+  'iface-id': step.port.portId,
+  'iface-status': 'active',
+  'attached-mac': step.port.mac,
+  [OWNER_KEY]: OWNER,
+  [POSITION_KEY]: String(step.port.position),
+});
+
+/** A port as found, from the columns of its interface. */
+export const observedPort = (name: string, ids: Readonly<Record<string, string>>): ObservedPort => ({
+  name,
+  portId: ids['iface-id'] ?? '',
+  mac: ids['attached-mac'] ?? '',
+  position: Number(ids[POSITION_KEY] ?? 0),
+  ours: ids[OWNER_KEY] === OWNER,
+});
+
+/** Over OVSDB. Observing costs nothing: the mirror is in memory. The transaction is not waited for in ovs-vswitchd: the device is there, it will open it. */
+export class OvsdbPorts implements SwitchPorts {
+  constructor(private readonly mirror: OvsdbMirror) {}
+
+  async observe(): Promise<ObservedSwitch> {
+    const { mirror } = this;
+    if (!mirror.inSync) throw new Error(`Open vSwitch's database at ${mirror.client.remote} cannot be reached`);
+    const bridge = mirror.bridge(INTEGRATION_BRIDGE);
+    if (!bridge) return { bridge: false, userspace: false, ports: new Map() };
+    const ports = mirror
+      .portsOf(bridge)
+      .map((port) => observedPort(port.name, mirror.interface(port.name)?.external_ids ?? {}));
+    return {
+      bridge: true,
+      userspace: bridge.datapath_type === 'netdev',
+      ports: new Map(ports.map((port) => [port.name, port])),
+    };
+  }
+
+  async apply(steps: readonly PortStep[]): Promise<void> {
+    const operations = steps.flatMap((step) => this.operationsOf(step));
+    if (operations.length > 0) await this.mirror.commit(operations, { wait: false });
+  }
+
+  private operationsOf(step: PortStep): readonly Operation[] {
+    const port = this.mirror.port(step.outside);
+    const bridge = port && this.mirror.bridgeOf(port);
+    if (step.op === 'remove-port') return port && bridge ? removePort(bridge.name, port.uuid) : [];
+    const ids = externalIds(step);
+    if (port && bridge?.name === INTEGRATION_BRIDGE) return setKeys('Interface', step.outside, 'external_ids', ids);
+    const add = addPort({
+      bridge: INTEGRATION_BRIDGE,
+      name: step.outside,
+      port: { tag: DEAD_VLAN },
+      interface: { external_ids: ids },
+    });
+    return port && bridge ? [...removePort(bridge.name, port.uuid), ...add] : add;
+  }
+}
+
+/** Prints one ovs-vsctl command a call. `observed`: the switch as it is, or none for a node that was wiped. */
+export class PrintingPorts implements SwitchPorts {
+  constructor(
+    private readonly print: (argv: readonly string[]) => unknown,
+    private readonly observed: () => Promise<ObservedSwitch> = () =>
+      Promise.resolve({ bridge: true, userspace: true, ports: new Map() }),
+  ) {}
+
+  observe(): Promise<ObservedSwitch> {
+    return this.observed();
+  }
+
+  async apply(steps: readonly PortStep[]): Promise<void> {
+    if (steps.length > 0) this.print(['ovs-vsctl', '--no-wait', ...steps.flatMap(vsctl)]);
+  }
+}
+
+function vsctl(step: PortStep): string[] {
+  if (step.op === 'remove-port') return ['--', '--if-exists', 'del-port', INTEGRATION_BRIDGE, step.outside];
+  const ids = Object.entries(externalIds(step)).map(([key, value]) => `external_ids:${key}="${value}"`);
+  const add = ['--', '--may-exist', 'add-port', INTEGRATION_BRIDGE, step.outside, `tag=${DEAD_VLAN}`];
+  return [...add, '--', 'set', 'Interface', step.outside, ...ids];
+}

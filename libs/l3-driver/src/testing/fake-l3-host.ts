@@ -1,0 +1,205 @@
+/**
+ * A node that exists in memory: it keeps state, accepts the very commands and inputs the driver sends, and fails on any it does not know. Tests look at
+ * its state, not at what was called.
+ */
+import { CommandFailed, Runner, RunOptions, RunResult, SysctlOptions } from '@plumbline/exec';
+import { ObservedPort } from '@plumbline/l3-core';
+import { NodeL3Driver } from '../node-driver.js';
+import { externalIds, observedPort, ObservedSwitch, PortStep, SwitchPorts } from '../ports.js';
+import { FakeFailure, FakeNetns, restore, save } from './fake-kernel.js';
+import { FakeNode, ipLine, ipShow } from './fake-ip.js';
+
+export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
+  readonly netnses = new Map<string, FakeNetns>();
+  readonly root = new FakeNetns();
+  nextIndex = 1;
+  /** br-int: `userspace` says on which datapath. Null: it is not there. */
+  bridge: { userspace: boolean } | null = { userspace: true };
+  readonly ports = new Map<string, ObservedPort>();
+  /** Namespace and key, as `<netns> <key>`. */
+  readonly sysctls = new Map<string, string>();
+  /** Devices with transmit checksum offload off, as `<netns> <device>`. */
+  readonly txOff = new Set<string>();
+  /** Addresses whose connections were ended, as `<netns> <address>`, in order. */
+  readonly ended: string[] = [];
+  readonly frames: { netns: string; device: string; hex: string }[] = [];
+  /** Commands and transactions that changed, or could have changed, the node. */
+  mutations = 0;
+  private failAt: number | null = null;
+
+  /** The `nth` mutating command from now on fails, once, and does nothing. */
+  failNext(nth = 1): void {
+    this.failAt = this.mutations + nth;
+  }
+
+  /** A driver as if the agent had just started. */
+  driver(): NodeL3Driver {
+    return new NodeL3Driver(
+      this,
+      { observe: () => this.observe(), apply: (steps) => this.apply(steps) },
+      { announceAfterMs: [0] },
+    );
+  }
+
+  netns(routerId: string): FakeNetns {
+    const netns = this.netnses.get(`qrouter-${routerId}`);
+    if (!netns) throw new Error(`router ${routerId} has no namespace on the fake node`);
+    return netns;
+  }
+
+  /** All that a person would look at, sorted, without indexes: equal nodes give equal text. */
+  dump(): string {
+    const links = (netns: FakeNetns): unknown =>
+      [...netns.links.values()]
+        .map(({ name, mac, mtuBytes, up, addresses, peer }) => ({
+          name,
+          mtuBytes,
+          up,
+          mac: name.startsWith('tap') ? '' : mac,
+          addresses: [...addresses].sort((a, b) => (a.address < b.address ? -1 : 1)),
+          peer: peer?.name ?? null,
+        }))
+        .sort((a, b) => (a.name < b.name ? -1 : 1));
+    const state = {
+      root: links(this.root),
+      netnses: [...this.netnses]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, netns]) => ({
+          name,
+          links: links(netns),
+          routes: netns.routes.map((route) => JSON.stringify(route)).sort(),
+          rules4: save(netns.rules4).split('\n'),
+          rules6: save(netns.rules6).split('\n'),
+        })),
+      ports: [...this.ports.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+      sysctls: [...this.sysctls].sort(),
+      txOff: [...this.txOff].sort(),
+    };
+    return JSON.stringify(state, null, 1);
+  }
+
+  outsideBorn(device: string): void {
+    this.sysctls.set(` net/ipv6/conf/${device}/disable_ipv6`, '0');
+  }
+
+  netnsGone(name: string): void {
+    for (const key of [...this.sysctls.keys()]) if (key.startsWith(`${name} `)) this.sysctls.delete(key);
+    for (const key of [...this.txOff]) if (key.startsWith(`${name} `)) this.txOff.delete(key);
+  }
+
+  deviceGone(netns: string, device: string): void {
+    this.txOff.delete(`${netns} ${device}`);
+    for (const key of [...this.sysctls.keys()])
+      if (key.startsWith(`${netns} `) && key.includes(`/conf/${device}/`)) this.sysctls.delete(key);
+  }
+
+  // Runner
+
+  async run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    const fail = (stderr: string): never => {
+      throw new CommandFailed({ argv, reason: 'exit', code: 1, stderr, stdin: options.stdin, netns: options.netns });
+    };
+    if (!options.reads) this.mutate(fail);
+    try {
+      const { stdout, code, stderr } = this.command(argv.join(' '), options);
+      return { stdout, stderr, code };
+    } catch (error) {
+      if (!(error instanceof FakeFailure)) throw error;
+      return fail(error.message);
+    }
+  }
+
+  async readSysctls(keys: readonly string[], { netns = '' }: SysctlOptions = {}): Promise<ReadonlyMap<string, string>> {
+    return new Map(
+      keys.flatMap((key) => {
+        const value = this.sysctls.get(`${netns} ${key}`);
+        return value === undefined ? [] : [[key, value] as const];
+      }),
+    );
+  }
+
+  async writeSysctls(values: Readonly<Record<string, string>>, { netns = '' }: SysctlOptions = {}): Promise<void> {
+    this.mutate();
+    for (const [key, value] of Object.entries(values)) this.sysctls.set(`${netns} ${key}`, value);
+  }
+
+  async readTxChecksum(
+    devices: readonly string[],
+    { netns = '' }: SysctlOptions = {},
+  ): Promise<ReadonlyMap<string, boolean>> {
+    return new Map(devices.map((device) => [device, !this.txOff.has(`${netns} ${device}`)]));
+  }
+
+  async setTxChecksum(devices: readonly string[], on: boolean, { netns = '' }: SysctlOptions = {}): Promise<void> {
+    this.mutate();
+    for (const device of devices)
+      if (on) this.txOff.delete(`${netns} ${device}`);
+      else this.txOff.add(`${netns} ${device}`);
+  }
+
+  async sendFrames(device: string, frames: readonly Uint8Array[], { netns = '' }: SysctlOptions = {}): Promise<void> {
+    for (const frame of frames) this.frames.push({ netns, device, hex: Buffer.from(frame).toString('hex') });
+  }
+
+  // SwitchPorts
+
+  async observe(): Promise<ObservedSwitch> {
+    return { bridge: this.bridge !== null, userspace: this.bridge?.userspace ?? false, ports: new Map(this.ports) };
+  }
+
+  async apply(steps: readonly PortStep[]): Promise<void> {
+    this.mutate();
+    for (const step of steps)
+      if (step.op === 'remove-port') this.ports.delete(step.outside);
+      else this.ports.set(step.outside, observedPort(step.outside, externalIds(step)));
+  }
+
+  private mutate(
+    fail: (stderr: string) => never = (why) => {
+      throw new Error(why);
+    },
+  ): void {
+    this.mutations += 1;
+    if (this.mutations !== this.failAt) return;
+    this.failAt = null;
+    fail('failed on purpose');
+  }
+
+  private command(command: string, { stdin = '', netns = '' }: RunOptions): RunResult {
+    const said = (stdout: string, stderr = '', code = 0): RunResult => ({ stdout, stderr, code });
+    const inside = (): FakeNetns => {
+      const found = this.netnses.get(netns);
+      if (!found) throw new FakeFailure(`no namespace ${netns}`);
+      return found;
+    };
+    const lines = stdin.split('\n').filter((line) => line !== '');
+    switch (command) {
+      case 'ip -d -j -batch -':
+        return said(lines.map((line) => ipShow(this, netns, line)).join('\n'));
+      case 'ip -batch -':
+        for (const [index, line] of lines.entries())
+          try {
+            ipLine(this, netns, line);
+          } catch (error) {
+            if (!(error instanceof FakeFailure)) throw error;
+            throw new FakeFailure(`${error.message}\nCommand failed -:${index + 1}`);
+          }
+        return said('');
+      case 'iptables-save':
+        return said(save(inside().rules4));
+      case 'ip6tables-save':
+        return said(save(inside().rules6));
+      case 'iptables-restore --noflush':
+        inside().rules4 = restore(inside().rules4, stdin);
+        return said('');
+      case 'ip6tables-restore --noflush':
+        inside().rules6 = restore(inside().rules6, stdin);
+        return said('');
+    }
+    const ended = /^conntrack -D --(orig-dst|reply-dst) (\S+)$/.exec(command);
+    if (!ended) throw new FakeFailure(`the fake node does not know: ${command}`);
+    inside();
+    if (ended[1] === 'orig-dst') this.ended.push(`${netns} ${ended[2]}`);
+    return said('', 'conntrack: 0 flow entries have been deleted.', 1);
+  }
+}

@@ -1,0 +1,1 @@
+export { FakeL3Host } from './fake-l3-host.js';
