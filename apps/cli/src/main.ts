@@ -1,12 +1,16 @@
 #!/usr/bin/env node
 /** `plumb`: one file a command under commands/. */
 import { Command } from 'commander';
+import { addDatabaseCommands } from './commands/db.js';
 import { addLabCommands } from './commands/lab.js';
+import { addReplayCommand } from './commands/replay.js';
 
 const program = new Command('plumb')
   .description('Plumbline, a network control plane for labs and small clouds')
   .enablePositionalOptions();
 addLabCommands(program);
+addReplayCommand(program);
+addDatabaseCommands(program);
 
 program.parseAsync().catch((error: unknown) => {
   console.error(process.env['PLUMB_DEBUG'] === undefined && error instanceof Error ? error.message : error);

@@ -1,0 +1,101 @@
+/** `plumb replay --node <host>`: rebuild a node from the log, print what that would take, or show another moment. */
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { InvalidArgumentError, type Command } from 'commander';
+import { type FeedMessage } from '@plumbline/contracts';
+import { printRebuild, rebuild, type NodeAccess } from '../replay/rebuild.js';
+import { viewFromApi, viewFromDatabase, viewFromFile, viewOf } from '../replay/view-source.js';
+
+type ReplayOptions = Readonly<{
+  node: string;
+  at?: number;
+  api: string;
+  database?: string;
+  view?: string;
+  save?: string;
+  dryRun?: boolean;
+  fromNothing?: boolean;
+  apply?: boolean;
+  ovsdb: string;
+  runDir: string;
+  datapath: NodeAccess['datapathType'];
+}>;
+
+export function addReplayCommand(program: Command): void {
+  program
+    .command('replay')
+    .description(
+      'make this node what the log says; run it on the node (in the lab: plumb lab exec <node> -- plumb replay ...)',
+    )
+    .requiredOption('--node <host>', 'the node, by the name its agents use')
+    .option('--at <position>', 'the log as it stood at this position (default: its head)', position)
+    .option('--api <url>', 'the API to ask', process.env['PLUMB_API'] ?? 'http://127.0.0.1:9696')
+    .option('--database <url>', 'read the log from its database instead: works with API and NATS down')
+    .option('--view <file>', 'a view saved before ("-": standard input)')
+    .option('--save <file>', 'write the view there and change nothing ("-": standard output)')
+    .option('--dry-run', 'print the commands instead of running them')
+    .option('--from-nothing', 'with --dry-run: as if the node were empty')
+    .option('--apply', 'with --at: really make the node what it was then')
+    .option(
+      '--ovsdb <remote>',
+      "the node's Open vSwitch database",
+      process.env['PLUMB_OVSDB'] ?? 'unix:/run/openvswitch/db.sock',
+    )
+    .option('--run-dir <directory>', "Open vSwitch's run directory", '/run/openvswitch')
+    .option(
+      '--datapath <type>',
+      'netdev or system',
+      process.env['PLUMB_DATAPATH_TYPE'] ?? (existsSync('/sys/module/openvswitch') ? 'system' : 'netdev'),
+    )
+    .action(replay);
+}
+
+async function replay(options: ReplayOptions): Promise<void> {
+  const message = await messageFor(options);
+  if (message.host !== options.node) throw new Error(`the view is of node ${message.host}, not of ${options.node}`);
+  if (options.save !== undefined) {
+    const json = `${JSON.stringify(message)}\n`;
+    if (options.save === '-') process.stdout.write(json);
+    else await writeFile(options.save, json, { mode: 0o600 });
+    return;
+  }
+  const view = viewOf(message);
+  const what = `${options.node} at position ${view.position} of log ${view.log}`;
+  if (options.dryRun) {
+    console.log(`# ${what}`);
+    const { applied } = await printRebuild(view, {
+      print: (command) => console.log(command),
+      access: options.fromNothing ? null : accessOf(options),
+      datapathType: options.datapath,
+      runDir: options.runDir,
+    });
+    console.error(applied === 0 ? `${what}: nothing to do` : `${what}: ${applied} batches would run`);
+    return;
+  }
+  if (options.at !== undefined && !options.apply)
+    throw new Error(
+      '--at shows another moment: add --dry-run to see it, or --apply to make the node so (agents that run will bring it back to the head)',
+    );
+  const { applied, failed } = await rebuild(view, accessOf(options));
+  for (const { key, reason } of failed) console.error(`${key}: ${reason}`);
+  console.log(applied === 0 ? `${what}: the node was right already` : `${what}: done, ${applied} steps`);
+  if (failed.length > 0) process.exitCode = 1;
+}
+
+function messageFor(options: ReplayOptions): Promise<FeedMessage> {
+  if (options.view !== undefined) return viewFromFile(options.view);
+  if (options.database !== undefined) return viewFromDatabase(options.database, options.node, options.at);
+  return viewFromApi(options.api, options.node, options.at);
+}
+
+const accessOf = (options: ReplayOptions): NodeAccess => ({
+  ovsdb: options.ovsdb,
+  datapathType: options.datapath,
+  runDir: options.runDir,
+});
+
+function position(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a position is a whole number, 0 or more');
+  return value;
+}

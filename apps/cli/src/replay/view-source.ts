@@ -1,0 +1,70 @@
+/**
+ * Where a host's view comes from when a node is replayed: the running API, the log's database with the control plane down, or a file made earlier by either.
+ * All three give the same message, "the whole view from nothing", and go through the same `fold` as an agent's feed.
+ */
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { FeedMessage, Recorded } from '@plumbline/contracts';
+import { PostgresEventStore, type RecordedEvent } from '@plumbline/event-store';
+import { emptyView, fold, type HostView, Topology, wholeView } from '@plumbline/topology';
+
+/** Events read from the database at a time. */
+const PAGE = 5_000;
+
+/** The view of `host` at `at` (default: the head), folded from the log itself. Needs no API and no NATS; reads only. */
+export async function viewFromDatabase(databaseUrl: string, host: string, at?: number): Promise<FeedMessage> {
+  const store = new PostgresEventStore(databaseUrl);
+  try {
+    const head = await store.head();
+    const position = at ?? head.position;
+    if (position > head.position)
+      throw new Error(`the log ends at position ${head.position}; there is no position ${position} yet`);
+    const topology = new Topology();
+    while (topology.position < position) {
+      const page = await store.read(topology.position, Math.min(PAGE, position - topology.position));
+      if (page.length === 0) throw new Error(`the log could not be read beyond position ${topology.position}`);
+      for (const recorded of page) topology.apply(asRecorded(recorded));
+    }
+    const hash = await store.hashAt(position);
+    return wholeView(topology, host, await store.logId(), hash ?? '');
+  } finally {
+    await store.close();
+  }
+}
+
+function asRecorded({ position, stream, event, meta }: RecordedEvent): Recorded {
+  return { position, stream, event: event as Recorded['event'], meta };
+}
+
+/** The same from the running API (`GET /plumbline/v1/nodes/<host>/view`). */
+export async function viewFromApi(endpoint: string, host: string, at?: number): Promise<FeedMessage> {
+  const url = new URL(`/plumbline/v1/nodes/${encodeURIComponent(host)}/view`, endpoint);
+  if (at !== undefined) url.searchParams.set('at', String(at));
+  const response = await fetch(url, { signal: AbortSignal.timeout(60_000) }).catch((reason: unknown) => {
+    const cause = reason instanceof Error ? (reason.cause ?? reason) : reason;
+    throw new Error(
+      `the API at ${endpoint} does not answer (${cause instanceof Error ? cause.message : String(cause)}); with the control plane down, use --database`,
+    );
+  });
+  const body: unknown = await response.json();
+  if (!response.ok) throw new Error(`the API refused the view of ${host}: ${messageOf(body) ?? response.statusText}`);
+  return FeedMessage.parse(body);
+}
+
+function messageOf(body: unknown): string | null {
+  const error = (body as { NeutronError?: { message?: string } } | null)?.NeutronError;
+  return error?.message ?? null;
+}
+
+/** A view that was written to a file by `--save`; `-` is standard input. */
+export async function viewFromFile(path: string): Promise<FeedMessage> {
+  const content = path === '-' ? await text(process.stdin) : await readFile(path, 'utf8');
+  return FeedMessage.parse(JSON.parse(content));
+}
+
+/** What an agent would hold after this message. */
+export function viewOf(message: FeedMessage): HostView {
+  const view = emptyView(message.host);
+  fold(view, message);
+  return view;
+}
