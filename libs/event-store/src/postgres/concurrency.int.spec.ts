@@ -135,7 +135,7 @@ describe('several processes on one log', () => {
     const admin = new pg.Client({ connectionString: postgres.adminUrl });
     await admin.connect();
     let cut = 0;
-    for (let round = 0; round < 60; round += 1) {
+    while (cut < 40) {
       await pause(Math.random() * 60);
       const { rowCount } = await admin.query(
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'plumbline append'`,
@@ -144,7 +144,6 @@ describe('several processes on one log', () => {
     }
     await admin.end();
     const report = await processes[0]!.finish();
-    expect(cut).toBeGreaterThan(20);
     expect(report.failed).toEqual([]);
     expect(report.stored.length).toBeGreaterThan(100);
     await expectAnswersTrue(from, [report]);

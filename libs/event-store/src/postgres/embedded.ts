@@ -59,6 +59,7 @@ const database = 'plumbline';
 const loginsFile = 'plumbline-logins.json';
 const socketPort = 5432;
 const readyWithinMs = 60_000;
+const goingWithinMs = 2_000;
 const orphansWithinMs = 10_000;
 const lookEveryMs = 20;
 
@@ -83,26 +84,43 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   // As the kernel names it: that is how a running server of this cluster is recognised.
   const dataDir = await realpath(options.dataDir);
   const passwords = JSON.parse(await readFile(join(dataDir, loginsFile), 'utf8')) as Passwords;
-  const running = await runningPid(dataDir);
-  const pid = running ?? (await launch(bin, { dataDir, socketDir, port: options.port }, owner));
   const url = (role: string, password: string, name = database): string =>
     `postgresql://${role}:${password}@/${name}?host=${encodeURIComponent(socketDir)}&port=${port}`;
-  const postgres: EmbeddedPostgres = {
-    adminUrl: url('postgres', passwords.admin),
-    migrationUrl: url(migrationRole, passwords.migration),
-    serviceUrl: url(embeddedServiceRole, passwords.service),
-    pid,
-    started: running === undefined,
-    stop: () => stopServer(pid, dataDir),
-  };
-  try {
+  const adminUrl = url('postgres', passwords.admin);
+  const usable = async (pid: number): Promise<void> => {
     await ready(dataDir, pid);
     await ensureRolesAndDatabase(url('postgres', passwords.admin, 'postgres'), passwords);
-  } catch (error) {
-    if (running === undefined) await postgres.stop();
-    throw error;
+  };
+  let pid = await runningPid(dataDir);
+  if (pid !== undefined) {
+    const found = pid;
+    pid = await usable(found).then(
+      () => found,
+      async (error: unknown) => {
+        // It may have been killed a moment ago and only now be going.
+        if (await goneWithin(found, goingWithinMs)) return undefined;
+        throw error;
+      },
+    );
   }
-  return postgres;
+  const started = pid === undefined;
+  if (pid === undefined) {
+    const launched = await launch(bin, { dataDir, socketDir, port: options.port }, owner);
+    await usable(launched).catch(async (error: unknown) => {
+      await stopServer(launched, dataDir);
+      throw error;
+    });
+    pid = launched;
+  }
+  const serving = pid;
+  return {
+    adminUrl,
+    migrationUrl: url(migrationRole, passwords.migration),
+    serviceUrl: url(embeddedServiceRole, passwords.service),
+    pid: serving,
+    started,
+    stop: () => stopServer(serving, dataDir),
+  };
 }
 
 type Passwords = Readonly<{ admin: string; migration: string; service: string }>;
@@ -269,6 +287,15 @@ async function gone(pid: number): Promise<boolean> {
   return (await readlink(`/proc/${pid}/cwd`).catch(() => '')) === '';
 }
 
+async function goneWithin(pid: number, withinMs: number): Promise<boolean> {
+  const dueAt = performance.now() + withinMs;
+  while (!(await gone(pid))) {
+    if (performance.now() > dueAt) return false;
+    await new Promise((done) => setTimeout(done, lookEveryMs));
+  }
+  return true;
+}
+
 async function ready(dataDir: string, pid: number): Promise<void> {
   const dueAt = performance.now() + readyWithinMs;
   for (;;) {
@@ -314,11 +341,7 @@ async function stopServer(pid: number, dataDir: string): Promise<void> {
   ] as const) {
     if (!(await serves(pid, dataDir))) return;
     process.kill(pid, signal);
-    const dueAt = performance.now() + withinMs;
-    while (performance.now() < dueAt) {
-      if (await gone(pid)) return;
-      await new Promise((done) => setTimeout(done, lookEveryMs));
-    }
+    if (await goneWithin(pid, withinMs)) return;
   }
   throw new Error(`PostgreSQL (pid ${pid}, ${dataDir}) did not stop.`);
 }
