@@ -24,11 +24,14 @@ export type Flow = Readonly<{
   owner: Owner;
 }>;
 
-/** Port name in a flow. Throws on a name that could become syntax. */
+/** Words that mean something else than a port of that name (ovs-fields(7), "in_port"). */
+const RESERVED = /^(?:all|any|controller|drop|flood|in_port|local|max|none|normal|table|unset|\d+)$/i;
+
+/** Port name in a flow, quoted where `ovs-ofctl` prints it so. Throws on a name that could become syntax. */
 export function portText(name: string): string {
-  if (!/^[A-Za-z0-9_.:@+-]{1,15}$/.test(name))
+  if (!/^[A-Za-z0-9_.:@+-]{1,15}$/.test(name) || RESERVED.test(name))
     throw new RangeError(`interface name ${JSON.stringify(name)} cannot be written in a flow`);
-  return `"${name}"`;
+  return /^[A-Za-z][A-Za-z0-9]*$/.test(name) ? name : `"${name}"`;
 }
 
 /** What makes two flows the same entry of the switch (OpenFlow 1.4, 6.4: table, priority, match), as dump-flows prints it. */

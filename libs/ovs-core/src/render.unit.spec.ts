@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ObservedPort, ObservedSwitch } from './driver.js';
-import { flowKey, actionsOn } from './flow.js';
+import { flowKey, actionsOn, portText } from './flow.js';
 import { cookieOf, intPatch, OUR_COOKIES, phyPatch, readCookie, tunnelName } from './marks.js';
 import { linkLocal, OvsNodeConfig, render } from './render.js';
 import { idOf, ViewBuilder } from './testing/index.js';
@@ -134,12 +134,12 @@ describe('render', () => {
     const view = builder.port(7, 1, { macAddress: mac, fixedIps }).view;
     const desired = render(view, config, brInt(plugged('tap7', idOf(7))), { mayRemove: true });
     expect(lines(desired, 'br-int').filter((line) => line.includes('tap7'))).toEqual([
-      'priority=10,arp,in_port="tap7" actions=goto_table:24',
-      'priority=10,icmp6,in_port="tap7",icmp_type=136 actions=goto_table:24',
-      'priority=9,in_port="tap7" actions=goto_table:25',
-      'table=24, priority=2,arp,in_port="tap7",arp_spa=192.168.7.37 actions=goto_table:25',
-      'table=24, priority=2,icmp6,in_port="tap7",icmp_type=136,nd_target=fe80::f816:3eff:fe28:6ea6 actions=goto_table:59',
-      `table=25, priority=2,in_port="tap7",dl_src=${mac} actions=goto_table:30`,
+      'priority=10,arp,in_port=tap7 actions=goto_table:24',
+      'priority=10,icmp6,in_port=tap7,icmp_type=136 actions=goto_table:24',
+      'priority=9,in_port=tap7 actions=goto_table:25',
+      'table=24, priority=2,arp,in_port=tap7,arp_spa=192.168.7.37 actions=goto_table:25',
+      'table=24, priority=2,icmp6,in_port=tap7,icmp_type=136,nd_target=fe80::f816:3eff:fe28:6ea6 actions=goto_table:59',
+      `table=25, priority=2,in_port=tap7,dl_src=${mac} actions=goto_table:30`,
     ]);
     expect(desired.tags).toEqual([{ bridge: 'br-int', name: 'tap7', tag: 4, position: 3, owner: `port/${idOf(7)}` }]);
   });
@@ -157,7 +157,7 @@ describe('render', () => {
       }).view;
     const observed = brInt(plugged('a', idOf(7)), plugged('b', idOf(8)));
     const desired = render(view, config, observed, { mayRemove: true });
-    expect(lines(desired, 'br-int').filter((line) => /in_port="[ab]"/.test(line))).toEqual([]);
+    expect(lines(desired, 'br-int').filter((line) => /in_port="?[ab]"?,/.test(line))).toEqual([]);
     expect(desired.tags.map(({ name, tag }) => [name, tag])).toEqual([
       ['a', 4],
       ['b', 4],
@@ -180,7 +180,8 @@ describe('render', () => {
     const desired = render(view, config, observed, { mayRemove: true });
     const closed = desired.tags.filter(({ tag }) => tag === 4095).map(({ name }) => name);
     expect(closed.sort()).toEqual(['down', 'moved', 'twin-b', 'unknown', 'unmapped']);
-    for (const name of closed) expect(lines(desired, 'br-int')).toContain(`priority=2,in_port="${name}" actions=drop`);
+    for (const name of closed)
+      expect(lines(desired, 'br-int')).toContain(`priority=2,in_port=${portText(name)} actions=drop`);
     expect(desired.portPlans.find(({ port }) => port.id === idOf(3))).toMatchObject({
       fault: true,
       down: expect.stringContaining('nowhere'),
@@ -192,6 +193,20 @@ describe('render', () => {
     const observed = brInt(plugged('wired', idOf(1), { tag: 8 }), plugged('open', idOf(2)));
     const desired = render(new ViewBuilder().view, config, observed, { mayRemove: false });
     expect(desired.tags.map(({ name }) => name)).toEqual(['open']);
+  });
+});
+
+describe('portText', () => {
+  it('quotes as the switch prints, and refuses what could be read as something else', () => {
+    expect(['tap7', 'int-br-ex', 'tap0.5', 'a_b', '7up'].map(portText)).toEqual([
+      'tap7',
+      '"int-br-ex"',
+      '"tap0.5"',
+      '"a_b"',
+      '"7up"',
+    ]);
+    for (const name of ['local', 'NORMAL', '12', 'a"b', 'a,b', 'a b', '', 'longer-than-15-chars'])
+      expect(() => portText(name)).toThrow('cannot be written');
   });
 });
 

@@ -1,6 +1,7 @@
 /** A stateful fake of Open vSwitch: takes the operations and the ovs-ofctl input that the driver really sends, and refuses what it does not know. */
 import { FakeRunner } from '@plumbline/exec/testing';
 import { addBridge, addPort, removeBridge, removePort, setColumns } from '@plumbline/ovsdb';
+import { portText } from '@plumbline/ovs-core';
 import { canonicalState } from './state.js';
 import { FakeDatabase } from './fake-database.js';
 
@@ -149,10 +150,12 @@ export class FakeOvs {
 
   /** Port names as the numbers they have now. */
   private numbered(bridge: string, text: string, refuse?: (why: string) => never): string {
-    return text.replace(/"([^"]+)"/g, (_whole, name: string) => {
+    const port = /((?:in_port=|output:))(?:"([^"]+)"|([A-Za-z][A-Za-z0-9]*)(?=[,\s)]|$))/g;
+    return text.replace(port, (_whole, field: string, quoted?: string, bare?: string) => {
+      const name = quoted ?? bare ?? '';
       const number = this.numberOf(bridge, name);
       if ((number === undefined || this.refusedInFlows.has(name)) && refuse) refuse(`${name}: invalid or unknown port`);
-      return number === undefined ? `"${name}"` : `#${number}#`;
+      return `${field}${number === undefined ? portText(name) : `#${number}#`}`;
     });
   }
 
@@ -160,7 +163,7 @@ export class FakeOvs {
     return text.replace(/#(\d+)#/g, (_whole, number: string) => {
       const row = this.rows.bridge(bridge);
       const port = row && this.rows.portsOf(row).find((one) => this.numberOf(bridge, one.name) === Number(number));
-      return port ? `"${port.name}"` : number;
+      return port ? portText(port.name) : number;
     });
   }
 

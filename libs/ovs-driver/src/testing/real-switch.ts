@@ -1,0 +1,168 @@
+/** A real Open vSwitch of a spec's own with a converger on it, and namespaces plugged into it. Needs root. */
+import { run, Spawner, type RunResult } from '@plumbline/exec';
+import { makeNetns, type ScratchNetns } from '@plumbline/exec/testing';
+import { addPort, OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
+import { startOvs, type OwnOvs } from '@plumbline/ovsdb/testing';
+import { OvsConverger, type OvsNodeConfig } from '@plumbline/ovs-core';
+import { SwitchDriver, type SwitchNews } from '../switch-driver.js';
+import { canonicalState } from './state.js';
+
+export class RealSwitch {
+  readonly news: SwitchNews[] = [];
+  private readonly waiting = new Set<() => void>();
+
+  private constructor(
+    readonly ovs: OwnOvs,
+    readonly client: OvsdbClient,
+    readonly mirror: OvsdbMirror,
+    readonly runner: Spawner,
+    public driver: SwitchDriver,
+    public converger: OvsConverger,
+    public config: OvsNodeConfig,
+  ) {}
+
+  static async start(config: OvsNodeConfig, netns?: string): Promise<RealSwitch> {
+    const ovs = await startOvs(netns === undefined ? {} : { netns });
+    const client = await OvsdbClient.connect(ovs.remote);
+    const mirror = await OvsdbMirror.open(client);
+    const runner = new Spawner();
+    const driver = new SwitchDriver(mirror, runner, { runDir: ovs.dir });
+    const made = new RealSwitch(ovs, client, mirror, runner, driver, null as never, config);
+    made.adoptDriver(driver);
+    return made;
+  }
+
+  /** As after a restart of the agent: a driver and a converger without memory. */
+  restartAgent(): void {
+    this.driver.close();
+    this.adoptDriver(new SwitchDriver(this.mirror, this.runner, { runDir: this.ovs.dir }));
+  }
+
+  private adoptDriver(driver: SwitchDriver): void {
+    this.driver = driver;
+    this.converger = new OvsConverger(driver, () => this.config);
+    driver.onNews((news) => {
+      this.news.push(news);
+      for (const wake of [...this.waiting]) wake();
+    });
+  }
+
+  /** Resolves with the first news, told or to come, that fits; fails after ten seconds. */
+  heard(fits: (news: SwitchNews) => boolean): Promise<SwitchNews> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const found = this.news.find(fits);
+        if (!found) return;
+        clearTimeout(timer);
+        this.waiting.delete(look);
+        resolve(found);
+      };
+      const timer = setTimeout(() => {
+        this.waiting.delete(look);
+        reject(new Error(`no such news within 10 s; there were: ${JSON.stringify(this.news)}`));
+      }, 10_000);
+      this.waiting.add(look);
+      look();
+    });
+  }
+
+  /** `nextCfg` counts every transaction that anybody made through us; equal before and after means that nothing was changed. */
+  get transactions(): number {
+    return this.mirror.root?.next_cfg ?? 0;
+  }
+
+  async dump(bridge: string): Promise<string[]> {
+    const socket = `unix:${this.ovs.dir}/${bridge}.mgmt`;
+    const { stdout } = await this.ovs.tool([
+      'ovs-ofctl',
+      '-O',
+      'OpenFlow14',
+      '--no-stats',
+      '--names',
+      'dump-flows',
+      socket,
+    ]);
+    return stdout
+      .split('\n')
+      .filter((line) => line.startsWith(' ') && !line.includes('hard_timeout=300, priority'))
+      .sort();
+  }
+
+  async state(): Promise<string> {
+    const dumps = new Map<string, string[]>();
+    for (const { name } of this.mirror.bridges()) dumps.set(name, await this.dump(name));
+    return canonicalState(this.mirror, (bridge) => dumps.get(bridge) ?? []);
+  }
+
+  async stop(): Promise<void> {
+    this.driver.close();
+    this.mirror.close();
+    this.client.close();
+    await this.runner.close();
+    await this.ovs.stop();
+  }
+}
+
+/** A namespace plugged into a switch by a veth pair born in it, as an instance would be. */
+export class Instance {
+  private constructor(
+    readonly netns: ScratchNetns,
+    readonly device: string,
+  ) {}
+
+  /** `address` with prefix length. The far end is named `device` in the switch's namespace; without `ifaceId` it is nobody's. */
+  static async plug(
+    on: RealSwitch,
+    options: { device: string; mac: string; address: string; ifaceId: string | null; bridge?: string },
+  ): Promise<Instance> {
+    const { device, mac, address, ifaceId, bridge = 'br-int' } = options;
+    const netns = await makeNetns('inst');
+    const make = ['link', 'add', device, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', netns.name];
+    await run(['ip', '-n', on.ovs.netns, ...make]);
+    await run(['ip', '-n', on.ovs.netns, 'link', 'set', device, 'up']);
+    await run(['ip', '-n', netns.name, 'link', 'set', 'eth0', 'address', mac, 'up']);
+    await run(['ip', '-n', netns.name, 'address', 'add', address, 'dev', 'eth0', 'nodad']).catch(() =>
+      run(['ip', '-n', netns.name, 'address', 'add', address, 'dev', 'eth0']),
+    );
+    await run(['ethtool', '-K', 'eth0', 'tx', 'off'], { netns: netns.name });
+    const external_ids = ifaceId === null ? {} : { 'iface-id': ifaceId, 'attached-mac': mac };
+    await on.mirror.commit(addPort({ bridge, name: device, interface: { external_ids } }));
+    return new Instance(netns, device);
+  }
+
+  exec(argv: readonly string[], more: { okCodes?: readonly number[]; stdin?: string } = {}): Promise<RunResult> {
+    return run(argv, { netns: this.netns.name, timeoutMs: 20_000, ...more });
+  }
+
+  /** True when at least one of three pings is answered. */
+  async reaches(address: string): Promise<boolean> {
+    const { code } = await this.exec(['ping', '-q', '-c', '3', '-i', '0.2', '-W', '1', address], {
+      okCodes: [0, 1, 2],
+    });
+    return code === 0;
+  }
+
+  /** Bytes that arrive of `size` sent over TCP to a server in `to`. */
+  async transfer(to: Instance, address: string, size: number): Promise<number> {
+    const server = [
+      'const net=require("node:net");let n=0;',
+      `const s=net.createServer(c=>{c.on("data",d=>n+=d.length);c.on("end",()=>{c.end(String(n));s.close()})});`,
+      `s.listen(5001,"0.0.0.0",()=>{});setTimeout(()=>process.exit(3),15000).unref();`,
+    ].join('');
+    const client = [
+      'const net=require("node:net");let out="";',
+      `const go=(left)=>{const c=net.connect({host:"${address}",port:5001});`,
+      `c.on("connect",()=>c.end(Buffer.alloc(${size})));c.on("data",d=>out+=d);`,
+      'c.on("close",()=>{if(out)console.log(out);else if(left>0)setTimeout(go,50,left-1);else process.exit(4)});c.on("error",()=>{})};go(40);',
+      'setTimeout(()=>process.exit(5),15000).unref();',
+    ].join('');
+    const serving = to.exec(['node', '-e', server]);
+    const { stdout } = await this.exec(['node', '-e', client]);
+    await serving;
+    return Number(stdout.trim());
+  }
+
+  async remove(): Promise<void> {
+    await this.netns.remove();
+  }
+}
