@@ -51,3 +51,18 @@ describe('devices, without a program for each', () => {
     await expect(spawner.sendFrames('none', [frame], inside)).rejects.toThrow('ENODEV');
   });
 });
+
+describe('a helper started elsewhere', () => {
+  it('runs its commands there: in a network and mount namespace of its own', async () => {
+    const prepare = 'mount -t tmpfs none /run/netns && exec "$@"';
+    const there = new Spawner({ under: ['unshare', '--net', '--mount', '--', 'sh', '-c', prepare, 'sh'] });
+    try {
+      await there.run(['ip', 'netns', 'add', netns.name]);
+      expect((await there.run(['ip', 'netns', 'list'])).stdout.trim()).toBe(netns.name);
+      expect((await there.run(['ip', '-br', 'link'], { netns: netns.name })).stdout).not.toContain('one');
+      expect((await run(['ip', '-n', netns.name, '-br', 'link'])).stdout).toContain('one');
+    } finally {
+      await there.close();
+    }
+  });
+});

@@ -64,6 +64,7 @@ const helperFile = fileURLToPath(new URL('../helper/spawner.pl', import.meta.url
 export class Spawner implements Runner {
   readonly #netnsDir: string;
   readonly #maxConcurrent: number;
+  readonly #under: readonly string[];
   readonly #killGraceMs: number;
   readonly #waiting: Request[] = [];
   readonly #running = new Map<number, Request>();
@@ -74,6 +75,7 @@ export class Spawner implements Runner {
   constructor(options: SpawnerOptions = {}) {
     this.#netnsDir = options.netnsDir ?? defaultNetnsDir;
     this.#maxConcurrent = options.maxConcurrent ?? 16;
+    this.#under = options.under ?? [];
     this.#killGraceMs = options.killGraceMs ?? 5000;
   }
 
@@ -209,7 +211,8 @@ export class Spawner implements Runner {
   }
 
   #start(): Helper {
-    const helper = spawn('perl', [helperFile], { stdio: ['pipe', 'pipe', 'pipe'], env: commandEnvironment() });
+    const [program = 'perl', ...rest] = [...this.#under, 'perl', helperFile];
+    const helper = spawn(program, rest, { stdio: ['pipe', 'pipe', 'pipe'], env: commandEnvironment() });
     const reader = new AnswerReader();
     let said = '';
     let gone = false;
