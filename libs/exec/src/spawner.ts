@@ -39,6 +39,8 @@ export interface SpawnerOptions {
   readonly netnsDir?: string;
   /** Commands running at the same time. Default 16. */
   readonly maxConcurrent?: number;
+  /** A command that starts the helper, given after it: `unshare ...` or `nsenter ...`. All commands then run where it leads. */
+  readonly under?: readonly string[];
   /** How long a killed command, or the helper at `close`, may take to be gone. Default 5,000 ms. */
   readonly killGraceMs?: number;
 }
