@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { converge, netnsOf, parseSaved, render, savedFrom } from '@plumbline/l3-core';
+import { idOf, life, networkNode, reference, Story, tutorial } from '@plumbline/l3-core/testing';
+import { makeNode, ScratchNode } from './testing/index.js';
+
+let node: ScratchNode;
+beforeAll(async () => {
+  node = await makeNode();
+});
+afterAll(() => node.remove());
+
+const ALL = { touched: 'all', mayRemove: true, unverified: false } as const;
+const save = async (netns: string, tool = 'iptables-save'): Promise<string> =>
+  (await node.spawner.run([tool], { netns, reads: true })).stdout;
+/** Without what differs between two reads of the same rules: times and counters. */
+const stable = (text: string): string =>
+  text
+    .split('\n')
+    .filter((line) => !line.startsWith('#'))
+    .map((line) => line.replace(/\[\d+:\d+\]/, ''))
+    .join('\n');
+
+describe('rules on a real kernel', () => {
+  const stories: readonly (readonly [string, Story])[] = [
+    ['tutorial', tutorial()],
+    ['networkNode', networkNode()],
+    ['reference', reference()],
+    ['life', life()],
+  ];
+
+  it.each(stories)(
+    '%s: what is rendered is what is saved, after every event; a second look changes nothing',
+    async (_name, story) => {
+      for (const { position } of story.log) {
+        const view = story.view(position);
+        const outcome = await converge(view, node.driver(), ALL);
+        expect(outcome.failed).toEqual([]);
+        for (const each of render(view, { userspace: true }).values()) {
+          if (each.kind !== 'present') continue;
+          expect(await withoutUnused(save(each.state.netns), savedFrom(each.state.rules4))).toEqual(
+            savedFrom(each.state.rules4),
+          );
+          expect(await withoutUnused(save(each.state.netns, 'ip6tables-save'), savedFrom(each.state.rules6))).toEqual(
+            savedFrom(each.state.rules6),
+          );
+        }
+        const before = node.runner.mutations;
+        const again = await converge(view, node.driver(), ALL);
+        expect([again.applied, again.failed, node.runner.mutations - before]).toEqual([0, [], 0]);
+      }
+    },
+  );
+
+  it('applied twenty times by agents that know nothing: the rules are the same byte for byte', async () => {
+    const view = networkNode().view();
+    await converge(view, node.driver(), ALL);
+    const netns = netnsOf(idOf('c2'));
+    const first = [stable(await save(netns)), stable(await save(netns, 'ip6tables-save'))];
+    const before = node.runner.mutations;
+    for (let n = 0; n < 20; n += 1) {
+      expect((await converge(view, node.driver(), ALL)).applied).toBe(0);
+      expect([stable(await save(netns)), stable(await save(netns, 'ip6tables-save'))]).toEqual(first);
+    }
+    expect(node.runner.mutations).toBe(before);
+  });
+
+  it('the last router gone, nothing of ours is left', async () => {
+    const outcome = await converge(new Story().view(), node.driver(), ALL);
+    expect(outcome.failed).toEqual([]);
+    expect((await node.spawner.run(['ip', 'netns', 'list'])).stdout).toBe('');
+    expect((await node.spawner.run(['ip', '-br', 'link', 'show', 'type', 'veth'])).stdout).toBe('');
+    expect([...(await node.ports.observe()).ports.values()].filter((port) => port.ours)).toEqual([]);
+  });
+});
+
+/** Built-in chains that nothing hangs on are there on a real kernel and not in what was rendered. */
+async function withoutUnused(
+  text: Promise<string>,
+  rendered: ReturnType<typeof savedFrom>,
+): Promise<ReturnType<typeof savedFrom>> {
+  const saved = parseSaved(await text);
+  return new Map(
+    [...saved].map(([table, chains]) => [
+      table,
+      new Map([...chains].filter(([chain, rules]) => rules.length > 0 || rendered.get(table)?.has(chain))),
+    ]),
+  );
+}
