@@ -1,4 +1,4 @@
 export { FakeDatabase } from './fake-database.js';
 export { FakeOvs } from './fake-ovs.js';
 export { canonicalState } from './state.js';
-export { Instance, RealSwitch } from './real-switch.js';
+export { Instance, joinUnderlay, RealSwitch } from './real-switch.js';

@@ -1,7 +1,7 @@
 /** A real Open vSwitch of a spec's own with a converger on it, and namespaces plugged into it. Needs root. */
 import { run, Spawner, type RunResult } from '@plumbline/exec';
 import { makeNetns, type ScratchNetns } from '@plumbline/exec/testing';
-import { addPort, OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
+import { addBridge, addPort, OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import { startOvs, type OwnOvs } from '@plumbline/ovsdb/testing';
 import { OvsConverger, type OvsNodeConfig } from '@plumbline/ovs-core';
 import { SwitchDriver, type SwitchNews } from '../switch-driver.js';
@@ -103,6 +103,26 @@ export class RealSwitch {
   }
 }
 
+/** Joins two switches by a wire: a veth pair in a bridge each, which bears the tunnel address (the userspace datapath routes tunnels by its own bridges). */
+export async function joinUnderlay(
+  ends: readonly [RealSwitch, RealSwitch],
+  addresses: readonly [string, string],
+): Promise<void> {
+  const [a, b] = ends;
+  const pair = ['type', 'veth', 'peer', 'name', 'wire0', 'netns', b.ovs.netns];
+  await run(['ip', '-n', a.ovs.netns, 'link', 'add', 'wire0', ...pair]);
+  for (const [index, end] of ends.entries()) {
+    const { netns } = end.ovs;
+    await end.mirror.commit([
+      ...addBridge({ name: 'br-under', bridge: { datapath_type: 'netdev' } }),
+      ...addPort({ bridge: 'br-under', name: 'wire0' }),
+    ]);
+    await run(['ip', '-n', netns, 'link', 'set', 'wire0', 'up']);
+    await run(['ip', '-n', netns, 'address', 'add', `${addresses[index]}/24`, 'dev', 'br-under']);
+    await run(['ip', '-n', netns, 'link', 'set', 'br-under', 'mtu', '1500', 'up']);
+  }
+}
+
 /** A namespace plugged into a switch by a veth pair born in it, as an instance would be. */
 export class Instance {
   private constructor(
@@ -113,20 +133,28 @@ export class Instance {
   /** `address` with prefix length. The far end is named `device` in the switch's namespace; without `ifaceId` it is nobody's. */
   static async plug(
     on: RealSwitch,
-    options: { device: string; mac: string; address: string; ifaceId: string | null; bridge?: string },
+    options: {
+      device: string;
+      mac: string;
+      address: string;
+      ifaceId: string | null;
+      bridge?: string;
+      tag?: number;
+      mtuBytes?: number;
+    },
   ): Promise<Instance> {
-    const { device, mac, address, ifaceId, bridge = 'br-int' } = options;
+    const { device, mac, address, ifaceId, bridge = 'br-int', mtuBytes = 1450 } = options;
     const netns = await makeNetns('inst');
     const make = ['link', 'add', device, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', netns.name];
     await run(['ip', '-n', on.ovs.netns, ...make]);
     await run(['ip', '-n', on.ovs.netns, 'link', 'set', device, 'up']);
-    await run(['ip', '-n', netns.name, 'link', 'set', 'eth0', 'address', mac, 'up']);
-    await run(['ip', '-n', netns.name, 'address', 'add', address, 'dev', 'eth0', 'nodad']).catch(() =>
-      run(['ip', '-n', netns.name, 'address', 'add', address, 'dev', 'eth0']),
-    );
+    await run(['ip', '-n', netns.name, 'link', 'set', 'eth0', 'address', mac, 'mtu', String(mtuBytes), 'up']);
+    await run(['ip', '-n', netns.name, 'address', 'add', address, 'dev', 'eth0']);
     await run(['ethtool', '-K', 'eth0', 'tx', 'off'], { netns: netns.name });
     const external_ids = ifaceId === null ? {} : { 'iface-id': ifaceId, 'attached-mac': mac };
-    await on.mirror.commit(addPort({ bridge, name: device, interface: { external_ids } }));
+    await on.mirror.commit(
+      addPort({ bridge, name: device, port: { tag: options.tag ?? null }, interface: { external_ids } }),
+    );
     return new Instance(netns, device);
   }
 

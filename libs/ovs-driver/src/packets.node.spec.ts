@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { run } from '@plumbline/exec';
+import { addBridge } from '@plumbline/ovsdb';
+import { idOf, macOf, ViewBuilder } from '@plumbline/ovs-core/testing';
+import { Instance, joinUnderlay, RealSwitch } from './testing/index.js';
+
+const SIZE = 2_000_000;
+
+/** Two nodes that share two VXLAN networks; cmp1 also has a flat and a VLAN provider network. */
+describe('packets on two real switches', () => {
+  const nodes: RealSwitch[] = [];
+  const plugged = new Map<string, Instance>();
+  const at = (name: string): Instance => plugged.get(name) ?? expectNever(name);
+  const view = (host: string) => {
+    const builder = new ViewBuilder(host)
+      .node('cmp1', { tunnelIp: '192.0.2.1' })
+      .node('cmp2', { tunnelIp: '192.0.2.2' })
+      .network(501, 'vxlan')
+      .placed(501, { cmp1: 1, cmp2: 2 })
+      .network(502, 'vxlan')
+      .placed(502, { cmp1: 2, cmp2: 1 });
+    if (host === 'cmp2') return builder.port(12, 501).port(22, 502);
+    return builder
+      .network(1, 'flat')
+      .placed(1, { cmp1: 5 })
+      .network(100, 'vlan')
+      .placed(100, { cmp1: 6 })
+      .port(11, 501)
+      .port(21, 502)
+      .port(31, 1)
+      .port(41, 100);
+  };
+  const converge = async (index: number, builder: ViewBuilder) => {
+    const result = await nodes[index]?.converger.converge(builder.view, { touched: 'all', mayRemove: true });
+    expect(result?.failed).toEqual([]);
+    return result;
+  };
+  const plug = async (index: number, n: number, more: Partial<Parameters<typeof Instance.plug>[1]> = {}) => {
+    const node = nodes[index] ?? expectNever('node');
+    const options = { device: `tap${n}`, mac: macOf(n), address: `10.0.0.${n}/24`, ifaceId: idOf(n), ...more };
+    plugged.set(`i${n}`, await Instance.plug(node, options));
+  };
+
+  beforeAll(async () => {
+    const config = { bridgeMappings: {}, datapathType: 'netdev' as const };
+    nodes.push(await RealSwitch.start({ ...config, bridgeMappings: { physnet1: 'br-ex' }, tunnelIp: '192.0.2.1' }));
+    nodes.push(await RealSwitch.start({ ...config, tunnelIp: '192.0.2.2' }));
+    await joinUnderlay(nodes as never, ['192.0.2.1', '192.0.2.2']);
+    await nodes[0]?.mirror.commit(addBridge({ name: 'br-ex', bridge: { datapath_type: 'netdev' } }));
+    for (const [index, host] of ['cmp1', 'cmp2'].entries()) await converge(index, view(host));
+    await plug(0, 11);
+    await plug(0, 21);
+    await plug(0, 31);
+    await plug(0, 41);
+    await plug(1, 12);
+    await plug(1, 22);
+    const beside = { bridge: 'br-ex', ifaceId: null };
+    await plug(0, 67, beside);
+    await plug(0, 68, { ...beside, tag: 100 });
+    for (const [index, host] of ['cmp1', 'cmp2'].entries()) {
+      const result = await converge(index, view(host));
+      expect(result?.statuses.map(({ status }) => status)).toEqual(result?.statuses.map(() => 'ACTIVE'));
+    }
+  });
+  afterAll(async () => {
+    for (const instance of plugged.values()) await instance.remove();
+    for (const node of nodes) await node.stop();
+  });
+
+  it('carries a VXLAN network between two nodes, ping and TCP, both ways', async () => {
+    expect(await at('i11').reaches('10.0.0.12')).toBe(true);
+    expect(await at('i12').reaches('10.0.0.11')).toBe(true);
+    expect(await at('i11').transfer(at('i12'), '10.0.0.12', SIZE)).toBe(SIZE);
+    expect(await at('i12').transfer(at('i11'), '10.0.0.11', SIZE)).toBe(SIZE);
+  });
+
+  it('keeps another network apart, on the node itself and across the tunnel', async () => {
+    expect(await at('i21').reaches('10.0.0.22')).toBe(true);
+    for (const [from, to] of [
+      ['i21', '10.0.0.11'],
+      ['i21', '10.0.0.12'],
+      ['i22', '10.0.0.12'],
+      ['i12', '10.0.0.21'],
+      ['i31', '10.0.0.11'],
+      ['i41', '10.0.0.31'],
+    ] as const)
+      expect([from, to, await at(from).reaches(to)]).toEqual([from, to, false]);
+  });
+
+  it('reaches the outside from an instance plugged into a flat provider network, and is reached', async () => {
+    expect(await at('i31').reaches('10.0.0.67')).toBe(true);
+    expect(await at('i67').reaches('10.0.0.31')).toBe(true);
+    expect(await at('i31').transfer(at('i67'), '10.0.0.67', SIZE)).toBe(SIZE);
+    expect(await at('i67').transfer(at('i31'), '10.0.0.31', SIZE)).toBe(SIZE);
+    expect(await at('i31').reaches('10.0.0.68')).toBe(false);
+  });
+
+  it('reaches by tag the wire of a VLAN provider network, and no other', async () => {
+    expect(await at('i41').reaches('10.0.0.68')).toBe(true);
+    expect(await at('i68').transfer(at('i41'), '10.0.0.41', SIZE)).toBe(SIZE);
+    expect(await at('i41').reaches('10.0.0.67')).toBe(false);
+  });
+
+  it('lets nobody speak with another address or another MAC', async () => {
+    const instance = at('i11');
+    await instance.exec(['ip', 'address', 'add', '10.0.0.99/24', 'dev', 'eth0']);
+    await instance.exec(['ip', 'neighbour', 'flush', 'dev', 'eth0']);
+    const spoofed = ['ping', '-q', '-c', '2', '-W', '1', '-I', '10.0.0.99', '10.0.0.12'];
+    expect((await instance.exec(spoofed, { okCodes: [0, 1, 2] })).code).not.toBe(0);
+    await instance.exec(['ip', 'address', 'del', '10.0.0.99/24', 'dev', 'eth0']);
+    await instance.exec(['ip', 'link', 'set', 'eth0', 'address', '02:00:00:00:00:01']);
+    expect(await instance.reaches('10.0.0.12')).toBe(false);
+    await instance.exec(['ip', 'link', 'set', 'eth0', 'address', macOf(11)]);
+    expect(await instance.reaches('10.0.0.12')).toBe(true);
+  });
+
+  it('loses no packet when the agent starts anew and looks at everything', async () => {
+    const pinging = at('i11').exec(['ping', '-q', '-c', '100', '-i', '0.02', '-W', '1', '10.0.0.12']);
+    for (let round = 0; round < 3; round += 1) {
+      nodes[0]?.restartAgent();
+      expect(await converge(0, view('cmp1'))).toMatchObject({ applied: 0 });
+    }
+    expect((await pinging).stdout).toContain('100 packets transmitted, 100 received');
+  });
+
+  it('carries everything again after the switch was killed', async () => {
+    const [node] = nodes as [RealSwitch];
+    node.news.length = 0;
+    await node.ovs.stopSwitch(true);
+    await node.ovs.startSwitch();
+    await node.heard(({ reason }) => reason === 'switch-back');
+    const { netns } = node.ovs; // the switch makes its bridges' devices anew: their addresses are the operator's to give back
+    await run(['ip', '-n', netns, 'address', 'replace', '192.0.2.1/24', 'dev', 'br-under']);
+    await run(['ip', '-n', netns, 'link', 'set', 'br-under', 'up']);
+    await converge(0, view('cmp1'));
+    expect(await at('i12').reaches('10.0.0.11')).toBe(true);
+    expect(await at('i11').transfer(at('i12'), '10.0.0.12', SIZE)).toBe(SIZE);
+    expect(await at('i31').reaches('10.0.0.67')).toBe(true);
+  });
+
+  it('cuts off a port that is taken away, and a node that no longer shares a network', async () => {
+    await converge(0, view('cmp1').port(31, 1, { adminStateUp: false }));
+    expect(await at('i31').reaches('10.0.0.67')).toBe(false);
+    const alone = view('cmp1').placed(501, { cmp1: 1 }).placed(502, { cmp1: 2 });
+    await converge(0, alone);
+    expect(nodes[0]?.mirror.port('vxlan-c0000202')).toBeUndefined();
+    expect(await at('i12').reaches('10.0.0.11')).toBe(false);
+    await converge(0, view('cmp1'));
+    expect(await at('i12').reaches('10.0.0.11')).toBe(true);
+  });
+});
+
+function expectNever(name: string): never {
+  throw new Error(`no ${name}`);
+}
