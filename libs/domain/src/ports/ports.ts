@@ -22,7 +22,8 @@ export type NewPort = Readonly<{
   adminStateUp: boolean;
   deviceId: string;
   deviceOwner: string;
-  portSecurityEnabled: boolean;
+  /** Null: as the network says. */
+  portSecurityEnabled: boolean | null;
   /** Null: chosen. */
   macAddress: string | null;
   /** Null: one of each IP version the network has. */
@@ -30,8 +31,9 @@ export type NewPort = Readonly<{
   binding: Binding;
 }>;
 export type PortChanges = Partial<
-  Omit<NewPort, 'projectId' | 'networkId' | 'macAddress' | 'fixedIps' | 'binding'> & {
+  Omit<NewPort, 'projectId' | 'networkId' | 'macAddress' | 'portSecurityEnabled' | 'fixedIps' | 'binding'> & {
     macAddress: string;
+    portSecurityEnabled: boolean;
     fixedIps: readonly RequestedIp[];
     binding: Partial<Binding>;
   }
@@ -56,7 +58,8 @@ export const createPorts = (wishes: readonly NewPort[]): Decide<string[]> =>
 /** Appends PortCreated with its addresses and MAC chosen; the network must stay as it is. Returns the port's id. */
 export function recordPort(draft: Draft, network: Network, facts: Omit<NewPort, 'binding' | 'networkId'>): string {
   const portId = draft.context.newId();
-  const { projectId, name, description, adminStateUp, deviceId, deviceOwner, portSecurityEnabled } = facts;
+  const { projectId, name, description, adminStateUp, deviceId, deviceOwner } = facts;
+  const portSecurityEnabled = facts.portSecurityEnabled ?? network.portSecurityEnabled;
   draft.standOn(`network/${network.id}`);
   const fixedIps = chooseAddresses(draft, network, facts.fixedIps);
   const macAddress = chooseMac(draft, network.id, facts.macAddress);

@@ -1,0 +1,141 @@
+/** What an operator may set, from the environment. Everything wrong is said at once, in words, before anything starts. */
+import { isIP } from 'node:net';
+import { readFileSync } from 'node:fs';
+import { PhysicalNetwork, VlanId } from '@plumbline/contracts';
+import type { SegmentPolicy, VlanRange } from '@plumbline/domain';
+import { z } from 'zod';
+
+export type NatsLogin =
+  | Readonly<{ kind: 'none' }>
+  | Readonly<{ kind: 'nkey'; seedFile: string }>
+  | Readonly<{ kind: 'password'; user: string; passwordFile: string }>;
+
+export type Config = Readonly<{
+  listen: Readonly<{ host: string; port: number }>;
+  databaseUrl: string;
+  natsUrl: string;
+  natsLogin: NatsLogin;
+  auth: 'none';
+  logLevel: string;
+  segments: SegmentPolicy;
+}>;
+
+/** All that is wrong with the environment, one line each. */
+export class BadConfig extends Error {
+  override readonly name = 'BadConfig';
+  constructor(readonly problems: readonly string[]) {
+    super(`plumb api cannot start:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+  }
+}
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+const listen = z.string().transform((text, context) => {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2] ?? '';
+  const port = Number(match?.[3]);
+  if (!match || port > 65535 || (isIP(host) === 0 && host !== 'localhost')) {
+    context.addIssue({
+      code: 'custom',
+      message: `'${text}' is not address:port, for example 127.0.0.1:9696 or [::1]:9696`,
+    });
+    return z.NEVER;
+  }
+  return { host, port };
+});
+
+const url = (schemes: readonly string[]) =>
+  z.string().refine((text) => URL.canParse(text) && schemes.includes(new URL(text).protocol.replace(':', '')), {
+    error: `is not a URL that starts with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
+  });
+
+const vlanRanges = z.string().transform((text, context): readonly VlanRange[] =>
+  text
+    .split(',')
+    .filter((part) => part !== '')
+    .map((part) => {
+      const [physicalNetwork = '', first = '', last = ''] = part.split(':');
+      const range = { physicalNetwork, first: Number(first), last: Number(last) };
+      const good =
+        PhysicalNetwork.safeParse(physicalNetwork).success &&
+        VlanId.safeParse(range.first).success &&
+        VlanId.safeParse(range.last).success &&
+        range.first <= range.last;
+      if (!good)
+        context.addIssue({
+          code: 'custom',
+          message: `'${part}' is not physical-network:first:last, for example physnet2:100:199`,
+        });
+      return range;
+    }),
+);
+
+const Environment = z.object({
+  PLUMB_LISTEN: listen.prefault('127.0.0.1:9696'),
+  DATABASE_URL: z
+    .string({ error: 'is not set: give the service login of PostgreSQL, postgresql://user:password@host/database' })
+    .pipe(url(['postgres', 'postgresql'])),
+  NATS_URL: url(['nats', 'tls']).default('nats://127.0.0.1:4222'),
+  NATS_NKEY_FILE: z.string().optional(),
+  NATS_USER: z.string().optional(),
+  NATS_PASSWORD_FILE: z.string().optional(),
+  PLUMB_AUTH: z.enum(['none'], { error: 'must be none: other ways to log in are not in this release' }).default('none'),
+  PLUMB_LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
+  PLUMB_VLAN_RANGES: vlanRanges.prefault(''),
+});
+
+/** VNIs that may be chosen; a client may name any other. */
+const VNI_RANGE = { first: 1, last: 65_535 } as const;
+
+/** Throws BadConfig. Reads no file: secrets are read where they are used. */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const parsed = Environment.safeParse(environment);
+  if (!parsed.success)
+    throw new BadConfig(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
+  const env = parsed.data;
+  const problems = [...loopbackProblems(env.PLUMB_AUTH, env.PLUMB_LISTEN.host), ...loginProblems(env)];
+  if (problems.length > 0) throw new BadConfig(problems);
+  return {
+    listen: env.PLUMB_LISTEN,
+    databaseUrl: env.DATABASE_URL,
+    natsUrl: env.NATS_URL,
+    natsLogin: loginOf(env),
+    auth: env.PLUMB_AUTH,
+    logLevel: env.PLUMB_LOG_LEVEL,
+    segments: { vlanRanges: env.PLUMB_VLAN_RANGES, vniRange: VNI_RANGE },
+  };
+}
+
+/** Without login everybody who reaches the port is the administrator. */
+function loopbackProblems(auth: 'none', host: string): string[] {
+  const isLoopback = host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+  return auth === 'none' && !isLoopback
+    ? [
+        `PLUMB_LISTEN: '${host}' is not a loopback address, and PLUMB_AUTH=none lets everybody do everything; listen on 127.0.0.1`,
+      ]
+    : [];
+}
+
+type Env = z.infer<typeof Environment>;
+
+function loginProblems(env: Env): string[] {
+  const { NATS_NKEY_FILE: nkey, NATS_USER: user, NATS_PASSWORD_FILE: password } = env;
+  if (nkey !== undefined && user !== undefined) return ['NATS_NKEY_FILE and NATS_USER: give one of them'];
+  if ((user === undefined) !== (password === undefined)) return ['NATS_USER and NATS_PASSWORD_FILE: give both or none'];
+  return [nkey, password].flatMap((file) => (file === undefined ? [] : unreadable(file)));
+}
+
+function unreadable(file: string): string[] {
+  try {
+    readFileSync(file);
+    return [];
+  } catch (error) {
+    return [`${file}: cannot be read: ${(error as Error).message}`];
+  }
+}
+
+function loginOf({ NATS_NKEY_FILE: seedFile, NATS_USER: user, NATS_PASSWORD_FILE: passwordFile }: Env): NatsLogin {
+  if (seedFile !== undefined) return { kind: 'nkey', seedFile };
+  if (user !== undefined && passwordFile !== undefined) return { kind: 'password', user, passwordFile };
+  return { kind: 'none' };
+}

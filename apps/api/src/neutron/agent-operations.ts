@@ -1,0 +1,50 @@
+/** What can be done with agents: they are observations, so these are plain statements on their table, not commands. */
+import { text } from './attribute-types.js';
+import { parseQuery } from './query.js';
+import { present } from './present.js';
+import type { ReadModel } from './read-model.js';
+import type { Resource, Wish } from './resource.js';
+import { agents } from './resources/agents.js';
+import { routers } from './resources/routers.js';
+
+export const AGENT_COLLECTION = agents.collection;
+
+export async function changeAgent(
+  read: ReadModel,
+  resource: Resource,
+  id: string,
+  { adminStateUp }: Wish,
+): Promise<void> {
+  const text = 'UPDATE plumbline.agents SET admin_state_up = coalesce($2, admin_state_up) WHERE id = $1';
+  if (!(await read.agentChange(text, [id, adminStateUp ?? null]))) throw resource.notFound(id);
+}
+
+/** An agent that lives comes back with its next report. */
+export async function deleteAgent(read: ReadModel, resource: Resource, id: string): Promise<void> {
+  if (!(await read.agentChange('DELETE FROM plumbline.agents WHERE id = $1', [id]))) throw resource.notFound(id);
+}
+
+/** The L3 agent that carries a router, as a list. */
+export async function agentsOfRouter(read: ReadModel, resource: Resource, id: string): Promise<unknown> {
+  const [router] = await read.byIds(resource, [id]);
+  const host = router?.doc['host'];
+  if (typeof host !== 'string') return { agents: [] };
+  const query = parseQuery(agents, new URLSearchParams({ host, agent_type: 'L3 agent' }));
+  return { agents: (await read.list(agents, query)).map((row) => present(agents, row, null)) };
+}
+
+/** The routers an L3 agent carries. */
+export async function routersOfAgent(read: ReadModel, resource: Resource, id: string): Promise<unknown> {
+  const [agent] = await read.byIds(resource, [id]);
+  if (agent?.['kind'] !== 'l3') return { routers: [] };
+  const onHost = { attribute: { name: 'host', path: 'host', type: text(), about: '' }, values: [agent['host']] };
+  const query = { ...parseQuery(routers, new URLSearchParams()), filters: [onHost] };
+  return { routers: (await read.list(routers, query)).map((row) => present(routers, row, null)) };
+}
+
+/** `GET /<collection>/{id}/<name>`: lists of what belongs to one object. */
+export const SUB_LISTS: ReadonlyMap<string, (read: ReadModel, resource: Resource, id: string) => Promise<unknown>> =
+  new Map([
+    ['routers/l3-agents', agentsOfRouter],
+    ['agents/l3-routers', routersOfAgent],
+  ]);

@@ -1,0 +1,98 @@
+/** From a request's body to wishes: the checks every resource shares, in the order and words of the reference. */
+import { shown } from './attribute-types.js';
+import { badRequest } from './edge-error.js';
+import { Attribute, isProject, Resource, Wish } from './resource.js';
+
+/** Project and user of a request; all are admin while `auth` is `none`. */
+export type Caller = Readonly<{ requestId: string; userId: string; projectId: string }>;
+
+/** Most items of one bulk create. */
+export const MOST_IN_BULK = 200;
+
+/** JSON text -> value. */
+export function parseJson(raw: unknown): unknown {
+  if (!(raw instanceof Uint8Array) || raw.length === 0) throw badRequest('Resource body required');
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(raw));
+  } catch {
+    throw badRequest('Malformed request body: cannot understand JSON.');
+  }
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+const isObject = (value: unknown): value is Fields =>
+  value !== null && typeof value === 'object' && !Array.isArray(value);
+
+/** Body of a create: one item under the resource's name, or several under the collection's. */
+export function parseCreate(resource: Resource, body: unknown, caller: Caller): { bulk: boolean; wishes: Wish[] } {
+  if (!isObject(body) || Object.keys(body).length === 0) throw badRequest('Resource body required');
+  const { name, collection } = resource;
+  if (!(collection in body)) return { bulk: false, wishes: [toCreate(resource, itemOf(body, name), caller)] };
+  const items = body[collection];
+  if (!Array.isArray(items) || items.length === 0) throw badRequest('Resources required');
+  if (items.length > MOST_IN_BULK) throw badRequest(`More than ${MOST_IN_BULK} ${collection} in one request`);
+  const wishes = items.map((item) =>
+    toCreate(resource, isObject(item) && name in item ? itemOf(item, name) : object(item), caller),
+  );
+  return { bulk: true, wishes };
+}
+
+/** Body of an update: only what is named in it changes. */
+export function parseUpdate(resource: Resource, body: unknown): Wish {
+  if (!isObject(body) || Object.keys(body).length === 0) throw badRequest('Resource body required');
+  const fields = itemOf(body, resource.name);
+  refuseUnknown(resource, fields);
+  const wish: Record<string, unknown> = {};
+  for (const attribute of resource.attributes) {
+    if (!Object.hasOwn(fields, attribute.name)) continue;
+    if (!attribute.put) throw badRequest(`Cannot update read-only attribute ${attribute.name}`);
+    put(wish, attribute, attribute.type.parse(fields[attribute.name], attribute.name));
+  }
+  return wish;
+}
+
+function itemOf(body: Fields, name: string): Fields {
+  if (!Object.hasOwn(body, name)) throw badRequest(`Unable to find '${name}' in request body`);
+  return object(body[name]);
+}
+
+function object(item: unknown): Fields {
+  if (!isObject(item)) throw badRequest('Resource body required');
+  return item;
+}
+
+function toCreate(resource: Resource, fields: Fields, caller: Caller): Wish {
+  refuseUnknown(resource, fields);
+  for (const { name, post } of resource.attributes) {
+    const given = Object.hasOwn(fields, name);
+    if (given && !post) throw badRequest(`Attribute '${name}' not allowed in POST`);
+    if (!given && post === 'required')
+      throw badRequest(`Failed to parse request. Required attribute '${name}' not specified`);
+  }
+  const wish: Record<string, unknown> = { projectId: projectOf(resource, fields, caller) };
+  for (const attribute of resource.attributes) {
+    if (!attribute.post || isProject(attribute.name)) continue;
+    if (Object.hasOwn(fields, attribute.name))
+      put(wish, attribute, attribute.type.parse(fields[attribute.name], attribute.name));
+    else if (attribute.default !== undefined) put(wish, attribute, attribute.default);
+  }
+  return wish;
+}
+
+function put(wish: Record<string, unknown>, { path }: Attribute, value: unknown): void {
+  if (path !== undefined && value !== undefined) wish[path] = value;
+}
+
+function projectOf(resource: Resource, fields: Fields, caller: Caller): string {
+  const given = resource.attributes
+    .filter(({ name }) => isProject(name) && Object.hasOwn(fields, name))
+    .map(({ name, type }) => type.parse(fields[name], name) as string);
+  if (new Set(given).size > 1) throw badRequest(`'project_id' and 'tenant_id' do not match`);
+  return given[0] ?? caller.projectId;
+}
+
+function refuseUnknown(resource: Resource, fields: Fields): void {
+  const known = new Set(resource.attributes.map(({ name }) => name));
+  const strange = Object.keys(fields).filter((name) => !known.has(name));
+  if (strange.length > 0) throw badRequest(`Unrecognized attribute(s) '${shown(strange.sort().join(', '))}'`);
+}

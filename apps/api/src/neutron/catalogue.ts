@@ -1,0 +1,10 @@
+/** Every resource this server has. To add one, declare it and name it here (docs/how-to/add-a-resource.md). */
+import type { Resource } from './resource.js';
+import { agents } from './resources/agents.js';
+import { floatingips } from './resources/floatingips.js';
+import { networks } from './resources/networks.js';
+import { ports } from './resources/ports.js';
+import { routers } from './resources/routers.js';
+import { subnets } from './resources/subnets.js';
+
+export const RESOURCES: readonly Resource[] = [networks, subnets, ports, routers, floatingips, agents];

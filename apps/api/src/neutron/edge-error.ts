@@ -1,0 +1,28 @@
+/** What the HTTP edge itself refuses, before or beside the domain. Which status code each kind becomes is errors.filter.ts's knowledge. */
+export type EdgeErrorKind = 'bad-request' | 'not-found' | 'method-not-allowed' | 'too-large' | 'unavailable' | 'fault';
+
+export class EdgeError extends Error {
+  override readonly name = 'EdgeError';
+  constructor(
+    /** The reference implementation's exception name. */
+    readonly type: string,
+    readonly kind: EdgeErrorKind,
+    message: string,
+    readonly detail: string = '',
+  ) {
+    super(message);
+  }
+}
+
+export const badRequest = (message: string, detail = '') =>
+  new EdgeError('HTTPBadRequest', 'bad-request', message, detail);
+/** `Invalid input for <attribute>. Reason: <reason>.` */
+export const invalidAttribute = (attribute: string, reason: string) =>
+  badRequest(`Invalid input for ${attribute}. Reason: ${reason}.`);
+export const noSuchPath = () => new EdgeError('HTTPNotFound', 'not-found', 'The resource could not be found.');
+export const methodNotAllowed = () =>
+  new EdgeError(
+    'HTTPMethodNotAllowed',
+    'method-not-allowed',
+    'The server could not comply with the request since it is either malformed or otherwise incorrect.',
+  );

@@ -1,0 +1,81 @@
+/** The only file that knows status codes: what became of a request -> HTTP, in the reference's error body. */
+import { ArgumentsHost, Catch, ExceptionFilter, HttpException } from '@nestjs/common';
+import { DomainError, ErrorKind } from '@plumbline/domain';
+import { StoreUnavailable } from '@plumbline/event-store';
+import type { Logger } from '@plumbline/telemetry';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ApiAnswer } from './dispatcher.js';
+import { EdgeError, EdgeErrorKind, methodNotAllowed, noSuchPath } from './edge-error.js';
+
+export const STATUS_OF_OUTCOME: Readonly<Record<ApiAnswer['outcome'], number>> = {
+  ok: 200,
+  created: 201,
+  'no-content': 204,
+};
+
+const STATUS_OF_KIND: Readonly<Record<ErrorKind | EdgeErrorKind, number>> = {
+  'bad-request': 400,
+  forbidden: 403,
+  'not-found': 404,
+  'method-not-allowed': 405,
+  conflict: 409,
+  'too-large': 413,
+  fault: 500,
+  unavailable: 503,
+  exhausted: 503,
+};
+
+/** Errors of the connection to PostgreSQL: its own classes 08, 53, 57, and the system's. */
+const DATABASE_AWAY = /^(08|53|57)|^E(CONN|PIPE|TIMEDOUT|NOTFOUND|HOSTUNREACH|AI_)/;
+
+@Catch()
+export class ErrorsFilter implements ExceptionFilter {
+  constructor(private readonly logger: Logger) {}
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    const refusal = asRefusal(thrown);
+    const status = STATUS_OF_KIND[refusal.kind];
+    if (status === 500)
+      this.logger.error(
+        { err: thrown, requestId: request.id, method: request.method, url: request.url },
+        'request failed',
+      );
+    else if (status === 503) this.logger.warn({ err: thrown, requestId: request.id }, 'request could not be served');
+    const { type, message, detail } = refusal;
+    void reply
+      .status(status)
+      .header('content-type', 'application/json')
+      .header('x-openstack-request-id', request.id)
+      .send(JSON.stringify({ NeutronError: { type, message, detail } }));
+  }
+}
+
+function asRefusal(thrown: unknown): DomainError | EdgeError {
+  if (thrown instanceof DomainError || thrown instanceof EdgeError) return thrown;
+  if (thrown instanceof StoreUnavailable) return unavailable(thrown.message);
+  if (thrown instanceof HttpException) return ofStatus(thrown.getStatus(), thrown.message);
+  const { code, statusCode, message } = thrown as { code?: unknown; statusCode?: unknown; message?: string };
+  if (typeof statusCode === 'number' && statusCode < 500) return ofStatus(statusCode, message ?? '');
+  if (
+    (typeof code === 'string' && DATABASE_AWAY.test(code)) ||
+    /timeout exceeded when trying to connect|Connection terminated/.test(message ?? '')
+  )
+    return unavailable('The database cannot be reached. Nothing was stored.');
+  return new EdgeError(
+    'HTTPInternalServerError',
+    'fault',
+    'Request Failed: internal server error while processing your request.',
+  );
+}
+
+const unavailable = (message: string) => new EdgeError('ServiceUnavailable', 'unavailable', message);
+
+/** What Nest or Fastify refuse before our own code sees the request. */
+function ofStatus(status: number, message: string): EdgeError {
+  if (status === 404) return noSuchPath();
+  if (status === 405) return methodNotAllowed();
+  if (status === 413) return new EdgeError('HTTPRequestEntityTooLarge', 'too-large', 'Request body is too large.');
+  return new EdgeError('HTTPBadRequest', 'bad-request', message || 'The request is malformed.');
+}

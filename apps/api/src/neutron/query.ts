@@ -1,0 +1,115 @@
+/** The query of a list: filters, fields, sorting, pages. Parsed against the resource's declaration; what it does not name is refused. */
+import { badRequest as badResource } from '@plumbline/domain';
+import { isStorable, isUuid, shown } from './attribute-types.js';
+import { badRequest } from './edge-error.js';
+import { Attribute, Resource } from './resource.js';
+
+export type Filter = Readonly<{ attribute: Attribute; values: readonly unknown[] }>;
+export type Sort = Readonly<{ attribute: Attribute; descending: boolean }>;
+export type ListQuery = Readonly<{
+  filters: readonly Filter[];
+  fields: ReadonlySet<string> | null;
+  /** Ends with the id, so that the order is total. */
+  sorts: readonly Sort[];
+  /** Null: all. */
+  limit: number | null;
+  marker: string | null;
+  pageReverse: boolean;
+}>;
+
+const PAGING = ['limit', 'marker', 'page_reverse', 'sort_key', 'sort_dir', 'fields'];
+const MOST_VALUES = 1000;
+
+export function parseQuery(resource: Resource, search: URLSearchParams): ListQuery {
+  const fields = search.getAll('fields').filter((field) => field !== '');
+  return {
+    filters: parseFilters(resource, search),
+    fields: fields.length > 0 ? new Set(fields) : null,
+    sorts: parseSorts(resource, search),
+    limit: parseLimit(search.getAll('limit').at(-1)),
+    marker: parseMarker(resource, search.getAll('marker').at(-1)),
+    pageReverse: /^(true|1)$/i.test(search.getAll('page_reverse').at(-1) ?? ''),
+  };
+}
+
+/** Fields asked for, of a single object. */
+export function parseFields(search: URLSearchParams): ReadonlySet<string> | null {
+  const fields = search.getAll('fields').filter((field) => field !== '');
+  return fields.length > 0 ? new Set(fields) : null;
+}
+
+function parseFilters(resource: Resource, search: URLSearchParams): Filter[] {
+  const names = [...new Set(search.keys())].filter((name) => !PAGING.includes(name));
+  const byName = new Map(resource.attributes.map((attribute) => [attribute.name, attribute]));
+  const strange = names.filter((name) => !byName.get(name)?.filter);
+  if (strange.length > 0)
+    throw badRequest(`[${strange.map((name) => `'${shown(name)}'`).join(', ')}] is invalid attribute for filtering`);
+  return names.map((name) => {
+    const attribute = byName.get(name) as Attribute;
+    const texts = search.getAll(name);
+    if (texts.length > MOST_VALUES) throw badRequest(`More than ${MOST_VALUES} values for filter ${name}`);
+    const unstorable = texts.find((text) => !isStorable(text));
+    if (unstorable !== undefined)
+      throw badRequest(`Invalid filter for ${name}: '${shown(unstorable)}' holds characters that cannot be stored`);
+    return { attribute, values: texts.map((text) => attribute.type.filter?.(text, name)) };
+  });
+}
+
+function parseSorts(resource: Resource, search: URLSearchParams): Sort[] {
+  const keys = search.getAll('sort_key').filter((key) => key !== '');
+  const directions = search.getAll('sort_dir').filter((direction) => direction !== '');
+  const sortable = new Map(resource.attributes.flatMap((a) => (a.sort ? [[a.name, a] as const] : [])));
+  const absent = keys.filter((key) => !sortable.has(key));
+  if (absent.length > 0)
+    throw badRequest(`[${absent.map((key) => `'${shown(key)}'`).join(', ')}] is invalid attribute for sort_keys`);
+  const wrong = directions.filter((direction) => direction !== 'asc' && direction !== 'desc');
+  if (wrong.length > 0)
+    throw badRequest(
+      `[${wrong.map((each) => `'${shown(each)}'`).join(', ')}] is invalid value for sort_dirs, valid value is 'asc' and 'desc'`,
+    );
+  if (directions.length > 0 && directions.length !== keys.length)
+    throw badRequest('The number of sort_keys and sort_dirs must be same');
+  const sorts = keys.map((key, index) => ({
+    attribute: sortable.get(key) as Attribute,
+    descending: directions[index] === 'desc',
+  }));
+  if (keys.includes('id')) return sorts.slice(0, keys.indexOf('id') + 1);
+  return [...sorts, { attribute: sortable.get('id') as Attribute, descending: false }];
+}
+
+function parseLimit(text: string | undefined): number | null {
+  if (text === undefined || text === '') return null;
+  const limit = Number(text);
+  if (!/^\d{1,9}$/.test(text))
+    throw badResource('limit', `Limit must be an integer 0 or greater and not '${shown(text)}'`);
+  return limit === 0 ? null : limit;
+}
+
+function parseMarker(resource: Resource, marker: string | undefined): string | null {
+  if (marker === undefined || marker === '') return null;
+  if (!isUuid(marker)) throw resource.notFound(shown(marker));
+  return marker.toLowerCase();
+}
+
+/** Links of a page, as the reference gives them: only with a limit; the next one even where the next page may be empty. */
+export function pageLinks(
+  request: Readonly<{ origin: string; path: string; search: URLSearchParams }>,
+  query: ListQuery,
+  ids: readonly string[],
+): { rel: 'next' | 'previous'; href: string }[] {
+  const [first, last] = [ids[0], ids.at(-1)];
+  if (query.limit === null || first === undefined || last === undefined) return [];
+  const href = (marker: string, reverse: boolean) => {
+    const search = new URLSearchParams(request.search);
+    search.delete('marker');
+    search.delete('page_reverse');
+    search.append('marker', marker);
+    if (reverse) search.append('page_reverse', 'True');
+    return `${request.origin}${request.path}?${search.toString()}`;
+  };
+  const isShort = ids.length < query.limit;
+  return [
+    ...(isShort && !query.pageReverse ? [] : [{ rel: 'next' as const, href: href(last, false) }]),
+    ...(isShort && query.pageReverse ? [] : [{ rel: 'previous' as const, href: href(first, true) }]),
+  ];
+}

@@ -1,0 +1,201 @@
+import { createPorts, deletePort, NewPort, PortChanges, portNotFound, updatePort } from '@plumbline/domain';
+import { badRequest } from '../edge-error.js';
+import { AttributeType, bool, dictionary, hostId, isStorable, mac, oneOf, text, uuid } from '../attribute-types.js';
+import type { Resource, Row, Wish } from '../resource.js';
+import { fixedIps } from '../structured-types.js';
+import { adminStateUp, constant, emptyList, head, name, status, tail } from './standard.js';
+
+const VNIC_TYPES = [
+  'normal',
+  'direct',
+  'macvtap',
+  'baremetal',
+  'direct-physical',
+  'virtio-forwarder',
+  'smart-nic',
+  'remote-managed',
+  'vdpa',
+  'accelerator-direct',
+  'accelerator-direct-physical',
+];
+
+/** A router's ports are where their router is; what a host cannot carry is not bound. */
+export const PORT_HOST = `coalesce(nullif(o.doc #>> '{binding,host}', ''), r.doc ->> 'host', '')`;
+const STATUS = `CASE WHEN o.doc ->> 'deviceOwner' = 'network:floatingip' THEN 'N/A'
+    WHEN s.status IN ('ACTIVE', 'ERROR') THEN s.status ELSE 'DOWN' END`;
+
+/** `fixed_ips=ip_address=10.0.0.3`: the name of a member, then its value. The parsed form is what an element of the list must hold. */
+const filteredFixedIps: AttributeType = {
+  ...fixedIps,
+  filter: (value, attribute) => {
+    const [member = '', ...rest] = value.split('=');
+    const wanted = rest.join('=');
+    const field = { ip_address: 'ipAddress', subnet_id: 'subnetId' }[member];
+    if (field === undefined || !isStorable(wanted))
+      throw badRequest(`Invalid filter for ${attribute}: use ip_address=<address> or subnet_id=<id>`);
+    return [{ [field]: wanted }];
+  },
+};
+
+const binding = (row: Row) => row.doc['binding'] as { vnicType: string; profile: object };
+
+function vifType(row: Row): string {
+  if (row['host'] === '') return 'unbound';
+  return row['carried'] && binding(row).vnicType === 'normal' ? 'ovs' : 'binding_failed';
+}
+const vifDetails = (row: Row): object =>
+  vifType(row) === 'ovs'
+    ? {
+        connectivity: 'l2',
+        port_filter: false,
+        ovs_hybrid_plug: false,
+        datapath_type: row['datapath_type'] ?? 'system',
+        bridge_name: 'br-int',
+      }
+    : {};
+
+export const ports: Resource = {
+  name: 'port',
+  collection: 'ports',
+  about: 'A connection point of a network: of an instance, a router or a floating IP.',
+  attributes: [
+    ...head,
+    name,
+    {
+      name: 'network_id',
+      path: 'networkId',
+      type: uuid,
+      post: 'required',
+      filter: true,
+      sort: true,
+      about: 'Its network.',
+    },
+    {
+      name: 'mac_address',
+      path: 'macAddress',
+      type: mac,
+      post: 'allowed',
+      put: true,
+      default: null,
+      filter: true,
+      sort: true,
+      about: 'MAC; chosen when absent.',
+    },
+    adminStateUp,
+    ...status(STATUS),
+    {
+      name: 'device_id',
+      path: 'deviceId',
+      type: text(),
+      post: 'allowed',
+      put: true,
+      default: '',
+      filter: true,
+      sort: true,
+      about: 'Whose port it is.',
+    },
+    {
+      name: 'device_owner',
+      path: 'deviceOwner',
+      type: text(),
+      post: 'allowed',
+      put: true,
+      default: '',
+      filter: true,
+      sort: true,
+      about: 'What kind of owner.',
+    },
+    {
+      name: 'fixed_ips',
+      path: 'fixedIps',
+      type: filteredFixedIps,
+      post: 'allowed',
+      put: true,
+      default: null,
+      filter: true,
+      about: 'Addresses; one of each IP version of the network when absent.',
+      show: (row) =>
+        (row.doc['fixedIps'] as { subnetId: string; ipAddress: string }[]).map((ip) => ({
+          subnet_id: ip.subnetId,
+          ip_address: ip.ipAddress,
+        })),
+    },
+    emptyList('allowed_address_pairs', 'None.', true),
+    emptyList('extra_dhcp_opts', 'None.', true),
+    emptyList('security_groups', 'No security groups.', true),
+    {
+      name: 'port_security_enabled',
+      path: 'portSecurityEnabled',
+      type: bool,
+      post: 'allowed',
+      put: true,
+      default: null,
+      filter: true,
+      sort: true,
+      about: "The network's when absent. Not enforced yet.",
+    },
+    {
+      name: 'binding:host_id',
+      path: 'bindingHost',
+      type: hostId,
+      post: 'allowed',
+      put: true,
+      sql: PORT_HOST,
+      filter: true,
+      sort: true,
+      role: 'admin',
+      show: (row) => row['host'],
+      about: 'The node; empty when unbound.',
+    },
+    {
+      name: 'binding:vnic_type',
+      path: 'bindingVnicType',
+      type: oneOf(VNIC_TYPES),
+      post: 'allowed',
+      put: true,
+      sql: `o.doc #>> '{binding,vnicType}'`,
+      filter: true,
+      sort: true,
+      show: (row) => binding(row).vnicType,
+      about: 'Only normal can be wired.',
+    },
+    {
+      name: 'binding:profile',
+      path: 'bindingProfile',
+      type: dictionary,
+      post: 'allowed',
+      put: true,
+      role: 'admin',
+      show: (row) => binding(row).profile,
+      about: 'Kept together with the host.',
+    },
+    { ...constant('binding:vif_type', '', 'ovs, unbound or binding_failed.'), role: 'admin', show: vifType },
+    { ...constant('binding:vif_details', {}, 'How an instance is plugged.'), role: 'admin', show: vifDetails },
+    ...tail,
+  ],
+  from: `plumbline.ports o
+    LEFT JOIN plumbline.routers r ON r.id = o.doc ->> 'deviceId' AND o.doc ->> 'deviceOwner' IN ('network:router_interface', 'network:router_gateway')
+    LEFT JOIN plumbline.object_status s ON s.object_kind = 'port' AND s.object_id = o.id AND s.agent_kind = 'ovs'
+      AND s.host = ${PORT_HOST} AND s.position >= (o.set_at ->> 'binding')::bigint`,
+  columns: `o.doc, ${PORT_HOST} AS host, ${STATUS} AS status, s.reason,
+    (SELECT a.configurations ->> 'datapath_type' FROM plumbline.agents a WHERE a.host = ${PORT_HOST} AND a.kind = 'ovs') AS datapath_type,
+    ${PORT_HOST} <> '' AND EXISTS (SELECT FROM plumbline.nodes n JOIN plumbline.networks w ON w.id = o.doc ->> 'networkId'
+      WHERE n.id = ${PORT_HOST} AND n.doc -> 'removed' = 'false'
+        AND (w.doc ->> 'physicalNetwork' IS NULL OR n.doc -> 'bridgeMappings' ? (w.doc ->> 'physicalNetwork'))) AS carried`,
+  notFound: portNotFound,
+  create: async (wishes) => createPorts(wishes.map(toNewPort)),
+  update: async (id, wish) => updatePort(id, withBinding(wish) as PortChanges),
+  delete: deletePort,
+};
+
+/** The three wire attributes of a binding are one value of the domain. */
+function withBinding({ bindingHost, bindingVnicType, bindingProfile, ...facts }: Wish): Wish {
+  const given = { host: bindingHost, vnicType: bindingVnicType, profile: bindingProfile };
+  const named = Object.entries(given).filter(([, value]) => value !== undefined);
+  return named.length > 0 ? { ...facts, binding: Object.fromEntries(named) } : facts;
+}
+
+function toNewPort(wish: Wish): NewPort {
+  const { binding: given, ...facts } = withBinding(wish) as Wish & { binding?: object };
+  return { ...facts, binding: { host: '', vnicType: 'normal', profile: {}, ...given } } as unknown as NewPort;
+}

@@ -1,0 +1,120 @@
+/** Attributes that every resource has. */
+import { bool, integer, text, uuid } from '../attribute-types.js';
+import { onlyEmpty } from '../attribute-types.js';
+import type { Attribute, Row } from '../resource.js';
+
+/** RFC 3339 with milliseconds, as stored -> to the second, as clients know it. */
+const seconds = (value: unknown): string => `${String(value).slice(0, 19)}Z`;
+const time = (name: string, path: string, about: string): Attribute => ({
+  name,
+  path,
+  type: text(),
+  filter: true,
+  sort: true,
+  about,
+  show: (row) => seconds(row.doc[path]),
+  sql: `left(o.doc->>'${path}', 19) || 'Z'`,
+});
+
+export const id: Attribute = {
+  name: 'id',
+  type: uuid,
+  sql: 'o.id',
+  filter: true,
+  sort: true,
+  show: (row) => row.id,
+  about: 'UUID of the resource.',
+};
+const project = (name: string): Attribute => ({
+  name,
+  path: 'projectId',
+  type: text(),
+  post: 'allowed',
+  sql: 'o.project_id',
+  filter: true,
+  sort: true,
+  about: 'Project that owns it.',
+});
+export const name: Attribute = {
+  name: 'name',
+  path: 'name',
+  type: text(),
+  post: 'allowed',
+  put: true,
+  default: '',
+  sql: 'o.name',
+  filter: true,
+  sort: true,
+  about: 'Name; need not be unique.',
+};
+export const adminStateUp: Attribute = {
+  name: 'admin_state_up',
+  path: 'adminStateUp',
+  type: bool,
+  post: 'allowed',
+  put: true,
+  default: true,
+  filter: true,
+  sort: true,
+  about: 'Administrative state.',
+};
+
+/** Ids and owner come first, as clients are used to see them. */
+export const head: readonly Attribute[] = [id, project('tenant_id'), project('project_id')];
+export const tail: readonly Attribute[] = [
+  {
+    name: 'description',
+    path: 'description',
+    type: text(),
+    post: 'allowed',
+    put: true,
+    default: '',
+    filter: true,
+    sort: true,
+    about: 'Text for people.',
+  },
+  constant('tags', [], 'No tags yet.'),
+  time('created_at', 'createdAt', 'When it was created (UTC).'),
+  time('updated_at', 'updatedAt', 'When it last changed (UTC).'),
+  {
+    name: 'revision_number',
+    path: 'revision',
+    type: integer(0, 2 ** 31),
+    filter: true,
+    sort: true,
+    about: 'Number of changes since its creation.',
+  },
+];
+
+/** Shown for clients that expect it; nothing can be set. */
+export function constant(name: string, value: unknown, about: string): Attribute {
+  return { name, type: text(), show: () => value, about };
+}
+/** Shown as an empty list; on input an empty list or null is accepted and nothing else. */
+export const emptyList = (name: string, about: string, put?: true): Attribute => ({
+  name,
+  type: onlyEmpty,
+  post: 'allowed',
+  ...(put && { put }),
+  show: () => [],
+  about,
+});
+
+/** Status from a column `status`, and in case of an error the reason why from `reason`. */
+export const status = (sql: string): readonly Attribute[] => [
+  {
+    name: 'status',
+    type: text(),
+    sql,
+    filter: true,
+    sort: true,
+    show: (row: Row) => row['status'],
+    about: 'As the nodes report it.',
+  },
+  {
+    name: 'status_reason',
+    type: text(),
+    about: 'Why the status is ERROR; absent otherwise.',
+    show: (row: Row) => (row['status'] === 'ERROR' ? row['reason'] : undefined),
+  },
+];

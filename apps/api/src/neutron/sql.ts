@@ -1,0 +1,83 @@
+/**
+ * From a list query to one SQL statement. Names in it come from declarations, values always travel as parameters. Equality on an object's fields is
+ * containment (`doc @> ...`), which the GIN index answers; pages go by the values of the marker's row, not by offset.
+ */
+import type { ListQuery, Sort } from './query.js';
+import type { Attribute, Resource } from './resource.js';
+
+export type Statement = Readonly<{ text: string; values: readonly unknown[] }>;
+
+/** One row by id, or some. */
+export const rowsById = (resource: Resource, ids: readonly string[]): Statement => ({
+  text: `${selectOf(resource)} WHERE o.id = ANY($1)`,
+  values: [ids],
+});
+
+const selectOf = ({ columns, from }: Resource): string => `SELECT o.id, ${columns} FROM ${from}`;
+
+/** The sort values of the marker's row, as JSON text, in the order of the sorts. */
+export const markerRow = (resource: Resource, query: ListQuery): Statement => ({
+  text: `SELECT ${query.sorts.map((sort, n) => `(${sortKey(sort.attribute)})::text AS k${n}`).join(', ')} FROM ${resource.from} WHERE o.id = $1`,
+  values: [query.marker],
+});
+
+/** `after`: what `markerRow` gave, when the query has a marker. */
+export function listRows(resource: Resource, query: ListQuery, after: readonly string[] | null): Statement {
+  const values: unknown[] = [];
+  const param = (value: unknown, type: string) => `$${values.push(value)}::${type}`;
+  const conditions = query.filters.map(({ attribute, values: wanted }) => condition(attribute, wanted, param));
+  if (after) conditions.push(beyond(query, after, param));
+  const order = query.sorts.map(
+    (sort) => `${sortKey(sort.attribute)} ${sort.descending !== query.pageReverse ? 'DESC' : 'ASC'}`,
+  );
+  const where = conditions.length > 0 ? ` WHERE ${conditions.map((each) => `(${each})`).join(' AND ')}` : '';
+  const limit = query.limit === null ? '' : ` LIMIT ${param(query.limit, 'bigint')}`;
+  return { text: `${selectOf(resource)}${where} ORDER BY ${order.join(', ')}${limit}`, values };
+}
+
+type Param = (value: unknown, type: string) => string;
+
+function condition(attribute: Attribute, wanted: readonly unknown[], param: Param): string {
+  const { sql, path, name } = attribute;
+  if (sql !== undefined) {
+    const texts = wanted.filter((value) => value !== null).map(String);
+    const parts = texts.length > 0 ? [`${sql} = ANY(${param(texts, 'text[]')})`] : [];
+    return [...parts, ...(wanted.includes(null) ? [`${sql} IS NULL`] : [])].join(' OR ');
+  }
+  const contains = (value: unknown) => `o.doc @> ${param(JSON.stringify({ [path as string]: value }), 'jsonb')}`;
+  if (name !== 'fixed_ips') return wanted.map(contains).join(' OR ');
+  const member = (value: unknown) => Object.keys((value as object[])[0] ?? {})[0] ?? '';
+  const members = [...new Set(wanted.map(member))];
+  return members
+    .map(
+      (each) =>
+        `(${wanted
+          .filter((value) => member(value) === each)
+          .map(contains)
+          .join(' OR ')})`,
+    )
+    .join(' AND ');
+}
+
+/** What to sort by: text by bytes, other values as JSON orders them; null is a value like any other. */
+function sortKey({ name, sql, path }: Attribute): string {
+  if (name === 'id') return sql as string;
+  if (sql !== undefined) return `coalesce(${sql}, '') COLLATE "C"`;
+  return `coalesce(o.doc -> '${path}', 'null'::jsonb)`;
+}
+
+const isText = ({ name, sql }: Attribute) => name === 'id' || sql !== undefined;
+
+/** Rows after the marker's in the order asked: (a > x) or (a = x and b > y) or ... */
+function beyond(query: ListQuery, after: readonly string[], param: Param): string {
+  const compare = ({ attribute, descending }: Sort, n: number, operator: '=' | 'beyond') => {
+    const sign = operator === '=' ? '=' : descending !== query.pageReverse ? '<' : '>';
+    return `${sortKey(attribute)} ${sign} ${param(after[n], isText(attribute) ? 'text' : 'jsonb')}`;
+  };
+  return query.sorts
+    .map((sort, n) =>
+      [...query.sorts.slice(0, n).map((equal, m) => compare(equal, m, '=')), compare(sort, n, 'beyond')].join(' AND '),
+    )
+    .map((each) => `(${each})`)
+    .join(' OR ');
+}
