@@ -12,7 +12,7 @@ const LANES = [
     ['types of specs', ...node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.spec.json', '--noEmit')],
   ],
   [
-    ['format', ...node('node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.')],
+    ['format', ...node('node_modules/prettier/bin/prettier.cjs', '--check', '--cache', '--log-level', 'warn', '.')],
     ['lint', ...node('node_modules/eslint/bin/eslint.js', '.')],
   ],
 ];

@@ -4,18 +4,17 @@
  * In this order: the supervisor (it stops its units in reverse order), whoever else bears the lab's id or lives in its namespaces, the link, and the
  * state folder last, because it is what the next attempt goes by when this one is broken off.
  */
-import { existsSync, readdirSync, readlinkSync, rmdirSync, rmSync } from 'node:fs';
+import { readlinkSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { run } from '@plumbline/exec';
+import { removeEmptyFolder } from './files.js';
+import { findHostLink, removeHostLink } from './host-link-device.js';
 import { allPids, identify, processesWith, signal, waitGone, type ProcessIdentity } from './process-identity.js';
 import type { LabSpec } from './spec.js';
-import { bootId, type LabState } from './state.js';
+import { bootId, readLabState, type LabState } from './state.js';
 import { stopSupervisor } from './supervision.js';
 import { readRunning } from './unit.js';
 
 const graceMs = 3_000;
-const linkTimeoutMs = 5_000;
 
 /** Removes everything the state speaks of. Repeatable; nothing there is fine. */
 export async function clean(spec: LabSpec, state: LabState): Promise<void> {
@@ -24,17 +23,30 @@ export async function clean(spec: LabSpec, state: LabState): Promise<void> {
     const inhabitants = inhabitantsOf(spec);
     await stopSupervisor(spec.stateDir);
     await endAll(() => [...processesWith('PLUMB_LAB_ID', state.labId), ...inhabitants]);
-    if (state.hostLink !== null) await removeLink(state.hostLink.name);
+    if (state.hostLink !== null) await removeHostLink(state.hostLink.name, state.labId);
   }
   removeFiles(spec.stateDir);
 }
 
-/** What the lab wrote, by name: PLUMB_STATE may point to a folder that holds other things. lab.json last: it tells that there is something to remove. */
-function removeFiles(stateDir: string): void {
-  const ours = ['units', 'run', 'logs', 'places', 'supervisor.json', 'lab.json', 'lock'];
+/**
+ * Removes a lab whose state folder was deleted under it, found by the mark on the link this lab wants. Answers false when there is none: no link, or one
+ * whose lab is alive and well.
+ */
+export async function cleanOrphan(spec: LabSpec): Promise<boolean> {
+  const owner = (await findHostLink(spec.hostLink))?.owner ?? null;
+  if (owner === null || readLabState(owner.stateDir)?.labId === owner.labId) return false;
+  await endAll(() => processesWith('PLUMB_LAB_ID', owner.labId));
+  await removeHostLink(spec.hostLink, owner.labId);
+  // Its supervisor may have written there until the end.
+  removeFiles(owner.stateDir);
+  return true;
+}
+
+/** What the lab wrote, by name: PLUMB_STATE may point to a folder that holds other things. lab.json last: it tells that there is something to remove. The lock stays with its holder. */
+export function removeFiles(stateDir: string): void {
+  const ours = ['units', 'run', 'logs', 'places', 'supervisor.json', 'lab.json'];
   for (const name of ours) rmSync(path.join(stateDir, name), { recursive: true, force: true });
-  const left = existsSync(stateDir) ? readdirSync(stateDir) : ['nothing to remove'];
-  if (left.length === 0) rmdirSync(stateDir);
+  removeEmptyFolder(stateDir);
 }
 
 /** Processes in the lab's namespaces, by whomever started: each would keep its namespace alive. Asked while the keepers still tell which those are. */
@@ -68,13 +80,4 @@ async function endAll(find: () => ProcessIdentity[]): Promise<void> {
   for (let left = find(); left.map((each) => signal(each, 'SIGKILL')).includes(true); left = find()) {
     await waitGone(left, graceMs);
   }
-}
-
-async function removeLink(name: string): Promise<void> {
-  // The kernel removes it too when its namespace dies, a moment later: absent already is success, in either order.
-  await run(['ip', 'link', 'delete', name], { okCodes: [0, 1] });
-  for (const until = Date.now() + linkTimeoutMs; Date.now() < until; await delay(10)) {
-    if ((await run(['ip', 'link', 'show', name], { okCodes: [0, 1] })).code === 1) return;
-  }
-  throw new Error(`the link ${name} cannot be removed: try "ip link delete ${name}"`);
 }

@@ -1,14 +1,14 @@
 /** `plumb lab down`: leaves nothing. */
-import { clean } from './clean.js';
+import { clean, cleanOrphan } from './clean.js';
 import type { LabSpec } from './spec.js';
 import { readLabState, withLock } from './state.js';
 
 /** Removes the lab. Answers false when there was none. */
 export async function down(spec: LabSpec): Promise<boolean> {
-  if (readLabState(spec.stateDir) === null) return false;
+  if (readLabState(spec.stateDir) === null) return cleanOrphan(spec);
   return withLock(spec.stateDir, async () => {
     const state = readLabState(spec.stateDir);
-    if (state === null) return false;
+    if (state === null) return cleanOrphan(spec);
     await clean(spec, state);
     return true;
   });

@@ -1,5 +1,5 @@
 /** Small files written whole: a reader, and whoever comes after a crash, sees the old text or the new one. */
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 /** Writes the file in one step, making its folder (root only) when needed. */
@@ -35,6 +35,15 @@ export function readText(file: string): string | null {
 /** Removes a file; none there is fine. */
 export function removeFile(file: string): void {
   rmSync(file, { force: true });
+}
+
+/** Removes a folder that holds nothing; any other stays. */
+export function removeEmptyFolder(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTEMPTY') throw error;
+  }
 }
 
 /** The system's code of an error (`ENOENT`), or undefined. By shape, not by class: under jest the system's errors come from another realm. */

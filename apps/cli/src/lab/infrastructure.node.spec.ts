@@ -8,6 +8,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { run } from '@plumbline/exec';
 import pg from 'pg';
 import { clean } from './clean.js';
+import { down } from './down.js';
+import { findHostLink, removeHostLink } from './host-link-device.js';
 import { buildInfrastructure, type Infrastructure } from './infrastructure.js';
 import { seedFile } from './nats.js';
 import { placeFolder, type Place } from './place.js';
@@ -196,6 +198,18 @@ describe('the lab without its programs', () => {
     expect(readFileSync(path.join(placeFolder(spec, 'mgmt'), 'nats.conf'), 'utf8')).not.toMatch(/\bSU[A-Z0-9]{20,}/);
   });
 
+  test('a link that bears the lab’s name and another’s mark is left alone', async () => {
+    await removeHostLink(spec.hostLink, randomUUID());
+    expect((await findHostLink(spec.hostLink))?.owner).toEqual({ labId, stateDir: spec.stateDir });
+    const twin = { ...spec, stateDir: path.join(closed, 'twin') };
+    const twinKeeper = new StateKeeper(twin.stateDir, newLabState(randomUUID()));
+    await expect(buildInfrastructure(twin, twinKeeper, silent, { programs: false })).rejects.toThrow(
+      `has a link ${spec.hostLink} already (the lab of ${spec.stateDir})`,
+    );
+    await clean(twin, twinKeeper.state);
+    expect(await findHostLink(spec.hostLink)).not.toBeNull();
+  });
+
   test('clean leaves nothing, whatever lives in the lab', async () => {
     // A stranger in a node's namespace, and one of ours that ignores a polite request.
     const script = path.join(closed, 'stubborn.mjs');
@@ -218,5 +232,17 @@ describe('the lab without its programs', () => {
     expect(existsSync(spec.stateDir)).toBe(false);
     expect(await hostPicture([])).toEqual(before);
     await clean(spec, keeper.state);
+  });
+
+  test('a lab whose state folder was deleted is found by its link and removed', async () => {
+    keeper = new StateKeeper(spec.stateDir, newLabState(randomUUID()));
+    const orphanId = keeper.state.labId;
+    await buildInfrastructure(spec, keeper, silent, { programs: false });
+    expect(await down({ ...spec, stateDir: path.join(closed, 'other') })).toBe(false);
+    rmSync(spec.stateDir, { recursive: true });
+    expect(await down(spec)).toBe(true);
+    expect(processesWith('PLUMB_LAB_ID', orphanId)).toEqual([]);
+    expect(existsSync(spec.stateDir)).toBe(false);
+    expect(await hostPicture([])).toEqual(before);
   });
 });

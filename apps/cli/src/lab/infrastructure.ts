@@ -2,6 +2,7 @@
  * The lab without its story: places, wires, switches, PostgreSQL, NATS, API and agents. What a test of several nodes starts from.
  */
 import { prepareDatabase, foreignDatabase, startPostgres, type DatabaseUrls } from './postgres.js';
+import { findHostLink } from './host-link-device.js';
 import { freeHostLink, type HostLinkAddresses } from './host-link.js';
 import { nextFreePort } from './free-port.js';
 import { makePlace, type Place, type PlaceOptions } from './place.js';
@@ -41,6 +42,7 @@ export async function buildInfrastructure(
 ): Promise<Infrastructure> {
   const { labId } = keeper.state;
   const env = options.env ?? process.env;
+  await refuseForeignLink(spec);
   const link = await freeHostLink();
   keeper.set({ hostLink: { name: spec.hostLink, ...link } });
   startSupervisor(spec.projectDir, spec.stateDir, labId);
@@ -52,7 +54,7 @@ export async function buildInfrastructure(
   const nodes = new Map(spec.nodes.map((node) => [node.host, make(node.host, places.node)]));
 
   const wired = progress.stage('management, tunnel and external networks', () =>
-    wireAll(spec, mgmt, outside, nodes, link),
+    wireAll(spec, labId, mgmt, outside, nodes, link),
   );
   const database = progress.stage('PostgreSQL and its schema', () =>
     startDatabase(spec, keeper, control, progress, env),
@@ -89,14 +91,25 @@ export async function buildInfrastructure(
   };
 }
 
+/** Another lab's link of the same name stays whose it is. */
+async function refuseForeignLink(spec: LabSpec): Promise<void> {
+  const found = await findHostLink(spec.hostLink);
+  if (found === null) return;
+  const whose = found.owner === null ? 'not made by a lab' : `the lab of ${found.owner.stateDir}`;
+  throw new Error(
+    `the host has a link ${spec.hostLink} already (${whose}): remove that one first, or give this lab a name (--name two)`,
+  );
+}
+
 async function wireAll(
   spec: LabSpec,
+  labId: string,
   mgmt: Promise<Place>,
   outside: Promise<Place>,
   nodes: ReadonlyMap<string, Promise<Place>>,
   link: HostLinkAddresses,
 ): Promise<void> {
-  await layWires(spec, await mgmt, link);
+  await layWires(spec, labId, await mgmt, link);
   await Promise.all([
     wireOutside(await mgmt, await outside),
     ...spec.nodes.map(async (node) => wireNode(await mgmt, await placeOfNode(nodes, node.host), node.managementIp)),

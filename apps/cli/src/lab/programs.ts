@@ -9,6 +9,7 @@
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { run } from '@plumbline/exec';
 import { asAgent, asNobody } from './confine.js';
 import type { NatsAccess } from './nats.js';
 import { placeFolder, type Place } from './place.js';
@@ -30,6 +31,7 @@ export async function startApi(
   options: { readonly port: number; readonly databaseUrl: string; readonly nats: NatsAccess },
 ): Promise<void> {
   requireBuilt(spec, 'api');
+  await requireReadable(control, script('api'));
   await ensureUnit(spec.stateDir, {
     name: 'api',
     order: 20,
@@ -85,6 +87,17 @@ export async function startAgents(
       });
     }),
   );
+}
+
+/** A clone made with umask 077 is closed to everyone but its owner; the API is nobody. */
+async function requireReadable(control: Place, file: string): Promise<void> {
+  for (const needed of [file, 'package.json', 'node_modules/pg/package.json']) {
+    const argv = [...control.enter, ...asNobody, 'test', '-r', `${control.paths.project}/${needed}`];
+    if ((await run(argv, { okCodes: [0, 1] })).code === 0) continue;
+    throw new Error(
+      `the API runs as "nobody" and cannot read ${needed}: chmod -R go+rX . in the clone (its parents may stay closed)`,
+    );
+  }
 }
 
 function requireBuilt(spec: LabSpec, app: string): void {

@@ -4,10 +4,10 @@
  * Written before each act that leaves something on the host, so that whoever comes after a Ctrl-C, a crash or a reboot knows what to look for. Holds
  * database passwords: readable by root only.
  */
-import { mkdirSync, openSync, closeSync, writeSync } from 'node:fs';
+import { linkSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { errorCode, readJson, readText, removeFile, writeWhole } from './files.js';
+import { errorCode, readJson, readText, removeEmptyFolder, removeFile, writeWhole } from './files.js';
 import { identify, isRunning } from './process-identity.js';
 
 /** An instance of the lab, as plugged in. */
@@ -99,15 +99,25 @@ export async function withLock<T>(stateDir: string, work: () => Promise<T>): Pro
     return await work();
   } finally {
     removeFile(file);
+    removeEmptyFolder(stateDir);
   }
 }
 
 function takeLock(file: string): void {
+  // Written first and linked into place: nobody ever reads a lock without its owner.
+  const own = `${file}.${process.pid}`;
+  writeWhole(own, JSON.stringify(identify(process.pid)));
+  try {
+    linkOrTakeOver(own, file);
+  } finally {
+    removeFile(own);
+  }
+}
+
+function linkOrTakeOver(own: string, file: string): void {
   for (let attempt = 0; attempt < 2; attempt += 1) {
     try {
-      const handle = openSync(file, 'wx', 0o600);
-      writeSync(handle, JSON.stringify(identify(process.pid)));
-      closeSync(handle);
+      linkSync(own, file);
       return;
     } catch (error) {
       if (errorCode(error) !== 'EEXIST') throw error;

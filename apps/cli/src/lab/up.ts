@@ -1,7 +1,7 @@
 /** `plumb lab up`: from nothing, or from whatever is there, to a floating IP that answers. */
 import { randomUUID } from 'node:crypto';
 import { ApiClient } from './api-client.js';
-import { clean } from './clean.js';
+import { clean, cleanOrphan, removeFiles } from './clean.js';
 import { hints } from './hints.js';
 import { buildInfrastructure, type Infrastructure } from './infrastructure.js';
 import { insideInstance, plugInstance, serveHttp } from './instance.js';
@@ -43,6 +43,8 @@ export async function up(spec: LabSpec, progress: Progress): Promise<LabState> {
       progress.say(`a lab is there, but: ${faults.join('; ')}. Removing it`);
       await clean(spec, old);
     }
+    if (await cleanOrphan(spec)) progress.say('removed what was left of a lab whose state folder was deleted');
+    removeFiles(spec.stateDir);
     const keeper = new StateKeeper(spec.stateDir, newLabState(randomUUID()));
     const lab = await buildInfrastructure(spec, keeper, progress, { programs: true });
     await makeJourney(spec, keeper, lab, progress);

@@ -11,38 +11,19 @@
 import { run } from '@plumbline/exec';
 import type { Place } from './place.js';
 import { externalNetwork, managementNetwork, type LabSpec } from './spec.js';
+import { makeHostLink } from './host-link-device.js';
 import type { HostLinkAddresses } from './host-link.js';
 
 const bridges = ['mgmt', 'tunnel', 'external'] as const;
 
 /** Bridges, and the host's link. */
-export async function layWires(spec: LabSpec, mgmt: Place, link: HostLinkAddresses): Promise<void> {
+export async function layWires(spec: LabSpec, labId: string, mgmt: Place, link: HostLinkAddresses): Promise<void> {
   await ipBatch(mgmt, [
     ...bridges.flatMap((name) => [`link add ${name} type bridge stp_state 0 mcast_snooping 0`, `link set ${name} up`]),
     `address add ${managementNetwork.address}/${managementNetwork.prefix} dev mgmt`,
   ]);
-  // Born in their places: an IPv6 address of its own on the host's end would be one more thing of ours there.
-  await run([
-    'ip',
-    'link',
-    'add',
-    spec.hostLink,
-    'type',
-    'veth',
-    'peer',
-    'name',
-    'plumb-mgmt0',
-    'netns',
-    `${mgmt.keeperPid}`,
-  ]);
-  await run(['ip', '-batch', '-'], {
-    stdin: [
-      `link set ${spec.hostLink} addrgenmode none`,
-      `address add ${link.host}/30 dev ${spec.hostLink}`,
-      `link set ${spec.hostLink} up`,
-      '',
-    ].join('\n'),
-  });
+  const peer = { name: 'plumb-mgmt0', pid: mgmt.keeperPid };
+  await makeHostLink(spec.hostLink, peer, { labId, stateDir: spec.stateDir }, link);
   await ipBatch(mgmt, [`address add ${link.lab}/30 dev plumb-mgmt0`, 'link set plumb-mgmt0 up']);
 }
 

@@ -1,0 +1,66 @@
+/**
+ * The one link of a lab on the host: made, recognised, removed.
+ *
+ * It bears its lab's id and state folder in its alias. A name alone does not tell whose a link is: two clones have a lab called `lab` each, and removing
+ * another's link would cut its API off.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { run } from '@plumbline/exec';
+import { z } from 'zod';
+import type { HostLinkAddresses } from './host-link.js';
+
+const removeTimeoutMs = 5_000;
+/** IFALIASZ of the kernel, its closing zero left out. */
+const aliasLength = 255;
+const Links = z.array(z.object({ ifname: z.string(), ifalias: z.string().optional() }));
+
+/** Whose a link is; `owner` is null on a link without our alias. */
+export interface FoundLink {
+  readonly owner: { readonly labId: string; readonly stateDir: string } | null;
+}
+
+const aliasOf = (labId: string, stateDir: string): string => {
+  const alias = `plumb ${labId} ${stateDir}`;
+  // Cut short, it would name a folder without a lab, and the lab would be taken for an orphan.
+  if (Buffer.byteLength(alias) > aliasLength) throw new Error(`the state folder's path is too long: ${stateDir}`);
+  return alias;
+};
+
+/** The host's link of this name, or null. */
+export async function findHostLink(name: string): Promise<FoundLink | null> {
+  const links = Links.parse(JSON.parse((await run(['ip', '-json', 'link', 'show'])).stdout || '[]'));
+  const link = links.find(({ ifname }) => ifname === name);
+  if (link === undefined) return null;
+  const [, labId, stateDir] = /^plumb (\S+) (.*)$/.exec(link.ifalias ?? '') ?? [];
+  return { owner: labId === undefined || stateDir === undefined ? null : { labId, stateDir } };
+}
+
+/** Makes the pair, its other end in the namespace of process `peerPid`, and gives the host's end its address. */
+export async function makeHostLink(
+  name: string,
+  peer: { readonly name: string; readonly pid: number },
+  owner: { readonly labId: string; readonly stateDir: string },
+  addresses: HostLinkAddresses,
+): Promise<void> {
+  const veth = ['type', 'veth', 'peer', 'name', peer.name, 'netns', String(peer.pid)];
+  await run(['ip', 'link', 'add', name, ...veth]);
+  await run(['ip', 'link', 'set', name, 'alias', aliasOf(owner.labId, owner.stateDir)]);
+  // No IPv6 address by itself: one more thing of ours on the host.
+  const lines = [
+    `link set ${name} addrgenmode none`,
+    `address add ${addresses.host}/30 dev ${name}`,
+    `link set ${name} up`,
+  ];
+  await run(['ip', '-batch', '-'], { stdin: `${lines.join('\n')}\n` });
+}
+
+/** Removes the link of this lab and waits until it is gone. Another lab's link of that name is left; one without an alias was broken off half made, and goes. */
+export async function removeHostLink(name: string, labId: string): Promise<void> {
+  for (const until = Date.now() + removeTimeoutMs; Date.now() < until; await delay(10)) {
+    const link = await findHostLink(name);
+    if (link === null || (link.owner !== null && link.owner.labId !== labId)) return;
+    // The kernel removes it too when its namespace dies, a moment later: absent already is success, in either order.
+    await run(['ip', 'link', 'delete', name], { okCodes: [0, 1] });
+  }
+  throw new Error(`the link ${name} cannot be removed: try "ip link delete ${name}"`);
+}
