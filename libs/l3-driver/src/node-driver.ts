@@ -126,17 +126,24 @@ export class NodeL3Driver implements L3Driver {
     await this.runner.run([tool, '--noflush'], { stdin: `${lines.join('\n')}\n`, netns });
   }
 
-  /** Connections from outside have the address as first destination, those from inside as the answer's. conntrack(8) exits 1 when it found none. */
+  /**
+   * Connections from outside have the address as first destination, those from inside as the answer's. conntrack(8) exits 1 when it found none, and
+   * also gives up in the middle when one ends by itself between being listed and being deleted: then it is asked again.
+   */
   private async endConnections({ netns, address }: Extract<L3Step, { op: 'end-connections' }>): Promise<void> {
-    const end = async (side: string): Promise<void> => {
+    for (const side of ['--orig-dst', '--reply-dst']) {
       const argv = ['conntrack', '-D', side, address];
-      const { code, stderr } = await this.runner.run(argv, { netns, okCodes: [0, 1] });
-      if (code === 1 && !stderr.includes('0 flow entries'))
-        throw new CommandFailed({ argv, reason: 'exit', code, stderr, netns });
-    };
-    await allOf([end('--orig-dst'), end('--reply-dst')]);
+      for (let tries = 1; ; tries += 1) {
+        const { code, stderr } = await this.runner.run(argv, { netns, okCodes: [0, 1] });
+        if (code === 0 || stderr.includes('0 flow entries')) break;
+        if (!stderr.includes("such conntrack doesn't exist") || tries === CONNTRACK_TRIES)
+          throw new CommandFailed({ argv, reason: 'exit', code, stderr, netns });
+      }
+    }
   }
 }
+
+const CONNTRACK_TRIES = 20;
 
 /** Consecutive steps with the same answer are done together. */
 function batchOf(step: L3Step): string {

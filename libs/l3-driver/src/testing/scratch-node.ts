@@ -46,7 +46,7 @@ export type ScratchNode = {
   driver(): NodeL3Driver;
   /** Does the OVS agent's part: a port of this iface-id gets this tag. */
   wire(device: string, tag: number): Promise<void>;
-  /** An instance, or a host outside: a namespace on br-int with this tag. `default via gateway` when given. */
+  /** An instance behind this gateway, or without one a host outside: a namespace on br-int with this tag. */
   plug(name: string, tag: number, address: string, gateway?: string): Promise<void>;
   remove(): Promise<void>;
 };
@@ -79,7 +79,12 @@ export async function makeNode(): Promise<ScratchNode> {
       await vsctl('set', 'port', device, `tag=${tag}`);
     },
     async plug(name, tag, address, gateway) {
-      const lines = [`netns add ${name}`, `link add v-${name} up type veth peer name eth0 netns ${name}`];
+      // Instances learn the network's MTU by DHCP; what is larger than their port takes is dropped.
+      const mtu = gateway ? 1450 : 1500;
+      const lines = [
+        `netns add ${name}`,
+        `link add v-${name} up mtu ${mtu} type veth peer name eth0 mtu ${mtu} netns ${name}`,
+      ];
       await spawner.run(['ip', '-batch', '-'], { stdin: `${lines.join('\n')}\n` });
       await spawner.setTxChecksum(['eth0'], false, { netns: name });
       const inside = ['link set lo up', `address add ${address} dev eth0`, 'link set eth0 up'];
