@@ -71,6 +71,10 @@ export class FakeDatabase implements SwitchRows {
     this.failures.push(error);
   }
 
+  failNothing(): void {
+    this.failures.length = 0;
+  }
+
   get root(): OpenVswitchRow | undefined {
     return [...this.tables.Open_vSwitch.values()][0] as unknown as OpenVswitchRow;
   }

@@ -24,6 +24,12 @@ export class FakeOvs {
     else this.bundleFailures += 1;
   }
 
+  /** Failures asked for and not met yet are taken back. */
+  failNothing(): void {
+    this.rows.failNothing();
+    this.bundleFailures = 0;
+  }
+
   get mutations(): number {
     return this.rows.transactions + this.bundles;
   }
@@ -151,12 +157,15 @@ export class FakeOvs {
   /** Port names as the numbers they have now. */
   private numbered(bridge: string, text: string, refuse?: (why: string) => never): string {
     const port = /((?:in_port=|output:))(?:"([^"]+)"|([A-Za-z][A-Za-z0-9]*)(?=[,\s)]|$))/g;
-    return text.replace(port, (_whole, field: string, quoted?: string, bare?: string) => {
-      const name = quoted ?? bare ?? '';
-      const number = this.numberOf(bridge, name);
-      if ((number === undefined || this.refusedInFlows.has(name)) && refuse) refuse(`${name}: invalid or unknown port`);
-      return `${field}${number === undefined ? portText(name) : `#${number}#`}`;
-    });
+    return text
+      .replace(port, (_whole, field: string, quoted?: string, bare?: string) => {
+        const name = quoted ?? bare ?? '';
+        const number = this.numberOf(bridge, name);
+        if ((number === undefined || this.refusedInFlows.has(name)) && refuse)
+          refuse(`${name}: invalid or unknown port`);
+        return `${field}${number === undefined ? portText(name) : `#${number}#`}`;
+      })
+      .replace(/((?:in_port=|output:))(\d+)(?=[,\s)]|$)/g, '$1#$2#');
   }
 
   private named(bridge: string, text: string): string {

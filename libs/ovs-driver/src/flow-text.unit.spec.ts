@@ -1,0 +1,46 @@
+import { describe, expect, it } from '@jest/globals';
+import { bundleText, parseFlows } from './flow-text.js';
+
+describe('parseFlows', () => {
+  it('tells ours from those of others and from what the switch learned', () => {
+    const dump = [
+      'OFPST_FLOW reply (OF1.4) (xid=0x2):',
+      ' cookie=0x504c000000000007, priority=2,in_port="int-br-ex" actions=drop',
+      ' cookie=0x504c000000000001, table=23, priority=0 actions=drop',
+      ' cookie=0x504c800000000000, table=20, hard_timeout=300, priority=1,vlan_tci=0x0001/0x0fff actions=drop',
+      ' cookie=0xabc, table=60, priority=9 actions=drop',
+      ' priority=0 actions=NORMAL',
+      ' cookie=0x504c000000000001, table=9, actions=learn(table=1,load:0->NXM_OF_VLAN_TCI[]),output:1',
+      '',
+    ].join('\n');
+    const { ours, foreign } = parseFlows(dump);
+    expect([...ours]).toEqual([
+      ['priority=2,in_port="int-br-ex"', { actions: 'drop', position: 7 }],
+      ['table=23, priority=0', { actions: 'drop', position: 1 }],
+      ['table=9,', { actions: 'learn(table=1,load:0->NXM_OF_VLAN_TCI[]),output:1', position: 1 }],
+    ]);
+    expect([...foreign]).toEqual(['table=60, priority=9', 'priority=0']);
+  });
+
+  it('does not pass over what it cannot read', () => {
+    expect(() => parseFlows(' something else\n')).toThrow('something else');
+  });
+});
+
+describe('bundleText', () => {
+  it('removes before it adds, only what bears our mark, and forgets what was learned for a tag', () => {
+    const text = bundleText({
+      op: 'flows',
+      bridge: 'br-tun',
+      remove: ['table=4, hard_timeout=5, priority=1,tun_id=0x1'],
+      add: [{ key: 'table=4, priority=1,tun_id=0x2', actions: 'drop', position: 9, owner: '' }],
+      forget: [4],
+    });
+    expect(text.split('\n')).toEqual([
+      'delete cookie=0x504c800000000000/0xffff800000000000, table=20, vlan_tci=0x0004/0x0fff',
+      'delete_strict cookie=0x504c000000000000/0xffff000000000000, table=4, priority=1,tun_id=0x1',
+      'add cookie=0x504c000000000009, table=4, priority=1,tun_id=0x2 actions=drop',
+      '',
+    ]);
+  });
+});

@@ -1,0 +1,264 @@
+import { describe, expect, it } from '@jest/globals';
+import { OvsConverger, OvsUnavailable, type ConvergeOptions, type OvsNodeConfig } from '@plumbline/ovs-core';
+import { idOf, ViewBuilder } from '@plumbline/ovs-core/testing';
+import { OvsdbUnreachable } from '@plumbline/ovsdb';
+import { SwitchDriver, type SwitchNews } from './switch-driver.js';
+import { FakeOvs } from './testing/index.js';
+
+const config: OvsNodeConfig = {
+  bridgeMappings: { physnet1: 'br-ex' },
+  tunnelIp: '192.0.2.1',
+  datapathType: 'netdev',
+};
+const ALL: ConvergeOptions = { touched: 'all', mayRemove: true };
+
+/** One fake switch and the agent on it. */
+class Node {
+  readonly ovs = new FakeOvs();
+  driver = this.newDriver();
+  converger = new OvsConverger(this.driver, () => config);
+  readonly news: SwitchNews[] = [];
+
+  private newDriver(): SwitchDriver {
+    const driver = new SwitchDriver(this.ovs.rows, this.ovs.runner, { watch: false });
+    driver.onNews((news) => this.news.push(news));
+    return driver;
+  }
+  restart(): void {
+    this.driver.close();
+    this.driver = this.newDriver();
+    this.converger = new OvsConverger(this.driver, () => config);
+  }
+  converge(builder: ViewBuilder, options = ALL) {
+    return this.converger.converge(builder.view, options);
+  }
+}
+
+/** The scenario: each step changes the view or plugs something. Two networks and a provider network, ports that come, move, go down and leave. */
+const STEPS: readonly ((builder: ViewBuilder, ovs: FakeOvs) => Promise<unknown> | unknown)[] = [
+  (b) => b.node('cmp1', { tunnelIp: '192.0.2.1' }).node('cmp2', { tunnelIp: '192.0.2.2' }),
+  (b) => b.network(501, 'vxlan').placed(501, { cmp1: 1 }),
+  (b) => b.port(11, 501),
+  (_b, ovs) => ovs.plug('tap11', idOf(11)),
+  (b) => b.placed(501, { cmp1: 1, cmp2: 3 }),
+  (b) => b.network(1, 'flat').placed(1, { cmp1: 5 }).port(31, 1),
+  (_b, ovs) => ovs.plug('tap31', idOf(31)),
+  (b) => b.port(11, 501, { adminStateUp: false }),
+  (b) => b.network(502, 'vxlan').placed(502, { cmp1: 2, cmp2: 1 }).port(21, 502),
+  (_b, ovs) => ovs.plug('tap21', idOf(21)),
+  (b) => b.port(11, 501, { fixedIps: [{ subnetId: idOf(501), ipAddress: '10.0.0.200' }] }),
+  (b) => b.remove(`port/${idOf(21)}`),
+  (b) =>
+    b
+      .placed(502, { cmp2: 1 })
+      .remove(`network/${idOf(502)}`)
+      .remove(`placement/${idOf(502)}`),
+  (_b, ovs) => ovs.unplug('tap21'),
+  (b) => b.node('cmp2', { tunnelIp: '192.0.2.22' }),
+];
+
+/** Runs the steps; `between` says what happens around each. Ends settled. */
+async function play(
+  between: (node: Node, builder: ViewBuilder, step: () => Promise<void>) => Promise<void>,
+): Promise<Node> {
+  const node = new Node();
+  await node.ovs.addForeignBridge('br-ex');
+  await node.ovs.plug('uplink', null, { bridge: 'br-ex' });
+  const builder = new ViewBuilder('cmp1');
+  await node.converge(builder); // br-int is there before anybody plugs into it
+  for (const step of STEPS)
+    await between(node, builder, async () => {
+      await step(builder, node.ovs);
+    });
+  const result = await node.converge(builder);
+  expect(result.failed).toEqual([]);
+  const mutations = node.ovs.mutations;
+  expect(await node.converge(builder)).toMatchObject({ applied: 0, drift: 0 });
+  expect(node.ovs.mutations).toBe(mutations);
+  return node;
+}
+
+const asWritten = async (node: Node, builder: ViewBuilder, step: () => Promise<void>) => {
+  await step();
+  await node.converge(builder);
+};
+
+describe('the scenario, five ways', () => {
+  const wanted = play(asWritten).then((node) => node.ovs.state());
+
+  it('ends with what the view says', async () => {
+    const state = await wanted;
+    expect(state).toContain('port tap11 tag=1');
+    expect(state).toContain('port vxlan-c0000216');
+    expect(state).not.toContain('vxlan-c0000202');
+    expect(state).not.toContain('dl_vlan=2');
+    expect(state).toContain('arp_spa=10.0.0.200');
+    expect(state).toContain('port uplink tag=- - [] {}');
+  });
+
+  it('every step converged twice', async () => {
+    const node = await play(async (node, builder, step) => {
+      await asWritten(node, builder, step);
+      expect(await node.converge(builder)).toMatchObject({ applied: 0, drift: 0 });
+    });
+    expect(node.ovs.state()).toBe(await wanted);
+  });
+
+  it('a restart of the agent after every step, before and after it converged', async () => {
+    const node = await play(async (node, builder, step) => {
+      node.restart();
+      await asWritten(node, builder, step);
+      node.restart();
+      expect(await node.converge(builder)).toMatchObject({ applied: 0 });
+    });
+    expect(node.ovs.state()).toBe(await wanted);
+  });
+
+  it('one converge at the end', async () => {
+    const node = await play(async (_node, _builder, step) => step());
+    expect(node.ovs.state()).toBe(await wanted);
+  });
+
+  it('each change failing once', async () => {
+    for (const what of ['transaction', 'bundle'] as const) {
+      const node = await play(async (node, builder, step) => {
+        await step();
+        node.ovs.failNext(what);
+        await node.converge(builder);
+        node.ovs.failNothing();
+        await node.converge(builder);
+      });
+      expect(node.ovs.state()).toBe(await wanted);
+    }
+  });
+
+  it('what touches single objects only, with the flows known from before', async () => {
+    const node = await play(async (node, builder, step) => {
+      await step();
+      await node.converge(builder, { touched: new Set(), mayRemove: true });
+    });
+    expect(node.ovs.state()).toBe(await wanted);
+  });
+
+  it('the switch restarted after every step', async () => {
+    const node = await play(async (node, builder, step) => {
+      await asWritten(node, builder, step);
+      node.ovs.restartSwitch();
+      expect((await node.converge(builder)).drift).toBe(0);
+    });
+    expect(node.ovs.state()).toBe(await wanted);
+  });
+
+  it('one flow of ours and one of theirs broken after every step: ours comes back, theirs stays broken', async () => {
+    const node = await play(async (node, builder, step) => {
+      await asWritten(node, builder, step);
+      node.ovs.addForeignFlow('br-int', 'table=60, priority=9,dl_dst=02:00:00:00:00:99', 'drop');
+      await node.converge(builder);
+      expect(node.ovs.deleteFlow('br-int', 'table=60, priority=3')).toBe(true);
+      expect(node.ovs.deleteFlow('br-int', 'table=60, priority=9,dl_dst=02:00:00:00:00:99')).toBe(true);
+      expect(await node.converge(builder)).toMatchObject({ drift: 1, failed: [] });
+    });
+    expect(node.ovs.state()).toBe(await wanted);
+  });
+});
+
+describe('OvsConverger', () => {
+  const ready = async () => {
+    const node = new Node();
+    const builder = new ViewBuilder('cmp1').network(501, 'vxlan').placed(501, { cmp1: 1 });
+    for (let n = 1; n <= 20; n += 1) builder.port(n, 501);
+    await node.converge(builder);
+    for (let n = 1; n <= 20; n += 1) await node.ovs.plug(`tap${n}`, idOf(n));
+    return { node, builder };
+  };
+  const statusOf = (result: Awaited<ReturnType<Node['converge']>>, n: number) =>
+    result.statuses.find(({ id }) => id === idOf(n));
+
+  it('wires twenty ports with one transaction and one bundle', async () => {
+    const { node, builder } = await ready();
+    const before = { transactions: node.ovs.rows.transactions, bundles: node.ovs.bundles };
+    const result = await node.converge(builder);
+    expect(result.statuses.map(({ status }) => status)).toEqual(Array(20).fill('ACTIVE'));
+    expect(node.ovs.rows.transactions - before.transactions).toBe(1);
+    expect(node.ovs.bundles - before.bundles).toBe(1);
+  });
+
+  it('starts one process for one more port', async () => {
+    const { node, builder } = await ready();
+    await node.converge(builder);
+    builder.port(21, 501);
+    await node.ovs.plug('tap21', idOf(21));
+    const calls = node.ovs.runner.calls.length;
+    const result = await node.converge(builder, { touched: new Set([`port/${idOf(21)}` as const]), mayRemove: true });
+    expect(node.ovs.runner.calls.length - calls).toBe(1);
+    expect(result.statuses).toMatchObject([{ id: idOf(21), status: 'ACTIVE', position: builder.view.position }]);
+  });
+
+  it('quarantines the one port whose flows are refused, and wires the nineteen others', async () => {
+    const { node, builder } = await ready();
+    node.ovs.refusedInFlows.add('tap7');
+    const result = await node.converge(builder);
+    expect(result.failed).toEqual([{ key: `port/${idOf(7)}`, reason: expect.stringContaining('tap7') }]);
+    expect(statusOf(result, 7)).toMatchObject({ status: 'ERROR', reason: expect.stringContaining('tap7') });
+    expect(result.statuses.filter(({ status }) => status === 'ACTIVE')).toHaveLength(19);
+  });
+
+  it('says of a tunnel that cannot be made which node it leads to, and keeps the rest', async () => {
+    const { node, builder } = await ready();
+    node.ovs.rows.unopenable.add('vxlan-c0000202');
+    builder.node('cmp2', { tunnelIp: '192.0.2.2' }).node('cmp3', { tunnelIp: '192.0.2.3' });
+    builder.placed(501, { cmp1: 1, cmp2: 1, cmp3: 1 });
+    const result = await node.converge(builder);
+    expect(result.failed).toEqual([{ key: 'node/cmp2', reason: expect.stringContaining('vxlan-c0000202') }]);
+    expect(node.ovs.state()).toContain('set_field:0x1f5->tun_id,output:"vxlan-c0000203"');
+  });
+
+  it('tells a change of status once, whatever was touched', async () => {
+    const { node, builder } = await ready();
+    await node.converge(builder);
+    const quiet: ConvergeOptions = { touched: new Set(), mayRemove: true };
+    expect((await node.converge(builder, quiet)).statuses).toEqual([]);
+    await node.ovs.unplug('tap3');
+    const { statuses } = await node.converge(builder, quiet);
+    expect(statuses).toMatchObject([
+      { id: idOf(3), status: 'DOWN', reason: expect.stringContaining('nothing is plugged') },
+    ]);
+    expect((await node.converge(builder, quiet)).statuses).toEqual([]);
+  });
+
+  it('throws when the database is away, and changes nothing', async () => {
+    const { node, builder } = await ready();
+    node.ovs.rows.inSync = false;
+    await expect(node.converge(builder)).rejects.toThrow(OvsUnavailable);
+    node.ovs.rows.inSync = true;
+    node.ovs.rows.failNext(new OvsdbUnreachable('unix:/nowhere', 'not now'));
+    await expect(node.converge(builder)).rejects.toThrow(OvsUnavailable);
+    expect((await node.converge(builder)).failed).toEqual([]);
+  });
+
+  it('does not tell its own changes as news, and tells those of others', async () => {
+    const { node, builder } = await ready();
+    node.news.length = 0;
+    await node.converge(builder);
+    expect(node.news).toEqual([]);
+    await node.ovs.setTag('tap5', 99);
+    expect(node.news).toEqual([{ ports: [idOf(5)], all: false, reason: 'plugged' }]);
+    expect(await node.converge(builder)).toMatchObject({ drift: 1 });
+    await node.ovs.deleteBridge('br-tun');
+    expect(node.news.at(-1)).toMatchObject({ all: true, reason: 'changed' });
+    expect((await node.converge(builder)).failed).toEqual([]);
+    expect(node.ovs.state()).toContain('bridge br-tun');
+  });
+
+  it('keeps everything while the view may be old, and adds what is new in it', async () => {
+    const { node, builder } = await ready();
+    await node.converge(builder);
+    const before = node.ovs.state();
+    const restored = new ViewBuilder('cmp1');
+    expect(await node.converge(restored, { touched: 'all', mayRemove: false })).toMatchObject({
+      applied: 0,
+      failed: [],
+    });
+    expect(node.ovs.state()).toBe(before);
+  });
+});
