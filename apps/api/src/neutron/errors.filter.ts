@@ -4,6 +4,7 @@ import { DomainError, ErrorKind } from '@plumbline/domain';
 import { StoreUnavailable } from '@plumbline/event-store';
 import type { Logger } from '@plumbline/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { LedgerBusy } from '../commands/ledger.js';
 import type { ApiAnswer } from './dispatcher.js';
 import { EdgeError, EdgeErrorKind, methodNotAllowed, noSuchPath } from './edge-error.js';
 
@@ -12,6 +13,8 @@ export const STATUS_OF_OUTCOME: Readonly<Record<ApiAnswer['outcome'], number>> =
   created: 201,
   'no-content': 204,
 };
+
+export const STATUS_OF_HEALTH: Readonly<Record<'ok' | 'failing', number>> = { ok: 200, failing: 503 };
 
 const STATUS_OF_KIND: Readonly<Record<ErrorKind | EdgeErrorKind, number>> = {
   'bad-request': 400,
@@ -54,7 +57,7 @@ export class ErrorsFilter implements ExceptionFilter {
 
 function asRefusal(thrown: unknown): DomainError | EdgeError {
   if (thrown instanceof DomainError || thrown instanceof EdgeError) return thrown;
-  if (thrown instanceof StoreUnavailable) return unavailable(thrown.message);
+  if (thrown instanceof StoreUnavailable || thrown instanceof LedgerBusy) return unavailable(thrown.message);
   if (thrown instanceof HttpException) return ofStatus(thrown.getStatus(), thrown.message);
   const { code, statusCode, message } = thrown as { code?: unknown; statusCode?: unknown; message?: string };
   if (typeof statusCode === 'number' && statusCode < 500) return ofStatus(statusCode, message ?? '');

@@ -25,7 +25,7 @@ export class NeutronController {
     void reply.header('content-type', 'application/json').send(this.document);
   }
 
-  @All(['/v2.0', '/v2.0/*path'])
+  @All(['/v2.0', '/v2.0/*'])
   async resource(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const [path = '/', query = ''] = splitOnce(request.url);
     const { outcome, body } = await this.dispatcher.answer({
