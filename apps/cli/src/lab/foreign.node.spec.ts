@@ -10,6 +10,7 @@ import { clean } from './clean.js';
 import { buildInfrastructure, type Infrastructure } from './infrastructure.js';
 import { freePort } from './free-port.js';
 import { natsConfiguration, newNkeyPair, nodePermissions } from './nats-logins.js';
+import { loginEnvironment } from './nats.js';
 import { silent } from './progress.js';
 import { defaultNodes, labSpec } from './spec.js';
 import { newLabState, StateKeeper } from './state.js';
@@ -38,7 +39,9 @@ beforeAll(async () => {
   );
   server = spawn('nats-server', ['--config', configuration], { stdio: 'ignore' });
   keeper = new StateKeeper(spec.stateDir, newLabState(randomUUID()));
-  const env = { NATS_URL: `nats://127.0.0.1:${port}` };
+  const seed = path.join(folder, 'seed');
+  writeFileSync(seed, node.seed);
+  const env = { NATS_URL: `nats://127.0.0.1:${port}`, NATS_NKEY_FILE: seed };
   lab = await buildInfrastructure(spec, keeper, silent, { programs: false, env });
 });
 afterAll(async () => {
@@ -50,18 +53,23 @@ afterAll(async () => {
 test('a node logs in to a NATS server beyond the lab', async () => {
   const place = lab.nodes.get('net1');
   if (place === undefined) throw new Error('no node');
-  const seed = path.join(folder, 'state/places/net1/seed');
-  writeFileSync(seed, node.seed);
   const script = `
     import nats from '${place.paths.project}/node_modules/@nats-io/transport-node/lib/mod.js';
     import { readFileSync } from 'node:fs';
-    const nc = await nats.connect({ servers: process.argv[2], authenticator: nats.nkeyAuthenticator(readFileSync(process.argv[3])), maxReconnectAttempts: 50, waitOnFirstConnect: true });
+    const nc = await nats.connect({ servers: process.argv[2], authenticator: nats.nkeyAuthenticator(new TextEncoder().encode(readFileSync(process.argv[3], 'utf8').trim())), maxReconnectAttempts: 50, waitOnFirstConnect: true });
     nc.publish('plumb.v1.report.net1.l3', 'hello');
     await nc.flush();
     console.log(nc.getServer());
     await nc.close();`;
   const { stdout } = await run(
-    [...place.enter, place.paths.node, '--input-type=module', '-', lab.nats.nodeUrl, `${place.paths.var}/seed`],
+    [
+      ...place.enter,
+      place.paths.node,
+      '--input-type=module',
+      '-',
+      lab.nats.nodeUrl,
+      loginEnvironment(lab.nats, place)['NATS_NKEY_FILE'] ?? '',
+    ],
     { stdin: script },
   );
   expect(stdout).toContain('172.31.250.1:4222');

@@ -59,7 +59,7 @@ export async function buildInfrastructure(
   const database = progress.stage('PostgreSQL and its schema', () =>
     startDatabase(spec, keeper, control, progress, env),
   );
-  const nats = wired.then(() => progress.stage('NATS', () => startBroker(spec, keeper, mgmt, link, env['NATS_URL'])));
+  const nats = wired.then(() => progress.stage('NATS', () => startBroker(spec, keeper, mgmt, link, env)));
   const switches = wired.then(() =>
     progress.stage(`Open vSwitch on ${spec.nodes.map((node) => node.host).join(', ')}`, () =>
       Promise.all(spec.nodes.map(async (node) => startSwitch(spec, labId, node, await placeOfNode(nodes, node.host)))),
@@ -134,12 +134,13 @@ async function startBroker(
   keeper: StateKeeper,
   mgmt: Promise<Place>,
   link: HostLinkAddresses,
-  foreign: string | undefined,
+  env: NodeJS.ProcessEnv,
 ): Promise<NatsAccess> {
+  const foreign = env['NATS_URL'];
   const access =
     foreign === undefined
       ? await startNats(spec, keeper.state.labId, await mgmt, link)
-      : await relayNats(spec, keeper.state.labId, await mgmt, foreign);
+      : await relayNats(spec, keeper.state.labId, await mgmt, foreign, env);
   keeper.set({ natsUrl: access.hostUrl });
   return access;
 }

@@ -4,7 +4,7 @@
  * With NATS_URL another server is used. The nodes cannot reach it (they have no way out, and the host must not start to forward), so two relays carry
  * their connections there: one listens in the management place, the other dials on the host, a unix socket between them.
  */
-import { chownSync, mkdirSync } from 'node:fs';
+import { chownSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { asNobody } from './confine.js';
 import { writeWhole } from './files.js';
@@ -21,12 +21,26 @@ export interface NatsAccess {
   readonly hostUrl: string;
   /** For agents on the nodes. */
   readonly nodeUrl: string;
-  /** Seeds lie in each place's `var/nats.nk`. False with a foreign server: its URL carries what it asks for. */
-  readonly nkeys: boolean;
+  /** How API and agents log in; the secret lies in each place's `var`. */
+  readonly login: NatsLoginKind;
+}
+
+export type NatsLoginKind =
+  { readonly kind: 'nkey' } | { readonly kind: 'none' } | { readonly kind: 'password'; readonly user: string };
+
+const seedName = 'nats.nk';
+const passwordName = 'nats.pw';
+
+/** The login as the programs of a place are told it. */
+export function loginEnvironment(access: NatsAccess, place: Place): Record<string, string> {
+  const { login } = access;
+  if (login.kind === 'nkey') return { NATS_NKEY_FILE: `${place.paths.var}/${seedName}` };
+  if (login.kind === 'none') return {};
+  return { NATS_USER: login.user, NATS_PASSWORD_FILE: `${place.paths.var}/${passwordName}` };
 }
 
 /** A place's seed, seen from outside. */
-export const seedFile = (spec: LabSpec, place: string): string => path.join(placeFolder(spec, place), 'nats.nk');
+export const seedFile = (spec: LabSpec, place: string): string => path.join(placeFolder(spec, place), seedName);
 
 /** Makes one login a node and the API's, and starts the server. */
 export async function startNats(
@@ -37,10 +51,8 @@ export async function startNats(
 ): Promise<NatsAccess> {
   const api = newNkeyPair();
   const nodes = spec.nodes.map(({ host }) => ({ host, pair: newNkeyPair() }));
-  for (const { host, pair } of nodes) writeSeed(spec, host, pair.seed);
-  writeSeed(spec, 'control', api.seed);
-  const nobody = await userIds('nobody');
-  chownSync(seedFile(spec, 'control'), nobody.uid, nobody.gid);
+  for (const { host, pair } of nodes) await writeSecret(spec, host, seedName, pair.seed);
+  await writeSecret(spec, 'control', seedName, api.seed);
 
   const logins = [
     { publicKey: api.publicKey, ...apiPermissions() },
@@ -60,12 +72,21 @@ export async function startNats(
   return {
     hostUrl: `nats://${link.lab}:${managementNetwork.natsPort}`,
     nodeUrl: `nats://${managementNetwork.address}:${managementNetwork.natsPort}`,
-    nkeys: true,
+    login: { kind: 'nkey' },
   };
 }
 
-/** Makes a foreign server reachable from the nodes. */
-export async function relayNats(spec: LabSpec, labId: string, mgmt: Place, foreignUrl: string): Promise<NatsAccess> {
+/**
+ * Makes a foreign server (NATS_URL) reachable from the nodes. Everybody logs in as NATS_NKEY_FILE or NATS_USER and NATS_PASSWORD_FILE say: whose server it
+ * is decides what that login may do.
+ */
+export async function relayNats(
+  spec: LabSpec,
+  labId: string,
+  mgmt: Place,
+  foreignUrl: string,
+  env: NodeJS.ProcessEnv,
+): Promise<NatsAccess> {
   const url = new URL(foreignUrl);
   if (url.protocol !== 'nats:') throw new Error(`NATS_URL: the lab relays nats:// only, not ${url.protocol}//`);
   const folder = placeFolder(spec, mgmt.name);
@@ -87,12 +108,32 @@ export async function relayNats(spec: LabSpec, labId: string, mgmt: Place, forei
     ...[...mgmt.enter, mgmt.paths.node, `${mgmt.paths.project}/${script}`],
     ...[mgmt.paths.var, listen, 'nats.sock'],
   ]);
-  const nodeUrl = new URL(foreignUrl);
-  nodeUrl.host = listen;
-  return { hostUrl: foreignUrl, nodeUrl: nodeUrl.href, nkeys: false };
+  const login = await copyLogin(spec, env);
+  return { hostUrl: foreignUrl, nodeUrl: `nats://${listen}`, login };
 }
 
-function writeSeed(spec: LabSpec, place: string, seed: string): void {
+async function copyLogin(spec: LabSpec, env: NodeJS.ProcessEnv): Promise<NatsAccess['login']> {
+  const { NATS_NKEY_FILE: seed, NATS_USER: user, NATS_PASSWORD_FILE: password } = env;
+  const everywhere = async (name: string, from: string) => {
+    const secret = readFileSync(from, 'utf8').trim();
+    for (const place of ['control', ...spec.nodes.map(({ host }) => host)])
+      await writeSecret(spec, place, name, secret);
+  };
+  if (seed !== undefined) {
+    await everywhere(seedName, seed);
+    return { kind: 'nkey' };
+  }
+  if (user === undefined || password === undefined) return { kind: 'none' };
+  await everywhere(passwordName, password);
+  return { kind: 'password', user };
+}
+
+/** A secret in a place's folder, for the user its programs run as. */
+async function writeSecret(spec: LabSpec, place: string, name: string, secret: string): Promise<void> {
   mkdirSync(placeFolder(spec, place), { recursive: true, mode: 0o755 });
-  writeWhole(seedFile(spec, place), `${seed}\n`, 0o400);
+  const file = path.join(placeFolder(spec, place), name);
+  writeWhole(file, `${secret}\n`, 0o400);
+  if (place !== 'control') return;
+  const nobody = await userIds('nobody');
+  chownSync(file, nobody.uid, nobody.gid);
 }

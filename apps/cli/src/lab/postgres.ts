@@ -3,6 +3,9 @@
  *
  * Two logins, as the log demands: one owns the tables and migrates, the other is the service and can neither rewrite nor own them. DATABASE_URL
  * overrides all of it (the service's login), DATABASE_MIGRATION_URL names the owner's; with one login only, the guard is off and the lab says so.
+ *
+ * Not event-store's startEmbeddedPostgres: that one is for a process that wants a database by itself; here the supervisor starts a killed server again, and
+ * the cluster may lie below a folder closed to `postgres`.
  */
 import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';

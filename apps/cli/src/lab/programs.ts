@@ -5,13 +5,13 @@
  *     agents   PLUMB_HOST  NATS_URL  NATS_NKEY_FILE  PLUMB_STATE_DIR  PLUMB_TUNNEL_IP  PLUMB_BRIDGE_MAPPINGS  PLUMB_DATAPATH_TYPE  PLUMB_OVSDB
  *              PLUMB_HEALTH_PORT (127.0.0.1, in the node's namespace)  PLUMB_LOG_LEVEL
  *
- * NATS_NKEY_FILE is absent with a foreign NATS whose URL carries the login.
+ * With a foreign NATS, NATS_USER and NATS_PASSWORD_FILE may stand for NATS_NKEY_FILE, or none of them.
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { run } from '@plumbline/exec';
 import { asAgent, asNobody } from './confine.js';
-import type { NatsAccess } from './nats.js';
+import { loginEnvironment, type NatsAccess } from './nats.js';
 import { placeFolder, type Place } from './place.js';
 import { externalNetwork, type AgentName, type LabSpec, type NodeSpec } from './spec.js';
 import { ensureUnit, labEnvironment } from './supervision.js';
@@ -43,7 +43,7 @@ export async function startApi(
       PLUMB_LOG_LEVEL: logLevel(),
       DATABASE_URL: options.databaseUrl,
       NATS_URL: options.nats.hostUrl,
-      ...(options.nats.nkeys ? { NATS_NKEY_FILE: `${control.paths.var}/nats.nk` } : {}),
+      ...loginEnvironment(options.nats, control),
     },
     restart: true,
     afterStart: [],
@@ -79,7 +79,7 @@ export async function startAgents(
           PLUMB_OVSDB: 'unix:/run/openvswitch/db.sock',
           PLUMB_HEALTH_PORT: String(healthPorts[agent]),
           NATS_URL: nats.nodeUrl,
-          ...(nats.nkeys ? { NATS_NKEY_FILE: `${place.paths.var}/nats.nk` } : {}),
+          ...loginEnvironment(nats, place),
         },
         restart: true,
         afterStart: [],
