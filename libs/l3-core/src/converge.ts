@@ -55,15 +55,7 @@ export async function converge(
 ): Promise<Convergence> {
   const scope = options.touched === 'all' ? 'all' : routersTouched(view, options.touched, memory.routersOf);
   if (scope !== 'all' && scope.size === 0) return { applied: 0, drift: 0, statuses: [], failed: [] };
-  const found = await driver.observe(scope);
-  const rendered = render(view, found, scope === 'all' ? undefined : scope);
-  const ids = new Set([
-    ...rendered.keys(),
-    ...(scope === 'all' ? [...found.routers.keys(), ...found.unreadable.keys()] : scope),
-  ]);
-  for (const each of rendered.values()) remember(memory, each);
-  const work = [...ids].sort().map((id) => new Work(id, rendered.get(id), view, options.mayRemove));
-  for (const each of work) each.look(found, memory);
+  const { found, rendered, work } = await survey(view, driver, scope, options.mayRemove, memory);
 
   let applied = 0;
   let drift = 0;
@@ -75,7 +67,7 @@ export async function converge(
     const now = await driver.observe(new Set(todo.map((each) => each.id)));
     for (const each of todo) each.look(now, memory);
   }
-  const orphans = scope === 'all' && options.mayRemove ? orphanPorts(found, wantedOutsides(rendered)) : [];
+  const orphans = scope === 'all' && options.mayRemove ? orphansIn(found, rendered) : [];
   const failed: { key: string; reason: string }[] = [];
   if (orphans.length > 0)
     await driver.apply(orphans).then(
@@ -99,12 +91,49 @@ function remember(memory: L3Memory, { id, keys }: Rendered): void {
   }
 }
 
-const wantedOutsides = (rendered: ReadonlyMap<string, Rendered>): Set<string> =>
-  new Set(
-    [...rendered.values()].flatMap((each) =>
-      each.kind === 'present' ? each.state.links.map((link) => link.outside) : [],
-    ),
+/** Ports that no router asks for. None while some router is left as it is: what is its own is not known then. */
+function orphansIn(found: L3State, rendered: ReadonlyMap<string, Rendered>): L3Step[] {
+  const all = [...rendered.values()];
+  if (found.unreadable.size > 0 || all.some(({ kind }) => kind === 'frozen' || kind === 'incomplete')) return [];
+  const wanted = all.flatMap((each) => (each.kind === 'present' ? each.state.links.map((link) => link.outside) : []));
+  return orphanPorts(found, new Set(wanted));
+}
+
+/** Looks at the node and plans, router by router. */
+async function survey(
+  view: HostView,
+  driver: L3Driver,
+  scope: ReadonlySet<string> | 'all',
+  mayRemove: boolean,
+  memory: L3Memory,
+): Promise<{ found: L3State; rendered: Map<string, Rendered>; work: Work[] }> {
+  const found = await driver.observe(scope);
+  const rendered = render(view, found, scope === 'all' ? undefined : scope);
+  const ids = new Set([
+    ...rendered.keys(),
+    ...(scope === 'all' ? [...found.routers.keys(), ...found.unreadable.keys()] : scope),
+  ]);
+  for (const each of rendered.values()) remember(memory, each);
+  const work = [...ids].sort().map((id) => new Work(id, rendered.get(id), view, mayRemove));
+  for (const each of work) each.look(found, memory);
+  return { found, rendered, work };
+}
+
+/**
+ * Applies what converge would apply first, and does not read back: for a driver that prints, whose node stays as it is. Rejects with the first reason
+ * why a router cannot be planned.
+ */
+export async function applyOnce(view: HostView, driver: L3Driver, mayRemove = true): Promise<void> {
+  const { found, rendered, work } = await survey(view, driver, 'all', mayRemove, new L3Memory());
+  await applyAll(
+    work.filter((each) => each.open),
+    found.bridge,
+    driver,
   );
+  if (mayRemove) await driver.apply(orphansIn(found, rendered));
+  const failed = work.find((each) => each.error !== null);
+  if (failed) throw new Error(`router ${failed.id}: ${failed.error}`);
+}
 
 /** Steps that change the node; an announcement does not. */
 const stepCount = (plan: RouterPlan): number => stepsOf(plan).length - plan.announce.length;

@@ -102,3 +102,37 @@ export const life = (): Story => {
     .disassociate('76', '203.0.113.76', '10.1.0.77', 'c4')
     .add({ type: 'RouterUnscheduled', ...v1, data: { routerId, host: 'net1' } });
 };
+
+/** `routers` routers of one outside network, each with a tenant network and `floating` floating IPs: what a full network node carries. */
+export const crowd = (routers: number, floating: number): Story => {
+  const story = new Story().network('eee', '100.64.0.0/16', { external: true, gatewayIp: '100.64.0.1' });
+  for (let n = 1; n <= routers; n += 1) {
+    const hex = n.toString(16).padStart(3, '0');
+    const high = Math.floor(n / 200);
+    const low = n % 200;
+    story
+      .network(`a${hex}`, `10.${high}.${low}.0/24`, { gatewayIp: `10.${high}.${low}.1` })
+      .router(`c${hex}`)
+      .interface(
+        `c${hex}`,
+        `a${hex}`,
+        `1${hex}`,
+        `fa:16:3e:01:${hex.slice(0, 1)}0:${hex.slice(1)}`,
+        `10.${high}.${low}.1`,
+      )
+      .gateway(
+        `c${hex}`,
+        'eee',
+        `2${hex}`,
+        `fa:16:3e:02:${hex.slice(0, 1)}0:${hex.slice(1)}`,
+        `100.64.${high}.${low + 2}`,
+      );
+    for (let f = 1; f <= floating; f += 1) {
+      const address = `100.64.${100 + f + high * 10}.${low}`;
+      story
+        .floatingIp(`7${f}${hex}`, 'eee', address)
+        .associate(`7${f}${hex}`, address, `10.${high}.${low}.${10 + f}`, `ba${hex}`, `c${hex}`);
+    }
+  }
+  return story;
+};
