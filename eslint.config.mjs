@@ -13,7 +13,7 @@ export const MAY_IMPORT = {
   telemetry: [],
   ovsdb: ['exec'],
   'event-store': ['contracts', 'topology'],
-  'node-feed': ['contracts', 'topology', 'reconcile', 'telemetry'],
+  'node-feed': ['contracts', 'topology', 'reconcile', 'telemetry', 'testkit'],
   'l3-core': ['contracts', 'topology', 'reconcile'],
   'ovs-core': ['contracts', 'topology', 'reconcile'],
   'l3-driver': ['l3-core', 'exec', 'ovsdb'],
