@@ -73,6 +73,11 @@ export class HostFeeds {
     });
   }
 
+  /** The host's message at this position, while it is kept. */
+  messageAt(host: string, position: number): FeedMessage | null {
+    return this.kept.get(host)?.findLast((message) => message.position === position) ?? null;
+  }
+
   beacon(host: string, head: number, report: Beacon['report']): Beacon {
     return { log: this.log, host, position: this.headOf(host), head, report };
   }

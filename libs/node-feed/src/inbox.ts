@@ -149,7 +149,7 @@ export class Inbox {
   private accept(message: FeedMessage): void {
     if (message.prev !== null) this.parked.delete(message.prev);
     const touched = fold(this.view, message);
-    if (message.prev === null) this.view.catalogue = message.catalogue;
+    if (message.prev === null) this.view.catalogue = Math.min(message.catalogue, CATALOGUE_VERSION);
     this.backoff.reset();
     this.options.onFold(touched);
   }

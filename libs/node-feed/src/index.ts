@@ -8,3 +8,4 @@ export { type Convergence, type ConvergeOptions, type LogBinding, type Reconcile
 export { type NodeFacts } from './reporter.js';
 export { NodeSession, type SessionOptions } from './session.js';
 export { readSnapshot, SnapshotFile, SnapshotRefused, writeSnapshot, type SnapshotStore } from './snapshot.js';
+export { parseBeacon, parseFeed } from './wire.js';

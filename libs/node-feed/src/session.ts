@@ -130,16 +130,8 @@ export class NodeSession {
   async start(): Promise<void> {
     const { options } = this;
     this.view = (await this.restore()) ?? this.view;
-    const bound =
-      (await options.binding?.boundLog().catch((err: unknown) => this.warn(err, 'the bound log cannot be read'))) ??
-      null;
-    if (bound !== null && this.view.log !== null && bound !== this.view.log) {
-      this.bindingConflict = { reason: 'other-log', log: this.view.log, head: null };
-      this.log.error(
-        { bound, snapshot: this.view.log, step: 'restore' },
-        'node and snapshot are bound to different logs: the node is left as it is',
-      );
-    }
+    const bound = await this.boundLog().catch((err: unknown) => this.warn(err, 'the bound log cannot be read yet'));
+    if (bound !== null && this.view.log !== null && bound !== this.view.log) this.conflict(bound, this.view.log);
     this.boundTo = bound;
     if (this.stopped) return;
     this.inbox = new Inbox({
@@ -217,6 +209,13 @@ export class NodeSession {
     if (!inbox || this.stopped || view.log === null || this.state === 'foreign-log') return null;
     if (this.boundTo !== view.log) {
       try {
+        // Read anew: at the start the node may not have been readable.
+        const bound = await this.boundLog();
+        if (bound !== null && bound !== view.log) {
+          this.conflict(bound, view.log);
+          this.changed();
+          return null;
+        }
         await this.options.binding?.bind(view.log);
         if (this.savedPosition < 0) await this.save();
         this.boundTo = view.log;
@@ -227,6 +226,15 @@ export class NodeSession {
       }
     }
     return { view, mayRemove: inbox.inSync, unverified: inbox.unverified };
+  }
+
+  private async boundLog(): Promise<string | null> {
+    return (await this.options.binding?.boundLog()) ?? null;
+  }
+
+  private conflict(bound: string, log: string): void {
+    this.bindingConflict = { reason: 'other-log', log, head: null };
+    this.log.error({ bound, log, step: 'bind' }, 'this node is bound to another log: it is left as it is');
   }
 
   private async restore(): Promise<HostView | null> {

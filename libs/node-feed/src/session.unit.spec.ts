@@ -252,6 +252,21 @@ describe('a session', () => {
     expect(node.calls).toEqual([]);
   });
 
+  it('nor when it could not be read what it is bound to', async () => {
+    node.log = LOG;
+    const read = node.boundLog;
+    node.boundLog = () => Promise.reject(new Error('no OVSDB'));
+    const other = new FakeControlPlane(OTHER_LOG, broker, clock, [HOST]);
+    other.up();
+    const agent = await session();
+    await clock.run(5_000);
+    expect(node.calls).toEqual([]);
+    node.boundLog = read;
+    await clock.run(5_000);
+    expect(agent.state).toBe('foreign-log');
+    expect([node.calls, node.log, snapshots.text]).toEqual([[], LOG, null]);
+  });
+
   it('refolds when its snapshot was written by an older catalogue', async () => {
     plane.up();
     for (const command of commands(start, port(1))) plane.commit(command);

@@ -1,0 +1,175 @@
+/**
+ * An agent as a Nest microservice: the session between the feed and the hands on the node. The two agents differ in their hands only.
+ *
+ * Start: snapshot and node first, the network after; `listen` is not waited for, because it waits for the broker and the node does not. Stop: the converge
+ * under way ends, the snapshot is written, the connections close.
+ */
+import { join } from 'node:path';
+import {
+  Inject,
+  Injectable,
+  Module,
+  type DynamicModule,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
+import { AgentKind, ObjectKey } from '@plumbline/contracts';
+import { createLogger, Health, NestLogger, serveHealth, type HealthServer, type Logger } from '@plumbline/telemetry';
+import { machineClock } from '../clock.js';
+import type { LogBinding, Reconciler } from '../reconciler.js';
+import type { NodeFacts } from '../reporter.js';
+import { NodeSession } from '../session.js';
+import { SnapshotFile } from '../snapshot.js';
+import { readAgentConfig, type AgentConfig } from './agent-config.js';
+import { natsOptions, NatsWire } from './nats.js';
+import { feedController, NatsFeed } from './nats-feed.js';
+
+/** The hands of one kind of agent. */
+export type Hands = Readonly<{
+  reconciler: Reconciler;
+  binding?: LogBinding;
+  /** What this node is; of the agent that reports it. */
+  nodeFacts?: () => NodeFacts | null;
+  /** Calls back when the node changed under us. */
+  onNews?(look: (keys: ReadonlySet<ObjectKey> | 'all') => void): void;
+  /** For the health endpoint. */
+  check?(): Readonly<{ ok: boolean; detail: string }>;
+  close(): Promise<void> | void;
+}>;
+
+export type AgentDefinition = Readonly<{
+  kind: AgentKind;
+  /** Returns when the node can be worked on later, not when it can be now: it must not wait for Open vSwitch. */
+  makeHands(config: AgentConfig, logger: Logger): Promise<Hands>;
+}>;
+
+const CONFIG = Symbol('AgentConfig');
+const LOGGER = Symbol('Logger');
+const DEFINITION = Symbol('AgentDefinition');
+
+@Injectable()
+export class AgentService implements OnApplicationBootstrap, OnApplicationShutdown {
+  private hands: Hands | null = null;
+  private session: NodeSession | null = null;
+  private healthServer: HealthServer | null = null;
+
+  constructor(
+    @Inject(DEFINITION) private readonly definition: AgentDefinition,
+    @Inject(CONFIG) private readonly config: AgentConfig,
+    @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(NatsFeed) private readonly feed: NatsFeed,
+    @Inject(NatsWire) private readonly wire: NatsWire,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    const { config, logger, definition } = this;
+    const hands = (this.hands = await definition.makeHands(config, logger));
+    const session = (this.session = new NodeSession({
+      host: config.host,
+      agent: definition.kind,
+      feed: this.feed,
+      reconciler: hands.reconciler,
+      snapshots: new SnapshotFile(join(config.stateDir, `${definition.kind}.snapshot`)),
+      clock: machineClock,
+      logger,
+      fullEveryMs: config.resyncMs,
+      ...(hands.binding && { binding: hands.binding }),
+      ...(hands.nodeFacts && { nodeFacts: hands.nodeFacts }),
+    }));
+    hands.onNews?.((keys) => session.touch(keys));
+    const health = new Health();
+    health.add('node', () => session.health());
+    health.add('nats', () => ({
+      ok: true,
+      connected: this.wire.connected,
+      detail: this.wire.connected ? 'connected' : 'not connected: this node is kept from its snapshot',
+    }));
+    if (hands.check) health.add('switch', () => ({ ...hands.check!() }));
+    if (config.health !== null) this.healthServer = await serveHealth({ listen: config.health, health });
+    this.wire.start();
+    await session.start();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.session?.stop();
+    await this.hands?.close();
+    await this.healthServer?.close();
+    await this.wire.close();
+    this.logger.info({ position: this.session?.position, step: 'stop' }, 'stopped');
+  }
+}
+
+@Module({})
+export class AgentModule {
+  static of(definition: AgentDefinition, config: AgentConfig, logger: Logger): DynamicModule {
+    const name = `plumb-${definition.kind}-agent ${config.host}`;
+    return {
+      module: AgentModule,
+      controllers: [feedController(config.host)],
+      providers: [
+        { provide: CONFIG, useValue: config },
+        { provide: LOGGER, useValue: logger },
+        { provide: DEFINITION, useValue: definition },
+        { provide: NatsWire, useFactory: () => new NatsWire(config.nats, name, logger) },
+        {
+          provide: NatsFeed,
+          inject: [NatsWire],
+          useFactory: (wire: NatsWire) => new NatsFeed(config.host, definition.kind, wire, logger),
+        },
+        AgentService,
+      ],
+    };
+  }
+}
+
+/** Runs an agent until SIGTERM or SIGINT. Ends the process with 78 (EX_CONFIG) on a bad environment, 1 when it cannot start. */
+export async function runAgent(definition: AgentDefinition): Promise<void> {
+  let config: AgentConfig;
+  try {
+    config = readAgentConfig(process.env);
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    process.exit(78);
+  }
+  const logger = createLogger({
+    name: `plumb-${definition.kind}-agent`,
+    level: config.logLevel,
+    fields: { host: config.host },
+  });
+  process.on('unhandledRejection', (err) => logger.error({ err, step: 'process' }, 'a rejection nobody handled'));
+  const app = await NestFactory.createMicroservice<MicroserviceOptions>(AgentModule.of(definition, config, logger), {
+    transport: Transport.NATS,
+    options: natsOptions(config.nats, `plumb-${definition.kind}-agent ${config.host} feed`),
+    logger: new NestLogger(logger),
+    abortOnError: false,
+  });
+  let stopping = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => {
+      if (stopping) return;
+      stopping = true;
+      logger.info({ signal, step: 'stop' }, 'stopping');
+      void app.close().finally(() => process.exit(0));
+      setTimeout(() => process.exit(1), 20_000).unref();
+    });
+  logger.info({ step: 'start', stateDir: config.stateDir }, 'agent starts');
+  // Without a broker nothing else may keep the process.
+  setInterval(() => undefined, 60_000);
+  await app.init();
+  void listenForEver(() => app.listen(), logger);
+}
+
+/** Resolves when the transport listens, which may be long after the start. */
+async function listenForEver(listen: () => Promise<unknown>, logger: Logger): Promise<void> {
+  for (;;) {
+    try {
+      await listen();
+      return;
+    } catch (err) {
+      logger.warn({ err, step: 'nats' }, 'NATS cannot be listened on, will be repeated');
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from '@plumbline/telemetry';
+
+const pauseMs = 500;
+
+/** Something an agent needs and must not wait for at its start (the switch's database): it is opened in the background, tried for ever. */
+export class Later<T> {
+  /** Null until it is open. */
+  current: T | null = null;
+  private lastError: Error = new Error('is being opened');
+  private closed = false;
+  /** Resolves when it is open. */
+  readonly opened: Promise<T>;
+
+  /** `what` is for messages: "Open vSwitch's database at unix:...". */
+  constructor(
+    private readonly what: string,
+    open: () => Promise<T>,
+    private readonly logger: Logger,
+  ) {
+    this.opened = new Promise((resolve) => void this.tryForEver(open, resolve));
+  }
+
+  /** The thing, or a rejection that says why it is not there yet. Waits for the first attempt, not longer than 300 ms. */
+  async now(): Promise<T> {
+    const opened = this.current ?? (await Promise.race([this.opened, delay(300, null, { ref: false })]));
+    if (opened !== null) return opened;
+    throw new Error(`${this.what} cannot be reached: ${this.lastError.message}`, { cause: this.lastError });
+  }
+
+  check(): Readonly<{ ok: boolean; detail: string }> {
+    return this.current === null
+      ? { ok: false, detail: `${this.what} cannot be reached: ${this.lastError.message}` }
+      : { ok: true, detail: `${this.what} is open` };
+  }
+
+  /** No further attempt. What is open is closed by its owner. */
+  close(): void {
+    this.closed = true;
+  }
+
+  private async tryForEver(open: () => Promise<T>, opened: (thing: T) => void): Promise<void> {
+    for (let failed = false; !this.closed;) {
+      try {
+        this.current = await open();
+        opened(this.current);
+        return;
+      } catch (err) {
+        this.lastError = err as Error;
+        if (!failed) this.logger.warn({ err, step: 'open' }, `${this.what} cannot be reached, will be repeated`);
+        failed = true;
+        await delay(pauseMs, undefined, { ref: false });
+      }
+    }
+  }
+}

@@ -1,0 +1,63 @@
+/** The NodeFeed port over NATS. Hearing is Nest's (a controller), speaking is the wire's. */
+import { Controller, Inject, type Type } from '@nestjs/common';
+import { EventPattern, Payload } from '@nestjs/microservices';
+import { AgentKind, ReplayRequest, Report, subjects } from '@plumbline/contracts';
+import type { Logger } from '@plumbline/telemetry';
+import { FeedListener, NodeFeed } from '../node-feed.js';
+import { parseBeacon, parseFeed } from '../wire.js';
+import { NatsWire } from './nats.js';
+
+export class NatsFeed implements NodeFeed {
+  private listener: FeedListener | null = null;
+
+  constructor(
+    private readonly host: string,
+    private readonly agent: AgentKind,
+    private readonly wire: NatsWire,
+    private readonly logger: Logger,
+  ) {}
+
+  subscribe(listener: FeedListener): () => void {
+    this.listener = listener;
+    return () => (this.listener = null);
+  }
+
+  requestReplay(request: ReplayRequest): void {
+    this.wire.send(subjects.replay(this.host, this.agent), request);
+  }
+
+  report(report: Report): void {
+    this.wire.send(subjects.report(this.host, this.agent), report);
+  }
+
+  heardFeed(body: unknown): void {
+    const message = parseFeed(body);
+    if (!message) this.logger.warn({ step: 'feed', host: this.host }, 'what arrived on the feed is no feed message');
+    else if ('refused' in message) this.listener?.refusal(message);
+    else this.listener?.message(message);
+  }
+
+  heardBeacon(body: unknown): void {
+    const beacon = parseBeacon(body);
+    if (beacon) this.listener?.beacon(beacon);
+  }
+}
+
+/** The controller that hears one host's feed: the subjects hold the host, and that is configuration. */
+export function feedController(host: string): Type {
+  @Controller()
+  class FeedController {
+    constructor(@Inject(NatsFeed) private readonly feed: NatsFeed) {}
+
+    @EventPattern<string>(subjects.feed(host))
+    message(@Payload() body: unknown): void {
+      this.feed.heardFeed(body);
+    }
+
+    @EventPattern<string>(subjects.beacon(host))
+    beacon(@Payload() body: unknown): void {
+      this.feed.heardBeacon(body);
+    }
+  }
+  return FeedController;
+}
