@@ -67,7 +67,7 @@ export async function converge(
     const now = await driver.observe(new Set(todo.map((each) => each.id)));
     for (const each of todo) each.look(now, memory);
   }
-  const orphans = scope === 'all' && options.mayRemove ? orphansIn(found, rendered) : [];
+  const orphans = scope === 'all' && options.mayRemove ? orphansIn(view, found, rendered) : [];
   const failed: { key: string; reason: string }[] = [];
   if (orphans.length > 0)
     await driver.apply(orphans).then(
@@ -92,9 +92,9 @@ function remember(memory: L3Memory, { id, keys }: Rendered): void {
 }
 
 /** Ports that no router asks for. None while some router is left as it is: what is its own is not known then. */
-function orphansIn(found: L3State, rendered: ReadonlyMap<string, Rendered>): L3Step[] {
+function orphansIn(view: HostView, found: L3State, rendered: ReadonlyMap<string, Rendered>): L3Step[] {
   const all = [...rendered.values()];
-  if (found.unreadable.size > 0 || all.some(({ kind }) => kind === 'frozen' || kind === 'incomplete')) return [];
+  if (view.frozen.size > 0 || found.unreadable.size > 0 || all.some(({ kind }) => kind === 'incomplete')) return [];
   const wanted = all.flatMap((each) => (each.kind === 'present' ? each.state.links.map((link) => link.outside) : []));
   return orphanPorts(found, new Set(wanted));
 }
@@ -130,7 +130,7 @@ export async function applyOnce(view: HostView, driver: L3Driver, mayRemove = tr
     found.bridge,
     driver,
   );
-  if (mayRemove) await driver.apply(orphansIn(found, rendered));
+  if (mayRemove) await driver.apply(orphansIn(view, found, rendered));
   const failed = work.find((each) => each.error !== null);
   if (failed) throw new Error(`router ${failed.id}: ${failed.error}`);
 }

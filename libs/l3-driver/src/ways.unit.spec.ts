@@ -1,6 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
-import { converge, Convergence, L3Memory } from '@plumbline/l3-core';
-import { life, networkNode, reference, Story, tutorial } from '@plumbline/l3-core/testing';
+import fc from 'fast-check';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { converge, Convergence, L3Memory, withoutComment } from '@plumbline/l3-core';
+import { idOf, life, networkNode, reference, Story, tutorial } from '@plumbline/l3-core/testing';
 import { FakeL3Host } from './testing/index.js';
 
 const STORIES: Readonly<Record<string, () => Story>> = { tutorial, networkNode, reference, life };
@@ -40,12 +41,16 @@ async function atOnce(story: Story): Promise<string> {
 
 describe.each(Object.entries(STORIES))('%s, five ways to one node', (_name, tell) => {
   const story = tell();
+  let wanted: string;
+  beforeAll(async () => {
+    wanted = await atOnce(story);
+  });
 
   it('as written, and a restart with nothing changed changes nothing', async () => {
     const host = new FakeL3Host();
     const agent = new Agent(host);
     for (const { position } of story.log) expect((await agent.event(story, position)).failed).toEqual([]);
-    expect(host.dump()).toBe(await atOnce(story));
+    expect(host.dump()).toBe(wanted);
     agent.restart();
     const before = host.mutations;
     const again = await agent.all(story);
@@ -67,7 +72,7 @@ describe.each(Object.entries(STORIES))('%s, five ways to one node', (_name, tell
       expect((await agent.event(story, position)).applied).toBe(0);
       expect(host.mutations).toBe(before);
     }
-    expect(host.dump()).toBe(await atOnce(story));
+    expect(host.dump()).toBe(wanted);
   });
 
   it('a restart after every event', async () => {
@@ -77,7 +82,7 @@ describe.each(Object.entries(STORIES))('%s, five ways to one node', (_name, tell
       await agent.all(story, position);
       agent.restart();
     }
-    expect(host.dump()).toBe(await atOnce(story));
+    expect(host.dump()).toBe(wanted);
   });
 
   it('each step failing once: the next converge mends it, and nobody else noticed', async () => {
@@ -89,7 +94,7 @@ describe.each(Object.entries(STORIES))('%s, five ways to one node', (_name, tell
         const outcome = await agent.event(story, position);
         if (outcome.failed.length > 0) await agent.event(story, position);
       }
-      expect(host.dump()).toBe(await atOnce(story));
+      expect(host.dump()).toBe(wanted);
       if (host.mutations < nth) break;
     }
   });
@@ -125,6 +130,177 @@ describe.each(Object.entries(STORIES))('%s, five ways to one node', (_name, tell
       netns.rules4.get('filter')?.get('INPUT')?.shift();
       netns.rules4.get('nat')?.delete('operators-own');
     }
-    expect(host.dump()).toBe(await atOnce(story));
+    expect(host.dump()).toBe(wanted);
+  });
+});
+
+/** The node after one converge of the story up to an event. */
+async function nodeAt(story: Story, length: number, host = new FakeL3Host()): Promise<FakeL3Host> {
+  const outcome = await new Agent(host).all(story, length);
+  expect(outcome.failed).toEqual([]);
+  return host;
+}
+
+describe('from any moment of a life to any other', () => {
+  const story = life();
+  const moment = fc.integer({ min: 0, max: story.log.length });
+
+  it('applying the plan converges, and the next plan is empty', async () => {
+    await fc.assert(
+      fc.asyncProperty(moment, moment, async (from, to) => {
+        const host = await nodeAt(story, from);
+        await nodeAt(story, to, host);
+        expect(host.dump()).toBe((await nodeAt(story, to)).dump());
+        expect((await new Agent(host).all(story, to)).applied).toBe(0);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('until the view is in sync nothing is taken away, and all that it asks for is there', async () => {
+    await fc.assert(
+      fc.asyncProperty(moment, moment, async (from, to) => {
+        const host = await nodeAt(story, from);
+        const before = thingsOn(host);
+        const outcome = await converge(story.view(to), host.driver(), {
+          touched: 'all',
+          mayRemove: false,
+          unverified: true,
+        });
+        expect(outcome.failed).toEqual([]);
+        const after = thingsOn(host);
+        expect(before.filter((thing) => !after.includes(thing))).toEqual([]);
+        const asked = thingsOn(await nodeAt(story, to));
+        expect(asked.filter((thing) => !after.includes(thing))).toEqual([]);
+        await nodeAt(story, to, host);
+        expect(host.dump()).toBe((await nodeAt(story, to)).dump());
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+/** What must not go by silence: namespaces, links, addresses, ports, chains and what rules do. */
+function thingsOn(host: FakeL3Host): string[] {
+  const things = [...host.ports.keys()].map((name) => `port ${name}`);
+  for (const [name, netns] of host.netnses) {
+    things.push(name);
+    for (const link of netns.links.values())
+      things.push(`${name} ${link.name}`, ...link.addresses.map(({ address }) => `${name} ${link.name} ${address}`));
+    for (const [table, chains] of [...netns.rules4, ...netns.rules6])
+      for (const [chain, rules] of chains)
+        things.push(
+          `${name} ${table} ${chain}`,
+          ...rules.map((rule) => `${name} ${table} ${chain} ${withoutComment(rule)}`),
+        );
+  }
+  return things;
+}
+
+describe('one bad router', () => {
+  const bad = `qrouter-${idOf('c5')}`;
+  const good = idOf('c4');
+  const length = life().log.findIndex(({ event }) => event.type === 'RouterRoutesSet') + 1;
+
+  it('harms itself only, says why, and heals', async () => {
+    const host = new FakeL3Host();
+    const run = host.run.bind(host);
+    let broken = true;
+    host.run = (argv, options) =>
+      broken && argv[0] === 'iptables-restore' && options?.netns === bad
+        ? Promise.reject(new Error('the kernel is out of sorts'))
+        : run(argv, options);
+    const agent = new Agent(host);
+    const first = await agent.all(life(), length);
+    expect(first.failed).toEqual([{ key: `router/${idOf('c5')}`, reason: 'the kernel is out of sorts' }]);
+    const status = (outcome: Convergence, id: string): unknown => outcome.statuses.find((each) => each.id === id);
+    expect(status(first, idOf('c5'))).toMatchObject({ status: 'ERROR', reason: 'the kernel is out of sorts' });
+    expect(status(first, good)).toMatchObject({ status: 'ACTIVE' });
+    expect(status(first, idOf('75'))).toMatchObject({ status: 'ACTIVE' });
+    broken = false;
+    const second = await agent.all(life(), length);
+    expect([second.failed, second.statuses.filter((each) => each.status !== 'ACTIVE')]).toEqual([[], []]);
+    expect(host.dump()).toBe((await nodeAt(life(), length)).dump());
+  });
+
+  it('in a batch shared by all, too', async () => {
+    const host = new FakeL3Host();
+    const run = host.run.bind(host);
+    host.run = (argv, options) =>
+      options?.stdin?.includes(`netns add ${bad}`)
+        ? Promise.reject(new Error('no space left on device'))
+        : run(argv, options);
+    const outcome = await new Agent(host).all(life(), length);
+    expect(outcome.failed.map(({ key }) => key)).toEqual([`router/${idOf('c5')}`]);
+    expect(outcome.statuses.find((each) => each.id === good)).toMatchObject({ status: 'ACTIVE' });
+  });
+
+  it('that never becomes what it should is applied twice, reported, and not again until something changes', async () => {
+    const host = new FakeL3Host();
+    const write = host.writeSysctls.bind(host);
+    host.writeSysctls = async (values, options) => {
+      await write(values, options);
+      if (options?.netns === bad) host.sysctls.set(`${bad} net/ipv4/conf/all/arp_ignore`, '0');
+    };
+    const agent = new Agent(host);
+    const first = await agent.all(life(), length);
+    expect(first.failed).toEqual([{ key: `router/${idOf('c5')}`, reason: expect.stringContaining('cannot converge') }]);
+    const before = host.mutations;
+    const second = await agent.all(life(), length);
+    expect(second.failed).toEqual(first.failed);
+    expect(host.mutations).toBe(before);
+    host.writeSysctls = write;
+    host.netns(idOf('c5')).routes = [];
+    expect((await agent.all(life(), length)).failed).toEqual([]);
+  });
+
+  it('that is frozen is left as it is, whatever the view says of it', async () => {
+    const host = await nodeAt(life(), length);
+    const before = host.dump();
+    const view = new Story().view();
+    view.frozen.set(`router/${good}`, { position: 99, type: 'RouterTeleported', version: 1 });
+    view.frozen.set(`router/${idOf('c5')}`, { position: 99, type: 'RouterTeleported', version: 1 });
+    const outcome = await converge(view, host.driver(), { touched: 'all', mayRemove: true, unverified: false });
+    expect([outcome.applied, host.dump()]).toEqual([0, before]);
+  });
+});
+
+describe('what an address leaves and finds', () => {
+  it('its connections end when it goes or moves, and no others do', async () => {
+    const host = new FakeL3Host();
+    const agent = new Agent(host);
+    const story = life();
+    for (const { position, event } of story.log) {
+      host.ended.splice(0);
+      await agent.event(story, position);
+      const data = event.data as { floatingIpAddress?: string; fixedIpAddress?: string };
+      const expected =
+        event.type === 'FloatingIpDisassociated' ||
+        (event.type === 'FloatingIpAssociated' && data.fixedIpAddress === '10.1.0.77')
+          ? [data.floatingIpAddress]
+          : [];
+      expect(host.ended.map((each) => each.split(' ')[1])).toEqual(expected);
+    }
+  });
+
+  it('is announced with the MAC of its device when it comes', async () => {
+    const host = new FakeL3Host();
+    const agent = new Agent(host);
+    const story = tutorial();
+    await agent.all(story, story.log.length - 1);
+    host.frames.splice(0);
+    await agent.event(story, story.log.length);
+    expect(host.frames).toEqual(
+      ['0001', '0002'].map((operation) => ({
+        netns: `qrouter-${idOf('c1')}`,
+        device: 'qg-22222222-22',
+        hex: [
+          'fffffffffffffa163e0000020806',
+          `000108000604${operation}`,
+          'fa163e0000020a10a134',
+          `${operation === '0001' ? '000000000000' : 'fa163e000002'}0a10a134`,
+        ].join(''),
+      })),
+    );
   });
 });

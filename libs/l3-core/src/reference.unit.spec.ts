@@ -1,0 +1,86 @@
+import { describe, expect, it } from '@jest/globals';
+import { withoutComment } from './marks.js';
+import { render } from './render.js';
+import { parseSaved, savedFrom } from './rule-text.js';
+import { RouterState, SavedTables } from './state.js';
+import { idOf, reference, Story } from './testing/index.js';
+import { REFERENCE_V4, REFERENCE_V6 } from './testing/reference-rules.js';
+
+const stateOf = (story: Story, router: string): RouterState => {
+  const rendered = render(story.view(), { userspace: true }).get(idOf(router));
+  if (rendered?.kind !== 'present') throw new Error(`not rendered: ${rendered?.kind}`);
+  return rendered.state;
+};
+
+/** What differs from the reference on purpose (docs/design/l3-dataplane.md, table of differences), taken out of its rules. */
+const DIFFERENCES: readonly RegExp[] = [
+  // No metadata proxy, so nothing leads to one.
+  /--dport 80 .*(REDIRECT|MARK)/,
+  /^-m mark --mark 0x1\/0xffff -j ACCEPT$/,
+  // Port forwarding is not there yet.
+  /^-j neutron-l3-agent-(fip-pf|pf-\S+)$/,
+];
+const ABSENT_CHAINS = /^neutron-l3-agent-(fip-pf|pf-\S+)$/;
+
+function normal(tables: SavedTables): unknown {
+  return Object.fromEntries(
+    [...tables].map(([table, chains]) => [
+      table,
+      Object.fromEntries(
+        [...chains]
+          .filter(([chain, rules]) => !ABSENT_CHAINS.test(chain) && (chain.startsWith('neutron-') || rules.length > 0))
+          .map(([chain, rules]) => [
+            chain,
+            rules
+              .map((rule) =>
+                withoutComment(rule)
+                  .trim()
+                  .replace(/-m comment --comment "[^"]*" /, ''),
+              )
+              .filter((rule) => !DIFFERENCES.some((difference) => difference.test(rule))),
+          ]),
+      ),
+    ]),
+  );
+}
+
+describe('the rules of the reference implementation, for the same router', () => {
+  const ours = stateOf(reference(), '81d9fe72');
+
+  it('IPv4: chain by chain, rule by rule, in the same order', () => {
+    expect(normal(savedFrom(ours.rules4))).toEqual(normal(parseSaved(REFERENCE_V4)));
+  });
+
+  it('IPv6 likewise', () => {
+    expect(normal(savedFrom(ours.rules6))).toEqual(normal(parseSaved(REFERENCE_V6)));
+  });
+
+  it('addresses, routes and links', () => {
+    expect(ours.links).toEqual([
+      {
+        device: 'qg-fd9c7daf-34',
+        outside: 'tapfd9c7daf-34',
+        mac: 'fa:16:3e:bb:33:e5',
+        mtuBytes: 1500,
+        up: true,
+        txChecksum: false,
+        addresses: [
+          { address: '10.200.3.156/16', broadcast: '10.200.255.255' },
+          { address: '10.200.3.41/32', broadcast: '10.200.3.41' },
+        ],
+        port: { portId: idOf('fd9c7daf-34'), mac: 'fa:16:3e:bb:33:e5', position: 12 },
+      },
+      {
+        device: 'qr-a075f8a5-71',
+        outside: 'tapa075f8a5-71',
+        mac: 'fa:16:3e:7c:4a:c3',
+        mtuBytes: 1450,
+        up: true,
+        txChecksum: false,
+        addresses: [{ address: '192.168.7.1/24', broadcast: '192.168.7.255' }],
+        port: { portId: idOf('a075f8a5-71'), mac: 'fa:16:3e:7c:4a:c3', position: 10 },
+      },
+    ]);
+    expect(ours.routes).toEqual([{ version: 4, destination: 'default', via: '10.200.0.1', device: 'qg-fd9c7daf-34' }]);
+  });
+});
