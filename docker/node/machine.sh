@@ -1,0 +1,106 @@
+#!/bin/bash
+# A node as one container: PID 1 of a small machine. It starts Open vSwitch, makes the bridges an operator makes before Plumbline comes, and starts the agents;
+# what ends is started again. One container and not one a program, because namespaces of routers live in this container's /run/netns: they must outlive
+# an agent, as they do on a machine.
+#
+# `machine.sh healthy` asks the agents of a running one.
+#
+#   PLUMB_AGENTS     which agents: "ovs-agent", or "ovs-agent l3-agent" for a network node
+#   PLUMB_TUNNEL_IP  the address the engine gave on the tunnel network: it moves from that interface to br-phy, the bridge over it
+#   UPLINK_IP        the address it gave on the external network, if any: that interface becomes the uplink of br-ex and loses it
+#   PLUMB_DATAPATH_TYPE  netdev (Open vSwitch in user space, works anywhere) or system (the kernel's module)
+set -euo pipefail
+datapath=${PLUMB_DATAPATH_TYPE:-netdev}
+database=/etc/openvswitch/conf.db
+socket=unix:/run/openvswitch/db.sock
+say() { echo "node ${PLUMB_HOST}: $*"; }
+
+# Where each agent answers health questions, on the node's loopback.
+health_port() {
+  case $1 in
+    ovs-agent) echo 9710 ;;
+    l3-agent) echo 9711 ;;
+    *) say "PLUMB_AGENTS: there is no $1"; return 1 ;;
+  esac
+}
+if [ "${1:-}" = healthy ]; then
+  for agent in $PLUMB_AGENTS; do
+    curl --silent --show-error --fail --max-time 2 "http://127.0.0.1:$(health_port "$agent")/health" || exit 1
+  done
+  exit 0
+fi
+
+# What an agent keeps of root.
+confined=(setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+net_admin,+sys_admin,+net_raw --)
+
+# keep NAME COMMAND...: runs it, again whenever it ends. SIGTERM ends both.
+keep() {
+  local name=$1 stopping='' child='' code
+  shift
+  trap 'stopping=yes; [ -z "$child" ] || kill "$child" 2>/dev/null || true' TERM
+  while [ -z "$stopping" ]; do
+    "$@" &
+    child=$!
+    code=0
+    wait "$child" || code=$?
+    while kill -0 "$child" 2>/dev/null; do wait "$child" || true; done
+    [ -n "$stopping" ] && break
+    say "$name ended with code $code and is started again"
+    sleep 1 & wait $! || true
+  done
+}
+
+# until_true SECONDS WHAT COMMAND...: waits for a condition.
+until_true() {
+  local seconds=$1 what=$2
+  shift 2
+  for _ in $(seq $((seconds * 20))); do "$@" >/dev/null 2>&1 && return; sleep 0.05; done
+  say "waited $seconds s for $what"
+  return 1
+}
+
+device_of() { ip -oneline -4 address show | awk -v ip="$1" '{ split($4, a, "/"); if (a[1] == ip) print $2, a[2] }'; }
+
+# A restarted ovs-vswitchd makes br-phy's device anew, without its address: set after each start.
+vswitchd() {
+  ( until_true 20 br-phy ip link show br-phy && ip address replace "$tunnel_address" dev br-phy && ip link set br-phy up ) &
+  exec ovs-vswitchd "$socket" --pidfile -vconsole:warn -vsyslog:off -vfile:off
+}
+
+mkdir -p /run/netns /run/openvswitch /run/lock /etc/openvswitch /var/lib/plumbline
+# Routers' own settings are under here; the rest of /proc/sys stays read-only.
+mount --bind /proc/sys/net /proc/sys/net && mount -o remount,bind,rw /proc/sys/net
+
+read -r tunnel prefix < <(device_of "$PLUMB_TUNNEL_IP") || { say "no interface has PLUMB_TUNNEL_IP $PLUMB_TUNNEL_IP"; exit 1; }
+tunnel_address=$PLUMB_TUNNEL_IP/$prefix
+ip address flush dev "$tunnel"
+bridges=(-- --may-exist add-br br-phy -- set Bridge br-phy "datapath_type=$datapath" -- --may-exist add-port br-phy "$tunnel")
+if [ -n "${UPLINK_IP:-}" ]; then
+  read -r uplink _ < <(device_of "$UPLINK_IP") || { say "no interface has UPLINK_IP $UPLINK_IP"; exit 1; }
+  ip address flush dev "$uplink"
+  bridges+=(-- --may-exist add-br br-ex -- set Bridge br-ex "datapath_type=$datapath" -- --may-exist add-port br-ex "$uplink")
+fi
+
+[ -s "$database" ] || ovsdb-tool create "$database" /usr/share/openvswitch/vswitch.ovsschema
+children=()
+keep ovsdb-server ovsdb-server "$database" "--remote=p$socket" --pidfile -vconsole:warn -vsyslog:off -vfile:off & children+=($!)
+until_true 10 ovsdb-server ovs-vsctl --timeout=1 --no-wait init
+ovs-vsctl --timeout=10 --no-wait set Open_vSwitch . "external_ids:system-id=$PLUMB_HOST" "external_ids:hostname=$PLUMB_HOST" "${bridges[@]}"
+keep ovs-vswitchd vswitchd & children+=($!)
+until_true 20 ovs-vswitchd sh -c "ip -4 address show dev br-phy | grep -qF ' $tunnel_address '"
+for agent in $PLUMB_AGENTS; do
+  port=$(health_port "$agent")
+  PLUMB_HEALTH_PORT=$port keep "$agent" "${confined[@]}" node "apps/$agent/dist/main.js" & children+=($!)
+done
+say "up: $PLUMB_AGENTS"
+
+# Down in reverse: the agents first, so that none of them sees a switch that is going away.
+down() {
+  for ((i = ${#children[@]} - 1; i >= 0; i--)); do
+    kill "${children[i]}" 2>/dev/null || true
+    while kill -0 "${children[i]}" 2>/dev/null; do wait "${children[i]}" || true; done
+  done
+  exit 0
+}
+trap down TERM INT
+while :; do wait || true; done

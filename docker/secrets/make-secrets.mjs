@@ -1,0 +1,66 @@
+/**
+ * Makes the logins of all services, once: run again it keeps what is there and adds what is missing, so that a node can be added to PLUMB_NODES later
+ * (then `docker compose kill -s HUP nats`).
+ *
+ * Each service has a folder of its own under SECRETS_DIR, mounted from a volume that no other service sees:
+ *
+ *     nats/nats.conf                                       public keys, and what each login may publish and subscribe
+ *     api/nats.nkey  api/database-url                      the API
+ *     migrate/database-url                                 the owner of the tables
+ *     postgres/owner-password  postgres/api-password       PostgreSQL, on its first start
+ *     <host>/nats.nkey                                     a node
+ */
+import { randomBytes } from 'node:crypto';
+import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { nkeys } from '@nats-io/transport-node';
+import {
+  apiPermissions,
+  natsConfiguration,
+  newNkeyPair,
+  nodePermissions,
+} from '../../apps/cli/dist/lab/nats-logins.js';
+
+const root = process.env.SECRETS_DIR ?? '/run/secrets/plumbline';
+const hosts = (process.env.PLUMB_NODES ?? '').split(/\s+/).filter((host) => host !== '');
+/** Users inside the images: docker/postgres/Dockerfile chooses 999, Debian gives `nobody` 65534. */
+const USER = { root: 0, postgres: 999, nobody: 65534 };
+
+/** Writes a file whole, readable by its owner only. */
+function write(file, owner, text) {
+  const target = path.join(root, file);
+  mkdirSync(path.dirname(target), { recursive: true });
+  writeFileSync(`${target}.new`, text, { mode: 0o400 });
+  chownSync(`${target}.new`, owner, owner);
+  renameSync(`${target}.new`, target);
+}
+
+/** What the file holds; when there is none yet, what `make` answers, written. */
+function kept(file, owner, make) {
+  const target = path.join(root, file);
+  if (!existsSync(target)) write(file, owner, `${make()}\n`);
+  return readFileSync(target, 'utf8').trim();
+}
+
+const publicKeyOf = (seed) => nkeys.fromSeed(new TextEncoder().encode(seed)).getPublicKey();
+const newPassword = () => randomBytes(24).toString('base64url');
+const databaseUrl = (role, password) => `postgres://${role}:${password}@postgres:5432/plumbline`;
+
+for (const host of hosts) {
+  if (!/^[a-z][a-z0-9-]{0,30}$/.test(host)) throw new Error(`PLUMB_NODES: "${host}" is not a host's name`);
+}
+const seeds = [
+  { seed: kept('api/nats.nkey', USER.nobody, () => newNkeyPair().seed), ...apiPermissions() },
+  ...hosts.map((host) => ({
+    seed: kept(`${host}/nats.nkey`, USER.root, () => newNkeyPair().seed),
+    ...nodePermissions(host),
+  })),
+];
+const logins = seeds.map(({ seed, ...permissions }) => ({ publicKey: publicKeyOf(seed), ...permissions }));
+write('nats/nats.conf', USER.nobody, natsConfiguration('0.0.0.0:4222', logins));
+
+const owner = kept('postgres/owner-password', USER.postgres, newPassword);
+const api = kept('postgres/api-password', USER.postgres, newPassword);
+write('migrate/database-url', USER.nobody, `${databaseUrl('plumb_owner', owner)}\n`);
+write('api/database-url', USER.nobody, `${databaseUrl('plumb_api', api)}\n`);
+console.log(`logins are there for the API and for ${hosts.join(', ') || 'no node'}`);
