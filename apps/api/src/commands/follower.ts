@@ -1,0 +1,213 @@
+/**
+ * The follower: the log's objects in this process' memory, and each host's feed, always at one position.
+ *
+ * Goals: events are folded in log order, whoever committed them; what this process committed is published by it, once it is folded; a process that lags
+ * is never wrong, only late.
+ * Design: at start the objects come from the read model (one moment of the log), then the log is read on. An own commit that follows on what is folded is
+ * folded at once, without a read; otherwise the log is read to its head first. Reads are by command: a feed row stands at the last event of its command, and
+ * commands without a feed row concern no host, so it is harmless to fold them with the next one.
+ * Road not taken: LISTEN/NOTIFY. It holds a connection, is lost with it, and needs the poll beside it all the same.
+ */
+import { FeedMessage, subjectOf, known, ObjectKey } from '@plumbline/contracts';
+import { AppendOk, EventStore, RecordedEvent } from '@plumbline/event-store';
+import { FeedLink, HostFeeds } from '@plumbline/node-feed';
+import type { Logger } from '@plumbline/telemetry';
+import { advance, claimsOf, Topology } from '@plumbline/topology';
+import { objectOf, toRecorded } from './to-append.js';
+
+export type FollowerOptions = Readonly<{
+  store: EventStore;
+  logger: Logger;
+  /** Gets the messages of this process' own commits, each once, in log order of their commands where they were folded in order. Never throws. */
+  publish(messages: readonly FeedMessage[]): void;
+  /** Time between looks at the log when nothing else makes us look. Default 250. */
+  pollMs?: number;
+}>;
+
+const page = 1_000;
+
+export class Follower {
+  readonly claims = new Set<string>();
+  hash: string;
+  private readonly own = new Map<number, AppendOk>();
+  private waiters: { position: number; resolve: () => void }[] = [];
+  private reading: Promise<void> | null = null;
+  private next: Promise<void> | null = null;
+  private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
+  /** Why the log can be read no further: a fault of this release or a damaged log. */
+  broken: Error | null = null;
+  /** Of the last look at the log; null when it could be read. */
+  lastError: Error | null = null;
+
+  private constructor(
+    readonly topology: Topology,
+    readonly feeds: HostFeeds,
+    hash: string,
+    private readonly options: FollowerOptions,
+  ) {
+    this.hash = hash;
+    for (const key of topology.keys()) for (const claim of claimsOf(topology.byKey(key))) this.claims.add(claim);
+  }
+
+  /** Loads one moment of the log and follows from there. Rejects with StoreUnavailable. */
+  static async open(options: FollowerOptions): Promise<Follower> {
+    const { logId, head, streams, rows, feeds } = await options.store.load();
+    const versions = streams.map(({ stream, version }) => [stream, version] as const);
+    const topology = Topology.of(rows.map(objectOf), head.position, versions);
+    options.logger.info({ log: logId, position: head.position, objects: rows.length, step: 'load' }, 'log loaded');
+    const follower = new Follower(topology, new HostFeeds(logId, feeds), head.hash, options);
+    follower.poll();
+    return follower;
+  }
+
+  get log(): string {
+    return this.feeds.log;
+  }
+
+  async close(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.reading?.catch(() => undefined);
+  }
+
+  /** A commit of this process, in the order of the answers. It is published when it is folded. */
+  committed(commit: AppendOk): void {
+    if (commit.recorded.length === 0) return;
+    this.own.set(commit.before, commit);
+    this.foldOwn();
+    if (this.own.size > 0)
+      void this.catchUp().catch((err: unknown) =>
+        this.options.logger.warn({ err, step: 'follow' }, 'the log cannot be read on'),
+      );
+  }
+
+  /** Resolves when the event at this position is folded. */
+  reached(position: number): Promise<void> {
+    if (this.topology.position >= position) return Promise.resolve();
+    return new Promise((resolve) => this.waiters.push({ position, resolve }));
+  }
+
+  /** Reads to a head that is not older than this call. Rejects with StoreUnavailable. */
+  catchUp(): Promise<void> {
+    if (!this.reading) return (this.reading = this.read().finally(() => (this.reading = null)));
+    // A read that began before this call may have missed what the caller knows of.
+    this.next ??= this.reading
+      .catch(() => undefined)
+      .then(() => {
+        this.next = null;
+        return this.catchUp();
+      });
+    return this.next;
+  }
+
+  private async read(): Promise<void> {
+    const { store } = this.options;
+    try {
+      if (this.broken) throw this.broken;
+      const after = this.topology.position;
+      const events: RecordedEvent[] = [];
+      for (let full = true; full;) {
+        const more = await store.read(events.at(-1)?.position ?? after, page);
+        events.push(...more);
+        full = more.length === page;
+      }
+      const last = events.at(-1);
+      if (last) {
+        const rows = await store.feedRows(after, last.position);
+        const links = new Map<number, FeedLink[]>();
+        for (const { position, host, prev } of rows)
+          links.set(position, [...(links.get(position) ?? []), { host, prev }]);
+        this.foldRead(events, links);
+      }
+      this.lastError = null;
+    } catch (error) {
+      this.lastError = error as Error;
+      throw error;
+    }
+  }
+
+  /** Own commits may have been folded while the log was read: what is folded is passed over. */
+  private foldRead(events: readonly RecordedEvent[], links: ReadonlyMap<number, readonly FeedLink[]>): void {
+    let command: RecordedEvent[] = [];
+    for (const [index, event] of events.entries()) {
+      if (event.position > this.topology.position) command.push(event);
+      const ends = links.has(event.position) || index === events.length - 1;
+      if (!ends || command.length === 0) continue;
+      this.fold(command, links.get(event.position) ?? []);
+      command = [];
+    }
+    this.foldOwn();
+  }
+
+  private foldOwn(): void {
+    for (;;) {
+      const commit = this.own.get(this.topology.position);
+      if (!commit) break;
+      this.fold(commit.recorded, commit.feeds);
+    }
+    for (const [before, commit] of this.own) {
+      const at = before + commit.recorded.length;
+      if (at > this.topology.position) continue;
+      this.own.delete(before);
+      const messages = commit.feeds
+        .map(({ host }) => this.feeds.messageAt(host, at))
+        .filter((message) => message !== null);
+      if (messages.length > 0) this.options.publish(messages);
+    }
+  }
+
+  /** Folds one command and makes its messages, in one go: nobody sees the one without the other. */
+  private fold(events: readonly RecordedEvent[], links: readonly FeedLink[]): void {
+    const last = events.at(-1);
+    if (!last) return;
+    try {
+      const recorded = events.map(toRecorded);
+      const keys = new Set<ObjectKey>();
+      for (const { event } of recorded) {
+        const each = known(event);
+        if (each) keys.add(subjectOf(each).key);
+      }
+      for (const key of keys) for (const claim of claimsOf(this.topology.byKey(key))) this.claims.delete(claim);
+      const parcels = advance(this.topology, recorded);
+      for (const key of keys) for (const claim of claimsOf(this.topology.byKey(key))) this.claims.add(claim);
+      const told = new Set(links.map(({ host }) => host));
+      for (const { host } of parcels)
+        if (!told.has(host))
+          this.options.logger.error(
+            { position: last.position, host, step: 'fold' },
+            'a host concerned by a command has no feed row',
+          );
+      this.feeds.next(this.topology, { position: last.position, hash: last.hash }, parcels, links);
+      this.hash = last.hash;
+    } catch (error) {
+      this.broken = error as Error;
+      this.options.logger.fatal(
+        { err: error, position: last.position, stream: last.stream, step: 'fold' },
+        'the log cannot be folded',
+      );
+      throw error;
+    }
+    const { position } = this.topology;
+    const ready = this.waiters.filter((waiter) => waiter.position <= position);
+    this.waiters = this.waiters.filter((waiter) => waiter.position > position);
+    for (const { resolve } of ready) resolve();
+  }
+
+  private poll(): void {
+    if (this.stopped) return;
+    this.timer = setTimeout(() => {
+      const before = this.lastError;
+      this.catchUp()
+        .then(
+          () =>
+            before &&
+            this.options.logger.info({ position: this.topology.position, step: 'follow' }, 'the log can be read again'),
+          (err: unknown) =>
+            before ?? this.options.logger.warn({ err, step: 'follow' }, 'the log cannot be read; will be repeated'),
+        )
+        .finally(() => this.poll());
+    }, this.options.pollMs ?? 250);
+    this.timer.unref();
+  }
+}

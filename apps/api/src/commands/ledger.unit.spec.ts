@@ -1,0 +1,188 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { FeedMessage, Meta, PlumbEvent } from '@plumbline/contracts';
+import { Decide, DomainError } from '@plumbline/domain';
+import { AppendCommand, StoreUnavailable } from '@plumbline/event-store';
+import { InMemoryEventStore } from '@plumbline/event-store/testing';
+import { createLogger } from '@plumbline/telemetry';
+import { networkCreated, networkPlaced, nodeRegistered, portBound, portCreated } from '@plumbline/testkit';
+import { canonical, emptyView, fold, hostObjects } from '@plumbline/topology';
+import { randomUUID } from 'node:crypto';
+import { Follower } from './follower.js';
+import { Ledger, LedgerBusy } from './ledger.js';
+
+const logger = createLogger({ name: 'test', level: 'silent' });
+const meta = (): Meta => ({ requestId: 'req-1', userId: 'user', projectId: 'project', time: new Date().toISOString() });
+
+const making =
+  (events: readonly PlumbEvent[]): Decide<null> =>
+  () => ({ events, reads: [], none: [], result: null });
+
+/** Takes the lowest local VLAN that is free, binds a port, places the network if it is not there: what every bind does. */
+const bind =
+  (networkId: string, host: string): Decide<string> =>
+  (topology, context) => {
+    const portId = context.newId();
+    const placed = topology.get('placement', networkId)?.hosts[host] !== undefined;
+    let vlan = 1;
+    while (context.held(`local-vlan/${host}/${vlan}`)) vlan += 1;
+    const events = [portCreated({ portId, networkId }, context.randomInt(1 << 24)), portBound(portId, networkId, host)];
+    return {
+      events: placed ? events : [...events, networkPlaced(networkId, host, vlan)],
+      reads: [`network/${networkId}`],
+      none: [],
+      result: portId,
+    };
+  };
+
+let store: InMemoryEventStore;
+let followers: Follower[];
+let published: FeedMessage[];
+
+async function ledger(): Promise<{ ledger: Ledger; follower: Follower }> {
+  const follower = await Follower.open({
+    store,
+    logger,
+    publish: (messages) => published.push(...messages),
+    pollMs: 20,
+  });
+  followers.push(follower);
+  return { ledger: new Ledger({ store, follower, logger, patienceMs: 5_000 }), follower };
+}
+
+beforeEach(() => {
+  store = new InMemoryEventStore();
+  followers = [];
+  published = [];
+});
+afterEach(async () => {
+  for (const follower of followers) await follower.close();
+});
+
+/** Every host's published messages, however they came, make one chain that leads to what the host must know. */
+async function expectNoHole(follower: Follower): Promise<void> {
+  await follower.catchUp();
+  for (const host of follower.feeds.hosts()) {
+    const mine = published.filter((message) => message.host === host).sort((a, b) => a.position - b.position);
+    const view = emptyView(host);
+    for (const message of mine) fold(view, message);
+    expect(view.position).toBe(follower.feeds.headOf(host));
+    const objects = [...view.objects.keys()].sort().map((key) => view.objects.get(key));
+    expect(canonical(objects)).toBe(canonical(hostObjects(follower.topology, host)));
+  }
+}
+
+describe('ledger', () => {
+  it('stores, folds and publishes; the caller then sees what it wrote', async () => {
+    const one = await ledger();
+    const networkId = randomUUID();
+    const { position } = await one.ledger.execute(making([networkCreated({ networkId })]), meta());
+    expect([position, one.ledger.topology.get('network', networkId)?.id]).toEqual([1, networkId]);
+    await one.ledger.execute(bind(networkId, 'cmp1'), meta());
+    expect(published).toMatchObject([{ host: 'cmp1', prev: null, position: 4, hash: (await store.head()).hash }]);
+    await expectNoHole(one.follower);
+  });
+
+  it('an answer is true at the head: what another process made is found, what it took away is not', async () => {
+    const one = await ledger();
+    const other = await ledger();
+    const networkId = randomUUID();
+    await one.ledger.execute(making([networkCreated({ networkId })]), meta());
+    const remove: Decide<null> = (topology) => {
+      if (!topology.get('network', networkId)) throw new DomainError('NetworkNotFound', 'not-found', 'gone');
+      return {
+        events: [{ type: 'NetworkDeleted', version: 1, data: { networkId } }],
+        reads: [],
+        none: [],
+        result: null,
+      };
+    };
+    await other.ledger.execute(remove, meta());
+    await expect(one.ledger.execute(remove, meta())).rejects.toThrow('gone');
+    const already: Decide<boolean> = (topology) => ({
+      events: [],
+      reads: [],
+      none: [],
+      result: topology.get('network', networkId) === undefined,
+    });
+    expect(await one.ledger.execute(already, meta())).toEqual({ result: true, position: 2 });
+  });
+
+  it('two processes that bind and place at the same time leave no host with a hole', async () => {
+    const processes = [await ledger(), await ledger()];
+    const networks = [randomUUID(), randomUUID()];
+    const hosts = ['cmp1', 'cmp2', 'cmp3'];
+    for (const [index, networkId] of networks.entries())
+      await processes[0]!.ledger.execute(making([networkCreated({ networkId, segmentationId: 100 + index })]), meta());
+    await Promise.all(
+      Array.from({ length: 120 }, (_, n) => {
+        const { ledger: each } = processes[n % 2]!;
+        const host = hosts[n % 3]!;
+        if (n % 10 === 0) return each.execute(making([nodeRegistered(host, `172.16.${n}.${1 + (n % 3)}`)]), meta());
+        return each.execute(bind(networks[n % 7 === 0 ? 1 : 0]!, host), meta());
+      }),
+    );
+    for (const { follower } of processes) await expectNoHole(follower);
+    expect(await store.verify()).toMatchObject({ ok: true });
+    const [a, b] = processes.map(({ follower }) =>
+      canonical([...follower.topology.keys()].sort().map((key) => follower.topology.byKey(key))),
+    );
+    expect(a).toBe(b);
+    const fresh = await ledger();
+    expect(canonical([...fresh.follower.topology.keys()].sort().map((key) => fresh.follower.topology.byKey(key)))).toBe(
+      a,
+    );
+  });
+
+  it('a decision that gave way to a command on its way waits how that ends', async () => {
+    const one = await ledger();
+    const flat: Decide<null> = (_topology, context) => {
+      if (context.held('segment/flat/physnet1')) throw new DomainError('FlatNetworkInUse', 'conflict', 'in use');
+      const network = networkCreated({
+        networkId: context.newId(),
+        networkType: 'flat',
+        physicalNetwork: 'physnet1',
+        segmentationId: null,
+      });
+      return { events: [network], reads: [], none: [], result: null };
+    };
+    store.failNext(new StoreUnavailable('the database is away', 'not-stored'));
+    const first = one.ledger.execute(flat, meta());
+    const second = one.ledger.execute(flat, meta());
+    await expect(first).rejects.toThrow('the database is away');
+    await expect(second).resolves.toMatchObject({ position: 1 });
+    await expect(one.ledger.execute(flat, meta())).rejects.toThrow('in use');
+  });
+
+  it('gives up in time when it always loses, and has stored nothing', async () => {
+    const losing = Object.assign(Object.create(store) as InMemoryEventStore, {
+      append: async (command: AppendCommand) => ({
+        ok: false as const,
+        lost: { kind: 'version' as const, stream: Object.keys(command.expect)[0]! },
+      }),
+    });
+    const follower = await Follower.open({ store: losing, logger, publish: () => undefined });
+    followers.push(follower);
+    const busy = new Ledger({ store: losing, follower, logger, patienceMs: 100 });
+    await expect(busy.execute(making([networkCreated({ networkId: randomUUID() })]), meta())).rejects.toThrow(
+      LedgerBusy,
+    );
+    expect(await store.head()).toMatchObject({ position: 0 });
+  });
+
+  it('what a process committed while the log was read is published all the same', async () => {
+    const one = await ledger();
+    const other = await ledger();
+    const networkId = randomUUID();
+    await one.ledger.execute(making([networkCreated({ networkId })]), meta());
+    for (let round = 0; round < 20; round += 1)
+      await Promise.all([
+        one.ledger.execute(bind(networkId, 'cmp1'), meta()),
+        other.ledger.execute(bind(networkId, 'cmp2'), meta()),
+      ]);
+    await expectNoHole(one.follower);
+    const rows = await store.feedRows(0, (await store.head()).position);
+    expect(published.map(({ host, position }) => `${host} ${position}`).sort()).toEqual(
+      rows.map(({ host, position }) => `${host} ${position}`).sort(),
+    );
+  });
+});

@@ -1,0 +1,44 @@
+/** Every half second, each process tells each host where its feed stands: so that even the loss of the last message is seen within a second. */
+import { AgentKind, Beacon, subjects } from '@plumbline/contracts';
+import { Follower } from '../commands/follower.js';
+import type { Outlet } from './publisher.js';
+
+/** Which agents have reported, by host. */
+export interface Known {
+  /** Kinds of agent on this host whose report is not there. */
+  missing(host: string): readonly AgentKind[];
+  hosts(): Iterable<string>;
+}
+
+const everyMs = 500;
+
+export class Beacons {
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly follower: Follower,
+    private readonly outlet: Outlet,
+    private readonly known: Known,
+  ) {}
+
+  start(): void {
+    this.timer = setInterval(() => this.sendAll(), everyMs);
+    this.timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  send(host: string): void {
+    const { feeds, topology } = this.follower;
+    const beacon: Beacon = feeds.beacon(host, topology.position, [...this.known.missing(host)]);
+    this.outlet.send(subjects.beacon(host), beacon);
+  }
+
+  private sendAll(): void {
+    // A process that cannot read the log does not know where its feeds stand: another one does, or nobody, and agents see that.
+    if (!this.outlet.connected || this.follower.lastError) return;
+    for (const host of new Set([...this.follower.feeds.hosts(), ...this.known.hosts()])) this.send(host);
+  }
+}

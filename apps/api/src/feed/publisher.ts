@@ -1,0 +1,21 @@
+/** Sends feed messages to hosts, after the commit. Nothing here can fail a request: what is lost is asked for. */
+import { FeedMessage, subjects } from '@plumbline/contracts';
+import { split } from '@plumbline/node-feed';
+
+/** What the publisher needs of the transport. */
+export interface Outlet {
+  readonly connected: boolean;
+  readonly maxBodyBytes: number;
+  /** Never throws. */
+  send(subject: string, body: unknown): void;
+}
+
+export class FeedPublisher {
+  constructor(private readonly outlet: Outlet) {}
+
+  publish(messages: readonly FeedMessage[]): void {
+    if (!this.outlet.connected) return;
+    for (const message of messages)
+      for (const part of split(message, this.outlet.maxBodyBytes)) this.outlet.send(subjects.feed(message.host), part);
+  }
+}

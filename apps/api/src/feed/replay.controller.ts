@@ -1,0 +1,52 @@
+/** Answers "everything for me after p". The host is taken from the subject, which the broker checked, never from the payload. */
+import { Controller, Inject } from '@nestjs/common';
+import { Ctx, EventPattern, NatsContext, Payload } from '@nestjs/microservices';
+import { ReplayRequest, senderOf, subjects } from '@plumbline/contracts';
+import type { EventStore } from '@plumbline/event-store';
+import type { Logger } from '@plumbline/telemetry';
+import { Follower } from '../commands/follower.js';
+import { EVENT_STORE, LOGGER } from '../commands/tokens.js';
+import { Beacons } from './beacons.js';
+import { FeedPublisher } from './publisher.js';
+import { OUTLET } from './tokens.js';
+import type { Outlet } from './publisher.js';
+
+@Controller()
+export class ReplayController {
+  constructor(
+    @Inject(Follower) private readonly follower: Follower,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(OUTLET) private readonly outlet: Outlet,
+    @Inject(Beacons) private readonly beacons: Beacons,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  @EventPattern<string>(subjects.allReplays)
+  async replay(@Payload() body: unknown, @Ctx() context: NatsContext): Promise<void> {
+    const sender = senderOf(context.getSubject());
+    const request = ReplayRequest.safeParse(body);
+    if (!sender || !request.success) {
+      this.logger.warn({ subject: context.getSubject(), step: 'replay' }, 'not a replay request');
+      return;
+    }
+    const { host, agent } = sender;
+    const { position } = request.data;
+    try {
+      // Another process may have published further than this one has read.
+      if (position > this.follower.topology.position || position > this.follower.feeds.headOf(host))
+        await this.follower.catchUp();
+      const { feeds, topology } = this.follower;
+      const answer = await feeds.answer(host, request.data, { topology, hashAt: (at) => this.store.hashAt(at) });
+      if ('refused' in answer) {
+        this.logger.warn({ host, agent, position, refused: answer.refused, step: 'replay' }, 'replay refused');
+        this.outlet.send(subjects.feed(host), answer);
+      } else {
+        this.logger.debug({ host, agent, position, messages: answer.length, step: 'replay' }, 'replay answered');
+        new FeedPublisher(this.outlet).publish(answer);
+      }
+      this.beacons.send(host);
+    } catch (err) {
+      this.logger.warn({ err, host, agent, position, step: 'replay' }, 'replay not answered; the agent asks again');
+    }
+  }
+}

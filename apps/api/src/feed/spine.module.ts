@@ -1,0 +1,127 @@
+/**
+ * The spine of an API process: ledger, follower, feeds and reports, as one module. Global: the resources ask for `Ledger`.
+ *
+ * Order at the start: the log is loaded, then NATS is sought in the background. At the end: first silence (beacons, NATS), then the log.
+ */
+import {
+  DynamicModule,
+  Inject,
+  Injectable,
+  Module,
+  OnApplicationBootstrap,
+  OnApplicationShutdown,
+} from '@nestjs/common';
+import type { INestApplication } from '@nestjs/common';
+import { MicroserviceOptions, Transport } from '@nestjs/microservices';
+import { PostgresEventStore, type EventStore } from '@plumbline/event-store';
+import { Fleet } from '@plumbline/domain';
+import { natsOptions, NatsWire, type NatsAccess } from '@plumbline/node-feed/nest';
+import type { Logger } from '@plumbline/telemetry';
+import type pg from 'pg';
+import { Follower } from '../commands/follower.js';
+import { Ledger } from '../commands/ledger.js';
+import { EVENT_STORE, LOGGER } from '../commands/tokens.js';
+import { KnownAgents } from '../observations/known-agents.js';
+import { Observations } from '../observations/observations.js';
+import { ReportsController } from '../observations/reports.controller.js';
+import { FLEET } from '../observations/tokens.js';
+import { Beacons } from './beacons.js';
+import { FeedPublisher } from './publisher.js';
+import { ReplayController } from './replay.controller.js';
+import { OUTLET } from './tokens.js';
+
+export type SpineOptions = Readonly<{
+  /** The service login's. */
+  databaseUrl: string;
+  /** For observations; closed by its owner. */
+  pool: pg.Pool;
+  nats: NatsAccess;
+  fleet: () => Promise<Fleet>;
+  logger: Logger;
+}>;
+
+/** Processes of one control plane share replay requests and reports. */
+const QUEUE = 'plumb-api';
+
+@Injectable()
+class Spine implements OnApplicationBootstrap, OnApplicationShutdown {
+  constructor(
+    @Inject(Beacons) private readonly beacons: Beacons,
+    @Inject(KnownAgents) private readonly known: KnownAgents,
+    @Inject(OUTLET) private readonly wire: NatsWire,
+    @Inject(Follower) private readonly follower: Follower,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.wire.start();
+    this.known.start();
+    this.beacons.start();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.beacons.stop();
+    this.known.stop();
+    await this.wire.close();
+    await this.follower.close();
+    await this.store.close();
+  }
+}
+
+@Module({})
+export class SpineModule {
+  static with(options: SpineOptions): DynamicModule {
+    const { logger, nats } = options;
+    return {
+      module: SpineModule,
+      global: true,
+      controllers: [ReplayController, ReportsController],
+      providers: [
+        { provide: LOGGER, useValue: logger },
+        { provide: FLEET, useValue: options.fleet },
+        { provide: EVENT_STORE, useFactory: () => new PostgresEventStore(options.databaseUrl) },
+        { provide: OUTLET, useFactory: () => new NatsWire(nats, 'plumb-api', logger) },
+        { provide: FeedPublisher, inject: [OUTLET], useFactory: (wire: NatsWire) => new FeedPublisher(wire) },
+        {
+          provide: Follower,
+          inject: [EVENT_STORE, FeedPublisher],
+          useFactory: (store: EventStore, publisher: FeedPublisher) =>
+            Follower.open({ store, logger, publish: (messages) => publisher.publish(messages) }),
+        },
+        {
+          provide: Ledger,
+          inject: [EVENT_STORE, Follower],
+          useFactory: (store: EventStore, follower: Follower) => new Ledger({ store, follower, logger }),
+        },
+        { provide: Observations, useFactory: () => new Observations(options.pool) },
+        {
+          provide: KnownAgents,
+          inject: [Observations],
+          useFactory: (observations: Observations) => new KnownAgents(observations, logger),
+        },
+        {
+          provide: Beacons,
+          inject: [Follower, OUTLET, KnownAgents],
+          useFactory: (follower: Follower, wire: NatsWire, known: KnownAgents) => new Beacons(follower, wire, known),
+        },
+        Spine,
+      ],
+      exports: [Ledger, Follower, EVENT_STORE, LOGGER, Observations, OUTLET],
+    };
+  }
+}
+
+/** Makes the application hear its nodes. Call before it listens; the answer begins to connect and goes on for ever in the background. */
+export function hearNodes(app: INestApplication, nats: NatsAccess, logger: Logger): () => void {
+  app.connectMicroservice<MicroserviceOptions>({
+    transport: Transport.NATS,
+    options: natsOptions(nats, 'plumb-api nodes', QUEUE),
+  });
+  const connect = (): void => {
+    app.startAllMicroservices().catch((err: unknown) => {
+      logger.warn({ err, step: 'nats' }, 'NATS cannot be listened on, will be repeated');
+      setTimeout(connect, 1_000).unref();
+    });
+  };
+  return connect;
+}

@@ -1,0 +1,104 @@
+/**
+ * What nodes report, in tables of its own: no event, no read model. Emptied at any moment it comes back, because agents without a row are asked to report.
+ *
+ * Reports are shared by the API's processes and may be stored in another order than they were sent: of one run of an agent the higher number wins; another
+ * run begins with a full report.
+ */
+import { AgentKind, Report } from '@plumbline/contracts';
+import type pg from 'pg';
+
+/** Stored, or passed over because a later one is there already. */
+export type Stored = 'stored' | 'late';
+
+const AGENT = `
+INSERT INTO plumbline.agents AS a (id, host, kind, started_at, heartbeat_at, configurations, position, sync)
+VALUES (md5('plumbline agent ' || $1 || ' ' || $2)::uuid, $1, $2, $3, now(), $4, $5, $6)
+ON CONFLICT (host, kind) DO UPDATE SET started_at = excluded.started_at, heartbeat_at = now(),
+  configurations = excluded.configurations, position = excluded.position, sync = excluded.sync
+WHERE CASE WHEN a.started_at = excluded.started_at
+  THEN coalesce((a.configurations ->> 'sequence')::bigint, 0) < (excluded.configurations ->> 'sequence')::bigint
+  ELSE $7::boolean END
+RETURNING 1`;
+
+const FORGET = `
+DELETE FROM plumbline.object_status s WHERE s.host = $1 AND s.agent_kind = $2
+AND NOT EXISTS (SELECT FROM jsonb_to_recordset($3) AS r (kind text, id text) WHERE r.kind = s.object_kind AND r.id = s.object_id)`;
+
+const STATUSES = `
+INSERT INTO plumbline.object_status AS s (agent_kind, object_kind, object_id, host, position, status, reason, updated_at)
+SELECT $2, r.kind, r.id, $1, r.position, r.status, coalesce(r.reason, ''), now()
+FROM jsonb_to_recordset($3) AS r (kind text, id text, position bigint, status text, reason text) WHERE r.status <> 'ABSENT'
+ON CONFLICT (object_kind, object_id, agent_kind, host) DO UPDATE
+SET position = excluded.position, status = excluded.status, reason = excluded.reason, updated_at = now()
+WHERE (s.position, s.status, s.reason) IS DISTINCT FROM (excluded.position, excluded.status, excluded.reason)`;
+
+const ABSENT = `
+DELETE FROM plumbline.object_status s USING jsonb_to_recordset($3) AS r (kind text, id text, status text)
+WHERE r.status = 'ABSENT' AND s.host = $1 AND s.agent_kind = $2 AND s.object_kind = r.kind AND s.object_id = r.id`;
+
+export class Observations {
+  constructor(private readonly pool: pg.Pool) {}
+
+  /** Stores a report whole or not at all. */
+  async store(host: string, agent: AgentKind, report: Report): Promise<Stored> {
+    const client = await this.pool.connect();
+    let failed: Error | undefined;
+    try {
+      await client.query('BEGIN');
+      const { rowCount } = await client.query(AGENT, [
+        host,
+        agent,
+        report.startedAt,
+        JSON.stringify(configurations(report)),
+        report.position,
+        report.state,
+        report.full,
+      ]);
+      if (rowCount === 0) {
+        await client.query('ROLLBACK');
+        return 'late';
+      }
+      const objects = JSON.stringify(report.objects);
+      if (report.full) await client.query(FORGET, [host, agent, objects]);
+      if (report.objects.length > 0) {
+        await client.query(ABSENT, [host, agent, objects]);
+        await client.query(STATUSES, [host, agent, objects]);
+      }
+      await client.query('COMMIT');
+      return 'stored';
+    } catch (error) {
+      failed = error as Error;
+      await client.query('ROLLBACK').catch(() => undefined);
+      throw error;
+    } finally {
+      client.release(failed);
+    }
+  }
+
+  /** Every agent that has a row, by host. */
+  async agents(): Promise<ReadonlyMap<string, ReadonlySet<AgentKind>>> {
+    const { rows } = await this.pool.query<{ host: string; kind: AgentKind }>(
+      'SELECT host, kind FROM plumbline.agents',
+    );
+    const byHost = new Map<string, Set<AgentKind>>();
+    for (const { host, kind } of rows) byHost.set(host, (byHost.get(host) ?? new Set()).add(kind));
+    return byHost;
+  }
+}
+
+/** What is shown of an agent, in the reference's words where it has them. */
+function configurations(report: Report): Record<string, unknown> {
+  const { node, log, sequence, frozen, driftRepaired } = report;
+  return {
+    ...(node && {
+      bridge_mappings: node.bridgeMappings,
+      datapath_type: node.datapathType,
+      tunneling_ip: node.tunnelIp ?? '',
+      tunnel_types: node.tunnelIp === null ? [] : ['vxlan'],
+    }),
+    log,
+    sequence,
+    frozen,
+    drift_repaired: driftRepaired,
+  };
+}

@@ -1,0 +1,2 @@
+/** A function that says which hosts may get routers now. */
+export const FLEET = Symbol('Fleet');
