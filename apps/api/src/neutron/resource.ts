@@ -8,6 +8,15 @@ import type { AttributeType } from './attribute-types.js';
 /** One row as read: the object in `doc`, and whatever the resource's `columns` add. */
 export type Row = Readonly<{ id: string; doc: Readonly<Record<string, unknown>> } & Record<string, unknown>>;
 
+/** Adds a value to a statement and gives its placeholder. */
+export type Param = (value: unknown, type: 'jsonb' | 'text' | 'text[]' | 'bigint') => string;
+
+/** One row holds one of these: answered by the index on `doc`. */
+export const containing =
+  (partOf: (value: unknown) => object) =>
+  (values: readonly unknown[], param: Param): string =>
+    values.map((value) => `o.doc @> ${param(JSON.stringify(partOf(value)), 'jsonb')}`).join(' OR ');
+
 export type Attribute = Readonly<{
   /** Name on the wire. */
   name: string;
@@ -24,6 +33,8 @@ export type Attribute = Readonly<{
   visible?: false;
   /** Text expression over the resource's tables, where the value is not in the object: filters and sorting use it. */
   sql?: string;
+  /** Condition of a filter where equality is not enough, or an index can answer it better. Values are what `type.filter` made. */
+  where?: (values: readonly unknown[], param: Param) => string;
   filter?: true;
   sort?: true;
   /** Who may write it and see it. Absent: whoever sees the resource. */

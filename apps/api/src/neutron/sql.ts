@@ -3,7 +3,7 @@
  * containment (`doc @> ...`), which the GIN index answers; pages go by the values of the marker's row, not by offset.
  */
 import type { ListQuery, Sort } from './query.js';
-import type { Attribute, Resource } from './resource.js';
+import { type Attribute, containing, type Param, type Resource } from './resource.js';
 
 export type Statement = Readonly<{ text: string; values: readonly unknown[] }>;
 
@@ -24,7 +24,7 @@ export const markerRow = (resource: Resource, query: ListQuery): Statement => ({
 /** `after`: what `markerRow` gave, when the query has a marker. */
 export function listRows(resource: Resource, query: ListQuery, after: readonly string[] | null): Statement {
   const values: unknown[] = [];
-  const param = (value: unknown, type: string) => `$${values.push(value)}::${type}`;
+  const param: Param = (value, type) => `$${values.push(value)}::${type}`;
   const conditions = query.filters.map(({ attribute, values: wanted }) => condition(attribute, wanted, param));
   if (after) conditions.push(beyond(query, after, param));
   const order = query.sorts.map(
@@ -35,33 +35,19 @@ export function listRows(resource: Resource, query: ListQuery, after: readonly s
   return { text: `${selectOf(resource)}${where} ORDER BY ${order.join(', ')}${limit}`, values };
 }
 
-type Param = (value: unknown, type: string) => string;
-
 function condition(attribute: Attribute, wanted: readonly unknown[], param: Param): string {
-  const { sql, path, name } = attribute;
-  if (sql !== undefined) {
-    const texts = wanted.filter((value) => value !== null).map(String);
-    const parts = texts.length > 0 ? [`${sql} = ANY(${param(texts, 'text[]')})`] : [];
-    return [...parts, ...(wanted.includes(null) ? [`${sql} IS NULL`] : [])].join(' OR ');
-  }
-  const contains = (value: unknown) => `o.doc @> ${param(JSON.stringify({ [path as string]: value }), 'jsonb')}`;
-  if (name !== 'fixed_ips') return wanted.map(contains).join(' OR ');
-  const member = (value: unknown) => Object.keys((value as object[])[0] ?? {})[0] ?? '';
-  const members = [...new Set(wanted.map(member))];
-  return members
-    .map(
-      (each) =>
-        `(${wanted
-          .filter((value) => member(value) === each)
-          .map(contains)
-          .join(' OR ')})`,
-    )
-    .join(' AND ');
+  const { sql, path, where } = attribute;
+  if (where) return where(wanted, param);
+  if (sql === undefined) return containing((value) => ({ [path as string]: value }))(wanted, param);
+  const texts = wanted.filter((value) => value !== null).map(String);
+  const parts = texts.length > 0 ? [`${sql} = ANY(${param(texts, 'text[]')})`] : [];
+  return [...parts, ...(wanted.includes(null) ? [`${sql} IS NULL`] : [])].join(' OR ');
 }
 
-/** What to sort by: text by bytes, other values as JSON orders them; null is a value like any other. */
+/** What to sort by: columns as they are, other text by bytes, other values as JSON orders them; null is a value like any other. */
 function sortKey({ name, sql, path }: Attribute): string {
   if (name === 'id') return sql as string;
+  if (/^o\.\w+$/.test(sql ?? '')) return sql as string;
   if (sql !== undefined) return `coalesce(${sql}, '') COLLATE "C"`;
   return `coalesce(o.doc -> '${path}', 'null'::jsonb)`;
 }

@@ -31,7 +31,7 @@ export const agents: Resource = {
     column('id', 'o.id::text', 'UUID of the agent.', { type: uuid }),
     column('agent_type', TYPE, 'L3 agent or Open vSwitch agent.'),
     column('binary', BINARY, 'Name of the program.'),
-    constant('topic', 'N/A', 'Always N/A.'),
+    column('topic', `CASE o.kind WHEN 'l3' THEN 'l3_agent' ELSE 'N/A' END`, 'Kept for clients.'),
     column('host', 'o.host', 'Node it runs on.'),
     column('admin_state_up', 'o.admin_state_up::text', 'False: no more routers come here.', {
       type: bool,
@@ -50,7 +50,7 @@ export const agents: Resource = {
   ],
   from: 'plumbline.agents o',
   columns: `o.kind, o.host, o.admin_state_up, o.configurations, o.sync, o.position::text, ${ALIVE} AS alive, ${TYPE} AS agent_type,
-    ${BINARY} AS binary, ${time('started_at')} AS created_at, ${time('started_at')} AS started_at, ${time('heartbeat_at')} AS heartbeat_timestamp,
+    ${BINARY} AS binary, CASE o.kind WHEN 'l3' THEN 'l3_agent' ELSE 'N/A' END AS topic, ${time('started_at')} AS created_at, ${time('started_at')} AS started_at, ${time('heartbeat_at')} AS heartbeat_timestamp,
     CASE WHEN o.kind = 'l3' THEN (SELECT jsonb_build_object('routers', count(*), 'ex_gw_ports', count(nullif(r.doc -> 'gateway', 'null')),
         'interfaces', coalesce(sum((SELECT count(*) FROM jsonb_object_keys(r.doc -> 'interfaces'))), 0),
         'floating_ips', (SELECT count(*) FROM plumbline.floating_ips f JOIN plumbline.routers q ON q.id = f.doc #>> '{association,routerId}' WHERE q.doc ->> 'host' = o.host))

@@ -8,7 +8,7 @@ import {
   updateFloatingIp,
 } from '@plumbline/domain';
 import { ip, orNull, uuid } from '../attribute-types.js';
-import type { Attribute, Resource, Row, Wish } from '../resource.js';
+import { type Attribute, containing, type Resource, type Row, type Wish } from '../resource.js';
 import { constant, head, status, tail } from './standard.js';
 
 /** Invariant 11: read back by the L3 agent at the association's position or later, and the port wired on its own host. */
@@ -20,6 +20,8 @@ const associated = (name: string, path: string, field: string, rest: Partial<Att
   type: orNull(uuid),
   sql: `o.doc #>> '{association,${field}}'`,
   filter: true,
+  where: (values, param) =>
+    containing((value) => ({ association: value === null ? null : { [field]: value } }))(values, param),
   sort: true,
   show: (row) => (row.doc['association'] as Record<string, unknown> | null)?.[field] ?? null,
   about: '',

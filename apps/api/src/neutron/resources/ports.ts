@@ -1,7 +1,7 @@
 import { createPorts, deletePort, NewPort, PortChanges, portNotFound, updatePort } from '@plumbline/domain';
 import { badRequest } from '../edge-error.js';
 import { AttributeType, bool, dictionary, hostId, isStorable, mac, oneOf, text, uuid } from '../attribute-types.js';
-import type { Resource, Row, Wish } from '../resource.js';
+import { containing, type Param, type Resource, type Row, type Wish } from '../resource.js';
 import { fixedIps } from '../structured-types.js';
 import { adminStateUp, constant, emptyList, head, name, status, tail } from './standard.js';
 
@@ -36,6 +36,27 @@ const filteredFixedIps: AttributeType = {
     return [{ [field]: wanted }];
   },
 };
+
+/** Within one member any of the values, across members all: as clients combine them. */
+function havingFixedIps(values: readonly unknown[], param: Param): string {
+  const member = (value: unknown) => Object.keys((value as object[])[0] ?? {})[0] ?? '';
+  return [...new Set(values.map(member))]
+    .map((each) => values.filter((value) => member(value) === each))
+    .map((same) => `(${containing((value) => ({ fixedIps: value }))(same, param)})`)
+    .join(' AND ');
+}
+
+/** Bound to the host, or of a router that is there; both arms are answered by the index. */
+const onHost = (values: readonly unknown[], param: Param): string =>
+  values
+    .map((host) => {
+      if (host === '') return `${PORT_HOST} = ''`;
+      const isOn = (part: object) => `o.doc @> ${param(JSON.stringify(part), 'jsonb')}`;
+      const routers = `SELECT jsonb_build_object('deviceId', x.id) FROM plumbline.routers x WHERE x.doc @> ${param(JSON.stringify({ host }), 'jsonb')}`;
+      return `(${isOn({ binding: { host } })} OR o.doc @> ANY(ARRAY(${routers}))) AND ${PORT_HOST} = ${param(host, 'text')}`;
+    })
+    .map((each) => `(${each})`)
+    .join(' OR ');
 
 const binding = (row: Row) => row.doc['binding'] as { vnicType: string; profile: object };
 
@@ -109,6 +130,7 @@ export const ports: Resource = {
       name: 'fixed_ips',
       path: 'fixedIps',
       type: filteredFixedIps,
+      where: havingFixedIps,
       post: 'allowed',
       put: true,
       default: null,
@@ -141,6 +163,7 @@ export const ports: Resource = {
       post: 'allowed',
       put: true,
       sql: PORT_HOST,
+      where: onHost,
       filter: true,
       sort: true,
       role: 'admin',
