@@ -8,7 +8,7 @@ import { CommandFailed, Runner } from '@plumbline/exec';
 import { L3Driver, L3State, L3Step, ObservedRouter, outsideSysctl, routerIdOf } from '@plumbline/l3-core';
 import { Announcement, Announcer } from './announcer.js';
 import { ipLine, ipNetnsOf, IpStep, isDoneAlready } from './ip-lines.js';
-import { observeOutsides, observeRoot, observeRouter } from './observe.js';
+import { observedRouter, observeNetnses, observeOutsides, observeVeths, RawRouter, readRouter } from './observe.js';
 import { PortStep, SwitchPorts } from './ports.js';
 
 export type NodeL3DriverOptions = Readonly<{
@@ -29,19 +29,31 @@ export class NodeL3Driver implements L3Driver {
   }
 
   async observe(routers: ReadonlySet<string> | 'all'): Promise<L3State> {
-    const [root, observedSwitch] = await Promise.all([observeRoot(this.runner), this.ports.observe()]);
-    const there = root.netnses.map((netns) => routerIdOf(netns) ?? '');
-    const ids = routers === 'all' ? there : there.filter((id) => routers.has(id));
-    const found = new Map<string, ObservedRouter>();
+    const { runner } = this;
+    const listed = routers === 'all' ? await observeNetnses(runner) : [...routers];
+    const raw: RawRouter[] = [];
     const unreadable = new Map<string, string>();
+    const unentered: string[] = [];
     const read = async (id: string): Promise<void> => {
       try {
-        found.set(id, await observeRouter(this.runner, root, id));
+        raw.push(await readRouter(runner, id));
       } catch (error) {
         unreadable.set(id, error instanceof Error ? error.message : String(error));
+        if (error instanceof CommandFailed && error.reason === 'netns') unentered.push(id);
       }
     };
-    const [outsides] = await Promise.all([observeOutsides(this.runner, root), ...ids.sort().map(read)]);
+    const [veths, observedSwitch] = await Promise.all([
+      observeVeths(runner),
+      this.ports.observe(),
+      ...listed.sort().map(read),
+    ]);
+    if (unentered.length > 0) {
+      // Not there, or there and damaged.
+      const there = new Set(await observeNetnses(runner));
+      for (const id of unentered) if (!there.has(id)) unreadable.delete(id);
+    }
+    const outsides = await observeOutsides(runner, veths, raw);
+    const found = new Map(raw.map((each) => [each.id, observedRouter(each, veths)]));
     return { ...observedSwitch, routers: found, unreadable, outsides };
   }
 

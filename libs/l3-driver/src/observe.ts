@@ -9,6 +9,7 @@ import {
   ObservedRouter,
   OutsideLink,
   OUTSIDE_PREFIX,
+  outsideOf,
   outsideSysctl,
   parseSaved,
   Route,
@@ -30,8 +31,19 @@ type IpLink = {
 type IpRoute = { dst: string; gateway?: string; dev?: string; protocol?: string; table?: string; type?: string };
 type IpNetns = { name: string };
 
-/** The node's root namespace: our namespaces, and veths by index. */
-export type Root = Readonly<{ netnses: readonly string[]; veths: ReadonlyMap<number, IpLink> }>;
+/** Veths of the node's root namespace by index. */
+export type Veths = ReadonlyMap<number, IpLink>;
+/** A router before its devices are matched with their outer ends. */
+export type RawRouter = Readonly<{
+  id: string;
+  loUp: boolean;
+  links: readonly IpLink[];
+  txChecksum: ReadonlyMap<string, boolean>;
+  routes: readonly Route[];
+  sysctls: Readonly<Record<string, string>>;
+  rules4: string;
+  rules6: string;
+}>;
 
 /** ip(8) prints one JSON array a command of a batch, a line each. */
 function parseJsonLines<T>(text: string): T[] {
@@ -41,37 +53,22 @@ function parseJsonLines<T>(text: string): T[] {
     .flatMap((line) => JSON.parse(line) as T[]);
 }
 
-export async function observeRoot(runner: Runner): Promise<Root> {
-  const stdin = 'netns list\nlink show type veth\n';
-  const { stdout } = await runner.run(['ip', '-d', '-j', '-batch', '-'], { stdin, reads: true });
-  const items = parseJsonLines<IpLink | IpNetns>(stdout);
-  const links = items.filter((item): item is IpLink => 'ifname' in item);
-  const named = items.filter((item): item is IpNetns => 'name' in item);
-  return {
-    netnses: named.map(({ name }) => name).filter((name) => routerIdOf(name) !== null),
-    veths: new Map(links.map((link) => [link.ifindex, link])),
-  };
+/** Routers that have a namespace. */
+export async function observeNetnses(runner: Runner): Promise<string[]> {
+  const { stdout } = await runner.run(['ip', '-j', '-batch', '-'], { stdin: 'netns list\n', reads: true });
+  return parseJsonLines<IpNetns>(stdout).flatMap(({ name }) => routerIdOf(name) ?? []);
 }
 
-/** Outer ends by name. */
-export async function observeOutsides(runner: Runner, root: Root): Promise<Map<string, OutsideLink>> {
-  const taps = [...root.veths.values()].filter(({ ifname }) => ifname.startsWith(OUTSIDE_PREFIX));
-  const keys = taps.map(({ ifname }) => outsideSysctl(ifname));
-  const values = await runner.readSysctls(keys);
-  return new Map(
-    taps.map((link): [string, OutsideLink] => {
-      const name = link.ifname;
-      const ipv6 = (values.get(outsideSysctl(name)) ?? '1') !== '1';
-      return [name, { name, up: isUp(link), mtuBytes: link.mtu ?? 0, ipv6 }];
-    }),
-  );
+export async function observeVeths(runner: Runner): Promise<Veths> {
+  const { stdout } = await runner.run(['ip', '-j', '-batch', '-'], { stdin: 'link show type veth\n', reads: true });
+  return new Map(parseJsonLines<IpLink>(stdout).map((link) => [link.ifindex, link]));
 }
 
-/** Rejects when the namespace cannot be read. */
-export async function observeRouter(runner: Runner, root: Root, id: string): Promise<ObservedRouter> {
+/** Rejects when the namespace is not there (CommandFailed, reason `netns`) or cannot be read. */
+export async function readRouter(runner: Runner, id: string): Promise<RawRouter> {
   const netns = netnsOf(id);
   const inside = { netns, reads: true };
-  const devices = async (): Promise<Pick<ObservedRouter, 'loUp' | 'links' | 'routes' | 'sysctls'>> => {
+  const devices = async (): Promise<Omit<RawRouter, 'id' | 'rules4' | 'rules6'>> => {
     const stdin = 'address show\nroute show table all\n';
     const { stdout } = await runner.run(['ip', '-d', '-j', '-batch', '-'], { ...inside, stdin });
     const items = parseJsonLines<IpLink | IpRoute>(stdout);
@@ -84,24 +81,59 @@ export async function observeRouter(runner: Runner, root: Root, id: string): Pro
     ]);
     return {
       loUp: links.some((link) => link.ifname === 'lo' && isUp(link)),
-      links: ours.map((link) => observedLink(link, root, txChecksum.get(link.ifname) ?? true)),
+      links: ours,
+      txChecksum,
       routes: items.flatMap((item) => ('dst' in item ? observedRoute(item) : [])),
       sysctls: Object.fromEntries(sysctls),
     };
   };
-  const [found, rules4, rules6] = await Promise.all([
+  const [found, rules4, rules6] = await Promise.allSettled([
     devices(),
     runner.run(['iptables-save'], inside),
     runner.run(['ip6tables-save'], inside),
   ]);
-  return { id, netns, ...found, rules4: parseSaved(rules4.stdout), rules6: parseSaved(rules6.stdout) };
+  const failed = [found, rules4, rules6].find((result) => result.status === 'rejected');
+  if (found.status === 'rejected' || rules4.status === 'rejected' || rules6.status === 'rejected')
+    throw failed?.status === 'rejected' ? failed.reason : new Error('not read');
+  return { id, ...found.value, rules4: rules4.value.stdout, rules6: rules6.value.stdout };
 }
+
+/** Outer ends by name. Only of those that belong to `routers` is it known whether they speak IPv6. */
+export async function observeOutsides(
+  runner: Runner,
+  veths: Veths,
+  routers: readonly RawRouter[],
+): Promise<Map<string, OutsideLink>> {
+  const taps = [...veths.values()].filter(({ ifname }) => ifname.startsWith(OUTSIDE_PREFIX));
+  const there = new Set(taps.map(({ ifname }) => ifname));
+  const asked = routers.flatMap(({ links }) => links.map(({ ifname }) => outsideOf(ifname)));
+  const values = await runner.readSysctls(asked.filter((name) => there.has(name)).map(outsideSysctl));
+  return new Map(
+    taps.map((link): [string, OutsideLink] => {
+      const name = link.ifname;
+      const ipv6 = (values.get(outsideSysctl(name)) ?? '1') !== '1';
+      return [name, { name, up: isUp(link), mtuBytes: link.mtu ?? 0, ipv6 }];
+    }),
+  );
+}
+
+/** A router with its devices matched with their outer ends. */
+export const observedRouter = (raw: RawRouter, veths: Veths): ObservedRouter => ({
+  id: raw.id,
+  netns: netnsOf(raw.id),
+  loUp: raw.loUp,
+  links: raw.links.map((link) => observedLink(link, veths, raw.txChecksum.get(link.ifname) ?? true)),
+  routes: raw.routes,
+  sysctls: raw.sysctls,
+  rules4: parseSaved(raw.rules4),
+  rules6: parseSaved(raw.rules6),
+});
 
 const isUp = (link: IpLink): boolean => link.flags?.includes('UP') ?? false;
 
-function observedLink(link: IpLink, root: Root, txChecksum: boolean): ObservedLink {
+function observedLink(link: IpLink, veths: Veths, txChecksum: boolean): ObservedLink {
   // A veth's index of the other end says nothing of the namespace it is in: both must point at each other.
-  const other = root.veths.get(link.link_index ?? -1);
+  const other = veths.get(link.link_index ?? -1);
   return {
     device: link.ifname,
     mac: link.address ?? '',

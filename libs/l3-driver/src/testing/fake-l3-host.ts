@@ -100,6 +100,8 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
       throw new CommandFailed({ argv, reason: 'exit', code: 1, stderr, stdin: options.stdin, netns: options.netns });
     };
     if (!options.reads) this.mutate(fail);
+    if (options.netns && !this.netnses.has(options.netns))
+      throw new CommandFailed({ argv, reason: 'netns', code: null, netns: options.netns, detail: 'no such namespace' });
     try {
       const { stdout, code, stderr } = this.command(argv.join(' '), options);
       return { stdout, stderr, code };
@@ -174,6 +176,7 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
     };
     const lines = stdin.split('\n').filter((line) => line !== '');
     switch (command) {
+      case 'ip -j -batch -':
       case 'ip -d -j -batch -':
         return said(lines.map((line) => ipShow(this, netns, line)).join('\n'));
       case 'ip -batch -':
