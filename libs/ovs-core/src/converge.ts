@@ -9,8 +9,16 @@
 import { keyOf, ObjectKey, ObjectStatus } from '@plumbline/contracts';
 import { asError } from '@plumbline/reconcile';
 import type { HostView } from '@plumbline/topology';
-import { FlowAdd, ObservedFlows, ObservedSwitch, OvsDriver, OvsUnavailable } from './driver.js';
-import { flowKey, Owner } from './flow.js';
+import {
+  FlowAdd,
+  ObservedBridge,
+  ObservedFlows,
+  ObservedPort,
+  ObservedSwitch,
+  OvsDriver,
+  OvsUnavailable,
+} from './driver.js';
+import { Owner } from './flow.js';
 import {
   bridgesOfOurs,
   FlowStep,
@@ -21,7 +29,6 @@ import {
   PlanOptions,
   planRelease,
 } from './plan.js';
-import { TABLE } from './pipeline.js';
 import { Desired, OvsNodeConfig, PortPlan, render } from './render.js';
 
 /** What became of one convergence. */
@@ -44,9 +51,8 @@ export type ConvergeOptions = Readonly<{
 
 /** One switch's convergences, one after another. Remembers only what it takes to tell drift from news. */
 export class OvsConverger {
-  /** Piece -> text, as last made true. */
-  private right = new Map<string, string>();
-  private first = true;
+  /** What the last convergence made true. */
+  private last: Readonly<{ desired: Desired; failures: ReadonlyMap<string, string> }> | null = null;
   private told = new Map<string, string>();
 
   constructor(
@@ -69,19 +75,18 @@ export class OvsConverger {
     let after = build.changes.length > 0 ? await this.driver.observe() : observed;
     for (const bridge of after.values())
       for (const port of bridge.ports.values())
-        if (port.error !== null && port.mark !== null && port.ifaceId === null)
+        if (port.error !== null && isOurs(bridge, port))
           run.fail(portOwner(desired, bridge.name, port.name), `port ${port.name} of ${bridge.name}: ${port.error}`);
 
     const flows = await this.driver.flows(bridgesOfOurs(desired, after), { fresh });
-    const drift = fresh && !this.first ? this.countDrift(desired, build.changes.map(pieceOf), after, flows, plan) : 0;
+    const drift = fresh ? this.countDrift(desired, build.changes.map(pieceOf), after, flows, plan) : 0;
     await this.applyFlows(run, desired, after, flows, plan, fresh);
 
     const release = planRelease(desired, after, plan);
     await run.inParts(release, ownerOf, (changes) => ({ op: 'transact', changes }));
     if (release.length > 0) after = await this.driver.observe();
 
-    this.right = pieces(desired, after, run.failures);
-    this.first = false;
+    this.last = { desired, failures: run.failures };
     return {
       applied: run.applied,
       drift,
@@ -128,14 +133,17 @@ export class OvsConverger {
     flows: ReadonlyMap<string, ObservedFlows>,
     plan: PlanOptions,
   ): number {
-    const now = pieces(desired, observed, new Map());
+    const { steps } = planFlows(desired, observed, flows, plan);
+    if (!this.last || (changed.length === 0 && steps.length === 0)) return 0;
+    const right = pieces(this.last.desired, this.last.failures);
+    const now = pieces(desired, new Map());
     const wasRight = (piece: string | null): boolean =>
-      piece !== null && this.right.has(piece) && this.right.get(piece) === now.get(piece);
+      piece !== null && right.has(piece) && right.get(piece) === now.get(piece);
     let drift = changed.filter(wasRight).length;
-    for (const step of planFlows(desired, observed, flows, plan).steps) {
+    for (const step of steps) {
       if (!flows.get(step.bridge)?.ours.size) continue; // a switch that was restarted holds nothing: that is not drift
       drift += step.add.filter((flow) => wasRight(`flow ${step.bridge} ${flow.key}`)).length;
-      drift += step.remove.filter((key) => !this.right.has(`flow ${step.bridge} ${key}`)).length;
+      drift += step.remove.filter((key) => !right.has(`flow ${step.bridge} ${key}`)).length;
     }
     return drift;
   }
@@ -149,9 +157,9 @@ export class OvsConverger {
   ): ObjectStatus[] {
     const told = new Map<string, string>();
     const statuses: ObjectStatus[] = [];
-    for (const { port, device, down, fault } of plans) {
+    for (const { port, device, down, fault, needs } of plans) {
       const key = keyOf(port);
-      const failure = failures.get(key) ?? failures.get(`network/${port.networkId}`);
+      const failure = needs.map((need) => failures.get(need)).find((reason) => reason !== undefined);
       const seen = device && after.get(device.bridge)?.ports.get(device.name);
       const reason = failure ?? down ?? (seen?.ofport ? undefined : 'its interface was unplugged');
       const status = failure !== undefined || fault ? 'ERROR' : reason === undefined ? 'ACTIVE' : 'DOWN';
@@ -240,15 +248,15 @@ class Run {
   }
 }
 
+/** Patch and tunnel ports of ours, and the local port of a bridge of ours. */
+const isOurs = (bridge: ObservedBridge, port: ObservedPort): boolean =>
+  port.ifaceId === null && (port.mark !== null || (bridge.mark !== null && port.name === bridge.name));
+
 const portOwner = (desired: Desired, bridge: string, name: string): string =>
   desired.ports.find((port) => port.bridge === bridge && port.name === name)?.owner || `bridge/${bridge}`;
 
 /** Every piece that is desired and did not fail, as text: equal text and yet changed means that somebody else changed it. */
-function pieces(
-  desired: Desired,
-  observed: ObservedSwitch,
-  failures: ReadonlyMap<string, string>,
-): Map<string, string> {
+function pieces(desired: Desired, failures: ReadonlyMap<string, string>): Map<string, string> {
   const right = new Map<string, string>();
   const put = (owner: Owner, piece: string, text: string) => {
     if (!failures.has(owner)) right.set(piece, text);
@@ -257,8 +265,7 @@ function pieces(
   for (const want of desired.ports) put(want.owner, `port ${want.bridge} ${want.name}`, JSON.stringify(want));
   for (const want of desired.tags) put(want.owner, `tag ${want.bridge} ${want.name}`, JSON.stringify(want));
   for (const [bridge, flows] of desired.flows)
-    for (const flow of flows)
-      if (observed.has(bridge)) put(flow.owner, `flow ${bridge} ${flowKey(flow)}`, JSON.stringify(flow));
+    for (const flow of flows) put(flow.owner, `flow ${bridge} ${flow.key}`, JSON.stringify(flow));
   return right;
 }
 
@@ -267,6 +274,3 @@ function pieceOf(change: Parameters<typeof ownerOf>[0]): string | null {
   if (change.op === 'add-port' || change.op === 'set-port') return `port ${change.want.bridge} ${change.want.name}`;
   return change.op === 'set-tag' ? `tag ${change.want.bridge} ${change.want.name}` : null;
 }
-
-/** Key of the flow whose absence says that a switch was restarted. */
-export const CANARY = `table=${TABLE.canary}, priority=0`;

@@ -9,10 +9,8 @@ import { cookieOf } from './marks.js';
 export type Owner = ObjectKey | `bridge/${string}` | '';
 
 export type Flow = Readonly<{
-  table: number;
-  priority: number;
-  /** Canonical match text, '' for every packet. */
-  match: string;
+  /** What makes two flows the same entry of the switch: table, priority and match (`keyOfFlow`). */
+  key: string;
   /** Canonical action text; with `floods`, what comes before the outputs. */
   actions: string;
   /** Ports the packet is copied to after `actions`; those the switch does not have are left out. */
@@ -34,9 +32,9 @@ export function portText(name: string): string {
   return /^[A-Za-z][A-Za-z0-9]*$/.test(name) ? name : `"${name}"`;
 }
 
-/** What makes two flows the same entry of the switch (OpenFlow 1.4, 6.4: table, priority, match), as dump-flows prints it. */
-export const flowKey = (flow: Pick<Flow, 'table' | 'priority' | 'match'>): string =>
-  `${flow.table > 0 ? `table=${flow.table}, ` : ''}priority=${flow.priority}${flow.match ? `,${flow.match}` : ''}`;
+/** Table, priority and canonical match ('' for every packet) as dump-flows prints them: one entry of the switch (OpenFlow 1.4, 6.4). */
+export const keyOfFlow = (table: number, priority: number, match: string): string =>
+  `${table > 0 ? `table=${table}, ` : ''}priority=${priority}${match ? `,${match}` : ''}`;
 
 /** Action text with the outputs to those flood ports that exist. Null when nobody is left to flood to. */
 export function actionsOn(flow: Flow, hasPort: (name: string) => boolean): string | null {

@@ -1,4 +1,4 @@
-export { CANARY, OvsConverger, type Convergence, type ConvergeOptions } from './converge.js';
+export { OvsConverger, type Convergence, type ConvergeOptions } from './converge.js';
 export {
   OvsUnavailable,
   type BridgeWant,
@@ -13,7 +13,7 @@ export {
   type SwitchChange,
   type TagWant,
 } from './driver.js';
-export { actionsOn, flowKey, flowLine, portText, type Flow, type Owner } from './flow.js';
+export { actionsOn, flowLine, keyOfFlow, portText, type Flow, type Owner } from './flow.js';
 export * from './marks.js';
 export { bridgesOfOurs, planBuild, planFlows, planOptions, planRelease, type PlanOptions } from './plan.js';
 export * as pipeline from './pipeline.js';

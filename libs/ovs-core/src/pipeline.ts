@@ -26,7 +26,7 @@
  *   3, 6 (gre, geneve in the reference): drop
  */
 import type { ObjectKey } from '@plumbline/contracts';
-import { Flow, Owner, portText } from './flow.js';
+import { Flow, keyOfFlow, Owner, portText } from './flow.js';
 import { DEAD_VLAN, intPatch, LEARNED_COOKIE, PATCH_INT, phyPatch } from './marks.js';
 
 export const TABLE = {
@@ -57,7 +57,7 @@ const flow = (
   match: string,
   actions: string,
   ports: readonly string[] = [],
-): Flow => ({ table, priority, match, actions, ports, position: made.position, owner: made.owner });
+): Flow => ({ key: keyOfFlow(table, priority, match), actions, ports, position: made.position, owner: made.owner });
 
 const goto = (table: number): string => `goto_table:${table}`;
 /** VLAN_VID_PRESENT (0x1000) is part of the field in OpenFlow 1.2 and later. */

@@ -19,7 +19,7 @@ import type {
   SwitchChange,
   TagWant,
 } from './driver.js';
-import { actionsOn, Flow, flowKey, Owner } from './flow.js';
+import { actionsOn, Flow, Owner } from './flow.js';
 import { BR_INT, BR_TUN } from './marks.js';
 import { localTagOf } from './pipeline.js';
 import type { Desired } from './render.js';
@@ -155,7 +155,7 @@ export function planFlows(
     const add: FlowAdd[] = [];
     const wanted = new Set<string>();
     for (const flow of desired.flows.get(bridge) ?? []) {
-      const key = flowKey(flow);
+      const key = flow.key;
       wanted.add(key);
       const actions = flow.ports.every(hasPort) ? actionsOn(flow, hasPort) : null;
       if (options.isFrozen(flow.owner)) continue;
@@ -178,7 +178,7 @@ export function planFlows(
 
 const foreignInPlace = (bridge: string, flow: Flow): Refusal => ({
   key: flow.owner || `bridge/${bridge}`,
-  reason: `bridge ${bridge} holds a flow that is not ours where "${flowKey(flow)}" belongs: remove it (ovs-ofctl --strict del-flows ${bridge} ...)`,
+  reason: `bridge ${bridge} holds a flow that is not ours where "${flow.key}" belongs: remove it (ovs-ofctl --strict del-flows ${bridge} ...)`,
 });
 
 /** Local tags whose network went or changed its number: what was learned for them must not serve the next one. */

@@ -7,7 +7,7 @@
 import { canonicalAddress, isRouterPort, keyOf, Network, Node, ObjectKey, Placement, Port } from '@plumbline/contracts';
 import { HostView, objectIn, objectsOf } from '@plumbline/topology';
 import type { BridgeWant, ObservedBridge, ObservedPort, ObservedSwitch, PortWant, TagWant } from './driver.js';
-import { Flow, flowKey, Owner, portText } from './flow.js';
+import { Flow, Owner, portText } from './flow.js';
 import { BR_INT, BR_TUN, DEAD_VLAN, intPatch, PATCH_INT, PATCH_TUN, phyPatch, tunnelName } from './marks.js';
 import * as pipeline from './pipeline.js';
 
@@ -29,6 +29,8 @@ export type PortPlan = Readonly<{
   down: string | null;
   /** True when `down` is a fault that waiting does not mend. */
   fault: boolean;
+  /** What must not have failed: the port itself, its network, br-int and the bridge its network leaves by. */
+  needs: readonly string[];
 }>;
 
 export type Desired = Readonly<{
@@ -135,7 +137,7 @@ function withoutRivals(flows: Map<string, Flow[]>): { key: string; reason: strin
   for (const [bridge, all] of flows) {
     const taken = new Map<string, Flow>();
     for (const flow of all) {
-      const key = flowKey(flow);
+      const key = flow.key;
       const first = taken.get(key);
       if (!first) taken.set(key, flow);
       else if (first.owner !== flow.owner)
@@ -215,11 +217,14 @@ function wirePorts(
     const trouble = faultOf(port, tag, networks, device);
     const down =
       trouble ?? (device ? idle(port, device) : 'nothing is plugged: no interface of br-int has its id as iface-id');
-    wired.plans.push({ port, device, down, fault: trouble !== null });
+    const attachment = networks.get(port.networkId);
+    const edge = attachment?.kind === 'provider' ? [`bridge/${attachment.bridge}`] : [];
+    const needs = [keyOf(port), `network/${port.networkId}`, `bridge/${BR_INT}`, ...edge];
+    wired.plans.push({ port, device, down, fault: trouble !== null, needs });
     for (const twin of twins) {
       close(wired, twin, keyOf(port), 0);
       wired.refused.push({
-        key: keyOf(port),
+        key: `interface/${twin.name}`,
         reason: `interfaces ${device?.name} and ${twin.name} both say they are this port; ${twin.name} is closed`,
       });
     }
@@ -231,7 +236,7 @@ function wirePorts(
     const position = Math.max(placement?.setAt[`host:${view.host}`] ?? 0, port.setAt['binding'] ?? 0);
     wired.tags.push({ bridge: BR_INT, name: device.name, tag, position, owner: keyOf(port) });
     if (port.portSecurityEnabled && !port.deviceOwner.startsWith('network:'))
-      wired.flows.push(...pipeline.antiSpoofing(device.name, identity(port)));
+      wired.flows.push(...checksOf(port, device.name));
   }
   for (const [id, found] of [...devices].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (here.has(id)) continue;
@@ -289,6 +294,17 @@ function canBeNamed(name: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** An object of a view never changes: its flows are made once and serve every convergence after. */
+const checks = new WeakMap<Port, Readonly<{ device: string; flows: readonly Flow[] }>>();
+
+function checksOf(port: Port, device: string): readonly Flow[] {
+  const known = checks.get(port);
+  if (known?.device === device) return known.flows;
+  const flows = pipeline.antiSpoofing(device, identity(port));
+  checks.set(port, { device, flows });
+  return flows;
 }
 
 /** What a port may call itself: its addresses and, for IPv6, the link-local one of its MAC (RFC 4291, appendix A). */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ObservedPort, ObservedSwitch } from './driver.js';
-import { flowKey, actionsOn, portText } from './flow.js';
+import { actionsOn, portText } from './flow.js';
 import { cookieOf, intPatch, OUR_COOKIES, phyPatch, readCookie, tunnelName } from './marks.js';
 import { linkLocal, OvsNodeConfig, render } from './render.js';
 import { idOf, ViewBuilder } from './testing/index.js';
@@ -38,7 +38,7 @@ const brInt = (...ports: ObservedPort[]): ObservedSwitch =>
     ],
   ]);
 const lines = (desired: ReturnType<typeof render>, bridge: string): string[] =>
-  (desired.flows.get(bridge) ?? []).map((flow) => `${flowKey(flow)} actions=${actionsOn(flow, () => true)}`).sort();
+  (desired.flows.get(bridge) ?? []).map((flow) => `${flow.key} actions=${actionsOn(flow, () => true)}`).sort();
 
 describe('render', () => {
   it('gives a flat provider network the flows of scenario D', () => {
@@ -186,7 +186,7 @@ describe('render', () => {
       fault: true,
       down: expect.stringContaining('nowhere'),
     });
-    expect(desired.refused).toEqual([{ key: `port/${idOf(4)}`, reason: expect.stringContaining('twin-b') }]);
+    expect(desired.refused).toEqual([{ key: 'interface/twin-b', reason: expect.stringContaining('twin-a') }]);
   });
 
   it('leaves a wired interface it does not know while the view may be old, and closes an open one', () => {

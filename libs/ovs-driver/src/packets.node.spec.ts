@@ -141,6 +141,19 @@ describe('packets on two real switches', () => {
   it('cuts off a port that is taken away, and a node that no longer shares a network', async () => {
     await converge(0, view('cmp1').port(31, 1, { adminStateUp: false }));
     expect(await at('i31').reaches('10.0.0.67')).toBe(false);
+    const learned = async () => {
+      const socket = `unix:${nodes[0]?.ovs.dir}/br-tun.mgmt`;
+      const dump = await nodes[0]?.ovs.tool(['ovs-ofctl', '-O', 'OpenFlow14', 'dump-flows', socket, 'table=20']);
+      return [...(dump?.stdout ?? '').matchAll(/vlan_tci=0x000(\d)\/0x0fff/g)].map(([, tag]) => tag).sort();
+    };
+    expect(await at('i12').reaches('10.0.0.11')).toBe(true);
+    expect(await at('i22').reaches('10.0.0.21')).toBe(true);
+    expect(await learned()).toEqual(['1', '2']);
+    const left = view('cmp1')
+      .remove(`network/${idOf(501)}`)
+      .remove(`placement/${idOf(501)}`);
+    await nodes[0]?.converger.converge(left.view, { touched: 'all', mayRemove: true });
+    expect(await learned()).toEqual(['2']);
     const alone = view('cmp1').placed(501, { cmp1: 1 }).placed(502, { cmp1: 2 });
     await converge(0, alone);
     expect(nodes[0]?.mirror.port('vxlan-c0000202')).toBeUndefined();

@@ -4,7 +4,7 @@
  * Design: transactions are printed as ovs-vsctl(8), which an operator reads and which waits for the switch as our own commit does; bundles as they are. What
  * was printed counts as done for what follows.
  */
-import { shellCommand, type RunOptions } from '@plumbline/exec';
+import { shellCommand } from '@plumbline/exec';
 import {
   ADOPTED_KEY,
   afterChanges,
@@ -29,8 +29,7 @@ export type PrintingDriverOptions = Readonly<{
   runDir?: string;
   /** The database, as ovs-vsctl's `--db` has it. Default: ovs-vsctl's own. */
   remote?: string;
-}> &
-  Pick<RunOptions, 'netns'>;
+}>;
 
 export class PrintingDriver implements OvsDriver {
   private switch: ObservedSwitch | null = null;

@@ -3,7 +3,7 @@ import { OvsConverger, OvsUnavailable, type ConvergeOptions, type OvsNodeConfig 
 import { idOf, ViewBuilder } from '@plumbline/ovs-core/testing';
 import { OvsdbUnreachable } from '@plumbline/ovsdb';
 import { SwitchDriver, type SwitchNews } from './switch-driver.js';
-import { FakeOvs } from './testing/index.js';
+import { FakeOvs, STEPS } from './testing/index.js';
 
 const config: OvsNodeConfig = {
   bridgeMappings: { physnet1: 'br-ex' },
@@ -33,29 +33,6 @@ class Node {
     return this.converger.converge(builder.view, options);
   }
 }
-
-/** The scenario: each step changes the view or plugs something. Two networks and a provider network, ports that come, move, go down and leave. */
-const STEPS: readonly ((builder: ViewBuilder, ovs: FakeOvs) => Promise<unknown> | unknown)[] = [
-  (b) => b.node('cmp1', { tunnelIp: '192.0.2.1' }).node('cmp2', { tunnelIp: '192.0.2.2' }),
-  (b) => b.network(501, 'vxlan').placed(501, { cmp1: 1 }),
-  (b) => b.port(11, 501),
-  (_b, ovs) => ovs.plug('tap11', idOf(11)),
-  (b) => b.placed(501, { cmp1: 1, cmp2: 3 }),
-  (b) => b.network(1, 'flat').placed(1, { cmp1: 5 }).port(31, 1),
-  (_b, ovs) => ovs.plug('tap31', idOf(31)),
-  (b) => b.port(11, 501, { adminStateUp: false }),
-  (b) => b.network(502, 'vxlan').placed(502, { cmp1: 2, cmp2: 1 }).port(21, 502),
-  (_b, ovs) => ovs.plug('tap21', idOf(21)),
-  (b) => b.port(11, 501, { fixedIps: [{ subnetId: idOf(501), ipAddress: '10.0.0.200' }] }),
-  (b) => b.remove(`port/${idOf(21)}`),
-  (b) =>
-    b
-      .placed(502, { cmp2: 1 })
-      .remove(`network/${idOf(502)}`)
-      .remove(`placement/${idOf(502)}`),
-  (_b, ovs) => ovs.unplug('tap21'),
-  (b) => b.node('cmp2', { tunnelIp: '192.0.2.22' }),
-];
 
 /** Runs the steps; `between` says what happens around each. Ends settled. */
 async function play(

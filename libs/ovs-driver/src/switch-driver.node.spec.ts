@@ -2,17 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { idOf, macOf, ViewBuilder } from '@plumbline/ovs-core/testing';
 import { addBridge, addPort, removePort, setColumns } from '@plumbline/ovsdb';
 import { run } from '@plumbline/exec';
-import {
-  actionsOn,
-  flowKey,
-  flowLine,
-  OvsConverger,
-  planOptions,
-  render,
-  type OvsNodeConfig,
-} from '@plumbline/ovs-core';
+import { actionsOn, flowLine, OvsConverger, planOptions, render, type OvsNodeConfig } from '@plumbline/ovs-core';
 import { PrintingDriver } from './printing-driver.js';
-import { RealSwitch } from './testing/index.js';
+import { FakeOvs, RealSwitch, STEPS, type Plugs } from './testing/index.js';
+import { SwitchDriver } from './switch-driver.js';
 
 const config: OvsNodeConfig = {
   bridgeMappings: { physnet1: 'br-ex' },
@@ -71,9 +64,7 @@ describe('SwitchDriver on a real switch', () => {
     const observed = await real.driver.observe();
     const desired = render(view().view, config, observed, planOptions(view().view, true));
     for (const [bridge, flows] of desired.flows) {
-      const wanted = flows.map(
-        (flow) => ` ${flowLine(flowKey(flow), flow.position, actionsOn(flow, () => true) ?? '')}`,
-      );
+      const wanted = flows.map((flow) => ` ${flowLine(flow.key, flow.position, actionsOn(flow, () => true) ?? '')}`);
       const found = (await real.dump(bridge)).filter((line) => line.includes('cookie=0x504c'));
       expect(found).toEqual(wanted.sort());
     }
@@ -182,6 +173,18 @@ describe('SwitchDriver on a real switch', () => {
     expect(await converge(view())).toMatchObject({ applied: 0 });
   });
 
+  it('notices that the database was away, and changes nothing when it is back', async () => {
+    await converge(view());
+    real.news.length = 0;
+    const gone = new Promise<void>((resolve) => real.client.onConnection((connected) => connected || resolve()));
+    await real.ovs.stopDatabase(true);
+    await gone;
+    await expect(converge(view())).rejects.toThrow('is openvswitch-switch running?');
+    await real.ovs.startDatabase();
+    await real.heard(({ all, reason }) => all && reason === 'database-back');
+    expect(await converge(view())).toMatchObject({ applied: 0, failed: [] });
+  });
+
   it('prints commands that, run by a shell, leave nothing to be done', async () => {
     const fresh = await RealSwitch.start({ ...config, bridgeMappings: { physnet1: 'br-new' } });
     try {
@@ -195,6 +198,46 @@ describe('SwitchDriver on a real switch', () => {
       const options = { touched: 'all', mayRemove: true } as const;
       expect(await fresh.converger.converge(view().view, options)).toMatchObject({ applied: 0, failed: [] });
     } finally {
+      await fresh.stop();
+    }
+  });
+
+  it('ends, after every step of the scenario, where the fake switch ends', async () => {
+    const fresh = await RealSwitch.start(config);
+    const fake = new FakeOvs();
+    const driver = new SwitchDriver(fake.rows, fake.runner, { watch: false });
+    const onFake = new OvsConverger(driver, () => config);
+    const plugs: Plugs = {
+      plug: async (name, ifaceId) => {
+        await run(['ip', '-n', fresh.ovs.netns, 'link', 'add', name, 'type', 'veth', 'peer', 'name', `${name}p`]);
+        await fresh.mirror.commit(
+          addPort({ bridge: 'br-int', name, interface: { external_ids: { 'iface-id': ifaceId } } }),
+        );
+        await fake.plug(name, ifaceId);
+      },
+      unplug: async (name) => {
+        await fresh.mirror.commit(removePort('br-int', fresh.mirror.port(name)?.uuid ?? ''));
+        await fake.unplug(name);
+      },
+    };
+    try {
+      await fresh.mirror.commit(addBridge({ name: 'br-ex', bridge: { datapath_type: 'netdev' } }));
+      await fake.addForeignBridge('br-ex');
+      const builder = new ViewBuilder('cmp1');
+      const options = { touched: 'all', mayRemove: true } as const;
+      for (const step of [() => undefined, ...STEPS]) {
+        await step(builder, plugs);
+        const results = [
+          await fresh.converger.converge(builder.view, options),
+          await onFake.converge(builder.view, options),
+        ];
+        expect(results[0]).toEqual(results[1]);
+        const standalone = 'flow priority=0 actions=NORMAL'; // the switch's own in a bridge without a controller
+        const lines = (await fresh.state()).split('\n').filter((line) => line.trim() !== standalone);
+        expect(lines).toEqual(fake.state().split('\n'));
+      }
+    } finally {
+      driver.close();
       await fresh.stop();
     }
   });

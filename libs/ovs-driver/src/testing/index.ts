@@ -2,3 +2,4 @@ export { FakeDatabase } from './fake-database.js';
 export { FakeOvs } from './fake-ovs.js';
 export { canonicalState } from './state.js';
 export { Instance, joinUnderlay, RealSwitch } from './real-switch.js';
+export { STEPS, type Plugs } from './scenario.js';
