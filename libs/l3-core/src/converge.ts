@@ -91,6 +91,12 @@ function remember(memory: L3Memory, { id, keys }: Rendered): void {
   }
 }
 
+/** What a router no longer follows from; once it is complete, since until then it must be found again by what it was made of. */
+function forget(memory: L3Memory, id: string, kept: ReadonlySet<ObjectKey> = new Set()): void {
+  for (const [key, routers] of memory.routersOf)
+    if (!kept.has(key) && routers.delete(id) && routers.size === 0) memory.routersOf.delete(key);
+}
+
 /** Ports that no router asks for. None while some router is left as it is: what is its own is not known then. */
 function orphansIn(view: HostView, found: L3State, rendered: ReadonlyMap<string, Rendered>): L3Step[] {
   const all = [...rendered.values()];
@@ -111,7 +117,7 @@ async function survey(
   const rendered = render(view, found, scope === 'all' ? undefined : scope);
   const ids = new Set([
     ...rendered.keys(),
-    ...(scope === 'all' ? [...found.routers.keys(), ...found.unreadable.keys()] : scope),
+    ...(scope === 'all' ? [...found.routers.keys(), ...found.unreadable.keys(), ...found.damaged] : scope),
   ]);
   for (const each of rendered.values()) remember(memory, each);
   const work = [...ids].sort().map((id) => new Work(id, rendered.get(id), view, mayRemove));
@@ -197,7 +203,7 @@ class Work {
       memory.stuck.delete(this.id);
       if (rendered?.kind === 'present') memory.right.set(this.id, JSON.stringify(rendered.state));
       else memory.right.delete(this.id);
-      if (!rendered) for (const routers of memory.routersOf.values()) routers.delete(this.id);
+      forget(memory, this.id, rendered?.keys);
       return;
     }
     memory.right.delete(this.id);

@@ -37,6 +37,7 @@ export function planRouter(wanted: RouterState, found: L3State, mayRemove: boole
   const steps = draft();
   const have = found.routers.get(wanted.id);
   const { netns } = wanted;
+  if (found.damaged.has(wanted.id)) steps.build.push({ op: 'remove-netns', netns });
   if (!have) steps.build.push({ op: 'add-netns', netns });
   for (const version of [4, 6] as const) {
     const rules = version === 4 ? wanted.rules4 : wanted.rules6;
@@ -189,8 +190,8 @@ function removeLinks(wanted: readonly Link[], have: ObservedRouter | undefined, 
 export function planRemoval(routerId: string, found: L3State): RouterPlan {
   const steps = draft();
   const have = found.routers.get(routerId);
-  if (have) {
-    removeLinks([], have, found, steps);
+  if (have) removeLinks([], have, found, steps);
+  if (have || found.damaged.has(routerId)) {
     steps.remove.push({ op: 'remove-netns', netns: netnsOf(routerId) });
   }
   return { routerId, ...steps };
@@ -213,6 +214,7 @@ export function observedAs(routers: readonly RouterState[], userspace: boolean):
     bridge: true,
     userspace,
     unreadable: new Map(),
+    damaged: new Set(),
     routers: new Map(
       routers.map((router): [string, ObservedRouter] => [
         router.id,

@@ -82,6 +82,8 @@ export type L3State = Readonly<{
   routers: ReadonlyMap<string, ObservedRouter>;
   /** Routers whose namespace is there but could not be read, and why. */
   unreadable: ReadonlyMap<string, string>;
+  /** Routers whose namespace is a name without a namespace behind it: what is left in /run/netns after a container was stopped. */
+  damaged: ReadonlySet<string>;
   outsides: ReadonlyMap<string, OutsideLink>;
   /** Ports of br-int by name: ours, and those that hold a name we want. */
   ports: ReadonlyMap<string, ObservedPort>;

@@ -58,6 +58,10 @@ const BREAK: readonly (readonly [string, () => Promise<unknown>])[] = [
   ['a link deleted', () => outside(`ip link del ${TAP}`)],
   ['a device renamed', () => inside(`ip link set ${QR} name eth7`)],
   ['a namespace deleted', () => outside(`ip netns del ${ROUTER}`)],
+  [
+    'a namespace whose name alone is left',
+    () => outside(`ip netns del ${ROUTER}`).then(() => outside(`touch /run/netns/${ROUTER}`)),
+  ],
   ['an OVS port deleted', () => vsctl(`del-port br-int ${TAP}`)],
   ['an OVS port said to be another', () => vsctl(`set interface ${TAP} external_ids:iface-id=other`)],
   [

@@ -33,13 +33,14 @@ export class NodeL3Driver implements L3Driver {
     const listed = routers === 'all' ? await observeNetnses(runner) : [...routers];
     const raw: RawRouter[] = [];
     const unreadable = new Map<string, string>();
-    const unentered: string[] = [];
+    const unentered = new Map<string, string>();
+    const damaged = new Set<string>();
     const read = async (id: string): Promise<void> => {
       try {
         raw.push(await readRouter(runner, id));
       } catch (error) {
         unreadable.set(id, error instanceof Error ? error.message : String(error));
-        if (error instanceof CommandFailed && error.reason === 'netns') unentered.push(id);
+        if (error instanceof CommandFailed && error.reason === 'netns') unentered.set(id, error.message);
       }
     };
     const [veths, observedSwitch] = await Promise.all([
@@ -47,14 +48,17 @@ export class NodeL3Driver implements L3Driver {
       this.ports.observe(),
       ...listed.sort().map(read),
     ]);
-    if (unentered.length > 0) {
-      // Not there, or there and damaged.
+    if (unentered.size > 0) {
       const there = new Set(await observeNetnses(runner));
-      for (const id of unentered) if (!there.has(id)) unreadable.delete(id);
+      for (const [id, why] of unentered) {
+        // setns(2): EINVAL, the file is no namespace. Any other reason says nothing of the namespace: it is not touched.
+        if (there.has(id) && why.includes('EINVAL')) damaged.add(id);
+        if (!there.has(id) || damaged.has(id)) unreadable.delete(id);
+      }
     }
     const outsides = await observeOutsides(runner, veths, raw);
     const found = new Map(raw.map((each) => [each.id, observedRouter(each, veths)]));
-    return { ...observedSwitch, routers: found, unreadable, outsides };
+    return { ...observedSwitch, routers: found, unreadable, damaged, outsides };
   }
 
   async apply(steps: readonly L3Step[]): Promise<void> {
@@ -135,7 +139,7 @@ export class NodeL3Driver implements L3Driver {
 
   private async restore({ netns, version, lines }: Extract<L3Step, { op: 'restore' }>): Promise<void> {
     const tool = version === 4 ? 'iptables-restore' : 'ip6tables-restore';
-    await this.runner.run([tool, '--noflush'], { stdin: `${lines.join('\n')}\n`, netns });
+    await this.runner.run([tool, '--noflush', '--wait'], { stdin: `${lines.join('\n')}\n`, netns });
   }
 
   /**

@@ -192,10 +192,10 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
         return said(save(inside().rules4));
       case 'ip6tables-save':
         return said(save(inside().rules6));
-      case 'iptables-restore --noflush':
+      case 'iptables-restore --noflush --wait':
         inside().rules4 = restore(inside().rules4, stdin);
         return said('');
-      case 'ip6tables-restore --noflush':
+      case 'ip6tables-restore --noflush --wait':
         inside().rules6 = restore(inside().rules6, stdin);
         return said('');
     }
