@@ -5,7 +5,7 @@
  * Commands go through a Runner (@plumbline/exec): with its PrintingRunner, and PrintingPorts, the same code prints what it would do.
  */
 import { CommandFailed, Runner } from '@plumbline/exec';
-import { L3Driver, L3State, L3Step, ObservedRouter, outsideSysctl, routerIdOf } from '@plumbline/l3-core';
+import { L3Driver, L3State, L3Step, outsideSysctl } from '@plumbline/l3-core';
 import { Announcement, Announcer } from './announcer.js';
 import { ipLine, ipNetnsOf, IpStep, isDoneAlready } from './ip-lines.js';
 import { observedRouter, observeNetnses, observeOutsides, observeVeths, RawRouter, readRouter } from './observe.js';

@@ -1,0 +1,109 @@
+import { describe, expect, it } from '@jest/globals';
+import { isOurJump, parseSaved, restoreLines, savedFrom, translationsIn } from './rule-text.js';
+import { SavedTables, Table } from './state.js';
+
+const OWN = 'neutron-l3-agent-POSTROUTING';
+const BOTTOM = 'neutron-postrouting-bottom';
+const mark = (position: number): string => `-m comment --comment "plumb:${position}"`;
+const first = `${mark(1)} -j ${OWN}`;
+const last = `${mark(1)} -j ${BOTTOM}`;
+const wanted = (...rules: string[]): Table[] => [
+  {
+    table: 'nat',
+    jumps: [
+      { hook: 'POSTROUTING', rule: first, place: 'first' },
+      { hook: 'POSTROUTING', rule: last, place: 'last' },
+    ],
+    chains: [
+      { name: OWN, rules },
+      { name: BOTTOM, rules: [] },
+    ],
+  },
+];
+const found = (chains: Readonly<Record<string, readonly string[]>>): SavedTables =>
+  new Map([
+    ['nat', new Map(Object.entries({ ...Object.fromEntries(savedFrom(wanted()).get('nat') ?? []), ...chains }))],
+  ]);
+const a = `-d 192.0.2.1/32 ${mark(2)} -j ACCEPT`;
+const b = `-d 192.0.2.2/32 ${mark(3)} -j ACCEPT`;
+const c = `-d 192.0.2.3/32 ${mark(4)} -j ACCEPT`;
+const foreign = '-o eth9 -j MASQUERADE';
+
+/** What is between `*nat` and `COMMIT`. */
+const lines = (want: readonly Table[], have: SavedTables, mayRemove = true): string[] => {
+  const all = restoreLines(want, have, mayRemove);
+  if (all.length > 0) expect([all[0], all.at(-1)]).toEqual(['*nat', 'COMMIT']);
+  return all.slice(1, -1);
+};
+
+describe('the least that makes found into wanted', () => {
+  it('nothing, when they are the same, whatever foreign rules are around ours', () => {
+    expect(lines(wanted(a, b), found({ [OWN]: [a, b] }))).toEqual([]);
+    expect(lines(wanted(a), found({ [OWN]: [a], POSTROUTING: [foreign, first, foreign, last, foreign] }))).toEqual([]);
+    expect(lines(wanted(a), found({ [OWN]: [a], 'operators-own': [foreign] }))).toEqual([]);
+  });
+
+  it('insertions where rules are only missing, each at its place', () => {
+    expect(lines(wanted(a, b, c), found({ [OWN]: [b] }))).toEqual([`-I ${OWN} 1 ${a}`, `-I ${OWN} 3 ${c}`]);
+  });
+
+  it('the chain anew where one is too much, altered, or in another place', () => {
+    const anew = [`:${OWN} - [0:0]`, `-A ${OWN} ${a}`, `-A ${OWN} ${b}`];
+    expect(lines(wanted(a, b), found({ [OWN]: [a, b, c] }))).toEqual(anew);
+    expect(lines(wanted(a, b), found({ [OWN]: [a, b.replace('ACCEPT', 'DROP')] }))).toEqual(anew);
+    expect(lines(wanted(a, b), found({ [OWN]: [b, a] }))).toEqual(anew);
+  });
+
+  it('our jumps hung anew where one is missing, altered, or in another order', () => {
+    const hung = [`-I POSTROUTING 1 ${first}`, `-A POSTROUTING ${last}`];
+    const gone = (...rules: string[]): string[] => rules.map((rule) => `-D POSTROUTING ${rule}`);
+    const older = last.replace('plumb:1', 'plumb:9');
+    expect(lines(wanted(), found({ POSTROUTING: [foreign] }))).toEqual(hung);
+    expect(lines(wanted(), found({ POSTROUTING: [first] }))).toEqual([...gone(first), ...hung]);
+    expect(lines(wanted(), found({ POSTROUTING: [last, first] }))).toEqual([...gone(last, first), ...hung]);
+    expect(lines(wanted(), found({ POSTROUTING: [first, older] }))).toEqual([...gone(first, older), ...hung]);
+    expect(lines(wanted(), found({ POSTROUTING: [first, last, last] }))).toEqual([...gone(first, last, last), ...hung]);
+  });
+
+  it('a chain of ours that nothing wants is emptied and deleted, with its jump; a foreign one is not', () => {
+    const have = found({ 'neutron-l3-agent-old': [a], PREROUTING: [`${mark(1)} -j neutron-l3-agent-old`], other: [a] });
+    expect(lines(wanted(), have)).toEqual([
+      ':neutron-l3-agent-old - [0:0]',
+      `-D PREROUTING ${mark(1)} -j neutron-l3-agent-old`,
+      '-X neutron-l3-agent-old',
+    ]);
+  });
+
+  it('without leave to remove: what is missing is put where it belongs, and what is there stays', () => {
+    expect(lines(wanted(a, b), found({ [OWN]: [c, a] }), false)).toEqual([`-I ${OWN} 3 ${b}`]);
+    expect(lines(wanted(a), found({ [OWN]: [a.replace('plumb:2', 'plumb:8')] }), false)).toEqual([]);
+    expect(lines(wanted(), found({ 'neutron-l3-agent-old': [a] }), false)).toEqual([]);
+  });
+});
+
+describe('reading', () => {
+  it('tables, chains and rules; counters and policies are left out', () => {
+    const text =
+      '# Generated\n*nat\n:POSTROUTING ACCEPT [1:2]\n:x - [0:0]\n-A POSTROUTING -j x\n-A x -o "a b" -j ACCEPT\nCOMMIT\n';
+    expect(parseSaved(text)).toEqual(
+      new Map([
+        [
+          'nat',
+          new Map([
+            ['POSTROUTING', ['-j x']],
+            ['x', ['-o "a b" -j ACCEPT']],
+          ]),
+        ],
+      ]),
+    );
+    expect(parseSaved('')).toEqual(new Map());
+  });
+
+  it('which jumps are ours, and what floating addresses are translated to', () => {
+    expect([first, foreign, '-j neutron-linuxbri-x'].map(isOurJump)).toEqual([true, false, false]);
+    const rule = `-d 192.0.2.1/32 ${mark(2)} -j DNAT --to-destination 10.0.0.3`;
+    expect(translationsIn(found({ 'neutron-l3-agent-PREROUTING': [rule, a] }))).toEqual(
+      new Map([['192.0.2.1', '10.0.0.3']]),
+    );
+  });
+});
