@@ -3,8 +3,9 @@ import { DynamicModule, Module } from '@nestjs/common';
 import type { Logger } from '@plumbline/telemetry';
 import type pg from 'pg';
 import { Ledger } from './commands/ledger.js';
+import { LOGGER } from './commands/tokens.js';
 import type { Config } from './config.js';
-import { CONFIG, CoreModule, LOGGER, READ_POOL } from './core.module.js';
+import { CONFIG, CoreModule, READ_POOL } from './core.module.js';
 import { HealthController } from './health.js';
 import { NeutronModule } from './neutron/neutron.module.js';
 

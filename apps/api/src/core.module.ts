@@ -1,15 +1,14 @@
-/** What the whole process stands on: configuration, log, database, event store, ledger. Global; closed in reverse when the process stops. */
+/** What the whole process stands on: configuration, reads, and the spine (log, ledger, feeds). Global; closed in reverse when the process stops. */
 import { DynamicModule, Global, Inject, Module, OnApplicationShutdown } from '@nestjs/common';
-import { type EventStore, PostgresEventStore } from '@plumbline/event-store';
+import type { NatsWire } from '@plumbline/node-feed/nest';
 import { Health, Logger } from '@plumbline/telemetry';
 import pg from 'pg';
-import { Follower } from './commands/follower.js';
-import { Ledger } from './commands/ledger.js';
 import type { Config } from './config.js';
+import { SpineModule } from './feed/spine.module.js';
+import { OUTLET } from './feed/tokens.js';
+import { ReadModel } from './neutron/read-model.js';
 
 export const CONFIG = Symbol('Config');
-export const LOGGER = Symbol('Logger');
-export const EVENT_STORE = Symbol('EventStore');
 export const READ_POOL = Symbol('pg.Pool of reads');
 
 const READ_CONNECTIONS = 8;
@@ -31,48 +30,45 @@ function readPool(url: string, logger: Logger): pg.Pool {
 @Global()
 @Module({})
 export class CoreModule implements OnApplicationShutdown {
-  constructor(
-    @Inject(READ_POOL) private readonly pool: pg.Pool,
-    @Inject(EVENT_STORE) private readonly store: EventStore,
-    @Inject(Follower) private readonly follower: Follower,
-  ) {}
+  constructor(@Inject(READ_POOL) private readonly pool: pg.Pool) {}
 
   static with(config: Config, logger: Logger): DynamicModule {
+    const pool = readPool(config.databaseUrl, logger);
+    const spine = SpineModule.with({
+      databaseUrl: config.databaseUrl,
+      pool,
+      nats: { url: config.natsUrl, login: config.natsLogin },
+      fleet: () => new ReadModel(pool).fleet(),
+      logger,
+    });
     return {
       module: CoreModule,
+      imports: [spine],
       providers: [
         { provide: CONFIG, useValue: config },
-        { provide: LOGGER, useValue: logger },
-        { provide: READ_POOL, useFactory: () => readPool(config.databaseUrl, logger) },
-        { provide: EVENT_STORE, useFactory: () => new PostgresEventStore(config.databaseUrl) },
-        {
-          provide: Follower,
-          inject: [EVENT_STORE],
-          useFactory: (store: EventStore) => Follower.open({ store, logger, publish: () => undefined }),
-        },
-        {
-          provide: Ledger,
-          inject: [EVENT_STORE, Follower],
-          useFactory: (store: EventStore, follower: Follower) => new Ledger({ store, follower, logger }),
-        },
-        { provide: Health, inject: [READ_POOL], useFactory: databaseHealth },
+        { provide: READ_POOL, useValue: pool },
+        { provide: Health, inject: [OUTLET], useFactory: (wire: NatsWire) => healthOf(pool, wire) },
       ],
-      exports: [CONFIG, LOGGER, EVENT_STORE, READ_POOL, Follower, Ledger, Health],
+      exports: [CONFIG, READ_POOL, Health, spine],
     };
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.follower.close();
-    await this.store.close();
     await this.pool.end();
   }
 }
 
-function databaseHealth(pool: pg.Pool): Health {
+/** NATS away is told, not failed: the API works on, and nodes catch up when it is back. */
+function healthOf(pool: pg.Pool, wire: NatsWire): Health {
   const health = new Health();
   health.add('database', async () => {
     const { rows } = await pool.query<{ position: string }>('SELECT position FROM plumbline.log_head');
     return { ok: rows.length === 1, position: Number(rows[0]?.position) };
   });
+  health.add('nats', () => ({
+    ok: true,
+    connected: wire.connected,
+    detail: wire.connected ? 'connected' : 'not connected: nodes hear of changes when it is back',
+  }));
   return health;
 }

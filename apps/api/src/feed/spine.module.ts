@@ -28,6 +28,7 @@ import { FLEET } from '../observations/tokens.js';
 import { Beacons } from './beacons.js';
 import { FeedPublisher } from './publisher.js';
 import { ReplayController } from './replay.controller.js';
+import { ViewController } from './view.controller.js';
 import { OUTLET } from './tokens.js';
 
 export type SpineOptions = Readonly<{
@@ -75,7 +76,7 @@ export class SpineModule {
     return {
       module: SpineModule,
       global: true,
-      controllers: [ReplayController, ReportsController],
+      controllers: [ReplayController, ReportsController, ViewController],
       providers: [
         { provide: LOGGER, useValue: logger },
         { provide: FLEET, useValue: options.fleet },

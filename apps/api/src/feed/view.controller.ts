@@ -1,0 +1,40 @@
+/**
+ * `GET /plumbline/v1/nodes/<host>/view[?at=<position>]`: what a host must know, at the head or at another moment, as the one feed message "from nothing".
+ * This is what `plumb replay` rebuilds a node from. Administrators only; with PLUMB_AUTH=none everybody on loopback is one.
+ */
+import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import { FeedMessage, HostName } from '@plumbline/contracts';
+import { badRequest } from '@plumbline/domain';
+import type { EventStore } from '@plumbline/event-store';
+import { Topology, wholeView } from '@plumbline/topology';
+import { Follower } from '../commands/follower.js';
+import { toRecorded } from '../commands/to-append.js';
+import { EVENT_STORE } from '../commands/tokens.js';
+
+/** Events read at a time when a past moment is folded. */
+const PAGE = 5_000;
+
+@Controller('/plumbline/v1/nodes')
+export class ViewController {
+  constructor(
+    @Inject(Follower) private readonly follower: Follower,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+  ) {}
+
+  @Get(':host/view')
+  async view(@Param('host') name: string, @Query('at') at?: string): Promise<FeedMessage> {
+    const host = HostName.safeParse(name);
+    if (!host.success) throw badRequest('view', `'${name}' is not a node name: ${host.error.issues[0]?.message}`);
+    await this.follower.catchUp();
+    const { topology, log } = this.follower;
+    if (at === undefined) return wholeView(topology, host.data, log, this.follower.hash);
+    const position = Number(at);
+    if (!/^\d+$/.test(at) || position > topology.position)
+      throw badRequest('view', `'${at}' is not a position of this log, which ends at ${topology.position}`);
+    const past = new Topology();
+    while (past.position < position)
+      for (const event of await this.store.read(past.position, Math.min(PAGE, position - past.position)))
+        past.apply(toRecorded(event));
+    return wholeView(past, host.data, log, (await this.store.hashAt(position)) ?? '');
+  }
+}
