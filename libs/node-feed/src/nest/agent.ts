@@ -16,7 +16,15 @@ import {
 import { NestFactory } from '@nestjs/core';
 import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
 import { AgentKind, ObjectKey } from '@plumbline/contracts';
-import { createLogger, Health, NestLogger, serveHealth, type HealthServer, type Logger } from '@plumbline/telemetry';
+import {
+  createLogger,
+  Health,
+  NestLogger,
+  serveHealth,
+  type CheckResult,
+  type HealthServer,
+  type Logger,
+} from '@plumbline/telemetry';
 import { machineClock } from '../clock.js';
 import type { LogBinding, Reconciler } from '../reconciler.js';
 import type { NodeFacts } from '../reporter.js';
@@ -63,6 +71,11 @@ export class AgentService implements OnApplicationBootstrap, OnApplicationShutdo
     @Inject(NatsWire) private readonly wire: NatsWire,
   ) {}
 
+  /** As the health endpoint says it of the node. */
+  health(): CheckResult {
+    return this.session?.health() ?? { ok: false, detail: 'starting' };
+  }
+
   async onApplicationBootstrap(): Promise<void> {
     const { config, logger, definition } = this;
     const hands = (this.hands = await definition.makeHands(config, logger));
@@ -80,7 +93,7 @@ export class AgentService implements OnApplicationBootstrap, OnApplicationShutdo
     }));
     hands.onNews?.((keys) => session.touch(keys));
     const health = new Health();
-    health.add('node', () => session.health());
+    health.add('node', () => this.health());
     health.add('nats', () => ({
       ok: true,
       connected: this.wire.connected,
@@ -157,7 +170,7 @@ export async function runAgent(definition: AgentDefinition): Promise<void> {
   logger.info({ step: 'start', stateDir: config.stateDir }, 'agent starts');
   // Without a broker nothing else may keep the process.
   setInterval(() => undefined, 60_000);
-  await app.init();
+  // Not app.init(): Nest's microservice would call the bootstrap hooks twice, once itself and once in registerModules.
   void listenForEver(() => app.listen(), logger);
 }
 
