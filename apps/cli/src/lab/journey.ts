@@ -29,8 +29,8 @@ export async function waitForApi(api: ApiClient): Promise<void> {
 export async function waitForAgents(api: ApiClient, spec: LabSpec): Promise<void> {
   const wanted = spec.nodes.flatMap((node) => node.agents.map((agent) => `${agent} ${node.host}`));
   const binaries: Readonly<Record<string, string>> = {
-    'neutron-l3-agent': 'l3-agent',
-    'neutron-openvswitch-agent': 'ovs-agent',
+    'plumb-l3-agent': 'l3-agent',
+    'plumb-ovs-agent': 'ovs-agent',
   };
   await until(
     async () => {
