@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { addDatabaseCommands } from './commands/db.js';
 import { addLabCommands } from './commands/lab.js';
+import { addNodeCommands } from './commands/node.js';
 import { addReplayCommand } from './commands/replay.js';
 
 const program = new Command('plumb')
@@ -10,6 +11,7 @@ const program = new Command('plumb')
   .enablePositionalOptions();
 addLabCommands(program);
 addReplayCommand(program);
+addNodeCommands(program);
 addDatabaseCommands(program);
 
 program.parseAsync().catch((error: unknown) => {

@@ -1,32 +1,32 @@
 /** `plumb replay --node <host>`: rebuild a node from the log, print what that would take, or show another moment. */
-import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { InvalidArgumentError, type Command } from 'commander';
 import { type FeedMessage } from '@plumbline/contracts';
-import { printRebuild, rebuild, type NodeAccess } from '../replay/rebuild.js';
+import { printRebuild, rebuild } from '../replay/rebuild.js';
 import { viewFromApi, viewFromDatabase, viewFromFile, viewOf } from '../replay/view-source.js';
+import { accessOf, addAccessOptions, type AccessOptions } from './access.js';
 
-type ReplayOptions = Readonly<{
-  node: string;
-  at?: number;
-  api: string;
-  database?: string;
-  view?: string;
-  save?: string;
-  dryRun?: boolean;
-  fromNothing?: boolean;
-  apply?: boolean;
-  ovsdb: string;
-  runDir: string;
-  datapath: NodeAccess['datapathType'];
-}>;
+type ReplayOptions = AccessOptions &
+  Readonly<{
+    node: string;
+    at?: number;
+    api: string;
+    database?: string;
+    view?: string;
+    save?: string;
+    dryRun?: boolean;
+    fromNothing?: boolean;
+    apply?: boolean;
+  }>;
 
 export function addReplayCommand(program: Command): void {
-  program
-    .command('replay')
-    .description(
-      'make this node what the log says; run it on the node (in the lab: plumb lab exec <node> -- plumb replay ...)',
-    )
+  addAccessOptions(
+    program
+      .command('replay')
+      .description(
+        'make this node what the log says; run it on the node (in the lab: plumb lab exec <node> -- plumb replay ...)',
+      ),
+  )
     .requiredOption('--node <host>', 'the node, by the name its agents use')
     .option('--at <position>', 'the log as it stood at this position (default: its head)', position)
     .option('--api <url>', 'the API to ask', process.env['PLUMB_API'] ?? 'http://127.0.0.1:9696')
@@ -36,17 +36,6 @@ export function addReplayCommand(program: Command): void {
     .option('--dry-run', 'print the commands instead of running them')
     .option('--from-nothing', 'with --dry-run: as if the node were empty')
     .option('--apply', 'with --at: really make the node what it was then')
-    .option(
-      '--ovsdb <remote>',
-      "the node's Open vSwitch database",
-      process.env['PLUMB_OVSDB'] ?? 'unix:/run/openvswitch/db.sock',
-    )
-    .option('--run-dir <directory>', "Open vSwitch's run directory", '/run/openvswitch')
-    .option(
-      '--datapath <type>',
-      'netdev or system',
-      process.env['PLUMB_DATAPATH_TYPE'] ?? (existsSync('/sys/module/openvswitch') ? 'system' : 'netdev'),
-    )
     .action(replay);
 }
 
@@ -63,13 +52,13 @@ async function replay(options: ReplayOptions): Promise<void> {
   const what = `${options.node} at position ${view.position} of log ${view.log}`;
   if (options.dryRun) {
     console.log(`# ${what}`);
-    const { applied } = await printRebuild(view, {
+    const commands = await printRebuild(view, {
       print: (command) => console.log(command),
       access: options.fromNothing ? null : accessOf(options),
       datapathType: options.datapath,
       runDir: options.runDir,
     });
-    console.error(applied === 0 ? `${what}: nothing to do` : `${what}: ${applied} batches would run`);
+    console.error(commands === 0 ? `${what}: nothing to do` : `${what}: ${commands} commands would run`);
     return;
   }
   if (options.at !== undefined && !options.apply)
@@ -87,12 +76,6 @@ function messageFor(options: ReplayOptions): Promise<FeedMessage> {
   if (options.database !== undefined) return viewFromDatabase(options.database, options.node, options.at);
   return viewFromApi(options.api, options.node, options.at);
 }
-
-const accessOf = (options: ReplayOptions): NodeAccess => ({
-  ovsdb: options.ovsdb,
-  datapathType: options.datapath,
-  runDir: options.runDir,
-});
 
 function position(text: string): number {
   const value = Number(text);

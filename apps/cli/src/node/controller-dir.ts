@@ -1,0 +1,59 @@
+/**
+ * The controller's NATS logins, kept in one folder: who may log in (public keys), the configuration of nats-server made from it, and each login's seed for
+ * its owner alone. Adding a node that is there already changes nothing, so its seed stays good.
+ */
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { HostName } from '@plumbline/contracts';
+import { z } from 'zod';
+import { apiPermissions, loginBlock, natsConfiguration, newNkeyPair, nodePermissions } from '../lab/nats-logins.js';
+
+const Logins = z.record(z.string(), z.object({ publicKey: z.string() }));
+/** The name of the API's own login; no node may be called so. */
+const API = 'api';
+
+export type Added = Readonly<{
+  /** False: the login was there already. */
+  made: boolean;
+  configFile: string;
+  seedFile: string;
+  apiSeedFile: string;
+  /** For a nats-server whose configuration is somebody else's: the entry of `authorization.users`. */
+  block: string;
+}>;
+
+/** Makes the folder (mode 0700) and the API's login when absent, and a login for `host`. Files are replaced whole. */
+export function addNode(dir: string, host: string, listen: string): Added {
+  if (!HostName.safeParse(host).success || host === API)
+    throw new Error(`"${host}" cannot be a node's name: letters, digits, "-" and "_", at most 63, and not "${API}"`);
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const file = join(dir, 'logins.json');
+  const logins = existsSync(file) ? Logins.parse(JSON.parse(readFileSync(file, 'utf8'))) : {};
+  const made = !(host in logins);
+  for (const name of [API, host]) {
+    if (name in logins) continue;
+    const pair = newNkeyPair();
+    writeWhole(seedFileOf(dir, name), `${pair.seed}\n`, 0o600);
+    logins[name] = { publicKey: pair.publicKey };
+  }
+  writeWhole(file, `${JSON.stringify(logins, null, 2)}\n`, 0o600);
+  const configFile = join(dir, 'nats.conf');
+  const all = Object.entries(logins).map(([name, { publicKey }]) => ({ publicKey, ...permissionsOf(name) }));
+  writeWhole(configFile, natsConfiguration(listen, all), 0o644);
+  return {
+    made,
+    configFile,
+    seedFile: seedFileOf(dir, host),
+    apiSeedFile: seedFileOf(dir, API),
+    block: loginBlock({ publicKey: logins[host]?.publicKey ?? '', ...nodePermissions(host) }),
+  };
+}
+
+const permissionsOf = (name: string) => (name === API ? apiPermissions() : nodePermissions(name));
+const seedFileOf = (dir: string, name: string): string => join(dir, `${name}.nk`);
+
+function writeWhole(file: string, content: string, mode: number): void {
+  writeFileSync(`${file}.new`, content, { mode });
+  chmodSync(`${file}.new`, mode);
+  renameSync(`${file}.new`, file);
+}
