@@ -3,7 +3,6 @@ import { DynamicModule, Module } from '@nestjs/common';
 import type { Logger } from '@plumbline/telemetry';
 import type pg from 'pg';
 import { Ledger } from './commands/ledger.js';
-import { LOGGER } from './commands/tokens.js';
 import type { Config } from './config.js';
 import { CONFIG, CoreModule, READ_POOL } from './core.module.js';
 import { HealthController } from './health.js';
@@ -17,13 +16,8 @@ export class AppModule {
       imports: [
         CoreModule.with(config, logger),
         NeutronModule.registerAsync({
-          inject: [Ledger, READ_POOL, CONFIG, LOGGER],
-          useFactory: (commands: Ledger, pool: pg.Pool, { segments }: Config, log: Logger) => ({
-            commands,
-            pool,
-            segments,
-            logger: log,
-          }),
+          inject: [Ledger, READ_POOL, CONFIG],
+          useFactory: (commands: Ledger, pool: pg.Pool, { segments }: Config) => ({ commands, pool, segments }),
         }),
       ],
       controllers: [HealthController],

@@ -53,10 +53,14 @@ function leastLoaded(draft: Draft, hosts: readonly string[]): string | null {
 export const unscheduled = (routers: readonly Router[]): Router[] =>
   routers.filter((router) => router.host === null && legsOf(router).length > 0);
 
-/** Schedules up to `atMost` routers that wait for a host. Returns how many found one. */
+/** Schedules up to `atMost` of the routers that wait for a host, passing over those that no host can carry. Returns how many found one. */
 export const schedulePending = (fleet: Fleet, atMost: number): Decide<number> =>
   deciding((draft) => {
-    const waiting = unscheduled(draft.all('router')).slice(0, atMost);
-    for (const { id } of waiting) schedule(draft, id, fleet);
-    return waiting.filter(({ id }) => draft.get('router', id)?.host).length;
+    let scheduled = 0;
+    for (const { id } of unscheduled(draft.all('router'))) {
+      if (scheduled === atMost) break;
+      schedule(draft, id, fleet);
+      if (draft.get('router', id)?.host) scheduled += 1;
+    }
+    return scheduled;
   });

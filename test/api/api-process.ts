@@ -1,0 +1,153 @@
+/** The API as an operator runs it: a process of its own, on a PostgreSQL and a NATS server of its own. All three end with `stop`. */
+import { ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startPostgres, TestPostgres } from '@plumbline/event-store/testing';
+import pg from 'pg';
+
+const MAIN = new URL('../../apps/api/dist/main.js', import.meta.url).pathname;
+const PATIENCE_MS = 20_000;
+
+export type Answer = Readonly<{ status: number; body: never; headers: Headers }>;
+
+export class ApiProcess {
+  url = '';
+
+  private constructor(
+    private readonly api: ChildProcess,
+    private readonly nats: ChildProcess,
+    readonly natsUrl: string,
+    private readonly postgres: TestPostgres,
+    readonly database: pg.Pool,
+    private readonly dir: string,
+  ) {}
+
+  /** `nats-server` must be on the PATH and the project built (`npm run build`). */
+  static async start(environment: Readonly<Record<string, string>> = {}): Promise<ApiProcess> {
+    const dir = await mkdtemp(join(tmpdir(), `plumb-api-${process.pid}-`));
+    const [postgres, { nats, natsUrl }] = await Promise.all([startPostgres(), startNats(dir)]);
+    const api = spawn(process.execPath, [MAIN], {
+      env: {
+        PATH: process.env['PATH'],
+        DATABASE_URL: postgres.serviceUrl,
+        NATS_URL: natsUrl,
+        PLUMB_LISTEN: '127.0.0.1:0',
+        ...environment,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const database = new pg.Pool({ connectionString: postgres.migrationUrl, max: 2 });
+    const started = new ApiProcess(api, nats, natsUrl, postgres, database, dir);
+    try {
+      started.url = await listening(api);
+      return started;
+    } catch (error) {
+      await started.stop();
+      throw error;
+    }
+  }
+
+  get pid(): number {
+    return this.api.pid as number;
+  }
+
+  async call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+    const raw = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+    const init =
+      raw === undefined
+        ? { method, headers }
+        : { method, headers: { 'content-type': 'application/json', ...headers }, body: raw };
+    const response = await fetch(`${this.url}${path}`, init);
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: (text === '' ? null : JSON.parse(text)) as never,
+    };
+  }
+
+  /** Calls that must succeed; gives what is under the body's only name. */
+  async make<T = Record<string, never>>(method: string, path: string, body: unknown): Promise<T> {
+    const answer = await this.call(method, path, body);
+    if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    const entries = Object.values(answer.body as object);
+    return (entries.length === 1 ? entries[0] : answer.body) as T;
+  }
+
+  async head(): Promise<number> {
+    const { rows } = await this.database.query<{ position: string }>('SELECT position FROM plumbline.log_head');
+    return Number(rows[0]?.position);
+  }
+
+  /** Ends the API as an operator would, and says how it ended. */
+  async terminate(): Promise<number | null> {
+    await end(this.api);
+    return this.api.exitCode;
+  }
+
+  async stop(): Promise<void> {
+    await this.terminate();
+    await this.database.end();
+    await end(this.nats);
+    await this.postgres.stop();
+    await rm(this.dir, { recursive: true, force: true });
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGTERM');
+  await gone;
+}
+
+async function startNats(dir: string): Promise<{ nats: ChildProcess; natsUrl: string }> {
+  const nats = spawn('nats-server', ['-a', '127.0.0.1', '-p', '-1', '--ports_file_dir', dir], { stdio: 'ignore' });
+  const ports = await eventually(async () => {
+    const file = (await readdir(dir)).find((name) => name.endsWith('.ports'));
+    return file === undefined ? undefined : (JSON.parse(await readFile(join(dir, file), 'utf8')) as { nats: string[] });
+  });
+  return { nats, natsUrl: ports.nats[0] as string };
+}
+
+/** The address in the line that says so. Rejects with what the process said when it ends before. */
+function listening(api: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    const hear = (chunk: Buffer) => {
+      said += chunk.toString();
+      const match = /"listen":"([^"]+)"/.exec(said);
+      if (match?.[1]) resolve(match[1]);
+    };
+    api.stdout?.on('data', hear);
+    api.stderr?.on('data', hear);
+    api.once('exit', (code) => reject(new Error(`the API ended with ${code}: ${said}`)));
+  });
+}
+
+/** Asks until there is an answer. */
+export async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T> {
+  const dueAt = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const answer = await ask().catch(() => undefined);
+    if (answer !== undefined) return answer;
+    if (performance.now() > dueAt) throw new Error(`waited ${PATIENCE_MS} ms in vain`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** `plumb api` with an environment it should refuse: exit code and what it said. */
+export async function refusedStart(
+  environment: Readonly<Record<string, string>>,
+): Promise<{ code: number; said: string }> {
+  const api = spawn(process.execPath, [MAIN], {
+    env: { PATH: process.env['PATH'], ...environment },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  api.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const [code] = (await once(api, 'exit')) as [number];
+  return { code, said };
+}

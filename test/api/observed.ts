@@ -1,0 +1,79 @@
+/** A node as the API hears it: reports over NATS, as an agent sends them. */
+import { connect, NatsConnection } from '@nats-io/transport-node';
+import { AgentKind, ObjectStatus, Report, subjects } from '@plumbline/contracts';
+import { type ApiProcess, eventually } from './api-process.js';
+
+type Said = Omit<ObjectStatus, 'position'> & { position: number };
+
+export class ObservedNode {
+  private sequence = 0;
+  private readonly startedAt = new Date().toISOString();
+
+  private constructor(
+    private readonly api: ApiProcess,
+    private readonly nats: NatsConnection,
+    readonly host: string,
+  ) {}
+
+  /** A node with both agents and `physnet1` on `br-ex`; returns when the API knows it. */
+  static async start(api: ApiProcess, host: string): Promise<ObservedNode> {
+    const node = new ObservedNode(api, await connect({ servers: api.natsUrl }), host);
+    try {
+      await node.report('ovs', []);
+      await node.report('l3', []);
+      await eventually(async () => {
+        const { rows } = await api.database.query('SELECT FROM plumbline.nodes WHERE id = $1', [host]);
+        return rows.length > 0 ? true : undefined;
+      });
+      return node;
+    } catch (error) {
+      await node.stop();
+      throw error;
+    }
+  }
+
+  /** Sends until the API has it: core NATS may lose what comes before the subscription. */
+  async report(agent: AgentKind, objects: readonly Said[]): Promise<void> {
+    await eventually(async () => {
+      const report: Report = {
+        log: null,
+        state: 'in-sync',
+        sequence: (this.sequence += 1),
+        position: 0,
+        full: false,
+        objects: [...objects],
+        frozen: [],
+        driftRepaired: 0,
+        startedAt: this.startedAt,
+        ...(agent === 'ovs' && {
+          node: { tunnelIp: '10.9.0.1', bridgeMappings: { physnet1: 'br-ex' }, datapathType: 'netdev' },
+        }),
+      };
+      const pattern = subjects.report(this.host, agent);
+      this.nats.publish(pattern, JSON.stringify({ pattern, data: report }));
+      await this.nats.flush();
+      return this.isKnown(agent, objects);
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.nats.close();
+  }
+
+  private async isKnown(agent: AgentKind, objects: readonly Said[]): Promise<true | undefined> {
+    const { database } = this.api;
+    const { rows } = await database.query('SELECT FROM plumbline.agents WHERE host = $1 AND kind = $2', [
+      this.host,
+      agent,
+    ]);
+    if (rows.length === 0) return undefined;
+    for (const { kind, id, status, position } of objects) {
+      const found = await database.query(
+        'SELECT FROM plumbline.object_status WHERE host = $1 AND agent_kind = $2 AND object_kind = $3 AND object_id = $4 AND status = $5 AND position = $6',
+        [this.host, agent, kind, id, status, position],
+      );
+      if (found.rows.length === 0) return undefined;
+    }
+    return true;
+  }
+}
