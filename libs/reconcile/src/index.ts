@@ -1,5 +1,4 @@
 export { Backoff, backoffDelayMs, defaultBackoff, type BackoffSchedule } from './backoff.js';
 export type { Clock } from './clock.js';
-export { diffByKey, isEmptyDiff, type Diff } from './diff.js';
 export { DirtyLoop, type DirtyLoopOptions } from './dirty-loop.js';
 export { asError, runChains, type FailedStep, type Outcome } from './steps.js';
