@@ -1,0 +1,102 @@
+/**
+ * A node in canonical form: what is on it, and nothing that only counts, ages or numbers. Two pictures are equal when the nodes are (invariant 5).
+ *
+ * Names instead of ofports and ifindexes; rules without counters; flows without statistics and without those that the switch learned by itself.
+ */
+import { z } from 'zod';
+import type { TestLab } from './test-lab.js';
+
+const learned = 'cookie=0x504c8';
+const Links = z.array(
+  z.object({
+    ifname: z.string(),
+    address: z.string().optional(),
+    mtu: z.number(),
+    flags: z.array(z.string()),
+    addr_info: z.array(z.object({ family: z.string(), local: z.string(), prefixlen: z.number(), scope: z.string() })),
+  }),
+);
+
+/** What one network namespace holds, as sorted lines (rules in their own order). */
+export interface NamespacePicture {
+  readonly links: readonly string[];
+  readonly routes: readonly string[];
+  readonly rules: readonly string[];
+  readonly rules6: readonly string[];
+}
+
+/** Router namespaces by name, and the switch as sorted lines. */
+export interface NodePicture {
+  readonly routers: Readonly<Record<string, NamespacePicture>>;
+  readonly ports: readonly string[];
+  readonly flows: Readonly<Record<string, readonly string[]>>;
+}
+
+export async function nodePicture(lab: TestLab, host: string): Promise<NodePicture> {
+  const names = (await lab.text(host, ['ip', 'netns', 'list']))
+    .split('\n')
+    .map((line) => line.split(' ')[0] ?? '')
+    .filter((name) => name.startsWith('qrouter-'))
+    .sort();
+  const routers: Record<string, NamespacePicture> = {};
+  for (const name of names) routers[name] = await namespacePicture(lab, host, name);
+  const bridges = lines(await lab.text(host, ['ovs-vsctl', 'list-br'])).sort();
+  const flows: Record<string, readonly string[]> = {};
+  for (const bridge of bridges) {
+    const dump = await lab.text(host, ['ovs-ofctl', '--no-stats', '--names', 'dump-flows', bridge]);
+    flows[bridge] = lines(dump)
+      .map((line) => line.trim())
+      .filter((line) => !line.startsWith(learned))
+      .sort();
+  }
+  return { routers, ports: await ports(lab, host), flows };
+}
+
+async function namespacePicture(lab: TestLab, host: string, name: string): Promise<NamespacePicture> {
+  const inside = (...argv: string[]): Promise<string> => lab.text(host, ['ip', 'netns', 'exec', name, ...argv]);
+  const links = Links.parse(JSON.parse(await inside('ip', '-json', 'address')));
+  return {
+    links: links
+      .flatMap(({ ifname, address, mtu, flags, addr_info }) => [
+        `${ifname} ${address ?? ''} mtu ${mtu} ${flags.includes('UP') ? 'up' : 'down'}`,
+        ...addr_info.map((each) => `${ifname} ${each.local}/${each.prefixlen} ${each.scope}`),
+      ])
+      .sort(),
+    routes: lines(await inside('ip', 'route'))
+      .map((line) => line.trim())
+      .sort(),
+    rules: withoutCounters(await inside('iptables-save')),
+    rules6: withoutCounters(await inside('ip6tables-save')),
+  };
+}
+
+/** `iptables-save` without comments, times and counters; tables in alphabetical order, for the kernel lists them in the order they were first touched. */
+export function withoutCounters(saved: string): string[] {
+  const tables = saved
+    .split(/^(?=\*)/m)
+    .slice(1)
+    .map((table) => lines(table).filter((line) => !line.startsWith('#')));
+  return tables
+    .map((table) => table.map((line) => line.replace(/ \[\d+:\d+\]$/, '')))
+    .sort((a, b) => (a[0] ?? '').localeCompare(b[0] ?? ''))
+    .flat();
+}
+
+async function ports(lab: TestLab, host: string): Promise<string[]> {
+  const table = async (name: string, columns: string): Promise<string[]> =>
+    lines(await lab.text(host, ['ovs-vsctl', '--format=csv', '--no-headings', `--columns=${columns}`, 'list', name]));
+  const bridges = lines(await lab.text(host, ['ovs-vsctl', 'list-br']));
+  const members = await Promise.all(
+    bridges.map(async (bridge) =>
+      lines(await lab.text(host, ['ovs-vsctl', 'list-ports', bridge])).map((port) => `on ${bridge}: ${port}`),
+    ),
+  );
+  return [
+    ...(await table('Bridge', 'name,datapath_type,fail_mode,external_ids')).map((row) => `bridge ${row}`),
+    ...members.flat(),
+    ...(await table('Port', 'name,tag,external_ids')).map((row) => `port ${row}`),
+    ...(await table('Interface', 'name,type,options,external_ids')).map((row) => `interface ${row}`),
+  ].sort();
+}
+
+const lines = (text: string): string[] => text.split('\n').filter((line) => line.trim() !== '');

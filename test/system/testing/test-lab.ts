@@ -1,0 +1,264 @@
+/**
+ * A lab of a spec's own: made as a user makes it (`plumb lab up`), with a name and a folder that nobody else has, and gone with the spec.
+ *
+ * The spec acts through the API, looks at nodes by commands inside them, and does harm by signals to processes of this lab only.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { run, type RunOptions, type RunResult } from '@plumbline/exec';
+import {
+  ApiClient,
+  argvAt,
+  ensureUnit,
+  labSpec,
+  plugInstance,
+  readLabState,
+  readRunning,
+  runningPlace,
+  type InstanceState,
+  type LabSpec,
+  type LabState,
+  type RunningUnit,
+} from '../../../apps/cli/src/lab/index.js';
+import { isRunning, signal } from '../../../apps/cli/src/lab/process-identity.js';
+import { layout, Unit } from '../../../apps/cli/src/lab/unit.js';
+
+/** What a spec allows `up` in its `beforeAll`. */
+export const upTimeoutMs = 120_000;
+const convergeTimeoutMs = 20_000;
+const pollMs = 20;
+
+const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
+
+/** An object of the API as it came over the wire. */
+export type Resource = Readonly<Record<string, unknown>> & Readonly<{ id: string }>;
+export type Answer = Readonly<{ status: number; body: Readonly<Record<string, unknown>> | null }>;
+
+export class TestLab {
+  readonly client: ApiClient;
+
+  private constructor(
+    readonly spec: LabSpec,
+    private readonly folder: string,
+  ) {
+    this.client = new ApiClient(this.apiUrl);
+  }
+
+  /** Makes it; `letter` tells the labs of a run's specs apart. Takes some ten seconds. */
+  static async up(letter: string): Promise<TestLab> {
+    const folder = mkdtempSync(path.join(tmpdir(), 'plumb-lab-'));
+    const spec = labSpec({ projectDir, name: `${letter}${process.pid}`, stateDir: path.join(folder, 'state') });
+    await plumb(spec, ['lab', '--name', spec.name, 'up']);
+    return new TestLab(spec, folder);
+  }
+
+  async down(): Promise<void> {
+    await plumb(this.spec, ['lab', '--name', this.spec.name, 'down']);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** `plumb <args>` on the host, with this lab as the one that is meant. */
+  plumb(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    return plumb(this.spec, args, options);
+  }
+
+  get state(): LabState {
+    const state = readLabState(this.spec.stateDir);
+    if (state === null) throw new Error(`no lab in ${this.spec.stateDir}`);
+    return state;
+  }
+
+  get apiUrl(): string {
+    const { apiUrl } = this.state;
+    if (apiUrl === null) throw new Error('the lab has no API');
+    return apiUrl;
+  }
+
+  instance(name: string): InstanceState {
+    const found = this.state.instances.find((each) => each.name === name);
+    if (found === undefined) throw new Error(`the lab has no instance ${name}`);
+    return found;
+  }
+
+  /** Runs a command at a place: a node, an instance of the lab's own, `outside`, `mgmt`. */
+  at(where: string, argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    return run(argvAt(this.spec, this.state, where, argv), { timeoutMs: 30_000, ...options });
+  }
+
+  /** Standard output of a command at a place. */
+  async text(where: string, argv: readonly string[]): Promise<string> {
+    return (await this.at(where, argv)).stdout;
+  }
+
+  /** One request; answers whatever the API answers. */
+  async request(method: string, url: string, body?: unknown): Promise<Answer> {
+    const response = await fetch(this.apiUrl + url, {
+      method,
+      signal: AbortSignal.timeout(15_000),
+      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
+    });
+    const text = await response.text();
+    return { status: response.status, body: text === '' ? null : (JSON.parse(text) as Answer['body']) };
+  }
+
+  private async must(method: string, url: string, body?: unknown): Promise<Answer> {
+    const answer = await this.request(method, url, body);
+    if (answer.status >= 300) throw new Error(`${method} ${url}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return answer;
+  }
+
+  /** `member` in the singular: `floatingip`. */
+  async create(member: string, attributes: Record<string, unknown>): Promise<Resource> {
+    const { body } = await this.must('POST', `/v2.0/${member}s`, { [member]: attributes });
+    return body?.[member] as Resource;
+  }
+  async update(member: string, id: string, attributes: Record<string, unknown>): Promise<Resource> {
+    const { body } = await this.must('PUT', `/v2.0/${member}s/${id}`, { [member]: attributes });
+    return body?.[member] as Resource;
+  }
+  async get(member: string, id: string): Promise<Resource> {
+    return (await this.must('GET', `/v2.0/${member}s/${id}`)).body?.[member] as Resource;
+  }
+  async list(collection: string, query = ''): Promise<readonly Resource[]> {
+    return (await this.must('GET', `/v2.0/${collection}${query}`)).body?.[collection] as readonly Resource[];
+  }
+  async delete(member: string, id: string): Promise<void> {
+    await this.must('DELETE', `/v2.0/${member}s/${id}`);
+  }
+
+  /** Answers how long it took. */
+  async becomes(member: string, id: string, status: string, timeoutMs = convergeTimeoutMs): Promise<number> {
+    const start = performance.now();
+    let last: unknown;
+    await until(
+      async () => (last = (await this.get(member, id))['status']) === status,
+      () => `${member} ${id} is ${String(last)} and does not become ${status}`,
+      timeoutMs,
+    );
+    return performance.now() - start;
+  }
+
+  /** The one object of the lab's journey with this name. */
+  async named(collection: string, name: string): Promise<Resource> {
+    const [found] = await this.list(collection, `?name=${name}`);
+    if (found === undefined) throw new Error(`no ${name} in ${collection}`);
+    return found;
+  }
+
+  /** A floating IP on this instance's port. Not waited for. */
+  async floatingIp(instance: InstanceState | null): Promise<Resource> {
+    const network = await this.named('networks', 'public');
+    return this.create('floatingip', {
+      floating_network_id: network.id,
+      ...(instance === null ? {} : { port_id: instance.portId }),
+    });
+  }
+
+  /** Plugs an instance beside the lab's own. It is not on the lab's list: `inside` reaches it. */
+  async plug(instance: InstanceState): Promise<void> {
+    await plugInstance(this.spec, this.state.labId, runningPlace(this.spec, instance.host), instance);
+  }
+
+  /** Runs a command in an instance that `plug` made. */
+  inside(instance: InstanceState, argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    return this.at(instance.host, ['ip', 'netns', 'exec', instance.name, ...argv], options);
+  }
+
+  unit(name: string): RunningUnit {
+    const running = readRunning(this.spec.stateDir, name);
+    if (running === null) throw new Error(`no unit ${name} in this lab`);
+    return running;
+  }
+
+  /** Sends SIGKILL to a unit's process, and answers when the supervisor has started another. */
+  async kill(name: string): Promise<void> {
+    const victim = this.unit(name);
+    if (!signal(victim, 'SIGKILL')) throw new Error(`${name} was not running`);
+    await until(
+      () => {
+        const now = this.unit(name);
+        return now.pid !== victim.pid && now.phase === 'running' && isRunning(now);
+      },
+      () => `${name} was not started again`,
+    );
+  }
+
+  /** The unit as it is wanted now. */
+  wanted(name: string): Unit {
+    return Unit.parse(JSON.parse(readFileSync(layout(this.spec.stateDir).unit(name), 'utf8')));
+  }
+
+  /** Has the supervisor start the unit anew with a changed environment. Answers a way back. */
+  async withEnvironment(name: string, env: Readonly<Record<string, string>>): Promise<() => Promise<void>> {
+    const before = this.wanted(name);
+    await ensureUnit(this.spec.stateDir, { ...before, env: { ...before.env, ...env } });
+    return async () => void (await ensureUnit(this.spec.stateDir, before));
+  }
+
+  /** All that the unit has written since it first started. */
+  logOf(name: string): string {
+    return readFileSync(layout(this.spec.stateDir).log(name), 'utf8');
+  }
+
+  /** What the agent says of itself. */
+  async health(host: string, agent: 'l3-agent' | 'ovs-agent'): Promise<string> {
+    const port = agent === 'l3-agent' ? 9711 : 9710;
+    const { node } = runningPlace(this.spec, host).paths;
+    const script = `fetch('http://127.0.0.1:${port}/health').then(r=>r.text()).then(t=>console.log(t),e=>console.log(String(e)))`;
+    return this.text(host, [node, '-e', script]);
+  }
+
+  /** True when all of `count` pings are answered. */
+  async pings(from: string, address: string, count = 3): Promise<boolean> {
+    const argv = ['ping', '-n', '-q', '-c', String(count), '-i', '0.05', '-W', '2', address];
+    const { stdout } = await this.at(from, argv, { okCodes: [0, 1, 2] });
+    return stdout.includes(' 0% packet loss');
+  }
+
+  /** What the web server at this address greets with over TCP, `<who> greets <whom it sees>`; null: no answer within two seconds. */
+  async greeting(from: string, address: string): Promise<string | null> {
+    const { node } = runningPlace(this.spec, 'outside').paths;
+    const script = `const r=require('node:http').get('http://${address}/',{agent:false},(a)=>{a.on('data',(d)=>process.stdout.write(d));a.on('error',()=>process.exit(1))});
+      r.on('error',()=>process.exit(1));setTimeout(()=>process.exit(1),2000).unref()`;
+    const { stdout, code } = await this.at(from, [node, '-e', script], { okCodes: [0, 1] });
+    return code === 0 ? stdout.trim() : null;
+  }
+
+  /** Waits until `who` answers there; answers how long it took. */
+  async answers(from: string, address: string, who: string): Promise<number> {
+    const start = performance.now();
+    let last: string | null = null;
+    await until(
+      async () => (last = await this.greeting(from, address))?.startsWith(`${who} `) ?? false,
+      () => `${who} does not answer ${from} at ${address} (${last ?? 'nobody'} does)`,
+    );
+    return performance.now() - start;
+  }
+}
+
+function plumb(spec: LabSpec, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const main = path.join(projectDir, 'apps/cli/dist/main.js');
+  const env = { PLUMB_STATE: spec.stateDir, ...options.env };
+  return run([process.execPath, main, ...args], { timeoutMs: upTimeoutMs, ...options, env });
+}
+
+/** Waits for a condition; throws the complaint when it does not come true in time. A check that throws counts as not yet true. */
+export async function until(
+  check: () => boolean | Promise<boolean>,
+  complaint: () => string,
+  timeoutMs = convergeTimeoutMs,
+): Promise<void> {
+  let trouble = '';
+  for (const end = performance.now() + timeoutMs; performance.now() < end; await delay(pollMs)) {
+    try {
+      if (await check()) return;
+      trouble = '';
+    } catch (error) {
+      trouble = `: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  }
+  throw new Error(`${complaint()} (waited ${timeoutMs / 1000} s)${trouble}`);
+}

@@ -1,0 +1,61 @@
+/**
+ * A TCP stream that tells how it fares: `ticker.mjs serve <port>`, `ticker.mjs follow <host> <port>`.
+ *
+ * The server sends a numbered line every 20 ms on each connection, the follower a byte: both ways carry packets. The follower writes a line
+ * `{"at", "lines", "gapMs", "ended"}` every 50 ms: lines received, the longest silence between two, and how the stream ended (null while it lives).
+ * Numbers that are not in order end the stream as `disorder`.
+ */
+import { connect, createServer } from 'node:net';
+
+const [verb, ...args] = process.argv.slice(2);
+const everyMs = 20;
+
+function serve(port) {
+  createServer((socket) => {
+    let n = 0;
+    const timer = setInterval(() => socket.write(`${n++}\n`), everyMs);
+    socket.on('error', () => undefined);
+    socket.on('close', () => clearInterval(timer));
+    socket.resume();
+  }).listen(port, '0.0.0.0');
+}
+
+function follow(host, port) {
+  let lines = 0;
+  let gapMs = 0;
+  let last = performance.now();
+  let rest = '';
+  let connected = false;
+  const say = (ended) => console.log(JSON.stringify({ at: Date.now(), lines, gapMs: Math.round(gapMs), ended }));
+  const end = (how) => {
+    say(how);
+    process.exit(0);
+  };
+  const socket = connect({ host, port: Number(port), noDelay: true });
+  socket.on('connect', () => {
+    connected = true;
+    last = performance.now();
+    setInterval(() => socket.write('.'), everyMs);
+    setInterval(() => {
+      gapMs = Math.max(gapMs, performance.now() - last);
+      say(null);
+    }, 50);
+  });
+  socket.on('data', (chunk) => {
+    const now = performance.now();
+    gapMs = Math.max(gapMs, now - last);
+    last = now;
+    const found = (rest + chunk).split('\n');
+    rest = found.pop() ?? '';
+    for (const line of found) {
+      if (Number(line) !== lines) end('disorder');
+      lines += 1;
+    }
+  });
+  // The server may not listen yet: only what was once connected can end.
+  socket.on('error', (error) => (connected ? end(error.code ?? error.message) : setTimeout(follow, 100, host, port)));
+  socket.on('close', () => connected && end('closed'));
+}
+
+if (verb === 'serve') serve(Number(args[0]));
+else follow(args[0], args[1]);
