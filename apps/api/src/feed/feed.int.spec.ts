@@ -1,0 +1,259 @@
+/** Ledger, feeds and sessions over a real PostgreSQL and a real broker, with two processes of the API. */
+import 'reflect-metadata';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { INestApplication, INestMicroservice } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { MicroserviceOptions, Transport } from '@nestjs/microservices';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { connect } from '@nats-io/transport-node';
+import { keyOf, Meta, PlumbEvent, subjects } from '@plumbline/contracts';
+import { Decide } from '@plumbline/domain';
+import { PostgresEventStore } from '@plumbline/event-store';
+import { startPostgres, TestPostgres } from '@plumbline/event-store/testing';
+import { AgentModule, AgentService, natsOptions, NatsAccess } from '@plumbline/node-feed/nest';
+import { FakeNode } from '@plumbline/node-feed/testing';
+import { createLogger } from '@plumbline/telemetry';
+import { networkCreated, networkPlaced, nodeRegistered, portBound, portCreated } from '@plumbline/testkit';
+import { canonical, hostObjects } from '@plumbline/topology';
+import pg from 'pg';
+import { Follower } from '../commands/follower.js';
+import { Ledger } from '../commands/ledger.js';
+import { TestNats } from '../testing/start-nats.js';
+import { hearNodes, SpineModule } from './spine.module.js';
+
+const logger = createLogger({ name: 'test', level: process.env['TEST_LOG'] ?? 'silent' });
+const meta = (): Meta => ({ requestId: 'req-1', userId: 'user', projectId: 'project', time: new Date().toISOString() });
+const making =
+  (...events: PlumbEvent[]): Decide<null> =>
+  () => ({ events, reads: [], none: [], result: null });
+const networkId = randomUUID();
+
+const bind =
+  (host: string): Decide<string> =>
+  (topology, context) => {
+    const portId = context.newId();
+    let vlan = 1;
+    while (context.held(`local-vlan/${host}/${vlan}`)) vlan += 1;
+    const placed = topology.get('placement', networkId)?.hosts[host] !== undefined;
+    const events = [portCreated({ portId, networkId }, context.randomInt(1 << 24)), portBound(portId, networkId, host)];
+    return {
+      events: placed ? events : [...events, networkPlaced(networkId, host, vlan)],
+      reads: [],
+      none: [],
+      result: portId,
+    };
+  };
+
+async function until(what: string, true_: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<number> {
+  const from = performance.now();
+  while (!(await true_())) {
+    if (performance.now() - from > withinMs) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await delay(2);
+  }
+  return performance.now() - from;
+}
+
+let postgres: TestPostgres;
+let nats: TestNats;
+let pool: pg.Pool;
+let folder: string;
+const open: { close(): Promise<unknown> }[] = [];
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+  pool = new pg.Pool({ connectionString: postgres.serviceUrl, max: 4 });
+  // The server's farewell to connections that are being closed.
+  pool.on('error', () => undefined);
+  folder = await mkdtemp(join(tmpdir(), 'plumb-feed-'));
+  nats = await TestNats.make(false);
+});
+afterEach(async () => {
+  for (const each of open.splice(0).reverse()) await each.close();
+});
+afterAll(async () => {
+  await pool?.end();
+  await nats?.kill();
+  await postgres?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const access = (): NatsAccess => ({ url: nats.url, login: { kind: 'none' } });
+
+type Api = Readonly<{ app: INestApplication; ledger: Ledger; follower: Follower }>;
+async function api(): Promise<Api> {
+  const fleet = async () => ({ l3Hosts: [] });
+  const spine = SpineModule.with({ databaseUrl: postgres.serviceUrl, pool, nats: access(), fleet, logger });
+  const app = await NestFactory.create(spine, new FastifyAdapter(), { logger: false, abortOnError: false });
+  const hear = hearNodes(app, access(), logger);
+  await app.init();
+  hear();
+  open.push(app);
+  return { app, ledger: app.get(Ledger), follower: app.get(Follower) };
+}
+
+type Agent = Readonly<{ app: INestMicroservice; node: FakeNode; health(): Record<string, unknown> }>;
+async function agent(host: string, node = new FakeNode(), stateDir = join(folder, host)): Promise<Agent> {
+  const config = {
+    host,
+    nats: access(),
+    stateDir,
+    tunnelIp: null,
+    bridgeMappings: {},
+    datapathType: 'netdev',
+    ovsdb: 'unix:/none',
+    health: null,
+    resyncMs: 60_000,
+    logLevel: 'silent',
+  } as const;
+  const facts = { tunnelIp: null, bridgeMappings: { physnet1: 'br-ex' }, datapathType: 'netdev' };
+  const definition = {
+    kind: 'ovs',
+    makeHands: async () => ({ reconciler: node, binding: node, nodeFacts: () => facts, close: () => undefined }),
+  } as const;
+  const app = await NestFactory.createMicroservice<MicroserviceOptions>(AgentModule.of(definition, config, logger), {
+    transport: Transport.NATS,
+    options: natsOptions(config.nats, 'agent'),
+    logger: false,
+  });
+  void app.listen().catch(() => undefined);
+  open.push(app);
+  const service = app.get(AgentService);
+  await until('the agent has started', () => service.health()['state'] !== undefined);
+  return { app, node, health: () => service.health() };
+}
+
+const desired = ({ ledger }: Api, host: string): string =>
+  canonical(new Map(hostObjects(ledger.topology, host).map((object) => [keyOf(object), canonical(object)])));
+const isTrue = (on: Agent, by: Api, host: string) => () => canonical(on.node.made) === desired(by, host);
+const inSync = (on: Agent) => () => on.health()['state'] === 'in-sync';
+
+describe('with the broker down at first', () => {
+  it('the API writes, the agent waits, and all comes together when the broker comes', async () => {
+    const one = await api();
+    await one.ledger.execute(making(networkCreated({ networkId, segmentationId: 7 })), meta());
+    await one.ledger.execute(bind('early'), meta());
+    const node = await agent('early');
+    expect(node.health()).toMatchObject({ ok: true, state: 'catching-up' });
+    await nats.start();
+    await until('in sync', inSync(node), 15_000);
+    await until('the node is as the log says', isTrue(node, one, 'early'));
+    await until(
+      'the node is registered by its report',
+      () => one.ledger.topology.get('node', 'early')?.bridgeMappings['physnet1'] === 'br-ex',
+    );
+    const statuses = () =>
+      pool.query(`SELECT status FROM plumbline.object_status WHERE host = 'early' AND object_kind = 'port'`);
+    await until('the status is reported', async () => (await statuses()).rows[0]?.['status'] === 'ACTIVE');
+  });
+});
+
+describe('with two processes of the API', () => {
+  it('a change of either is on the node in milliseconds', async () => {
+    const processes = [await api(), await api()];
+    const node = await agent('cmp1');
+    await until('in sync', inSync(node));
+    const took: number[] = [];
+    for (let n = 0; n < 40; n += 1) {
+      const { ledger } = processes[n % 2]!;
+      const { result } = await ledger.execute(bind('cmp1'), meta());
+      took.push(await until('on the node', () => node.node.made.has(`port/${result}`)));
+    }
+    took.sort((a, b) => a - b);
+    expect(took[20]).toBeLessThan(50);
+    for (const each of processes) await each.follower.catchUp();
+    await until('both agree', isTrue(node, processes[0]!, 'cmp1'));
+    expect(desired(processes[0]!, 'cmp1')).toBe(desired(processes[1]!, 'cmp1'));
+  });
+
+  it('what a process committed and did not live to publish is mended by the others within a second or so', async () => {
+    const other = await api();
+    const node = await agent('cmp2');
+    await until('in sync', inSync(node));
+    const store = new PostgresEventStore(postgres.serviceUrl);
+    const follower = await Follower.open({ store, logger, publish: () => undefined });
+    const dying = new Ledger({ store, follower, logger });
+    const { result } = await dying.execute(bind('cmp2'), meta());
+    await follower.close();
+    await store.close();
+    const took = await until('on the node', () => node.node.made.has(`port/${result}`));
+    expect(took).toBeLessThan(1_500);
+    await until('the node is as the log says', isTrue(node, other, 'cmp2'));
+  });
+
+  it('a broker that is killed and comes back costs no change', async () => {
+    const processes = [await api(), await api()];
+    const node = await agent('cmp3');
+    await until('in sync', inSync(node));
+    await nats.kill();
+    for (let n = 0; n < 10; n += 1) await processes[n % 2]!.ledger.execute(bind('cmp3'), meta());
+    await nats.start();
+    for (const each of processes) await each.follower.catchUp();
+    await until('the node is as the log says', isTrue(node, processes[0]!, 'cmp3'), 15_000);
+    await until('in sync again', inSync(node));
+  });
+
+  it('placing one network from both at the same time never leaves a hole', async () => {
+    const processes = [await api(), await api()];
+    const hosts = ['race1', 'race2', 'race3'];
+    const nodes = await Promise.all(hosts.map((host) => agent(host)));
+    await Promise.all(nodes.map((node) => until('in sync', inSync(node))));
+    await Promise.all(
+      Array.from({ length: 90 }, (_, n) =>
+        n % 9 === 0
+          ? processes[n % 2]!.ledger.execute(
+              making(nodeRegistered(hosts[n % 3]!, `172.17.${n}.1`, { physnet1: 'br-ex' })),
+              meta(),
+            )
+          : processes[n % 2]!.ledger.execute(bind(hosts[(n >> 1) % 3]!), meta()),
+      ),
+    );
+    for (const each of processes) await each.follower.catchUp();
+    for (const [index, host] of hosts.entries())
+      await until(`${host} is as the log says`, isTrue(nodes[index]!, processes[0]!, host));
+    expect(desired(processes[0]!, 'race1')).toBe(desired(processes[1]!, 'race1'));
+  });
+
+  it('an agent that restarts comes back from its snapshot, in sync and without a change', async () => {
+    const one = await api();
+    await one.ledger.execute(bind('again'), meta());
+    const before = await agent('again');
+    await until('registered', () => one.ledger.topology.get('node', 'again') !== undefined);
+    await until('as the log says', isTrue(before, one, 'again'));
+    await until('in sync', inSync(before));
+    await before.app.close();
+    open.splice(open.indexOf(before.app), 1);
+    before.node.failure = (key) => `touched ${key}`;
+    const calls = before.node.calls.length;
+    const after = await agent('again', before.node);
+    await until('it works', () => after.node.calls.length > calls);
+    expect(after.node.calls[calls]).toEqual({ touched: 'all', mayRemove: false, unverified: true });
+    await until('in sync', inSync(after));
+    expect(after.health()).toMatchObject({ ok: true, quarantined: [] });
+  });
+});
+
+it('the API never answers on a subject that a node named', async () => {
+  const one = await api();
+  const node = await agent('forger');
+  await until('in sync', inSync(node));
+  const rogue = await connect({ servers: nats.url });
+  const heard: string[] = [];
+  rogue.subscribe('stolen.>', { callback: (_error, message) => void heard.push(message.subject) });
+  const request = { log: null, position: 0, hash: null };
+  const forged = JSON.stringify({ pattern: subjects.replay('forger', 'ovs'), id: 'x', data: request });
+  let answered = 0;
+  rogue.subscribe(subjects.feed('forger'), { callback: () => void (answered += 1) });
+  rogue.publish(subjects.replay('forger', 'ovs'), forged, { reply: 'stolen.reply' });
+  rogue.publish(subjects.replay('forger', 'ovs'), 'no JSON at all', { reply: 'stolen.reply' });
+  rogue.publish(subjects.report('forger', 'ovs'), '{"data":{"id":1}}', { reply: 'stolen.reply' });
+  await until('it is answered on the feed, as anyone', () => answered > 0);
+  await rogue.flush();
+  expect(heard).toEqual([]);
+  await rogue.close();
+  expect(one.follower.lastError).toBeNull();
+});
