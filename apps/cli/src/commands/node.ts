@@ -1,15 +1,11 @@
 /** `plumb node add`: a NATS login for a node. `plumb node rebind`: makes a node that is bound to another log follow this one. */
-import { existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { OvsdbClient, OvsdbMirror, unsetRootKeys } from '@plumbline/ovsdb';
 import { addNode } from '../node/controller-dir.js';
+import { bindTo, boundLog, withThisNode, type NodeFacts } from '../node/rebind.js';
 import { printRebuild } from '../replay/rebuild.js';
 import { viewFromApi, viewFromFile, viewOf } from '../replay/view-source.js';
 import { addAccessOptions, accessOf, type AccessOptions } from './access.js';
-
-/** `external_ids` key of the switch's root row that says which log the node is bound to. */
-const LOG_KEY = 'plumb-log';
 
 export function addNodeCommands(program: Command): void {
   const node = program.command('node').description('nodes and their logins');
@@ -17,7 +13,7 @@ export function addNodeCommands(program: Command): void {
     .command('add <host>')
     .description('make a NATS login that may speak for this node and no other; repeated, it changes nothing')
     .option('--dir <folder>', "the controller's logins and nats-server configuration", '/etc/plumbline')
-    .option('--listen <address:port>', 'where nats-server shall listen', '0.0.0.0:4222')
+    .option('--listen <address:port>', 'where nats-server shall listen (default: as before; at first 0.0.0.0:4222)')
     .action(add);
   addAccessOptions(
     node
@@ -31,11 +27,11 @@ export function addNodeCommands(program: Command): void {
     .action(rebind);
 }
 
-function add(host: string, options: { dir: string; listen: string }): void {
+function add(host: string, options: { dir: string; listen?: string }): void {
   const added = addNode(path.resolve(options.dir), host, options.listen);
   console.log(`${added.made ? 'made' : 'kept'} the login of ${host}
 
-nats-server runs with ${added.configFile} (send it SIGHUP after a change); a server whose configuration is not ours gets this user instead:
+nats-server runs with ${added.configFile} (send it SIGHUP after a new login, restart it after a change of --listen); a server whose configuration is not ours gets this user instead:
 
 ${added.block}
 
@@ -43,7 +39,7 @@ The API gets NATS_NKEY_FILE=${added.apiSeedFile}.
 Copy ${added.seedFile} to ${host}, readable by root alone, and start its agents with:
 
 PLUMB_HOST=${host}
-NATS_URL=nats://<the controller's address>:${options.listen.split(':').at(-1)}
+NATS_URL=nats://<the controller's address>:${added.listen.split(':').at(-1)}
 NATS_NKEY_FILE=<where the seed was copied to>
 PLUMB_TUNNEL_IP=<this node's address on the tunnel network>
 PLUMB_BRIDGE_MAPPINGS=<physical network>:<bridge>`);
@@ -54,8 +50,15 @@ async function rebind(
   options: AccessOptions & { api: string; view?: string; stateDir: string; yes?: boolean },
 ): Promise<void> {
   const message = options.view === undefined ? await viewFromApi(options.api, host) : await viewFromFile(options.view);
-  const view = viewOf(message);
-  console.log(`# what following log ${view.log} at position ${view.position} would run on ${host}:`);
+  if (message.host !== host) throw new Error(`the view is of node ${message.host}, not of ${host}`);
+  const view = await withThisNode(viewOf(message), () => factsFromEnvironment(host));
+  const bound = await boundLog(options.ovsdb);
+  if (bound === message.log) {
+    console.log(`${host} is bound to log ${message.log} already`);
+    return;
+  }
+  console.log(`# ${host} is bound to ${bound === null ? 'no log' : `log ${bound}`}`);
+  console.log(`# what following log ${message.log} at position ${message.position} would run:`);
   const commands = await printRebuild(view, {
     print: (command) => console.log(command),
     access: accessOf(options),
@@ -67,17 +70,17 @@ async function rebind(
     console.error('nothing was changed; read the lines above, stop the agents of this node, and repeat with --yes');
     return;
   }
-  const client = await OvsdbClient.connect(options.ovsdb);
-  try {
-    const mirror = await OvsdbMirror.open(client);
-    await mirror.commit(unsetRootKeys('external_ids', [LOG_KEY]), { wait: false });
-    mirror.close();
-  } finally {
-    client.close();
-  }
-  for (const kind of ['ovs', 'l3']) {
-    const snapshot = path.join(options.stateDir, `${kind}.snapshot`);
-    if (existsSync(snapshot)) rmSync(snapshot);
-  }
-  console.log(`${host} is bound to no log now; its agents follow log ${view.log} when they start`);
+  await bindTo(message.log, options);
+  console.log(`${host} is bound to log ${message.log} now; start its agents`);
+}
+
+/** What the agents of this node will say of it, read as they read it. */
+async function factsFromEnvironment(host: string): Promise<NodeFacts> {
+  const { readAgentConfig } = await import('@plumbline/node-feed/nest');
+  const { PLUMB_TUNNEL_IP, PLUMB_BRIDGE_MAPPINGS } = process.env;
+  if (PLUMB_TUNNEL_IP === undefined && PLUMB_BRIDGE_MAPPINGS === undefined)
+    throw new Error(
+      `that log does not know ${host} yet, and PLUMB_TUNNEL_IP and PLUMB_BRIDGE_MAPPINGS do not say what it is: load the agents' environment first (set -a; . /etc/plumbline/node.env; set +a)`,
+    );
+  return readAgentConfig({ PLUMB_HOST: host, PLUMB_TUNNEL_IP, PLUMB_BRIDGE_MAPPINGS });
 }

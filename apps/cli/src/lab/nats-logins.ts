@@ -65,7 +65,7 @@ export function loginBlock(login: NatsLogin): string {
 
 /** A whole configuration: core NATS (no JetStream), these logins and nobody else. */
 export function natsConfiguration(listen: string, logins: readonly NatsLogin[]): string {
-  return `# Written by plumb lab; public keys only.
+  return `# Written by plumb; public keys only.
 listen: ${JSON.stringify(listen)}
 max_payload: 1MB
 write_deadline: "5s"

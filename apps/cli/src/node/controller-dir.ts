@@ -1,6 +1,7 @@
 /**
  * The controller's NATS logins, kept in one folder: who may log in (public keys), the configuration of nats-server made from it, and each login's seed for
- * its owner alone. Adding a node that is there already changes nothing, so its seed stays good.
+ * its owner alone. Adding a node that is there already changes nothing, so its seed stays good. The folder may be entered by everybody, because nats-server
+ * runs as a user of its own and its configuration holds no secret; seeds are readable by root alone.
  */
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,13 +9,16 @@ import { HostName } from '@plumbline/contracts';
 import { z } from 'zod';
 import { apiPermissions, loginBlock, natsConfiguration, newNkeyPair, nodePermissions } from '../lab/nats-logins.js';
 
-const Logins = z.record(z.string(), z.object({ publicKey: z.string() }));
+const Logins = z.object({ listen: z.string(), logins: z.record(z.string(), z.object({ publicKey: z.string() })) });
+const LISTEN = '0.0.0.0:4222';
 /** The name of the API's own login; no node may be called so. */
 const API = 'api';
 
 export type Added = Readonly<{
   /** False: the login was there already. */
   made: boolean;
+  /** Where nats-server is told to listen. */
+  listen: string;
   configFile: string;
   seedFile: string;
   apiSeedFile: string;
@@ -22,30 +26,34 @@ export type Added = Readonly<{
   block: string;
 }>;
 
-/** Makes the folder (mode 0700) and the API's login when absent, and a login for `host`. Files are replaced whole. */
-export function addNode(dir: string, host: string, listen: string): Added {
+/** Makes the folder and the API's login when absent, and a login for `host`. `listen` undefined: as it was. Files are replaced whole. */
+export function addNode(dir: string, host: string, wish?: string): Added {
   if (!HostName.safeParse(host).success || host === API)
     throw new Error(`"${host}" cannot be a node's name: letters, digits, "-" and "_", at most 63, and not "${API}"`);
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  // chmod, because a careful administrator's umask would close it to nats-server.
+  if (mkdirSync(dir, { recursive: true }) !== undefined) chmodSync(dir, 0o755);
   const file = join(dir, 'logins.json');
-  const logins = existsSync(file) ? Logins.parse(JSON.parse(readFileSync(file, 'utf8'))) : {};
-  const made = !(host in logins);
+  const kept = existsSync(file) ? Logins.parse(JSON.parse(readFileSync(file, 'utf8'))) : { listen: LISTEN, logins: {} };
+  const listen = wish ?? kept.listen;
+  const logins = new Map(Object.entries(kept.logins));
+  const made = !logins.has(host);
   for (const name of [API, host]) {
-    if (name in logins) continue;
+    if (logins.has(name)) continue;
     const pair = newNkeyPair();
     writeWhole(seedFileOf(dir, name), `${pair.seed}\n`, 0o600);
-    logins[name] = { publicKey: pair.publicKey };
+    logins.set(name, { publicKey: pair.publicKey });
   }
-  writeWhole(file, `${JSON.stringify(logins, null, 2)}\n`, 0o600);
+  writeWhole(file, `${JSON.stringify({ listen, logins: Object.fromEntries(logins) }, null, 2)}\n`, 0o600);
   const configFile = join(dir, 'nats.conf');
-  const all = Object.entries(logins).map(([name, { publicKey }]) => ({ publicKey, ...permissionsOf(name) }));
+  const all = [...logins].map(([name, { publicKey }]) => ({ publicKey, ...permissionsOf(name) }));
   writeWhole(configFile, natsConfiguration(listen, all), 0o644);
   return {
     made,
+    listen,
     configFile,
     seedFile: seedFileOf(dir, host),
     apiSeedFile: seedFileOf(dir, API),
-    block: loginBlock({ publicKey: logins[host]?.publicKey ?? '', ...nodePermissions(host) }),
+    block: loginBlock({ publicKey: logins.get(host)?.publicKey ?? '', ...nodePermissions(host) }),
   };
 }
 

@@ -1,0 +1,74 @@
+/** The controller's logins: kept, closed to others, and a configuration that nats-server itself accepts. */
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { run } from '@plumbline/exec';
+import { addNode } from './controller-dir.js';
+
+let folder: string;
+let dir: string;
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'plumb-logins-'));
+  dir = path.join(folder, 'plumbline');
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const read = (name: string): string => readFileSync(path.join(dir, name), 'utf8');
+const mode = (name: string): string => (statSync(path.join(dir, name)).mode & 0o777).toString(8);
+
+describe('a login of a node', () => {
+  test('is made once: repeated, nothing changes', () => {
+    expect(addNode(dir, 'net1', '127.0.0.1:4222').made).toBe(true);
+    const before = ['api.nk', 'net1.nk', 'logins.json', 'nats.conf'].map(read);
+    expect(addNode(dir, 'net1').made).toBe(false);
+    expect(['api.nk', 'net1.nk', 'logins.json', 'nats.conf'].map(read)).toEqual(before);
+  });
+
+  test('leaves the others and the listening address as they are', () => {
+    addNode(dir, 'net1', '127.0.0.1:4223');
+    const seed = read('net1.nk');
+    const added = addNode(dir, 'cmp1');
+    expect(read('net1.nk')).toBe(seed);
+    expect(added.listen).toBe('127.0.0.1:4223');
+    expect(read('nats.conf')).toContain('listen: "127.0.0.1:4223"');
+    expect(read('nats.conf').match(/nkey: U/g)).toHaveLength(3);
+    expect(read('nats.conf')).toContain(added.block);
+  });
+
+  test('keeps seeds to root, whatever the umask, and lets nats-server read its configuration', () => {
+    const before = process.umask(0o077);
+    try {
+      addNode(dir, 'net1');
+    } finally {
+      process.umask(before);
+    }
+    expect(['api.nk', 'net1.nk', 'logins.json', 'nats.conf', '.'].map(mode)).toEqual([
+      '600',
+      '600',
+      '600',
+      '644',
+      '755',
+    ]);
+    for (const seed of ['api.nk', 'net1.nk']) expect(read('nats.conf')).not.toContain(read(seed).trim());
+  });
+
+  test.each(['api', '', 'a.b', 'a b', '../x', '*', '>', 'x'.repeat(64)])(
+    'refuses the name %j, and writes nothing',
+    (name) => {
+      expect(() => addNode(dir, name)).toThrow("cannot be a node's name");
+      expect(() => statSync(dir)).toThrow('ENOENT');
+    },
+  );
+
+  test.each(['constructor', 'toString'])('takes a name that JavaScript knows, %s, for a name', (name) => {
+    expect(addNode(dir, name).made).toBe(true);
+    expect(read('nats.conf')).toContain(`plumb.v1.feed.${name}"`);
+  });
+
+  test('gives a configuration that nats-server accepts', async () => {
+    const { configFile } = addNode(dir, 'net1', '127.0.0.1:4222');
+    const checked = await run(['nats-server', '--config', configFile, '-t']);
+    expect(checked.stderr + checked.stdout).toContain('is valid');
+  });
+});

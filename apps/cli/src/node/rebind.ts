@@ -1,0 +1,62 @@
+/**
+ * Makes a node follow another log: the one decision that agents never take by themselves (invariant 6).
+ *
+ * The node is bound to the very log whose difference was shown, not merely set free: whoever speaks first after that must not win it. Snapshots go first, so
+ * that a rebind broken off in the middle leaves a node that its agents leave alone and report.
+ */
+import { rmSync } from 'node:fs';
+import path from 'node:path';
+import { AgentKind, type Recorded } from '@plumbline/contracts';
+import { OvsdbClient, OvsdbMirror, setRootKeys } from '@plumbline/ovsdb';
+import { evolve, type HostView } from '@plumbline/topology';
+
+/** `external_ids` key of the switch's root row that says which log the node is bound to. */
+const LOG_KEY = 'plumb-log';
+
+/** The log that this node is bound to; null: to none. Changes nothing. */
+export function boundLog(ovsdb: string): Promise<string | null> {
+  return withSwitch(ovsdb, async (mirror) => mirror.root?.external_ids[LOG_KEY] ?? null);
+}
+
+/** Binds the node to this log and removes its agents' snapshots. Repeatable. The agents must not run: they hold the old log's view in memory. */
+export async function bindTo(log: string, node: Readonly<{ ovsdb: string; stateDir: string }>): Promise<void> {
+  for (const kind of AgentKind.options) rmSync(path.join(node.stateDir, `${kind}.snapshot`), { force: true });
+  await withSwitch(node.ovsdb, async (mirror) => {
+    await mirror.commit(setRootKeys('external_ids', { [LOG_KEY]: log }), { wait: false });
+  });
+}
+
+export type NodeFacts = Readonly<{ tunnelIp: string | null; bridgeMappings: Readonly<Record<string, string>> }>;
+
+/**
+ * The view as it will be once the agents have said what this node is. A new log does not know the node: it hears nothing from agents that are bound to
+ * another one. `facts` is asked only then.
+ */
+export async function withThisNode(view: HostView, facts: () => NodeFacts | Promise<NodeFacts>): Promise<HostView> {
+  const { host, position } = view;
+  const known = view.objects.get(`node/${host}`);
+  if (known?.kind === 'node' && !known.removed) return view;
+  const { tunnelIp, bridgeMappings } = await facts();
+  const registered: Recorded = {
+    position,
+    stream: `node-${host}`,
+    event: { type: 'NodeRegistered', version: 1, data: { host, tunnelIp, bridgeMappings: { ...bridgeMappings } } },
+    meta: { requestId: 'req-rebind', userId: '', projectId: '', time: new Date().toISOString() },
+  };
+  const node = evolve(known, registered);
+  return node === undefined ? view : { ...view, objects: new Map(view.objects).set(`node/${host}`, node) };
+}
+
+async function withSwitch<T>(ovsdb: string, act: (mirror: OvsdbMirror) => Promise<T>): Promise<T> {
+  const client = await OvsdbClient.connect(ovsdb);
+  try {
+    const mirror = await OvsdbMirror.open(client);
+    try {
+      return await act(mirror);
+    } finally {
+      mirror.close();
+    }
+  } finally {
+    client.close();
+  }
+}
