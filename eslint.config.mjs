@@ -19,7 +19,7 @@ export const MAY_IMPORT = {
   'l3-driver': ['l3-core', 'exec', 'ovsdb'],
   'ovs-driver': ['ovs-core', 'exec', 'ovsdb'],
   testkit: ['contracts', 'topology'],
-  api: ['contracts', 'topology', 'domain', 'event-store', 'node-feed', 'telemetry', 'l3-core', 'ovs-core'],
+  api: ['contracts', 'topology', 'domain', 'event-store', 'node-feed', 'telemetry', 'l3-core', 'ovs-core', 'testkit'],
   'l3-agent': ['contracts', 'topology', 'l3-core', 'l3-driver', 'exec', 'ovsdb', 'reconcile', 'node-feed', 'telemetry'],
   'ovs-agent': [
     'contracts',

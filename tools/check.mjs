@@ -9,10 +9,13 @@ const node = (script, ...args) => [process.execPath, [script, ...args]];
 const LANES = [
   [
     ['types', ...node('node_modules/typescript/bin/tsc', '--build')],
+    ['generated docs', ...node('tools/reference-docs.mjs', '--check')],
     ['types of specs', ...node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.spec.json', '--noEmit')],
   ],
   [
     ['format', ...node('node_modules/prettier/bin/prettier.cjs', '--check', '--cache', '--log-level', 'warn', '.')],
+    // The import rules read nx's project graph and are skipped silently without one.
+    ['project graph', ...node('node_modules/nx/dist/bin/nx.js', 'show', 'projects', '--json')],
     ['lint', ...node('node_modules/eslint/bin/eslint.js', '.')],
   ],
 ];

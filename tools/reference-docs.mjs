@@ -1,0 +1,72 @@
+// Writes docs/reference/events.md and subjects.md from libs/contracts. `--check` writes nothing and fails when a file is not up to date.
+import { readFileSync, writeFileSync, existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { format } from 'prettier';
+import { z } from 'zod';
+import * as contracts from '@plumbline/contracts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const note = 'Made by `npm run docs` from `libs/contracts`; edits here are lost.';
+
+function typeOf(schema) {
+  if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``;
+  if (schema.enum) return schema.enum.map((value) => `\`${value}\``).join(' or ');
+  const choices = schema.anyOf ?? schema.oneOf;
+  if (choices) return [...new Set(choices.map(typeOf))].join(' or ');
+  if (schema.type === 'array') return `list of ${typeOf(schema.items)}`;
+  if (schema.type === 'object' && schema.properties)
+    return `{${Object.keys(schema.properties)
+      .map((name) => (schema.required?.includes(name) ? name : `${name}?`))
+      .join(', ')}}`;
+  if (schema.type === 'object') return 'map';
+  return schema.format ?? schema.type ?? 'any';
+}
+
+function events() {
+  const blocks = Object.entries(contracts.EVENTS).map(([type, schema]) => {
+    const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+    const data = json.properties.data;
+    const sample = JSON.parse(readFileSync(`${root}libs/contracts/samples/${type}.v1.json`, 'utf8'));
+    const event = sample.event ?? sample;
+    const rows = Object.entries(data.properties).map(
+      ([name, field]) =>
+        `| \`${name}\` | ${typeOf(field).replaceAll('|', '\\|')} | ${data.required?.includes(name) ? 'yes' : 'no'} |`,
+    );
+    const { kind } = contracts.subjectOf(event);
+    const stream = contracts.streamOf(event).replace(/-.*/s, '-<id>');
+    return [
+      `## ${type}, version 1`,
+      '',
+      `Changes one ${kind}; written to stream \`${stream}\`.`,
+      '',
+      '| field | type | always |',
+      '|---|---|---|',
+      ...rows,
+      '',
+    ].join('\n');
+  });
+  return `# Events\n\n${note} What each means for the state is \`libs/topology/src/evolve.ts\`. Stored samples: \`libs/contracts/samples\`.\n\n${blocks.join('\n')}`;
+}
+
+function subjects() {
+  const { subjects: all } = contracts;
+  const rows = [
+    [all.feed('<host>'), 'API', 'agents of the host', '`FeedMessage` or `FeedRefusal`'],
+    [all.beacon('<host>'), 'API', 'agents of the host', '`Beacon`, every half second'],
+    [all.replay('<host>', 'l3').replace('l3', '<agent>'), 'agent', 'API', '`ReplayRequest`'],
+    [all.report('<host>', 'l3').replace('l3', '<agent>'), 'agent', 'API', '`Report`, after each change and every 5 s'],
+  ].map((row) => `| \`${row[0]}\` | ${row.slice(1).join(' | ')} |`);
+  return `# NATS subjects\n\n${note} \`<agent>\` is \`l3\` or \`ovs\`. Bodies: \`libs/contracts/src/messages.ts\`.\n\n| subject | published by | heard by | body |\n|---|---|---|---|\n${rows.join('\n')}\n`;
+}
+
+let stale = 0;
+for (const [name, text] of Object.entries({ events: events(), subjects: subjects() })) {
+  const file = `${root}docs/reference/${name}.md`;
+  const wanted = await format(text, { parser: 'markdown', printWidth: 120 });
+  if (existsSync(file) && readFileSync(file, 'utf8') === wanted) continue;
+  if (process.argv.includes('--check')) {
+    console.error(`docs/reference/${name}.md is not up to date: run "npm run docs"`);
+    stale += 1;
+  } else writeFileSync(file, wanted);
+}
+process.exitCode = stale > 0 ? 1 : 0;
