@@ -1,0 +1,74 @@
+/** A lab of the benchmarks' own, as `plumb lab up` makes it, and what they need of it. */
+import http from 'node:http';
+import path from 'node:path';
+import { run } from '@plumbline/exec';
+import { argvAt, labSpec, readLabState, runningPlace } from '../../apps/cli/dist/lab/index.js';
+import { benchDir, projectDir } from './report.mjs';
+
+const name = 'bench';
+const spec = labSpec({ projectDir, name, stateDir: path.join(benchDir, 'lab') });
+
+const plumbLab = (command) =>
+  run([process.execPath, path.join(projectDir, 'apps/cli/dist/main.js'), 'lab', '--name', name, command], {
+    env: { PLUMB_STATE: spec.stateDir },
+    timeoutMs: 180_000,
+  });
+
+export const removeLab = () => plumbLab('down');
+
+/** Makes it anew. `api`: the Networking API over connections that are kept, `sockets` of them. */
+export async function startLab() {
+  console.error('a lab for the benchmarks ...');
+  await removeLab();
+  await plumbLab('up');
+  const state = readLabState(spec.stateDir);
+  return {
+    spec,
+    state,
+    api: (sockets) => apiOver(state.apiUrl, sockets),
+    place: (where) => runningPlace(spec, where),
+    argv: (where, command) => argvAt(spec, state, where, command),
+    stop: removeLab,
+  };
+}
+
+function apiOver(base, sockets) {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: sockets });
+  const { hostname, port } = new URL(base);
+  const request = (method, url, body) =>
+    new Promise((resolve, reject) => {
+      const text = body === undefined ? undefined : JSON.stringify(body);
+      const headers =
+        text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
+      const sent = http.request({ agent, hostname, port, method, path: url, headers }, (response) => {
+        const chunks = [];
+        response.on('data', (chunk) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const answer = Buffer.concat(chunks).toString('utf8');
+          if (response.statusCode >= 300)
+            return reject(new Error(`${method} ${url}: ${response.statusCode} ${answer}`));
+          resolve({ text: answer, json: () => JSON.parse(answer) });
+        });
+      });
+      sent.on('error', reject);
+      sent.end(text);
+    });
+  return {
+    get: (url) => request('GET', url),
+    put: (url, body) => request('PUT', url, body),
+    delete: (url) => request('DELETE', url),
+    /** Answers the member made. */
+    async create(member, attributes) {
+      return (await request('POST', `/v2.0/${member}s`, { [member]: attributes })).json()[member];
+    },
+    /** All or nothing; answers the members made. */
+    async createMany(member, list) {
+      return (await request('POST', `/v2.0/${member}s`, { [`${member}s`]: list })).json()[`${member}s`];
+    },
+    async list(collection, query) {
+      return (await request('GET', `/v2.0/${collection}?${query}`)).json()[collection];
+    },
+    close: () => agent.destroy(),
+  };
+}

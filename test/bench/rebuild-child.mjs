@@ -1,0 +1,11 @@
+/** Runs rebuild() on the node it is started in: `rebuild-child.mjs <view file> <ovsdb> <run dir>`. Prints one line of JSON. */
+import { readFileSync } from 'node:fs';
+import { rebuild } from '../../apps/cli/dist/replay/rebuild.js';
+import { viewOf } from '../../apps/cli/dist/replay/view-source.js';
+
+const [file, ovsdb, runDir] = process.argv.slice(2);
+const view = viewOf(JSON.parse(readFileSync(file, 'utf8')));
+const start = performance.now();
+const { applied, failed } = await rebuild(view, { ovsdb, runDir, datapathType: 'netdev' });
+const rebuildMs = performance.now() - start;
+process.stdout.write(`${JSON.stringify({ rebuildMs, applied, failed })}\n`);

@@ -1,0 +1,170 @@
+/**
+ * A node rebuilt from empty: 50 routers with 5 floating IPs each.
+ *
+ * Three ways on the same machine, in turn: `plumb replay`'s rebuild() in a process of its own, the script that --dry-run prints run by sh, and the floor,
+ * a hand-made script that makes a leaner node. Each run gets a node of its own: namespaces, Open vSwitch (userspace datapath) and its database are new. The
+ * clock runs until every router has answered on its outside and on its inside address. A second look at the built node, which must find nothing to
+ * do, tells that all is there.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { run } from '@plumbline/exec';
+import { crowd } from '@plumbline/l3-core/testing';
+import { Topology, wholeView } from '@plumbline/topology';
+import { printRebuild } from '../../apps/cli/dist/replay/rebuild.js';
+import { viewOf } from '../../apps/cli/dist/replay/view-source.js';
+import { runFloor } from './floor.mjs';
+import { benchDir, median, projectDir } from './report.mjs';
+import { makeScratchNode } from './scratch-node.mjs';
+
+const ROUTERS = 50;
+const FLOATING = 5;
+const REPEATS = Number(process.env.PLUMB_BENCH_REPEATS ?? 3);
+const HOST = 'net1';
+const limitMs = 300_000;
+
+/** The feed message that makes such a node from nothing. */
+function messageOf() {
+  const story = crowd(ROUTERS, FLOATING).add({
+    type: 'NodeRegistered',
+    version: 1,
+    data: { host: HOST, tunnelIp: '172.31.251.11', bridgeMappings: { physnet1: 'br-ex' } },
+  });
+  return wholeView(Topology.fold(story.log), HOST, '00000000-0000-4000-8000-000000000001', '0'.repeat(64));
+}
+
+/** Addresses of the routers: outside on the external network, inside on the local VLAN of each tenant network. */
+function gatewaysOf(view) {
+  const outside = [];
+  const inside = [];
+  for (const object of view.objects.values()) {
+    if (object.kind !== 'port') continue;
+    const address = object.fixedIps[0]?.ipAddress;
+    if (object.deviceOwner === 'network:router_gateway') outside.push(address);
+    if (object.deviceOwner !== 'network:router_interface') continue;
+    const { localVlanId } = view.objects.get(`placement/${object.networkId}`).hosts[HOST];
+    inside.push({ address, localVlanId });
+  }
+  return { outside, inside };
+}
+
+async function oneRun(build, gateways) {
+  const node = await makeScratchNode(gateways);
+  try {
+    const built = await build(node);
+    const answeredMs = await node.answered();
+    const again = await rebuildProcess(node);
+    if (again.applied !== 0) throw new Error(`a second look at the built node found ${again.applied} steps to do`);
+    return { ...built, answeredMs, idleMs: again.rebuildMs, census: await node.census() };
+  } finally {
+    await node.remove();
+  }
+}
+
+const messageFile = path.join(benchDir, 'rebuild-view.json');
+
+/** rebuild() in a process of its own; milliseconds of the call, and from before the process to its end. */
+async function rebuildProcess(node) {
+  const script = path.join(projectDir, 'test/bench/rebuild-child.mjs');
+  const start = performance.now();
+  const { stdout } = await run([...node.enter, process.execPath, script, messageFile, node.ovs.remote, node.ovs.dir], {
+    timeoutMs: limitMs,
+  });
+  const wholeMs = performance.now() - start;
+  const { rebuildMs, applied, failed } = JSON.parse(stdout);
+  if (failed.length > 0) throw new Error(`the rebuild failed: ${JSON.stringify(failed.slice(0, 3))}`);
+  return { buildMs: rebuildMs, rebuildMs, wholeMs, applied };
+}
+
+const shellScript = (view) => async (node) => {
+  const lines = [];
+  await printRebuild(view, {
+    print: (line) => lines.push(line),
+    access: null,
+    datapathType: 'netdev',
+    runDir: node.ovs.dir,
+  });
+  const file = path.join(benchDir, 'rebuild-script.sh');
+  writeFileSync(file, `set -e\n${lines.join('\n')}\n`);
+  const start = performance.now();
+  await run([...node.enter, 'sh', file], { timeoutMs: limitMs, env: node.ovs.env });
+  return { buildMs: performance.now() - start, batches: lines.length };
+};
+
+export async function rebuildBench() {
+  mkdirSync(benchDir, { recursive: true });
+  const message = messageOf();
+  const view = viewOf(message);
+  writeFileSync(messageFile, JSON.stringify(message));
+  const gateways = gatewaysOf(view);
+  const ours = [];
+  const shell = [];
+  const floors = { internal: [], veth: [] };
+  let floorMissing = null;
+  for (let repeat = 0; repeat < REPEATS; repeat += 1) {
+    shell.push(await oneRun(shellScript(view), gateways));
+    ours.push(await oneRun(rebuildProcess, gateways));
+    for (const variant of ['internal', 'veth']) {
+      const floor = await runFloor(variant, ROUTERS, FLOATING);
+      if (floor.missing) floorMissing = floor.missing;
+      else floors[variant].push(floor);
+    }
+  }
+  return rowsOf({ ours, shell, floors, floorMissing });
+}
+
+const all = (runs, value) => runs.map((each) => Math.round(value(each)));
+const untilAnswered = (each) => each.buildMs + each.answeredMs;
+const objects = (census) =>
+  Object.entries(census)
+    .map(([kind, number]) => `${number} ${kind}`)
+    .join(', ');
+
+function rowsOf({ ours, shell, floors, floorMissing }) {
+  const ms = (name, runs, value, detail = '') => ({
+    name,
+    value: median(runs.map(value)),
+    unit: 'ms',
+    detail: `runs: ${all(runs, value).join(' ')}${detail && `; ${detail}`}`,
+  });
+  const started = (each) => each.wholeMs + each.answeredMs;
+  const ratio = (mine, theirs) => median(ours.map(mine)) / median(theirs);
+  const shellMs = shell.map(untilAnswered);
+  const rows = [
+    ms('rebuild(), until the gateways answer', ours, untilAnswered, `${ours[0].applied} steps`),
+    ms('  of it: rebuild() itself', ours, (each) => each.buildMs),
+    ms('  with the start and end of its process', ours, started),
+    ms('a second look, nothing to do', ours, (each) => each.idleMs),
+    ms('the printed script by sh, until the gateways answer', shell, untilAnswered, `${shell[0].batches} batches`),
+    {
+      name: 'ratio to the printed script',
+      value: ratio(untilAnswered, shellMs),
+      unit: 'times',
+      target: { atMost: 2 },
+      detail: `run by run: ${ours.map((each, at) => (untilAnswered(each) / shellMs[at]).toFixed(2)).join(' ')}`,
+    },
+    {
+      name: 'ratio with the start of its process',
+      value: ratio(started, shellMs),
+      unit: 'times',
+      target: { atMost: 2 },
+    },
+    { name: 'objects made', value: ours[0].census.rules, unit: 'rules', detail: objects(ours[0].census) },
+  ];
+  if (floorMissing) rows.push({ name: 'floor', value: 'not run', unit: '', detail: floorMissing });
+  for (const [variant, runs] of Object.entries(floors)) {
+    if (runs.length === 0) continue;
+    rows.push(
+      ms(`floor, ${variant} ports`, runs, (each) => each.totalMs, objects(runs[0].objects)),
+      {
+        name: `ratio to the floor, ${variant} ports`,
+        value: ratio(
+          untilAnswered,
+          runs.map((each) => each.totalMs),
+        ),
+        unit: 'times',
+      },
+    );
+  }
+  return rows;
+}
