@@ -9,8 +9,11 @@ import type { Logger } from '@plumbline/telemetry';
 /** `external_ids` key of the switch's root row that holds the log this node is bound to; the OVS agent uses the same. */
 const LOG_KEY = 'plumb-log';
 
+/** Then the reason is told and it is tried again. */
+const CONNECT_TIMEOUT_MS = 1_000;
+
 async function open(config: AgentConfig, runner: Runner) {
-  const client = await OvsdbClient.connect(config.ovsdb);
+  const client = await OvsdbClient.connect(config.ovsdb, { connectTimeoutMs: CONNECT_TIMEOUT_MS });
   const mirror = await OvsdbMirror.open(client);
   return { client, mirror, driver: new NodeL3Driver(runner, new OvsdbPorts(mirror)) };
 }

@@ -6,8 +6,11 @@ import { SwitchDriver } from '@plumbline/ovs-driver';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import type { Logger } from '@plumbline/telemetry';
 
+/** Then the reason is told and it is tried again. */
+const CONNECT_TIMEOUT_MS = 1_000;
+
 async function open(config: AgentConfig, runner: Runner) {
-  const client = await OvsdbClient.connect(config.ovsdb);
+  const client = await OvsdbClient.connect(config.ovsdb, { connectTimeoutMs: CONNECT_TIMEOUT_MS });
   const mirror = await OvsdbMirror.open(client);
   const driver = new SwitchDriver(mirror, runner);
   return { client, mirror, driver, converger: new OvsConverger(driver, () => config) };

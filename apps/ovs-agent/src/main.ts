@@ -1,5 +1,8 @@
-import 'reflect-metadata';
-import { runAgent } from '@plumbline/node-feed/nest';
-import { makeOvsHands } from './hands.js';
+import '@plumbline/node-feed/small-heap';
+
+// Loaded after the heap is set up, not with it.
+await import('reflect-metadata');
+const { runAgent } = await import('@plumbline/node-feed/nest');
+const { makeOvsHands } = await import('./hands.js');
 
 await runAgent({ kind: 'ovs', makeHands: makeOvsHands });

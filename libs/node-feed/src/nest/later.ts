@@ -7,7 +7,7 @@ const pauseMs = 500;
 export class Later<T> {
   /** Null until it is open. */
   current: T | null = null;
-  private lastError: Error = new Error('is being opened');
+  private lastError: Error = new Error('still trying');
   private closed = false;
   /** Resolves when it is open. */
   readonly opened: Promise<T>;
@@ -25,7 +25,7 @@ export class Later<T> {
   async now(): Promise<T> {
     const opened = this.current ?? (await Promise.race([this.opened, delay(300, null, { ref: false })]));
     if (opened !== null) return opened;
-    throw new Error(`${this.what} cannot be reached: ${this.lastError.message}`, { cause: this.lastError });
+    throw new Error(`${this.what} cannot be reached: ${this.lastError.message}`);
   }
 
   check(): Readonly<{ ok: boolean; detail: string }> {
