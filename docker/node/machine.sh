@@ -7,7 +7,7 @@
 #
 #   PLUMB_AGENTS     which agents: "ovs-agent", or "ovs-agent l3-agent" for a network node
 #   PLUMB_TUNNEL_IP  the address the engine gave on the tunnel network: it moves from that interface to br-phy, the bridge over it
-#   UPLINK_IP        the address it gave on the external network, if any: that interface becomes the uplink of br-ex and loses it
+#   UPLINK_IP        the address it gave on the external network, if any: that interface becomes the uplink of br-ex and loses the address
 #   PLUMB_DATAPATH_TYPE  netdev (Open vSwitch in user space, works anywhere) or system (the kernel's module)
 set -euo pipefail
 datapath=${PLUMB_DATAPATH_TYPE:-netdev}
@@ -71,14 +71,27 @@ mkdir -p /run/netns /run/openvswitch /run/lock /etc/openvswitch /var/lib/plumbli
 # Routers' own settings are under here; the rest of /proc/sys stays read-only.
 mount --bind /proc/sys/net /proc/sys/net && mount -o remount,bind,rw /proc/sys/net
 
-read -r tunnel prefix < <(device_of "$PLUMB_TUNNEL_IP") || { say "no interface has PLUMB_TUNNEL_IP $PLUMB_TUNNEL_IP"; exit 1; }
-tunnel_address=$PLUMB_TUNNEL_IP/$prefix
-ip address flush dev "$tunnel"
-bridges=(-- --may-exist add-br br-phy -- set Bridge br-phy "datapath_type=$datapath" -- --may-exist add-port br-phy "$tunnel")
+# take ADDRESS NAME: finds the interface the engine gave this address, names it (its own names may change from start to start, Open vSwitch's database would
+# not follow), takes the address away and prints the prefix length.
+take() {
+  local device prefix
+  read -r device prefix < <(device_of "$1") || { say "no interface has the address $1" >&2; return 1; }
+  ip link set "$device" down && ip address flush dev "$device" && ip link set "$device" name "$2" && ip link set "$2" up
+  echo "$prefix"
+}
+
+tunnel_address=$PLUMB_TUNNEL_IP/$(take "$PLUMB_TUNNEL_IP" tunnel)
+bridges=(-- --may-exist add-br br-phy -- set Bridge br-phy "datapath_type=$datapath" -- --may-exist add-port br-phy tunnel)
 if [ -n "${UPLINK_IP:-}" ]; then
-  read -r uplink _ < <(device_of "$UPLINK_IP") || { say "no interface has UPLINK_IP $UPLINK_IP"; exit 1; }
-  ip address flush dev "$uplink"
-  bridges+=(-- --may-exist add-br br-ex -- set Bridge br-ex "datapath_type=$datapath" -- --may-exist add-port br-ex "$uplink")
+  take "$UPLINK_IP" external >/dev/null
+  # A packet of a neighbour on the same engine, or of the host, comes without checksum: a network card would have written it, a veth does not, and the
+  # datapath in user space cannot know. The bridge sends it on into `wire`, which is told that nobody after it will: the kernel writes it there.
+  ip link add wire type veth peer name uplink
+  ethtool -K wire tx off >/dev/null
+  ip link add br-wire type bridge
+  for each in external wire; do ip link set "$each" master br-wire; done
+  for each in br-wire wire uplink; do ip link set "$each" up; done
+  bridges+=(-- --may-exist add-br br-ex -- set Bridge br-ex "datapath_type=$datapath" -- --may-exist add-port br-ex uplink)
 fi
 
 [ -s "$database" ] || ovsdb-tool create "$database" /usr/share/openvswitch/vswitch.ovsschema

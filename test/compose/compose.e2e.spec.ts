@@ -15,18 +15,20 @@ const guest = '/opt/plumbline/apps/cli/dist/lab/guest-main.js';
 const transferBytes = 4_000_000;
 const outsideIp = '10.255.253.3';
 
-/** What a user of this machine could notice: its links, rules, forwarding, mounts. */
+/** What a user of this machine could notice of an engine on it: links as it names them, rules, forwarding, mounts, cgroups, processes. */
 async function hostState(): Promise<Record<string, string>> {
-  const commands: Record<string, readonly string[]> = {
-    links: ['sh', '-c', 'ip -oneline link show | cut -d" " -f2 | grep -v @'],
-    rules: ['sh', '-c', 'iptables-save | grep -v "^#"'],
-    routes: ['ip', 'route', 'show', 'table', 'all'],
-    forwarding: ['cat', '/proc/sys/net/ipv4/ip_forward'],
-    mounts: ['sh', '-c', 'grep -c plumb-engine /proc/self/mounts || true'],
-    cgroups: ['sh', '-c', 'find /sys/fs/cgroup -name "plumb-engine-*"'],
-    processes: ['sh', '-c', 'ps -eo args | grep -E "[d]ockerd.*plumb-engine-|[c]ontainerd.*plumb-engine-" || true'],
+  const commands: Record<string, string> = {
+    links: "ip -oneline link show | cut -d' ' -f2 | grep -E '^(docker|br-|veth|tap0)' || true",
+    rules: "iptables-save | sed '/^#/d; s/\\[[0-9:]*\\]//'",
+    forwarding: 'cat /proc/sys/net/ipv4/ip_forward',
+    mounts: 'grep -c plumb-engine- /proc/self/mounts || true',
+    folders: 'ls -d "${TMPDIR:-/tmp}"/plumb-engine-* 2>/dev/null || true',
+    cgroups: "find /sys/fs/cgroup -name 'plumb-engine-*'",
+    processes: "ps -eo args | grep -E '[d]ockerd.*plumb-engine-|[c]ontainerd.*plumb-engine-|[s]lirp4netns' || true",
   };
-  const entries = Object.entries(commands).map(async ([name, argv]) => [name, (await run(argv)).stdout] as const);
+  const entries = Object.entries(commands).map(async ([name, line]) => {
+    return [name, (await run(['sh', '-c', line])).stdout] as const;
+  });
   return Object.fromEntries(await Promise.all(entries));
 }
 
@@ -43,7 +45,8 @@ async function tryEngine(): Promise<string | null> {
 }
 
 const obstacle = await tryEngine();
-if (obstacle !== null) console.warn(`scenario A in containers is not run: ${obstacle}`);
+// Straight to stderr: jest keeps back the console of a suite that is skipped.
+if (obstacle !== null) process.stderr.write(`not run: scenario A in containers (docker-compose.yml): ${obstacle}\n`);
 const inContainers = obstacle === null ? describe : describe.skip;
 
 inContainers(`docker-compose.yml${obstacle === null ? '' : ` (not run: ${obstacle})`}`, () => {
@@ -69,11 +72,7 @@ inContainers(`docker-compose.yml${obstacle === null ? '' : ` (not run: ${obstacl
         .map(({ host, binary }) => `${host} ${binary}`)
         .sort();
     await eventually(30_000, async () =>
-      expect(await alive()).toEqual([
-        'cmp1 neutron-openvswitch-agent',
-        'net1 neutron-l3-agent',
-        'net1 neutron-openvswitch-agent',
-      ]),
+      expect(await alive()).toEqual(['cmp1 plumb-ovs-agent', 'net1 plumb-l3-agent', 'net1 plumb-ovs-agent']),
     );
   }, 240_000);
 

@@ -1,5 +1,7 @@
 /** docker-compose.yml brought up as a project of the test's own, and what a user does with it from a shell. */
-import { CommandFailed, run, type RunResult } from '@plumbline/exec';
+import { cpSync } from 'node:fs';
+import path from 'node:path';
+import { run, type RunResult } from '@plumbline/exec';
 import { composeProgram } from './engine/programs.js';
 import { startEngine, type Engine } from './engine/engine.js';
 import { makeBaseImages } from './engine/base-images.js';
@@ -7,6 +9,12 @@ import { makeBaseImages } from './engine/base-images.js';
 const buildTimeoutMs = 600_000;
 const upTimeoutMs = 180_000;
 const everything = ['--profile', 'nodes', '--profile', 'client'];
+/** What .dockerignore lets through, and what Compose reads. */
+const sources = [
+  ...['docker-compose.yml', '.dockerignore', '.npmrc', 'package.json', 'package-lock.json'],
+  ...['tsconfig.json', 'tsconfig.base.json', 'apps', 'libs', 'docker'],
+];
+const leftOut = new Set(['node_modules', 'dist']);
 /** docker-compose 1.29 builds one at a time, and the same image once more for each service that names it: the cache answers. */
 const built = ['secrets', 'postgres', 'nats', 'net1', 'client'];
 
@@ -27,8 +35,10 @@ export async function build(cacheDir: string): Promise<Composition> {
   if (program === null) throw new Error('needs docker-compose');
   const engine = await startEngine();
   const env = { ...engine.env, COMPOSE_PROJECT_NAME: 'plumbline', COMPOSE_DOCKER_CLI_BUILD: '0', DOCKER_BUILDKIT: '0' };
+  const project = path.join(engine.folder, 'project');
   const compose: Composition['compose'] = (argv, timeoutMs = upTimeoutMs) =>
-    run([...program, ...everything, ...argv], { env, timeoutMs });
+    run([...program, '--file', path.join(project, 'docker-compose.yml'), ...everything, ...argv], { env, timeoutMs });
+  let isDown = false;
   const containers = new Map<string, string>();
   const containerOf = async (service: string): Promise<string> => {
     const id = containers.get(service) ?? (await compose(['ps', '--quiet', service])).stdout.trim();
@@ -37,6 +47,7 @@ export async function build(cacheDir: string): Promise<Composition> {
     return id;
   };
   try {
+    copySources(project);
     await engine.withInternet(async () => {
       await makeBaseImages(engine, cacheDir);
       await compose(['build', ...built], buildTimeoutMs);
@@ -56,12 +67,17 @@ export async function build(cacheDir: string): Promise<Composition> {
       await engine.docker(['exec', '--detach', await containerOf(service), ...argv]);
     },
     down: async () => {
-      // Not needed to clean up (killing the engine is enough); it shows that `down` works.
-      await compose(['down', '--volumes', '--timeout', '10']).catch((error: unknown) => {
-        if (!(error instanceof CommandFailed)) throw error;
-        console.error(error.message);
-      });
-      await engine.stop();
+      if (isDown) return;
+      isDown = true;
+      // Killing the engine is enough to clean up; this shows that `down` works.
+      await compose(['down', '--volumes', '--timeout', '10']).finally(() => engine.stop());
     },
   };
+}
+
+/** A copy, so that all images are built from the same sources, whatever happens to the tree meanwhile. */
+function copySources(to: string): void {
+  for (const each of sources) {
+    cpSync(each, path.join(to, each), { recursive: true, filter: (source) => !leftOut.has(path.basename(source)) });
+  }
 }
