@@ -8,7 +8,7 @@
  */
 import { ObjectKey, ObjectStatus } from '@plumbline/contracts';
 import { asError, runChains } from '@plumbline/reconcile';
-import { HostView } from '@plumbline/topology';
+import { Convergence, ConvergeOptions, HostView } from '@plumbline/topology';
 import { routersTouched } from './dirty.js';
 import { L3Driver, L3Step } from './driver.js';
 import { INTEGRATION_BRIDGE, netnsOf } from './marks.js';
@@ -16,21 +16,6 @@ import { isEmpty, orphanPorts, planRemoval, planRouter, RouterPlan, Stage, steps
 import { Rendered, render } from './render.js';
 import { L3State } from './state.js';
 import { statusesOf } from './status.js';
-
-export type Convergence = Readonly<{
-  /** Mutating steps run. */
-  applied: number;
-  /** Of those: repairs of what was right before and what no event explains. */
-  drift: number;
-  statuses: readonly ObjectStatus[];
-  failed: readonly Readonly<{ key: string; reason: string }>[];
-}>;
-
-export type ConvergeOptions = Readonly<{
-  touched: ReadonlySet<ObjectKey> | 'all';
-  mayRemove: boolean;
-  unverified: boolean;
-}>;
 
 /** What an agent remembers from one converge to the next. Losing it costs nothing but the knowledge of what is drift. */
 export class L3Memory {

@@ -1,4 +1,4 @@
-export { applyOnce, converge, L3Memory, type Convergence, type ConvergeOptions } from './converge.js';
+export { applyOnce, converge, L3Memory } from './converge.js';
 export type { L3Driver, L3Step } from './driver.js';
 export { routersTouched } from './dirty.js';
 export { gather, Incomplete, routersHere, type Gathered, type Leg } from './legs.js';

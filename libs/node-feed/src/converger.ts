@@ -10,7 +10,8 @@ import { KINDS, ObjectKey } from '@plumbline/contracts';
 import { Backoff, backoffDelayMs } from '@plumbline/reconcile';
 import { HostView } from '@plumbline/topology';
 import { Clock } from './clock.js';
-import { Convergence, ConvergeOptions, Reconciler } from './reconciler.js';
+import { Convergence, ConvergeOptions } from '@plumbline/topology';
+import { Reconciler } from './reconciler.js';
 
 export type Marks = ReadonlySet<ObjectKey> | 'all';
 

@@ -8,7 +8,7 @@ import { AgentKind, AgentState, keyOf, ObjectKey, ObjectStatus, Report } from '@
 import { HostView } from '@plumbline/topology';
 import { Clock } from './clock.js';
 import { NodeFeed } from './node-feed.js';
-import { Convergence, ConvergeOptions } from './reconciler.js';
+import { Convergence, ConvergeOptions } from '@plumbline/topology';
 
 export type NodeFacts = NonNullable<Report['node']>;
 

@@ -8,7 +8,7 @@
  */
 import { keyOf, ObjectKey, ObjectStatus } from '@plumbline/contracts';
 import { asError } from '@plumbline/reconcile';
-import type { HostView } from '@plumbline/topology';
+import type { Convergence, ConvergeOptions, HostView } from '@plumbline/topology';
 import {
   FlowAdd,
   ObservedBridge,
@@ -31,24 +31,6 @@ import {
 } from './plan.js';
 import { Desired, OvsNodeConfig, PortPlan, render } from './render.js';
 
-/** What became of one convergence. */
-export type Convergence = Readonly<{
-  /** Transactions and bundles that changed something. */
-  applied: number;
-  /** Of what was changed: pieces that were right before and that no event, plugging or restart of the switch explains. */
-  drift: number;
-  /** Ports that were touched, and those whose status is another than at the convergence before. */
-  statuses: readonly ObjectStatus[];
-  failed: readonly Readonly<{ key: string; reason: string }>[];
-}>;
-
-export type ConvergeOptions = Readonly<{
-  /** Objects that changed; 'all': look at everything anew, flows included. */
-  touched: ReadonlySet<ObjectKey> | 'all';
-  /** False: add and repair only. */
-  mayRemove: boolean;
-}>;
-
 /** One switch's convergences, one after another. Remembers only what it takes to tell drift from news. */
 export class OvsConverger {
   /** What the last convergence made true. */
@@ -61,7 +43,7 @@ export class OvsConverger {
   ) {}
 
   /** Never throws for one bad object; throws OvsUnavailable when nothing can be done. Not to be called while a call is under way. */
-  async converge(view: HostView, options: ConvergeOptions): Promise<Convergence> {
+  async converge(view: HostView, options: Omit<ConvergeOptions, 'unverified'>): Promise<Convergence> {
     const plan = planOptions(view, options.mayRemove);
     const fresh = options.touched === 'all';
     const run = new Run(this.driver);

@@ -1,4 +1,4 @@
-export { OvsConverger, type Convergence, type ConvergeOptions } from './converge.js';
+export { OvsConverger } from './converge.js';
 export {
   OvsUnavailable,
   type BridgeWant,

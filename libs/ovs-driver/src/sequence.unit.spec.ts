@@ -1,9 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { OvsConverger, OvsUnavailable, type ConvergeOptions, type OvsNodeConfig } from '@plumbline/ovs-core';
+import { OvsConverger, OvsUnavailable, type OvsNodeConfig } from '@plumbline/ovs-core';
+import type { ConvergeOptions as AllOptions } from '@plumbline/topology';
 import { idOf, ViewBuilder } from '@plumbline/ovs-core/testing';
 import { OvsdbUnreachable } from '@plumbline/ovsdb';
 import { SwitchDriver, type SwitchNews } from './switch-driver.js';
 import { FakeOvs, STEPS } from './testing/index.js';
+
+type ConvergeOptions = Omit<AllOptions, 'unverified'>;
 
 const config: OvsNodeConfig = {
   bridgeMappings: { physnet1: 'br-ex' },

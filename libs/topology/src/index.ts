@@ -1,4 +1,5 @@
 export * from './claims.js';
+export * from './convergence.js';
 export * from './evolve.js';
 export * from './fold.js';
 export * from './host-view.js';

@@ -5,7 +5,7 @@
  * `print` instead of the real drivers gives a shell script that does the same work. From nothing, it is what a wiped node would take.
  */
 import { PrintingRunner, type Runner, shellCommand, Spawner } from '@plumbline/exec';
-import { applyOnce, converge as convergeL3, type Convergence, INTEGRATION_BRIDGE } from '@plumbline/l3-core';
+import { applyOnce, converge as convergeL3, INTEGRATION_BRIDGE } from '@plumbline/l3-core';
 import {
   NodeL3Driver,
   type ObservedSwitch as L3Switch,
@@ -22,7 +22,7 @@ import {
 } from '@plumbline/ovs-core';
 import { PrintingDriver, SwitchDriver } from '@plumbline/ovs-driver';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
-import { objectIn, type HostView } from '@plumbline/topology';
+import { type Convergence, type HostView, objectIn } from '@plumbline/topology';
 
 export type Rebuilt = Readonly<{ applied: number; failed: readonly Readonly<{ key: string; reason: string }>[] }>;
 

@@ -1,6 +1,7 @@
 import { keyOf, ObjectKey } from '@plumbline/contracts';
 import { canonical, HostView } from '@plumbline/topology';
-import { Convergence, ConvergeOptions, LogBinding, Reconciler } from '../reconciler.js';
+import { Convergence, ConvergeOptions } from '@plumbline/topology';
+import { LogBinding, Reconciler } from '../reconciler.js';
 
 /** A node that holds each object as text: what a reconciler made of the view. It outlives the sessions that work on it. */
 export class FakeNode implements Reconciler, LogBinding {

@@ -1,0 +1,22 @@
+/** What is asked of a convergence and what became of it: one shape for both agents, whatever they converge. */
+import { ObjectKey, ObjectStatus } from '@plumbline/contracts';
+
+export type ConvergeOptions = Readonly<{
+  /** Objects to look at, or all of them: a full observe (at start, on a timer, after a resync). */
+  touched: ReadonlySet<ObjectKey> | 'all';
+  /** False: add and repair only, for the view is not proven to be at a head of its log. */
+  mayRemove: boolean;
+  /** The view comes from the snapshot on disk and no control plane has confirmed it yet: outside addresses are probed first. */
+  unverified: boolean;
+}>;
+
+export type Convergence = Readonly<{
+  /** Mutating steps run. */
+  applied: number;
+  /** Of those: repairs of what was right before and what no event explains. Known on `all` after a first convergence only. */
+  drift: number;
+  /** Of every object looked at that has a status on this node. */
+  statuses: readonly ObjectStatus[];
+  /** Objects that could not be made so, by `<kind>/<id>` where one is to blame. They are tried again later. */
+  failed: readonly Readonly<{ key: string; reason: string }>[];
+}>;
