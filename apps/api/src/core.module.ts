@@ -3,6 +3,7 @@ import { DynamicModule, Global, Inject, Module, OnApplicationShutdown } from '@n
 import type { NatsWire } from '@plumbline/node-feed/nest';
 import { Health, Logger } from '@plumbline/telemetry';
 import pg from 'pg';
+import { Follower } from './commands/follower.js';
 import type { Config } from './config.js';
 import { SpineModule } from './feed/spine.module.js';
 import { OUTLET } from './feed/tokens.js';
@@ -47,7 +48,11 @@ export class CoreModule implements OnApplicationShutdown {
       providers: [
         { provide: CONFIG, useValue: config },
         { provide: READ_POOL, useValue: pool },
-        { provide: Health, inject: [OUTLET], useFactory: (wire: NatsWire) => healthOf(pool, wire) },
+        {
+          provide: Health,
+          inject: [OUTLET, Follower],
+          useFactory: (wire: NatsWire, follower: Follower) => healthOf(pool, wire, follower),
+        },
       ],
       exports: [CONFIG, READ_POOL, Health, spine],
     };
@@ -59,12 +64,18 @@ export class CoreModule implements OnApplicationShutdown {
 }
 
 /** NATS away is told, not failed: the API works on, and nodes catch up when it is back. */
-function healthOf(pool: pg.Pool, wire: NatsWire): Health {
+function healthOf(pool: pg.Pool, wire: NatsWire, follower: Follower): Health {
   const health = new Health();
   health.add('database', async () => {
     const { rows } = await pool.query<{ position: string }>('SELECT position FROM plumbline.log_head');
     return { ok: rows.length === 1, position: Number(rows[0]?.position) };
   });
+  // A log that cannot be folded stops every write until the cause is mended: a fault of this release or a damaged log.
+  health.add('log', () => ({
+    ok: follower.broken === null,
+    position: follower.topology.position,
+    detail: follower.broken?.message ?? follower.lastError?.message ?? 'followed',
+  }));
   health.add('nats', () => ({
     ok: true,
     connected: wire.connected,
