@@ -15,12 +15,12 @@ import { runTests } from './setup/tests.mjs';
 const [command, ...args] = process.argv.slice(2);
 const wantsRoot = !args.includes('--help') && !args.includes('-h');
 
-async function prepare() {
+async function prepare(purpose) {
   requireNode();
-  if (isRoot()) await installPackages();
-  else if (missingPackages().length > 0)
+  if (isRoot()) await installPackages(purpose);
+  else if (missingPackages(purpose).length > 0)
     console.log(
-      `Without root, not installed: ${missingPackages()
+      `Without root, not installed: ${missingPackages(purpose)
         .map((p) => p.name)
         .join(' ')}`,
     );
@@ -44,7 +44,7 @@ async function main() {
       await prepare();
       return handOver(['apps/cli/dist/main.js', 'lab', ...args]);
     case 'test':
-      await prepare();
+      await prepare('test');
       return runTests(args);
     case 'bench': {
       const entry = 'test/bench/main.mjs';

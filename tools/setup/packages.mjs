@@ -22,6 +22,22 @@ const WANTED = [
   { name: 'nats-server', programs: ['/usr/sbin/nats-server', '/usr/bin/nats-server'], services: ['nats-server'] },
   { name: 'postgresql', programs: ['/usr/lib/postgresql'], services: ['postgresql'] },
 ];
+/** What the tests want beside that: an engine to bring docker-compose.yml up in, with base images made from a Debian root. */
+const WANTED_BY_TESTS = [
+  {
+    name: 'docker.io',
+    programs: ['/usr/sbin/dockerd', '/usr/bin/dockerd'],
+    services: ['docker', 'docker.socket', 'containerd'],
+  },
+  {
+    name: 'docker-compose',
+    programs: ['/usr/bin/docker-compose', '/usr/libexec/docker/cli-plugins/docker-compose'],
+    services: [],
+  },
+  { name: 'debootstrap', programs: ['/usr/sbin/debootstrap'], services: [] },
+  { name: 'slirp4netns', programs: ['/usr/bin/slirp4netns'], services: [] },
+];
+const wantedFor = (purpose) => (purpose === 'test' ? [...WANTED, ...WANTED_BY_TESTS] : WANTED);
 
 const POLICY = {
   path: '/usr/sbin/policy-rc.d',
@@ -37,14 +53,14 @@ const NO_CLUSTER = {
 const APT = ['-o', 'DPkg::Lock::Timeout=300', '--no-install-recommends', '--yes'];
 const quiet = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' };
 
-/** The wanted packages that this machine lacks. Counted by program, so that a package built by hand is welcome too. */
-export function missingPackages() {
-  return WANTED.filter(({ programs }) => !programs.some((program) => existsSync(program)));
+/** The packages wanted for a purpose ('test' or another) that this machine lacks. Counted by program, so that a package built by hand is welcome too. */
+export function missingPackages(purpose) {
+  return wantedFor(purpose).filter(({ programs }) => !programs.some((program) => existsSync(program)));
 }
 
 /** Installs what is missing, after saying what apt will do. Nothing missing: does nothing. Throws a SetupError that says what to do by hand. */
-export async function installPackages() {
-  const missing = missingPackages();
+export async function installPackages(purpose) {
+  const missing = missingPackages(purpose);
   if (missing.length === 0) return;
   const names = missing.map(({ name }) => name);
   if (!isDebian())
@@ -65,7 +81,7 @@ export async function installPackages() {
     }
   });
   missing.flatMap(({ services }) => services).forEach(keepOffAtBoot);
-  const still = missingPackages().map(({ name }) => name);
+  const still = missingPackages(purpose).map(({ name }) => name);
   if (still.length > 0)
     throw new SetupError(`apt reported success, but these programs are not there: ${still.join(' ')}`);
 }
@@ -94,7 +110,7 @@ async function apt(...names) {
 function keepOffAtBoot(service) {
   if (ask('systemctl', ['disable', '--quiet', service]).code === 0) return;
   // No systemd here (a container, a chroot): take away what a later one, or sysvinit, would find.
-  ask('deb-systemd-helper', ['disable', `${service}.service`], {
+  ask('deb-systemd-helper', ['disable', service.includes('.') ? service : `${service}.service`], {
     env: { ...quiet, DPKG_MAINTSCRIPT_PACKAGE: service },
   });
   ask('update-rc.d', [service, 'disable']);
