@@ -2,7 +2,7 @@
  * From wanted and found to steps. Pure. A router's steps come in stages, so that a stage of many routers can share one batch; inside a stage, and
  * between stages, order is part of the contract:
  *
- *   build      namespace, links            what all else stands on
+ *   build      namespace, links            what all else stands on; before a link that is made anew its port is taken off the switch
  *   quiet      IPv6 of outer ends off      before the inner end goes up and gives the outer one a carrier
  *   plug       OVS ports                   a device must exist before OVS opens it
  *   configure  rules, then parameters,     Rules before addresses: a packet for a floating IP that arrives between the two would be answered by the
@@ -79,14 +79,17 @@ function planLink(
   const was = have?.links.find((each) => each.device === device);
   const outer = found.outsides.get(outside);
   const whole = outer !== undefined && isWhole(device, was, found);
+  const port = found.ports.get(outside);
   if (!whole) {
     born.add(device);
+    // The userspace datapath holds on to the device it opened, by number, and is deaf to another one of its name: it must let go first.
+    if (port) steps.build.push({ op: 'remove-port', outside });
     if (outer) steps.build.push({ op: 'remove-link', outside });
     else if (was) steps.build.push({ op: 'remove-device', netns, device });
     steps.build.push({ op: 'add-link', netns, device, outside, mac, mtuBytes });
   } else if (!outer.up || outer.mtuBytes !== mtuBytes) steps.build.push({ op: 'set-outside', outside, mtuBytes });
   if (!whole || outer.ipv6) steps.quiet.push({ op: 'silence-outside', outside });
-  if (!samePort(found.ports.get(outside), link)) steps.plug.push({ op: 'add-port', outside, port: link.port });
+  if (!whole || !samePort(port, link)) steps.plug.push({ op: 'add-port', outside, port: link.port });
   const now = whole ? was : undefined;
   const addresses = missingAddresses(link, now);
   const set: L3Step = { op: 'set-link', netns, device, mac, mtuBytes, up };

@@ -11,7 +11,7 @@ import {
   OWNER_KEY,
   POSITION_KEY,
 } from '@plumbline/l3-core';
-import { addPort, Operation, OvsdbMirror, removePort, setKeys } from '@plumbline/ovsdb';
+import { addPort, Operation, OvsdbMirror, OvsdbNotApplied, removePort, setKeys } from '@plumbline/ovsdb';
 
 export type PortStep = Extract<L3Step, { op: 'add-port' | 'remove-port' }>;
 export type ObservedSwitch = Readonly<{
@@ -46,7 +46,13 @@ export const observedPort = (name: string, ids: Readonly<Record<string, string>>
   ours: ids[OWNER_KEY] === OWNER,
 });
 
-/** Over OVSDB. Observing costs nothing: the mirror is in memory. The transaction is not waited for in ovs-vswitchd: the device is there, it will open it. */
+/** How long ovs-vswitchd may take to let go of ports. One that does not run holds none. */
+const RELEASE_TIMEOUT_MS = 2_000;
+
+/**
+ * Over OVSDB. Observing costs nothing: the mirror is in memory. What adds is not waited for in ovs-vswitchd: the device is there, it will open it. What
+ * removes is: a port that is removed and added before ovs-vswitchd looks is to it the same port, and keeps the device of before.
+ */
 export class OvsdbPorts implements SwitchPorts {
   constructor(private readonly mirror: OvsdbMirror) {}
 
@@ -67,7 +73,14 @@ export class OvsdbPorts implements SwitchPorts {
 
   async apply(steps: readonly PortStep[]): Promise<void> {
     const operations = steps.flatMap((step) => this.operationsOf(step));
-    if (operations.length > 0) await this.mirror.commit(operations, { wait: false });
+    if (operations.length === 0) return;
+    if (!steps.some((step) => step.op === 'remove-port')) {
+      await this.mirror.commit(operations, { wait: false });
+      return;
+    }
+    await this.mirror.commit(operations, { timeoutMs: RELEASE_TIMEOUT_MS }).catch((error: unknown) => {
+      if (!(error instanceof OvsdbNotApplied)) throw error;
+    });
   }
 
   private operationsOf(step: PortStep): readonly Operation[] {
@@ -99,7 +112,9 @@ export class PrintingPorts implements SwitchPorts {
   }
 
   async apply(steps: readonly PortStep[]): Promise<void> {
-    if (steps.length > 0) this.print(['ovs-vsctl', '--no-wait', ...steps.flatMap(vsctl)]);
+    if (steps.length === 0) return;
+    const wait = steps.some((step) => step.op === 'remove-port') ? [] : ['--no-wait'];
+    this.print(['ovs-vsctl', ...wait, ...steps.flatMap(vsctl)]);
   }
 }
 

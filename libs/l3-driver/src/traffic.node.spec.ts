@@ -169,4 +169,18 @@ describe('packets through a router on the userspace datapath', () => {
     await apply(networkNode());
     await until(() => talk('outside', '10.255.253.84'));
   });
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['its namespace was deleted', () => node.spawner.run(['ip', 'netns', 'del', ROUTER])],
+    ['a device was deleted', () => node.spawner.run(['ip', 'link', 'del', outsideDevice(idOf('44444444-44'))])],
+  ])('packets pass again after %s: the switch opens the new devices', async (_name, harm) => {
+    await harm();
+    const mended = await apply(networkNode());
+    expect(mended.failed).toEqual([]);
+    expect((await apply(networkNode())).applied).toBe(0);
+    await node.wire(outsideDevice(idOf('33333333-33')), TENANT);
+    await node.wire(outsideDevice(idOf('44444444-44')), OUTSIDE);
+    await until(() => talk('outside', '10.255.253.84'));
+    await until(() => talk('vm5', '10.255.253.67'));
+  });
 });
