@@ -1,7 +1,7 @@
 /** The L3 agent's hands: namespaces, addresses, routes and rules by l3-core and l3-driver, its ports by OVSDB. */
 import { Spawner, type Runner } from '@plumbline/exec';
 import { converge, L3Memory } from '@plumbline/l3-core';
-import { NodeL3Driver, OvsdbPorts } from '@plumbline/l3-driver';
+import { NodeL3Driver, OvsdbPorts, watchPorts } from '@plumbline/l3-driver';
 import { Later, type AgentConfig, type Hands } from '@plumbline/node-feed/nest';
 import { OvsdbClient, OvsdbMirror, setRootKeys } from '@plumbline/ovsdb';
 import type { Logger } from '@plumbline/telemetry';
@@ -34,14 +34,10 @@ export async function makeL3Hands(config: AgentConfig, logger: Logger): Promise<
     },
     onNews: (look) =>
       void node.opened.then(({ mirror }) => {
-        // Ports wait for the integration bridge, which the OVS agent makes.
-        const ready = (): boolean => mirror.inSync && mirror.bridge('br-int') !== undefined;
-        let was = ready();
         look('all');
-        mirror.onChange(() => {
-          if (ready() && !was) look('all');
-          was = ready();
-        });
+        watchPorts(mirror, (ports) =>
+          look(ports === 'all' ? 'all' : new Set([...ports].map((id) => `port/${id}` as const))),
+        );
       }),
     check: () => node.check(),
     close: async () => {

@@ -1,5 +1,6 @@
 export { Announcer, arpFrame, type Announcement } from './announcer.js';
 export { NodeL3Driver, type NodeL3DriverOptions } from './node-driver.js';
+export { watchPorts, type WatchedSwitch } from './port-watch.js';
 export {
   externalIds,
   observedPort,
