@@ -1,6 +1,7 @@
 /** Reads rows of resources from PostgreSQL. Reads see every commit that was answered: they go to the same database. */
 import type pg from 'pg';
 import type { Fleet } from '@plumbline/domain';
+import { GatheredRows } from './gathered-rows.js';
 import { ListQuery } from './query.js';
 import type { Resource, Row } from './resource.js';
 import { listRows, markerRow, rowsById, Statement } from './sql.js';
@@ -10,11 +11,18 @@ export const ALIVE_SECONDS = 15;
 export const IS_ALIVE = `heartbeat_at > now() - interval '${ALIVE_SECONDS} seconds'`;
 
 export class ReadModel {
-  constructor(private readonly pool: pg.Pool) {}
+  private readonly gathered: GatheredRows;
+
+  constructor(private readonly pool: pg.Pool) {
+    // Named: the server keeps its plan.
+    this.gathered = new GatheredRows(async (resource, ids) =>
+      this.rows({ name: `by-id ${resource.collection}`, ...rowsById(resource, ids) }),
+    );
+  }
 
   /** In the order of `ids`; throws the resource's own "not found" when one is missing. */
   async byIds(resource: Resource, ids: readonly string[]): Promise<Row[]> {
-    const rows = new Map((await this.rows(rowsById(resource, ids))).map((row) => [row.id, row]));
+    const rows = await this.gathered.get(resource, ids);
     return ids.map((id) => {
       const row = rows.get(id);
       if (!row) throw resource.notFound(id);
@@ -48,7 +56,7 @@ export class ReadModel {
     return query.sorts.map((_sort, n) => row[`k${n}`] as string);
   }
 
-  private async rows({ text, values }: Statement): Promise<Row[]> {
-    return (await this.pool.query<Row>(text, [...values])).rows;
+  private async rows({ values, ...statement }: Statement & { readonly name?: string }): Promise<Row[]> {
+    return (await this.pool.query<Row>({ ...statement, values: [...values] })).rows;
   }
 }
