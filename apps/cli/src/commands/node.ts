@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import { addNode } from '../node/controller-dir.js';
-import { bindTo, boundLog, withThisNode, type NodeFacts } from '../node/rebind.js';
+import { bindTo, boundLog, removals, withThisNode, type NodeFacts } from '../node/rebind.js';
 import { printRebuild } from '../replay/rebuild.js';
 import { viewFromApi, viewFromFile, viewOf } from '../replay/view-source.js';
 import { addAccessOptions, accessOf, type AccessOptions } from './access.js';
@@ -57,15 +57,17 @@ async function rebind(
     console.log(`${host} is bound to log ${message.log} already`);
     return;
   }
-  console.log(`# ${host} is bound to ${bound === null ? 'no log' : `log ${bound}`}`);
-  console.log(`# what following log ${message.log} at position ${message.position} would run:`);
-  const commands = await printRebuild(view, {
-    print: (command) => console.log(command),
+  const commands: string[] = [];
+  await printRebuild(view, {
+    print: (command) => commands.push(command),
     access: accessOf(options),
     datapathType: options.datapath,
     runDir: options.runDir,
   });
-  if (commands === 0) console.log('# nothing: the node is what this log says');
+  console.log(`# ${host} is bound to ${bound === null ? 'no log' : `log ${bound}`}`);
+  for (const line of removals(commands)) console.log(`# would be removed: ${line}`);
+  console.log(`# what following log ${message.log} at position ${message.position} would run:`);
+  console.log(commands.length === 0 ? '# nothing: the node is what this log says' : commands.join('\n'));
   if (!options.yes) {
     console.error('nothing was changed; read the lines above, stop the agents of this node, and repeat with --yes');
     return;

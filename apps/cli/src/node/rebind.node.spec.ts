@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startOvs, type OwnOvs } from '@plumbline/ovsdb/testing';
 import { emptyView, objectIn } from '@plumbline/topology';
-import { bindTo, boundLog, withThisNode } from './rebind.js';
+import { bindTo, boundLog, removals, withThisNode } from './rebind.js';
 
 const logA = '11111111-1111-4111-8111-111111111111';
 const logB = '22222222-2222-4222-8222-222222222222';
@@ -57,4 +57,13 @@ describe('the view that is shown before', () => {
     };
     expect(await withThisNode(known, asked)).toBe(known);
   });
+});
+
+test('what goes for good is named, and nothing else', () => {
+  const commands = [
+    'ovs-vsctl -- --if-exists del-port br-int tap1 -- --if-exists del-port br-int tap2 -- set Bridge br-int external_ids:plumb=0',
+    "ip -batch - <<'EOF'\nlink del tap1\nnetns del qrouter-1\nnetns add qrouter-2\nEOF",
+  ];
+  expect(removals(commands)).toEqual(['namespace qrouter-1', 'port tap1', 'port tap2']);
+  expect(removals([])).toEqual([]);
 });

@@ -47,6 +47,18 @@ export async function withThisNode(view: HostView, facts: () => NodeFacts | Prom
   return node === undefined ? view : { ...view, objects: new Map(view.objects).set(`node/${host}`, node) };
 }
 
+/** What goes for good, read out of the printed commands: namespaces with all that is in them, ports of the switch, bridges. */
+export function removals(commands: readonly string[]): readonly string[] {
+  const text = commands.join('\n');
+  const found = (pattern: RegExp, what: string): string[] =>
+    [...text.matchAll(pattern)].map(([, name = '']) => `${what} ${name}`);
+  return [
+    ...found(/^netns del (\S+)/gm, 'namespace'),
+    ...found(/(?<!\S)del-port \S+ (\S+)/g, 'port'),
+    ...found(/(?<!\S)del-br (\S+)/g, 'bridge'),
+  ];
+}
+
 async function withSwitch<T>(ovsdb: string, act: (mirror: OvsdbMirror) => Promise<T>): Promise<T> {
   const client = await OvsdbClient.connect(ovsdb);
   try {

@@ -1,0 +1,296 @@
+/**
+ * docs/how-to/run-on-real-machines.md, followed block by block: a controller and a node that share one wire, and a host on the external network.
+ *
+ * What cannot be done here is checked another way: packages are looked for, the clone is shown, unit files go through systemd-analyze(1), and of each pair
+ * "with systemd" and "by hand" the second is typed.
+ */
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { run } from '@plumbline/exec';
+import { readAgentConfig } from '@plumbline/node-feed/nest';
+import { readConfig } from '../../apps/api/src/config.js';
+import { readBlocks, type Block } from './real-machines/handbook.js';
+import { Machine } from './real-machines/machine.js';
+import { until } from './real-machines/until.js';
+
+const projectDir = path.resolve(import.meta.dirname, '../..');
+const blocks = readBlocks(path.join(projectDir, 'docs/how-to/run-on-real-machines.md'));
+const units = path.join(projectDir, 'packaging/systemd');
+const seconds = 1_000;
+
+/** What the page's commands would change if they ran on the host. */
+async function hostFiles(): Promise<string> {
+  const folders = ['plumbline', 'postgresql', 'openvswitch'].flatMap((name) => [
+    `/etc/${name}`,
+    `/var/lib/${name}`,
+    `/run/${name}`,
+  ]);
+  const listed = await run(['find', ...folders, '/etc/systemd/system', '-maxdepth', '3'], { okCodes: [0, 1] });
+  const namespaces = existsSync('/run/netns') ? readdirSync('/run/netns') : [];
+  return [...listed.stdout.split('\n'), ...namespaces.filter((name) => /^(qrouter-|qvm)/.test(name))].sort().join('\n');
+}
+
+describe('what is not typed here', () => {
+  test('every block by systemd has one by hand beside it', () => {
+    const count = (kind: Block['kind']) =>
+      blocks.filter((each) => each.kind === kind).map(({ heading, where }) => `${heading}: ${where}`);
+    const byHand = new Set(count('hand'));
+    expect(count('systemd').filter((each) => !byHand.has(each))).toEqual([]);
+  });
+
+  test('packages are Debian’s, and here', async () => {
+    const lines = blocks.filter(({ kind }) => kind === 'packages').map(({ text }) => text);
+    const words = lines.flatMap((text) => text.split(/\s+/));
+    const names = words.filter((word) => !['apt-get', 'install', '--no-install-recommends'].includes(word));
+    expect(names).toEqual(expect.arrayContaining(['postgresql', 'nats-server', 'openvswitch-switch']));
+    const { stdout } = await run(['dpkg-query', '--show', '--showformat=${Package} ${db:Status-Status}\n', ...names]);
+    expect(stdout.split('\n').filter((line) => line !== '' && !line.endsWith(' installed'))).toEqual([]);
+  });
+
+  test('unit files that the page installs and starts exist', () => {
+    const text = blocks
+      .filter(({ kind }) => kind === 'systemd')
+      .map((each) => each.text)
+      .join('\n');
+    const installed = [...text.matchAll(/\/opt\/plumbline\/(\S+\.service)/g)].map(([, file = '']) => file);
+    expect(installed.length).toBe(readdirSync(units).length);
+    for (const file of installed) expect(existsSync(path.join(projectDir, file))).toBe(true);
+    for (const [, names = ''] of text.matchAll(/^systemctl (?:enable --now|start|stop) (.+)$/gm))
+      for (const name of names.split(' ')) expect(existsSync(path.join(units, `${name}.service`))).toBe(true);
+  });
+
+  const files = readdirSync(units).map((name) => path.join(units, name));
+  const analyze = existsSync('/usr/bin/systemd-analyze');
+  (analyze ? test : test.skip)(
+    'systemd accepts the unit files (not checked where systemd-analyze is missing)',
+    async () => {
+      const said = await run(['systemd-analyze', 'verify', ...files]);
+      expect(said.stdout + said.stderr).toBe('');
+    },
+  );
+
+  test('unit files run programs that exist, and no agent has a mount namespace', () => {
+    for (const file of files) {
+      const text = readFileSync(file, 'utf8');
+      for (const [, script = ''] of text.matchAll(/^ExecStart=\/usr\/bin\/env node \/opt\/plumbline\/(\S+)$/gm))
+        expect(existsSync(path.join(projectDir, script))).toBe(true);
+      // systemd.exec(5): these unshare the mounts; a namespace made by "ip netns add" would stay inside.
+      if (file.endsWith('-agent.service'))
+        expect(text).not.toMatch(
+          /^(Private(Tmp|Devices|Mounts|Network)|Protect\w+|(ReadOnly|ReadWrite|Inaccessible|Bind)\w*|DynamicUser|LoadCredential|RootDirectory|TemporaryFileSystem)=/m,
+        );
+    }
+  });
+
+  test('the example settings are understood by the programs that read them', () => {
+    const settings = (name: string): Record<string, string> => {
+      const lines = readFileSync(path.join(projectDir, 'packaging/env', name), 'utf8').split('\n');
+      const set = lines.map((line) => line.replace(/^#(?=[A-Z_]+=)/, '')).filter((line) => /^[A-Z_]+=/.test(line));
+      return Object.fromEntries(
+        set.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+      );
+    };
+    expect(readConfig(settings('api.env'))).toMatchObject({ auth: 'none', listen: { host: '127.0.0.1', port: 9696 } });
+    expect(readAgentConfig(settings('node.env'))).toMatchObject({
+      host: 'net1',
+      bridgeMappings: { physnet1: 'br-ex' },
+    });
+  });
+});
+
+describe('the page, followed', () => {
+  let before: string;
+  let controller: Machine;
+  let node: Machine;
+  let outside: Machine;
+  const followed: Block[] = [];
+  /** Each step stands on those before it. */
+  let lost: string | null = null;
+
+  beforeAll(async () => {
+    before = await hostFiles();
+    controller = await Machine.start('controller');
+    node = await Machine.start('net1');
+    outside = await Machine.start('outside');
+    await controller.wire('eth0', node, 'eth0');
+    await node.wire('eth1', outside, 'eth0');
+    await controller.at(['ip', 'address', 'add', '10.20.0.10/24', 'dev', 'eth0']);
+    await node.at(['ip', 'address', 'add', '10.20.0.11/24', 'dev', 'eth0']);
+    await outside.at(['ip', 'address', 'add', '10.16.161.67/21', 'dev', 'eth0']);
+    // As a network card does; a veth leaves it to a card that never comes.
+    await outside.at(['ethtool', '-K', 'eth0', 'tx', 'off']);
+  }, 20 * seconds);
+  afterAll(async () => {
+    await Promise.all([controller, node, outside].map((machine) => machine?.stop()));
+    expect(await hostFiles()).toBe(before);
+  }, 20 * seconds);
+
+  /** Types all blocks under a heading, in order; answers what the last one printed. */
+  async function follow(heading: string): Promise<string> {
+    const here = blocks.filter((block) => block.heading === heading);
+    if (here.length === 0) throw new Error(`the page has no blocks under "${heading}"`);
+    if (lost !== null) throw new Error(`not tried: "${lost}" has failed`);
+    lost = heading;
+    let printed = '';
+    for (const block of here) {
+      followed.push(block);
+      if (['systemd', 'packages', 'code'].includes(block.kind)) continue;
+      const machine = { controller, node, outside }[block.where];
+      if (machine === undefined) throw new Error(`"${heading}": no machine ${block.where}`);
+      printed = await machine.type(block.kind === 'copy' ? await carry(block.text) : block.text);
+      if (block.kind === 'tell-node') await node.type(printed);
+    }
+    lost = null;
+    return printed;
+  }
+
+  /** Carries what scp would: there is no SSH here. Answers the other lines. */
+  async function carry(text: string): Promise<string> {
+    const others: string[] = [];
+    for (const line of text.split('\n')) {
+      const [, from = '', to = ''] = /^scp root@\$controller:(\S+) (\S+)$/.exec(line) ?? [];
+      if (from === '') {
+        others.push(line);
+        continue;
+      }
+      await node.type(others.splice(0).join('\n'));
+      const file = (await node.type(`echo "${from}"`)).trim();
+      const target = (await node.type(`echo "${to}"`)).trim();
+      await node.at(['sh', '-c', 'umask 077; cat >"$1"', 'sh', target], { stdin: await controller.text('cat', file) });
+    }
+    return others.join('\n');
+  }
+
+  /** Router namespaces with addresses, routes and rules, and the switch's ports and flows: names and meaning, no counters. */
+  async function picture(): Promise<string> {
+    return node.type(`(
+      for each in $(ip netns | cut -d' ' -f1 | grep ^qrouter- | sort); do
+        echo "== $each"; ip -n "$each" -brief address; ip -n "$each" route
+        ip netns exec "$each" iptables-save | grep -v '^#' | sed 's/ \\[[0-9:]*\\]$//'
+      done
+      ovs-vsctl --format=csv --columns=name,tag,external_ids list Port | sort
+      for bridge in $(ovs-vsctl list-br | sort); do
+        echo "== $bridge"; ovs-ofctl --no-stats --names dump-flows "$bridge" | grep -v 'cookie=0x504c8' | sort
+      done
+    )`);
+  }
+  const answers = async (): Promise<string> =>
+    (await outside.at(['curl', '-sS', '-m', '2', 'http://10.16.161.51/'], { okCodes: [0, 7, 28] })).stdout;
+
+  test(
+    'the controller comes up',
+    async () => {
+      await follow('Your addresses');
+      await follow('The programs, on both machines');
+      await follow('PostgreSQL');
+      await follow('NATS');
+      await follow("The API's settings");
+      expect(await follow('Start it')).toContain('v2.0');
+      const guard = await controller.type('(set -a; . /etc/plumbline/api.env; plumb db guard)');
+      expect(JSON.parse(guard)).toEqual({ on: true, reasons: [] });
+    },
+    40 * seconds,
+  );
+
+  test('nobody reaches the API from the node', async () => {
+    const { code } = await node.at(['curl', '-sS', '-m', '2', 'http://10.20.0.10:9696/'], { okCodes: [0, 7, 28] });
+    expect(code).toBe(7);
+  });
+
+  test(
+    'the node comes up',
+    async () => {
+      await follow('Open vSwitch and its uplink');
+      await follow('Its login and its settings');
+      await follow('Start its agents');
+    },
+    20 * seconds,
+  );
+
+  test(
+    'the outside reaches the instance by its floating IP, by ping and TCP, and the instance the outside',
+    async () => {
+      expect(await follow('On the controller')).toContain('port=');
+      await follow('On the node');
+      expect(await follow('It answers')).toContain(' 0% packet loss');
+      expect(await answers()).toBe('qvm1\n');
+    },
+    40 * seconds,
+  );
+
+  test(
+    'the node shows what is there and why, and a replay finds nothing to do',
+    async () => {
+      await follow('Look around');
+      expect(await node.type('ip netns')).toMatch(/^qrouter-/m);
+      expect(await node.type('ip netns exec "qrouter-$router" iptables-save -t nat')).toMatch(
+        /-d 10\.16\.161\.51\/32 .*--comment "plumb:\d+" .*--to-destination 10\.0\.0\.3/,
+      );
+      const replay = 'plumb replay --node "$host" --view "/root/$host.view" --dry-run --datapath "$datapath"';
+      expect(await node.type(`${replay} 2>&1`)).toContain('nothing to do');
+      expect(await node.type(`${replay} --from-nothing`)).toContain('iptables-restore');
+    },
+    20 * seconds,
+  );
+
+  test(
+    'a controller with another log changes nothing on the node, and is told',
+    async () => {
+      const standing = await picture();
+      expect(await follow('A controller made anew')).toMatch(/foreign-log/);
+      expect(await node.type('curl --silent http://127.0.0.1:9711/health')).toContain('plumb node rebind');
+      expect(await picture()).toBe(standing);
+      expect(await answers()).toBe('qvm1\n');
+    },
+    30 * seconds,
+  );
+
+  test(
+    'rebind without --yes shows the difference and changes nothing',
+    async () => {
+      const standing = await picture();
+      const bound = await node.text('ovs-vsctl', 'get', 'Open_vSwitch', '.', 'external_ids:plumb-log');
+      const printed = await follow('What following it would change');
+      const names = (await node.text('ip', 'netns')).match(/^qrouter-\S+/gm);
+      expect(names).toHaveLength(1);
+      expect(printed).toContain(`# would be removed: namespace ${names?.[0]}\n`);
+      expect(printed.match(/^# would be removed: port tap/gm)).toHaveLength(2);
+      expect(await picture()).toBe(standing);
+      expect(await node.text('ovs-vsctl', 'get', 'Open_vSwitch', '.', 'external_ids:plumb-log')).toBe(bound);
+      expect(await answers()).toBe('qvm1\n');
+    },
+    20 * seconds,
+  );
+
+  test(
+    'rebind with --yes and agents started again makes the node follow the new log',
+    async () => {
+      await follow('Follow it');
+      await until(
+        async () => !(await node.text('ip', 'netns')).includes('qrouter-'),
+        () => "the old log's router is still there",
+      );
+      await controller.type(
+        'until [ "$(api GET "agents?host=$host" | grep -o in-sync | wc -l)" = 2 ]; do sleep 0.2; done',
+      );
+      const log = (await node.text('ovs-vsctl', 'get', 'Open_vSwitch', '.', 'external_ids:plumb-log')).trim();
+      const view: unknown = JSON.parse(await controller.type('plumb replay --node "$host" --save -'));
+      expect(view).toMatchObject({ log: log.replaceAll('"', '') });
+      expect(await answers()).toBe('');
+      // And it is a node like any other: the same journey again.
+      await follow('On the controller');
+      await follow('On the node');
+      expect(await follow('It answers')).toContain(' 0% packet loss');
+      expect(await answers()).toBe('qvm1\n');
+    },
+    60 * seconds,
+  );
+
+  test('nothing on the page was left out', () => {
+    const missed = blocks
+      .filter((block) => !followed.includes(block))
+      .map(({ heading, text }) => `${heading}: ${text}`);
+    expect(missed).toEqual([]);
+  });
+});

@@ -1,0 +1,40 @@
+/**
+ * A how-to as something that can be followed: headings, and under each its shell blocks in order.
+ *
+ * The word after ```sh says on which machine a block is typed, the one after that what is special about it:
+ *
+ *     systemd     needs a machine with systemd; `hand` beside it does the same without
+ *     hand        the other way
+ *     packages    installs packages
+ *     code        brings the clone
+ *     tell-node   what it prints is typed on the node
+ *     copy        may hold scp lines
+ */
+import { readFileSync } from 'node:fs';
+
+export type Kind = 'plain' | 'systemd' | 'hand' | 'packages' | 'code' | 'tell-node' | 'copy';
+export type Block = Readonly<{ heading: string; where: string; kind: Kind; text: string }>;
+
+const kinds: readonly string[] = ['systemd', 'hand', 'packages', 'code', 'tell-node', 'copy'];
+const isKind = (word: string): word is Kind => kinds.includes(word);
+
+/** Throws on a shell block that says nothing of where it is typed, or something unknown. */
+export function readBlocks(file: string): readonly Block[] {
+  const blocks: Block[] = [];
+  let heading = '';
+  let open: { where: string; kind: Kind; lines: string[] } | null = null;
+  for (const line of readFileSync(file, 'utf8').split('\n')) {
+    if (open !== null && line === '```') {
+      blocks.push({ heading, where: open.where, kind: open.kind, text: open.lines.join('\n') });
+      open = null;
+    } else if (open !== null) open.lines.push(line);
+    else if (line.startsWith('```sh')) {
+      const [, where = '', kind, ...rest] = line.split(' ');
+      if (!['controller', 'node', 'outside', 'both'].includes(where) || rest.length > 0)
+        throw new Error(`${file}: nobody knows where this block is typed: ${line}`);
+      if (kind !== undefined && !isKind(kind)) throw new Error(`${file}: unknown kind of block: ${line}`);
+      open = { where, kind: kind ?? 'plain', lines: [] };
+    } else if (/^#{2,3} /.test(line)) heading = line.replace(/^#+ /, '');
+  }
+  return blocks;
+}
