@@ -186,6 +186,8 @@ class Work {
     const { rendered } = this;
     if (isEmpty(this.plan) && this.error === null) {
       memory.stuck.delete(this.id);
+      // Whether something is left that must go is not known yet, and what the router was made of leads back to it.
+      if (!this.mayRemove) return;
       if (rendered?.kind === 'present') memory.right.set(this.id, JSON.stringify(rendered.state));
       else memory.right.delete(this.id);
       forget(memory, this.id, rendered?.keys);

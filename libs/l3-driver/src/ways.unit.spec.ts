@@ -26,8 +26,8 @@ class Agent {
     return converge(story.view(length), this.driver, options, this.memory);
   }
 
-  async event(story: Story, position: number): Promise<Convergence> {
-    const options = { touched: story.touched(position), mayRemove: true, unverified: false };
+  async event(story: Story, position: number, mayRemove = true): Promise<Convergence> {
+    const options = { touched: story.touched(position), mayRemove, unverified: false };
     return converge(story.view(position), this.driver, options, this.memory);
   }
 }
@@ -74,6 +74,18 @@ describe.each(Object.entries(STORIES))('%s, five ways to one node', (_name, tell
       expect(host.mutations).toBe(before);
     }
     expect(host.dump()).toBe(wanted);
+  });
+
+  it('every event first without the right to remove, then with it: what was owed is still known', async () => {
+    const host = new FakeL3Host();
+    const agent = new Agent(host);
+    let drift = 0;
+    for (const { position } of story.log) {
+      await agent.event(story, position, false);
+      drift += (await agent.event(story, position)).drift;
+    }
+    expect(host.dump()).toBe(wanted);
+    expect(drift).toBe(0);
   });
 
   it('a restart after every event', async () => {
