@@ -1,10 +1,12 @@
 /** Runs rebuild() on the node it is started in: `rebuild-child.mjs <view file> <ovsdb> <run dir>`. Prints one line of JSON. */
 import { readFileSync } from 'node:fs';
+import { emptyView, fold } from '@plumbline/topology';
 import { rebuild } from '../../apps/cli/dist/replay/rebuild.js';
-import { viewOf } from '../../apps/cli/dist/replay/view-source.js';
 
 const [file, ovsdb, runDir] = process.argv.slice(2);
-const view = viewOf(JSON.parse(readFileSync(file, 'utf8')));
+const message = JSON.parse(readFileSync(file, 'utf8'));
+const view = emptyView(message.host);
+fold(view, message);
 const start = performance.now();
 const { applied, failed } = await rebuild(view, { ovsdb, runDir, datapathType: 'netdev' });
 const rebuildMs = performance.now() - start;

@@ -19,7 +19,7 @@ import { makeScratchNode } from './scratch-node.mjs';
 
 const ROUTERS = 50;
 const FLOATING = 5;
-const REPEATS = Number(process.env.PLUMB_BENCH_REPEATS ?? 3);
+const REPEATS = Number(process.env.PLUMB_BENCH_REPEATS ?? 5);
 const HOST = 'net1';
 const limitMs = 300_000;
 

@@ -1,4 +1,6 @@
 /** Where results go and how they look; and the small statistics all benchmarks share. */
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,8 +8,15 @@ import { fileURLToPath } from 'node:url';
 export const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const benchDir = path.join(projectDir, '.plumb', 'bench');
 
-/** Load averages of 1, 5 and 15 minutes. */
-export const loadNow = () => os.loadavg().map((each) => Math.round(each * 100) / 100);
+const round = (value) => Math.round(value * 100) / 100;
+const PROCESSES = 50;
+
+/** How busy the machine is: load averages of 1, 5 and 15 minutes, and what a shell takes to run /bin/true now (about 1 ms on an idle machine). */
+export function loadNow() {
+  const start = performance.now();
+  spawnSync('sh', ['-c', `i=0; while [ $i -lt ${PROCESSES} ]; do /bin/true; i=$((i+1)); done`]);
+  return { averages: os.loadavg().map(round), processMs: round((performance.now() - start) / PROCESSES) };
+}
 
 /** The value below which the share `p` (0 to 1) of the samples lies. */
 export function quantile(samples, p) {
@@ -54,6 +63,24 @@ export function printTable({ bench, load, rows }) {
   ]);
   const all = [['', 'measured', 'target', '', ''], ...lines];
   const widths = [0, 1, 2, 3].map((column) => Math.max(...all.map((line) => line[column].length)));
-  console.log(`\n${bench}   (load before ${load.before.join(' ')}, after ${load.after.join(' ')})`);
+  const busy = ({ averages, processMs }) => `load ${averages.join(' ')}, a process ${processMs} ms`;
+  console.log(`\n${bench}   (before: ${busy(load.before)}; after: ${busy(load.after)})`);
   for (const line of all) console.log(`  ${line.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ')}`.trimEnd());
+}
+
+/** CPU milliseconds spent so far by these processes and all that descend from them, ended ones included (proc(5), ticks of 10 ms). */
+export function cpuMs(...roots) {
+  const found = new Map();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const fields = readFileSync(`/proc/${name}/stat`, 'utf8').split(') ').at(-1).split(' ');
+      const ticks = [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0);
+      found.set(Number(name), { parent: Number(fields[1]), ms: ticks * 10 });
+    } catch {
+      // Ended meanwhile: its parent has its time.
+    }
+  }
+  const below = (pid) => roots.includes(pid) || (found.has(pid) && below(found.get(pid).parent));
+  return [...found.keys()].filter(below).reduce((sum, pid) => sum + found.get(pid).ms, 0);
 }
