@@ -235,6 +235,34 @@ describe('the page, followed', () => {
   );
 
   test(
+    'a second node gets a login, and the first one notices nothing',
+    async () => {
+      const connections = (): Promise<string> =>
+        controller.type("ss --no-header --tcp state established '( sport = :4222 )' | awk '{ print $4 }' | sort");
+      const before = await connections();
+      await follow('Another node');
+      const login = `
+      import { readFileSync } from 'node:fs';
+      import { connect, nkeyAuthenticator } from '@nats-io/transport-node';
+      const seed = readFileSync('/etc/plumbline/cmp1.nk', 'utf8').trim();
+      const authenticator = nkeyAuthenticator(new TextEncoder().encode(seed));
+      const connection = await connect({ servers: '10.20.0.10:4222', authenticator, inboxPrefix: 'none' });
+      await connection.close();`;
+      await until(
+        async () => {
+          await controller.at(['env', '-C', '/opt/plumbline', 'node', '--input-type=module', '--eval', login]);
+          return true;
+        },
+        () => 'cmp1 cannot log in',
+        10 * seconds,
+      );
+      expect(await connections()).toBe(before);
+      expect(before.trim().split('\n').length).toBeGreaterThan(2);
+    },
+    20 * seconds,
+  );
+
+  test(
     'a controller with another log changes nothing on the node, and is told',
     async () => {
       const standing = await picture();
