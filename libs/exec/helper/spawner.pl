@@ -15,11 +15,13 @@
 #     5 offload  count:u32 (device:str "0"|"1":str)...  transmit checksum offload, as ethtool -K DEVICE tx off|on
 #     6 offloads count:u32 device:str...                reads the same
 #     7 frames   count:u32 (device:str hex:str)...      link-layer frames to send
+#     8 ask      forMs:u32 times:u32 count:u32 (netns:str device:str hex:str patterns:str)...
+#                frames to send, and what the beginning of an answer looks like: hex digits, dots, and | between patterns
 #   answer   id:u32 kind:u8 value:u32 stdout:str stderr:str
 #     kind 0 exited (value: code), 1 signalled (value: signal), 2 namespace not entered (value: errno),
 #     3 not started (value: errno)
 #   The stdout of write, offload and frames is, for each pair, a u32 errno; of read and offloads, for each name, a
-#   u32 errno and a str.
+#   u32 errno and a str; of ask, for each question, a u32 errno and the answer's hex.
 # Each request has one child, in a process group of its own, that dies with this process (PR_SET_PDEATHSIG). The
 # end of fd 0 ends this process and, so, every child. SIGINT and SIGTERM are left to the parent: it decides.
 # An answer is sent when the child itself ends: what a grandchild may write later is not waited for.
@@ -31,7 +33,7 @@ use warnings;
 use POSIX ();
 use Fcntl qw(F_GETFL F_SETFL O_NONBLOCK O_RDONLY O_WRONLY);
 
-use constant { RUN => 1, WRITE => 2, READ => 3, KILL => 4, OFFLOAD => 5, OFFLOADS => 6, FRAMES => 7 };
+use constant { RUN => 1, WRITE => 2, READ => 3, KILL => 4, OFFLOAD => 5, OFFLOADS => 6, FRAMES => 7, ASK => 8 };
 # linux/sockios.h, linux/ethtool.h, bits/socket.h; the same on every architecture known here.
 use constant { SIOCETHTOOL => 0x8946, SIOCGIFINDEX => 0x8933, GTXCSUM => 0x16, STXCSUM => 0x17 };
 use constant { AF_INET => 2, AF_PACKET => 17, SOCK_DGRAM => 2, SOCK_RAW => 3 };
@@ -155,12 +157,12 @@ sub child {
     $quit->(NOT_STARTED, $! + 0);
   }
   my ($count, $list) = unpack 'N a*', $rest;
-  my $reply = '';
+  my $reply = $type == ASK ? ask($rest) : '';
   my %sets = (WRITE, \&write_value, OFFLOAD, \&set_offload, FRAMES, \&send_frame);
   if (my $set = $sets{$type}) {
     my @pairs = unpack '(N/a*)' . (2 * $count), $list;
     for (my $i = 0; $i < @pairs; $i += 2) { $reply .= pack 'N', $set->($pairs[$i], $pairs[ $i + 1 ]) }
-  } else {
+  } elsif ($type != ASK) {
     my $get = $type == READ ? \&read_value : \&get_offload;
     $reply .= $get->($_) for unpack "(N/a*)$count", $list;
   }
@@ -215,11 +217,72 @@ sub get_offload {
 sub send_frame {
   my ($device, $hex) = @_;
   socket my $socket, AF_PACKET, SOCK_RAW, 0 or return $! + 0;
-  my $request = pack 'a16 x24', $device;
-  ioctl $socket, SIOCGIFINDEX, $request or return $! + 0;
-  my $index = unpack 'x16 l', $request;
-  my $address = pack 'S n l S C C a8', AF_PACKET, 0, $index, 0, 0, 6, '';
+  my $address = link_address($socket, $device, 0) or return $! + 0;
   return defined send($socket, pack('H*', $hex), 0, $address) ? 0 : $! + 0;
+}
+
+# sockaddr_ll of packet(7): frames of this ethertype on this device. Nothing when there is no such device.
+sub link_address {
+  my ($socket, $device, $ethertype) = @_;
+  my $request = pack 'a16 x24', $device;
+  ioctl $socket, SIOCGIFINDEX, $request or return;
+  return pack 'S n l S C C a8', AF_PACKET, $ethertype, (unpack 'x16 l', $request), 0, 0, 6, '';
+}
+
+# A socket belongs to the namespace it was made in: one process asks in all of them at the same time.
+sub ask {
+  my ($for_ms, $times, $count, $list) = unpack 'N N N a*', $_[0];
+  my @fields = unpack '(N/a*)' . (4 * $count), $list;
+  sysopen my $home, '/proc/self/ns/net', O_RDONLY or die;
+  my @asked;
+  while (my ($netns, $device, $hex, $patterns) = splice @fields, 0, 4) {
+    my $each = { frame => pack('H*', $hex), like => qr/\A(?:$patterns)/, errno => 0, heard => '' };
+    push @asked, $each;
+    my $handle = $home;
+    if (length $netns) {
+      undef $handle;
+      if (!sysopen $handle, $netns, O_RDONLY) { $each->{errno} = $! + 0; next }
+    }
+    if (syscall($SETNS, fileno $handle, CLONE_NEWNET) != 0) { $each->{errno} = $! + 0; next }
+    $each->{errno} = listen_for($each, $device);
+  }
+  my $pause = $for_ms / 1000 / ($times || 1);
+  for (my $round = 0; $round < ($times || 1); $round++) {
+    for my $each (grep { is_open($_) } @asked) {
+      defined send($each->{socket}, $each->{frame}, 0, $each->{to}) or $each->{errno} = $! + 0;
+    }
+    # Linux says what is left of the time (select(2)).
+    my $left = $pause;
+    while ($left > 0 && grep { is_open($_) } @asked) {
+      my $readable = '';
+      vec($readable, fileno $_->{socket}, 1) = 1 for grep { is_open($_) } @asked;
+      (my $ready, $left) = select $readable, undef, undef, $left;
+      next if $ready <= 0;
+      hear($_) for grep { is_open($_) && vec($readable, fileno $_->{socket}, 1) } @asked;
+    }
+  }
+  return join '', map { pack 'N N/a*', $_->{errno}, $_->{heard} } @asked;
+}
+
+sub is_open { !$_[0]{errno} && !length $_[0]{heard} }
+
+# The errno. Bound before anything is sent: no answer can come too early. By default one hears nothing: protocol 0.
+sub listen_for {
+  my ($each, $device) = @_;
+  socket $each->{socket}, AF_PACKET, SOCK_RAW, 0 or return $! + 0;
+  $each->{to} = link_address($each->{socket}, $device, unpack 'x12 n', $each->{frame}) or return $! + 0;
+  bind $each->{socket}, $each->{to} or return $! + 0;
+  nonblocking($each->{socket});
+  return 0;
+}
+
+sub hear {
+  my ($each) = @_;
+  while (defined sysread $each->{socket}, my $frame, 2048) {
+    next if substr($frame, 6, 6) eq substr($each->{frame}, 6, 6);
+    my $hex = unpack 'H*', $frame;
+    if ($hex =~ $each->{like}) { $each->{heard} = $hex; return }
+  }
 }
 
 # Reads once, or until there is nothing more for now.

@@ -1,7 +1,7 @@
 // The wire between Spawner and its helper process (helper/spawner.pl states the format). All integers are 32-bit big-endian.
 
 /** Kinds of request, as the helper numbers them. */
-export const requestType = { run: 1, write: 2, read: 3, kill: 4, offload: 5, offloads: 6, frames: 7 } as const;
+export const requestType = { run: 1, write: 2, read: 3, kill: 4, offload: 5, offloads: 6, frames: 7, ask: 8 } as const;
 
 /** Kinds of answer, as the helper numbers them. */
 export const answerKind = { exited: 0, signalled: 1, noNetns: 2, notStarted: 3 } as const;
@@ -64,7 +64,7 @@ export function decodeWritten(bytes: Buffer): number[] {
   return Array.from({ length: Math.floor(bytes.length / 4) }, (_, index) => bytes.readUInt32BE(index * 4));
 }
 
-/** The errno and text of each file a read request answers with. */
+/** The errno and text of each file a read request answers with, of each question an ask request does. */
 export function decodeRead(bytes: Buffer): { readonly errno: number; readonly text: string }[] {
   const files: { errno: number; text: string }[] = [];
   for (let at = 0; at + 8 <= bytes.length;) {

@@ -8,6 +8,8 @@ import {
   defaultNetnsDir,
   netnsPath,
   sysctlPath,
+  type FrameAnswer,
+  type FrameQuestion,
   type Runner,
   type RunOptions,
   type RunResult,
@@ -64,6 +66,11 @@ export class PrintingRunner implements Runner {
 
   /** A frame leaves nothing behind on the node: it is not printed. */
   async sendFrames(): Promise<void> {}
+
+  /** Nothing is sent, so nobody answers. */
+  async askFrames(questions: readonly FrameQuestion[]): Promise<readonly FrameAnswer[]> {
+    return questions.map(() => ({ frame: null, error: null }));
+  }
 
   /** Records a line that is no command, such as a comment or a change made over a socket. */
   note(line: string): void {

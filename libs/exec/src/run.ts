@@ -9,6 +9,9 @@ import {
   defaultTimeoutMs,
   netnsPath,
   sysctlPath,
+  type AskOptions,
+  type FrameAnswer,
+  type FrameQuestion,
   type Runner,
   type RunOptions,
   type RunResult,
@@ -114,6 +117,10 @@ export class ExecaRunner implements Runner {
 
   sendFrames(device: string, frames: readonly Uint8Array[], options: SysctlOptions = {}): Promise<void> {
     return this.#once((spawner) => spawner.sendFrames(device, frames, options));
+  }
+
+  askFrames(questions: readonly FrameQuestion[], options: AskOptions): Promise<readonly FrameAnswer[]> {
+    return this.#once((spawner) => spawner.askFrames(questions, options));
   }
 
   /** What no command does in one process is left to a helper that lives for one call. */

@@ -35,6 +35,29 @@ export interface SysctlOptions {
   readonly netns?: string;
 }
 
+/** A frame that is sent from a device, and what counts as its answer. */
+export interface FrameQuestion {
+  /** As in RunOptions. */
+  readonly netns?: string;
+  readonly device: string;
+  /** Header included; no checksum is added. */
+  readonly frame: Uint8Array;
+  /** Hex digits from a frame's first byte on, `.` for any digit; a frame is the answer when it begins like one of them. */
+  readonly answers: readonly string[];
+}
+
+/** The first answer heard, null when there was none; `error`: why nothing could be asked there, else null. */
+export interface FrameAnswer {
+  readonly frame: Uint8Array | null;
+  readonly error: string | null;
+}
+
+/** How long answers are waited for, and how often a question is put in that time, evenly; at least once. */
+export interface AskOptions {
+  readonly forMs: number;
+  readonly times: number;
+}
+
 /** Runs commands and sets kernel parameters. Independent calls may run at the same time and end in any order. */
 export interface Runner {
   /** Runs one command. Rejects with CommandFailed unless it ends with one of `okCodes` in time. */
@@ -53,6 +76,11 @@ export interface Runner {
   setTxChecksum(devices: readonly string[], on: boolean, options?: SysctlOptions): Promise<void>;
   /** Sends link-layer frames, header included, from a device; no checksum is added. Rejects as above. */
   sendFrames(device: string, frames: readonly Uint8Array[], options?: SysctlOptions): Promise<void>;
+  /**
+   * Sends each question, hears only frames of its own ethertype and from another sender, and answers in order. All are asked side by side, whatever
+   * their namespaces: it takes `forMs` at the most, less when all are answered.
+   */
+  askFrames(questions: readonly FrameQuestion[], options: AskOptions): Promise<readonly FrameAnswer[]>;
 }
 
 /** Where iproute2 binds namespaces; see ip-netns(8). */

@@ -27,6 +27,9 @@ import {
   defaultTimeoutMs,
   netnsPath,
   sysctlPath,
+  type AskOptions,
+  type FrameAnswer,
+  type FrameQuestion,
   type Runner,
   type RunOptions,
   type RunResult,
@@ -120,6 +123,24 @@ export class Spawner implements Runner {
   async sendFrames(device: string, frames: readonly Uint8Array[], options: SysctlOptions = {}): Promise<void> {
     const pairs = frames.map((frame) => ({ key: device, value: Buffer.from(frame).toString('hex'), name: device }));
     return this.#setAll(requestType.frames, 'send-frames', pairs, options);
+  }
+
+  async askFrames(questions: readonly FrameQuestion[], { forMs, times }: AskOptions): Promise<readonly FrameAnswer[]> {
+    if (questions.length === 0) return [];
+    const fields = questions.flatMap(({ netns, device, frame, answers }) => {
+      const bad = answers.find((pattern) => !/^[0-9a-f.]+$/.test(pattern));
+      if (bad !== undefined) throw new TypeError(`${JSON.stringify(bad)} cannot be the beginning of a frame`);
+      const path = netns === undefined ? '' : netnsPath(netns, this.#netnsDir);
+      return [path, device, Buffer.from(frame).toString('hex'), answers.join('|')];
+    });
+    const argv = ['ask-frames', ...questions.map(({ netns, device }) => (netns ? `${netns}/${device}` : device))];
+    const options = { timeoutMs: forMs + defaultTimeoutMs };
+    const answer = await this.#ask(argv, requestType.ask, [forMs, times, questions.length, ...fields], options);
+    if (answer.kind !== answerKind.exited || answer.value !== 0) throw failureOf(argv, options, answer, noText);
+    return decodeRead(answer.stdout).map(({ errno, text }) => ({
+      frame: text === '' ? null : Buffer.from(text, 'hex'),
+      error: errno === 0 ? null : getSystemErrorMessage(errno),
+    }));
   }
 
   /** Ends the helper and every command it runs; what was asked and not answered is rejected. May be called again. */

@@ -1,5 +1,5 @@
 import { CommandFailed } from '../errors.js';
-import type { Runner, RunOptions, RunResult, SysctlOptions } from '../runner.js';
+import type { FrameAnswer, FrameQuestion, Runner, RunOptions, RunResult, SysctlOptions } from '../runner.js';
 
 /** What a fake host does with one command; undefined means that it does not know it. */
 export type FakeCommand = (argv: readonly string[], options: RunOptions) => string | undefined;
@@ -66,5 +66,11 @@ export class FakeRunner implements Runner {
     for (const frame of frames) {
       this.frames.push({ netns: options.netns ?? '', device, hex: Buffer.from(frame).toString('hex') });
     }
+  }
+
+  /** Nobody else is on a fake host's segments. */
+  async askFrames(questions: readonly FrameQuestion[]): Promise<readonly FrameAnswer[]> {
+    for (const { netns, device, frame } of questions) await this.sendFrames(device, [frame], netns ? { netns } : {});
+    return questions.map(() => ({ frame: null, error: null }));
   }
 }
