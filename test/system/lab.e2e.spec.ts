@@ -40,7 +40,7 @@ let before: Readonly<Record<string, string>>;
 let printed: string;
 
 beforeAll(async () => {
-  before = await hostPicture([spec.hostLink]);
+  before = await hostPicture('without', spec.hostLink);
   printed = (await plumb('up')).stdout;
 }, upTimeoutMs);
 afterAll(async () => {
@@ -61,7 +61,7 @@ describe('a lab', () => {
   });
 
   test('touches nothing of the host’s network but its one link', async () => {
-    expect(await hostPicture([spec.hostLink])).toEqual(before);
+    expect(await hostPicture('without', spec.hostLink)).toEqual(before);
     const own = (await run(['ip', '-oneline', 'link'])).stdout
       .split('\n')
       .filter((line) => line.includes(spec.hostLink));
@@ -103,7 +103,7 @@ describe('a lab', () => {
     await plumb('down');
     for (const ms of [200, 700, 1_200, 2_000, 3_000]) await interruptedUp(ms);
     expect((await plumb('up')).stdout).toContain('bytes over TCP');
-    expect(await hostPicture([spec.hostLink])).toEqual(before);
+    expect(await hostPicture('without', spec.hostLink)).toEqual(before);
   }, 240_000);
 
   test('down leaves nothing', async () => {
@@ -111,7 +111,7 @@ describe('a lab', () => {
     await plumb('down');
     expect(processesWith('PLUMB_LAB_ID', labId)).toEqual([]);
     expect(existsSync(spec.stateDir)).toBe(false);
-    expect(await hostPicture([])).toEqual(before);
+    expect(await hostPicture('with', spec.hostLink)).toEqual(before);
     expect((await plumb('down')).stdout).toContain('there is no lab');
   });
 });

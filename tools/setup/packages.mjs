@@ -22,7 +22,7 @@ const WANTED = [
   { name: 'nats-server', programs: ['/usr/sbin/nats-server', '/usr/bin/nats-server'], services: ['nats-server'] },
   { name: 'postgresql', programs: ['/usr/lib/postgresql'], services: ['postgresql'] },
 ];
-/** What the tests want beside that: an engine to bring docker-compose.yml up in, with base images made from a Debian root. */
+/** What the tests want beside that: an engine to bring docker-compose.yml up in, with base images made from a Debian root, and what the docs tell a reader to type. */
 const WANTED_BY_TESTS = [
   {
     name: 'docker.io',
@@ -34,6 +34,7 @@ const WANTED_BY_TESTS = [
     programs: ['/usr/bin/docker-compose', '/usr/libexec/docker/cli-plugins/docker-compose'],
     services: [],
   },
+  { name: 'curl', programs: ['/usr/bin/curl'], services: [] },
   { name: 'debootstrap', programs: ['/usr/sbin/debootstrap'], services: [] },
   { name: 'slirp4netns', programs: ['/usr/bin/slirp4netns'], services: [] },
 ];

@@ -47,7 +47,7 @@ const eventually = async (check: () => Promise<unknown> | unknown, timeoutMs = 1
 };
 
 beforeAll(async () => {
-  before = await hostPicture([spec.hostLink]);
+  before = await hostPicture('without', spec.hostLink);
   keeper = new StateKeeper(spec.stateDir, newLabState(labId));
   lab = await buildInfrastructure(spec, keeper, silent, { programs: false });
 });
@@ -60,7 +60,7 @@ afterAll(async () => {
 describe('the lab without its programs', () => {
   test('the host has one link more and is otherwise as it was', async () => {
     expect((await run(['ip', 'link', 'show', spec.hostLink])).stdout).toContain('UP');
-    expect(await hostPicture([spec.hostLink])).toEqual(before);
+    expect(await hostPicture('without', spec.hostLink)).toEqual(before);
   });
 
   test('nodes reach each other on the management and the tunnel network', async () => {
@@ -230,7 +230,7 @@ describe('the lab without its programs', () => {
     expect(await Promise.all([stranger, stubborn])).toEqual(['ended', 'ended']);
     expect(processesWith('PLUMB_LAB_ID', labId)).toEqual([]);
     expect(existsSync(spec.stateDir)).toBe(false);
-    expect(await hostPicture([])).toEqual(before);
+    expect(await hostPicture('with', spec.hostLink)).toEqual(before);
     await clean(spec, keeper.state);
   });
 
@@ -243,6 +243,6 @@ describe('the lab without its programs', () => {
     expect(await down(spec)).toBe(true);
     expect(processesWith('PLUMB_LAB_ID', orphanId)).toEqual([]);
     expect(existsSync(spec.stateDir)).toBe(false);
-    expect(await hostPicture([])).toEqual(before);
+    expect(await hostPicture('with', spec.hostLink)).toEqual(before);
   });
 });

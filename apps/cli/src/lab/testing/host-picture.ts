@@ -2,12 +2,17 @@
 import { readdirSync } from 'node:fs';
 import { run } from '@plumbline/exec';
 
-/** Parts by name, so that a difference names its part. `ownLinks` are left out of it. */
-export async function hostPicture(ownLinks: readonly string[]): Promise<Readonly<Record<string, string>>> {
+/**
+ * Parts by name, so that a difference names its part. `link` is the lab's own: left out `without` it, seen `with` it. Links of other labs are never seen: they
+ * come and go as their users like.
+ */
+export async function hostPicture(which: 'with' | 'without', link: string): Promise<Readonly<Record<string, string>>> {
+  const hidden = (line: string): boolean =>
+    [...line.matchAll(/\bplumb-\w+/g)].some(([name]) => name !== link || which === 'without');
   const without = (text: string) =>
     text
       .split('\n')
-      .filter((line) => !ownLinks.some((link) => line.includes(link)))
+      .filter((line) => !hidden(line))
       .join('\n');
   const ask = async (...argv: string[]) => without((await run(argv)).stdout);
   // Neither counters nor the changing remainders of lifetimes.
@@ -21,7 +26,7 @@ export async function hostPicture(ownLinks: readonly string[]): Promise<Readonly
     routes: await ask('ip', '-4', 'route', 'show', 'table', 'all'),
     routes6: await ask('ip', '-6', 'route', 'show', 'table', 'all'),
     policies: await ask('ip', 'rule'),
-    sysctls: await sysctls(ownLinks),
+    sysctls: await sysctls(hidden),
     iptables: await rules('iptables-save'),
     ip6tables: await rules('ip6tables-save'),
     namespaces: readdirSync('/run').includes('netns') ? readdirSync('/run/netns').join('\n') : '',
@@ -31,11 +36,11 @@ export async function hostPicture(ownLinks: readonly string[]): Promise<Readonly
 }
 
 /** net.* without what the kernel counts itself. */
-async function sysctls(ownLinks: readonly string[]): Promise<string> {
+async function sysctls(hidden: (line: string) => boolean): Promise<string> {
   const { stdout } = await run(['sysctl', '--all', '--pattern', '^net\\.'], { okCodes: [0, 1, 255] });
   const counters = /nf_conntrack_count|\.error_cost|random|rand_seed|tcp_fastopen_key|nf_conntrack_buckets/;
   return stdout
     .split('\n')
-    .filter((line) => !counters.test(line) && !ownLinks.some((link) => line.includes(`.${link}.`)))
+    .filter((line) => !counters.test(line) && !hidden(line))
     .join('\n');
 }
