@@ -8,7 +8,15 @@ import { CommandFailed, Runner } from '@plumbline/exec';
 import { L3Driver, L3State, L3Step, outsideSysctl } from '@plumbline/l3-core';
 import { Announcement, Announcer } from './announcer.js';
 import { ipLine, ipNetnsOf, IpStep, isDoneAlready } from './ip-lines.js';
-import { observedRouter, observeNetnses, observeOutsides, observeVeths, RawRouter, readRouter } from './observe.js';
+import {
+  observedRouter,
+  observeNetnses,
+  observeOutsides,
+  observeVeths,
+  RawRouter,
+  readOutsides,
+  readRouter,
+} from './observe.js';
 import { PortStep, SwitchPorts } from './ports.js';
 
 export type NodeL3DriverOptions = Readonly<{
@@ -19,6 +27,8 @@ export type NodeL3DriverOptions = Readonly<{
 /** Close it when done: announcements under way are dropped. */
 export class NodeL3Driver implements L3Driver {
   private readonly announcer: Announcer;
+  /** Router -> its devices when it was last read. A guess that saves time and decides nothing. */
+  private readonly devices = new Map<string, readonly string[]>();
 
   constructor(
     private readonly runner: Runner,
@@ -31,21 +41,28 @@ export class NodeL3Driver implements L3Driver {
   async observe(routers: ReadonlySet<string> | 'all'): Promise<L3State> {
     const { runner } = this;
     const listed = routers === 'all' ? await observeNetnses(runner) : [...routers];
+    if (routers === 'all') for (const id of this.devices.keys()) if (!listed.includes(id)) this.devices.delete(id);
+    const guessed = listed.flatMap((id) => this.devices.get(id) ?? []);
     const raw: RawRouter[] = [];
     const unreadable = new Map<string, string>();
     const unentered = new Map<string, string>();
     const damaged = new Set<string>();
     const read = async (id: string): Promise<void> => {
       try {
-        raw.push(await readRouter(runner, id));
+        const router = await readRouter(runner, id, this.devices.get(id));
+        raw.push(router);
+        const names = router.links.map(({ ifname }) => ifname);
+        this.devices.set(id, names);
       } catch (error) {
+        this.devices.delete(id);
         unreadable.set(id, error instanceof Error ? error.message : String(error));
         if (error instanceof CommandFailed && error.reason === 'netns') unentered.set(id, error.message);
       }
     };
-    const [veths, observedSwitch] = await Promise.all([
+    const [veths, observedSwitch, known] = await Promise.all([
       observeVeths(runner),
       this.ports.observe(),
+      readOutsides(runner, guessed),
       ...listed.sort().map(read),
     ]);
     if (unentered.size > 0) {
@@ -56,7 +73,7 @@ export class NodeL3Driver implements L3Driver {
         if (!there.has(id) || damaged.has(id)) unreadable.delete(id);
       }
     }
-    const outsides = await observeOutsides(runner, veths, raw);
+    const outsides = await observeOutsides(runner, veths, raw, known);
     const found = new Map(raw.map((each) => [each.id, observedRouter(each, veths)]));
     return { ...observedSwitch, routers: found, unreadable, damaged, outsides };
   }

@@ -64,10 +64,21 @@ export async function observeVeths(runner: Runner): Promise<Veths> {
   return new Map(parseJsonLines<IpLink>(stdout).map((link) => [link.ifindex, link]));
 }
 
-/** Rejects when the namespace is not there (CommandFailed, reason `netns`) or cannot be read. */
-export async function readRouter(runner: Runner, id: string): Promise<RawRouter> {
+/**
+ * Rejects when the namespace is not there (CommandFailed, reason `netns`) or cannot be read. `guess`: the devices it had the last time. Their parameters are asked
+ * for at once, together with what devices there are, and once more when the guess was wrong: waiting for the names costs a round of processes.
+ */
+export async function readRouter(runner: Runner, id: string, guess: readonly string[] = []): Promise<RawRouter> {
   const netns = netnsOf(id);
   const inside = { netns, reads: true };
+  const parameters = (names: readonly string[]) =>
+    Promise.all([
+      runner.readSysctls(Object.keys(sysctlsOf(names)), { netns }),
+      runner.readTxChecksum(names, { netns }),
+    ]);
+  const guessed = guess.length > 0 ? parameters(guess) : null;
+  // Whoever needs it sees its failure; with a wrong guess nobody does.
+  guessed?.catch(() => undefined);
   const devices = async (): Promise<Omit<RawRouter, 'id' | 'rules4' | 'rules6'>> => {
     const stdin = 'address show\nroute show table all\n';
     const { stdout } = await runner.run(['ip', '-d', '-j', '-batch', '-'], { ...inside, stdin });
@@ -75,10 +86,8 @@ export async function readRouter(runner: Runner, id: string): Promise<RawRouter>
     const links = items.filter((item): item is IpLink => 'ifname' in item);
     const ours = links.filter(({ ifname }) => isOurDevice(ifname));
     const names = ours.map(({ ifname }) => ifname);
-    const [sysctls, txChecksum] = await Promise.all([
-      runner.readSysctls(Object.keys(sysctlsOf(names)), { netns }),
-      runner.readTxChecksum(names, { netns }),
-    ]);
+    const right = guessed !== null && names.join() === guess.join();
+    const [sysctls, txChecksum] = await (right ? guessed : parameters(names));
     return {
       loUp: links.some((link) => link.ifname === 'lo' && isUp(link)),
       links: ours,
@@ -98,16 +107,23 @@ export async function readRouter(runner: Runner, id: string): Promise<RawRouter>
   return { id, ...found.value, rules4: rules4.value.stdout, rules6: rules6.value.stdout };
 }
 
-/** Outer ends by name. Only of those that belong to `routers` is it known whether they speak IPv6. */
+/** Whether the outer ends of these devices are silent, by sysctl. */
+export const readOutsides = (runner: Runner, devices: readonly string[]): Promise<ReadonlyMap<string, string>> =>
+  runner.readSysctls(devices.map((device) => outsideSysctl(outsideOf(device))));
+
+/** Outer ends by name. Only of those that belong to `routers` is it known whether they speak IPv6; `known`: values that were read already. */
 export async function observeOutsides(
   runner: Runner,
   veths: Veths,
   routers: readonly RawRouter[],
+  known: ReadonlyMap<string, string>,
 ): Promise<Map<string, OutsideLink>> {
   const taps = [...veths.values()].filter(({ ifname }) => ifname.startsWith(OUTSIDE_PREFIX));
   const there = new Set(taps.map(({ ifname }) => ifname));
-  const asked = routers.flatMap(({ links }) => links.map(({ ifname }) => outsideOf(ifname)));
-  const values = await runner.readSysctls(asked.filter((name) => there.has(name)).map(outsideSysctl));
+  const asked = routers
+    .flatMap(({ links }) => links.map(({ ifname }) => ifname))
+    .filter((device) => there.has(outsideOf(device)) && !known.has(outsideSysctl(outsideOf(device))));
+  const values = new Map([...known, ...(asked.length > 0 ? await readOutsides(runner, asked) : [])]);
   return new Map(
     taps.map((link): [string, OutsideLink] => {
       const name = link.ifname;
