@@ -79,7 +79,7 @@ export async function rebuild(view: HostView, access: NodeAccess): Promise<Rebui
 
 export type PrintOptions = Readonly<{
   print: (command: string) => void;
-  /** Null: as if the node were empty. */
+  /** Null: as if nothing of ours were on the node. */
   access: NodeAccess | null;
   datapathType: NodeAccess['datapathType'];
   runDir: string;
@@ -95,8 +95,9 @@ export async function printRebuild(view: HostView, options: PrintOptions): Promi
   };
   const reader = options.access ? await openReader(options.access) : null;
   try {
+    if (!reader && Object.keys(config.bridgeMappings).length > 0) options.print(shellCommand(operatorsBridges(config)));
     const first = new PrintingDriver({
-      ...(reader ? { reader: reader.switch } : {}),
+      reader: reader?.switch ?? standing(withOperatorsBridges(config), new Map()),
       print,
       runDir: options.runDir,
     });
@@ -177,6 +178,24 @@ function withPorts(observed: ObservedSwitch, plugged: readonly ObservedPort[]): 
   for (const port of plugged) ports.set(port.name, port);
   return new Map([...observed, [INTEGRATION_BRIDGE, { ...bridge, ports }]]);
 }
+
+/** The bridges of the mappings are the operator's, who put the uplinks in: a node without anything of ours has them, and where not they are made as he would. */
+const operatorsBridges = ({ bridgeMappings, datapathType }: OvsNodeConfig): string[] => [
+  'ovs-vsctl',
+  '--timeout=10',
+  ...Object.values(bridgeMappings).flatMap((name) => [
+    ...['--', '--may-exist', 'add-br', name],
+    ...['--', 'set', 'Bridge', name, `datapath_type=${datapathType}`],
+  ]),
+];
+
+const withOperatorsBridges = ({ bridgeMappings, datapathType }: OvsNodeConfig): ObservedSwitch =>
+  new Map(
+    Object.values(bridgeMappings).map((name) => [
+      name,
+      { name, datapathType, failMode: null, mark: null, adopted: false, ports: new Map() },
+    ]),
+  );
 
 /** A switch that stands still: what has been printed so far. */
 function standing(observed: ObservedSwitch, flows: Awaited<ReturnType<OvsDriver['flows']>>): OvsDriver {

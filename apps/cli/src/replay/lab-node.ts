@@ -1,0 +1,54 @@
+/**
+ * A node of the lab on this machine, seen from outside of it. `plumb replay` has two halves, and in the lab they do not live in one place: the control plane
+ * answers on the host's loopback, the node's switch and namespaces are seen from inside the node only. So the view is fetched here and handed to the same
+ * command in there.
+ */
+import { mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { FeedMessage } from '@plumbline/contracts';
+import { argvAt, labEnvironment, labSpec, nodeOf, placeFolder, readLabState, runningPlace } from '../lab/index.js';
+import { runAttached } from '../lab/daemon.js';
+
+const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../..');
+
+export interface LabNode {
+  readonly apiUrl: string | null;
+  /** Runs `plumb replay --node <host> --view <this message> <options>` inside the node, with this terminal. Answers its exit code. */
+  replayInside(message: FeedMessage, options: readonly string[]): Promise<number>;
+}
+
+/**
+ * The node of this name when a lab of this name runs, has it, and this process is not in it; else null: then this machine itself is the node. Null without
+ * root too, who alone may look into a lab. PLUMB_STATE names another state folder.
+ */
+export function labNode(host: string, labName: string): LabNode | null {
+  if (process.getuid?.() !== 0) return null;
+  const stateDir = process.env['PLUMB_STATE'];
+  const spec = labSpec({
+    projectDir,
+    name: labName,
+    ...(stateDir === undefined ? {} : { stateDir: path.resolve(stateDir) }),
+  });
+  const state = readLabState(spec.stateDir);
+  if (state === null || nodeOf(spec, host) === undefined) return null;
+  const place = runningPlace(spec, host);
+  if (readlinkSync(`/proc/${place.keeperPid}/ns/net`) === readlinkSync('/proc/self/ns/net')) return null;
+  return {
+    apiUrl: state.apiUrl,
+    async replayInside(message, options) {
+      const folder = mkdtempSync(path.join(placeFolder(spec, host), 'replay-'));
+      try {
+        writeFileSync(path.join(folder, 'view.json'), JSON.stringify(message), { mode: 0o600 });
+        const view = `${place.paths.var}/${path.basename(folder)}/view.json`;
+        const command = [place.paths.node, `${place.paths.project}/apps/cli/dist/main.js`, 'replay', '--node', host];
+        return await runAttached(
+          argvAt(spec, state, host, [...command, '--view', view, ...options]),
+          labEnvironment(state.labId),
+        );
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  };
+}
