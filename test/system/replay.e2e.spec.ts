@@ -1,0 +1,121 @@
+/** `plumb replay`: a wiped node is made again from the log, by the running API, a saved view, the bare database, or a printed script. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { ensureUnit, removeUnit, waitForApi } from '../../apps/cli/src/lab/index.js';
+import type { Unit } from '../../apps/cli/src/lab/unit.js';
+import { wipe } from './testing/harm.js';
+import { nodePicture, type NodePicture } from './testing/node-picture.js';
+import { TestLab, upTimeoutMs } from './testing/test-lab.js';
+
+let lab: TestLab;
+let floating: string;
+let before: NodePicture;
+let savedView: string;
+let agents: Unit[] = [];
+const right = 'the node was right already';
+
+const replay = async (...options: string[]) =>
+  lab.plumb(['replay', '--lab', lab.spec.name, '--node', 'net1', ...options]);
+const view = (): { position: number } => JSON.parse(readFileSync(savedView, 'utf8')) as { position: number };
+
+/** Takes units away and answers a way back. */
+async function without(names: readonly string[]): Promise<Unit[]> {
+  const units = names.map((name) => lab.wanted(name));
+  for (const { name } of units) await removeUnit(lab.spec.stateDir, name);
+  return units;
+}
+async function again(units: readonly Unit[]): Promise<void> {
+  for (const unit of units) await ensureUnit(lab.spec.stateDir, unit);
+}
+
+async function expectRebuilt(): Promise<void> {
+  await lab.answers('outside', floating, 'vm1');
+  expect(await lab.pings('vm2', '10.255.253.1')).toBe(true);
+  expect(await nodePicture(lab, 'net1')).toEqual(before);
+}
+
+beforeAll(async () => {
+  lab = await TestLab.up('r');
+  floating = lab.state.floatingIp ?? '';
+  savedView = path.join(lab.spec.stateDir, '..', 'net1.view');
+  before = await nodePicture(lab, 'net1');
+  await replay('--save', savedView);
+  agents = await without(['l3-agent-net1', 'ovs-agent-net1']);
+}, upTimeoutMs);
+afterAll(async () => lab.down(), upTimeoutMs);
+
+describe('a wiped node, its agents stopped', () => {
+  beforeEach(async () => {
+    await wipe(lab, 'net1');
+    expect(await lab.greeting('outside', floating)).toBeNull();
+  }, 30_000);
+
+  test('is rebuilt from a view that was saved, by the command inside it', async () => {
+    const inside = async (...options: string[]) => {
+      const command = [process.execPath, path.join(lab.spec.projectDir, 'apps/cli/dist/main.js'), 'replay'];
+      return lab.plumb([
+        ...['lab', '--name', lab.spec.name, 'exec', 'net1', '--', ...command],
+        ...['--node', 'net1', '--view', savedView, ...options],
+      ]);
+    };
+    expect((await inside()).stdout).toMatch(/ done, \d+ steps\n$/);
+    await expectRebuilt();
+    expect((await inside()).stdout).toContain(right);
+    const dry = await inside('--dry-run');
+    expect(dry.stdout.split('\n').filter((line) => line !== '' && !line.startsWith('#'))).toEqual([]);
+    expect(dry.stderr).toContain('nothing to do');
+  });
+
+  test('is rebuilt from the host, which enters it by itself', async () => {
+    const dry = await replay('--dry-run');
+    expect(dry.stdout).toContain('netns add qrouter-');
+    expect((await replay()).stdout).toMatch(/ done, \d+ steps\n$/);
+    await expectRebuilt();
+    expect((await replay()).stdout).toContain(right);
+  });
+
+  test('is rebuilt by the script that a dry run from nothing prints', async () => {
+    const script = (await replay('--dry-run', '--from-nothing')).stdout;
+    await lab.at('net1', ['sh', '-e'], { stdin: script });
+    await expectRebuilt();
+    expect((await replay()).stdout).toContain(right);
+  });
+
+  test('is rebuilt from the bare database, API and NATS stopped', async () => {
+    const control = await without(['nats', 'api']);
+    const database = ['--database', lab.state.database?.serviceUrl ?? ''];
+    const other = `${savedView}.database`;
+    await replay(...database, '--save', other);
+    expect(JSON.parse(readFileSync(other, 'utf8'))).toEqual(view());
+    await expect(replay()).rejects.toThrow('with the control plane down, use --database');
+    expect((await replay(...database)).stdout).toMatch(/ done, \d+ steps\n$/);
+    await expectRebuilt();
+    await again(control);
+    await waitForApi(lab.client);
+  });
+});
+
+describe('another moment', () => {
+  test('is shown, and made only when asked for; the agents bring the node back to the head', async () => {
+    // The floating IP came with the last three events: its port, itself, its association.
+    const earlier = ['--at', String(view().position - 3)];
+    const dry = await replay(...earlier, '--dry-run');
+    expect(dry.stdout).toMatch(new RegExp(`^addr(ess)? del(ete)? ${floating}/32 `, 'm'));
+    await expect(replay(...earlier)).rejects.toThrow('--apply');
+    await expectRebuilt();
+
+    expect((await replay(...earlier, '--apply')).stdout).toContain(`at position ${view().position - 3}`);
+    expect(await lab.greeting('outside', floating)).toBeNull();
+    expect(await lab.pings('vm2', '10.255.253.1')).toBe(true);
+
+    await again(agents);
+    await expectRebuilt();
+  });
+
+  test('a view of another node is refused', async () => {
+    const other = `${savedView}.other`;
+    writeFileSync(other, JSON.stringify({ ...view(), host: 'cmp1' }));
+    await expect(replay('--view', other)).rejects.toThrow('the view is of node cmp1, not of net1');
+  });
+});

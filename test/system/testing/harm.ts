@@ -1,0 +1,55 @@
+/** Harm done to a lab's nodes from outside of Plumbline: what an operator, a reboot or a broken disk does. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { migrate } from '@plumbline/event-store';
+import pg from 'pg';
+import { placeFolder, tapName, type InstanceState } from '../../../apps/cli/src/lab/index.js';
+import type { TestLab } from './test-lab.js';
+
+/** Deletes the router namespaces of a node, and with them their devices; the switch keeps the ports. */
+export async function wipeNamespaces(lab: TestLab, host: string): Promise<void> {
+  const names = (await lab.text(host, ['ip', 'netns', 'list'])).split('\n').map((line) => line.split(' ')[0] ?? '');
+  for (const name of names.filter((each) => each.startsWith('qrouter-')))
+    await lab.at(host, ['ip', 'netns', 'delete', name]);
+}
+
+/**
+ * Deletes all that Plumbline made on a node: the flows of the provider bridge, namespaces, devices, bridges, patch ports. The operator's bridges stay.
+ * Flows first: they come back with the look that the lost bridges cause. Lost alone they are found by the full look on the timer.
+ */
+export async function wipe(lab: TestLab, host: string): Promise<void> {
+  await lab.at(host, ['ovs-ofctl', 'del-flows', 'br-ex']);
+  await lab.at(host, ['ovs-ofctl', 'add-flow', 'br-ex', 'priority=0,actions=NORMAL']);
+  await wipeNamespaces(lab, host);
+  const vsctl = ['ovs-vsctl', '--', '--if-exists', 'del-br', 'br-int', '--', '--if-exists', 'del-br', 'br-tun'];
+  await lab.at(host, [...vsctl, '--', '--if-exists', 'del-port', 'br-ex', 'phy-br-ex']);
+}
+
+/** Plugs an instance's interface in again, as whoever runs instances does after a bridge was lost: it is not Plumbline's. */
+export async function plugAgain(lab: TestLab, instance: InstanceState): Promise<void> {
+  const tap = tapName(instance.portId);
+  await lab.at(instance.host, [
+    ...['ovs-vsctl', '--timeout=20', 'wait-until', 'Bridge', 'br-int', '--', '--may-exist', 'add-port', 'br-int', tap],
+    ...['--', 'set', 'Interface', tap, `external_ids:iface-id=${instance.portId}`],
+    ...[`external_ids:attached-mac="${instance.mac}"`, 'external_ids:iface-status=active'],
+    `external_ids:vm-id=${instance.name}`,
+  ]);
+}
+
+/** A database with the schema and nothing in it, beside the lab's own. Answers the service's URL. */
+export async function emptyDatabase(lab: TestLab, name: string): Promise<string> {
+  const { database } = lab.state;
+  if (database === null) throw new Error('the lab has no database');
+  const password = readFileSync(path.join(placeFolder(lab.spec, 'control'), 'postgres/pw'), 'utf8').trim();
+  const root = new URL(database.migrationUrl);
+  root.username = 'postgres';
+  root.password = password;
+  root.pathname = '/postgres';
+  const client = new pg.Client({ connectionString: root.href });
+  await client.connect();
+  await client.query(`CREATE DATABASE ${name} OWNER ${new URL(database.migrationUrl).username}`);
+  await client.end();
+  const at = (url: string): string => Object.assign(new URL(url), { pathname: `/${name}` }).href;
+  await migrate(at(database.migrationUrl), { serviceRole: new URL(database.serviceUrl).username });
+  return at(database.serviceUrl);
+}
