@@ -49,6 +49,16 @@ export class ApiProcess {
     }
   }
 
+  /** Login that owns the tables. */
+  get migrationUrl(): string {
+    return this.postgres.migrationUrl;
+  }
+
+  /** The API's own login. */
+  get serviceUrl(): string {
+    return this.postgres.serviceUrl;
+  }
+
   get pid(): number {
     return this.api.pid as number;
   }

@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { addDatabaseCommands } from './commands/db.js';
 import { addLabCommands } from './commands/lab.js';
+import { addLogCommands } from './commands/log.js';
 import { addNodeCommands } from './commands/node.js';
 import { addReplayCommand } from './commands/replay.js';
 
@@ -13,6 +14,7 @@ addLabCommands(program);
 addReplayCommand(program);
 addNodeCommands(program);
 addDatabaseCommands(program);
+addLogCommands(program);
 
 program.parseAsync().catch((error: unknown) => {
   console.error(process.env['PLUMB_DEBUG'] === undefined && error instanceof Error ? error.message : error);

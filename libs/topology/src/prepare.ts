@@ -37,6 +37,12 @@ export function streamOfObject(object: AnyObject): string {
   return object.kind === 'subnet' ? `network-${object.networkId}` : `${object.kind}-${object.id}`;
 }
 
+/** What the read model keeps of an object: its own facts in `doc`, beside what rows are found and ordered by. `version`: of the object's stream after its last change. */
+export function readRow(object: AnyObject, version: number) {
+  const { setAt, ...doc } = object;
+  return { kind: object.kind, id: object.id, version, projectId: doc.projectId, name: doc.name, doc, setAt };
+}
+
 /**
  * Positions are not known before the commit: the first event is at -1, the second at -2, ... and the store puts the real ones in place.
  * The topology is left as it was.

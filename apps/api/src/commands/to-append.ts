@@ -1,7 +1,7 @@
 /** From what a decision needs (`prepare`) to what the event store is told. */
 import { AnyObject, Recorded } from '@plumbline/contracts';
 import { AppendCommand, RecordedEvent, Row, StoredRow } from '@plumbline/event-store';
-import { Prepared, streamOfObject } from '@plumbline/topology';
+import { Prepared, readRow, streamOfObject } from '@plumbline/topology';
 
 export function toAppend(prepared: Prepared): AppendCommand {
   const written = new Map<string, number>();
@@ -20,16 +20,7 @@ export function toAppend(prepared: Prepared): AppendCommand {
     none: prepared.none,
     rows: prepared.rows.map((row): Row => {
       if (row.deleted) return { kind: row.kind, id: row.id, deleted: true };
-      const { setAt, ...doc } = row.object;
-      return {
-        kind: row.kind,
-        id: row.id,
-        version: versionAfter(streamOfObject(row.object)),
-        projectId: doc.projectId,
-        name: doc.name,
-        doc,
-        setAt,
-      };
+      return readRow(row.object, versionAfter(streamOfObject(row.object)));
     }),
     hosts: prepared.hosts,
     meta: prepared.meta,

@@ -1,6 +1,8 @@
-/** `plumb db migrate`: brings the database's schema to this version and gives the service login its rights, and no more. */
+/** `plumb db`: the schema and its rights, what is derived from the log made again. */
 import type { Command } from 'commander';
-import { guardStatus, migrate } from '@plumbline/event-store';
+import { guardStatus, migrate, rebuildReadModels } from '@plumbline/event-store';
+import { derivation } from '../log/derivation.js';
+import { databaseUrl, inWords } from './database-url.js';
 
 export function addDatabaseCommands(program: Command): void {
   const db = program.command('db').description("the log's database");
@@ -9,6 +11,7 @@ export function addDatabaseCommands(program: Command): void {
     .requiredOption(
       '--database <url>',
       'login that owns the tables (migration role)',
+      databaseUrl,
       process.env['DATABASE_MIGRATION_URL'],
     )
     .option(
@@ -16,7 +19,8 @@ export function addDatabaseCommands(program: Command): void {
       'login of the API, given INSERT and SELECT on events and nothing that changes them',
     )
     .action(async (options: { database: string; serviceRole?: string }) => {
-      await migrate(options.database, options.serviceRole === undefined ? {} : { serviceRole: options.serviceRole });
+      const service = options.serviceRole === undefined ? {} : { serviceRole: options.serviceRole };
+      await migrate(options.database, service).catch(inWords);
       console.log('the schema is up to date');
       if (options.serviceRole === undefined)
         console.error(
@@ -25,9 +29,21 @@ export function addDatabaseCommands(program: Command): void {
     });
   db.command('guard')
     .description("tells whether the API's login could change the log")
-    .requiredOption('--database <url>', 'login of the API', process.env['DATABASE_URL'])
+    .requiredOption('--database <url>', 'login of the API', databaseUrl, process.env['DATABASE_URL'])
     .action(async (options: { database: string }) => {
-      const guard = await guardStatus(options.database);
+      const guard = await guardStatus(options.database).catch(inWords);
       console.log(JSON.stringify(guard));
+    });
+  db.command('rebuild')
+    .description('make streams, claims and read models again from the log; the API may run meanwhile')
+    .requiredOption(
+      '--database <url>',
+      'login that owns the tables (migration role)',
+      databaseUrl,
+      process.env['DATABASE_MIGRATION_URL'],
+    )
+    .action(async (options: { database: string }) => {
+      const made = await rebuildReadModels(options.database, derivation).catch(inWords);
+      console.log(`from ${made.events} events: ${made.rows} rows, ${made.claims} claims, ${made.streams} streams`);
     });
 }

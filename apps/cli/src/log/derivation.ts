@@ -1,0 +1,21 @@
+/** What follows from the log, as this release knows it: the same objects, rows and claims that appends make, made again from the events alone. */
+import { AnyObject, known, subjectOf, type PlumbEvent, type Recorded } from '@plumbline/contracts';
+import type { Derivation, RecordedEvent } from '@plumbline/event-store';
+import { claimsOf, evolve, readRow } from '@plumbline/topology';
+
+/** Throws at an event that this release does not know: rows without it would be wrong, and silently so. */
+export const derivation: Derivation<AnyObject> = {
+  keyOf: (event) => subjectOf(understood(event)).key,
+  evolve: (object, { position, event, meta }) => evolve(object, { position, event: event as Recorded['event'], meta }),
+  rowOf: (object, last) => readRow(object, last.streamVersion),
+  claimsOf,
+};
+
+function understood({ position, event }: RecordedEvent): PlumbEvent {
+  const fact = known(event as Recorded['event']);
+  if (!fact)
+    throw new Error(
+      `position ${position} holds ${event.type} version ${event.version}, which this release does not know: nothing was changed; run the release that wrote it, or a newer one`,
+    );
+  return fact;
+}
