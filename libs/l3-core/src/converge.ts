@@ -4,16 +4,17 @@
  * Design: what many routers need (namespaces, links, OVS ports) is applied in one batch for all; when that fails, once more router by router, so that a
  * bad one harms itself only (invariant 9). What is a router's own runs side by side, one chain a router. What was changed is read back: a status says
  * what is on the node, not what was asked of it. Steps that are still needed after a second apply are reported as `cannot converge` and not repeated
- * until something changes.
+ * until something changes. While the view is unverified, outside addresses that are not on the node yet are left out, probed, and then added.
  */
 import { ObjectKey, ObjectStatus } from '@plumbline/contracts';
 import { asError, runChains } from '@plumbline/reconcile';
 import { Convergence, ConvergeOptions, HostView } from '@plumbline/topology';
 import { routersTouched } from './dirty.js';
-import { L3Driver, L3Step } from './driver.js';
+import { L3Driver, L3Step, Probe, ProbeAnswer } from './driver.js';
 import { INTEGRATION_BRIDGE, netnsOf } from './marks.js';
 import { isEmpty, orphanPorts, planRemoval, planRouter, RouterPlan, Stage, stepsOf } from './plan.js';
-import { Rendered, render } from './render.js';
+import { Held, heldAfter, heldObjects, heldUntilAsked, unproven, withhold } from './probation.js';
+import { NodeFacts, Rendered, render, renderRouter } from './render.js';
 import { L3State } from './state.js';
 import { statusesOf } from './status.js';
 
@@ -40,17 +41,16 @@ export async function converge(
 ): Promise<Convergence> {
   const scope = options.touched === 'all' ? 'all' : routersTouched(view, options.touched, memory.routersOf);
   if (scope !== 'all' && scope.size === 0) return { applied: 0, drift: 0, statuses: [], failed: [] };
-  const { found, rendered, work } = await survey(view, driver, scope, options.mayRemove, memory);
+  const { found, rendered, work } = await survey(view, driver, scope, options, memory);
 
-  let applied = 0;
-  let drift = 0;
-  for (let round = 1; round <= APPLIES; round += 1) {
-    const todo = work.filter((each) => each.open);
-    if (todo.length === 0) break;
-    if (round === 1) for (const each of todo) if (each.isRight(memory)) drift += stepCount(each.plan);
-    applied += await applyAll(todo, found.bridge, driver);
-    const now = await driver.observe(new Set(todo.map((each) => each.id)));
-    for (const each of todo) each.look(now, memory);
+  let { applied, drift } = await applyRounds(work, found.bridge, driver, memory);
+  const probed = work.filter((each) => each.error === null && each.probes.length > 0);
+  if (probed.length > 0) {
+    await probe(probed, driver);
+    for (const each of probed) each.lookAgain(memory);
+    const more = await applyRounds(probed, found.bridge, driver, memory);
+    applied += more.applied;
+    drift += more.drift;
   }
   const orphans = scope === 'all' && options.mayRemove ? orphansIn(view, found, rendered) : [];
   const failed: { key: string; reason: string }[] = [];
@@ -63,9 +63,39 @@ export async function converge(
   for (const each of work) {
     each.settle(memory);
     if (each.error !== null) failed.push({ key: `router/${each.id}`, reason: each.error });
-    if (each.rendered) statuses.push(...statusesOf(each.rendered, view.position, stepsOf(each.plan), each.error));
+    else failed.push(...each.heldBack());
+    if (each.rendered)
+      statuses.push(...statusesOf(each.rendered, view.position, stepsOf(each.plan), each.error, each.held));
   }
   return { applied, drift, statuses, failed };
+}
+
+/** Applies and reads back until nothing is left to do, twice at the most. */
+async function applyRounds(
+  work: readonly Work[],
+  bridge: boolean,
+  driver: L3Driver,
+  memory: L3Memory,
+): Promise<{ applied: number; drift: number }> {
+  let applied = 0;
+  let drift = 0;
+  for (let round = 1; round <= APPLIES; round += 1) {
+    const todo = work.filter((each) => each.open);
+    if (todo.length === 0) break;
+    if (round === 1) for (const each of todo) if (each.isRight(memory)) drift += stepCount(each.plan);
+    applied += await applyAll(todo, bridge, driver);
+    const now = await driver.observe(new Set(todo.map((each) => each.id)));
+    for (const each of todo) each.look(now, memory);
+  }
+  return { applied, drift };
+}
+
+/** Asks for what these routers hold back, all at once. What could not be asked stays held back. */
+async function probe(work: readonly Work[], driver: L3Driver): Promise<void> {
+  const unknown = (error: unknown): ProbeAnswer[] =>
+    work.flatMap((each) => each.probes.map(() => ({ kind: 'unknown', reason: asError(error).message })));
+  const answers = [...(await driver.probe(work.flatMap((each) => each.probes)).catch(unknown))];
+  for (const each of work) each.prove(answers.splice(0, each.probes.length));
 }
 
 function remember(memory: L3Memory, { id, keys }: Rendered): void {
@@ -95,7 +125,7 @@ async function survey(
   view: HostView,
   driver: L3Driver,
   scope: ReadonlySet<string> | 'all',
-  mayRemove: boolean,
+  { mayRemove, unverified }: Pick<ConvergeOptions, 'mayRemove' | 'unverified'>,
   memory: L3Memory,
 ): Promise<{ found: L3State; rendered: Map<string, Rendered>; work: Work[] }> {
   const found = await driver.observe(scope);
@@ -106,7 +136,10 @@ async function survey(
   ]);
   for (const each of rendered.values()) remember(memory, each);
   const work = [...ids].sort().map((id) => new Work(id, rendered.get(id), view, mayRemove));
-  for (const each of work) each.look(found, memory);
+  for (const each of work) {
+    if (unverified) each.holdBack(found);
+    each.look(found, memory);
+  }
   return { found, rendered, work };
 }
 
@@ -115,7 +148,7 @@ async function survey(
  * why a router cannot be planned.
  */
 export async function applyOnce(view: HostView, driver: L3Driver, mayRemove = true): Promise<void> {
-  const { found, rendered, work } = await survey(view, driver, 'all', mayRemove, new L3Memory());
+  const { found, rendered, work } = await survey(view, driver, 'all', { mayRemove, unverified: false }, new L3Memory());
   await applyAll(
     work.filter((each) => each.open),
     found.bridge,
@@ -143,12 +176,16 @@ const NOTHING: Omit<RouterPlan, 'routerId'> = {
 class Work {
   plan: RouterPlan;
   error: string | null = null;
+  /** Outside addresses to ask for before they are added. */
+  probes: readonly Probe[] = [];
+  held: Held = new Map();
+  private found: L3State | null = null;
   private stuckBefore = false;
   private tried = false;
 
   constructor(
     readonly id: string,
-    readonly rendered: Rendered | undefined,
+    public rendered: Rendered | undefined,
     private readonly view: HostView,
     private readonly mayRemove: boolean,
   ) {
@@ -161,8 +198,43 @@ class Work {
     return !isEmpty(this.plan) && this.error === null && !this.stuckBefore;
   }
 
+  /** Leaves out what must be asked for first. */
+  holdBack(found: L3State): void {
+    if (this.rendered?.kind !== 'present') return;
+    const { gathered, state } = this.rendered;
+    this.probes = unproven(gathered, state, found);
+    this.hold(heldUntilAsked(this.probes), found);
+  }
+
+  /** `answers`: one for each probe, in order. Plan anew after it. */
+  prove(answers: readonly ProbeAnswer[]): void {
+    if (this.rendered?.kind === 'present' && this.found)
+      this.hold(heldAfter(this.rendered.gathered, this.probes, answers), this.found);
+  }
+
+  private hold(held: Held, facts: NodeFacts): void {
+    this.held = held;
+    if (this.rendered?.kind !== 'present') return;
+    this.rendered = { ...this.rendered, state: renderRouter(withhold(this.rendered.gathered, held), facts) };
+  }
+
+  /** What stays held back at the end, for `failed`: it is tried again. */
+  heldBack(): { key: string; reason: string }[] {
+    if (this.rendered?.kind !== 'present') return [];
+    return heldObjects(this.rendered.gathered, this.held).map(({ kind, id, reason }) => ({
+      key: `${kind}/${id}`,
+      reason,
+    }));
+  }
+
+  /** Plans anew from what was found last. */
+  lookAgain(memory: L3Memory): void {
+    if (this.found) this.look(this.found, memory);
+  }
+
   /** Plans from what was found. */
   look(found: L3State, memory: L3Memory): void {
+    this.found = found;
     const unreadable = found.unreadable.get(this.id);
     if (unreadable !== undefined) this.fail(`namespace ${netnsOf(this.id)} cannot be read: ${unreadable}`);
     this.plan = unreadable === undefined ? this.planFrom(found) : { routerId: this.id, ...NOTHING };

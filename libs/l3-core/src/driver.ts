@@ -1,5 +1,5 @@
 /**
- * The port between planning and the machine: two verbs, steps as data. @plumbline/l3-driver implements it on a real node; its testing half has a node
+ * The port between planning and the machine: three verbs, steps as data. @plumbline/l3-driver implements it on a real node; its testing half has a node
  * that exists in memory only.
  */
 import { L3State, PortMark } from './state.js';
@@ -35,6 +35,12 @@ export type L3Step =
 
 type Route = { version: 4 | 6; destination: string; via: string | null; device: string };
 
+/** An address that a device is to get, to be asked for on the segment behind it. `outside`: the switch's port of that device. */
+export type Probe = Readonly<{ netns: string; device: string; outside: string; mac: string; address: string }>;
+/** `unknown`: it could not be asked, which says nothing of the address. */
+export type ProbeAnswer =
+  Readonly<{ kind: 'free' }> | Readonly<{ kind: 'taken'; mac: string }> | Readonly<{ kind: 'unknown'; reason: string }>;
+
 export interface L3Driver {
   /** Everything on this node that bears our mark, or of these routers only; nothing that does not. Changes nothing. */
   observe(routers: ReadonlySet<string> | 'all'): Promise<L3State>;
@@ -43,4 +49,9 @@ export interface L3Driver {
    * or all of those batched with it, are done.
    */
   apply(steps: readonly L3Step[]): Promise<void>;
+  /**
+   * Asks whether somebody else has these addresses (RFC 5227 section 2.1, RFC 4862 section 5.4), from devices that are up, and answers in order. All are
+   * asked side by side: many cost the time of one. Changes nothing.
+   */
+  probe(probes: readonly Probe[]): Promise<readonly ProbeAnswer[]>;
 }

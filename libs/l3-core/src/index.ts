@@ -1,5 +1,6 @@
+export { addressHex, addressOfHex } from './address-hex.js';
 export { applyOnce, converge, L3Memory } from './converge.js';
-export type { L3Driver, L3Step } from './driver.js';
+export type { L3Driver, L3Step, Probe, ProbeAnswer } from './driver.js';
 export { routersTouched } from './dirty.js';
 export { gather, Incomplete, routersHere, type Gathered, type Leg } from './legs.js';
 export * from './marks.js';
@@ -14,6 +15,7 @@ export {
   type RouterPlan,
   type Stage,
 } from './plan.js';
+export { heldAfter, heldObjects, heldUntilAsked, unproven, withhold, type Held } from './probation.js';
 export { render, renderRouter, type NodeFacts, type Rendered } from './render.js';
 export { isOurJump, parseSaved, restoreLines, savedFrom, translationsIn } from './rule-text.js';
 export type * from './state.js';

@@ -109,7 +109,7 @@ function planLink(
 }
 
 /** Both ends of a link are there and belong together. */
-const isWhole = (device: string, link: ObservedLink | undefined, found: L3State): boolean =>
+export const isWhole = (device: string, link: ObservedLink | undefined, found: L3State): boolean =>
   link !== undefined && link.outside === outsideOf(device) && found.outsides.has(outsideOf(device));
 
 const missingAddresses = (link: Link, now: ObservedLink | undefined): Link['addresses'] =>

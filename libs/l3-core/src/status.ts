@@ -1,17 +1,19 @@
 /** What the API is told of a router's objects: ACTIVE only when all of it was read back (invariant 11). */
 import { ObjectStatus } from '@plumbline/contracts';
 import { L3Step } from './driver.js';
+import { Held, heldObjects } from './probation.js';
 import { Rendered } from './render.js';
 import { outsideDevice } from './marks.js';
 
 const REASON_LENGTH = 500;
 
-/** `left`: steps that would still be needed, by what was read back. `error`: why the router could not be applied, if so. */
+/** `left`: steps that would still be needed, by what was read back. `error`: why the router could not be applied, if so. `held`: outside addresses left out. */
 export function statusesOf(
   rendered: Rendered,
   position: number,
   left: readonly L3Step[],
   error: string | null,
+  held: Held = new Map(),
 ): ObjectStatus[] {
   const at = (kind: ObjectStatus['kind'], id: string, status: ObjectStatus['status'], why?: string): ObjectStatus =>
     why === undefined
@@ -28,8 +30,11 @@ export function statusesOf(
       const down = rendered.kind === 'down';
       const why =
         error ?? (left.length > 0 ? `not in place yet: ${left.map((step) => step.op).join(', ')}` : undefined);
+      const back = new Map(heldObjects(gathered, held).map(({ id, reason }) => [id, reason]));
       const judge = (kind: ObjectStatus['kind'], id: string, wantedUp: boolean, lacks: boolean): ObjectStatus => {
         if (lacks) return at(kind, id, 'ERROR', why);
+        const heldBack = back.get(kind === 'router' ? (gathered.gateway?.port.id ?? '') : id);
+        if (heldBack !== undefined) return at(kind, id, 'ERROR', heldBack);
         return at(kind, id, down || !wantedUp ? 'DOWN' : 'ACTIVE');
       };
       const nothingThere = left.some((step) => step.op === 'add-netns');

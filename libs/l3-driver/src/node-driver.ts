@@ -5,7 +5,7 @@
  * Commands go through a Runner (@plumbline/exec): with its PrintingRunner, and PrintingPorts, the same code prints what it would do.
  */
 import { CommandFailed, Runner } from '@plumbline/exec';
-import { L3Driver, L3State, L3Step, outsideSysctl } from '@plumbline/l3-core';
+import { L3Driver, L3State, L3Step, outsideSysctl, Probe, ProbeAnswer } from '@plumbline/l3-core';
 import { Announcement, Announcer } from './announcer.js';
 import { ipLine, ipNetnsOf, IpStep, isDoneAlready } from './ip-lines.js';
 import {
@@ -18,15 +18,19 @@ import {
   readRouter,
 } from './observe.js';
 import { PortStep, SwitchPorts } from './ports.js';
+import { probeAddresses } from './prober.js';
 
 export type NodeL3DriverOptions = Readonly<{
   /** When addresses are announced, in milliseconds after they are there. Default 0, 1000, 2500. */
   announceAfterMs?: readonly number[];
+  /** How long an answer to address probes is waited for, in milliseconds. Default 1000. */
+  probeMs?: number;
 }>;
 
 /** Close it when done: announcements under way are dropped. */
 export class NodeL3Driver implements L3Driver {
   private readonly announcer: Announcer;
+  private readonly probeMs: number;
   /** Router -> its devices when it was last read. A guess that saves time and decides nothing. */
   private readonly devices = new Map<string, readonly string[]>();
 
@@ -36,6 +40,7 @@ export class NodeL3Driver implements L3Driver {
     options: NodeL3DriverOptions = {},
   ) {
     this.announcer = new Announcer(runner, options.announceAfterMs);
+    this.probeMs = options.probeMs ?? 1000;
   }
 
   async observe(routers: ReadonlySet<string> | 'all'): Promise<L3State> {
@@ -87,6 +92,23 @@ export class NodeL3Driver implements L3Driver {
       await this.run(first.op, steps.slice(at, end));
       at = end;
     }
+  }
+
+  /** What a port on the dead VLAN asks is heard by nobody: until it is wired, nothing is known. */
+  async probe(probes: readonly Probe[]): Promise<readonly ProbeAnswer[]> {
+    const wired = await this.ports.wired(new Set(probes.map(({ outside }) => outside)), WIRE_WAIT_MS);
+    const heard = [
+      ...(await probeAddresses(
+        this.runner,
+        probes.filter(({ outside }) => wired.has(outside)),
+        this.probeMs,
+      )),
+    ];
+    const unwired = (outside: string): ProbeAnswer => ({
+      kind: 'unknown',
+      reason: `the OVS agent has not wired port ${outside} yet`,
+    });
+    return probes.map(({ outside }) => (wired.has(outside) && heard.shift()) || unwired(outside));
   }
 
   close(): void {
@@ -177,6 +199,8 @@ export class NodeL3Driver implements L3Driver {
 }
 
 const CONNTRACK_TRIES = 20;
+/** The OVS agent of a booting node works at the same time. What takes it longer is tried again later. */
+const WIRE_WAIT_MS = 1000;
 
 /** Consecutive steps with the same answer are done together. */
 function batchOf(step: L3Step): string {

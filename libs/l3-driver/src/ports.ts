@@ -26,6 +26,8 @@ export interface SwitchPorts {
   observe(): Promise<ObservedSwitch>;
   /** One transaction. Done already is success. */
   apply(steps: readonly PortStep[]): Promise<void>;
+  /** Those of these ports that the OVS agent has wired; waits for the others for `timeoutMs` at the most. */
+  wired(outsides: ReadonlySet<string>, timeoutMs: number): Promise<ReadonlySet<string>>;
 }
 
 /** `external_ids` of the interface behind a port. `iface-status` is what libvirt and the reference write there too. */
@@ -83,6 +85,13 @@ export class OvsdbPorts implements SwitchPorts {
     });
   }
 
+  async wired(outsides: ReadonlySet<string>, timeoutMs: number): Promise<ReadonlySet<string>> {
+    const now = (): ReadonlySet<string> =>
+      new Set([...outsides].filter((name) => (this.mirror.port(name)?.tag ?? DEAD_VLAN) !== DEAD_VLAN));
+    await this.mirror.until(() => now().size === outsides.size, { timeoutMs }).catch(() => undefined);
+    return now();
+  }
+
   private operationsOf(step: PortStep): readonly Operation[] {
     const port = this.mirror.port(step.outside);
     const bridge = port && this.mirror.bridgeOf(port);
@@ -115,6 +124,11 @@ export class PrintingPorts implements SwitchPorts {
     if (steps.length === 0) return;
     const wait = steps.some((step) => step.op === 'remove-port') ? [] : ['--no-wait'];
     this.print(['ovs-vsctl', ...wait, ...steps.flatMap(vsctl)]);
+  }
+
+  /** Nobody wires what is only printed. */
+  async wired(): Promise<ReadonlySet<string>> {
+    return new Set();
   }
 }
 

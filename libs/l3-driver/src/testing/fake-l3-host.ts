@@ -2,12 +2,13 @@
  * A node that exists in memory: it keeps state, accepts the very commands and inputs the driver sends, and fails on any it does not know. Tests look at
  * its state, not at what was called.
  */
-import { CommandFailed, Runner, RunOptions, RunResult, SysctlOptions } from '@plumbline/exec';
+import { CommandFailed, FrameAnswer, FrameQuestion, Runner, RunOptions, RunResult, SysctlOptions } from '@plumbline/exec';
 import { ObservedPort } from '@plumbline/l3-core';
 import { NodeL3Driver } from '../node-driver.js';
 import { externalIds, observedPort, ObservedSwitch, PortStep, SwitchPorts } from '../ports.js';
 import { FakeFailure, FakeNetns, restore, save } from './fake-kernel.js';
 import { FakeNode, ipLine, ipShow } from './fake-ip.js';
+import { askedBy } from './fake-neighbour.js';
 
 export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
   readonly netnses = new Map<string, FakeNetns>();
@@ -23,6 +24,12 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
   /** Addresses whose connections were ended, as `<netns> <address>`, in order. */
   readonly ended: string[] = [];
   readonly frames: { netns: string; device: string; hex: string }[] = [];
+  /** Others on the segments outside: address -> MAC. Each answers for its address. */
+  readonly neighbours = new Map<string, string>();
+  /** Ports that the OVS agent has not wired. */
+  readonly unwired = new Set<string>();
+  /** Addresses that were asked for, in order. */
+  readonly asked: string[] = [];
   /** Commands and transactions that changed, or could have changed, the node. */
   mutations = 0;
   private failAt: number | null = null;
@@ -36,7 +43,11 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
   driver(): NodeL3Driver {
     return new NodeL3Driver(
       this,
-      { observe: () => this.observe(), apply: (steps) => this.apply(steps) },
+      {
+        observe: () => this.observe(),
+        apply: (steps) => this.apply(steps),
+        wired: (outsides) => this.wired(outsides),
+      },
       { announceAfterMs: [0] },
     );
   }
@@ -143,7 +154,25 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
     for (const frame of frames) this.frames.push({ netns, device, hex: Buffer.from(frame).toString('hex') });
   }
 
+  async askFrames(questions: readonly FrameQuestion[]): Promise<readonly FrameAnswer[]> {
+    return questions.map(({ netns = '', device, frame, answers }) => {
+      const link = this.netnses.get(netns)?.links.get(device);
+      if (!link?.up) return { frame: null, error: link ? 'ENETDOWN: network is down' : 'ENODEV: no such device' };
+      const { address, advertised } = askedBy(frame);
+      this.asked.push(address);
+      const mac = this.neighbours.get(address);
+      const heard = mac === undefined ? null : advertised(mac);
+      if (heard === null || !answers.some((pattern) => new RegExp(`^${pattern}`).test(heard)))
+        return { frame: null, error: null };
+      return { frame: Buffer.from(heard, 'hex'), error: null };
+    });
+  }
+
   // SwitchPorts
+
+  async wired(outsides: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+    return new Set([...outsides].filter((name) => this.ports.has(name) && !this.unwired.has(name)));
+  }
 
   async observe(): Promise<ObservedSwitch> {
     return { bridge: this.bridge !== null, userspace: this.bridge?.userspace ?? false, ports: new Map(this.ports) };

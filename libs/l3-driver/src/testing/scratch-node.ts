@@ -2,7 +2,16 @@
  * A real network node of a test's own: a network and a mount namespace with its own /run/netns, Open vSwitch on the userspace datapath, and a driver that
  * works there. Nothing of it is seen from, or touches, the machine; it is gone when its helper process is.
  */
-import { Runner, RunOptions, RunResult, Spawner, SysctlOptions } from '@plumbline/exec';
+import {
+  AskOptions,
+  FrameAnswer,
+  FrameQuestion,
+  Runner,
+  RunOptions,
+  RunResult,
+  Spawner,
+  SysctlOptions,
+} from '@plumbline/exec';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import { OwnOvs, startOvs } from '@plumbline/ovsdb/testing';
 import { NodeL3Driver } from '../node-driver.js';
@@ -11,6 +20,8 @@ import { OvsdbPorts, SwitchPorts } from '../ports.js';
 /** Passes everything on and counts what is not marked as a read. */
 export class CountingRunner implements Runner {
   mutations = 0;
+  /** Questions put to neighbours. */
+  asked = 0;
   constructor(private readonly runner: Runner) {}
 
   run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
@@ -33,6 +44,10 @@ export class CountingRunner implements Runner {
   }
   sendFrames(device: string, frames: readonly Uint8Array[], options?: SysctlOptions): Promise<void> {
     return this.runner.sendFrames(device, frames, options);
+  }
+  askFrames(questions: readonly FrameQuestion[], options: AskOptions): Promise<readonly FrameAnswer[]> {
+    this.asked += questions.length;
+    return this.runner.askFrames(questions, options);
   }
 }
 

@@ -1,0 +1,89 @@
+/**
+ * Outside addresses while nobody has confirmed the view (invariant 13). A node that boots alone knows what was its own when it last heard of the log; since
+ * then an address may have been given to another node. So what is on the gateway's device already stays, and what is not there yet is asked for first.
+ *
+ * Design: held back is an address that render does not see. Without it neither its rules nor the routes through it are wanted, by the same code that makes a
+ * router that never had it; when the segment has been silent it is wanted like any other, in a second pass of the same converge. Interfaces are not
+ * probed: their addresses are the tenant's, and no other node bears them.
+ * Road not taken: detection by the kernel. It knows no IPv4, does not say who answered, and would have the address on the device while it asks.
+ */
+import { canonicalAddress } from '@plumbline/contracts';
+import { Probe, ProbeAnswer } from './driver.js';
+import { Gathered } from './legs.js';
+import { isWhole } from './plan.js';
+import { L3State, RouterState } from './state.js';
+
+/** Address -> why it is not on the node. */
+export type Held = ReadonlyMap<string, string>;
+
+const ipOf = (address: string): string => address.split('/')[0] ?? '';
+
+/** Outside addresses of a router that are wanted and not on the node. None on a gateway that is down: it tells nobody of them. */
+export function unproven({ gateway }: Gathered, { netns, links }: RouterState, found: L3State): Probe[] {
+  const link = links.find(({ device }) => device === gateway?.device);
+  if (!link?.up) return [];
+  const { device, outside, mac } = link;
+  const now = found.routers.get(netns.slice(netns.indexOf('-') + 1))?.links.find((each) => each.device === device);
+  const there = new Set(isWhole(device, now, found) ? now?.addresses.map(({ address }) => ipOf(address)) : []);
+  return link.addresses
+    .map(({ address }) => ipOf(address))
+    .filter((address) => !there.has(address))
+    .map((address) => ({ netns, device, outside, mac, address }));
+}
+
+/** The router without these addresses. */
+export function withhold(gathered: Gathered, held: Held): Gathered {
+  const { gateway } = gathered;
+  if (!gateway || held.size === 0) return gathered;
+  const less = { ...gateway, addresses: gateway.addresses.filter(({ ip }) => !held.has(canonicalAddress(ip))) };
+  return {
+    ...gathered,
+    gateway: less,
+    legs: gathered.legs.map((leg) => (leg === gateway ? less : leg)),
+    floatingIps: gathered.floatingIps.filter((fip) => !held.has(canonicalAddress(fip.floatingIpAddress))),
+  };
+}
+
+const UNCONFIRMED = 'and no control plane has confirmed yet that it is ours';
+
+/** All of them, until they have been asked for. */
+export const heldUntilAsked = (probes: readonly Probe[]): Held =>
+  new Map(
+    probes.map(({ address }) => [address, `${address} is held back until it is probed: ${UNCONFIRMED.slice(4)}`]),
+  );
+
+/** What the answers leave held back. `answers` are in the order of `probes`. */
+export function heldAfter(gathered: Gathered, probes: readonly Probe[], answers: readonly ProbeAnswer[]): Held {
+  const held = new Map<string, string>();
+  for (const [index, { address }] of probes.entries()) {
+    const answer = answers[index] ?? { kind: 'unknown', reason: 'no answer came' };
+    if (answer.kind === 'taken')
+      held.set(address, `${address} is held back: ${answer.mac} answers for it, ${UNCONFIRMED}`);
+    if (answer.kind === 'unknown')
+      held.set(address, `${address} is held back: it cannot be probed (${answer.reason}), ${UNCONFIRMED}`);
+  }
+  // Floating IPs go out by the router's own address and its default route.
+  const own = gathered.gateway?.addresses.filter(({ version }) => version === 4).map(({ ip }) => canonicalAddress(ip));
+  if (own?.every((ip) => held.has(ip)))
+    for (const { address } of probes)
+      if (!held.has(address) && !address.includes(':'))
+        held.set(address, `${address} is held back with the router's own outside address ${own.join(', ')}`);
+  return held;
+}
+
+/** What is held back, by the object that it is of: the floating IP, or the gateway's port. */
+export function heldObjects(
+  { gateway, floatingIps }: Gathered,
+  held: Held,
+): { kind: 'port' | 'floatingip'; id: string; reason: string }[] {
+  const ofPort = gateway?.addresses.flatMap(({ ip }) => held.get(canonicalAddress(ip)) ?? []) ?? [];
+  return [
+    ...(gateway && ofPort.length > 0
+      ? [{ kind: 'port' as const, id: gateway.port.id, reason: ofPort.join('; ') }]
+      : []),
+    ...floatingIps.flatMap((fip) => {
+      const reason = held.get(canonicalAddress(fip.floatingIpAddress));
+      return reason === undefined ? [] : [{ kind: 'floatingip' as const, id: fip.id, reason }];
+    }),
+  ];
+}
