@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { converge, L3Memory } from '@plumbline/l3-core';
 import { idOf, life, Story, tutorial } from '@plumbline/l3-core/testing';
-import type { Convergence } from '@plumbline/topology';
 import { FakeL3Host } from './testing/index.js';
+
+type Convergence = Awaited<ReturnType<typeof converge>>;
 
 const MAC = '02:00:00:00:00:99';
 const ALONE = { touched: 'all', mayRemove: false, unverified: true } as const;

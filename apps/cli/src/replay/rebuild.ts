@@ -114,6 +114,7 @@ export async function printRebuild(view: HostView, options: PrintOptions): Promi
         for (const step of steps) if (step.op === 'add-port') plugged.push(pluggedPort(step, plugged.length));
         await ports.apply(steps);
       },
+      wired: () => ports.wired(),
     };
     const runner = new PrintingRunner({ ...(reader ? { reader: reader.runner } : {}), print });
     await applyOnce(view, new NodeL3Driver(runner, recording));
