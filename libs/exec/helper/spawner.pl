@@ -36,7 +36,7 @@ use Fcntl qw(F_GETFL F_SETFL O_NONBLOCK O_RDONLY O_WRONLY);
 use constant { RUN => 1, WRITE => 2, READ => 3, KILL => 4, OFFLOAD => 5, OFFLOADS => 6, FRAMES => 7, ASK => 8 };
 # linux/sockios.h, linux/ethtool.h, bits/socket.h; the same on every architecture known here.
 use constant { SIOCETHTOOL => 0x8946, SIOCGIFINDEX => 0x8933, GTXCSUM => 0x16, STXCSUM => 0x17 };
-use constant { AF_INET => 2, AF_PACKET => 17, SOCK_DGRAM => 2, SOCK_RAW => 3 };
+use constant { AF_INET => 2, AF_PACKET => 17, SOCK_DGRAM => 2, SOCK_RAW => 3, SOL_SOCKET => 1, SO_RCVBUFFORCE => 33 };
 use constant { EXITED => 0, SIGNALLED => 1, NO_NETNS => 2, NOT_STARTED => 3 };
 use constant { CLONE_NEWNET => 0x40000000, PR_SET_PDEATHSIG => 1, SIGKILL => 9, CHUNK => 65536 };
 
@@ -229,59 +229,72 @@ sub link_address {
   return pack 'S n l S C C a8', AF_PACKET, $ethertype, (unpack 'x16 l', $request), 0, 0, 6, '';
 }
 
-# A socket belongs to the namespace it was made in: one process asks in all of them at the same time.
+# A socket belongs to the namespace it was made in: one process asks in all of them at the same time. One socket a device and ethertype, for on a segment
+# with many askers each of them hears all the others' questions.
 sub ask {
   my ($for_ms, $times, $count, $list) = unpack 'N N N a*', $_[0];
   my @fields = unpack '(N/a*)' . (4 * $count), $list;
-  sysopen my $home, '/proc/self/ns/net', O_RDONLY or die;
-  my @asked;
+  my (@asked, %ears);
   while (my ($netns, $device, $hex, $patterns) = splice @fields, 0, 4) {
-    my $each = { frame => pack('H*', $hex), like => qr/\A(?:$patterns)/, errno => 0, heard => '' };
+    my $frame = pack 'H*', $hex;
+    my $ethertype = unpack 'x12 n', $frame;
+    my $ear = $ears{"$ethertype $device $netns"} ||= listen_on($netns, $device, $ethertype);
+    my $each = { ear => $ear, frame => $frame, like => qr/\A(?:$patterns)/, errno => $ear->{errno}, heard => '' };
+    push @{ $ear->{asked} }, $each;
     push @asked, $each;
-    my $handle = $home;
-    if (length $netns) {
-      undef $handle;
-      if (!sysopen $handle, $netns, O_RDONLY) { $each->{errno} = $! + 0; next }
-    }
-    if (syscall($SETNS, fileno $handle, CLONE_NEWNET) != 0) { $each->{errno} = $! + 0; next }
-    $each->{errno} = listen_for($each, $device);
   }
-  my $pause = $for_ms / 1000 / ($times || 1);
-  for (my $round = 0; $round < ($times || 1); $round++) {
+  my @ears = grep { !$_->{errno} } values %ears;
+  $times ||= 1;
+  my $start = clock();
+  for my $round (1 .. $times) {
     for my $each (grep { is_open($_) } @asked) {
-      defined send($each->{socket}, $each->{frame}, 0, $each->{to}) or $each->{errno} = $! + 0;
+      defined send($each->{ear}{socket}, $each->{frame}, 0, $each->{ear}{to}) or $each->{errno} = $! + 0;
     }
-    # Linux says what is left of the time (select(2)).
-    my $left = $pause;
-    while ($left > 0 && grep { is_open($_) } @asked) {
+    my $left;
+    while (grep({ is_open($_) } @asked) && ($left = $start + $for_ms / 1000 * $round / $times - clock()) > 0) {
       my $readable = '';
-      vec($readable, fileno $_->{socket}, 1) = 1 for grep { is_open($_) } @asked;
-      (my $ready, $left) = select $readable, undef, undef, $left;
-      next if $ready <= 0;
-      hear($_) for grep { is_open($_) && vec($readable, fileno $_->{socket}, 1) } @asked;
+      vec($readable, fileno $_->{socket}, 1) = 1 for @ears;
+      select $readable, undef, undef, $left or next;
+      select undef, undef, undef, 0.005; # frames come in bursts: many are taken at a time
+      hear($_) for @ears;
     }
   }
   return join '', map { pack 'N N/a*', $_->{errno}, $_->{heard} } @asked;
 }
 
+# Seconds since some moment, in steps of a hundredth.
+sub clock { (POSIX::times())[0] / POSIX::sysconf(POSIX::_SC_CLK_TCK()) }
+
 sub is_open { !$_[0]{errno} && !length $_[0]{heard} }
 
-# The errno. Bound before anything is sent: no answer can come too early. By default one hears nothing: protocol 0.
-sub listen_for {
-  my ($each, $device) = @_;
-  socket $each->{socket}, AF_PACKET, SOCK_RAW, 0 or return $! + 0;
-  $each->{to} = link_address($each->{socket}, $device, unpack 'x12 n', $each->{frame}) or return $! + 0;
-  bind $each->{socket}, $each->{to} or return $! + 0;
-  nonblocking($each->{socket});
-  return 0;
+# Hears from here on. Leaves the process in that namespace: each call enters its own.
+sub listen_on {
+  my ($netns, $device, $ethertype) = @_;
+  my $ear = { errno => 0, asked => [] };
+  my $fail = sub { $ear->{errno} = $! + 0; return $ear };
+  our $home;
+  $home or sysopen $home, '/proc/self/ns/net', O_RDONLY or return $fail->();
+  my $handle = $home;
+  if (length $netns) { undef $handle; sysopen $handle, $netns, O_RDONLY or return $fail->() }
+  syscall($SETNS, fileno $handle, CLONE_NEWNET) == 0 or return $fail->();
+  # Protocol 0 hears nothing until it is bound to the device.
+  socket my $socket, AF_PACKET, SOCK_RAW, 0 or return $fail->();
+  setsockopt $socket, SOL_SOCKET, SO_RCVBUFFORCE, pack 'l', 1 << 20;
+  $ear->{to} = link_address($socket, $device, $ethertype) or return $fail->();
+  bind $socket, $ear->{to} or return $fail->();
+  nonblocking($socket);
+  $ear->{socket} = $socket;
+  return $ear;
 }
 
 sub hear {
-  my ($each) = @_;
-  while (defined sysread $each->{socket}, my $frame, 2048) {
-    next if substr($frame, 6, 6) eq substr($each->{frame}, 6, 6);
+  my ($ear) = @_;
+  while (defined sysread $ear->{socket}, my $frame, 2048) {
     my $hex = unpack 'H*', $frame;
-    if ($hex =~ $each->{like}) { $each->{heard} = $hex; return }
+    for my $each (@{ $ear->{asked} }) {
+      next if substr($frame, 6, 6) eq substr($each->{frame}, 6, 6);
+      $each->{heard} ||= $hex if $hex =~ $each->{like};
+    }
   }
 }
 

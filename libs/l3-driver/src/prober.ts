@@ -8,7 +8,7 @@
 import { FrameQuestion, Runner } from '@plumbline/exec';
 import { addressHex, Probe, ProbeAnswer } from '@plumbline/l3-core';
 
-/** Each question is a socket of the helper, which has 1024 descriptors. */
+/** The helper has a socket for each device, and 1024 descriptors. */
 const AT_ONCE = 500;
 const TIMES = 3;
 
