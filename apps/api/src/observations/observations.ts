@@ -2,7 +2,7 @@
  * What nodes report, in tables of its own: no event, no read model. Emptied at any moment it comes back, because agents without a row are asked to report.
  *
  * Reports are shared by the API's processes and may be stored in another order than they were sent: of one run of an agent the higher number wins; another
- * run begins with a full report.
+ * run begins with a full report; when that one is lost, the agent counts as one without a row.
  */
 import { AgentKind, Report } from '@plumbline/contracts';
 import type pg from 'pg';
@@ -19,6 +19,11 @@ WHERE CASE WHEN a.started_at = excluded.started_at
   THEN coalesce((a.configurations ->> 'sequence')::bigint, 0) < (excluded.configurations ->> 'sequence')::bigint
   ELSE $7::boolean END
 RETURNING 1`;
+
+/** Of a run that is not the row's: what the row says is of the past, and without the full report nothing can be put in its place. */
+const OUTDATED = `
+UPDATE plumbline.agents SET configurations = configurations || '{"outdated": true}'
+WHERE host = $1 AND kind = $2 AND started_at < $3`;
 
 const FORGET = `
 DELETE FROM plumbline.object_status s WHERE s.host = $1 AND s.agent_kind = $2
@@ -55,7 +60,8 @@ export class Observations {
         report.full,
       ]);
       if (rowCount === 0) {
-        await client.query('ROLLBACK');
+        await client.query(OUTDATED, [host, agent, report.startedAt]);
+        await client.query('COMMIT');
         return 'late';
       }
       const objects = JSON.stringify(report.objects);
@@ -75,10 +81,10 @@ export class Observations {
     }
   }
 
-  /** Every agent that has a row, by host. */
+  /** Every agent whose row is of its present run, by host. */
   async agents(): Promise<ReadonlyMap<string, ReadonlySet<AgentKind>>> {
     const { rows } = await this.pool.query<{ host: string; kind: AgentKind }>(
-      'SELECT host, kind FROM plumbline.agents',
+      "SELECT host, kind FROM plumbline.agents WHERE NOT configurations ? 'outdated'",
     );
     const byHost = new Map<string, Set<AgentKind>>();
     for (const { host, kind } of rows) byHost.set(host, (byHost.get(host) ?? new Set()).add(kind));
