@@ -1,0 +1,180 @@
+/**
+ * One log, five ways to one node: as written, every event twice, an agent's restart after every event, one converge at the end, each event first without the
+ * right to remove. On a real namespace with its own Open vSwitch, by both agents' hands; compared in canonical form. (Each step failing once needs a host that
+ * fails on demand: libs/l3-driver and libs/ovs-driver, on their fakes.)
+ */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { converge, L3Memory } from '@plumbline/l3-core';
+import { life, type Story } from '@plumbline/l3-core/testing';
+import { NodeL3Driver } from '@plumbline/l3-driver';
+import { makeNode, type ScratchNode } from '@plumbline/l3-driver/testing';
+import { OvsConverger, type OvsNodeConfig } from '@plumbline/ovs-core';
+import { SwitchDriver } from '@plumbline/ovs-driver';
+import { canonicalState } from '@plumbline/ovs-driver/testing';
+import type { HostView } from '@plumbline/topology';
+import { withoutCounters } from './testing/node-picture.js';
+
+const config: OvsNodeConfig = { bridgeMappings: { physnet1: 'br-ex' }, tunnelIp: '192.0.2.1', datapathType: 'netdev' };
+type Options = Parameters<OvsConverger['converge']>[1] & { unverified: boolean };
+const everything: Options = { touched: 'all', mayRemove: true, unverified: false };
+const story = life();
+
+/** Both agents of one real node. */
+class RealNode {
+  private l3!: NodeL3Driver;
+  private memory!: L3Memory;
+  private switchDriver: SwitchDriver | null = null;
+  private ovs!: OvsConverger;
+
+  private constructor(readonly node: ScratchNode) {
+    this.restart();
+  }
+  static async make(): Promise<RealNode> {
+    const node = await makeNode();
+    const vsctl = ['ovs-vsctl', `--db=${node.ovs.remote}`, 'add-br', 'br-ex', '--', 'set', 'bridge', 'br-ex'];
+    await node.ovs.tool([...vsctl, 'datapath_type=netdev']);
+    return new RealNode(node);
+  }
+
+  /** Drivers and cores without memory, as after a restart of both agents. */
+  restart(): void {
+    this.switchDriver?.close();
+    this.switchDriver = new SwitchDriver(this.node.mirror, this.node.spawner, {
+      runDir: this.node.ovs.dir,
+      watch: false,
+    });
+    this.ovs = new OvsConverger(this.switchDriver, () => config);
+    this.l3 = this.node.driver();
+    this.memory = new L3Memory();
+  }
+
+  async make(view: HostView, options: Options): Promise<number> {
+    const results = [
+      await this.ovs.converge(view, options),
+      await converge(view, this.l3, options, this.memory),
+      await this.ovs.converge(view, { ...options, touched: 'all' }),
+    ];
+    expect(results.flatMap(({ failed }) => failed)).toEqual([]);
+    return results.reduce((sum, { applied }) => sum + applied, 0);
+  }
+
+  event(of: Story, position: number, mayRemove = true): Promise<number> {
+    return this.make(of.view(position), { touched: of.touched(position), mayRemove, unverified: false });
+  }
+
+  async canonical(): Promise<string> {
+    const { node } = this;
+    const lines: string[] = [];
+    const { stdout } = await node.spawner.run(['ip', 'netns', 'list']);
+    const names = stdout.split('\n').map((line) => line.split(' ')[0] ?? '');
+    for (const netns of names.filter((name) => name.startsWith('qrouter-')).sort()) {
+      const inside = async (...argv: string[]): Promise<string> => (await node.spawner.run(argv, { netns })).stdout;
+      const links = JSON.parse(await inside('ip', '-json', 'address')) as {
+        ifname: string;
+        address: string;
+        mtu: number;
+        addr_info: { local: string; prefixlen: number }[];
+      }[];
+      const routes = (await inside('ip', 'route')) + (await inside('ip', '-6', 'route'));
+      lines.push(
+        netns,
+        ...links
+          .flatMap(({ ifname, address, mtu, addr_info }) => [
+            `${ifname} ${address} ${mtu}`,
+            ...addr_info.map(({ local, prefixlen }) => `${ifname} ${local}/${prefixlen}`),
+          ])
+          .sort(),
+        ...routes
+          .split('\n')
+          .map((line) => line.trim())
+          .sort(),
+        ...withoutCounters(await inside('iptables-save')),
+        ...withoutCounters(await inside('ip6tables-save')),
+      );
+    }
+    const flows = new Map<string, string[]>();
+    for (const { name } of node.mirror.bridges()) {
+      const socket = `unix:${node.ovs.dir}/${name}.mgmt`;
+      const dump = await node.ovs.tool([
+        'ovs-ofctl',
+        '-O',
+        'OpenFlow14',
+        '--no-stats',
+        '--names',
+        'dump-flows',
+        socket,
+      ]);
+      flows.set(name, dump.stdout.split('\n').filter((line) => line.startsWith(' ')).sort()); // prettier-ignore
+    }
+    return [...lines, canonicalState(node.mirror, (bridge) => flows.get(bridge) ?? [])].join('\n');
+  }
+
+  async remove(): Promise<void> {
+    this.switchDriver?.close();
+    await this.node.remove();
+  }
+}
+
+describe('five ways to one real node', () => {
+  const made: RealNode[] = [];
+  const newNode = async (): Promise<RealNode> => {
+    const node = await RealNode.make();
+    made.push(node);
+    return node;
+  };
+  let wanted: string;
+
+  beforeAll(async () => {
+    const node = await newNode();
+    await node.make(story.view(), everything);
+    wanted = await node.canonical();
+    for (const part of ['qrouter-', 'neutron-l3-agent-float-snat', 'bridge br-int', 'int-br-ex', 'dl_vlan'])
+      expect(wanted).toContain(part);
+  }, 30_000);
+  afterAll(async () => {
+    for (const node of made) await node.remove();
+  });
+
+  test('as written; and what is right is not touched', async () => {
+    const node = await newNode();
+    for (const { position } of story.log) await node.event(story, position);
+    expect(await node.canonical()).toBe(wanted);
+    node.restart();
+    expect(await node.make(story.view(), everything)).toBe(0);
+    expect(await node.canonical()).toBe(wanted);
+  });
+
+  test('every event twice', async () => {
+    const node = await newNode();
+    for (const { position } of story.log) {
+      await node.event(story, position);
+      expect(await node.event(story, position)).toBe(0);
+    }
+    expect(await node.canonical()).toBe(wanted);
+  });
+
+  test('a restart after every event', async () => {
+    const node = await newNode();
+    for (const { position } of story.log) {
+      node.restart();
+      await node.make(story.view(position), everything);
+    }
+    expect(await node.canonical()).toBe(wanted);
+  });
+
+  test('one converge at the end, of a node that was right long ago', async () => {
+    const node = await newNode();
+    await node.make(story.view(Math.floor(story.log.length / 2)), everything);
+    await node.make(story.view(), everything);
+    expect(await node.canonical()).toBe(wanted);
+  });
+
+  test('every event first without the right to remove', async () => {
+    const node = await newNode();
+    for (const { position } of story.log) {
+      await node.event(story, position, false);
+      await node.event(story, position);
+    }
+    expect(await node.canonical()).toBe(wanted);
+  });
+});
