@@ -20,7 +20,9 @@ export async function probeAddresses(
 ): Promise<readonly ProbeAnswer[]> {
   const parts: (readonly Probe[])[] = [];
   for (let at = 0; at < probes.length; at += AT_ONCE) parts.push(probes.slice(at, at + AT_ONCE));
-  const answers = await Promise.all(parts.map((part) => runner.askFrames(part.map(questionOf), { forMs, times: TIMES })));
+  const answers = await Promise.all(
+    parts.map((part) => runner.askFrames(part.map(questionOf), { forMs, times: TIMES })),
+  );
   return answers.flat().map(({ frame, error }): ProbeAnswer => {
     if (error !== null) return { kind: 'unknown', reason: error };
     if (frame === null) return { kind: 'free' };
