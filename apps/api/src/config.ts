@@ -3,18 +3,13 @@ import { isIP } from 'node:net';
 import { readFileSync } from 'node:fs';
 import { PhysicalNetwork, VlanId } from '@plumbline/contracts';
 import type { SegmentPolicy, VlanRange } from '@plumbline/domain';
+import type { NatsAccess, NatsLogin } from '@plumbline/node-feed/nest';
 import { z } from 'zod';
-
-export type NatsLogin =
-  | Readonly<{ kind: 'none' }>
-  | Readonly<{ kind: 'nkey'; seedFile: string }>
-  | Readonly<{ kind: 'password'; user: string; passwordFile: string }>;
 
 export type Config = Readonly<{
   listen: Readonly<{ host: string; port: number }>;
   databaseUrl: string;
-  natsUrl: string;
-  natsLogin: NatsLogin;
+  nats: NatsAccess;
   auth: 'none';
   logLevel: string;
   segments: SegmentPolicy;
@@ -80,6 +75,7 @@ const Environment = z.object({
   NATS_NKEY_FILE: z.string().optional(),
   NATS_USER: z.string().optional(),
   NATS_PASSWORD_FILE: z.string().optional(),
+  NATS_CA_FILE: z.string().optional(),
   PLUMB_AUTH: z.enum(['none'], { error: 'must be none: other ways to log in are not in this release' }).default('none'),
   PLUMB_LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
   PLUMB_VLAN_RANGES: vlanRanges.prefault(''),
@@ -99,8 +95,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   return {
     listen: env.PLUMB_LISTEN,
     databaseUrl: env.DATABASE_URL,
-    natsUrl: env.NATS_URL,
-    natsLogin: loginOf(env),
+    nats: { url: env.NATS_URL, login: loginOf(env), caFile: env.NATS_CA_FILE },
     auth: env.PLUMB_AUTH,
     logLevel: env.PLUMB_LOG_LEVEL,
     segments: { vlanRanges: env.PLUMB_VLAN_RANGES, vniRange: VNI_RANGE },

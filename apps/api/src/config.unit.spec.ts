@@ -17,8 +17,7 @@ describe('configuration', () => {
   it('needs a database and nothing else', () => {
     expect(readConfig({ DATABASE_URL })).toMatchObject({
       listen: { host: '127.0.0.1', port: 9696 },
-      natsUrl: 'nats://127.0.0.1:4222',
-      natsLogin: { kind: 'none' },
+      nats: { url: 'nats://127.0.0.1:4222', login: { kind: 'none' }, caFile: undefined },
       segments: { vlanRanges: [] },
     });
     expect(problems({})).toEqual([expect.stringContaining('DATABASE_URL: is not set')]);

@@ -38,7 +38,7 @@ export class CoreModule implements OnApplicationShutdown {
     const spine = SpineModule.with({
       databaseUrl: config.databaseUrl,
       pool,
-      nats: { url: config.natsUrl, login: config.natsLogin },
+      nats: config.nats,
       fleet: () => new ReadModel(pool).fleet(),
       logger,
     });

@@ -14,7 +14,7 @@ async function main(): Promise<void> {
   const logger = createLogger({ name: 'plumb-api', level: config.logLevel });
   const app = await createHttpApp(AppModule.with(config, logger), logger);
   endOnSignal(app, logger);
-  const connectNodes = hearNodes(app, { url: config.natsUrl, login: config.natsLogin }, logger);
+  const connectNodes = hearNodes(app, config.nats, logger);
   await app.listen(config.listen);
   connectNodes();
   logger.info({ listen: await app.getUrl(), auth: config.auth, step: 'start' }, 'listening');
