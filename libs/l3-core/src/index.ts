@@ -17,6 +17,6 @@ export {
 } from './plan.js';
 export { heldAfter, heldObjects, heldUntilAsked, unproven, withhold, type Held } from './probation.js';
 export { render, renderRouter, type NodeFacts, type Rendered } from './render.js';
-export { isOurJump, parseSaved, restoreLines, savedFrom, translationsIn } from './rule-text.js';
+export { endingIn, isOurJump, parseSaved, restoreLines, savedFrom, translationsIn } from './rule-text.js';
 export type * from './state.js';
 export { outsideSysctl, sysctlsOf } from './sysctls.js';

@@ -15,11 +15,12 @@
  *
  * Of what goes: rules first (with the same restore that adds), then the connections (else the next packet would remake them), then the address: what
  * still comes is answered by the router with a reset, so that the peer learns at once. An address is removed only after its connections, so a crash in
- * between is mended by the next plan.
+ * between is mended by the next plan. An address that stays and goes to another instance shows nothing of that: the restore that turns it leaves a note,
+ * which goes when its connections have been ended.
  */
 import { L3Step } from './driver.js';
 import { isOurDevice, netnsOf, outsideOf } from './marks.js';
-import { restoreLines, savedFrom, translationsIn } from './rule-text.js';
+import { endedLines, endingIn, restoreLines, savedFrom, translationsIn, withEnding } from './rule-text.js';
 import { L3State, Link, ObservedLink, ObservedPort, ObservedRouter, OutsideLink, Route, RouterState } from './state.js';
 
 export const STAGES = ['build', 'quiet', 'plug', 'configure', 'unplug', 'remove', 'announce'] as const;
@@ -39,8 +40,9 @@ export function planRouter(wanted: RouterState, found: L3State, mayRemove: boole
   const { netns } = wanted;
   if (found.damaged.has(wanted.id)) steps.build.push({ op: 'remove-netns', netns });
   if (!have) steps.build.push({ op: 'add-netns', netns });
+  const turned = have && mayRemove ? turnedIn(wanted, have) : [];
   for (const version of [4, 6] as const) {
-    const rules = version === 4 ? wanted.rules4 : wanted.rules6;
+    const rules = version === 4 ? withEnding(wanted.rules4, turned) : wanted.rules6;
     const saved = (version === 4 ? have?.rules4 : have?.rules6) ?? new Map();
     const lines = restoreLines(rules, saved, mayRemove);
     if (lines.length > 0) steps.configure.push({ op: 'restore', netns, version, lines });
@@ -61,7 +63,7 @@ export function planRouter(wanted: RouterState, found: L3State, mayRemove: boole
   const born = new Set<string>();
   for (const link of wanted.links) planLink(link, wanted, have, found, steps, born);
   planRoutes(wanted, have, mayRemove, steps, born);
-  if (have) endConnections(wanted, have, mayRemove, steps);
+  if (have) endConnections(wanted, have, mayRemove, turned, steps);
   if (have && mayRemove) removeAddresses(wanted, have, steps, born);
   if (mayRemove) removeLinks(wanted.links, have, found, steps);
   return { routerId: wanted.id, ...steps };
@@ -149,13 +151,26 @@ function planRoutes(
   }
 }
 
-function endConnections(wanted: RouterState, have: ObservedRouter, mayRemove: boolean, steps: Draft): void {
-  if (!mayRemove) return;
+/** Floating addresses that stay and go to another instance than before, those among them that an interrupted plan left a note of. */
+function turnedIn(wanted: RouterState, have: ObservedRouter): string[] {
   const before = translationsIn(have.rules4);
+  const noted = new Set(endingIn(have.rules4));
+  return [...translationsIn(savedFrom(wanted.rules4))]
+    .filter(([floating, fixed]) => noted.has(floating) || (before.get(floating) ?? fixed) !== fixed)
+    .map(([floating]) => floating);
+}
+
+function endConnections(
+  wanted: RouterState,
+  have: ObservedRouter,
+  mayRemove: boolean,
+  turned: readonly string[],
+  steps: Draft,
+): void {
+  if (!mayRemove) return;
   const after = translationsIn(savedFrom(wanted.rules4));
-  const ended = new Set(
-    [...before].filter(([floating, fixed]) => after.get(floating) !== fixed).map(([floating]) => floating),
-  );
+  const ended = new Set([...turned, ...endingIn(have.rules4)]);
+  for (const floating of translationsIn(have.rules4).keys()) if (!after.has(floating)) ended.add(floating);
   // An address without a rule: a removal that was interrupted after its rule was gone.
   for (const link of have.links)
     for (const { address } of link.addresses) {
@@ -165,6 +180,8 @@ function endConnections(wanted: RouterState, have: ObservedRouter, mayRemove: bo
     }
   for (const address of [...ended].sort())
     steps.configure.push({ op: 'end-connections', netns: wanted.netns, address });
+  if (turned.length > 0)
+    steps.configure.push({ op: 'restore', netns: wanted.netns, version: 4, lines: endedLines(turned) });
 }
 
 function removeAddresses(wanted: RouterState, have: ObservedRouter, steps: Draft, born: ReadonlySet<string>): void {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { converge, netnsOf, parseSaved, render, savedFrom } from '@plumbline/l3-core';
+import { converge, endingIn, netnsOf, parseSaved, render, savedFrom } from '@plumbline/l3-core';
 import { idOf, life, networkNode, reference, Story, tutorial } from '@plumbline/l3-core/testing';
 import { makeNode, ScratchNode } from './testing/index.js';
 
@@ -62,6 +62,29 @@ describe('rules on a real kernel', () => {
       expect([stable(await save(netns)), stable(await save(netns, 'ip6tables-save'))]).toEqual(first);
     }
     expect(node.runner.mutations).toBe(before);
+  });
+
+  it('a floating IP turned to another instance just before a crash: what talks to the old one is ended by the next agent', async () => {
+    const story = (): Story => networkNode();
+    const turned = story().associate('73', '10.255.253.84', '10.0.2.85', 'ba2', 'c2').view();
+    const netns = netnsOf(idOf('c2'));
+    expect((await converge(story().view(), node.driver(), ALL)).failed).toEqual([]);
+    const talk = '-s 10.255.253.67 -d 10.255.253.84 -g 10.0.2.84 -p tcp --sport 1000 --dport 22';
+    const state = '--state ESTABLISHED -u ASSURED -t 300';
+    await node.spawner.run(`conntrack -I ${talk} ${state}`.split(' '), { netns });
+    const talking = async (): Promise<string> =>
+      (await node.spawner.run(['conntrack', '-L', '--orig-dst', '10.255.253.84'], { netns })).stdout;
+    const run = node.runner.run.bind(node.runner);
+    node.runner.run = (argv, options) =>
+      argv[0] === 'conntrack' ? Promise.reject(new Error('the agent dies here')) : run(argv, options);
+    expect((await converge(turned, node.driver(), ALL)).failed).toHaveLength(1);
+    node.runner.run = run;
+    expect(endingIn(parseSaved(await save(netns)))).toEqual(['10.255.253.84']);
+    expect(await talking()).toContain('src=10.0.2.84');
+    expect((await converge(turned, node.driver(), ALL)).failed).toEqual([]);
+    expect(await talking()).toBe('');
+    expect(endingIn(parseSaved(await save(netns)))).toEqual([]);
+    expect((await converge(turned, node.driver(), ALL)).applied).toBe(0);
   });
 
   it('the last router gone, nothing of ours is left', async () => {

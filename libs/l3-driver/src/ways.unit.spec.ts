@@ -296,6 +296,23 @@ describe('what an address leaves and finds', () => {
     }
   });
 
+  it('they end after a crash, too, before which the address was turned to another instance', async () => {
+    const story = life();
+    const moved = story.log.findIndex(
+      ({ event }) => 'fixedIpAddress' in event.data && event.data.fixedIpAddress === '10.1.0.77',
+    );
+    const host = await nodeAt(story, moved);
+    const run = host.run.bind(host);
+    host.run = (argv, options) =>
+      argv[0] === 'conntrack' ? Promise.reject(new Error('the agent dies here')) : run(argv, options);
+    expect((await new Agent(host).all(story, moved + 1)).failed).toHaveLength(1);
+    host.run = run;
+    expect(host.ended).toEqual([]);
+    expect((await new Agent(host).all(story, moved + 1)).failed).toEqual([]);
+    expect(host.ended).toEqual([`qrouter-${idOf('c4')} 203.0.113.76`]);
+    expect(host.dump()).toBe((await nodeAt(story, moved + 1)).dump());
+  });
+
   it('is announced with the MAC of its device when it comes', async () => {
     const host = new FakeL3Host();
     const agent = new Agent(host);
