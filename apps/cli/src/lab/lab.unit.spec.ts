@@ -41,12 +41,19 @@ describe('NATS logins', () => {
 });
 
 test('DATABASE_URL alone is one login for both roles', () => {
+  const [one, other] = ['postgresql://a:b@h/d', 'postgres://c:d@h/d'];
   expect(foreignDatabase({})).toBeNull();
-  expect(foreignDatabase({ DATABASE_URL: 'a' })).toEqual({ serviceUrl: 'a', migrationUrl: 'a' });
-  expect(foreignDatabase({ DATABASE_URL: 'a', DATABASE_MIGRATION_URL: 'b' })).toEqual({
-    serviceUrl: 'a',
-    migrationUrl: 'b',
-  });
+  expect(foreignDatabase({ DATABASE_URL: one })).toEqual({ serviceUrl: one, migrationUrl: one });
+  const both = { DATABASE_URL: one, DATABASE_MIGRATION_URL: other };
+  expect(foreignDatabase(both)).toEqual({ serviceUrl: one, migrationUrl: other });
+});
+
+test.each([
+  ['DATABASE_URL', { DATABASE_URL: 'foo' }],
+  ['DATABASE_URL', { DATABASE_URL: '' }],
+  ['DATABASE_MIGRATION_URL', { DATABASE_URL: 'postgres://h/d', DATABASE_MIGRATION_URL: 'mysql://h/d' }],
+])('what is no PostgreSQL URL is named: %s of %j', (name, env) => {
+  expect(() => foreignDatabase(env)).toThrow(`${name} is not postgresql://`);
 });
 
 test('the hints name the lab’s own port and address', () => {

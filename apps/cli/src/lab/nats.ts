@@ -87,6 +87,8 @@ export async function relayNats(
   foreignUrl: string,
   env: NodeJS.ProcessEnv,
 ): Promise<NatsAccess> {
+  if (!URL.canParse(foreignUrl))
+    throw new Error("NATS_URL is not nats://host:port; unset it for a NATS server of the lab's own");
   const url = new URL(foreignUrl);
   if (url.protocol !== 'nats:') throw new Error(`NATS_URL: the lab relays nats:// only, not ${url.protocol}//`);
   const folder = placeFolder(spec, mgmt.name);

@@ -51,10 +51,17 @@ const settings = {
   password_encryption: 'scram-sha-256',
 };
 
-/** The logins of the database that the environment names, or null when it names none. */
+/** The logins of the database that the environment names, or null when it names none. Throws on what is no PostgreSQL URL, the variable named. */
 export function foreignDatabase(env: NodeJS.ProcessEnv): DatabaseUrls | null {
   const serviceUrl = env['DATABASE_URL'];
-  return serviceUrl === undefined ? null : { serviceUrl, migrationUrl: env['DATABASE_MIGRATION_URL'] ?? serviceUrl };
+  if (serviceUrl === undefined) return null;
+  const urls = { DATABASE_URL: serviceUrl, DATABASE_MIGRATION_URL: env['DATABASE_MIGRATION_URL'] ?? serviceUrl };
+  for (const [name, url] of Object.entries(urls))
+    if (!/^postgres(ql)?:\/\//.test(url) || !URL.canParse(url))
+      throw new Error(
+        `${name} is not postgresql://user:password@host/database; unset it for a PostgreSQL of the lab's own`,
+      );
+  return { serviceUrl, migrationUrl: urls.DATABASE_MIGRATION_URL };
 }
 
 /** Makes the cluster and starts it, with an empty database and both logins. */
@@ -107,7 +114,12 @@ export async function startPostgres(spec: LabSpec, labId: string, control: Place
 /** Brings the schema up to date and says when the service's login could rewrite the log. */
 export async function prepareDatabase(urls: DatabaseUrls, progress: Progress): Promise<void> {
   const role = decodeURIComponent(new URL(urls.serviceUrl).username);
-  await migrate(urls.migrationUrl, urls.migrationUrl === urls.serviceUrl ? {} : { serviceRole: role });
+  const service = urls.migrationUrl === urls.serviceUrl ? {} : { serviceRole: role };
+  await migrate(urls.migrationUrl, service).catch((error: unknown) => {
+    const { host, pathname } = new URL(urls.migrationUrl);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`the database ${host}${pathname} cannot be prepared: ${reason}`, { cause: error });
+  });
   const guard = await guardStatus(urls.serviceUrl);
   if (!guard.on) progress.say(`the log is not guarded against its own service: ${guard.reasons.join('; ')}`);
 }
