@@ -37,7 +37,7 @@ const natsUrl = z
 
 const Environment = z
   .object({
-    PLUMB_HOST: HostName,
+    PLUMB_HOST: z.string({ error: "is not set: this node's name, as in the API's binding:host_id" }).pipe(HostName),
     NATS_URL: natsUrl.default('nats://127.0.0.1:4222'),
     NATS_NKEY_FILE: z.string().optional(),
     NATS_USER: z.string().optional(),

@@ -43,6 +43,7 @@ describe('configuration of an agent', () => {
     expect(() => readAgentConfig({ PLUMB_HOST: 'a', PLUMB_BRIDGE_MAPPINGS: 'p1:br-ex,p2:br-ex' })).toThrow(
       'a bridge of its own',
     );
+    expect(() => readAgentConfig({})).toThrow('PLUMB_HOST: is not set');
     expect(() => readAgentConfig({ PLUMB_HOST: 'a', NATS_USER: 'x' })).toThrow('give both or none');
   });
 });
