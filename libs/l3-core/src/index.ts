@@ -1,3 +1,4 @@
+export type { Convergence, ConvergeOptions } from '@plumbline/topology';
 export { addressHex, addressOfHex } from './address-hex.js';
 export { applyOnce, converge, L3Memory } from './converge.js';
 export type { L3Driver, L3Step, Probe, ProbeAnswer } from './driver.js';

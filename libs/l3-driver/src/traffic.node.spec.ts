@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { converge, L3Memory, netnsOf, outsideDevice } from '@plumbline/l3-core';
-import type { Convergence } from '@plumbline/topology';
+import { converge, type Convergence, L3Memory, netnsOf, outsideDevice } from '@plumbline/l3-core';
 import { idOf, networkNode, Story } from '@plumbline/l3-core/testing';
 import { makeNode, ScratchNode } from './testing/index.js';
 import { NodeL3Driver } from './node-driver.js';

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { converge, L3Memory, withoutComment } from '@plumbline/l3-core';
-import type { Convergence } from '@plumbline/topology';
+import { converge, type Convergence, L3Memory, withoutComment } from '@plumbline/l3-core';
 import { idOf, life, networkNode, reference, Story, tutorial } from '@plumbline/l3-core/testing';
 import { FakeL3Host } from './testing/index.js';
 

@@ -6,7 +6,7 @@
  * that is some k log n batches, and one when all is well.
  * Road not taken: a batch an owner from the start. A process and a commit for each of a thousand ports.
  */
-import { keyOf, ObjectKey, ObjectStatus } from '@plumbline/contracts';
+import { keyOf, ObjectStatus } from '@plumbline/contracts';
 import { asError } from '@plumbline/reconcile';
 import type { Convergence, ConvergeOptions, HostView } from '@plumbline/topology';
 import {

@@ -1,3 +1,4 @@
+export type { Convergence, ConvergeOptions } from '@plumbline/topology';
 export { OvsConverger } from './converge.js';
 export {
   OvsUnavailable,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { OvsConverger, OvsUnavailable, type OvsNodeConfig } from '@plumbline/ovs-core';
-import type { ConvergeOptions as AllOptions } from '@plumbline/topology';
+import type { ConvergeOptions as AllOptions } from '@plumbline/ovs-core';
 import { idOf, ViewBuilder } from '@plumbline/ovs-core/testing';
 import { OvsdbUnreachable } from '@plumbline/ovsdb';
 import { SwitchDriver, type SwitchNews } from './switch-driver.js';

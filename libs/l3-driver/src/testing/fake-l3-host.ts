@@ -2,7 +2,15 @@
  * A node that exists in memory: it keeps state, accepts the very commands and inputs the driver sends, and fails on any it does not know. Tests look at
  * its state, not at what was called.
  */
-import { CommandFailed, FrameAnswer, FrameQuestion, Runner, RunOptions, RunResult, SysctlOptions } from '@plumbline/exec';
+import {
+  CommandFailed,
+  FrameAnswer,
+  FrameQuestion,
+  Runner,
+  RunOptions,
+  RunResult,
+  SysctlOptions,
+} from '@plumbline/exec';
 import { ObservedPort } from '@plumbline/l3-core';
 import { NodeL3Driver } from '../node-driver.js';
 import { externalIds, observedPort, ObservedSwitch, PortStep, SwitchPorts } from '../ports.js';
