@@ -1,4 +1,4 @@
-// Who may import whom (CONTRIBUTING.md, "Boundaries"), and what a pure project may not touch. tools/boundaries.unit.spec.ts plants violations.
+// Who may import whom (CONTRIBUTING.md, "Boundaries"), and what a pure project may not touch. test/boundaries plants violations.
 import js from '@eslint/js';
 import nx from '@nx/eslint-plugin';
 import tseslint from 'typescript-eslint';

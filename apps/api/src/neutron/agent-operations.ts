@@ -2,7 +2,7 @@
 import { text } from './attribute-types.js';
 import { parseQuery } from './query.js';
 import { present } from './present.js';
-import type { ReadModel } from './read-model.js';
+import { IS_ALIVE, type ReadModel } from './read-model.js';
 import type { Resource, Wish } from './resource.js';
 import { agents } from './resources/agents.js';
 import { routers } from './resources/routers.js';
@@ -15,13 +15,21 @@ export async function changeAgent(
   id: string,
   { adminStateUp }: Wish,
 ): Promise<void> {
-  const text = 'UPDATE plumbline.agents SET admin_state_up = coalesce($2, admin_state_up) WHERE id = $1';
+  const text = 'UPDATE plumbline.agents SET admin_state_up = coalesce($2, admin_state_up) WHERE id = $1 RETURNING id';
   if (!(await read.agentChange(text, [id, adminStateUp ?? null]))) throw resource.notFound(id);
 }
 
-/** An agent that lives comes back with its next report. */
-export async function deleteAgent(read: ReadModel, resource: Resource, id: string): Promise<void> {
-  if (!(await read.agentChange('DELETE FROM plumbline.agents WHERE id = $1', [id]))) throw resource.notFound(id);
+/**
+ * Forgets an agent. With a silent Open vSwitch agent its node goes too: the host to take out of the log, else null. One that speaks on is back at its next
+ * report, and its node's tunnels must not flap for that.
+ */
+export async function deleteAgent(read: ReadModel, resource: Resource, id: string): Promise<string | null> {
+  const agent = await read.agentChange<{ host: string; kind: string; alive: boolean }>(
+    `DELETE FROM plumbline.agents WHERE id = $1 RETURNING host, kind, ${IS_ALIVE} AS alive`,
+    [id],
+  );
+  if (!agent) throw resource.notFound(id);
+  return agent.kind === 'ovs' && !agent.alive ? agent.host : null;
 }
 
 /** The L3 agent that carries a router, as a list. */

@@ -1,5 +1,5 @@
 /** From a request to an answer, for every declared resource alike. Knows paths and verbs; knows no resource by name beyond the catalogue. */
-import type { Decide, SegmentPolicy } from '@plumbline/domain';
+import { removeNode, type Decide, type SegmentPolicy } from '@plumbline/domain';
 import type { Meta } from '@plumbline/contracts';
 import { isUuid, shown } from './attribute-types.js';
 import { Caller, parseCreate, parseJson, parseUpdate } from './body.js';
@@ -79,7 +79,10 @@ export class Dispatcher {
     if (method === 'DELETE' && (resource.delete || resource.collection === AGENT_COLLECTION)) {
       const key = idOf(resource, id);
       if (resource.delete) await this.execute(resource.delete(key), request);
-      else await deleteAgent(this.read, resource, key);
+      else {
+        const goneNode = await deleteAgent(this.read, resource, key);
+        if (goneNode !== null) await this.execute(removeNode(goneNode), request);
+      }
       return { outcome: 'no-content' };
     }
     throw methodNotAllowed();

@@ -43,8 +43,9 @@ export class ReadModel {
     return { l3Hosts: rows.map(({ host }) => host) };
   }
 
-  async agentChange(text: string, values: readonly unknown[]): Promise<boolean> {
-    return ((await this.pool.query(text, [...values])).rowCount ?? 0) > 0;
+  /** Changes one agent's row; the row it was, as the statement's RETURNING says, or null when there is none. */
+  async agentChange<T extends object>(text: string, values: readonly unknown[]): Promise<T | null> {
+    return (await this.pool.query<T>(text, [...values])).rows[0] ?? null;
   }
 
   private async markerOf(resource: Resource, query: ListQuery): Promise<string[] | null> {

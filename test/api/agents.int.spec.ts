@@ -1,0 +1,39 @@
+/** What becomes of a node whose agents are deleted: a machine that is gone for good leaves no tunnel end behind. */
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ApiProcess, eventually } from './api-process.js';
+import { ObservedNode } from './observed.js';
+
+describe('deleting agents', () => {
+  let api: ApiProcess;
+  let node: ObservedNode;
+  beforeAll(async () => {
+    api = await ApiProcess.start();
+    node = await ObservedNode.start(api, 'gone1');
+  });
+  afterAll(async () => {
+    await node?.stop();
+    await api?.stop();
+  });
+
+  const agentOf = async (type: string): Promise<string> => {
+    const { body } = await api.call('GET', `/v2.0/agents?agent_type=${encodeURIComponent(type)}`);
+    return (body as { agents: { id: string }[] }).agents[0]!.id;
+  };
+  const registered = async (): Promise<unknown> =>
+    (await api.database.query(`SELECT doc->'removed' AS removed FROM plumbline.nodes WHERE id = 'gone1'`)).rows;
+
+  it('leaves the node of an agent that speaks as it is', async () => {
+    expect((await api.call('DELETE', `/v2.0/agents/${await agentOf('L3 agent')}`)).status).toBe(204);
+    expect((await api.call('DELETE', `/v2.0/agents/${await agentOf('Open vSwitch agent')}`)).status).toBe(204);
+    expect(await registered()).toEqual([{ removed: false }]);
+  });
+
+  it('takes a silent node out of the log, and a report brings it back', async () => {
+    await node.report('ovs', []);
+    await api.database.query(`UPDATE plumbline.agents SET heartbeat_at = now() - interval '1 hour'`);
+    expect((await api.call('DELETE', `/v2.0/agents/${await agentOf('Open vSwitch agent')}`)).status).toBe(204);
+    expect(await registered()).toEqual([{ removed: true }]);
+    await node.report('ovs', []);
+    await eventually(async () => (JSON.stringify(await registered()) === '[{"removed":false}]' ? true : undefined));
+  });
+});
