@@ -35,6 +35,7 @@ const WANTED_BY_TESTS = [
     services: [],
   },
   { name: 'curl', programs: ['/usr/bin/curl'], services: [] },
+  { name: 'python3-openstackclient', programs: ['/usr/bin/openstack'], services: [] },
   { name: 'debootstrap', programs: ['/usr/sbin/debootstrap'], services: [] },
   { name: 'slirp4netns', programs: ['/usr/bin/slirp4netns'], services: [] },
 ];
