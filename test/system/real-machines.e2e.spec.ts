@@ -227,7 +227,7 @@ describe('the page, followed', () => {
       expect(await node.type('ip netns exec "qrouter-$router" iptables-save -t nat')).toMatch(
         /-d 10\.16\.161\.51\/32 .*--comment "plumb:\d+" .*--to-destination 10\.0\.0\.3/,
       );
-      const replay = 'plumb replay --node "$host" --view "/root/$host.view" --dry-run --datapath "$datapath"';
+      const replay = 'plumb replay --node "$host" --view "/tmp/$host.view" --dry-run --datapath "$datapath"';
       expect(await node.type(`${replay} 2>&1`)).toContain('nothing to do');
       expect(await node.type(`${replay} --from-nothing`)).toContain('iptables-restore');
     },

@@ -29,9 +29,18 @@ export async function makeBaseImages(engine: Engine, cacheDir: string): Promise<
   await makeNodeImage(engine);
 }
 
+/** Where apt on this machine gets the suite from. */
+async function mirrorOfThisMachine(): Promise<string> {
+  const format = '$(CODENAME) $(COMPONENT) $(REPO_URI)';
+  const { stdout } = await run(['apt-get', 'indextargets', '--format', format, 'Created-By: Packages']);
+  const [, , mirror] = stdout.split('\n').map((line) => line.split(' ')).find(([name, part]) => name === suite && part === 'main') ?? []; // prettier-ignore
+  if (!mirror) throw new Error(`apt here knows no mirror of ${suite}: set PLUMB_DEBIAN_MIRROR`);
+  return mirror;
+}
+
 async function makeDebianRoot(engine: Engine, tar: string): Promise<void> {
   const root = path.join(engine.folder, 'debian');
-  const mirror = process.env['PLUMB_DEBIAN_MIRROR'] ?? 'http://deb.debian.org/debian';
+  const mirror = process.env['PLUMB_DEBIAN_MIRROR'] ?? (await mirrorOfThisMachine());
   await run(['debootstrap', '--variant=minbase', '--include=ca-certificates', suite, root, mirror], {
     timeoutMs: debootstrapTimeoutMs,
   });

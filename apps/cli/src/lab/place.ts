@@ -3,7 +3,7 @@
  *
  * No place has a name under the host's /run/netns: making one there would leave a mount on the host for good. A place is entered by its keeper's number.
  *
- * In each place the lab shows what its processes need under one folder that everybody can reach, whatever folder the clone lies in (/root/x, or a home with
+ * In each place the lab shows what its processes need under one folder that everybody can reach, whatever folder the clone lies in (root's home, or a home with
  * mode 0700, is closed to PostgreSQL's user, to `nobody`, and to a root without CAP_DAC_OVERRIDE):
  *
  *     <spot>/node        this very Node.js (it may live in a home too)
