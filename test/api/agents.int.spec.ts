@@ -30,6 +30,7 @@ describe('deleting agents', () => {
 
   it('takes a silent node out of the log, and a report brings it back', async () => {
     await node.report('ovs', []);
+    await node.heard('ovs');
     await api.database.query(`UPDATE plumbline.agents SET heartbeat_at = now() - interval '1 hour'`);
     expect((await api.call('DELETE', `/v2.0/agents/${await agentOf('Open vSwitch agent')}`)).status).toBe(204);
     expect(await registered()).toEqual([{ removed: true }]);

@@ -56,6 +56,17 @@ export class ObservedNode {
     });
   }
 
+  /** Until the API has taken in all that this agent said: its reports come in order. */
+  async heard(agent: AgentKind): Promise<void> {
+    await eventually(async () => {
+      const { rows } = await this.api.database.query<{ sequence: string }>(
+        `SELECT configurations->>'sequence' AS sequence FROM plumbline.agents WHERE host = $1 AND kind = $2`,
+        [this.host, agent],
+      );
+      return Number(rows[0]?.sequence) === this.sequence ? true : undefined;
+    });
+  }
+
   async stop(): Promise<void> {
     await this.nats.close();
   }
