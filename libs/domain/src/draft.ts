@@ -7,6 +7,7 @@
  */
 import { AnyObject, Kind, Meta, ObjectKey, PlumbEvent, Recorded, subjectOf } from '@plumbline/contracts';
 import { claimsOf, Decision, evolve, Topology } from '@plumbline/topology';
+import type { Actor } from './actor.js';
 import { settlePlacements } from './placement.js';
 
 /** What a decision may use beside the topology: ids, chance and time come in from outside. */
@@ -18,6 +19,8 @@ export type Context = Readonly<{
   now: string;
   /** True when a claim is held in the log, or by a command of this process that is on its way. */
   held(claim: string): boolean;
+  /** On whose behalf. */
+  actor: Actor;
 }>;
 
 /** Pure and synchronous. Throws DomainError. Called again on a newer topology when it lost a race. */

@@ -1,4 +1,6 @@
 export * from './errors.js';
+export type { Actor, Role } from './actor.js';
+export { SYSTEM } from './actor.js';
 export type { Context, Decide } from './draft.js';
 export type { RequestedIp } from './allocation.js';
 export type { SegmentPolicy, VlanRange } from './networks/segments.js';

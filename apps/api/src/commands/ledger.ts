@@ -9,7 +9,7 @@
  */
 import { randomInt, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Context, Decide, DomainError } from '@plumbline/domain';
+import { Actor, Context, Decide, DomainError, SYSTEM } from '@plumbline/domain';
 import { EventStore } from '@plumbline/event-store';
 import { Meta } from '@plumbline/contracts';
 import type { Logger } from '@plumbline/telemetry';
@@ -62,10 +62,10 @@ export class Ledger {
   }
 
   /**
-   * Decides and stores. `position` is that of the command's last event, or, when all was so already, one at which it is so. Rejects with the decision's
+   * Decides on behalf of `actor` and stores. `position` is that of the command's last event, or, when all was so already, one at which it is so. Rejects with the decision's
    * DomainError, with LedgerBusy, and with StoreUnavailable (read its `outcome`).
    */
-  async execute<T>(decide: Decide<T>, meta: Meta): Promise<{ result: T; position: number }> {
+  async execute<T>(decide: Decide<T>, meta: Meta, actor: Actor = SYSTEM): Promise<{ result: T; position: number }> {
     const { store, follower, logger, patienceMs = 10_000 } = this.options;
     const dueAt = performance.now() + patienceMs;
     let fresh = false;
@@ -73,7 +73,7 @@ export class Ledger {
     for (let attempt = 0; performance.now() < dueAt; attempt += 1) {
       if (follower.broken) throw follower.broken;
       const pending = new Set<Flight>();
-      const decided = this.decide(decide, meta.time, pending);
+      const decided = this.decide(decide, { now: meta.time, actor }, pending);
       if (decided instanceof DomainError || decided.events.length === 0) {
         // Refused for the sake of a command that may yet lose: wait how it ends.
         if (pending.size > 0) await Promise.all([...pending].map(({ landed }) => landed));
@@ -119,11 +119,15 @@ export class Ledger {
   }
 
   /** `pending` collects the commands on their way that this decision gave way to. */
-  private decide<T>(decide: Decide<T>, now: string, pending: Set<Flight>): ReturnType<Decide<T>> | DomainError {
+  private decide<T>(
+    decide: Decide<T>,
+    given: Pick<Context, 'now' | 'actor'>,
+    pending: Set<Flight>,
+  ): ReturnType<Decide<T>> | DomainError {
     const context: Context = {
       newId: randomUUID,
       randomInt: (below) => randomInt(below),
-      now,
+      ...given,
       held: (claim) => {
         const flight = this.inFlight.holder(claim);
         if (flight) pending.add(flight);

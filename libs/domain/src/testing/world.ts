@@ -4,6 +4,7 @@
  */
 import { AnyObject, EventType, Kind, known, Meta, PlumbEvent, Recorded, streamOf } from '@plumbline/contracts';
 import { claimsOf, prepare, Topology } from '@plumbline/topology';
+import { SYSTEM } from '../actor.js';
 import { Context, Decide } from '../draft.js';
 import { DomainError } from '../errors.js';
 import type { SegmentPolicy } from '../networks/segments.js';
@@ -29,6 +30,7 @@ export class World {
     },
     now: META.time,
     held: (claim) => this.claims.has(claim),
+    actor: SYSTEM,
   };
 
   /** Decides, checks and commits. Throws what the decision throws. */

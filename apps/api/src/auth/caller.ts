@@ -1,0 +1,17 @@
+/** Who asks: what each way to log in (`auth=none`, `builtin`, `keystone`) must be able to say of a request. */
+import type { Role } from '@plumbline/domain';
+
+export type Identity = Readonly<{
+  userId: string;
+  projectId: string;
+  /** The strongest of admin, member and reader in that project. */
+  role: Role;
+}>;
+
+/** An identity and the request it made. */
+export type Caller = Identity & Readonly<{ requestId: string }>;
+
+export interface Authenticator {
+  /** `token`: the X-Auth-Token header. Rejects with Unauthorized when it says nothing or nothing valid. */
+  authenticate(token: string | undefined): Promise<Identity>;
+}
