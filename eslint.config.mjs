@@ -11,6 +11,7 @@ export const MAY_IMPORT = {
   reconcile: [],
   exec: [],
   telemetry: [],
+  identity: [],
   ovsdb: ['exec'],
   'event-store': ['contracts', 'topology'],
   'node-feed': ['contracts', 'topology', 'reconcile', 'telemetry', 'testkit'],
@@ -19,7 +20,18 @@ export const MAY_IMPORT = {
   'l3-driver': ['l3-core', 'exec', 'ovsdb'],
   'ovs-driver': ['ovs-core', 'exec', 'ovsdb'],
   testkit: ['contracts', 'topology'],
-  api: ['contracts', 'topology', 'domain', 'event-store', 'node-feed', 'telemetry', 'l3-core', 'ovs-core', 'testkit'],
+  api: [
+    'contracts',
+    'topology',
+    'domain',
+    'event-store',
+    'node-feed',
+    'telemetry',
+    'l3-core',
+    'ovs-core',
+    'identity',
+    'testkit',
+  ],
   'l3-agent': ['contracts', 'topology', 'l3-core', 'l3-driver', 'exec', 'ovsdb', 'reconcile', 'node-feed', 'telemetry'],
   'ovs-agent': [
     'contracts',
@@ -45,6 +57,7 @@ export const MAY_IMPORT = {
     'node-feed',
     'telemetry',
     'event-store',
+    'identity',
   ],
 };
 /** Functions from data to data: no clock, no randomness, no process, no I/O. Time and ids come in as arguments. */
