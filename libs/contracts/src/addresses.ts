@@ -56,3 +56,12 @@ export function cidrsOverlap(a: string, b: string): boolean {
   const rb = rangeOf(b);
   return ra.version === rb.version && ra.first <= rb.last && rb.first <= ra.last;
 }
+
+/** The fixed bits of a prefix as text: `128.0.0.0/2` is `10`. One prefix holds another when its text is the beginning of the other's. */
+export function prefixBits(cidr: string): string {
+  const { first, version } = rangeOf(cidr);
+  return first
+    .toString(2)
+    .padStart(version === 4 ? 32 : 128, '0')
+    .slice(0, prefixLengthOf(cidr));
+}

@@ -6,31 +6,38 @@
  */
 import { z } from 'zod';
 import {
+  AddressPair,
   AllocationPool,
   Cidr,
+  ExtraDhcpOpt,
   FixedIp,
+  ForwardedProtocol,
   HostName,
   HostRoute,
   Id,
   IpAddress,
+  Ipv4,
   IpVersion,
   Ipv6Mode,
   LinkName,
   Mac,
   NetworkType,
   PhysicalNetwork,
+  PortRange,
   Time,
   VlanId,
 } from './primitives.js';
 
 /** Raised whenever an object's shape or an event's meaning grows; a reader with another number refolds or says what it cannot do. */
-export const CATALOGUE_VERSION = 1;
+export const CATALOGUE_VERSION = 2;
 
 const common = {
   id: Id,
   projectId: z.string(),
   name: z.string(),
   description: z.string(),
+  /** Words a client put on it, sorted. Defaults here and below are for snapshots of an older catalogue. */
+  tags: z.array(z.string()).default([]),
   createdAt: Time,
   updatedAt: Time,
   /** Number of events that changed this object since its creation; the API's `revision_number`. */
@@ -52,6 +59,7 @@ export const Network = z.object({
   physicalNetwork: PhysicalNetwork.nullable(),
   segmentationId: z.number().int().nullable(),
   portSecurityEnabled: z.boolean(),
+  dnsDomain: z.string().default(''),
 });
 
 /** Facets: `subnet`. */
@@ -68,6 +76,10 @@ export const Subnet = z.object({
   enableDhcp: z.boolean(),
   ipv6RaMode: Ipv6Mode.nullable(),
   ipv6AddressMode: Ipv6Mode.nullable(),
+  /** The pool its prefix was taken from. */
+  subnetPoolId: Id.nullable().default(null),
+  /** Device owners whose ports may have addresses here; empty: all. */
+  serviceTypes: z.array(z.string()).default([]),
 });
 
 /** Facets: `port`, `fixedIps`, `binding`. A router's port has no binding of its own: it is where its router is. */
@@ -81,6 +93,12 @@ export const Port = z.object({
   deviceOwner: z.string(),
   fixedIps: z.array(FixedIp),
   portSecurityEnabled: z.boolean(),
+  /** Sorted. */
+  securityGroupIds: z.array(Id).default([]),
+  /** Addresses or prefixes, each with a MAC, that the port may speak for beside its own. */
+  allowedAddressPairs: z.array(AddressPair).default([]),
+  extraDhcpOpts: z.array(ExtraDhcpOpt).default([]),
+  dnsName: z.string().default(''),
   binding: z.object({
     /** '' when unbound. */
     host: z.union([HostName, z.literal('')]),
@@ -100,6 +118,9 @@ export const Router = z.object({
   routes: z.array(HostRoute),
   /** The network node that carries it. */
   host: HostName.nullable(),
+  /** True: an administrator took it off its node; it is scheduled again by hand or by its owner's next change, not by the clock. */
+  heldOff: z.boolean().default(false),
+  availabilityZoneHints: z.array(z.string()).default([]),
 });
 
 /** Facets: `floatingip`, `association`. `portId` is the port that holds the outside address; `association.portId` the instance's. */
@@ -110,6 +131,108 @@ export const FloatingIp = z.object({
   floatingIpAddress: IpAddress,
   floatingPortId: Id,
   association: z.object({ portId: Id, fixedIpAddress: IpAddress, subnetId: Id, routerId: Id }).nullable(),
+  dnsName: z.string().default(''),
+  dnsDomain: z.string().default(''),
+});
+
+/**
+ * A range of ports of an outside address that leads to a range of an inside one. The outside address is a floating IP's, or, with `floatingIpId` null, the
+ * router's own gateway address. Facets: `portforwarding`.
+ */
+export const PortForwarding = z.object({
+  kind: z.literal('portforwarding'),
+  ...common,
+  /** The router that carries it. */
+  routerId: Id,
+  floatingIpId: Id.nullable(),
+  /** The floating IP's address; null: the router's gateway address. */
+  externalIpAddress: Ipv4.nullable(),
+  protocol: ForwardedProtocol,
+  /** Null for a protocol without ports. As long as `internalPorts`, or that is one port. */
+  externalPorts: PortRange.nullable(),
+  internalPorts: PortRange.nullable(),
+  internalPortId: Id,
+  internalIpAddress: Ipv4,
+  internalSubnetId: Id,
+});
+
+/** Facets: `securitygroup`. */
+export const SecurityGroup = z.object({
+  kind: z.literal('securitygroup'),
+  ...common,
+  /** False: rules match each packet by itself, without connection tracking. */
+  stateful: z.boolean(),
+  /** The one group `default` that each project has. */
+  isDefault: z.boolean(),
+});
+
+/** Null matches everything. At most one of the three remotes is set. Facets: `securitygrouprule`. */
+export const SecurityGroupRule = z.object({
+  kind: z.literal('securitygrouprule'),
+  ...common,
+  securityGroupId: Id,
+  direction: z.enum(['ingress', 'egress']),
+  ethertype: z.enum(['IPv4', 'IPv6']),
+  /** A name of the Networking API's list, or an IANA protocol number as text. */
+  protocol: z.string().nullable(),
+  /** Ports; with ICMP type and code. */
+  portRangeMin: z.number().int().nullable(),
+  portRangeMax: z.number().int().nullable(),
+  remoteGroupId: Id.nullable(),
+  remoteAddressGroupId: Id.nullable(),
+  remoteIpPrefix: Cidr.nullable(),
+});
+
+/** A named set of prefixes that rules may name. Facets: `addressgroup`. */
+export const AddressGroup = z.object({
+  kind: z.literal('addressgroup'),
+  ...common,
+  /** Canonical prefixes, sorted. */
+  addresses: z.array(Cidr),
+});
+
+/** Addresses that must not overlap and may be routed to each other. Facets: `addressscope`. */
+export const AddressScope = z.object({
+  kind: z.literal('addressscope'),
+  ...common,
+  ipVersion: IpVersion,
+  shared: z.boolean(),
+});
+
+/** Where subnets take their prefixes from. Facets: `subnetpool`. */
+export const SubnetPool = z.object({
+  kind: z.literal('subnetpool'),
+  ...common,
+  ipVersion: IpVersion,
+  /** Canonical, merged, sorted. */
+  prefixes: z.array(Cidr),
+  defaultPrefixLength: z.number().int(),
+  minPrefixLength: z.number().int(),
+  maxPrefixLength: z.number().int(),
+  /** Most addresses (IPv4) or /64 prefixes (IPv6) that one project may hold of it; null: no bound. */
+  defaultQuota: z.number().int().nullable(),
+  addressScopeId: Id.nullable(),
+  shared: z.boolean(),
+  isDefault: z.boolean(),
+});
+
+/** Lets another project (or with '*' all) see or use an object. Facets: `rbacpolicy`. */
+export const RbacPolicy = z.object({
+  kind: z.literal('rbacpolicy'),
+  ...common,
+  objectType: z.enum(['network', 'security_group', 'address_scope', 'subnetpool', 'address_group']),
+  objectId: Id,
+  action: z.enum(['access_as_shared', 'access_as_external']),
+  targetProject: z.string(),
+});
+
+/** Limits of one project that differ from the defaults. Its id is the project's. Facets: `quota`. */
+export const Quota = z.object({
+  kind: z.literal('quota'),
+  ...common,
+  id: z.string(),
+  /** Resource name of the API -> most objects; -1: no bound. */
+  limits: z.record(z.string(), z.number().int().min(-1)),
 });
 
 /** On which hosts a network is present, and with which local VLAN. Its id is the network's. Facets: `host:<host>`. */
@@ -131,7 +254,23 @@ export const Node = z.object({
   removed: z.boolean(),
 });
 
-export const AnyObject = z.discriminatedUnion('kind', [Network, Subnet, Port, Router, FloatingIp, Placement, Node]);
+export const AnyObject = z.discriminatedUnion('kind', [
+  Network,
+  Subnet,
+  Port,
+  Router,
+  FloatingIp,
+  PortForwarding,
+  SecurityGroup,
+  SecurityGroupRule,
+  AddressGroup,
+  AddressScope,
+  SubnetPool,
+  RbacPolicy,
+  Quota,
+  Placement,
+  Node,
+]);
 
 export type Network = Readonly<z.infer<typeof Network>>;
 export type Subnet = Readonly<z.infer<typeof Subnet>>;
@@ -140,9 +279,17 @@ export type Router = Readonly<z.infer<typeof Router>>;
 export type FloatingIp = Readonly<z.infer<typeof FloatingIp>>;
 export type Placement = Readonly<z.infer<typeof Placement>>;
 export type Node = Readonly<z.infer<typeof Node>>;
-export type AnyObject = Network | Subnet | Port | Router | FloatingIp | Placement | Node;
+export type PortForwarding = Readonly<z.infer<typeof PortForwarding>>;
+export type SecurityGroup = Readonly<z.infer<typeof SecurityGroup>>;
+export type SecurityGroupRule = Readonly<z.infer<typeof SecurityGroupRule>>;
+export type AddressGroup = Readonly<z.infer<typeof AddressGroup>>;
+export type AddressScope = Readonly<z.infer<typeof AddressScope>>;
+export type SubnetPool = Readonly<z.infer<typeof SubnetPool>>;
+export type RbacPolicy = Readonly<z.infer<typeof RbacPolicy>>;
+export type Quota = Readonly<z.infer<typeof Quota>>;
+export type AnyObject = Readonly<z.infer<typeof AnyObject>>;
 export type Kind = AnyObject['kind'];
-export const KINDS: readonly Kind[] = ['network', 'subnet', 'port', 'router', 'floatingip', 'placement', 'node'];
+export const KINDS: readonly Kind[] = AnyObject.options.map((schema) => schema.shape.kind.value);
 
 /** `<kind>/<id>`: how maps, messages and quarantine name an object. */
 export type ObjectKey = `${Kind}/${string}`;

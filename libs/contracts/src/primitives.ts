@@ -39,8 +39,20 @@ export const Ipv6Mode = z.enum(['slaac', 'dhcpv6-stateful', 'dhcpv6-stateless'])
 
 export const AllocationPool = z.object({ start: IpAddress, end: IpAddress });
 export const HostRoute = z.object({ destination: Cidr, nexthop: IpAddress });
+/** `ipAddress` is an address or a prefix. */
+export const AddressPair = z.object({ ipAddress: z.union([IpAddress, Cidr]), macAddress: Mac });
+export const ExtraDhcpOpt = z.object({ name: z.string(), value: z.string(), ipVersion: IpVersion });
+/** TCP, UDP or SCTP ports, both ends included. */
+export const PortRange = z.object({
+  first: z.number().int().min(1).max(65535),
+  last: z.number().int().min(1).max(65535),
+});
+export const ForwardedProtocol = z.enum(['tcp', 'udp', 'icmp', 'icmp6', 'sctp', 'dccp']);
 export const FixedIp = z.object({ subnetId: Id, ipAddress: IpAddress });
 
+export type PortRange = Readonly<z.infer<typeof PortRange>>;
+export type AddressPair = Readonly<z.infer<typeof AddressPair>>;
+export type ExtraDhcpOpt = Readonly<z.infer<typeof ExtraDhcpOpt>>;
 export type FixedIp = Readonly<z.infer<typeof FixedIp>>;
 export type AllocationPool = Readonly<z.infer<typeof AllocationPool>>;
 export type HostRoute = Readonly<z.infer<typeof HostRoute>>;

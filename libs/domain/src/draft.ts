@@ -7,6 +7,7 @@
  */
 import { AnyObject, Kind, Meta, ObjectKey, PlumbEvent, Recorded, subjectOf } from '@plumbline/contracts';
 import { claimsOf, Decision, evolve, Topology } from '@plumbline/topology';
+import { groundsToSee } from './access.js';
 import type { Actor } from './actor.js';
 import { settlePlacements } from './placement.js';
 
@@ -44,6 +45,14 @@ export class Draft {
 
   get<K extends Kind>(kind: K, id: string): OfKind<K> | undefined {
     return this.byKey(`${kind}/${id}`) as OfKind<K> | undefined;
+  }
+
+  /** The object, if it is there and the actor sees it; the decision then stands on what lets it see it. */
+  visible<K extends Kind>(kind: K, id: string): OfKind<K> | undefined {
+    const object: OfKind<K> | undefined = this.get(kind, id);
+    const grounds = object && groundsToSee(this, this.context.actor, object);
+    for (const key of grounds ?? []) if (key.startsWith('rbacpolicy/')) this.standOn(key);
+    return grounds ? object : undefined;
   }
 
   /** Objects of one kind by an index term of the topology (`network/<id>`, `host/<host>`, ...). */

@@ -2,7 +2,7 @@
  * What a decision may refuse. `type` is the reference implementation's exception name and `message` its text: clients match on the first and show the
  * second. Status codes are the edge's business: the domain only says of what kind a refusal is.
  */
-export type ErrorKind = 'not-found' | 'conflict' | 'bad-request' | 'forbidden' | 'exhausted';
+export type ErrorKind = 'not-found' | 'conflict' | 'bad-request' | 'forbidden' | 'precondition-failed' | 'exhausted';
 
 export class DomainError extends Error {
   override readonly name = 'DomainError';
@@ -27,6 +27,19 @@ export const badRequest = (resource: string, reason: string) =>
 /** `Invalid input for operation: <reason>.` */
 export const invalidInput = (reason: string, detail = '') =>
   new DomainError('InvalidInput', 'bad-request', `Invalid input for operation: ${reason}.`, detail);
+
+/** `rule`: the policy rule's name, as `create_network:shared`. */
+export const notAuthorized = (rule: string) =>
+  new DomainError('PolicyNotAuthorized', 'forbidden', `rule:${rule} is disallowed by policy`);
+export const revisionDiffers = (wanted: number, now: number) =>
+  new DomainError(
+    'RevisionNumberConstraintFailed',
+    'precondition-failed',
+    `Constrained to ${wanted}, but current revision is ${now}`,
+  );
+export const overQuota = (resources: readonly string[]) =>
+  conflict('OverQuota', `Quota exceeded for resources: [${resources.map((name) => `'${name}'`).join(', ')}].`);
+export const tagNotFound = (tag: string) => notFound('TagNotFound')(`Tag ${tag} could not be found.`);
 
 export const networkNotFound = (id: string) => notFound('NetworkNotFound')(`Network ${id} could not be found.`);
 export const subnetNotFound = (id: string) => notFound('SubnetNotFound')(`Subnet ${id} could not be found.`);

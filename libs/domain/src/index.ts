@@ -1,6 +1,12 @@
 export * from './errors.js';
 export type { Actor, Role } from './actor.js';
 export { SYSTEM } from './actor.js';
+export type { Objects, Subject } from './access.js';
+export { canChange, canSee, groundsToSee, guarded, isOf, policiesFor } from './access.js';
+export type { Limits, QuotaResource } from './quotas/enforce.js';
+export { limitsOf, QUOTA_RESOURCES, used, withinQuotas } from './quotas/enforce.js';
+export type { TaggedKind } from './tags.js';
+export { changeTags, sortedTags } from './tags.js';
 export type { Context, Decide } from './draft.js';
 export type { RequestedIp } from './allocation.js';
 export type { SegmentPolicy, VlanRange } from './networks/segments.js';

@@ -4,12 +4,21 @@
  *
  *   segment/vxlan/<vni>  segment/vlan/<physical network>/<vlan>  segment/flat/<physical network>
  *   subnet/<network>/<subnet>
- *   port/<network>/<port>   mac/<network>/<mac>   address/<network>/<ip>   allocation/<subnet>/<ip>
+ *   port/<network>/<project>/<port>   mac/<network>/<mac>   address/<network>/<ip>   allocation/<subnet>/<ip>
+ *   member/<security group>/<port>   remote/<security or address group>/<rule>
+ *   default-group/<project>
+ *   pool/<subnet pool>/<bits of the subnet's prefix>/    scope-pool/<address scope>/<subnet pool>
+ *   scope/<address scope>/<4 or 6>/<bits of a pool's prefix>/      a prefix that holds another is its text's beginning
+ *   gateway-forwarding/<router>/<forwarding>   forwarded/<floating ip>/<forwarding>   forwarded-to/<port>/<forwarding>
+ *   policy/<object>/<action>/<target project>/
  *   bound/<network>/<host>/<port>            the network is needed on that host
  *   association/<port>/<external network>/<fixed ip>/   carried/<router>/<subnet>/<floating ip>
  *   local-vlan/<host>/<vlan>   tunnel-ip/<ip>
  */
-import { AnyObject } from '@plumbline/contracts';
+import { AnyObject, prefixBits } from '@plumbline/contracts';
+
+/** Text of a client's choice as one part of a claim: it holds no slash. */
+export const claimPart = (text: string): string => (/^[\w-]*$/.test(text) ? text : encodeURIComponent(text));
 
 export function claimsOf(object: AnyObject | undefined): readonly string[] {
   if (!object) return [];
@@ -19,10 +28,14 @@ export function claimsOf(object: AnyObject | undefined): readonly string[] {
       if (object.networkType === 'vlan') return [`segment/vlan/${object.physicalNetwork}/${object.segmentationId}`];
       return [`segment/flat/${object.physicalNetwork}`];
     case 'subnet':
-      return [`subnet/${object.networkId}/${object.id}`];
+      return [
+        `subnet/${object.networkId}/${object.id}`,
+        ...(object.subnetPoolId ? [`pool/${object.subnetPoolId}/${prefixBits(object.cidr)}/`] : []),
+      ];
     case 'port':
       return [
-        `port/${object.networkId}/${object.id}`,
+        `port/${object.networkId}/${claimPart(object.projectId)}/${object.id}`,
+        ...object.securityGroupIds.map((group) => `member/${group}/${object.id}`),
         `mac/${object.networkId}/${object.macAddress}`,
         ...object.fixedIps.flatMap((ip) => [
           `address/${object.networkId}/${ip.ipAddress}`,
@@ -44,6 +57,33 @@ export function claimsOf(object: AnyObject | undefined): readonly string[] {
         `carried/${held.routerId}/${held.subnetId}/${object.id}`,
       ];
     }
+    case 'portforwarding':
+      return [
+        object.floatingIpId === null
+          ? `gateway-forwarding/${object.routerId}/${object.id}`
+          : `forwarded/${object.floatingIpId}/${object.id}`,
+        `forwarded-to/${object.internalPortId}/${object.id}`,
+        `carried/${object.routerId}/${object.internalSubnetId}/${object.id}`,
+      ];
+    case 'securitygroup':
+      return object.isDefault ? [`default-group/${claimPart(object.projectId)}`] : [];
+    case 'securitygrouprule':
+      return [object.remoteGroupId, object.remoteAddressGroupId].flatMap((remote) =>
+        remote ? [`remote/${remote}/${object.id}`] : [],
+      );
+    case 'subnetpool':
+      return object.addressScopeId
+        ? [
+            `scope-pool/${object.addressScopeId}/${object.id}`,
+            ...object.prefixes.map((cidr) => `scope/${object.addressScopeId}/${object.ipVersion}/${prefixBits(cidr)}/`),
+          ]
+        : [];
+    case 'rbacpolicy':
+      return [`policy/${object.objectId}/${object.action}/${claimPart(object.targetProject)}/`];
+    case 'addressgroup':
+    case 'addressscope':
+    case 'quota':
+      return [];
     case 'placement':
       return Object.entries(object.hosts).map(([host, { localVlanId }]) => `local-vlan/${host}/${localVlanId}`);
     case 'node':

@@ -4,6 +4,8 @@
  */
 import {
   absurd,
+  AddressGroup,
+  AddressScope,
   AnyObject,
   EventOf,
   FloatingIp,
@@ -14,14 +16,20 @@ import {
   Placement,
   PlumbEvent,
   Port,
+  PortForwarding,
+  Quota,
+  RbacPolicy,
   Recorded,
   Router,
+  SecurityGroup,
   Subnet,
+  SubnetPool,
 } from '@plumbline/contracts';
 
 type At = Readonly<{ position: number; meta: Meta }>;
 
 const born = (at: At, facets: readonly string[]) => ({
+  tags: [],
   createdAt: at.meta.time,
   updatedAt: at.meta.time,
   revision: 0,
@@ -70,20 +78,23 @@ export function evolve(
   switch (event.type) {
     case 'NetworkCreated': {
       const { networkId, ...facts } = event.data;
-      return { kind: 'network', id: networkId, ...facts, ...born(at, ['network']) };
+      return { kind: 'network', id: networkId, dnsDomain: '', ...born(at, ['network']), ...defined(facts) };
     }
     case 'NetworkAttributesSet':
       return changed(the<Network>('network'), at, 'network', defined(event.data.set));
     case 'SubnetCreated': {
       const { subnetId, ...facts } = event.data;
-      return { kind: 'subnet', id: subnetId, ...facts, ...born(at, ['subnet']) };
+      const later = { subnetPoolId: null, serviceTypes: [] };
+      return { kind: 'subnet', id: subnetId, ...later, ...born(at, ['subnet']), ...defined(facts) };
     }
     case 'SubnetAttributesSet':
       return changed(the<Subnet>('subnet'), at, 'subnet', defined(event.data.set));
     case 'PortCreated': {
-      const { portId, ...facts } = event.data;
-      const binding = { host: '', vnicType: 'normal', profile: {} } as const;
-      return { kind: 'port', id: portId, ...facts, binding, ...born(at, ['port', 'fixedIps', 'binding']) };
+      const { portId, vnicType = 'normal', profile = {}, ...facts } = event.data;
+      const binding = { host: '', vnicType, profile };
+      const later = { securityGroupIds: [], allowedAddressPairs: [], extraDhcpOpts: [], dnsName: '' };
+      const start = born(at, ['port', 'fixedIps', 'binding']);
+      return { kind: 'port', id: portId, ...later, ...start, ...defined(facts), binding };
     }
     case 'PortAttributesSet':
       return changed(the<Port>('port'), at, 'port', defined(event.data.set));
@@ -97,17 +108,23 @@ export function evolve(
       const port = the<Port>('port');
       return changed(port, at, 'binding', { binding: { ...port.binding, host: '' } });
     }
+    case 'PortBindingAttributesSet': {
+      const { vnicType, profile } = event.data;
+      return changed(the<Port>('port'), at, 'binding', { binding: { host: '', vnicType, profile } });
+    }
     case 'RouterCreated': {
       const { routerId, ...facts } = event.data;
       return {
         kind: 'router',
         id: routerId,
-        ...facts,
         gateway: null,
         interfaces: {},
         routes: [],
         host: null,
+        heldOff: false,
+        availabilityZoneHints: [],
         ...born(at, ['router', 'routes', 'host']),
+        ...defined(facts),
       };
     }
     case 'RouterAttributesSet':
@@ -134,17 +151,19 @@ export function evolve(
     case 'RouterRoutesSet':
       return changed(the<Router>('router'), at, 'routes', { routes: event.data.routes });
     case 'RouterScheduled':
-      return changed(the<Router>('router'), at, 'host', { host: event.data.host });
+      return changed(the<Router>('router'), at, 'host', { host: event.data.host, heldOff: false });
     case 'RouterUnscheduled':
-      return changed(the<Router>('router'), at, 'host', { host: null });
+      return changed(the<Router>('router'), at, 'host', { host: null, heldOff: event.data.heldOff ?? false });
     case 'FloatingIpCreated': {
       const { floatingIpId, ...facts } = event.data;
       return {
         kind: 'floatingip',
         id: floatingIpId,
-        ...facts,
         association: null,
+        dnsName: '',
+        dnsDomain: '',
         ...born(at, ['floatingip', 'association']),
+        ...defined(facts),
       };
     }
     case 'FloatingIpAssociated': {
@@ -157,6 +176,54 @@ export function evolve(
       return changed(the<FloatingIp>('floatingip'), at, 'association', { association: null });
     case 'FloatingIpAttributesSet':
       return changed(the<FloatingIp>('floatingip'), at, 'floatingip', defined(event.data.set));
+    case 'PortForwardingCreated': {
+      const { portForwardingId, ...facts } = event.data;
+      return { kind: 'portforwarding', id: portForwardingId, ...facts, ...born(at, ['portforwarding']) };
+    }
+    case 'PortForwardingChanged': {
+      const { portForwardingId: _id, ...facts } = event.data;
+      return changed(the<PortForwarding>('portforwarding'), at, 'portforwarding', facts);
+    }
+    case 'SecurityGroupCreated': {
+      const { securityGroupId, ...facts } = event.data;
+      return { kind: 'securitygroup', id: securityGroupId, ...facts, ...born(at, ['securitygroup']) };
+    }
+    case 'SecurityGroupAttributesSet':
+      return changed(the<SecurityGroup>('securitygroup'), at, 'securitygroup', defined(event.data.set));
+    case 'SecurityGroupRuleCreated': {
+      const { securityGroupRuleId, ...facts } = event.data;
+      return { kind: 'securitygrouprule', id: securityGroupRuleId, ...facts, ...born(at, ['securitygrouprule']) };
+    }
+    case 'AddressGroupCreated': {
+      const { addressGroupId, ...facts } = event.data;
+      return { kind: 'addressgroup', id: addressGroupId, ...facts, ...born(at, ['addressgroup']) };
+    }
+    case 'AddressGroupAttributesSet':
+      return changed(the<AddressGroup>('addressgroup'), at, 'addressgroup', defined(event.data.set));
+    case 'AddressScopeCreated': {
+      const { addressScopeId, ...facts } = event.data;
+      return { kind: 'addressscope', id: addressScopeId, ...facts, ...born(at, ['addressscope']) };
+    }
+    case 'AddressScopeAttributesSet':
+      return changed(the<AddressScope>('addressscope'), at, 'addressscope', defined(event.data.set));
+    case 'SubnetPoolCreated': {
+      const { subnetPoolId, ...facts } = event.data;
+      return { kind: 'subnetpool', id: subnetPoolId, ...facts, ...born(at, ['subnetpool']) };
+    }
+    case 'SubnetPoolAttributesSet':
+      return changed(the<SubnetPool>('subnetpool'), at, 'subnetpool', defined(event.data.set));
+    case 'RbacPolicyCreated': {
+      const { rbacPolicyId, ...facts } = event.data;
+      return { kind: 'rbacpolicy', id: rbacPolicyId, ...facts, ...born(at, ['rbacpolicy']) };
+    }
+    case 'RbacPolicyTargetSet':
+      return changed(the<RbacPolicy>('rbacpolicy'), at, 'rbacpolicy', { targetProject: event.data.targetProject });
+    case 'QuotaSet': {
+      const { quotaProjectId, limits } = event.data;
+      if (before?.kind === 'quota') return changed<Quota>(before, at, 'quota', { limits });
+      const named = { projectId: quotaProjectId, name: '', description: '' };
+      return { kind: 'quota', id: quotaProjectId, ...named, limits, ...born(at, ['quota']) };
+    }
     case 'NetworkPlacedOnHost':
       return placed(before, event, at);
     case 'NetworkWithdrawnFromHost': {
@@ -180,6 +247,14 @@ export function evolve(
     case 'PortDeleted':
     case 'RouterDeleted':
     case 'FloatingIpDeleted':
+    case 'PortForwardingDeleted':
+    case 'SecurityGroupDeleted':
+    case 'SecurityGroupRuleDeleted':
+    case 'AddressGroupDeleted':
+    case 'AddressScopeDeleted':
+    case 'SubnetPoolDeleted':
+    case 'RbacPolicyDeleted':
+    case 'QuotaReset':
       if (!before) throw new NoSuchObject(event, recorded.position);
       return undefined;
     default:

@@ -6,6 +6,7 @@
  *   port        the host it is bound to; a router's port: its router's host
  *   router      the host it is scheduled to
  *   floatingip  the host of the router that carries it
+ *   portforwarding   likewise
  *   placement, network, subnet   the hosts on which the network is placed
  *   node        itself, and every host that shares a VXLAN network with it (tunnel ends)
  */
@@ -42,8 +43,19 @@ export function hostsOf(topology: Topology, object: AnyObject | undefined): Read
       return one(object.host);
     case 'floatingip':
       return one(object.association && topology.get('router', object.association.routerId)?.host);
+    case 'portforwarding':
+      return one(topology.get('router', object.routerId)?.host);
     case 'node':
       return neighboursOf(topology, object);
+    // What no agent renders: groups and their rules until an agent enforces them, and what only decisions need.
+    case 'securitygroup':
+    case 'securitygrouprule':
+    case 'addressgroup':
+    case 'addressscope':
+    case 'subnetpool':
+    case 'rbacpolicy':
+    case 'quota':
+      return NOWHERE;
   }
 }
 
@@ -76,6 +88,7 @@ function dependents(topology: Topology, object: AnyObject | undefined): ObjectKe
       return [
         ...topology.routerPorts(object.id).map(keyOf),
         ...topology.find('floatingip', `router/${object.id}`).map(keyOf),
+        ...topology.find('portforwarding', `router/${object.id}`).map(keyOf),
       ];
     default:
       return [];

@@ -2,7 +2,16 @@
  * From a decision to what the log's one transaction needs: which stream versions it stands on, which claims it takes, which rows it writes and which hosts
  * must hear of it. All of it follows from the topology and the events; nobody writes it by hand.
  */
-import { AnyObject, Meta, ObjectKey, PlumbEvent, Recorded, streamOf, subjectOf } from '@plumbline/contracts';
+import {
+  AnyObject,
+  forwardingStream,
+  Meta,
+  ObjectKey,
+  PlumbEvent,
+  Recorded,
+  streamOf,
+  subjectOf,
+} from '@plumbline/contracts';
 import { claimsOf } from './claims.js';
 import { evolve } from './evolve.js';
 import { advance, nameOf } from './host-view.js';
@@ -15,6 +24,8 @@ export type Decision = Readonly<{
   reads: readonly ObjectKey[];
   /** Claim prefixes under which nothing may be held, beside what this decision itself releases. */
   none: readonly string[];
+  /** Tally (`tallyOf`) -> how many there may be once the decision is stored. Whoever sets one says so itself when the topology shows too many. */
+  limits?: Readonly<Record<string, number>>;
 }>;
 
 export type Row =
@@ -29,12 +40,29 @@ export type Prepared = Readonly<{
   none: readonly string[];
   rows: readonly Row[];
   hosts: readonly string[];
+  /** By how much the decision changes each tally. */
+  tally: Readonly<Record<string, number>>;
+  limits: Readonly<Record<string, number>>;
   meta: Meta;
 }>;
 
-/** Stream in which an object's events are written; a subnet's is its network's. */
+/** The key under which an object is counted: `<kind>/<project>`. Null for what belongs to no project. */
+export function tallyOf({ kind, projectId }: AnyObject): string | null {
+  return projectId === '' ? null : `${kind}/${projectId}`;
+}
+
+/** Stream in which an object's events are written (`streamOf`). */
 export function streamOfObject(object: AnyObject): string {
-  return object.kind === 'subnet' ? `network-${object.networkId}` : `${object.kind}-${object.id}`;
+  switch (object.kind) {
+    case 'subnet':
+      return `network-${object.networkId}`;
+    case 'securitygrouprule':
+      return `securitygroup-${object.securityGroupId}`;
+    case 'portforwarding':
+      return forwardingStream(object);
+    default:
+      return `${object.kind}-${object.id}`;
+  }
 }
 
 /** What the read model keeps of an object: its own facts in `doc`, beside what rows are found and ordered by. `version`: of the object's stream after its last change. */
@@ -79,8 +107,25 @@ export function prepare(topology: Topology, decision: Decision, meta: Meta): Pre
     none: [...decision.none, ...fences.map((fence) => fence.prefix)],
     rows: [...after].map(([key, object]) => (object ? { ...nameOf(key), object } : { ...nameOf(key), deleted: true })),
     hosts: concerned.hosts,
+    tally: tallied(before, after),
+    limits: decision.limits ?? {},
     meta,
   };
+}
+
+function tallied(
+  before: ReadonlyMap<ObjectKey, AnyObject | undefined>,
+  after: ReadonlyMap<ObjectKey, AnyObject | undefined>,
+): Record<string, number> {
+  const tally: Record<string, number> = {};
+  for (const [key, was] of before) {
+    const is = after.get(key);
+    if (!was === !is) continue;
+    const counted = tallyOf((is ?? was) as AnyObject);
+    if (counted !== null) tally[counted] = (tally[counted] ?? 0) + (is ? 1 : -1);
+  }
+  for (const counted of Object.keys(tally)) if (tally[counted] === 0) delete tally[counted];
+  return tally;
 }
 
 /**
@@ -117,6 +162,7 @@ function concernedHosts(topology: Topology, events: readonly Recorded[]): { host
       else if (object.kind === 'port' && topology.get('router', object.deviceId))
         scopes.add(`router-${object.deviceId}`);
       else if (object.kind === 'floatingip' && object.association) scopes.add(`router-${object.association.routerId}`);
+      else if (object.kind === 'portforwarding') scopes.add(`router-${object.routerId}`);
       else if (object.kind === 'node')
         for (const placement of topology.find('placement', `host/${object.id}`))
           scopes.add(`placement-${placement.id}`);

@@ -20,11 +20,20 @@ type OfKind<K extends Kind> = Extract<AnyObject, { kind: K }>;
 
 /** What an object can be found by among its kind, beside its key: `<relation>/<value>`. */
 function indexTerms(object: AnyObject): readonly string[] {
+  const terms = relationsOf(object);
+  return object.projectId === '' ? terms : [`project/${object.projectId}`, ...terms];
+}
+
+function relationsOf(object: AnyObject): readonly string[] {
   switch (object.kind) {
     case 'network':
-      return [`project/${object.projectId}`];
+      return [
+        ...(object.external ? ['external'] : []),
+        ...(object.isDefault ? ['default'] : []),
+        ...(object.shared ? ['shared'] : []),
+      ];
     case 'subnet':
-      return [`network/${object.networkId}`];
+      return [`network/${object.networkId}`, ...(object.subnetPoolId ? [`subnetpool/${object.subnetPoolId}`] : [])];
     case 'port':
       return [
         `network/${object.networkId}`,
@@ -33,6 +42,7 @@ function indexTerms(object: AnyObject): readonly string[] {
         ...(object.binding.host ? [`host/${object.binding.host}`] : []),
         ...object.fixedIps.map((ip) => `address/${object.networkId}/${ip.ipAddress}`),
         ...(isRouterPort(object) ? [`legs/${object.networkId}`] : []),
+        ...object.securityGroupIds.map((id) => `securitygroup/${id}`),
       ];
     case 'router':
       return object.host ? [`host/${object.host}`] : [];
@@ -43,8 +53,32 @@ function indexTerms(object: AnyObject): readonly string[] {
           ? [`router/${object.association.routerId}`, `associated/${object.association.portId}`]
           : []),
       ];
+    case 'portforwarding':
+      return [
+        `router/${object.routerId}`,
+        `port/${object.internalPortId}`,
+        object.floatingIpId === null ? `gateway/${object.routerId}` : `floatingip/${object.floatingIpId}`,
+      ];
+    case 'securitygroup':
+      return object.isDefault ? [`default/${object.projectId}`] : [];
+    case 'securitygrouprule':
+      return [
+        `securitygroup/${object.securityGroupId}`,
+        ...(object.remoteGroupId ? [`remote/${object.remoteGroupId}`] : []),
+        ...(object.remoteAddressGroupId ? [`addressgroup/${object.remoteAddressGroupId}`] : []),
+      ];
+    case 'subnetpool':
+      return [
+        ...(object.addressScopeId ? [`scope/${object.addressScopeId}`] : []),
+        ...(object.isDefault ? [`default/${object.ipVersion}`] : []),
+      ];
+    case 'rbacpolicy':
+      return [`object/${object.objectId}`];
     case 'placement':
       return Object.keys(object.hosts).map((host) => `host/${host}`);
+    case 'addressgroup':
+    case 'addressscope':
+    case 'quota':
     case 'node':
       return [];
   }
@@ -98,6 +132,11 @@ export class Topology {
     const found: OfKind<K>[] = [];
     for (const key of this.index.get(`${kind} ${term}`) ?? []) found.push(this.objects.get(key) as OfKind<K>);
     return found;
+  }
+
+  /** Number of objects that `find` would give; costs the same whatever it is. */
+  count(kind: Kind, term: string): number {
+    return this.index.get(`${kind} ${term}`)?.size ?? 0;
   }
 
   /** True when an index term has at least one object. */

@@ -2,9 +2,9 @@
  * A world to decide in: a log in memory whose commits check what the real one checks (claims taken, claims that must not be there) and say so loudly,
  * because in a single thread a decision must never lose. Ids and chance are counted, not random, so that a failure repeats.
  */
-import { AnyObject, EventType, Kind, known, Meta, PlumbEvent, Recorded, streamOf } from '@plumbline/contracts';
+import { AnyObject, EventType, Kind, KINDS, known, Meta, PlumbEvent, Recorded, streamOf } from '@plumbline/contracts';
 import { claimsOf, prepare, Topology } from '@plumbline/topology';
-import { SYSTEM } from '../actor.js';
+import { Actor, SYSTEM } from '../actor.js';
 import { Context, Decide } from '../draft.js';
 import { DomainError } from '../errors.js';
 import type { SegmentPolicy } from '../networks/segments.js';
@@ -32,6 +32,11 @@ export class World {
     held: (claim) => this.claims.has(claim),
     actor: SYSTEM,
   };
+
+  /** Decides, checks and commits on behalf of somebody. */
+  as<T>(actor: Actor, decide: Decide<T>): T {
+    return this.do((topology, context) => decide(topology, { ...context, actor }));
+  }
 
   /** Decides, checks and commits. Throws what the decision throws. */
   do<T>(decide: Decide<T>): T {
@@ -77,8 +82,7 @@ export class World {
 
   /** The claims held; equal to what the objects claim, or the log and its claims have come apart. */
   heldClaims(): string[] {
-    const kinds: Kind[] = ['network', 'subnet', 'port', 'router', 'floatingip', 'placement', 'node'];
-    const follow = kinds.flatMap((kind) => this.topology.all(kind).flatMap((object) => claimsOf(object))).sort();
+    const follow = KINDS.flatMap((kind) => this.topology.all(kind).flatMap((object) => claimsOf(object))).sort();
     const held = [...this.claims].sort();
     if (JSON.stringify(follow) !== JSON.stringify(held)) throw new Error('claims do not follow from the objects');
     return held;

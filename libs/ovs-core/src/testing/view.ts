@@ -37,6 +37,7 @@ export class ViewBuilder {
       physicalNetwork: type === 'vxlan' ? null : 'physnet1',
       segmentationId: type === 'flat' ? null : n,
       portSecurityEnabled: true,
+      dnsDomain: '',
       ...more,
     });
   }
@@ -61,6 +62,10 @@ export class ViewBuilder {
       deviceOwner: 'compute:nova',
       fixedIps: [{ subnetId: idOf(network), ipAddress: `10.0.0.${n % 256}` }],
       portSecurityEnabled: true,
+      securityGroupIds: [],
+      allowedAddressPairs: [],
+      extraDhcpOpts: [],
+      dnsName: '',
       binding: { host: this.view.host, vnicType: 'normal', profile: {} },
       ...more,
     });
@@ -68,7 +73,15 @@ export class ViewBuilder {
 
   router(n: number, host: string = this.view.host): this {
     const position = this.next();
-    const facts = { adminStateUp: true, gateway: null, interfaces: {}, routes: [], host };
+    const facts = {
+      adminStateUp: true,
+      gateway: null,
+      interfaces: {},
+      routes: [],
+      host,
+      heldOff: false,
+      availabilityZoneHints: [],
+    };
     return this.put<Router>({ kind: 'router', ...common(idOf(n), position, ['router', 'host']), ...facts });
   }
 
@@ -98,6 +111,7 @@ const common = (id: string, position: number, facets: readonly string[]) => ({
   projectId: 'project',
   name: '',
   description: '',
+  tags: [],
   createdAt: TIME,
   updatedAt: TIME,
   revision: 0,

@@ -1,0 +1,114 @@
+/**
+ * Who sees and who may change an object: the reference's default policy, on the objects of the topology (Networking policy reference, roles admin, member and
+ * reader). What an actor does not see does not exist for it (404); what it sees and may not do is forbidden (403). Lists ask PostgreSQL the same questions by
+ * each resource's `visible` condition; a test walks both.
+ *
+ *   admin     everything
+ *   own       what is its project's; a reader changes nothing
+ *   network   also when shared or external, or by an RBAC policy; its subnets with it, its ports only for the network's owner
+ *   subnet    changed by its own project or the network's
+ *   address scope, subnet pool   also when shared, or by an RBAC policy; security and address groups by an RBAC policy
+ */
+import type { AnyObject, Kind, ObjectKey, RbacPolicy } from '@plumbline/contracts';
+import type { Topology } from '@plumbline/topology';
+import type { Actor } from './actor.js';
+import type { Decide } from './draft.js';
+import { DomainError, notAuthorized, revisionDiffers } from './errors.js';
+
+/** What access is judged by: a topology, or a draft over one. */
+export type Objects = Pick<Topology, 'get' | 'find'>;
+
+/** Policies that open an object to the project. */
+export function policiesFor(
+  objects: Objects,
+  objectId: string,
+  projectId: string,
+  action?: RbacPolicy['action'],
+): RbacPolicy[] {
+  return objects
+    .find('rbacpolicy', `object/${objectId}`)
+    .filter(
+      ({ targetProject, ...policy }) =>
+        (targetProject === projectId || targetProject === '*') && (action === undefined || policy.action === action),
+    );
+}
+
+/** The objects by whose leave the actor sees this one, itself first; null when it does not see it. */
+export function groundsToSee(objects: Objects, actor: Actor, object: AnyObject): readonly ObjectKey[] | null {
+  const itself: ObjectKey = `${object.kind}/${object.id}`;
+  if (actor.role === 'admin' || isOf(actor, object)) return [itself];
+  const byPolicy = (): readonly ObjectKey[] | null => {
+    const [policy] = policiesFor(objects, object.id, actor.projectId);
+    return policy ? [itself, `rbacpolicy/${policy.id}`] : null;
+  };
+  switch (object.kind) {
+    case 'network':
+      return object.shared || object.external ? [itself] : byPolicy();
+    case 'addressscope':
+    case 'subnetpool':
+      return object.shared ? [itself] : byPolicy();
+    case 'securitygroup':
+    case 'addressgroup':
+      return byPolicy();
+    case 'subnet': {
+      const network = objects.get('network', object.networkId);
+      const grounds = network && groundsToSee(objects, actor, network);
+      return grounds ? [itself, ...grounds] : null;
+    }
+    case 'port':
+      return isOf(actor, objects.get('network', object.networkId)) ? [itself] : null;
+    case 'securitygrouprule':
+      return isOf(actor, objects.get('securitygroup', object.securityGroupId)) ? [itself] : null;
+    case 'router':
+    case 'floatingip':
+    case 'portforwarding':
+    case 'rbacpolicy':
+    case 'quota':
+    case 'placement':
+    case 'node':
+      return null;
+  }
+}
+
+export const canSee = (objects: Objects, actor: Actor, object: AnyObject): boolean =>
+  groundsToSee(objects, actor, object) !== null;
+
+/** True for the object's own project, whatever the role. */
+export const isOf = (actor: Actor, object: AnyObject | undefined): boolean =>
+  object !== undefined && object.projectId !== '' && object.projectId === actor.projectId;
+
+/** `deletes`: an owner of a network may delete ports of others on it. */
+export function canChange(objects: Objects, actor: Actor, object: AnyObject, deletes: boolean): boolean {
+  if (actor.role === 'admin') return true;
+  if (actor.role === 'reader') return false;
+  if (isOf(actor, object)) return true;
+  return (
+    (object.kind === 'subnet' || (object.kind === 'port' && deletes)) &&
+    isOf(actor, objects.get('network', object.networkId))
+  );
+}
+
+/** The object a command is about, and under what conditions. */
+export type Subject = Readonly<{
+  kind: Kind;
+  id: string;
+  notFound(id: string): DomainError;
+  /** The policy rule's name for messages: `update_network`. */
+  rule: string;
+  deletes?: boolean;
+  /** `If-Match`: what its revision number must be. */
+  revision?: number | null;
+}>;
+
+/** The decision, if the actor may change its subject; else the subject's "not found", or forbidden. A stale revision is refused last. */
+export const guarded =
+  <T>(subject: Subject, decide: Decide<T>): Decide<T> =>
+  (topology, context) => {
+    const { kind, id, rule, deletes = false, revision = null } = subject;
+    const object: AnyObject | undefined = topology.get(kind, id);
+    if (!object || !canSee(topology, context.actor, object)) throw subject.notFound(id);
+    if (!canChange(topology, context.actor, object, deletes)) throw notAuthorized(rule);
+    if (revision !== null && revision !== object.revision) throw revisionDiffers(revision, object.revision);
+    const decision = decide(topology, context);
+    return revision === null ? decision : { ...decision, reads: [...decision.reads, `${kind}/${id}`] };
+  };
