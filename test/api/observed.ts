@@ -13,11 +13,12 @@ export class ObservedNode {
     private readonly api: ApiProcess,
     private readonly nats: NatsConnection,
     readonly host: string,
+    private readonly tunnelIp: string,
   ) {}
 
-  /** A node with both agents and `physnet1` on `br-ex`; returns when the API knows it. */
-  static async start(api: ApiProcess, host: string): Promise<ObservedNode> {
-    const node = new ObservedNode(api, await connect({ servers: api.natsUrl }), host);
+  /** A node with both agents and `physnet1` on `br-ex`; returns when the API knows it. Each node of an API has a tunnel address of its own. */
+  static async start(api: ApiProcess, host: string, tunnelIp = '10.9.0.1'): Promise<ObservedNode> {
+    const node = new ObservedNode(api, await connect({ servers: api.natsUrl }), host, tunnelIp);
     try {
       await node.report('ovs', []);
       await node.report('l3', []);
@@ -46,7 +47,7 @@ export class ObservedNode {
         driftRepaired: 0,
         startedAt: this.startedAt,
         ...(agent === 'ovs' && {
-          node: { tunnelIp: '10.9.0.1', bridgeMappings: { physnet1: 'br-ex' }, datapathType: 'netdev' },
+          node: { tunnelIp: this.tunnelIp, bridgeMappings: { physnet1: 'br-ex' }, datapathType: 'netdev' },
         }),
       };
       const pattern = subjects.report(this.host, agent);

@@ -22,7 +22,10 @@ const WANTED = [
   { name: 'nats-server', programs: ['/usr/sbin/nats-server', '/usr/bin/nats-server'], services: ['nats-server'] },
   { name: 'postgresql', programs: ['/usr/lib/postgresql'], services: ['postgresql'] },
 ];
-/** What the tests want beside that: an engine to bring docker-compose.yml up in, with base images made from a Debian root, and what the docs tell a reader to type. */
+/**
+ * What the tests want beside that: an engine to bring docker-compose.yml up in, with base images made from a Debian root, the clients that the Networking
+ * API is for with a compiler for the one that is a library, a real Keystone, and what the docs tell a reader to type.
+ */
 const WANTED_BY_TESTS = [
   {
     name: 'docker.io',
@@ -36,6 +39,16 @@ const WANTED_BY_TESTS = [
   },
   { name: 'curl', programs: ['/usr/bin/curl'], services: [] },
   { name: 'python3-openstackclient', programs: ['/usr/bin/openstack'], services: [] },
+  { name: 'python3-openstacksdk', programs: ['/usr/lib/python3/dist-packages/openstack'], services: [] },
+  { name: 'python3-neutronclient', programs: ['/usr/bin/neutron'], services: [] },
+  { name: 'golang-go', programs: ['/usr/bin/go'], services: [] },
+  {
+    name: 'golang-github-gophercloud-gophercloud-dev',
+    programs: ['/usr/share/gocode/src/github.com/gophercloud/gophercloud'],
+    services: [],
+  },
+  // Asks nothing and makes no database when nobody answers (debconf's own defaults).
+  { name: 'keystone', programs: ['/usr/bin/keystone-manage'], services: ['keystone'] },
   { name: 'debootstrap', programs: ['/usr/sbin/debootstrap'], services: [] },
   { name: 'slirp4netns', programs: ['/usr/bin/slirp4netns'], services: [] },
 ];

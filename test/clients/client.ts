@@ -1,0 +1,63 @@
+/** A command line client: the same commands by a process each, as a person types them, or by one process for many. */
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { run } from '@plumbline/exec';
+import { PYTHON, type Cloud } from './cloud.js';
+
+export type Program = 'openstack' | 'neutron';
+export type Said = Readonly<{ code: number; stdout: string; stderr: string }>;
+export interface Client {
+  /** Runs one command to its end, whatever its exit code. One at a time. */
+  run(argv: readonly string[]): Promise<Said>;
+  stop(): Promise<void>;
+}
+
+const SERVER = fileURLToPath(new URL('shell-server.py', import.meta.url));
+const PATIENCE_MS = 60_000;
+/** Every exit code: what a command answers is the journey's to judge. */
+const ANY_CODE = Array.from({ length: 256 }, (_, code) => code);
+
+/** Each command is a process of `/usr/bin/<program>`. */
+export const typed = (program: Program, cloud: Cloud): Client => ({
+  run: async (argv) => {
+    const { code, stdout, stderr } = await run([`/usr/bin/${program}`, ...argv], {
+      env: cloud.environment,
+      timeoutMs: PATIENCE_MS,
+      okCodes: ANY_CODE,
+    });
+    return { code: code ?? -1, stdout, stderr };
+  },
+  stop: async () => undefined,
+});
+
+/** All commands in one process: see shell-server.py. */
+export class Served implements Client {
+  private readonly answers: AsyncIterator<string>;
+  private said = '';
+
+  private constructor(private readonly child: ChildProcessWithoutNullStreams) {
+    this.answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    child.stderr.on('data', (chunk: Buffer) => (this.said += chunk.toString()));
+  }
+
+  static start(program: Program, cloud: Cloud): Served {
+    const env = { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', ...cloud.environment };
+    return new Served(spawn(PYTHON, [SERVER, program], { env, stdio: ['pipe', 'pipe', 'pipe'] }));
+  }
+
+  async run(argv: readonly string[]): Promise<Said> {
+    this.child.stdin.write(`${JSON.stringify(argv)}\n`);
+    const { value, done } = await this.answers.next();
+    if (done) throw new Error(`the client's process ended at "${argv.join(' ')}": ${this.said}`);
+    return JSON.parse(value) as Said;
+  }
+
+  async stop(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const gone = once(this.child, 'exit');
+    this.child.stdin.end();
+    await gone;
+  }
+}
