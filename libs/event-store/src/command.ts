@@ -26,6 +26,8 @@ export type WireCommand = Readonly<{
   none: readonly string[];
   rows: readonly Row[];
   hosts: readonly string[];
+  tally: Readonly<Record<string, number>>;
+  limits: Readonly<Record<string, number>>;
   /** The caller named the events, so it may be repeating itself. */
   again: boolean;
   /** All but `again` as JSON, as it is sent. */
@@ -39,11 +41,12 @@ const maxKeyLength = 800;
 
 /** Checks the command and makes its stored form. Throws `InvalidCommand`; nothing was stored then. */
 export function wire(command: AppendCommand): WireCommand {
-  const { events, take, release, none, rows } = command;
+  const { events, take, release, none, rows, tally, limits } = command;
   const hosts = [...new Set(command.hosts)];
-  if (events.length === 0 && take.length + release.length + rows.length + hosts.length > 0) {
+  const counted = Object.keys(tally);
+  if (events.length === 0 && take.length + release.length + rows.length + hosts.length + counted.length > 0) {
     throw new InvalidCommand(
-      'A command without events may hold no claims, rows or hosts: what is derived changes with an event alone.',
+      'A command without events may hold no claims, rows, hosts or tallies: what is derived changes with an event alone.',
     );
   }
   if (!isoUtcMs.test(command.meta.time)) {
@@ -53,7 +56,24 @@ export function wire(command: AppendCommand): WireCommand {
     if (!Number.isSafeInteger(version) || version < 0)
       throw new InvalidCommand(`expect[${stream}] is ${version}, not a version.`);
   }
-  for (const key of [...take, ...release, ...none, ...hosts, ...events.map((event) => event.stream)]) {
+  for (const [key, delta] of Object.entries(tally)) {
+    if (!Number.isSafeInteger(delta)) throw new InvalidCommand(`tally[${key}] is ${delta}, not a whole number.`);
+  }
+  const limited = Object.keys(limits);
+  for (const key of limited) {
+    const most = limits[key] as number;
+    if (!Number.isSafeInteger(most) || most < 0)
+      throw new InvalidCommand(`limits[${key}] is ${most}, not a number of things.`);
+  }
+  for (const key of [
+    ...take,
+    ...release,
+    ...none,
+    ...hosts,
+    ...counted,
+    ...limited,
+    ...events.map((event) => event.stream),
+  ]) {
     if (key.length === 0 || key.length > maxKeyLength) {
       throw new InvalidCommand(`A key has ${key.length} characters; 1 to ${maxKeyLength} fit: "${key.slice(0, 60)}"`);
     }
@@ -62,10 +82,20 @@ export function wire(command: AppendCommand): WireCommand {
   if (twice !== undefined) throw new InvalidCommand(`The claim "${twice}" is taken twice by one command.`);
   checkRows(rows, events.length);
   const numbered = number(events, command);
-  const text = JSON.stringify({ events: numbered, expect: command.expect, take, release, none, rows, hosts });
+  const text = JSON.stringify({
+    events: numbered,
+    expect: command.expect,
+    take,
+    release,
+    none,
+    rows,
+    hosts,
+    ...(counted.length > 0 && { tally }),
+    ...(limited.length > 0 && { limits }),
+  });
   for (const json of [text, ...numbered.map((event) => event.envelope)]) refuseUnstorableText(json);
   const again = events[0]?.id !== undefined;
-  return { events: numbered, expect: command.expect, take, release, none, rows, hosts, again, text };
+  return { events: numbered, expect: command.expect, take, release, none, rows, hosts, tally, limits, again, text };
 }
 
 /** What two commands of one batch must not share: streams written and rows written. */

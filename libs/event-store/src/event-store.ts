@@ -41,8 +41,9 @@ export type Row = RowUpsert | RowDelete;
  * 1. `expect`: stream -> version it must have (0: must not exist). Holds every stream written, and may hold streams that were only read.
  * 2. `none`: prefixes under which no claim may exist (claims this command releases do not count).
  * 3. `take`: claims that must be free (or be released by this same command). Released: `release`; releasing a free one is no error.
+ * 4. `limits`: per key of a tally, the most there may be with what `tally` of this command adds.
  * `rows` are the read model rows, at most one an object. `hosts` get a feed row at the command's last position.
- * Without events the command is a success that does nothing and checks nothing; it may hold no rows, claims or hosts then.
+ * Without events the command is a success that does nothing and checks nothing; it may hold no rows, claims, hosts or tallies then.
  */
 export type AppendCommand = Readonly<{
   events: readonly EventInput[];
@@ -52,6 +53,10 @@ export type AppendCommand = Readonly<{
   none: readonly string[];
   rows: readonly Row[];
   hosts: readonly string[];
+  /** Per key (`<kind>/<project>`), by how much the command changes how many there are. */
+  tally: Readonly<Record<string, number>>;
+  /** Per key, how many there may be at most once the command is stored. */
+  limits: Readonly<Record<string, number>>;
   meta: Meta;
 }>;
 
@@ -70,7 +75,8 @@ export type RecordedEvent = Readonly<{
 export type Lost =
   | Readonly<{ kind: 'version'; stream: string }>
   | Readonly<{ kind: 'claim'; key: string }>
-  | Readonly<{ kind: 'none'; prefix: string }>;
+  | Readonly<{ kind: 'none'; prefix: string }>
+  | Readonly<{ kind: 'limit'; key: string }>;
 
 /** One host's feed row of a command: `prev` is the position of that host's message before this one, null at its first. */
 export type FeedPrev = Readonly<{ host: string; prev: number | null }>;
@@ -99,10 +105,11 @@ export type StoredRow = Readonly<{
   setAt: Readonly<Record<string, number>>;
 }>;
 
-/** One consistent moment of the log: head, every stream's version, every read model row of every kind, each host's feed head. */
+/** One consistent moment of the log: head, the generation of the catalogue that made what is derived, every stream's version, every read model row of every kind, each host's feed head. */
 export type Loaded = Readonly<{
   logId: string;
   head: Head;
+  generation: number;
   streams: readonly Readonly<{ stream: string; version: number }>[];
   rows: readonly StoredRow[];
   feeds: readonly Readonly<{ host: string; position: number }>[];

@@ -7,4 +7,12 @@ export const readTables: Readonly<Record<string, string>> = {
   floatingip: 'floating_ips',
   placement: 'placements',
   node: 'nodes',
+  securitygroup: 'security_groups',
+  securitygrouprule: 'security_group_rules',
+  addressgroup: 'address_groups',
+  addressscope: 'address_scopes',
+  subnetpool: 'subnet_pools',
+  rbacpolicy: 'rbac_policies',
+  quota: 'quotas',
+  portforwarding: 'port_forwardings',
 };

@@ -8,12 +8,24 @@
  * commands without a feed row concern no host, so it is harmless to fold them with the next one.
  * Road not taken: LISTEN/NOTIFY. It holds a connection, is lost with it, and needs the poll beside it all the same.
  */
-import { FeedMessage, subjectOf, known, ObjectKey } from '@plumbline/contracts';
+import { CATALOGUE_VERSION, FeedMessage, subjectOf, known, ObjectKey } from '@plumbline/contracts';
 import { AppendOk, EventStore, RecordedEvent } from '@plumbline/event-store';
 import { FeedLink, HostFeeds } from '@plumbline/node-feed';
 import type { Logger } from '@plumbline/telemetry';
 import { advance, claimsOf, Topology } from '@plumbline/topology';
 import { objectOf, toRecorded } from './to-append.js';
+
+/** What is derived from the log was made by another release: its objects lack what this one reads, or hold what it does not know. */
+export class WrongGeneration extends Error {
+  override readonly name = 'WrongGeneration';
+  constructor(found: number) {
+    super(
+      found < CATALOGUE_VERSION
+        ? `the tables derived from the log are of generation ${found}, this release reads ${CATALOGUE_VERSION}: run "plumb db migrate" of this release`
+        : `the tables derived from the log are of generation ${found}, this release reads ${CATALOGUE_VERSION}: start the release that made them`,
+    );
+  }
+}
 
 export type FollowerOptions = Readonly<{
   store: EventStore;
@@ -50,9 +62,10 @@ export class Follower {
     for (const key of topology.keys()) for (const claim of claimsOf(topology.byKey(key))) this.claims.add(claim);
   }
 
-  /** Loads one moment of the log and follows from there. Rejects with StoreUnavailable. */
+  /** Loads one moment of the log and follows from there. Rejects with StoreUnavailable, and with WrongGeneration. */
   static async open(options: FollowerOptions): Promise<Follower> {
-    const { logId, head, streams, rows, feeds } = await options.store.load();
+    const { logId, head, generation, streams, rows, feeds } = await options.store.load();
+    if (generation !== CATALOGUE_VERSION) throw new WrongGeneration(generation);
     const versions = streams.map(({ stream, version }) => [stream, version] as const);
     const topology = Topology.of(rows.map(objectOf), head.position, versions);
     options.logger.info({ log: logId, position: head.position, objects: rows.length, step: 'load' }, 'log loaded');

@@ -1,6 +1,6 @@
 /**
  * Commands of this process that are on their way to the log. A decision that would collide with one of them waits for it and is decided anew, instead of
- * making the trip to be told that it lost.
+ * making the trip to be told that it lost. Limits are no obstacle: how many others of a project will be stored, the log alone knows.
  */
 import { Prepared } from '@plumbline/topology';
 

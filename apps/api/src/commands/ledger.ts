@@ -106,7 +106,7 @@ export class Ledger {
           return { result: decided.result, position };
         }
         const { lost } = answer;
-        lostAt = lost.kind === 'version' ? lost.stream : lost.kind === 'claim' ? lost.key : lost.prefix;
+        lostAt = lost.kind === 'version' ? lost.stream : lost.kind === 'none' ? lost.prefix : lost.key;
         logger.debug({ lost, requestId: meta.requestId, attempt, step: 'append' }, 'lost a race, deciding again');
         await follower.catchUp();
         fresh = true;

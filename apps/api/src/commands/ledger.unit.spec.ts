@@ -133,6 +133,30 @@ describe('ledger', () => {
     );
   });
 
+  it('many processes and commands at once never pass a limit, and each that is too many hears why', async () => {
+    const processes = [await ledger(), await ledger()];
+    const limited: Decide<null> = (topology, context) => {
+      if (topology.find('network', 'project/project').length >= 5)
+        throw new DomainError('OverQuota', 'conflict', 'Quota exceeded for resources: network.');
+      const networkId = context.newId();
+      const network = networkCreated({ networkId, projectId: 'project', segmentationId: context.randomInt(1 << 24) });
+      return { events: [network], reads: [], none: [], limits: { 'network/project': 5 }, result: null };
+    };
+    const answers = await Promise.allSettled(
+      Array.from({ length: 40 }, (_, n) => processes[n % 2]!.ledger.execute(limited, meta())),
+    );
+    const refused = answers.filter((each) => each.status === 'rejected');
+    expect(refused.map(({ reason }) => (reason as DomainError).type)).toEqual(Array(35).fill('OverQuota'));
+    expect((await store.load()).rows.filter(({ kind }) => kind === 'network')).toHaveLength(5);
+  });
+
+  it('does not start on what another release derived', async () => {
+    const older = Object.assign(Object.create(store) as InMemoryEventStore, {
+      load: async () => ({ ...(await store.load()), generation: 0 }),
+    });
+    await expect(Follower.open({ store: older, logger, publish: () => undefined })).rejects.toThrow('plumb db migrate');
+  });
+
   it('a decision that gave way to a command on its way waits how that ends', async () => {
     const one = await ledger();
     const flat: Decide<null> = (_topology, context) => {

@@ -23,6 +23,8 @@ export function toAppend(prepared: Prepared): AppendCommand {
       return readRow(row.object, versionAfter(streamOfObject(row.object)));
     }),
     hosts: prepared.hosts,
+    tally: prepared.tally,
+    limits: prepared.limits,
     meta: prepared.meta,
   };
 }

@@ -1,13 +1,15 @@
 /** `plumb db`: the schema and its rights, what is derived from the log made again. */
 import type { Command } from 'commander';
-import { guardStatus, migrate, rebuildReadModels } from '@plumbline/event-store';
+import { guardStatus, migrate, rebuildReadModels, type Rebuilt } from '@plumbline/event-store';
 import { derivation } from '../log/derivation.js';
 import { databaseUrl, inWords } from './database-url.js';
 
 export function addDatabaseCommands(program: Command): void {
   const db = program.command('db').description("the log's database");
   db.command('migrate')
-    .description('create or update the schema; repeated, it changes nothing')
+    .description(
+      'create or update the schema, and make again what an older release derived from the log; repeated, it changes nothing',
+    )
     .requiredOption(
       '--database <url>',
       'login that owns the tables (migration role)',
@@ -20,8 +22,9 @@ export function addDatabaseCommands(program: Command): void {
     )
     .action(async (options: { database: string; serviceRole?: string }) => {
       const service = options.serviceRole === undefined ? {} : { serviceRole: options.serviceRole };
-      await migrate(options.database, service).catch(inWords);
+      const { remade } = await migrate(options.database, { ...service, derivation }).catch(inWords);
       console.log('the schema is up to date');
+      if (remade) console.log(`made again ${inNumbers(remade)}`);
       if (options.serviceRole === undefined)
         console.error(
           'no --service-role: the API will log in as the owner of the tables, and the log is guarded by nothing but good manners',
@@ -35,7 +38,7 @@ export function addDatabaseCommands(program: Command): void {
       console.log(JSON.stringify(guard));
     });
   db.command('rebuild')
-    .description('make streams, claims and read models again from the log; the API may run meanwhile')
+    .description('make streams, claims, counts and read models again from the log; the API may run meanwhile')
     .requiredOption(
       '--database <url>',
       'login that owns the tables (migration role)',
@@ -43,7 +46,9 @@ export function addDatabaseCommands(program: Command): void {
       process.env['DATABASE_MIGRATION_URL'],
     )
     .action(async (options: { database: string }) => {
-      const made = await rebuildReadModels(options.database, derivation).catch(inWords);
-      console.log(`from ${made.events} events: ${made.rows} rows, ${made.claims} claims, ${made.streams} streams`);
+      console.log(inNumbers(await rebuildReadModels(options.database, derivation).catch(inWords)));
     });
 }
+
+const inNumbers = ({ events, rows, claims, streams }: Rebuilt): string =>
+  `from ${events} events: ${rows} rows, ${claims} claims, ${streams} streams`;

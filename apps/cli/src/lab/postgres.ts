@@ -13,6 +13,7 @@ import path from 'node:path';
 import { guardStatus, migrate } from '@plumbline/event-store';
 import { run } from '@plumbline/exec';
 import pg from 'pg';
+import { derivation } from '../log/derivation.js';
 import { writeWhole } from './files.js';
 import { freePort } from './free-port.js';
 import { placeFolder, type Place } from './place.js';
@@ -115,7 +116,7 @@ export async function startPostgres(spec: LabSpec, labId: string, control: Place
 export async function prepareDatabase(urls: DatabaseUrls, progress: Progress): Promise<void> {
   const role = decodeURIComponent(new URL(urls.serviceUrl).username);
   const service = urls.migrationUrl === urls.serviceUrl ? {} : { serviceRole: role };
-  await migrate(urls.migrationUrl, service).catch((error: unknown) => {
+  await migrate(urls.migrationUrl, { ...service, derivation }).catch((error: unknown) => {
     const { host, pathname } = new URL(urls.migrationUrl);
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`the database ${host}${pathname} cannot be prepared: ${reason}`, { cause: error });

@@ -1,7 +1,7 @@
 /** What follows from the log, as this release knows it: the same objects, rows and claims that appends make, made again from the events alone. */
-import { AnyObject, known, subjectOf, type PlumbEvent, type Recorded } from '@plumbline/contracts';
+import { AnyObject, CATALOGUE_VERSION, known, subjectOf, type PlumbEvent, type Recorded } from '@plumbline/contracts';
 import type { Derivation, RecordedEvent } from '@plumbline/event-store';
-import { claimsOf, evolve, readRow } from '@plumbline/topology';
+import { claimsOf, evolve, readRow, tallyOf } from '@plumbline/topology';
 
 /** Throws at an event that this release does not know: rows without it would be wrong, and silently so. */
 export const derivation: Derivation<AnyObject> = {
@@ -9,6 +9,8 @@ export const derivation: Derivation<AnyObject> = {
   evolve: (object, { position, event, meta }) => evolve(object, { position, event: event as Recorded['event'], meta }),
   rowOf: (object, last) => readRow(object, last.streamVersion),
   claimsOf,
+  tallyOf,
+  generation: CATALOGUE_VERSION,
 };
 
 function understood({ position, event }: RecordedEvent): PlumbEvent {

@@ -177,6 +177,7 @@ function resultOf(command: WireCommand, answer: Answer): AppendResult {
   if ('v' in answer) return { ok: false, lost: { kind: 'version', stream: answer.v } };
   if ('c' in answer) return { ok: false, lost: { kind: 'claim', key: answer.c } };
   if ('n' in answer) return { ok: false, lost: { kind: 'none', prefix: answer.n } };
+  if ('l' in answer) return { ok: false, lost: { kind: 'limit', key: answer.l } };
   return answered(command, answer.b, answer.h, answer.p ?? []);
 }
 

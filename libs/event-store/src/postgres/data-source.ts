@@ -1,6 +1,7 @@
 import { DataSource, EntitySchema } from 'typeorm';
 import { readTables } from '../read-tables.js';
 import { Log1763700000001 } from './migrations/0001-log.js';
+import { Tallies1763800000002 } from './migrations/0002-tallies.js';
 
 /** Row of a read table (`networks`, `ports`, ...), as TypeORM reads it. bigint columns arrive as text. */
 export type ObjectRow = {
@@ -24,6 +25,8 @@ export type AgentRow = {
   configurations: Record<string, unknown>;
   position: string;
   sync: string;
+  description: string;
+  availabilityZone: string | null;
 };
 /** What one kind of agent on one host last said of one object. Observation: outside the log. */
 export type ObjectStatusRow = {
@@ -102,6 +105,8 @@ export const AgentEntity = new EntitySchema<AgentRow>({
     configurations: { type: 'jsonb' },
     position: { type: 'bigint' },
     sync: { type: 'text' },
+    description: { type: 'text' },
+    availabilityZone: { type: 'text', name: 'availability_zone', nullable: true },
   },
 });
 
@@ -132,7 +137,7 @@ export function createDataSource(url: string, options: Readonly<{ poolSize?: num
     extra: { connectionString: url, max: options.poolSize ?? 4 },
     schema,
     entities: [EventEntity, AgentEntity, ObjectStatusEntity, ...Object.values(objectEntities)],
-    migrations: [Log1763700000001],
+    migrations: [Log1763700000001, Tallies1763800000002],
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'all',
     synchronize: false,

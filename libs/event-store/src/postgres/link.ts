@@ -7,7 +7,7 @@ import pg from 'pg';
 
 /** A command's answer as the function gives it: stored after `b` with hashes `h` and feed links `p`, or what was lost. */
 export type Answer = Readonly<
-  { b: number; h: string[]; p?: (number | null)[] } | { v: string } | { c: string } | { n: string }
+  { b: number; h: string[]; p?: (number | null)[] } | { v: string } | { c: string } | { n: string } | { l: string }
 >;
 
 export interface Link {

@@ -2,8 +2,10 @@
  * Schema and rights. The migration login owns the tables; the service login may read and insert events and no more, so that no
  * fault or intruder in the service can rewrite the log. A role that owns a table can give itself back what was revoked: hence two logins.
  */
+import { CATALOGUE_VERSION } from '@plumbline/contracts';
 import pg from 'pg';
 import { createDataSource } from './data-source.js';
+import { Derivation, Rebuilt, rebuildReadModels } from './rebuild.js';
 
 /** Rights of the service, table by table: what `append_batch` and the service's own queries need. */
 const rights = (role: string): string => `
@@ -12,21 +14,22 @@ REVOKE ALL ON ALL TABLES IN SCHEMA plumbline FROM ${role};
 GRANT SELECT ON ALL TABLES IN SCHEMA plumbline TO ${role};
 GRANT INSERT ON plumbline.events TO ${role};
 GRANT UPDATE (position, hash) ON plumbline.log_head TO ${role};
-GRANT INSERT, UPDATE ON plumbline.streams, plumbline.feed_head TO ${role};
-GRANT INSERT, DELETE ON plumbline.claims, plumbline.feed TO ${role};
+GRANT INSERT, UPDATE ON plumbline.streams, plumbline.tallies, plumbline.feed_head TO ${role};
+GRANT INSERT, DELETE ON plumbline.claims, plumbline.feed, plumbline.revoked_tokens, plumbline.application_credentials TO ${role};
 GRANT INSERT, UPDATE, DELETE ON plumbline.objects, plumbline.agents, plumbline.object_status TO ${role};
 GRANT EXECUTE ON FUNCTION plumbline.append_batch(jsonb) TO ${role};
 `;
 
 /**
- * Brings the schema to this release and sets the service role's rights anew. Repeating it changes nothing; two at once wait for each
+ * Brings the schema to this release, makes what is derived anew when another generation of the catalogue made it, and sets the service role's rights anew. Repeating it changes nothing; two at once wait for each
  * other. `migrationUrl` is the login that owns (or shall own) the tables. Without `serviceRole` no rights are given: one login for all.
+ * Without `derivation` a log that has events keeps what it has; the API then refuses to start on it. `remade`: what was made anew, null when nothing was.
  * Fails when the role does not exist, and when the schema is younger than this release knows.
  */
-export async function migrate(
+export async function migrate<O extends object>(
   migrationUrl: string,
-  options: Readonly<{ serviceRole?: string }> = {},
-): Promise<Readonly<{ applied: readonly string[] }>> {
+  options: Readonly<{ serviceRole?: string; derivation?: Derivation<O> }> = {},
+): Promise<Readonly<{ applied: readonly string[]; remade: Rebuilt | null }>> {
   const guard = new pg.Client({ connectionString: migrationUrl });
   await guard.connect();
   try {
@@ -37,8 +40,9 @@ export async function migrate(
     try {
       const done = await source.runMigrations();
       await refuseYoungerSchema(guard, new Set(source.migrations.map((each) => each.name ?? each.constructor.name)));
+      const remade = await remake(guard, migrationUrl, options.derivation);
       if (options.serviceRole) await grant(guard, options.serviceRole);
-      return { applied: done.map((each) => each.name) };
+      return { applied: done.map((each) => each.name), remade };
     } finally {
       await source.destroy();
     }
@@ -55,6 +59,23 @@ async function refuseYoungerSchema(client: pg.Client, known: ReadonlySet<string>
       `The database was migrated by a newer release (${strange.join(', ')}). Start that release, or restore an older database.`,
     );
   }
+}
+
+/** Of an empty log nothing is derived, so it is of any generation. */
+async function remake<O extends object>(
+  client: pg.Client,
+  migrationUrl: string,
+  derivation: Derivation<O> | undefined,
+): Promise<Rebuilt | null> {
+  await client.query(
+    'UPDATE plumbline.derived SET generation = $1 FROM plumbline.log_head WHERE position = 0 AND generation <> $1',
+    [CATALOGUE_VERSION],
+  );
+  if (!derivation) return null;
+  const { rows } = await client.query('SELECT 1 FROM plumbline.derived WHERE generation <> $1', [
+    derivation.generation,
+  ]);
+  return rows.length > 0 ? rebuildReadModels(migrationUrl, derivation) : null;
 }
 
 async function grant(client: pg.Client, serviceRole: string): Promise<void> {

@@ -80,6 +80,7 @@ export class PostgresEventStore implements EventStore {
       await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
       try {
         const head = headOf((await client.query<HeadColumns>(headSql)).rows);
+        const derived = await client.query<{ generation: number }>('SELECT generation FROM plumbline.derived');
         const streams = await client.query<{ stream: string; version: string }>(
           'SELECT stream, version FROM plumbline.streams',
         );
@@ -91,6 +92,7 @@ export class PostgresEventStore implements EventStore {
         return {
           logId,
           head,
+          generation: derived.rows[0]?.generation ?? 0,
           streams: streams.rows.map((row) => ({ stream: row.stream, version: Number(row.version) })),
           rows: rows.rows.map(toStoredRow),
           feeds: feeds.rows.map((row) => ({ host: row.host, position: Number(row.position) })),

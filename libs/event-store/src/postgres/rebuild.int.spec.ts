@@ -24,7 +24,11 @@ const derivation: Derivation<Port> = {
   },
   rowOf: (port) => rowOf(port),
   claimsOf: (port) => [`address/${port.ip}`],
+  tallyOf: ({ id }) => tallyOf(id),
+  generation: 7,
 };
+
+const tallyOf = (id: string): string => `port/${id.slice(0, 1)}`;
 
 const rowOf = ({ id, ip, version, setAt }: Port): RowUpsert => ({
   kind: 'port',
@@ -56,6 +60,7 @@ describe('rebuildReadModels', () => {
     (await owner.query('SELECT * FROM plumbline.streams ORDER BY stream')).rows,
     (await owner.query('SELECT * FROM plumbline.claims ORDER BY key')).rows,
     (await owner.query('SELECT * FROM plumbline.objects ORDER BY kind, id')).rows,
+    (await owner.query('SELECT * FROM plumbline.tallies WHERE count <> 0 ORDER BY key')).rows,
     (await owner.query('SELECT * FROM plumbline.feed_head ORDER BY host')).rows,
     (await owner.query('SELECT * FROM plumbline.log_head')).rows,
   ];
@@ -70,6 +75,7 @@ describe('rebuildReadModels', () => {
         take: [`address/ip-${n}`],
         rows: [rowOf({ id, ip: `ip-${n}`, version: 2, setAt: { existence: -1, ip: -2 } })],
         hosts: ['h'],
+        tally: { [tallyOf(id)]: 1 },
       }),
     );
     const made = await Promise.all(commands.map((each) => store.append(each)));
@@ -83,6 +89,7 @@ describe('rebuildReadModels', () => {
             expect: { [stream]: 2 },
             release: [`address/ip-${n}`],
             rows: [{ kind: 'port', id, deleted: true }],
+            tally: { [tallyOf(id)]: -1 },
           }),
         );
       } else if (n % 3 === 1) {
@@ -102,7 +109,7 @@ describe('rebuildReadModels', () => {
     expect(await rebuildReadModels(postgres.migrationUrl, derivation)).toEqual(counts);
     expect(await derived()).toEqual(live);
 
-    await owner.query('TRUNCATE plumbline.objects, plumbline.claims, plumbline.streams');
+    await owner.query('TRUNCATE plumbline.objects, plumbline.claims, plumbline.streams, plumbline.tallies');
     expect(await rebuildReadModels(postgres.migrationUrl, derivation)).toEqual(counts);
     expect(await derived()).toEqual(live);
     expect(await store.append(happened('port-new', 0, { take: ['address/ip-2'] }))).toMatchObject({ ok: false });

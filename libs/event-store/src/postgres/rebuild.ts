@@ -1,5 +1,5 @@
 /**
- * Everything derived, made again from the log: streams, claims and read rows. Feed rows are left as they are: they are positions that
+ * Everything derived, made again from the log: streams, claims, read rows and tallies. Feed rows are left as they are: they are positions that
  * were given out, and a host whose rows are missing starts from nothing anyway.
  */
 import pg from 'pg';
@@ -15,6 +15,10 @@ export type Derivation<O extends object> = Readonly<{
   /** Its read row, with `event` the last that changed it; `version` is that event's stream version. */
   rowOf(object: O, event: RecordedEvent): RowUpsert;
   claimsOf(object: O): readonly string[];
+  /** The key under which the object is counted; null when nobody counts it. */
+  tallyOf(object: O): string | null;
+  /** Generation of the catalogue these functions are of. */
+  generation: number;
 }>;
 
 export type Rebuilt = Readonly<{ events: number; streams: number; rows: number; claims: number }>;
@@ -35,7 +39,8 @@ export async function rebuildReadModels<O extends object>(
     await client.query('BEGIN');
     await client.query('SELECT 1 FROM plumbline.log_head FOR UPDATE');
     const derived = await foldLog(client, derivation);
-    await client.query('DELETE FROM plumbline.objects; DELETE FROM plumbline.claims; DELETE FROM plumbline.streams');
+    await client.query(`DELETE FROM plumbline.objects; DELETE FROM plumbline.claims; DELETE FROM plumbline.streams;
+      DELETE FROM plumbline.tallies`);
     const streams = [...derived.streams].map(([stream, version]) => ({ stream, version }));
     const rows = [...derived.objects.values()].map(({ object, last }) => rowColumns(derivation.rowOf(object, last)));
     const claims = [...derived.objects.values()].flatMap(({ object }) => derivation.claimsOf(object));
@@ -52,6 +57,8 @@ export async function rebuildReadModels<O extends object>(
       'id text, kind text, project_id text, name text, version bigint, position bigint, doc jsonb, set_at jsonb',
       rows,
     );
+    await insert(client, 'tallies', 'key text, count bigint', counted([...derived.objects.values()], derivation));
+    await client.query('UPDATE plumbline.derived SET generation = $1', [derivation.generation]);
     await client.query('COMMIT');
     return { events: derived.events, streams: streams.length, rows: rows.length, claims: claims.length };
   } finally {
@@ -85,6 +92,15 @@ async function foldLog<O extends object>(
     }
     if (rows.length < page) return { events: at, streams, objects };
   }
+}
+
+function counted<O extends object>(held: readonly Held<O>[], { tallyOf }: Derivation<O>): object[] {
+  const counts = new Map<string, number>();
+  for (const { object } of held) {
+    const key = tallyOf(object);
+    if (key !== null) counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return [...counts].map(([key, count]) => ({ key, count }));
 }
 
 function rowColumns(row: RowUpsert): object {

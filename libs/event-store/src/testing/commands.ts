@@ -17,6 +17,8 @@ export const command = (given: Partial<AppendCommand>): AppendCommand => ({
   none: [],
   rows: [],
   hosts: [],
+  tally: {},
+  limits: {},
   meta,
   ...given,
 });

@@ -119,6 +119,45 @@ export function eventStoreContract(name: string, make: () => Promise<EventStore>
       });
     });
 
+    it('stores no more than a limit allows, counting what was stored and what goes', async () => {
+      const made = (n: number, most: number) =>
+        happened(`port-${n}`, 0, { tally: { 'port/p': 1 }, limits: { 'port/p': most } });
+      stored(await store.append(made(1, 2)));
+      stored(await store.append(happened('port-2', 0, { tally: { 'port/p': 1, 'port/q': 5 } })));
+      const over = { ok: false, lost: { kind: 'limit', key: 'port/p' } };
+      expect(await store.append(made(3, 2))).toEqual(over);
+      expect(await store.append({ ...made(3, 0), limits: { 'port/q': 5, 'port/p': 2, 'port/never': 0 } })).toEqual(
+        over,
+      );
+      expect((await store.head()).position).toBe(2);
+      stored(await store.append(happened('port-1', 1, { tally: { 'port/p': -1 } })));
+      stored(await store.append(made(3, 2)));
+      expect(await store.append(happened('port-4', 0, { limits: { 'port/p': 1 } }))).toEqual(over);
+      stored(await store.append(happened('port-4', 0, { limits: { 'port/p': 2, 'port/q': 5 } })));
+    });
+
+    it('lets no more through together than a limit allows, whoever else is counted beside', async () => {
+      const results = await Promise.all(
+        Array.from({ length: 32 }, (_, n) =>
+          store.append(
+            n % 8 === 7
+              ? happened(`port-${n}`, 0, { tally: { 'port/p': 1 } })
+              : happened(`port-${n}`, 0, {
+                  tally: { 'port/p': 1, 'port/q': 1 },
+                  limits: { 'port/p': 20, 'port/q': 100 },
+                }),
+          ),
+        ),
+      );
+      const lost = results.filter((each) => !each.ok);
+      expect(results.length - lost.length).toBeLessThanOrEqual(24);
+      expect(results.length - lost.length).toBeGreaterThanOrEqual(20);
+      expect(lost).toEqual(lost.map(() => ({ ok: false, lost: { kind: 'limit', key: 'port/p' } })));
+      expect(
+        await store.append(happened('more', 0, { tally: { 'port/p': 0 }, limits: { 'port/p': 19 } })),
+      ).toMatchObject({ ok: false });
+    });
+
     it('writes rows with relative positions made absolute, and removes them', async () => {
       stored(await store.append(happened('network-n', 0)));
       stored(
@@ -236,6 +275,8 @@ export function eventStoreContract(name: string, make: () => Promise<EventStore>
       ['one claim twice', happened('port-a', 0, { take: ['k', 'k'] })],
       ['a NUL', happened('port-a', 0, { rows: [portRow('a', 1, { name: 'a\0b' })] })],
       ['half a surrogate pair', happened('port-a', 0, { take: ['\ud800'] })],
+      ['a tally that is no whole number', happened('port-a', 0, { tally: { k: 0.5 } })],
+      ['a limit below nothing', happened('port-a', 0, { limits: { k: -1 } })],
       ['a claim too long to index', happened('port-a', 0, { take: ['k'.repeat(801)] })],
       ['a time of another form', happened('port-a', 0, { meta: { ...meta, time: '2024-01-02' } })],
     ])('refuses %s and stores nothing', async (_, bad) => {

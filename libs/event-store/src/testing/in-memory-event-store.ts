@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { CATALOGUE_VERSION } from '@plumbline/contracts';
 import { chainHash, differs, genesisHash, StoredEvent, walkChain } from '../chain.js';
 import { answered, recorded, wire, WireCommand } from '../command.js';
 import { StoreUnavailable } from '../errors.js';
@@ -25,6 +26,7 @@ export class InMemoryEventStore implements EventStore {
   private readonly streams = new Map<string, number>();
   private readonly claims = new Set<string>();
   private readonly objects = new Map<string, StoredRow>();
+  private readonly tallies = new Map<string, number>();
   private readonly feed: FeedRow[] = [];
   private readonly feedHeads = new Map<string, number>();
   private failures: Error[] = [];
@@ -71,6 +73,7 @@ export class InMemoryEventStore implements EventStore {
     return structuredClone({
       logId: this.id,
       head: this.headNow(),
+      generation: CATALOGUE_VERSION,
       streams: [...this.streams].map(([stream, version]) => ({ stream, version })),
       rows: [...this.objects.values()].sort((a, b) => order(a.kind, b.kind) || order(a.id, b.id)),
       feeds: [...this.feedHeads].map(([host, position]) => ({ host, position })).sort((a, b) => order(a.host, b.host)),
@@ -122,6 +125,7 @@ export class InMemoryEventStore implements EventStore {
       if (row.deleted) this.objects.delete(`${row.kind} ${row.id}`);
       else this.objects.set(`${row.kind} ${row.id}`, resolved(row, before));
     }
+    for (const [key, delta] of Object.entries(command.tally)) this.tallies.set(key, this.tallyOf(key) + delta);
     const prevs = command.hosts.map((host) => {
       const prev = this.feedHeads.get(host) ?? null;
       this.feed.push({ host, position: this.events.length, prev });
@@ -153,7 +157,16 @@ export class InMemoryEventStore implements EventStore {
       for (const key of this.claims) if (key.startsWith(prefix) && !freed.has(key)) return { kind: 'none', prefix };
     }
     const key = command.take.find((each) => this.claims.has(each) && !freed.has(each));
-    return key === undefined ? undefined : { kind: 'claim', key };
+    if (key !== undefined) return { kind: 'claim', key };
+    for (const limited of Object.keys(command.limits).sort(order)) {
+      const after = this.tallyOf(limited) + (command.tally[limited] ?? 0);
+      if (after > (command.limits[limited] as number)) return { kind: 'limit', key: limited };
+    }
+    return undefined;
+  }
+
+  private tallyOf(key: string): number {
+    return this.tallies.get(key) ?? 0;
   }
 }
 

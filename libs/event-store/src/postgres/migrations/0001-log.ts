@@ -1,6 +1,6 @@
 import { MigrationInterface, QueryRunner } from 'typeorm';
-import { appendBatch } from '../sql/append-batch.js';
 import { logTables, objectsTable, observationTables, readTable } from '../sql/tables.js';
+import { firstAppendBatch } from './0001-append-batch.js';
 
 /** The kinds of the first release. Frozen: a later kind is a later migration and a line in `readTables`. */
 const firstKinds = {
@@ -21,7 +21,7 @@ export class Log1763700000001 implements MigrationInterface {
     await runner.query(objectsTable);
     for (const [kind, table] of Object.entries(firstKinds)) await runner.query(readTable(kind, table));
     await runner.query(observationTables);
-    await runner.query(appendBatch);
+    await runner.query(firstAppendBatch);
   }
   async down(): Promise<void> {
     throw new Error('The log is never taken down by a migration. Drop the database yourself if you mean it.');

@@ -9,11 +9,13 @@
  * SECURITY INVOKER: it can do only what its caller may. Plans are pinned to index look-ups, because tables are empty when a
  * session plans first and large when it still runs that plan.
  *
- * Answers are short on purpose ({b: before, h: hashes, p: feed prevs} or {v|c|n: what was lost}): rows are sent before the commit,
+ * Tallies change for the whole batch at its end; meanwhile `tallied` holds what the batch has added, for the next command's limits.
+ *
+ * Answers are short on purpose ({b: before, h: hashes, p: feed prevs} or {v|c|n|l: what was lost}): rows are sent before the commit,
  * and an answer larger than the socket's buffer would let a stopped client hold the head row.
  */
 export const appendBatch = `
-CREATE FUNCTION plumbline.append_batch(batch jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION plumbline.append_batch(batch jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY INVOKER
 SET search_path = plumbline, pg_catalog
 SET enable_seqscan = off
@@ -38,6 +40,7 @@ DECLARE
   won            integer[] := '{}';
   befores        bigint[] := '{}';
   lasts          bigint[] := '{}';
+  tallied        jsonb    := '{}';
   fed            record;
 BEGIN
   SELECT position, hash INTO STRICT start_position, head_hash FROM log_head FOR UPDATE;
@@ -98,7 +101,23 @@ BEGIN
       CONTINUE;
     END IF;
 
+    IF command ? 'limits' THEN
+      SELECT x.key INTO lost FROM jsonb_each_text(command -> 'limits') x LEFT JOIN tallies t ON t.key = x.key
+      WHERE coalesce(t.count, 0) + coalesce((tallied ->> x.key)::bigint, 0) + coalesce((command -> 'tally' ->> x.key)::bigint, 0)
+        > x.value::bigint
+      ORDER BY x.key COLLATE "C" LIMIT 1;
+      IF FOUND THEN
+        answers := answers || jsonb_build_object('l', lost);
+        CONTINUE;
+      END IF;
+    END IF;
+
     -- Nothing can fail from here on.
+    IF command ? 'tally' THEN
+      tallied := tallied || (
+        SELECT jsonb_object_agg(x.key, coalesce((tallied ->> x.key)::bigint, 0) + x.value::bigint)
+        FROM jsonb_each_text(command -> 'tally') x);
+    END IF;
     IF cardinality(freed) > 0 THEN
       DELETE FROM claims WHERE key = ANY (freed);
     END IF;
@@ -146,6 +165,11 @@ BEGIN
   WHERE NOT r ? 'deleted'
   ON CONFLICT (id, kind) DO UPDATE SET project_id = excluded.project_id, name = excluded.name, version = excluded.version,
     position = excluded.position, doc = excluded.doc, set_at = excluded.set_at;
+
+  IF tallied <> '{}' THEN
+    INSERT INTO tallies AS t (key, count) SELECT x.key, x.value::bigint FROM jsonb_each_text(tallied) x
+    ON CONFLICT (key) DO UPDATE SET count = t.count + excluded.count;
+  END IF;
 
   FOR fed IN
     WITH told AS (

@@ -101,3 +101,27 @@ CREATE TABLE plumbline.object_status (
 ) WITH (fillfactor = 50);
 CREATE INDEX object_status_host ON plumbline.object_status (host, agent_kind);
 `;
+
+/**
+ * tallies: how many objects of a kind a project has, key `<kind>/<project>`; a key without a row counts 0. Derived: limits are checked against it under the
+ * head row's lock. derived: which generation of the catalogue (CATALOGUE_VERSION) the derived tables were made by; 0 before anything said so.
+ */
+export const tallyTables = `
+CREATE TABLE plumbline.tallies (
+  key   text   COLLATE "C" PRIMARY KEY,
+  count bigint NOT NULL
+) WITH (fillfactor = 50);
+
+CREATE TABLE plumbline.derived (
+  one        boolean PRIMARY KEY DEFAULT true CHECK (one),
+  generation integer NOT NULL
+);
+INSERT INTO plumbline.derived (generation) VALUES (0);
+`;
+
+/** What an operator says of an agent, and where it stands. */
+export const agentColumns = `
+ALTER TABLE plumbline.agents
+  ADD COLUMN description text NOT NULL DEFAULT '',
+  ADD COLUMN availability_zone text;
+`;
