@@ -8,10 +8,12 @@ export const identityTables = `
 CREATE TABLE plumbline.revoked_tokens (
   -- 'token <audit id>', or 'application credential <id>' for all tokens that one gave.
   key text PRIMARY KEY,
+  -- Other processes look for what is new.
+  revoked_at timestamptz NOT NULL DEFAULT now(),
   -- From then on the token would not count anyway, and the row may go.
   expires_at timestamptz NOT NULL
 );
-CREATE INDEX revoked_tokens_by_expiry ON plumbline.revoked_tokens (expires_at);
+CREATE INDEX revoked_tokens_by_time ON plumbline.revoked_tokens (revoked_at);
 
 CREATE TABLE plumbline.application_credentials (
   id text PRIMARY KEY,
