@@ -1,5 +1,14 @@
 /** What the HTTP edge itself refuses, before or beside the domain. Which status code each kind becomes is errors.filter.ts's knowledge. */
-export type EdgeErrorKind = 'bad-request' | 'not-found' | 'method-not-allowed' | 'too-large' | 'unavailable' | 'fault';
+export type EdgeErrorKind =
+  | 'bad-request'
+  | 'unauthorized'
+  | 'not-found'
+  | 'method-not-allowed'
+  | 'precondition-failed'
+  | 'too-large'
+  | 'too-many-requests'
+  | 'unavailable'
+  | 'fault';
 
 export class EdgeError extends Error {
   override readonly name = 'EdgeError';
@@ -9,6 +18,7 @@ export class EdgeError extends Error {
     readonly kind: EdgeErrorKind,
     message: string,
     readonly detail: string = '',
+    readonly headers: Readonly<Record<string, string>> = {},
   ) {
     super(message);
   }
@@ -26,3 +36,6 @@ export const methodNotAllowed = () =>
     'method-not-allowed',
     'The server could not comply with the request since it is either malformed or otherwise incorrect.',
   );
+export const unavailable = (message: string) => new EdgeError('ServiceUnavailable', 'unavailable', message);
+export const tooManyRequests = (message: string, retryAfterSeconds: number) =>
+  new EdgeError('OverLimit', 'too-many-requests', message, '', { 'retry-after': String(retryAfterSeconds) });

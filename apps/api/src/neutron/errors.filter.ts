@@ -1,4 +1,5 @@
 /** The only file that knows status codes: what became of a request -> HTTP, in the reference's error body. */
+import { STATUS_CODES } from 'node:http';
 import { ArgumentsHost, Catch, ExceptionFilter, HttpException } from '@nestjs/common';
 import { DomainError, ErrorKind } from '@plumbline/domain';
 import { StoreUnavailable } from '@plumbline/event-store';
@@ -6,7 +7,8 @@ import type { Logger } from '@plumbline/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LedgerBusy } from '../commands/ledger.js';
 import type { ApiAnswer } from './dispatcher.js';
-import { EdgeError, EdgeErrorKind, methodNotAllowed, noSuchPath } from './edge-error.js';
+import { IdentityError, isIdentityPath } from '../auth/identity-error.js';
+import { EdgeError, EdgeErrorKind, methodNotAllowed, noSuchPath, unavailable } from './edge-error.js';
 
 export const STATUS_OF_OUTCOME: Readonly<Record<ApiAnswer['outcome'], number>> = {
   ok: 200,
@@ -18,11 +20,14 @@ export const STATUS_OF_HEALTH: Readonly<Record<'ok' | 'failing', number>> = { ok
 
 const STATUS_OF_KIND: Readonly<Record<ErrorKind | EdgeErrorKind, number>> = {
   'bad-request': 400,
+  unauthorized: 401,
   forbidden: 403,
   'not-found': 404,
   'method-not-allowed': 405,
   conflict: 409,
+  'precondition-failed': 412,
   'too-large': 413,
+  'too-many-requests': 429,
   fault: 500,
   unavailable: 503,
   exhausted: 503,
@@ -46,17 +51,27 @@ export class ErrorsFilter implements ExceptionFilter {
         'request failed',
       );
     else if (status === 503) this.logger.warn({ err: thrown, requestId: request.id }, 'request could not be served');
-    const { type, message, detail } = refusal;
     void reply
       .status(status)
+      .headers('headers' in refusal ? refusal.headers : {})
       .header('content-type', 'application/json')
       .header('x-openstack-request-id', request.id)
-      .send(JSON.stringify({ NeutronError: { type, message, detail } }));
+      .send(JSON.stringify(bodyOf(refusal, status, isIdentityPath(request.url))));
   }
 }
 
-function asRefusal(thrown: unknown): DomainError | EdgeError {
-  if (thrown instanceof DomainError || thrown instanceof EdgeError) return thrown;
+type Refusal = DomainError | EdgeError | IdentityError;
+
+/** Keystone's form on the identity side and for who is not let in, the reference's elsewhere. */
+function bodyOf(refusal: Refusal, status: number, identitySide: boolean): unknown {
+  const { message } = refusal;
+  if (identitySide || refusal instanceof IdentityError)
+    return { error: { code: status, message, title: STATUS_CODES[status] } };
+  return { NeutronError: { type: refusal.type, message, detail: refusal.detail } };
+}
+
+function asRefusal(thrown: unknown): Refusal {
+  if (thrown instanceof DomainError || thrown instanceof EdgeError || thrown instanceof IdentityError) return thrown;
   if (thrown instanceof StoreUnavailable || thrown instanceof LedgerBusy) return unavailable(thrown.message);
   if (thrown instanceof HttpException) return ofStatus(thrown.getStatus(), thrown.message);
   const { code, statusCode, message } = thrown as { code?: unknown; statusCode?: unknown; message?: string };
@@ -72,8 +87,6 @@ function asRefusal(thrown: unknown): DomainError | EdgeError {
     'Request Failed: internal server error while processing your request.',
   );
 }
-
-const unavailable = (message: string) => new EdgeError('ServiceUnavailable', 'unavailable', message);
 
 /** What Nest or Fastify refuse before our own code sees the request. */
 function ofStatus(status: number, message: string): EdgeError {

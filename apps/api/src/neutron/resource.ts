@@ -2,7 +2,9 @@
  * How a resource of the Networking API is declared: a table of attributes, where its rows are read, and the decisions that change it. The generic
  * implementation (body.ts, query.ts, sql.ts, present.ts, dispatcher.ts, openapi.ts) does the rest; nothing there knows a resource by name.
  */
-import type { Decide, DomainError, Fleet, SegmentPolicy } from '@plumbline/domain';
+import type { Kind } from '@plumbline/contracts';
+import type { Decide, DomainError, Fleet, Limits, SegmentPolicy } from '@plumbline/domain';
+import type { Caller } from '../auth/caller.js';
 import type { AttributeType } from './attribute-types.js';
 
 /** One row as read: the object in `doc`, and whatever the resource's `columns` add. */
@@ -28,7 +30,7 @@ export type Attribute = Readonly<{
   /** Value of a create that does not name it. */
   default?: unknown;
   /** What is shown when it is not simply the field. */
-  show?: (row: Row) => unknown;
+  show?: (row: Row, caller: Viewer) => unknown;
   /** False: never shown (an input only). */
   visible?: false;
   /** Text expression over the resource's tables, where the value is not in the object: filters and sorting use it. */
@@ -37,21 +39,63 @@ export type Attribute = Readonly<{
   where?: (values: readonly unknown[], param: Param) => string;
   filter?: true;
   sort?: true;
-  /** Who may write it and see it. Absent: whoever sees the resource. */
-  role?: 'admin';
+  /** Who sees it, and may filter and sort by it. Absent: whoever sees the resource. */
+  read?: 'admin';
+  /**
+   * Who may set it to something else than its default. Absent: whoever may write the resource. 'network-owner': the owner of the network that the resource is on
+   * (its `networkId`), and administrators.
+   */
+  write?: 'admin' | 'network-owner';
   about: string;
 }>;
 
-/** What a decision needs from outside the log, read just before it is made. */
-export type Surroundings = Readonly<{ fleet(): Promise<Fleet>; segments: SegmentPolicy }>;
+/** Of a caller, what a presenter may depend on. */
+export type Viewer = Pick<Caller, 'projectId' | 'role'>;
+
+/** What a decision needs from outside the log: of the operator's choice, or read just before it is made. */
+export type Surroundings = Readonly<{
+  fleet(): Promise<Fleet>;
+  segments: SegmentPolicy;
+  /** Default limits; a project's own are in the log. */
+  quotas: Limits;
+  /** Hosts whose Open vSwitch agent reports that it enforces security groups; null: the operator chose not to have them enforced, so every host will do. */
+  enforcing(): Promise<ReadonlySet<string> | null>;
+  /** Appended to a port's DNS name; ends with a dot. */
+  dnsDomain: string;
+}>;
 /** Parsed input by `path`, and the project it is for. */
 export type Wish = Readonly<Record<string, unknown>>;
 
 export type Action = (id: string, body: unknown, around: Surroundings) => Promise<Decide<Record<string, unknown>>>;
 
+/** A resource whose path is below another's: `/v2.0/floatingips/{id}/port_forwardings`. It is written by whoever may change the whole. */
+export type Whole = Readonly<{
+  /** Name of the resource it is part of. */
+  name: string;
+  /** Field of the part that holds the whole's id: given to `create`, and what lists are narrowed by. */
+  path: string;
+}>;
+
 export type Resource = Readonly<{
   name: string;
+  /** Name of the list in bodies. */
   collection: string;
+  /** In the path, when it is not `collection`: `security-groups`. */
+  segment?: string;
+  /** Kind of the object in the log; null for what is observed or derived. */
+  kind: Kind | null;
+  partOf?: Whole;
+  /**
+   * Who sees a row, beside administrators and (but for 'admin') the project that owns it. 'own': nobody; 'admin': not even that one; else a condition over
+   * `from`, in which `project` is the placeholder of the caller's project. libs/domain/src/access.ts says the same of objects.
+   */
+  visible: 'own' | 'admin' | ((project: string) => string);
+  /** Who may create, update and delete; absent: members, what is their project's. */
+  write?: 'admin';
+  /** Has the sub-resource `tags`. Its kind must be a TaggedKind. */
+  tagged?: true;
+  /** A decision that must have been made before the caller's project reads a list: a default made on first use.*/
+  before?: (projectId: string) => Decide<unknown>;
   about: string;
   attributes: readonly Attribute[];
   /** FROM clause; the resource's own row is `o`. From this source only, never from a request. */
@@ -63,9 +107,13 @@ export type Resource = Readonly<{
   create?: (wishes: readonly Wish[], around: Surroundings) => Promise<Decide<string[]>>;
   update?: (id: string, wish: Wish, around: Surroundings) => Promise<Decide<unknown>>;
   delete?: (id: string) => Decide<unknown>;
-  /** `PUT /<collection>/{id}/<action>`. */
+  /** `PUT /<collection>/{id}/<action>`; by whoever may update. */
   actions?: Readonly<Record<string, Action>>;
 }>;
 
 /** An attribute that is there under two names: `tenant_id` of old, `project_id` of today. */
 export const isProject = (name: string): boolean => name === 'project_id' || name === 'tenant_id';
+
+/** Its place below `/v2.0`, or below its whole. */
+export const segmentOf = ({ segment, collection }: Pick<Resource, 'segment' | 'collection'>): string =>
+  segment ?? collection;

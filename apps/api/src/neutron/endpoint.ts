@@ -1,0 +1,42 @@
+/** Paths of the API that are no resource of the common shape: quotas, what agents carry, topologies made on request. Listed in endpoints/index.ts. */
+import type { Decide } from '@plumbline/domain';
+import type { Caller } from '../auth/caller.js';
+import type { ReadModel } from './read-model.js';
+import type { Surroundings } from './resource.js';
+
+export type ApiRequest = Readonly<{
+  method: string;
+  /** Path without query, decoded segment by segment later. */
+  path: string;
+  search: URLSearchParams;
+  /** `http://host:port`, as the client named it. */
+  origin: string;
+  /** Body as it came; undefined when there was none. */
+  raw: unknown;
+  /** The If-Match header. */
+  ifMatch?: string | undefined;
+  caller: Caller;
+}>;
+/** `outcome` becomes a status code in errors.filter.ts. */
+export type ApiAnswer = Readonly<{ outcome: 'ok' | 'created' | 'no-content'; body?: unknown }>;
+
+export type Tools = Readonly<{
+  read: ReadModel;
+  around: Surroundings;
+  /** Decides on behalf of the caller, within quotas, and stores. */
+  execute<T>(decide: Decide<T>, caller: Caller): Promise<T>;
+}>;
+
+/** `ids`: what stands for the `:` segments of the path, in order, decoded and not checked. */
+export type Handler = (request: ApiRequest, ids: readonly string[], tools: Tools) => Promise<ApiAnswer>;
+
+export type Endpoint = Readonly<{
+  /** Below `/v2.0`: `['quotas', ':project']`; a segment with a colon stands for any text. */
+  path: readonly string[];
+  about: string;
+  /** By whom: 'admin', or any caller with a project (the handler looks further). */
+  who: 'admin' | 'any';
+  methods: Readonly<Partial<Record<'GET' | 'POST' | 'PUT' | 'DELETE', Handler>>>;
+}>;
+
+export const ok = (body: unknown): ApiAnswer => ({ outcome: 'ok', body });
