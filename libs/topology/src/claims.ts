@@ -9,7 +9,7 @@
  *   default-group/<project>
  *   pool/<subnet pool>/<bits of the subnet's prefix>/    scope-pool/<address scope>/<subnet pool>
  *   scope/<address scope>/<4 or 6>/<bits of a pool's prefix>/      a prefix that holds another is its text's beginning
- *   gateway-forwarding/<router>/<forwarding>   forwarded/<floating ip>/<forwarding>   forwarded-to/<port>/<forwarding>
+ *   gateway-forwarding/<router>/<forwarding>   forwarded/<floating ip>/<forwarding>   forwarded-to/<port>/<fixed ip>/<forwarding>
  *   policy/<object>/<action>/<target project>/
  *   bound/<network>/<host>/<port>            the network is needed on that host
  *   association/<port>/<external network>/<fixed ip>/   carried/<router>/<subnet>/<floating ip>
@@ -62,7 +62,7 @@ export function claimsOf(object: AnyObject | undefined): readonly string[] {
         object.floatingIpId === null
           ? `gateway-forwarding/${object.routerId}/${object.id}`
           : `forwarded/${object.floatingIpId}/${object.id}`,
-        `forwarded-to/${object.internalPortId}/${object.id}`,
+        `forwarded-to/${object.internalPortId}/${object.internalIpAddress}/${object.id}`,
         `carried/${object.routerId}/${object.internalSubnetId}/${object.id}`,
       ];
     case 'securitygroup':
