@@ -1,13 +1,14 @@
 /** From a request's body to wishes: the checks every resource shares, in the order and words of the reference. */
+import type { Caller } from '../auth/caller.js';
 import { shown } from './attribute-types.js';
 import { badRequest } from './edge-error.js';
 import { Attribute, isProject, Resource, Wish } from './resource.js';
 
-/** Project and user of a request; all are admin while `auth` is `none`. */
-export type Caller = Readonly<{ requestId: string; userId: string; projectId: string }>;
-
 /** Most items of one bulk create. */
 export const MOST_IN_BULK = 200;
+
+/** A parsed body: what is wished, and the attributes it sets that not everybody may set. */
+export type Parsed = Readonly<{ wish: Wish; set: readonly Attribute[] }>;
 
 /** JSON text -> value. */
 export function parseJson(raw: unknown): unknown {
@@ -24,31 +25,33 @@ const isObject = (value: unknown): value is Fields =>
   value !== null && typeof value === 'object' && !Array.isArray(value);
 
 /** Body of a create: one item under the resource's name, or several under the collection's. */
-export function parseCreate(resource: Resource, body: unknown, caller: Caller): { bulk: boolean; wishes: Wish[] } {
+export function parseCreate(resource: Resource, body: unknown, caller: Caller): { bulk: boolean; items: Parsed[] } {
   if (!isObject(body) || Object.keys(body).length === 0) throw badRequest('Resource body required');
   const { name, collection } = resource;
-  if (!(collection in body)) return { bulk: false, wishes: [toCreate(resource, itemOf(body, name), caller)] };
+  if (!(collection in body)) return { bulk: false, items: [toCreate(resource, itemOf(body, name), caller)] };
   const items = body[collection];
   if (!Array.isArray(items) || items.length === 0) throw badRequest('Resources required');
   if (items.length > MOST_IN_BULK) throw badRequest(`More than ${MOST_IN_BULK} ${collection} in one request`);
-  const wishes = items.map((item) =>
+  const parsed = items.map((item) =>
     toCreate(resource, isObject(item) && name in item ? itemOf(item, name) : object(item), caller),
   );
-  return { bulk: true, wishes };
+  return { bulk: true, items: parsed };
 }
 
 /** Body of an update: only what is named in it changes. */
-export function parseUpdate(resource: Resource, body: unknown): Wish {
+export function parseUpdate(resource: Resource, body: unknown): Parsed {
   if (!isObject(body) || Object.keys(body).length === 0) throw badRequest('Resource body required');
   const fields = itemOf(body, resource.name);
   refuseUnknown(resource, fields);
   const wish: Record<string, unknown> = {};
+  const set: Attribute[] = [];
   for (const attribute of resource.attributes) {
     if (!Object.hasOwn(fields, attribute.name)) continue;
     if (!attribute.put) throw badRequest(`Cannot update read-only attribute ${attribute.name}`);
     put(wish, attribute, attribute.type.parse(fields[attribute.name], attribute.name));
+    if (attribute.write) set.push(attribute);
   }
-  return wish;
+  return { wish, set };
 }
 
 function itemOf(body: Fields, name: string): Fields {
@@ -61,7 +64,7 @@ function object(item: unknown): Fields {
   return item;
 }
 
-function toCreate(resource: Resource, fields: Fields, caller: Caller): Wish {
+function toCreate(resource: Resource, fields: Fields, caller: Caller): Parsed {
   refuseUnknown(resource, fields);
   for (const { name, post } of resource.attributes) {
     const given = Object.hasOwn(fields, name);
@@ -70,14 +73,21 @@ function toCreate(resource: Resource, fields: Fields, caller: Caller): Wish {
       throw badRequest(`Failed to parse request. Required attribute '${name}' not specified`);
   }
   const wish: Record<string, unknown> = { projectId: projectOf(resource, fields, caller) };
+  const set: Attribute[] = [];
   for (const attribute of resource.attributes) {
     if (!attribute.post || isProject(attribute.name)) continue;
-    if (Object.hasOwn(fields, attribute.name))
-      put(wish, attribute, attribute.type.parse(fields[attribute.name], attribute.name));
-    else if (attribute.default !== undefined) put(wish, attribute, attribute.default);
+    if (Object.hasOwn(fields, attribute.name)) {
+      const value = attribute.type.parse(fields[attribute.name], attribute.name);
+      put(wish, attribute, value);
+      if (attribute.write && !isDefault(attribute, value)) set.push(attribute);
+    } else if (attribute.default !== undefined) put(wish, attribute, attribute.default);
   }
-  return wish;
+  return { wish, set };
 }
+
+/** Whoever asks for what would be so anyway asks for nothing. */
+const isDefault = (attribute: Attribute, value: unknown): boolean =>
+  value === undefined || JSON.stringify(value) === JSON.stringify(attribute.default);
 
 function put(wish: Record<string, unknown>, { path }: Attribute, value: unknown): void {
   if (path !== undefined && value !== undefined) wish[path] = value;

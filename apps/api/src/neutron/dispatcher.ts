@@ -1,127 +1,246 @@
 /** From a request to an answer, for every declared resource alike. Knows paths and verbs; knows no resource by name beyond the catalogue. */
-import { removeNode, type Decide, type SegmentPolicy } from '@plumbline/domain';
-import type { Meta } from '@plumbline/contracts';
-import { isUuid, shown } from './attribute-types.js';
-import { Caller, parseCreate, parseJson, parseUpdate } from './body.js';
-import { AGENT_COLLECTION, changeAgent, deleteAgent, SUB_LISTS } from './agent-operations.js';
+import {
+  Actor,
+  Decide,
+  guarded,
+  Limits,
+  notAuthorized,
+  SegmentPolicy,
+  Subject,
+  SYSTEM,
+  type TaggedKind,
+  withinQuotas,
+} from '@plumbline/domain';
+import type { Kind, Meta } from '@plumbline/contracts';
+import type { Caller } from '../auth/caller.js';
+import { isUuid, shown, uuid } from './attribute-types.js';
+import { parseCreate, parseJson, parseUpdate } from './body.js';
 import { RESOURCES } from './catalogue.js';
-import { EdgeError, methodNotAllowed, noSuchPath } from './edge-error.js';
+import { badRequest, EdgeError, methodNotAllowed, noSuchPath } from './edge-error.js';
+import { type ApiAnswer, type ApiRequest, type Endpoint, ok, type Tools } from './endpoint.js';
+import { ENDPOINTS } from './endpoints/index.js';
 import { EXTENSIONS } from './extensions.js';
+import { changing, creating, isAdmin, mayAsk, mayCreate, ruleOf } from './policy.js';
 import { present } from './present.js';
 import { ListQuery, pageLinks, parseFields, parseQuery } from './query.js';
 import { ReadModel } from './read-model.js';
-import type { Resource, Row, Surroundings } from './resource.js';
-
-export type ApiRequest = Readonly<{
-  method: string;
-  /** Path without query, decoded segment by segment later. */
-  path: string;
-  search: URLSearchParams;
-  /** `http://host:port`, as the client named it. */
-  origin: string;
-  /** Body as it came; undefined when there was none. */
-  raw: unknown;
-  caller: Caller;
-}>;
-/** `outcome` becomes a status code in errors.filter.ts. */
-export type ApiAnswer = Readonly<{ outcome: 'ok' | 'created' | 'no-content'; body?: unknown }>;
+import { Attribute, Resource, Row, segmentOf, Surroundings } from './resource.js';
+import type { Scope } from './sql.js';
+import { answerTags } from './tags.js';
 
 /** What the dispatcher needs of the command side (apps/api/src/commands). */
 export interface Commands {
-  execute<T>(decide: Decide<T>, meta: Meta): Promise<Readonly<{ result: T; position: number }>>;
+  execute<T>(decide: Decide<T>, meta: Meta, actor: Actor): Promise<Readonly<{ result: T; position: number }>>;
 }
 
-const ok = (body: unknown): ApiAnswer => ({ outcome: 'ok', body });
+/** What an operator may set of the Networking API. */
+export type Settings = Readonly<{
+  segments: SegmentPolicy;
+  quotas: Limits;
+  unenforcedSecurityGroups: boolean;
+  dnsDomain: string;
+}>;
+
+/** A resource at a place in the path: of a part, with the whole it belongs to. */
+type Place = Readonly<{ resource: Resource; whole: Readonly<{ resource: Resource; id: string }> | null }>;
+
+/** A list's default made on first use is looked for once; this many projects are remembered. */
+const MOST_REMEMBERED = 10_000;
 
 export class Dispatcher {
-  private readonly around: Surroundings;
+  private readonly tools: Tools;
+  private readonly defaulted = new Set<string>();
 
   constructor(
     private readonly commands: Commands,
     private readonly read: ReadModel,
-    segments: SegmentPolicy,
+    { segments, quotas, dnsDomain, unenforcedSecurityGroups }: Settings,
   ) {
-    this.around = { fleet: () => read.fleet(), segments };
+    const around: Surroundings = {
+      segments,
+      quotas,
+      dnsDomain,
+      fleet: () => read.fleet(),
+      enforcing: async () => (unenforcedSecurityGroups ? null : read.enforcing()),
+    };
+    this.tools = { read, around, execute: (decide, caller) => this.execute(decide, caller) };
   }
 
   /** Throws DomainError and EdgeError; what else is thrown is a fault of ours or of the database. */
   async answer(request: ApiRequest): Promise<ApiAnswer> {
-    const [version, collection, id, sub, ...more] = segmentsOf(request.path);
-    if (version !== 'v2.0' || more.length > 0) throw noSuchPath();
+    const [version, ...path] = segmentsOf(request.path);
+    if (version !== 'v2.0') throw noSuchPath();
+    const [collection, id, sub, subId, ...more] = path;
     if (collection === undefined) return this.only(request, ['GET'], () => ok(root(request.origin)));
-    if (collection === 'extensions') return this.only(request, ['GET'], () => extensions(id, sub));
-    const resource = RESOURCES.find((each) => each.collection === collection);
-    if (!resource) throw noSuchPath();
-    if (id === undefined) return this.onCollection(resource, request);
-    if (sub !== undefined) return this.onSub(resource, id, sub, request);
-    return this.onOne(resource, id, request);
+    if (collection === 'extensions' && sub === undefined) return this.only(request, ['GET'], () => extensions(id));
+    const endpoint = ENDPOINTS.find((each) => matches(each, path));
+    if (endpoint?.methods[request.method as 'GET']) return this.onEndpoint(endpoint, path, request);
+    const resource = RESOURCES.find((each) => !each.partOf && segmentOf(each) === collection);
+    if (!resource || more.length > 0) throw endpoint ? methodNotAllowed() : noSuchPath();
+    const place: Place = { resource, whole: null };
+    if (id === undefined) return this.onCollection(place, request);
+    if (sub === undefined) return this.onOne(place, id, request);
+    if (sub === 'tags' && resource.tagged) return this.onTags(resource, id, subId, request);
+    const part = RESOURCES.find((each) => each.partOf?.name === resource.name && segmentOf(each) === sub);
+    if (part) {
+      const whole = { resource, id: idOf(resource, id) };
+      if (subId === undefined) return this.onCollection({ resource: part, whole }, request);
+      return this.onOne({ resource: part, whole }, subId, request);
+    }
+    if (subId === undefined && Object.hasOwn(resource.actions ?? {}, sub))
+      return this.onAction(resource, id, sub, request);
+    throw endpoint ? methodNotAllowed() : noSuchPath();
   }
 
-  private async onCollection(resource: Resource, request: ApiRequest): Promise<ApiAnswer> {
-    if (request.method === 'GET') return ok(await this.list(resource, request));
+  private onEndpoint(endpoint: Endpoint, path: readonly string[], request: ApiRequest): Promise<ApiAnswer> {
+    const verb = { GET: 'get', POST: 'create', PUT: 'update', DELETE: 'delete' }[request.method] ?? 'get';
+    if (endpoint.who === 'admin' && !isAdmin(request.caller)) throw notAuthorized(`${verb}_${endpoint.path[0]}`);
+    const ids = path.filter((_text, index) => endpoint.path[index]?.startsWith(':'));
+    return (endpoint.methods[request.method as 'GET'] as NonNullable<Endpoint['methods']['GET']>)(
+      request,
+      ids,
+      this.tools,
+    );
+  }
+
+  private async onCollection(place: Place, request: ApiRequest): Promise<ApiAnswer> {
+    const { resource, whole } = place;
+    const { caller } = request;
+    if (request.method === 'GET') return ok(await this.list(place, request));
     if (request.method !== 'POST' || !resource.create) throw methodNotAllowed();
-    const { bulk, wishes } = parseCreate(resource, parseJson(request.raw), request.caller);
-    const ids = (await this.execute(await resource.create(wishes, this.around), request)) as string[];
-    const made = (await this.read.byIds(resource, ids)).map((row) => present(resource, row, null));
+    const { bulk, items } = parseCreate(resource, parseJson(request.raw), caller);
+    for (const { wish, set } of items) mayCreate(resource, wish, set, caller);
+    const wishes = items.map(({ wish }) =>
+      whole && resource.partOf ? { ...wish, [resource.partOf.path]: whole.id } : wish,
+    );
+    const decide = creating(resource, items, await resource.create(wishes, this.tools.around));
+    const subject = whole && subjectOf(whole.resource, whole.id, ruleOf('create', resource));
+    const ids = await this.execute(subject ? guarded(subject, decide) : decide, caller);
+    const made = (await this.read.byIds(resource, ids, null)).map((row) => present(resource, row, caller, null));
     return { outcome: 'created', body: bulk ? { [resource.collection]: made } : { [resource.name]: made[0] } };
   }
 
-  private async onOne(resource: Resource, id: string, request: ApiRequest): Promise<ApiAnswer> {
-    const { method } = request;
-    if (method === 'GET') return this.one(resource, id, parseFields(request.search));
-    if (method === 'PUT' && (resource.update || resource.collection === AGENT_COLLECTION)) {
-      const wish = parseUpdate(resource, parseJson(request.raw));
+  private async onOne(place: Place, id: string, request: ApiRequest): Promise<ApiAnswer> {
+    const { resource } = place;
+    const { method, caller } = request;
+    if (method === 'GET') return ok(await this.one(place, id, caller, parseFields(request.search)));
+    if (method === 'PUT' && resource.update) {
+      const { wish, set } = parseUpdate(resource, parseJson(request.raw));
       const key = idOf(resource, id);
-      if (resource.update) await this.execute(await resource.update(key, wish, this.around), request);
-      else await changeAgent(this.read, resource, key, wish);
-      return this.one(resource, key, null);
+      const decide = await resource.update(key, wish, this.tools.around);
+      await this.execute(this.change('update', place, key, set, decide, request), caller);
+      const [row] = await this.read.byIds(resource, [key], null);
+      return ok({ [resource.name]: present(resource, row as Row, caller, null) });
     }
-    if (method === 'DELETE' && (resource.delete || resource.collection === AGENT_COLLECTION)) {
+    if (method === 'DELETE' && resource.delete) {
       const key = idOf(resource, id);
-      if (resource.delete) await this.execute(resource.delete(key), request);
-      else {
-        const goneNode = await deleteAgent(this.read, resource, key);
-        if (goneNode !== null) await this.execute(removeNode(goneNode), request);
-      }
+      await this.execute(this.change('delete', place, key, [], resource.delete(key), request), caller);
       return { outcome: 'no-content' };
     }
     throw methodNotAllowed();
   }
 
-  private async onSub(resource: Resource, id: string, sub: string, request: ApiRequest): Promise<ApiAnswer> {
-    const action = Object.hasOwn(resource.actions ?? {}, sub) ? resource.actions?.[sub] : undefined;
-    if (action) {
-      if (request.method !== 'PUT') throw methodNotAllowed();
-      const body = parseJson(request.raw);
-      return ok(await this.execute(await action(idOf(resource, id), body, this.around), request));
-    }
-    const listing = SUB_LISTS.get(`${resource.collection}/${sub}`);
-    if (!listing) throw noSuchPath();
-    if (request.method !== 'GET') throw methodNotAllowed();
-    return ok(await listing(this.read, resource, idOf(resource, id)));
+  private async onTags(
+    resource: Resource,
+    id: string,
+    tag: string | undefined,
+    request: ApiRequest,
+  ): Promise<ApiAnswer> {
+    const key = idOf(resource, id);
+    const { caller } = request;
+    const place = { resource, whole: null };
+    return answerTags(
+      request,
+      {
+        kind: resource.kind as TaggedKind,
+        id: key,
+        read: async () => (await this.one(place, key, caller, new Set(['tags'])))[resource.name]?.['tags'] as string[],
+        execute: (decide) => this.execute(this.change('update', place, key, [], decide, request), caller),
+      },
+      tag,
+    );
   }
 
-  private async one(resource: Resource, id: string, fields: ReadonlySet<string> | null): Promise<ApiAnswer> {
-    const [row] = await this.read.byIds(resource, [idOf(resource, id)]);
-    return ok({ [resource.name]: present(resource, row as Row, fields) });
+  private async onAction(resource: Resource, id: string, name: string, request: ApiRequest): Promise<ApiAnswer> {
+    if (request.method !== 'PUT') throw methodNotAllowed();
+    const body = parseJson(request.raw);
+    const key = idOf(resource, id);
+    const act = resource.actions?.[name] as NonNullable<Resource['actions']>[string];
+    const decide = await act(key, body, this.tools.around);
+    const subject = subjectOf(resource, key, name, request.ifMatch);
+    return ok(await this.execute(changing(resource, subject, [], decide), request.caller));
   }
 
-  private async list(resource: Resource, request: ApiRequest): Promise<Record<string, unknown>> {
+  /** A change of one object by whoever may: of the object, or, when it is a part, of the whole that it must belong to. */
+  private change<T>(
+    verb: 'update' | 'delete',
+    { resource, whole }: Place,
+    id: string,
+    set: readonly Attribute[],
+    decide: Decide<T>,
+    request: ApiRequest,
+  ): Decide<T> {
+    const subject = subjectOf(resource, id, ruleOf(verb, resource), request.ifMatch);
+    const change = changing(resource, { ...subject, deletes: verb === 'delete' }, set, decide);
+    if (!whole) return change;
+    return guarded(subjectOf(whole.resource, whole.id, ruleOf(verb, resource)), (topology, context) => {
+      const part = topology.get(subject.kind, id) as Readonly<Record<string, unknown>> | undefined;
+      if (part?.[resource.partOf?.path as string] !== whole.id) throw resource.notFound(id);
+      return change(topology, context);
+    });
+  }
+
+  private async one(
+    { resource, whole }: Place,
+    id: string,
+    caller: Caller,
+    fields: ReadonlySet<string> | null,
+  ): Promise<Readonly<Record<string, Record<string, unknown>>>> {
+    const scope = scopeOf(caller);
+    const key = idOf(resource, id);
+    if (whole) await this.read.byIds(whole.resource, [whole.id], scope);
+    await this.prepare(resource, caller);
+    const [row] = await this.read.byIds(resource, [key], scope);
+    if (whole && row?.doc[resource.partOf?.path as string] !== whole.id) throw resource.notFound(id);
+    return { [resource.name]: present(resource, row as Row, caller, fields) };
+  }
+
+  private async list({ resource, whole }: Place, request: ApiRequest): Promise<Record<string, unknown>> {
+    const { caller } = request;
     const query: ListQuery = parseQuery(resource, request.search);
-    const rows = await this.read.list(resource, query);
+    mayAsk(
+      resource,
+      [...query.filters, ...query.sorts].map(({ attribute }) => attribute),
+      caller,
+    );
+    const scope = scopeOf(caller);
+    if (whole) await this.read.byIds(whole.resource, [whole.id], scope);
+    await this.prepare(resource, caller);
+    const rows = await this.read.list(resource, whole ? narrowed(resource, query, whole.id) : query, scope);
     const links = pageLinks(
       request,
       query,
       rows.map((row) => row.id),
     );
     return {
-      [resource.collection]: rows.map((row) => present(resource, row, query.fields)),
+      [resource.collection]: rows.map((row) => present(resource, row, caller, query.fields)),
       ...(links.length > 0 && { [`${resource.collection}_links`]: links }),
     };
   }
 
-  private async execute<T>(decide: Decide<T>, { caller }: ApiRequest): Promise<T> {
-    return (await this.commands.execute(decide, { ...caller, time: new Date().toISOString() })).result;
+  /** Makes what the caller's project finds without having made it. */
+  private async prepare({ name, before }: Resource, caller: Caller): Promise<void> {
+    const key = `${name}/${caller.projectId}`;
+    if (!before || caller.projectId === '' || this.defaulted.has(key)) return;
+    await this.commands.execute(before(caller.projectId), metaOf(caller), SYSTEM);
+    if (this.defaulted.size >= MOST_REMEMBERED) this.defaulted.clear();
+    this.defaulted.add(key);
+  }
+
+  private async execute<T>(decide: Decide<T>, caller: Caller): Promise<T> {
+    const limited = withinQuotas(decide, this.tools.around.quotas);
+    const { projectId, role } = caller;
+    return (await this.commands.execute(limited, metaOf(caller), { projectId, role })).result;
   }
 
   private only(request: ApiRequest, methods: readonly string[], answer: () => ApiAnswer): ApiAnswer {
@@ -129,6 +248,45 @@ export class Dispatcher {
     return answer();
   }
 }
+
+const metaOf = ({ requestId, userId, projectId }: Caller): Meta => ({
+  requestId,
+  userId,
+  projectId,
+  time: new Date().toISOString(),
+});
+
+/** Whose rows the caller reads. */
+export const scopeOf = (caller: Pick<Caller, 'role' | 'projectId'>): Scope =>
+  isAdmin(caller) ? null : caller.projectId;
+
+const subjectOf = (resource: Resource, id: string, rule: string, ifMatch?: string): Subject => ({
+  kind: resource.kind as Kind,
+  id,
+  notFound: resource.notFound,
+  rule,
+  revision: revisionOf(ifMatch),
+});
+
+/** `If-Match: revision_number=N`; `*` is whatever there is (RFC 9110 13.1.1). */
+function revisionOf(ifMatch: string | undefined): number | null {
+  if (ifMatch === undefined || ifMatch === '*') return null;
+  const [, number] = /^"?revision_number=(\d{1,15})"?$/.exec(ifMatch.trim()) ?? [];
+  if (number === undefined)
+    throw badRequest(`If-Match '${shown(ifMatch)}' is not of the form revision_number=<number>`);
+  return Number(number);
+}
+
+const narrowed = ({ partOf }: Resource, query: ListQuery, id: string): ListQuery => ({
+  ...query,
+  filters: [
+    ...query.filters,
+    { attribute: { name: '', path: partOf?.path as string, type: uuid, about: '' }, values: [id] },
+  ],
+});
+
+const matches = ({ path }: Endpoint, segments: readonly string[]): boolean =>
+  path.length === segments.length && path.every((text, index) => text.startsWith(':') || text === segments[index]);
 
 /** Path segments, decoded; a trailing slash and the `.json` of old clients do not count. */
 function segmentsOf(path: string): string[] {
@@ -150,8 +308,7 @@ function idOf(resource: Resource, id: string): string {
   return id.toLowerCase();
 }
 
-function extensions(alias: string | undefined, sub: string | undefined): ApiAnswer {
-  if (sub !== undefined) throw noSuchPath();
+function extensions(alias: string | undefined): ApiAnswer {
   if (alias === undefined) return ok({ extensions: EXTENSIONS });
   const extension = EXTENSIONS.find((each) => each.alias === alias);
   if (!extension)
@@ -165,9 +322,9 @@ export const versions = (origin: string): unknown => ({
 });
 
 const root = (origin: string): unknown => ({
-  resources: RESOURCES.map(({ name, collection }) => ({
-    name,
-    collection,
-    links: [{ rel: 'self', href: `${origin}/v2.0/${collection}` }],
+  resources: RESOURCES.filter(({ partOf }) => !partOf).map((resource) => ({
+    name: resource.name,
+    collection: resource.collection,
+    links: [{ rel: 'self', href: `${origin}/v2.0/${segmentOf(resource)}` }],
   })),
 });

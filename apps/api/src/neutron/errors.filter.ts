@@ -6,7 +6,7 @@ import { StoreUnavailable } from '@plumbline/event-store';
 import type { Logger } from '@plumbline/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LedgerBusy } from '../commands/ledger.js';
-import type { ApiAnswer } from './dispatcher.js';
+import type { ApiAnswer } from './endpoint.js';
 import { IdentityError, isIdentityPath } from '../auth/identity-error.js';
 import { EdgeError, EdgeErrorKind, methodNotAllowed, noSuchPath, unavailable } from './edge-error.js';
 

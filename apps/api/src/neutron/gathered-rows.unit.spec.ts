@@ -14,11 +14,11 @@ describe('rows by id', () => {
       return ids.filter((id) => id !== 'gone').map(row);
     });
     const [a, b, c] = await Promise.all([
-      rows.get(first, ['1', '2']),
-      rows.get(first, ['2', 'gone']),
-      rows.get(second, ['3']),
+      rows.get(first, ['1', '2'], null),
+      rows.get(first, ['2', 'gone'], null),
+      rows.get(second, ['3'], null),
     ]);
-    await rows.get(first, ['1']);
+    await rows.get(first, ['1'], null);
     expect(asked).toEqual([`${first.name}: 1 2 gone`, `${second.name}: 3`, `${first.name}: 1`]);
     expect([a.has('1'), b.has('2'), b.has('gone'), c.has('3')]).toEqual([true, true, false, true]);
   });
@@ -29,9 +29,9 @@ describe('rows by id', () => {
       if (down) throw new Error('no database');
       return ids.map(row);
     });
-    const answers = await Promise.allSettled([rows.get(first, ['1']), rows.get(first, ['2'])]);
+    const answers = await Promise.allSettled([rows.get(first, ['1'], null), rows.get(first, ['2'], null)]);
     expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     down = false;
-    expect((await rows.get(first, ['1'])).has('1')).toBe(true);
+    expect((await rows.get(first, ['1'], null)).has('1')).toBe(true);
   });
 });

@@ -1,22 +1,25 @@
 /** One controller for all declared resources: takes a request apart, hands it to the dispatcher, sends the answer. */
 import { All, Controller, Get, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { identityOf } from '../auth/gate.js';
+import { originOf } from '../origin.js';
 import { Dispatcher, versions } from './dispatcher.js';
 import { STATUS_OF_OUTCOME } from './errors.filter.js';
+import { NEUTRON_OPTIONS, NeutronOptions } from './neutron-options.js';
 import { openApi } from './openapi.js';
-
-/** User and project of every request while `auth` is `none`: the API then listens on loopback only, and who reaches it is the administrator. */
-export const ANONYMOUS = { userId: 'admin', projectId: 'admin' } as const;
 
 @Controller()
 export class NeutronController {
   private document: string | undefined;
 
-  constructor(@Inject(Dispatcher) private readonly dispatcher: Dispatcher) {}
+  constructor(
+    @Inject(Dispatcher) private readonly dispatcher: Dispatcher,
+    @Inject(NEUTRON_OPTIONS) private readonly options: Pick<NeutronOptions, 'publicUrl'>,
+  ) {}
 
   @Get('/')
   root(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
-    send(reply, 200, versions(originOf(request)));
+    send(reply, 200, versions(originOf(request, this.options.publicUrl)));
   }
 
   @Get('/openapi.json')
@@ -32,9 +35,10 @@ export class NeutronController {
       method: request.method,
       path,
       search: new URLSearchParams(query),
-      origin: originOf(request),
+      origin: originOf(request, this.options.publicUrl),
       raw: request.body,
-      caller: { requestId: request.id, ...ANONYMOUS },
+      ifMatch: request.headers['if-match'],
+      caller: { requestId: request.id, ...identityOf(request) },
     });
     reply.header('x-openstack-request-id', request.id);
     send(reply, STATUS_OF_OUTCOME[outcome], body);
@@ -46,9 +50,6 @@ function send(reply: FastifyReply, status: number, body: unknown): void {
   if (body === undefined) void reply.send();
   else void reply.header('content-type', 'application/json').send(JSON.stringify(body));
 }
-
-/** As the client named us: clients follow the links we give. */
-const originOf = (request: FastifyRequest): string => `${request.protocol}://${request.host}`;
 
 function splitOnce(url: string): [string, string] {
   const mark = url.indexOf('?');

@@ -1,16 +1,9 @@
 /** The Networking API as a Nest module. What it stands on is given by whoever uses it. */
 import { DynamicModule, Module } from '@nestjs/common';
-import type { SegmentPolicy } from '@plumbline/domain';
-import type pg from 'pg';
-import { Commands, Dispatcher } from './dispatcher.js';
+import { Dispatcher } from './dispatcher.js';
+import { NEUTRON_OPTIONS, NeutronOptions } from './neutron-options.js';
 import { NeutronController } from './neutron.controller.js';
 import { ReadModel } from './read-model.js';
-
-export type NeutronOptions = Readonly<{
-  commands: Commands;
-  pool: pg.Pool;
-  segments: SegmentPolicy;
-}>;
 
 @Module({})
 export class NeutronModule {
@@ -19,18 +12,20 @@ export class NeutronModule {
     inject: readonly (string | symbol | (new (...args: never[]) => unknown))[];
     useFactory: (...provided: never[]) => NeutronOptions;
   }): DynamicModule {
-    const options = Symbol('NeutronOptions');
     return {
       module: NeutronModule,
       controllers: [NeutronController],
       providers: [
-        { provide: options, inject: [...from.inject], useFactory: from.useFactory },
-        { provide: ReadModel, inject: [options], useFactory: ({ pool }: NeutronOptions) => new ReadModel(pool) },
+        { provide: NEUTRON_OPTIONS, inject: [...from.inject], useFactory: from.useFactory },
+        {
+          provide: ReadModel,
+          inject: [NEUTRON_OPTIONS],
+          useFactory: ({ pool }: NeutronOptions) => new ReadModel(pool),
+        },
         {
           provide: Dispatcher,
-          inject: [options, ReadModel],
-          useFactory: ({ commands, segments }: NeutronOptions, read: ReadModel) =>
-            new Dispatcher(commands, read, segments),
+          inject: [NEUTRON_OPTIONS, ReadModel],
+          useFactory: (options: NeutronOptions, read: ReadModel) => new Dispatcher(options.commands, read, options),
         },
       ],
       exports: [ReadModel],

@@ -1,13 +1,13 @@
 /** The OpenAPI document, from the same declarations that parse and present. */
 import { z } from 'zod';
 import { RESOURCES } from './catalogue.js';
-import type { Attribute, Resource } from './resource.js';
+import { type Attribute, type Resource, segmentOf } from './resource.js';
 
 type Json = Record<string, unknown>;
 
-const schemaOf = ({ type, about, role }: Attribute): Json => {
+const schemaOf = ({ type, about, read }: Attribute): Json => {
   const { $schema: _dialect, ...schema } = z.toJSONSchema(type.schema, { unrepresentable: 'any' }) as Json;
-  return { ...schema, description: role === 'admin' ? `${about} Administrators only.` : about };
+  return { ...schema, description: read === 'admin' ? `${about} Administrators only.` : about };
 };
 
 const objectOf = (attributes: readonly Attribute[], required: readonly string[] = []): Json => ({
@@ -55,8 +55,10 @@ function pathsOf(resource: Resource): Json {
     .map((a) => inQuery(a.name, { type: 'array', items: {} }, `Filter: ${a.about}`));
   const one = [{ name: 'id', in: 'path', required: true, schema: { type: 'string', format: 'uuid' } }];
   const tags = [collection];
+  const whole = RESOURCES.find((each) => each.name === resource.partOf?.name);
+  const path = `/v2.0/${whole ? `${segmentOf(whole)}/{${whole.name}_id}/` : ''}${segmentOf(resource)}`;
   return {
-    [`/v2.0/${collection}`]: {
+    [path]: {
       description: about,
       get: {
         tags,
@@ -73,7 +75,7 @@ function pathsOf(resource: Resource): Json {
         },
       }),
     },
-    [`/v2.0/${collection}/{id}`]: {
+    [`${path}/{id}`]: {
       parameters: one,
       get: { tags, summary: `Show a ${name}`, responses: answers('200', 'The object.', named(name, shown)) },
       ...(attributes.some((a) => a.put) && {
@@ -90,7 +92,7 @@ function pathsOf(resource: Resource): Json {
     },
     ...Object.fromEntries(
       Object.keys(resource.actions ?? {}).map((action) => [
-        `/v2.0/${collection}/{id}/${action}`,
+        `${path}/{id}/${action}`,
         {
           parameters: one,
           put: {

@@ -6,8 +6,11 @@ import { Attribute, Resource } from './resource.js';
 
 export type Filter = Readonly<{ attribute: Attribute; values: readonly unknown[] }>;
 export type Sort = Readonly<{ attribute: Attribute; descending: boolean }>;
+/** `tags`: all of them; `tags-any`: one of them at least; `not-`: the contrary of each. */
+export type TagFilter = Readonly<{ tags: readonly string[]; any: boolean; not: boolean }>;
 export type ListQuery = Readonly<{
   filters: readonly Filter[];
+  tags: readonly TagFilter[];
   fields: ReadonlySet<string> | null;
   /** Ends with the id, so that the order is total. */
   sorts: readonly Sort[];
@@ -18,12 +21,14 @@ export type ListQuery = Readonly<{
 }>;
 
 const PAGING = ['limit', 'marker', 'page_reverse', 'sort_key', 'sort_dir', 'fields'];
+const TAG_FILTERS = ['tags', 'tags-any', 'not-tags', 'not-tags-any'];
 const MOST_VALUES = 1000;
 
 export function parseQuery(resource: Resource, search: URLSearchParams): ListQuery {
   const fields = search.getAll('fields').filter((field) => field !== '');
   return {
     filters: parseFilters(resource, search),
+    tags: resource.tagged ? parseTags(search) : [],
     fields: fields.length > 0 ? new Set(fields) : null,
     sorts: parseSorts(resource, search),
     limit: parseLimit(search.getAll('limit').at(-1)),
@@ -39,7 +44,8 @@ export function parseFields(search: URLSearchParams): ReadonlySet<string> | null
 }
 
 function parseFilters(resource: Resource, search: URLSearchParams): Filter[] {
-  const names = [...new Set(search.keys())].filter((name) => !PAGING.includes(name));
+  const ours = resource.tagged ? [...PAGING, ...TAG_FILTERS] : PAGING;
+  const names = [...new Set(search.keys())].filter((name) => !ours.includes(name));
   const byName = new Map(resource.attributes.map((attribute) => [attribute.name, attribute]));
   const strange = names.filter((name) => !byName.get(name)?.filter);
   if (strange.length > 0)
@@ -52,6 +58,17 @@ function parseFilters(resource: Resource, search: URLSearchParams): Filter[] {
     if (unstorable !== undefined)
       throw badRequest(`Invalid filter for ${name}: '${shown(unstorable)}' holds characters that cannot be stored`);
     return { attribute, values: texts.map((text) => attribute.type.filter?.(text, name)) };
+  });
+}
+
+function parseTags(search: URLSearchParams): TagFilter[] {
+  return TAG_FILTERS.flatMap((name) => {
+    const tags = search.getAll(name).flatMap((text) => text.split(',').filter((tag) => tag !== ''));
+    if (tags.length > MOST_VALUES) throw badRequest(`More than ${MOST_VALUES} values for filter ${name}`);
+    const unstorable = tags.find((text) => !isStorable(text));
+    if (unstorable !== undefined)
+      throw badRequest(`Invalid filter for ${name}: '${shown(unstorable)}' holds characters that cannot be stored`);
+    return tags.length > 0 ? [{ tags, any: name.endsWith('-any'), not: name.startsWith('not-') }] : [];
   });
 }
 

@@ -4,25 +4,28 @@ import type { Fleet } from '@plumbline/domain';
 import { GatheredRows } from './gathered-rows.js';
 import { ListQuery } from './query.js';
 import type { Resource, Row } from './resource.js';
-import { listRows, markerRow, rowsById, Statement } from './sql.js';
+import { listRows, markerRow, rowsById, type Scope, Statement } from './sql.js';
 
 /** An agent that has not reported for this long is not alive (it reports every 5 s at the latest). */
 export const ALIVE_SECONDS = 15;
 export const IS_ALIVE = `heartbeat_at > now() - interval '${ALIVE_SECONDS} seconds'`;
+
+const nameOf = ({ name, partOf }: Resource, scope: Scope): string =>
+  `by-id ${partOf ? `${partOf.name} ` : ''}${name}${scope === null ? '' : ' seen'}`;
 
 export class ReadModel {
   private readonly gathered: GatheredRows;
 
   constructor(private readonly pool: pg.Pool) {
     // Named: the server keeps its plan.
-    this.gathered = new GatheredRows(async (resource, ids) =>
-      this.rows({ name: `by-id ${resource.collection}`, ...rowsById(resource, ids) }),
+    this.gathered = new GatheredRows(async (resource, ids, scope) =>
+      this.rows({ name: nameOf(resource, scope), ...rowsById(resource, ids, scope) }),
     );
   }
 
-  /** In the order of `ids`; throws the resource's own "not found" when one is missing. */
-  async byIds(resource: Resource, ids: readonly string[]): Promise<Row[]> {
-    const rows = await this.gathered.get(resource, ids);
+  /** In the order of `ids`; throws the resource's own "not found" when one is missing, or not seen by `scope`. */
+  async byIds(resource: Resource, ids: readonly string[], scope: Scope): Promise<Row[]> {
+    const rows = await this.gathered.get(resource, ids, scope);
     return ids.map((id) => {
       const row = rows.get(id);
       if (!row) throw resource.notFound(id);
@@ -30,8 +33,8 @@ export class ReadModel {
     });
   }
 
-  async list(resource: Resource, query: ListQuery): Promise<Row[]> {
-    const rows = await this.rows(listRows(resource, query, await this.markerOf(resource, query)));
+  async list(resource: Resource, query: ListQuery, scope: Scope): Promise<Row[]> {
+    const rows = await this.rows(listRows(resource, query, await this.markerOf(resource, query, scope), scope));
     return query.pageReverse ? rows.reverse() : rows;
   }
 
@@ -43,13 +46,22 @@ export class ReadModel {
     return { l3Hosts: rows.map(({ host }) => host) };
   }
 
+  /** Hosts whose Open vSwitch agent reports that it enforces security groups. */
+  async enforcing(): Promise<ReadonlySet<string>> {
+    const { rows } = await this.pool.query<{ host: string }>(
+      `SELECT host FROM plumbline.agents WHERE kind = 'ovs' AND configurations @> '{"security_groups": true}'`,
+    );
+    return new Set(rows.map(({ host }) => host));
+  }
+
   /** Changes one agent's row; the row it was, as the statement's RETURNING says, or null when there is none. */
   async agentChange<T extends object>(text: string, values: readonly unknown[]): Promise<T | null> {
     return (await this.pool.query<T>(text, [...values])).rows[0] ?? null;
   }
 
-  private async markerOf(resource: Resource, query: ListQuery): Promise<string[] | null> {
+  private async markerOf(resource: Resource, query: ListQuery, scope: Scope): Promise<string[] | null> {
     if (query.marker === null) return null;
+    if (scope !== null) await this.byIds(resource, [query.marker], scope);
     const { text, values } = markerRow(resource, query);
     const { rows } = await this.pool.query<Record<string, string>>(text, [...values]);
     const row = rows[0];

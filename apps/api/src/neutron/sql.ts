@@ -2,16 +2,29 @@
  * From a list query to one SQL statement. Names in it come from declarations, values always travel as parameters. Equality on an object's fields is
  * containment (`doc @> ...`), which the GIN index answers; pages go by the values of the marker's row, not by offset.
  */
-import type { ListQuery, Sort } from './query.js';
+import type { ListQuery, Sort, TagFilter } from './query.js';
 import { type Attribute, containing, type Param, type Resource } from './resource.js';
 
 export type Statement = Readonly<{ text: string; values: readonly unknown[] }>;
 
+/** Whose rows: those that a project sees, or with null all. */
+export type Scope = string | null;
+
 /** One row by id, or some. */
-export const rowsById = (resource: Resource, ids: readonly string[]): Statement => ({
-  text: `${selectOf(resource)} WHERE o.id = ANY($1)`,
-  values: [ids],
-});
+export const rowsById = (resource: Resource, ids: readonly string[], scope: Scope): Statement =>
+  scope === null
+    ? { text: `${selectOf(resource)} WHERE o.id = ANY($1)`, values: [ids] }
+    : {
+        text: `${selectOf(resource)} WHERE o.id = ANY($1) AND (${seenBy(resource, '$2::text')})`,
+        values: [ids, scope],
+      };
+
+/** Condition: the row is seen by the project in this placeholder. */
+function seenBy({ visible }: Resource, project: string): string {
+  if (visible === 'admin') return 'false';
+  const own = `o.project_id = ${project}`;
+  return visible === 'own' ? own : `${own} OR ${visible(project)}`;
+}
 
 const selectOf = ({ columns, from }: Resource): string => `SELECT o.id, ${columns} FROM ${from}`;
 
@@ -22,10 +35,17 @@ export const markerRow = (resource: Resource, query: ListQuery): Statement => ({
 });
 
 /** `after`: what `markerRow` gave, when the query has a marker. */
-export function listRows(resource: Resource, query: ListQuery, after: readonly string[] | null): Statement {
+export function listRows(
+  resource: Resource,
+  query: ListQuery,
+  after: readonly string[] | null,
+  scope: Scope,
+): Statement {
   const values: unknown[] = [];
   const param: Param = (value, type) => `$${values.push(value)}::${type}`;
   const conditions = query.filters.map(({ attribute, values: wanted }) => condition(attribute, wanted, param));
+  conditions.push(...query.tags.map((filter) => havingTags(filter, param)));
+  if (scope !== null) conditions.push(seenBy(resource, param(scope, 'text')));
   if (after) conditions.push(beyond(query, after, param));
   const order = query.sorts.map(
     (sort) => `${sortKey(sort.attribute)} ${sort.descending !== query.pageReverse ? 'DESC' : 'ASC'}`,
@@ -33,6 +53,13 @@ export function listRows(resource: Resource, query: ListQuery, after: readonly s
   const where = conditions.length > 0 ? ` WHERE ${conditions.map((each) => `(${each})`).join(' AND ')}` : '';
   const limit = query.limit === null ? '' : ` LIMIT ${param(query.limit, 'bigint')}`;
   return { text: `${selectOf(resource)}${where} ORDER BY ${order.join(', ')}${limit}`, values };
+}
+
+function havingTags({ tags, any, not }: TagFilter, param: Param): string {
+  const having = any
+    ? containing((tag) => ({ tags: [tag] }))(tags, param)
+    : containing((all) => ({ tags: all }))([tags], param);
+  return not ? `NOT (${having})` : having;
 }
 
 function condition(attribute: Attribute, wanted: readonly unknown[], param: Param): string {

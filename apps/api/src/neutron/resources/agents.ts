@@ -26,6 +26,8 @@ const column = (name: string, sql: string, about: string, rest: Partial<Attribut
 export const agents: Resource = {
   name: 'agent',
   collection: 'agents',
+  kind: null,
+  visible: 'admin',
   about: 'A process on a node that makes the node what the log says.',
   attributes: [
     column('id', 'o.id::text', 'UUID of the agent.', { type: uuid }),

@@ -46,6 +46,9 @@ function portDetails(row: Row): object | null {
 export const floatingips: Resource = {
   name: 'floatingip',
   collection: 'floatingips',
+  kind: 'floatingip',
+  visible: 'own',
+  tagged: true,
   about: 'An outside address that leads to a fixed one.',
   attributes: [
     ...head,

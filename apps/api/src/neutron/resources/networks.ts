@@ -18,7 +18,8 @@ const provider = (name: string, path: string, type: Attribute['type'], about: st
   default: null,
   filter: true,
   sort: true,
-  role: 'admin',
+  read: 'admin',
+  write: 'admin',
   about,
 });
 const flag = (name: string, path: string, value: boolean, about: string): Attribute => ({
@@ -33,9 +34,17 @@ const flag = (name: string, path: string, value: boolean, about: string): Attrib
   about,
 });
 
+/** Seen by everybody. */
+const IS_SHARED = `o.doc @> '{"shared": true}' OR o.doc @> '{"external": true}'`;
+const isTargeted = (project: string): string =>
+  `EXISTS (SELECT FROM plumbline.rbac_policies b WHERE b.doc @> jsonb_build_object('objectId', o.id) AND b.doc ->> 'targetProject' IN (${project}, '*'))`;
+
 export const networks: Resource = {
   name: 'network',
   collection: 'networks',
+  kind: 'network',
+  visible: (project) => `${IS_SHARED} OR ${isTargeted(project)}`,
+  tagged: true,
   about: 'An isolated layer 2 segment.',
   attributes: [
     ...head,

@@ -78,6 +78,10 @@ const vifDetails = (row: Row): object =>
 export const ports: Resource = {
   name: 'port',
   collection: 'ports',
+  kind: 'port',
+  visible: (project) =>
+    `EXISTS (SELECT FROM plumbline.networks n WHERE n.id = o.doc ->> 'networkId' AND n.project_id = ${project})`,
+  tagged: true,
   about: 'A connection point of a network: of an instance, a router or a floating IP.',
   attributes: [
     ...head,
@@ -166,7 +170,8 @@ export const ports: Resource = {
       where: onHost,
       filter: true,
       sort: true,
-      role: 'admin',
+      read: 'admin',
+      write: 'admin',
       show: (row) => row['host'],
       about: 'The node; empty when unbound.',
     },
@@ -188,12 +193,13 @@ export const ports: Resource = {
       type: dictionary,
       post: 'allowed',
       put: true,
-      role: 'admin',
+      read: 'admin',
+      write: 'admin',
       show: (row) => binding(row).profile,
       about: 'Kept together with the host.',
     },
-    { ...constant('binding:vif_type', '', 'ovs, unbound or binding_failed.'), role: 'admin', show: vifType },
-    { ...constant('binding:vif_details', {}, 'How an instance is plugged.'), role: 'admin', show: vifDetails },
+    { ...constant('binding:vif_type', '', 'ovs, unbound or binding_failed.'), read: 'admin', show: vifType },
+    { ...constant('binding:vif_details', {}, 'How an instance is plugged.'), read: 'admin', show: vifDetails },
     ...tail,
   ],
   from: `plumbline.ports o

@@ -73,7 +73,7 @@ export const tail: readonly Attribute[] = [
     sort: true,
     about: 'Text for people.',
   },
-  constant('tags', [], 'No tags yet.'),
+  { name: 'tags', path: 'tags', type: text(), about: 'Words put on it by its sub-resource tags.' },
   time('created_at', 'createdAt', 'When it was created (UTC).'),
   time('updated_at', 'updatedAt', 'When it last changed (UTC).'),
   {

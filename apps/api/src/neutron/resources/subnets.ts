@@ -15,6 +15,13 @@ import { emptyList, head, name, tail } from './standard.js';
 export const subnets: Resource = {
   name: 'subnet',
   collection: 'subnets',
+  kind: 'subnet',
+  visible: (
+    project,
+  ) => `EXISTS (SELECT FROM plumbline.networks n WHERE n.id = o.doc ->> 'networkId' AND (n.project_id = ${project}
+    OR n.doc @> '{"shared": true}' OR n.doc @> '{"external": true}'
+    OR EXISTS (SELECT FROM plumbline.rbac_policies b WHERE b.doc @> jsonb_build_object('objectId', n.id) AND b.doc ->> 'targetProject' IN (${project}, '*'))))`,
+  tagged: true,
   about: 'A block of addresses of a network.',
   attributes: [
     ...head,

@@ -1,0 +1,5 @@
+/** Every path that is no resource of the common shape. The first that matches and has the method answers. */
+import type { Endpoint } from '../endpoint.js';
+import { agentEndpoints } from './agents.js';
+
+export const ENDPOINTS: readonly Endpoint[] = [...agentEndpoints];
