@@ -2,6 +2,7 @@
 import { DynamicModule, Module } from '@nestjs/common';
 import type { Logger } from '@plumbline/telemetry';
 import type pg from 'pg';
+import { AuthModule } from './auth/auth.module.js';
 import { Ledger } from './commands/ledger.js';
 import type { Config } from './config.js';
 import { CONFIG, CoreModule, READ_POOL } from './core.module.js';
@@ -15,9 +16,18 @@ export class AppModule {
       module: AppModule,
       imports: [
         CoreModule.with(config, logger),
+        AuthModule.with(config, logger),
         NeutronModule.registerAsync({
           inject: [Ledger, READ_POOL, CONFIG],
-          useFactory: (commands: Ledger, pool: pg.Pool, { segments }: Config) => ({ commands, pool, segments }),
+          useFactory: (commands: Ledger, pool: pg.Pool, config: Config) => ({
+            commands,
+            pool,
+            segments: config.segments,
+            quotas: config.quotas,
+            unenforcedSecurityGroups: config.unenforcedSecurityGroups,
+            dnsDomain: config.dnsDomain,
+            publicUrl: config.publicUrl,
+          }),
         }),
       ],
       controllers: [HealthController],

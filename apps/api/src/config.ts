@@ -1,18 +1,36 @@
 /** What an operator may set, from the environment. Everything wrong is said at once, in words, before anything starts. */
 import { isIP } from 'node:net';
-import { readFileSync } from 'node:fs';
 import { PhysicalNetwork, VlanId } from '@plumbline/contracts';
 import type { SegmentPolicy, VlanRange } from '@plumbline/domain';
 import type { NatsAccess, NatsLogin } from '@plumbline/node-feed/nest';
 import { z } from 'zod';
+import {
+  AUTH_ENVIRONMENT,
+  AuthConfig,
+  authConfigOf,
+  authProblems,
+  unreadable,
+  wholeNumber,
+} from './auth/auth-config.js';
+import { parseQuotas } from './quotas-text.js';
 
 export type Config = Readonly<{
   listen: Readonly<{ host: string; port: number }>;
   databaseUrl: string;
   nats: NatsAccess;
-  auth: 'none';
+  auth: AuthConfig;
+  /** As clients reach us, when that is not the address they name: behind a proxy that ends TLS. */
+  publicUrl: string | undefined;
   logLevel: string;
   segments: SegmentPolicy;
+  /** Requests a second that one project may make; 0: any number. */
+  requestsPerSecond: number;
+  /** Most of each resource that a project may have by default; -1: any number. */
+  quotas: Readonly<Record<string, number>>;
+  /** Ports with security groups are bound although no agent enforces those. */
+  unenforcedSecurityGroups: boolean;
+  /** With a dot at its end. */
+  dnsDomain: string;
 }>;
 
 /** All that is wrong with the environment, one line each. */
@@ -76,38 +94,73 @@ const Environment = z.object({
   NATS_USER: z.string().optional(),
   NATS_PASSWORD_FILE: z.string().optional(),
   NATS_CA_FILE: z.string().optional(),
-  PLUMB_AUTH: z.enum(['none'], { error: 'must be none: other ways to log in are not in this release' }).default('none'),
+  ...AUTH_ENVIRONMENT,
+  PLUMB_PUBLIC_URL: url(['http', 'https'])
+    .transform((text) => text.replace(/\/+$/, ''))
+    .optional(),
   PLUMB_LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
   PLUMB_VLAN_RANGES: vlanRanges.prefault(''),
+  PLUMB_REQUESTS_PER_SECOND: wholeNumber(0, 1_000_000).prefault('1000'),
+  PLUMB_QUOTAS: z
+    .string()
+    .transform((text, context) => {
+      const { quotas, problems } = parseQuotas(text);
+      for (const message of problems) context.addIssue({ code: 'custom', message });
+      return quotas;
+    })
+    .prefault(''),
+  PLUMB_UNENFORCED_SECURITY_GROUPS: z
+    .enum(['true', 'false'], { error: 'must be true or false' })
+    .transform((text) => text === 'true')
+    .prefault('false'),
+  PLUMB_DNS_DOMAIN: z
+    .string()
+    .regex(/^([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.?)+$/, {
+      error: 'is not a domain name, for example example.org.',
+    })
+    .max(253)
+    .transform((text) => (text.endsWith('.') ? text : `${text}.`))
+    .prefault('openstacklocal.'),
 });
 
 /** VNIs that may be chosen; a client may name any other. */
 const VNI_RANGE = { first: 1, last: 65_535 } as const;
 
-/** Throws BadConfig. Reads no file: secrets are read where they are used. */
+/** Throws BadConfig. Empty is as not set. Files are tried, not kept: secrets are read where they are used. */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
-  const parsed = Environment.safeParse(environment);
+  const parsed = Environment.safeParse(
+    Object.fromEntries(Object.entries(environment).filter(([, text]) => text !== undefined && text !== '')),
+  );
   if (!parsed.success)
     throw new BadConfig(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
   const env = parsed.data;
-  const problems = [...loopbackProblems(env.PLUMB_AUTH, env.PLUMB_LISTEN.host), ...loginProblems(env)];
+  const problems = [
+    ...loopbackProblems(env.PLUMB_AUTH, env.PLUMB_LISTEN.host),
+    ...loginProblems(env),
+    ...authProblems(env),
+  ];
   if (problems.length > 0) throw new BadConfig(problems);
   return {
     listen: env.PLUMB_LISTEN,
     databaseUrl: env.DATABASE_URL,
     nats: { url: env.NATS_URL, login: loginOf(env), caFile: env.NATS_CA_FILE },
-    auth: env.PLUMB_AUTH,
+    auth: authConfigOf(env),
+    publicUrl: env.PLUMB_PUBLIC_URL,
     logLevel: env.PLUMB_LOG_LEVEL,
     segments: { vlanRanges: env.PLUMB_VLAN_RANGES, vniRange: VNI_RANGE },
+    requestsPerSecond: env.PLUMB_REQUESTS_PER_SECOND,
+    quotas: env.PLUMB_QUOTAS,
+    unenforcedSecurityGroups: env.PLUMB_UNENFORCED_SECURITY_GROUPS,
+    dnsDomain: env.PLUMB_DNS_DOMAIN,
   };
 }
 
 /** Without login everybody who reaches the port is the administrator. */
-function loopbackProblems(auth: 'none', host: string): string[] {
+function loopbackProblems(auth: AuthConfig['kind'], host: string): string[] {
   const isLoopback = host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
   return auth === 'none' && !isLoopback
     ? [
-        `PLUMB_LISTEN: '${host}' is not a loopback address, and PLUMB_AUTH=none lets everybody do everything; listen on 127.0.0.1`,
+        `PLUMB_LISTEN: '${host}' is not a loopback address, and PLUMB_AUTH=none lets everybody do everything; listen on 127.0.0.1, or let people log in (PLUMB_AUTH=builtin or keystone)`,
       ]
     : [];
 }
@@ -119,15 +172,6 @@ function loginProblems(env: Env): string[] {
   if (nkey !== undefined && user !== undefined) return ['NATS_NKEY_FILE and NATS_USER: give one of them'];
   if ((user === undefined) !== (password === undefined)) return ['NATS_USER and NATS_PASSWORD_FILE: give both or none'];
   return [nkey, password].flatMap((file) => (file === undefined ? [] : unreadable(file)));
-}
-
-function unreadable(file: string): string[] {
-  try {
-    readFileSync(file);
-    return [];
-  } catch (error) {
-    return [`${file}: cannot be read: ${(error as Error).message}`];
-  }
 }
 
 function loginOf({ NATS_NKEY_FILE: seedFile, NATS_USER: user, NATS_PASSWORD_FILE: passwordFile }: Env): NatsLogin {

@@ -48,4 +48,83 @@ describe('configuration', () => {
     expect(problems({ DATABASE_URL, NATS_USER: 'api' })[0]).toContain('give both or none');
     expect(problems({ DATABASE_URL, NATS_NKEY_FILE: '/nonexistent/seed' })[0]).toContain('cannot be read');
   });
+
+  it('takes what is empty as not set', () => {
+    expect(
+      readConfig({ DATABASE_URL, PLUMB_LISTEN: '', PLUMB_AUTH: '', PLUMB_QUOTAS: '', NATS_USER: '' }),
+    ).toMatchObject({
+      listen: { host: '127.0.0.1', port: 9696 },
+      auth: { kind: 'none' },
+      requestsPerSecond: 1000,
+      quotas: { network: 100, subnetpool: -1, port: 500, security_group_rule: 100 },
+      unenforcedSecurityGroups: false,
+      dnsDomain: 'openstacklocal.',
+      publicUrl: undefined,
+    });
+    expect(problems({ DATABASE_URL: '' })).toEqual([expect.stringContaining('DATABASE_URL: is not set')]);
+  });
+
+  it('reads quotas, later ones over earlier ones', () => {
+    const quotas = (text: string) => readConfig({ DATABASE_URL, PLUMB_QUOTAS: text }).quotas;
+    expect(quotas('network=7, port=-1')).toMatchObject({ network: 7, port: -1, router: 10 });
+    expect(Object.values(quotas('*=-1')).every((limit) => limit === -1)).toBe(true);
+    expect(quotas('*=-1,router=3')).toMatchObject({ router: 3, network: -1 });
+    expect(problems({ DATABASE_URL, PLUMB_QUOTAS: 'network=-2,server=4,port' })).toEqual([
+      expect.stringContaining("'network=-2' is not resource=number"),
+      expect.stringContaining("'server' has no quota"),
+      expect.stringContaining("'port' is not resource=number"),
+    ]);
+  });
+
+  it('reads switches and names', () => {
+    const config = {
+      PLUMB_UNENFORCED_SECURITY_GROUPS: 'true',
+      PLUMB_DNS_DOMAIN: 'lab.example',
+      PLUMB_PUBLIC_URL: 'https://net.example/',
+    };
+    expect(readConfig({ DATABASE_URL, ...config, PLUMB_REQUESTS_PER_SECOND: '0' })).toMatchObject({
+      unenforcedSecurityGroups: true,
+      dnsDomain: 'lab.example.',
+      publicUrl: 'https://net.example',
+      requestsPerSecond: 0,
+    });
+    expect(
+      problems({
+        DATABASE_URL,
+        PLUMB_UNENFORCED_SECURITY_GROUPS: 'yes',
+        PLUMB_DNS_DOMAIN: '-x',
+        PLUMB_PUBLIC_URL: 'net.example',
+        PLUMB_REQUESTS_PER_SECOND: 'many',
+      }),
+    ).toHaveLength(4);
+  });
+
+  it('needs for each way to log in what that way needs', () => {
+    expect(problems({ DATABASE_URL, PLUMB_AUTH: 'builtin' })).toEqual([
+      'PLUMB_IDENTITY_FILE: is not set, and PLUMB_AUTH=builtin needs it',
+      'PLUMB_TOKEN_KEY_FILE: is not set, and PLUMB_AUTH=builtin needs it',
+    ]);
+    const missing = { PLUMB_IDENTITY_FILE: '/nonexistent/users', PLUMB_TOKEN_KEY_FILE: '/nonexistent/key' };
+    expect(problems({ DATABASE_URL, PLUMB_AUTH: 'builtin', ...missing })).toEqual([
+      expect.stringMatching(/nonexistent\/users.*plumb user add/),
+      expect.stringMatching(/nonexistent\/key.*plumb user add/),
+    ]);
+    expect(problems({ DATABASE_URL, PLUMB_AUTH: 'keystone', PLUMB_KEYSTONE_URL: 'keystone:5000' })).toEqual([
+      expect.stringContaining("PLUMB_KEYSTONE_URL: is not Keystone's v3"),
+    ]);
+    expect(problems({ DATABASE_URL, PLUMB_AUTH: 'keystone' })).toHaveLength(4);
+    const keystone = {
+      PLUMB_AUTH: 'keystone',
+      PLUMB_KEYSTONE_URL: 'http://keystone:5000/v3/',
+      PLUMB_KEYSTONE_USER: 'neutron',
+      PLUMB_KEYSTONE_PROJECT: 'service',
+      PLUMB_KEYSTONE_PASSWORD_FILE: '/dev/null',
+    };
+    expect(readConfig({ DATABASE_URL, ...keystone, PLUMB_LISTEN: '0.0.0.0:9696' }).auth).toMatchObject({
+      kind: 'keystone',
+      url: 'http://keystone:5000/v3',
+      userDomain: 'Default',
+      cacheSeconds: 60,
+    });
+  });
 });

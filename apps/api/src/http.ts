@@ -3,6 +3,7 @@ import { FastifyAdapter, NestFastifyApplication } from '@nestjs/platform-fastify
 import { NestFactory } from '@nestjs/core';
 import { Logger, NestLogger } from '@plumbline/telemetry';
 import { randomUUID } from 'node:crypto';
+import { Gate } from './auth/gate.js';
 import { ErrorsFilter } from './neutron/errors.filter.js';
 
 /** As the reference implementation has it. */
@@ -10,7 +11,7 @@ const BODY_LIMIT_BYTES = 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 65_000;
 
-/** A Nest application on Fastify, not yet listening. `module` provides what NeutronModule asks for. */
+/** A Nest application on Fastify, not yet listening. `module` provides what NeutronModule asks for, and the gate that stands before every route. */
 export async function createHttpApp(
   module: Parameters<typeof NestFactory.create>[0],
   logger: Logger,
@@ -34,5 +35,7 @@ export async function createHttpApp(
     abortOnError: false,
   });
   app.useGlobalFilters(new ErrorsFilter(logger));
+  fastify.decorateRequest('identity', null);
+  fastify.addHook('onRequest', app.get(Gate).admit);
   return app;
 }

@@ -17,7 +17,7 @@ async function main(): Promise<void> {
   const connectNodes = hearNodes(app, config.nats, logger);
   await app.listen(config.listen);
   connectNodes();
-  logger.info({ listen: await app.getUrl(), auth: config.auth, step: 'start' }, 'listening');
+  logger.info({ listen: await app.getUrl(), auth: config.auth.kind, step: 'start' }, 'listening');
 }
 
 /** A second signal, or requests that do not end in time, end the process at once. */

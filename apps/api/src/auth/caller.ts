@@ -12,6 +12,9 @@ export type Identity = Readonly<{
 export type Caller = Identity & Readonly<{ requestId: string }>;
 
 export interface Authenticator {
-  /** `token`: the X-Auth-Token header. Rejects with Unauthorized when it says nothing or nothing valid. */
+  /**
+   * `token`: the X-Auth-Token header. Rejects with an IdentityError: 'unauthorized' when it says nothing or nothing valid, 'forbidden' when it has no role
+   * that counts here, 'unavailable' when nobody can tell at the moment.
+   */
   authenticate(token: string | undefined): Promise<Identity>;
 }

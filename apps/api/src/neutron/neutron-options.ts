@@ -4,10 +4,10 @@ import type { Commands, Settings } from './dispatcher.js';
 
 export const NEUTRON_OPTIONS = Symbol('NeutronOptions');
 
-export type NeutronOptions = Readonly<{
-  commands: Commands;
-  pool: pg.Pool;
-  settings: Settings;
-  /** As clients reach us, no slash at its end; undefined: as each request names us. */
-  publicUrl: string | undefined;
-}>;
+export type NeutronOptions = Settings &
+  Readonly<{
+    commands: Commands;
+    pool: pg.Pool;
+    /** As clients reach us, no slash at its end; undefined: as each request names us. */
+    publicUrl: string | undefined;
+  }>;

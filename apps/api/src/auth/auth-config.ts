@@ -1,0 +1,115 @@
+/** Which of the three ways to log in an operator chose, from the environment. */
+import { readFileSync } from 'node:fs';
+import { readIdentityFile, readTokenKey } from '@plumbline/identity';
+import { z } from 'zod';
+
+export type NoAuthConfig = Readonly<{ kind: 'none' }>;
+export type BuiltinConfig = Readonly<{
+  kind: 'builtin';
+  identityFile: string;
+  tokenKeyFile: string;
+  tokenHours: number;
+}>;
+export type KeystoneConfig = Readonly<{
+  kind: 'keystone';
+  /** `http://host:5000/v3`, no slash at its end. */
+  url: string;
+  userName: string;
+  projectName: string;
+  userDomain: string;
+  projectDomain: string;
+  passwordFile: string;
+  /** How long a token that was found good is good without asking again. */
+  cacheSeconds: number;
+}>;
+export type AuthConfig = NoAuthConfig | BuiltinConfig | KeystoneConfig;
+
+/** A whole number within these bounds, written in digits. */
+export const wholeNumber = (least: number, most: number) =>
+  z.string().transform((text, context) => {
+    const value = Number(text);
+    if (/^\d{1,9}$/.test(text) && value >= least && value <= most) return value;
+    context.addIssue({ code: 'custom', message: `'${text}' is not a whole number from ${least} to ${most}` });
+    return z.NEVER;
+  });
+
+/** The part of the environment that this file reads. */
+export const AUTH_ENVIRONMENT = {
+  PLUMB_AUTH: z.enum(['none', 'builtin', 'keystone'], { error: 'must be none, builtin or keystone' }).default('none'),
+  PLUMB_IDENTITY_FILE: z.string().optional(),
+  PLUMB_TOKEN_KEY_FILE: z.string().optional(),
+  PLUMB_TOKEN_HOURS: wholeNumber(1, 24 * 365).prefault('12'),
+  PLUMB_KEYSTONE_URL: z
+    .string()
+    .regex(/^https?:\/\/[^/\s]+(\/.*)?\/v3\/?$/, { error: "is not Keystone's v3, for example http://keystone:5000/v3" })
+    .transform((text) => text.replace(/\/+$/, ''))
+    .optional(),
+  PLUMB_KEYSTONE_USER: z.string().optional(),
+  PLUMB_KEYSTONE_PROJECT: z.string().optional(),
+  PLUMB_KEYSTONE_USER_DOMAIN: z.string().default('Default'),
+  PLUMB_KEYSTONE_PROJECT_DOMAIN: z.string().default('Default'),
+  PLUMB_KEYSTONE_PASSWORD_FILE: z.string().optional(),
+  PLUMB_KEYSTONE_CACHE_SECONDS: wholeNumber(0, 3600).prefault('60'),
+};
+export type AuthEnvironment = z.infer<z.ZodObject<typeof AUTH_ENVIRONMENT>>;
+
+/** What is missing or cannot be read, one line each. */
+export function authProblems(env: AuthEnvironment): string[] {
+  if (env.PLUMB_AUTH === 'none') return [];
+  const wanted =
+    env.PLUMB_AUTH === 'builtin'
+      ? (['PLUMB_IDENTITY_FILE', 'PLUMB_TOKEN_KEY_FILE'] as const)
+      : ([
+          'PLUMB_KEYSTONE_URL',
+          'PLUMB_KEYSTONE_USER',
+          'PLUMB_KEYSTONE_PROJECT',
+          'PLUMB_KEYSTONE_PASSWORD_FILE',
+        ] as const);
+  const missing = wanted
+    .filter((name) => env[name] === undefined)
+    .map((name) => `${name}: is not set, and PLUMB_AUTH=${env.PLUMB_AUTH} needs it`);
+  if (env.PLUMB_AUTH === 'keystone')
+    return [...missing, ...given(env.PLUMB_KEYSTONE_PASSWORD_FILE).flatMap(unreadable)];
+  return [
+    ...missing,
+    ...given(env.PLUMB_IDENTITY_FILE).flatMap((file) => failing(() => readIdentityFile(file))),
+    ...given(env.PLUMB_TOKEN_KEY_FILE).flatMap((file) => failing(() => readTokenKey(file))),
+  ].map((problem) => (problem.includes('ENOENT') ? `${problem} ("plumb user add" makes it)` : problem));
+}
+
+/** Only after authProblems found none. */
+export function authConfigOf(env: AuthEnvironment): AuthConfig {
+  if (env.PLUMB_AUTH === 'builtin')
+    return {
+      kind: 'builtin',
+      identityFile: env.PLUMB_IDENTITY_FILE ?? '',
+      tokenKeyFile: env.PLUMB_TOKEN_KEY_FILE ?? '',
+      tokenHours: env.PLUMB_TOKEN_HOURS,
+    };
+  if (env.PLUMB_AUTH === 'none') return { kind: 'none' };
+  return {
+    kind: 'keystone',
+    url: env.PLUMB_KEYSTONE_URL ?? '',
+    userName: env.PLUMB_KEYSTONE_USER ?? '',
+    projectName: env.PLUMB_KEYSTONE_PROJECT ?? '',
+    userDomain: env.PLUMB_KEYSTONE_USER_DOMAIN,
+    projectDomain: env.PLUMB_KEYSTONE_PROJECT_DOMAIN,
+    passwordFile: env.PLUMB_KEYSTONE_PASSWORD_FILE ?? '',
+    cacheSeconds: env.PLUMB_KEYSTONE_CACHE_SECONDS,
+  };
+}
+
+const given = (file: string | undefined): string[] => (file === undefined ? [] : [file]);
+
+/** A line when the file cannot be read. */
+export const unreadable = (file: string): string[] =>
+  failing(() => readFileSync(file)).map((problem) => `${file}: cannot be read: ${problem}`);
+
+function failing(read: () => unknown): string[] {
+  try {
+    read();
+    return [];
+  } catch (error) {
+    return [(error as Error).message];
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * `auth=keystone`: whose a token is, a real Keystone says. Answers are kept for a while, good ones longer than bad ones; many requests with one new token
+ * are one question. Keystone away: tokens that are kept go on, for the others nobody can tell, which is 503 and not 401: a client must not throw its token away.
+ *
+ * We ask with a token of our own (password of a service user, role admin or service), got when it is needed and got anew when Keystone says it is over.
+ */
+import { readFileSync } from 'node:fs';
+import { RoleName, ROLES, strongest } from '@plumbline/identity';
+import { z } from 'zod';
+import { unavailable } from '../neutron/edge-error.js';
+import type { KeystoneConfig } from './auth-config.js';
+import type { Authenticator, Identity } from './caller.js';
+import { IdentityError, unauthorized } from './identity-error.js';
+import { Lru } from './lru.js';
+
+const TOKENS_KEPT = 10_000;
+const LONGEST_TOKEN = 8192;
+const KEEP_BAD_MS = 5_000;
+const ANSWER_WITHIN_MS = 10_000;
+const RENEW_BEFORE_MS = 60_000;
+
+const TokenBody = z.object({
+  token: z.object({
+    expires_at: z.string(),
+    user: z.object({ id: z.string() }),
+    project: z.object({ id: z.string() }).optional(),
+    roles: z.array(z.object({ name: z.string() })).optional(),
+  }),
+});
+type Found = Readonly<{ identity: Identity } | { refusal: IdentityError }> & Readonly<{ until: number }>;
+
+export class KeystoneAuthenticator implements Authenticator {
+  private readonly known = new Lru<Found>(TOKENS_KEPT);
+  private readonly asking = new Map<string, Promise<Found>>();
+  private own: Readonly<{ token: string; expiresAt: number }> | null = null;
+  private loggingIn: Promise<string> | null = null;
+
+  constructor(private readonly config: KeystoneConfig) {}
+
+  async authenticate(token: string | undefined): Promise<Identity> {
+    if (token === undefined || token === '' || token.length > LONGEST_TOKEN || !/^[\x21-\x7e]+$/.test(token))
+      throw unauthorized();
+    const kept = this.known.get(token);
+    const found = kept && kept.until > Date.now() ? kept : await this.askOnce(token);
+    if ('refusal' in found) throw found.refusal;
+    return found.identity;
+  }
+
+  private askOnce(token: string): Promise<Found> {
+    const asked = this.asking.get(token);
+    if (asked) return asked;
+    const answer = this.ask(token)
+      .then((found) => {
+        this.known.set(token, found);
+        return found;
+      })
+      .finally(() => this.asking.delete(token));
+    this.asking.set(token, answer);
+    return answer;
+  }
+
+  private async ask(token: string): Promise<Found> {
+    const now = Date.now();
+    const first = await this.validate(token, await this.ownToken());
+    // Ours may have been revoked, or Keystone's keys rotated: once more with a new one.
+    const response = first.status === 401 ? await this.validate(token, await this.ownToken(true)) : first;
+    if (response.status === 404) return { refusal: unauthorized(), until: now + KEEP_BAD_MS };
+    if (response.status !== 200) throw away(`it answered ${response.status} when asked about a token`);
+    return foundOf(TokenBody.parse(await response.json()), now, this.config.cacheSeconds * 1000);
+  }
+
+  private validate(token: string, own: string): Promise<Response> {
+    return this.send('/auth/tokens?nocatalog', { headers: { 'x-auth-token': own, 'x-subject-token': token } });
+  }
+
+  private async ownToken(anew = false): Promise<string> {
+    if (!anew && this.own && this.own.expiresAt - RENEW_BEFORE_MS > Date.now()) return this.own.token;
+    this.loggingIn ??= this.logIn().finally(() => (this.loggingIn = null));
+    return this.loggingIn;
+  }
+
+  private async logIn(): Promise<string> {
+    const { userName, userDomain, projectName, projectDomain, passwordFile } = this.config;
+    const password = readFileSync(passwordFile, 'utf8').replace(/\r?\n$/, '');
+    const user = { name: userName, domain: { name: userDomain }, password };
+    const identity = { methods: ['password'], password: { user } };
+    const scope = { project: { name: projectName, domain: { name: projectDomain } } };
+    const response = await this.send('/auth/tokens?nocatalog', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ auth: { identity, scope } }),
+    });
+    const token = response.headers.get('x-subject-token');
+    if (response.status !== 201 || token === null)
+      throw away(
+        `it does not let our own user ${userName} in (${response.status}): see PLUMB_KEYSTONE_USER, PLUMB_KEYSTONE_PROJECT and PLUMB_KEYSTONE_PASSWORD_FILE`,
+      );
+    this.own = { token, expiresAt: Date.parse(TokenBody.parse(await response.json()).token.expires_at) };
+    return token;
+  }
+
+  private send(path: string, init: RequestInit): Promise<Response> {
+    return fetch(`${this.config.url}${path}`, {
+      ...init,
+      redirect: 'error',
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    }).catch((error: Error) => {
+      throw away(((error.cause as Error | undefined) ?? error).message);
+    });
+  }
+}
+
+const away = (why: string) =>
+  unavailable(`The identity service (Keystone) cannot tell whose token this is: ${why}. Try again later.`);
+
+function foundOf({ token }: z.infer<typeof TokenBody>, now: number, keepMs: number): Found {
+  const until = Math.min(now + keepMs, Date.parse(token.expires_at));
+  const role = strongest((token.roles ?? []).map(({ name }) => asOurs(name)).filter((name) => name !== undefined));
+  if (!token.project)
+    return {
+      refusal: unauthorized('The token is for no project: log in with a project (OS_PROJECT_NAME).'),
+      until,
+    };
+  if (role === undefined)
+    return {
+      refusal: new IdentityError('forbidden', `The token has none of the roles ${ROLES.join(', ')} in its project.`),
+      until,
+    };
+  return { identity: { userId: token.user.id, projectId: token.project.id, role }, until };
+}
+
+/** `_member_` is what old clouds call it. */
+function asOurs(name: string): RoleName | undefined {
+  const lower = name.toLowerCase();
+  return lower === '_member_' ? 'member' : ROLES.find((each) => each === lower);
+}

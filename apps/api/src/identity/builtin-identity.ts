@@ -1,0 +1,227 @@
+/**
+ * Logging in, and telling whose a token is. The rules are Keystone's:
+ *
+ *   password                a new token; wrong password, unknown user, disabled user and no role in the project are one answer and take one time
+ *   token                   another scope for the same proof: not longer valid than the first; not from an application credential's token
+ *   application_credential  its own project and role, no other
+ */
+import { DOMAIN, Project, RoleName, TooManyChecks, User, verifyPassword, weaker } from '@plumbline/identity';
+import type { Authenticator, Identity } from '../auth/caller.js';
+import { IdentityError, unauthorized } from '../auth/identity-error.js';
+import { Lru } from '../auth/lru.js';
+import { FailedLogins } from '../auth/requests.js';
+import { unavailable } from '../neutron/edge-error.js';
+import type { ApplicationCredentials, Credential } from './application-credentials.js';
+import type { Proof, Ref, Scope } from './auth-request.js';
+import type { Directory } from './directory.js';
+import { credentialKey, Revocations, tokenKey } from './revocations.js';
+import { Claims, newAuditId, signToken, verifyToken } from './tokens.js';
+
+const TOKENS_KEPT = 10_000;
+const LONGEST_TOKEN = 4096;
+
+/** A token that counts, and what it stands for now. */
+export type Session = Readonly<{
+  claims: Claims;
+  user: User;
+  /** null: unscoped. */
+  scope: Readonly<{ project: Project; role: RoleName }> | null;
+  identity: Identity | null;
+}>;
+
+/** What a login is made of before it is a token. */
+type Proven = Pick<Claims, 'atMost' | 'methods' | 'credential'> &
+  Readonly<{ user: User; provenAt: number; expiresAt: number; parentAuditId?: string; fixedProject?: string }>;
+
+export class BuiltinIdentity implements Authenticator {
+  private readonly sessions = new Lru<Session>(TOKENS_KEPT);
+  private readonly failed = new FailedLogins();
+
+  constructor(
+    private readonly directory: Directory,
+    private readonly revocations: Revocations,
+    private readonly credentials: ApplicationCredentials,
+    private readonly settings: Readonly<{ key: Buffer; tokenMs: number }>,
+  ) {
+    directory.onChange(() => this.sessions.clear());
+  }
+
+  /** The hot path: a known token costs a look into a map. */
+  authenticate(token: string | undefined): Promise<Identity> {
+    const session = token === undefined ? undefined : this.sessionOf(token);
+    if (!session) return Promise.reject(unauthorized());
+    if (!session.identity)
+      return Promise.reject(unauthorized('The token is for no project: log in with a project (OS_PROJECT_NAME).'));
+    return Promise.resolve(session.identity);
+  }
+
+  /** What the token stands for; undefined when it does not count (any more). */
+  sessionOf(token: string): Session | undefined {
+    if (token.length > LONGEST_TOKEN) return undefined;
+    const now = Date.now();
+    const session = this.sessions.get(token) ?? this.readSession(token, now);
+    if (!session || session.claims.expiresAt <= now || this.isRevoked(session.claims)) return undefined;
+    return session;
+  }
+
+  /** Answers the token and what it stands for. Rejects with an IdentityError. */
+  async logIn(proof: Proof, scope: Scope, address: string): Promise<{ token: string; session: Session }> {
+    await this.directory.freshen();
+    const proven = await this.prove(proof, address).catch((error: unknown) => {
+      throw error instanceof TooManyChecks ? unavailable('Too many logins at once. Try again in a moment.') : error;
+    });
+    const project = this.projectFor(proven, scope);
+    const now = Date.now();
+    const token = signToken(
+      {
+        user: proven.user.id,
+        project: project?.id ?? null,
+        atMost: proven.atMost,
+        methods: proven.methods,
+        auditIds: [newAuditId(), ...(proven.parentAuditId === undefined ? [] : [proven.parentAuditId])],
+        issuedAt: now,
+        provenAt: proven.provenAt,
+        expiresAt: proven.expiresAt,
+        credential: proven.credential,
+      },
+      this.settings.key,
+    );
+    const session = this.sessionOf(token);
+    if (!session) throw unauthorized();
+    return { token, session };
+  }
+
+  /** The token counts no more; repeatable. */
+  async revoke({ claims }: Session): Promise<void> {
+    await this.revocations.revoke(tokenKey(claims.auditIds[0] as string), claims.expiresAt);
+  }
+
+  /** The credential goes, and all tokens that it gave. */
+  async deleteCredential({ id }: Credential): Promise<void> {
+    await this.revocations.revoke(credentialKey(id), Date.now() + this.settings.tokenMs);
+    await this.credentials.delete(id);
+  }
+
+  private readSession(token: string, now: number): Session | undefined {
+    const claims = verifyToken(token, this.settings.key, now);
+    const user = claims && this.directory.user(claims.user);
+    if (!claims || !user?.enabled) return undefined;
+    // An application credential has a secret of its own.
+    if (claims.credential === null && claims.provenAt < Date.parse(user.passwordSetAt)) return undefined;
+    const session = this.inScope(claims, user);
+    if (session) this.sessions.set(token, session);
+    return session;
+  }
+
+  private inScope(claims: Claims, user: User): Session | undefined {
+    if (claims.project === null) return { claims, user, scope: null, identity: null };
+    const project = this.directory.project(claims.project);
+    const own = project && this.directory.roleIn(user, project);
+    if (!own) return undefined;
+    const role = claims.atMost === null ? own : weaker(own, claims.atMost);
+    return { claims, user, scope: { project, role }, identity: { userId: user.id, projectId: project.id, role } };
+  }
+
+  private isRevoked({ auditIds, credential }: Claims): boolean {
+    return (
+      this.revocations.has(tokenKey(auditIds[0] as string)) ||
+      (credential !== null && this.revocations.has(credentialKey(credential.id)))
+    );
+  }
+
+  private async prove(proof: Proof, address: string): Promise<Proven> {
+    switch (proof.method) {
+      case 'password':
+        return this.byPassword(proof.user, proof.password, address);
+      case 'token':
+        return this.byToken(proof.token);
+      case 'application_credential':
+        return this.byCredential(proof.credential, proof.secret, address);
+      case 'unsupported':
+        throw new IdentityError('unauthorized', 'Attempted to authenticate with an unsupported method.');
+    }
+  }
+
+  private async byPassword(ref: Ref, password: string, address: string): Promise<Proven> {
+    const user = this.userOf(ref);
+    return this.failed.guard(nameOf(ref), address, async () => {
+      const right = await verifyPassword(password, user?.password);
+      if (!right || !user?.enabled) throw unauthorized();
+      return this.fresh(user, { methods: ['password'], atMost: null, credential: null });
+    });
+  }
+
+  private byToken(token: string): Proven {
+    const session = this.sessionOf(token);
+    if (!session || session.claims.credential !== null) throw unauthorized();
+    const { claims, user } = session;
+    return {
+      user,
+      atMost: claims.atMost,
+      methods: [...new Set([...claims.methods, 'token'])],
+      credential: null,
+      provenAt: claims.provenAt,
+      expiresAt: claims.expiresAt,
+      parentAuditId: claims.auditIds.at(-1) as string,
+    };
+  }
+
+  private async byCredential(
+    ref: { id: string } | { name: string; user: Ref },
+    secret: string,
+    address: string,
+  ): Promise<Proven> {
+    const credential = await this.credentialOf(ref);
+    return this.failed.guard(nameOf('user' in ref ? ref.user : ref), address, async () => {
+      const right = await verifyPassword(secret, credential?.secretHash);
+      const user = credential && this.directory.user(credential.userId);
+      const left = (credential?.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY) - Date.now();
+      if (!right || !credential || !user?.enabled || left <= 0) throw unauthorized();
+      const { id, unrestricted, role, projectId } = credential;
+      const proven = this.fresh(user, {
+        methods: ['application_credential'],
+        atMost: role,
+        credential: { id, unrestricted },
+      });
+      return { ...proven, expiresAt: Math.min(proven.expiresAt, Date.now() + left), fixedProject: projectId };
+    });
+  }
+
+  private async credentialOf(ref: { id: string } | { name: string; user: Ref }): Promise<Credential | undefined> {
+    if ('id' in ref) return this.credentials.byId(ref.id);
+    const user = this.userOf(ref.user);
+    return user && (await this.credentials.ofUser(user.id, ref.name))[0];
+  }
+
+  private fresh(user: User, how: Pick<Claims, 'methods' | 'atMost' | 'credential'>): Proven {
+    const now = Date.now();
+    return { user, ...how, provenAt: now, expiresAt: now + this.settings.tokenMs };
+  }
+
+  /** null: unscoped. A project that is not there and one without a role are one answer. */
+  private projectFor({ user, fixedProject }: Proven, scope: Scope): Project | null {
+    if (scope === 'elsewhere')
+      throw unauthorized('Nobody has a role in a domain or the system here: ask for a project.');
+    if (fixedProject === undefined && (scope === undefined || scope === 'unscoped')) return null;
+    const asked = typeof scope === 'object' ? this.projectOf(scope.project) : undefined;
+    const project = fixedProject === undefined ? asked : this.directory.project(fixedProject);
+    const other = typeof scope === 'object' && asked !== project;
+    if (!project || other || this.directory.roleIn(user, project) === undefined) throw unauthorized();
+    return project;
+  }
+
+  private userOf(ref: Ref): User | undefined {
+    if ('id' in ref) return this.directory.user(ref.id);
+    return isOurDomain(ref.domain) ? this.directory.userNamed(ref.name) : undefined;
+  }
+  private projectOf(ref: Ref): Project | undefined {
+    if ('id' in ref) return this.directory.project(ref.id);
+    return isOurDomain(ref.domain) ? this.directory.projectNamed(ref.name) : undefined;
+  }
+}
+
+/** As the client named it, so that an unknown name is counted as a known one is. */
+const nameOf = (ref: Ref): string => ('id' in ref ? ref.id : ref.name);
+
+const isOurDomain = ({ id, name }: { id?: string | undefined; name?: string | undefined }): boolean =>
+  id === undefined ? name?.toLowerCase() === DOMAIN.name.toLowerCase() : id === DOMAIN.id;

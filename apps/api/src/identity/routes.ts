@@ -1,0 +1,64 @@
+/** The paths of the built-in identity, one line each, and how one is found. */
+import type { ApiAnswer } from '../neutron/endpoint.js';
+import { EdgeError, methodNotAllowed } from '../neutron/edge-error.js';
+import { IdentityError, notFound } from '../auth/identity-error.js';
+import type { Session } from './builtin-identity.js';
+
+export type IdentityAnswer = Readonly<{
+  outcome: ApiAnswer['outcome'];
+  body?: unknown;
+  headers?: Readonly<Record<string, string>>;
+}>;
+
+export type IdentityRequest = Readonly<{
+  method: string;
+  /** Path without query. */
+  path: string;
+  search: URLSearchParams;
+  origin: string;
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Body as it came; undefined when there was none. */
+  raw: unknown;
+  /** The client's address. */
+  address: string;
+}>;
+
+/** A request whose path was understood. `params`: what stands where the path has a colon. */
+export type Asked = IdentityRequest & Readonly<{ prefix: string; params: readonly string[] }>;
+export type AskedBy = Asked & Readonly<{ session: Session }>;
+
+type Answer<A> = (asked: A) => IdentityAnswer | Promise<IdentityAnswer>;
+export type Route = Readonly<{ method: string; path: string }> &
+  (Readonly<{ open: true; answer: Answer<Asked> }> | Readonly<{ open: false; answer: Answer<AskedBy> }>);
+
+export const open = (method: string, path: string, answer: Answer<Asked>): Route => ({
+  method,
+  path,
+  open: true,
+  answer,
+});
+/** Asks for a token that counts. */
+export const closed = (method: string, path: string, answer: Answer<AskedBy>): Route => ({
+  method,
+  path,
+  open: false,
+  answer,
+});
+
+/** The route and what its colons stand for. Throws 'not-found' and 'method-not-allowed'. */
+export function find(routes: readonly Route[], method: string, segments: readonly string[]): [Route, string[]] {
+  const matching = routes.flatMap((route) => {
+    const parts = route.path.split('/').filter((part) => part !== '');
+    const fits =
+      parts.length === segments.length && parts.every((part, at) => part.startsWith(':') || part === segments[at]);
+    return fits ? [[route, segments.filter((_, at) => parts[at]?.startsWith(':'))] as [Route, string[]]] : [];
+  });
+  if (matching.length === 0)
+    throw notFound('The resource could not be found: Plumbline has a small part of Identity v3.');
+  const found = matching.find(([route]) => route.method === method);
+  if (!found) {
+    const refusal: EdgeError = methodNotAllowed();
+    throw new IdentityError(refusal.kind, refusal.message);
+  }
+  return found;
+}
