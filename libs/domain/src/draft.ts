@@ -10,6 +10,7 @@ import { claimsOf, Decision, evolve, Topology } from '@plumbline/topology';
 import { groundsToSee } from './access.js';
 import type { Actor } from './actor.js';
 import { settlePlacements } from './placement.js';
+import { settlePolicies } from './rbac-policies/rbac-policies.js';
 
 /** What a decision may use beside the topology: ids, chance and time come in from outside. */
 export type Context = Readonly<{
@@ -33,6 +34,7 @@ export class Draft {
   readonly events: PlumbEvent[] = [];
   private readonly read = new Set<ObjectKey>();
   private readonly none = new Set<string>();
+  private readonly renewed = new Set<string>();
   private readonly before = new Map<ObjectKey, AnyObject | undefined>();
   private readonly overlay = new Topology();
   private readonly taken = new Set<string>();
@@ -76,6 +78,12 @@ export class Draft {
     this.none.add(prefix);
   }
 
+  /** Nothing may be claimed under this prefix when the command is stored but the claims `known` now, all of which must be held still. */
+  expectOnly(prefix: string, known: Iterable<string>): void {
+    this.none.add(prefix);
+    for (const claim of known) this.renewed.add(claim);
+  }
+
   /** True when nobody may take this claim: held in the log, on its way in this process, or taken earlier in this draft. */
   held(claim: string): boolean {
     if (this.taken.has(claim)) return true;
@@ -105,7 +113,8 @@ export class Draft {
   }
 
   decision(): Decision {
-    return { events: this.events, reads: [...this.read], none: [...this.none] };
+    const renew = this.renewed.size > 0 ? { renew: [...this.renewed] } : {};
+    return { events: this.events, reads: [...this.read], none: [...this.none], ...renew };
   }
 
   private byKey(key: ObjectKey): AnyObject | undefined {
@@ -113,11 +122,12 @@ export class Draft {
   }
 }
 
-/** Makes a decision of a function that works on a draft; network placements follow from what it changed. */
-export function deciding<T>(work: (draft: Draft) => T): Decide<T> {
+/** Makes a decision of a function that works on a draft; network placements and the end of policies follow from what it changed. */
+export function deciding<T>(work: (draft: Draft, topology: Topology) => T): Decide<T> {
   return (topology, context) => {
     const draft = new Draft(topology, context);
-    const result = work(draft);
+    const result = work(draft, topology);
+    settlePolicies(draft);
     settlePlacements(draft);
     return { ...draft.decision(), result };
   };

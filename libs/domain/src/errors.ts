@@ -172,3 +172,37 @@ export const tunnelEndInUse = (host: string, address: string) =>
     'TunnelEndInUse',
     `Node ${host} cannot have the tunnel address ${address}: another node has it. Give each node an address of its own.`,
   );
+
+export const rbacPolicyNotFound = (id: string) => notFound('RbacPolicyNotFound')(`RBAC policy with ID ${id} not found`);
+/** In the words of the object's own "not found". */
+export function rbacObjectNotFound(objectType: string, id: string): DomainError {
+  switch (objectType) {
+    case 'network':
+      return networkNotFound(id);
+    case 'security_group':
+      return notFound('SecurityGroupNotFound')(`Security group ${id} does not exist`);
+    case 'address_scope':
+      return notFound('AddressScopeNotFound')(`Address scope ${id} could not be found`);
+    case 'subnetpool':
+      return notFound('SubnetPoolNotFound')(`Subnet pool ${id} could not be found.`);
+    default:
+      return notFound('AddressGroupNotFound')(`Address group ${id} could not be found.`);
+  }
+}
+export const duplicateRbacPolicy = () =>
+  conflict('DuplicateRbacPolicy', 'An RBAC policy already exists with those values.');
+export const rbacPolicyInUse = (objectId: string, details: string) =>
+  conflict(
+    'RbacPolicyInUse',
+    `RBAC policy on object ${objectId} cannot be removed because other objects depend on it.\nDetails: ${details}`,
+  );
+export const invalidActionForType = (action: string, objectType: string, valid: readonly string[]) =>
+  new DomainError(
+    'InvalidActionForType',
+    'bad-request',
+    `Invalid action '${action}' for object type '${objectType}'. Valid actions: ${valid.join(', ')}`,
+  );
+export const quotaNotFound = (project: string) =>
+  notFound('TenantQuotaNotFound')(`Quota for tenant ${project} could not be found.`);
+export const limitBelowUsage = (resources: readonly string[]) =>
+  badRequest('quota', `the limit is below what the project has already of ${resources.join(', ')}`);

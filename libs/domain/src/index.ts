@@ -5,6 +5,15 @@ export type { Objects, Subject } from './access.js';
 export { canChange, canSee, groundsToSee, guarded, isOf, policiesFor } from './access.js';
 export type { Limits, QuotaResource } from './quotas/enforce.js';
 export { limitsOf, QUOTA_RESOURCES, used, withinQuotas } from './quotas/enforce.js';
+export type { Usage } from './quotas/quotas.js';
+export { resetQuota, setQuota, usageOf } from './quotas/quotas.js';
+export type { NewRbacPolicy } from './rbac-policies/rbac-policies.js';
+export {
+  createRbacPolicies,
+  deleteRbacPolicy,
+  RBAC_OBJECT_TYPES,
+  retargetRbacPolicy,
+} from './rbac-policies/rbac-policies.js';
 export type { TaggedKind } from './tags.js';
 export { changeTags, sortedTags } from './tags.js';
 export type { Context, Decide } from './draft.js';

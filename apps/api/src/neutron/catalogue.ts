@@ -4,7 +4,8 @@ import { agents } from './resources/agents.js';
 import { floatingips } from './resources/floatingips.js';
 import { networks } from './resources/networks.js';
 import { ports } from './resources/ports.js';
+import { rbacPolicies } from './resources/rbac-policies.js';
 import { routers } from './resources/routers.js';
 import { subnets } from './resources/subnets.js';
 
-export const RESOURCES: readonly Resource[] = [networks, subnets, ports, routers, floatingips, agents];
+export const RESOURCES: readonly Resource[] = [networks, subnets, ports, routers, floatingips, rbacPolicies, agents];

@@ -73,10 +73,12 @@ export class Dispatcher {
     const [collection, id, sub, subId, ...more] = path;
     if (collection === undefined) return this.only(request, ['GET'], () => ok(root(request.origin)));
     if (collection === 'extensions' && sub === undefined) return this.only(request, ['GET'], () => extensions(id));
-    const endpoint = ENDPOINTS.find((each) => matches(each, path));
-    if (endpoint?.methods[request.method as 'GET']) return this.onEndpoint(endpoint, path, request);
+    const endpoints = ENDPOINTS.filter((each) => matches(each, path));
+    const endpoint = endpoints.find(({ methods }) => Object.hasOwn(methods, request.method));
+    if (endpoint) return this.onEndpoint(endpoint, path, request);
+    const refused = endpoints.length > 0 ? methodNotAllowed : noSuchPath;
     const resource = RESOURCES.find((each) => !each.partOf && segmentOf(each) === collection);
-    if (!resource || more.length > 0) throw endpoint ? methodNotAllowed() : noSuchPath();
+    if (!resource || more.length > 0) throw refused();
     const place: Place = { resource, whole: null };
     if (id === undefined) return this.onCollection(place, request);
     if (sub === undefined) return this.onOne(place, id, request);
@@ -89,7 +91,7 @@ export class Dispatcher {
     }
     if (subId === undefined && Object.hasOwn(resource.actions ?? {}, sub))
       return this.onAction(resource, id, sub, request);
-    throw endpoint ? methodNotAllowed() : noSuchPath();
+    throw refused();
   }
 
   private onEndpoint(endpoint: Endpoint, path: readonly string[], request: ApiRequest): Promise<ApiAnswer> {

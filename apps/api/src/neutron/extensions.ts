@@ -55,4 +55,25 @@ export const EXTENSIONS: readonly Extension[] = [
   extension('standard-attr-description', 'standard-attr-description', 'Descriptions.', '2016-02-10'),
   extension('standard-attr-revisions', 'Resource revision numbers', 'Revision numbers.', '2016-04-11'),
   extension('standard-attr-timestamp', 'Resource timestamps', 'Times of creation and change.', '2016-09-12'),
+  extension('quotas', 'Quota management support', 'Limits by project.', '2012-07-29'),
+  extension('quota_details', 'Quota details management support', 'Limits and usage by project.', '2017-02-10'),
+  extension(
+    'quota-check-limit',
+    'Quota engine limit check',
+    'A limit below what is used can be refused.',
+    '2021-09-08',
+  ),
+  extension('rbac-policies', 'RBAC Policies', 'Networks shared with single projects.', '2015-06-17'),
+  extension(
+    'revision-if-match',
+    'If-Match constraints based on revision_number',
+    'A change only of the revision that the client knows.',
+    '2016-12-11',
+  ),
+  extension(
+    'standard-attr-tag',
+    'Tag support for resources with standard attribute: port, subnet, subnetpool, network, security_group, router, floatingip, policy, trunk, network_segment_range',
+    'Words on objects, and lists by them.',
+    '2017-01-01',
+  ),
 ];

@@ -54,6 +54,12 @@ export class ReadModel {
     return new Set(rows.map(({ host }) => host));
   }
 
+  /** Projects whose quota is their own. */
+  async quotaProjects(): Promise<string[]> {
+    const { rows } = await this.pool.query<{ id: string }>('SELECT id FROM plumbline.quotas ORDER BY id');
+    return rows.map(({ id }) => id);
+  }
+
   /** Changes one agent's row; the row it was, as the statement's RETURNING says, or null when there is none. */
   async agentChange<T extends object>(text: string, values: readonly unknown[]): Promise<T | null> {
     return (await this.pool.query<T>(text, [...values])).rows[0] ?? null;

@@ -1,0 +1,164 @@
+/**
+ * RBAC policies: an owner lets another project (or an administrator with '*' all) see and use an object. They end with their object; one that others stand on
+ * stays. A use that begins at the very moment in which another process takes the policy away may outlive it where '*' is meant: then no claim can tell the
+ * users from the owner. For a named project the claims of its ports can.
+ */
+import type { AnyObject, Kind, RbacPolicy } from '@plumbline/contracts';
+import { claimPart } from '@plumbline/topology';
+import { policiesFor } from '../access.js';
+import { Decide, deciding, Draft } from '../draft.js';
+import {
+  duplicateRbacPolicy,
+  invalidActionForType,
+  invalidInput,
+  notAuthorized,
+  rbacObjectNotFound,
+  rbacPolicyInUse,
+  rbacPolicyNotFound,
+} from '../errors.js';
+
+export type NewRbacPolicy = Readonly<{
+  projectId: string;
+  objectType: RbacPolicy['objectType'];
+  objectId: string;
+  action: string;
+  targetProject: string;
+}>;
+
+const KIND_OF: Readonly<Record<RbacPolicy['objectType'], Kind>> = {
+  network: 'network',
+  security_group: 'securitygroup',
+  address_scope: 'addressscope',
+  subnetpool: 'subnetpool',
+  address_group: 'addressgroup',
+};
+export const RBAC_OBJECT_TYPES = Object.keys(KIND_OF) as readonly RbacPolicy['objectType'][];
+const SHARED_KINDS: ReadonlySet<Kind> = new Set(Object.values(KIND_OF));
+
+const actionsOf = (type: RbacPolicy['objectType']): readonly RbacPolicy['action'][] =>
+  type === 'network' ? ['access_as_shared', 'access_as_external'] : ['access_as_shared'];
+
+/** All or none, in one command. Returns the ids in the order asked. */
+export const createRbacPolicies = (wishes: readonly NewRbacPolicy[]): Decide<string[]> =>
+  deciding((draft) => wishes.map((wish) => create(draft, wish)));
+
+function create(draft: Draft, wish: NewRbacPolicy): string {
+  const { objectType, objectId, targetProject, projectId } = wish;
+  const { actor } = draft.context;
+  const object: AnyObject | undefined = draft.visible(KIND_OF[objectType], objectId);
+  if (!object) throw rbacObjectNotFound(objectType, objectId);
+  const action = actionsOf(objectType).find((each) => each === wish.action);
+  if (!action) throw invalidActionForType(wish.action, objectType, actionsOf(objectType));
+  if (actor.role !== 'admin' && object.projectId !== actor.projectId)
+    throw invalidInput('Only admins can manipulate policies on objects they do not own');
+  mayTarget(draft, targetProject, 'create');
+  if (action === 'access_as_external' && actor.role !== 'admin') throw notAuthorized('create_rbac_policy:action');
+  if (draft.held(`policy/${objectId}/${action}/${claimPart(targetProject)}/`)) throw duplicateRbacPolicy();
+  const rbacPolicyId = draft.context.newId();
+  draft.standOn(`${object.kind}/${objectId}`);
+  const named = { projectId, name: '', description: '' };
+  draft.record({
+    type: 'RbacPolicyCreated',
+    version: 1,
+    data: { rbacPolicyId, objectType, objectId, action, targetProject, ...named },
+  });
+  return rbacPolicyId;
+}
+
+function mayTarget(draft: Draft, targetProject: string, verb: 'create' | 'update'): void {
+  if (targetProject === '*' && draft.context.actor.role !== 'admin')
+    throw notAuthorized(`${verb}_rbac_policy:target_tenant`);
+}
+
+/** Lets another project in instead of the one it let in before. */
+export const retargetRbacPolicy = (id: string, targetProject: string | undefined): Decide<void> =>
+  deciding((draft) => {
+    const policy = draft.get('rbacpolicy', id);
+    if (!policy) throw rbacPolicyNotFound(id);
+    if (targetProject === undefined || targetProject === policy.targetProject) return;
+    mayTarget(draft, targetProject, 'update');
+    const { objectType, objectId, action } = policy;
+    if (draft.held(`policy/${objectId}/${action}/${claimPart(targetProject)}/`)) throw duplicateRbacPolicy();
+    if (targetProject !== '*') unused(draft, policy);
+    draft.record({
+      type: 'RbacPolicyTargetSet',
+      version: 1,
+      data: { rbacPolicyId: id, objectType, objectId, action, targetProject },
+    });
+  });
+
+export const deleteRbacPolicy = (id: string): Decide<void> =>
+  deciding((draft) => {
+    const policy = draft.get('rbacpolicy', id);
+    if (!policy) throw rbacPolicyNotFound(id);
+    unused(draft, policy);
+    recordDeleted(draft, policy);
+  });
+
+function recordDeleted(draft: Draft, { id, objectType, objectId, action, targetProject }: RbacPolicy): void {
+  draft.record({
+    type: 'RbacPolicyDeleted',
+    version: 1,
+    data: { rbacPolicyId: id, objectType, objectId, action, targetProject },
+  });
+}
+
+/** Refuses to take away what somebody uses by this policy alone. */
+function unused(draft: Draft, policy: RbacPolicy): void {
+  const object: AnyObject | undefined = draft.get(KIND_OF[policy.objectType], policy.objectId);
+  if (!object) return;
+  const standing = usersOf(draft, object, policy).filter(({ projectId }) =>
+    standsOnItAlone(draft, object, policy, projectId),
+  );
+  if (standing.length > 0)
+    throw rbacPolicyInUse(
+      policy.objectId,
+      `used by ${standing
+        .slice(0, 10)
+        .map(({ kind, id }) => `${kind} ${id}`)
+        .join(', ')}`,
+    );
+  if (object.kind === 'network' && policy.targetProject !== '*' && usersOf(draft, object, policy).length === 0)
+    draft.expectNone(`port/${object.id}/${claimPart(policy.targetProject)}/`);
+}
+
+function standsOnItAlone(draft: Draft, object: AnyObject, policy: RbacPolicy, projectId: string): boolean {
+  if (projectId === '' || projectId === object.projectId) return false;
+  if (policy.targetProject !== '*' && policy.targetProject !== projectId) return false;
+  if (policy.action === 'access_as_shared' && 'shared' in object && object.shared) return false;
+  if (policy.action === 'access_as_external' && object.kind === 'network' && object.external) return false;
+  return !policiesFor(draft, object.id, projectId, policy.action).some(({ id }) => id !== policy.id);
+}
+
+function usersOf(draft: Draft, object: AnyObject, { action }: RbacPolicy): readonly AnyObject[] {
+  switch (object.kind) {
+    case 'network':
+      if (action === 'access_as_shared')
+        return [...draft.find('port', `network/${object.id}`), ...draft.find('subnet', `network/${object.id}`)];
+      return [
+        ...draft.all('floatingip').filter(({ floatingNetworkId }) => floatingNetworkId === object.id),
+        ...draft.all('router').filter(({ gateway }) => gateway?.networkId === object.id),
+      ];
+    case 'securitygroup':
+      return [
+        ...draft.find('port', `securitygroup/${object.id}`),
+        ...draft.find('securitygrouprule', `remote/${object.id}`),
+      ];
+    case 'addressgroup':
+      return draft.find('securitygrouprule', `addressgroup/${object.id}`);
+    case 'addressscope':
+      return draft.find('subnetpool', `scope/${object.id}`);
+    case 'subnetpool':
+      return draft.find('subnet', `subnetpool/${object.id}`);
+    default:
+      return [];
+  }
+}
+
+/** Policies end with the object that they open. Part of every decision. */
+export function settlePolicies(draft: Draft): void {
+  const gone = [...draft.changes()].flatMap(({ before, after }) =>
+    before && !after && SHARED_KINDS.has(before.kind) ? [before.id] : [],
+  );
+  for (const id of gone) for (const policy of draft.find('rbacpolicy', `object/${id}`)) recordDeleted(draft, policy);
+}
