@@ -122,7 +122,8 @@ export const SubnetCreated = event('SubnetCreated', {
 export const SubnetAttributesSet = event('SubnetAttributesSet', {
   subnetId: Id,
   networkId: Id,
-  set: z.object({ ...subnetFacts, ...subnetLater }).partial(),
+  /** `subnetPoolId`: a subnet of its own prefix that came to belong to a pool. */
+  set: z.object({ ...subnetFacts, ...subnetLater, subnetPoolId: Id.nullable() }).partial(),
 });
 export const SubnetDeleted = event('SubnetDeleted', { subnetId: Id, networkId: Id });
 

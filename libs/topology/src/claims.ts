@@ -6,7 +6,7 @@
  *   subnet/<network>/<subnet>
  *   port/<network>/<project>/<port>   mac/<network>/<mac>   address/<network>/<ip>   allocation/<subnet>/<ip>
  *   member/<security group>/<port>   remote/<security or address group>/<rule>
- *   default-group/<project>
+ *   default-group/<project>   default-network/   default-pool/<4 or 6>/      one of a kind
  *   pool/<subnet pool>/<bits of the subnet's prefix>/    scope-pool/<address scope>/<subnet pool>
  *   scope/<address scope>/<4 or 6>/<bits of a pool's prefix>/      a prefix that holds another is its text's beginning
  *   gateway-forwarding/<router>/<forwarding>   forwarded/<floating ip>/<forwarding>   forwarded-to/<port>/<fixed ip>/<forwarding>
@@ -15,7 +15,7 @@
  *   association/<port>/<external network>/<fixed ip>/   carried/<router>/<subnet>/<floating ip>
  *   local-vlan/<host>/<vlan>   tunnel-ip/<ip>
  */
-import { AnyObject, prefixBits } from '@plumbline/contracts';
+import { AnyObject, Network, prefixBits, SubnetPool } from '@plumbline/contracts';
 
 /** Text of a client's choice as one part of a claim: it holds no slash. */
 export const claimPart = (text: string): string => (/^[\w-]*$/.test(text) ? text : encodeURIComponent(text));
@@ -24,9 +24,7 @@ export function claimsOf(object: AnyObject | undefined): readonly string[] {
   if (!object) return [];
   switch (object.kind) {
     case 'network':
-      if (object.networkType === 'vxlan') return [`segment/vxlan/${object.segmentationId}`];
-      if (object.networkType === 'vlan') return [`segment/vlan/${object.physicalNetwork}/${object.segmentationId}`];
-      return [`segment/flat/${object.physicalNetwork}`];
+      return [segmentClaim(object), ...(object.isDefault ? ['default-network/'] : [])];
     case 'subnet':
       return [
         `subnet/${object.networkId}/${object.id}`,
@@ -72,12 +70,12 @@ export function claimsOf(object: AnyObject | undefined): readonly string[] {
         remote ? [`remote/${remote}/${object.id}`] : [],
       );
     case 'subnetpool':
-      return object.addressScopeId
-        ? [
-            `scope-pool/${object.addressScopeId}/${object.id}`,
-            ...object.prefixes.map((cidr) => `scope/${object.addressScopeId}/${object.ipVersion}/${prefixBits(cidr)}/`),
-          ]
-        : [];
+      return [
+        ...(object.isDefault ? [`default-pool/${object.ipVersion}/`] : []),
+        ...(object.addressScopeId
+          ? [`scope-pool/${object.addressScopeId}/${object.id}`, ...scopedPrefixes(object)]
+          : []),
+      ];
     case 'rbacpolicy':
       return [`policy/${object.objectId}/${object.action}/${claimPart(object.targetProject)}/`];
     case 'addressgroup':
@@ -90,3 +88,12 @@ export function claimsOf(object: AnyObject | undefined): readonly string[] {
       return object.tunnelIp ? [`tunnel-ip/${object.tunnelIp}`] : [];
   }
 }
+
+function segmentClaim({ networkType, physicalNetwork, segmentationId }: Network): string {
+  if (networkType === 'vxlan') return `segment/vxlan/${segmentationId}`;
+  if (networkType === 'vlan') return `segment/vlan/${physicalNetwork}/${segmentationId}`;
+  return `segment/flat/${physicalNetwork}`;
+}
+
+const scopedPrefixes = ({ addressScopeId, ipVersion, prefixes }: SubnetPool): string[] =>
+  prefixes.map((cidr) => `scope/${addressScopeId}/${ipVersion}/${prefixBits(cidr)}/`);

@@ -24,6 +24,11 @@ export type Decision = Readonly<{
   reads: readonly ObjectKey[];
   /** Claim prefixes under which nothing may be held, beside what this decision itself releases. */
   none: readonly string[];
+  /**
+   * Claims that others hold and this decision knows of: given back and taken again in the same breath, so that under a prefix of `none` nothing is held but
+   * them. What appeared or went meanwhile makes the decision lose.
+   */
+  renew?: readonly string[];
   /** Tally (`tallyOf`) -> how many there may be once the decision is stored. Whoever sets one says so itself when the topology shows too many. */
   limits?: Readonly<Record<string, number>>;
 }>;
@@ -98,12 +103,15 @@ export function prepare(topology: Topology, decision: Decision, meta: Meta): Pre
   const concerned = concernedHosts(topology, recorded);
   for (const stream of concerned.scopes) expect[stream] ??= topology.versionOf(stream);
   const fences = [...before.keys()].flatMap((key) => nodeFence(topology, key));
-  const renewed = fences.flatMap((fence) => fence.known);
+  const released = [...held].filter((claim) => !holds.has(claim));
+  const gone = new Set(released);
+  const renewed = new Set([...fences.flatMap((fence) => fence.known), ...(decision.renew ?? [])]);
+  for (const claim of gone) renewed.delete(claim);
   return {
     events: recorded.map(({ stream }, index) => ({ stream, event: decision.events[index] as PlumbEvent })),
     expect,
     take: [...[...holds].filter((claim) => !held.has(claim)), ...renewed],
-    release: [...[...held].filter((claim) => !holds.has(claim)), ...renewed],
+    release: [...released, ...renewed],
     none: [...decision.none, ...fences.map((fence) => fence.prefix)],
     rows: [...after].map(([key, object]) => (object ? { ...nameOf(key), object } : { ...nameOf(key), deleted: true })),
     hosts: concerned.hosts,
