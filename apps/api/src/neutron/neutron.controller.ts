@@ -7,10 +7,12 @@ import { Dispatcher, versions } from './dispatcher.js';
 import { STATUS_OF_OUTCOME } from './errors.filter.js';
 import { NEUTRON_OPTIONS, NeutronOptions } from './neutron-options.js';
 import { openApi } from './openapi.js';
+import { openApiPage, PAGE_HEADERS } from './openapi-page.js';
 
 @Controller()
 export class NeutronController {
   private document: string | undefined;
+  private page: string | undefined;
 
   constructor(
     @Inject(Dispatcher) private readonly dispatcher: Dispatcher,
@@ -26,6 +28,12 @@ export class NeutronController {
   description(@Res() reply: FastifyReply): void {
     this.document ??= JSON.stringify(openApi());
     void reply.header('content-type', 'application/json').send(this.document);
+  }
+
+  @Get('/docs')
+  pageToRead(@Res() reply: FastifyReply): void {
+    this.page ??= openApiPage(openApi());
+    void reply.headers(PAGE_HEADERS).send(this.page);
   }
 
   @All(['/v2.0', '/v2.0/*'])

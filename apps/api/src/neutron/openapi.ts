@@ -1,122 +1,345 @@
-/** The OpenAPI document, from the same declarations that parse and present. */
+/**
+ * The OpenAPI document, from the same declarations that parse and present: resources with their parts, tags and actions, and the odd paths of
+ * endpoints/index.ts. Nothing here knows a resource by name; bodies of actions, which are no resources, are listed in openapi-actions.ts.
+ */
 import { z } from 'zod';
 import { RESOURCES } from './catalogue.js';
+import { ENDPOINTS } from './endpoints/index.js';
+import type { Endpoint } from './endpoint.js';
+import { ACTIONS } from './openapi-actions.js';
+import { COMPONENTS, inHeader, inPath, inQuery, type Json, json, named, refusals } from './openapi-parts.js';
 import { type Attribute, type Resource, segmentOf } from './resource.js';
 
-type Json = Record<string, unknown>;
+const SCHEMA_REF = '#/components/schemas';
+const ref = (name: string): Json => ({ $ref: `${SCHEMA_REF}/${name}` });
 
-const schemaOf = ({ type, about, read }: Attribute): Json => {
+const ROLE_WORDS = { admin: 'Administrators only.', 'network-owner': "The network's owner and administrators only." };
+
+function schemaOf({ type, about, read, write, default: value }: Attribute, input: boolean): Json {
   const { $schema: _dialect, ...schema } = z.toJSONSchema(type.schema, { unrepresentable: 'any' }) as Json;
-  return { ...schema, description: read === 'admin' ? `${about} Administrators only.` : about };
-};
+  const who = (input && write) || (!input && read);
+  return {
+    ...schema,
+    ...(input && value !== undefined && { default: value }),
+    description: who ? `${about} ${ROLE_WORDS[who]}` : about,
+  };
+}
 
-const objectOf = (attributes: readonly Attribute[], required: readonly string[] = []): Json => ({
-  type: 'object',
-  properties: Object.fromEntries(attributes.map((attribute) => [attribute.name, schemaOf(attribute)])),
-  ...(required.length > 0 && { required }),
-});
+function objectOf(attributes: readonly Attribute[], input: boolean): Json {
+  const required = input ? attributes.filter(({ post }) => post === 'required').map(({ name }) => name) : [];
+  return {
+    type: 'object',
+    properties: Object.fromEntries(attributes.map((attribute) => [attribute.name, schemaOf(attribute, input)])),
+    ...(input && { additionalProperties: false }),
+    ...(required.length > 0 && { required }),
+  };
+}
 
-const json = (schema: Json): Json => ({ content: { 'application/json': { schema } } });
-const named = (name: string, schema: Json): Json => ({
-  type: 'object',
-  properties: { [name]: schema },
-  required: [name],
-});
-const errors: Json = {
-  default: { description: 'Refused: what, and why.', ...json({ $ref: '#/components/schemas/NeutronError' }) },
-};
-const answers = (status: string, description: string, schema?: Json): Json => ({
-  [status]: { description, ...(schema && json(schema)) },
-  ...errors,
-});
-const inQuery = (name: string, schema: Json, description: string): Json => ({ name, in: 'query', schema, description });
+/** `port`, `port_create`, `port_update`; a part's name begins with its whole's. */
+const schemaName = ({ name, partOf }: Resource): string => (partOf ? `${partOf.name}_${name}` : name);
+
+function schemasOf(resource: Resource): Json {
+  const { attributes } = resource;
+  const name = schemaName(resource);
+  const puts = attributes.filter(({ put }) => put).map(({ post: _post, default: _value, ...rest }) => rest);
+  return {
+    [name]: objectOf(
+      attributes.filter(({ visible }) => visible !== false),
+      false,
+    ),
+    ...(resource.create && {
+      [`${name}_create`]: objectOf(
+        attributes.filter(({ post }) => post),
+        true,
+      ),
+    }),
+    ...(puts.length > 0 && { [`${name}_update`]: objectOf(puts, true) }),
+  };
+}
 
 /** Parameters every list has. */
-const listing: readonly Json[] = [
+const LISTING: readonly Json[] = [
   inQuery('fields', { type: 'array', items: { type: 'string' } }, 'Show only these.'),
   inQuery('sort_key', { type: 'array', items: { type: 'string' } }, 'Sort by these in turn.'),
   inQuery('sort_dir', { type: 'array', items: { enum: ['asc', 'desc'] } }, 'Direction of each sort_key.'),
-  inQuery('limit', { type: 'integer', minimum: 0 }, 'Page size.'),
+  inQuery('limit', { type: 'integer', minimum: 0 }, 'Page size; 0 for all.'),
   inQuery('marker', { type: 'string' }, 'Id of the last item of the page before.'),
   inQuery('page_reverse', { type: 'boolean' }, 'The page before the marker.'),
 ];
-
-function pathsOf(resource: Resource): Json {
-  const { name, collection, attributes, about } = resource;
-  const shown = objectOf(attributes.filter((attribute) => attribute.visible !== false));
-  const forPost = attributes.filter((attribute) => attribute.post);
-  const post = objectOf(
-    forPost,
-    forPost.filter((attribute) => attribute.post === 'required').map((a) => a.name),
+const words = { type: 'array', items: { type: 'string' }, maxItems: 1000 };
+const TAG_FILTERS: readonly Json[] = [
+  inQuery('tags', words, 'All of these tags, joined by commas.'),
+  inQuery('tags-any', words, 'At least one of these tags.'),
+  inQuery('not-tags', words, 'Not all of these tags.'),
+  inQuery('not-tags-any', words, 'None of these tags.'),
+];
+const filterOf = ({ name, about, read }: Attribute): Json =>
+  inQuery(
+    name,
+    { type: 'array', items: { type: 'string' } },
+    `Filter, repeated for either: ${about}${read ? ` ${ROLE_WORDS[read]}` : ''}`,
   );
-  const put = objectOf(attributes.filter((attribute) => attribute.put));
-  const filters = attributes
-    .filter((a) => a.filter)
-    .map((a) => inQuery(a.name, { type: 'array', items: {} }, `Filter: ${a.about}`));
-  const one = [{ name: 'id', in: 'path', required: true, schema: { type: 'string', format: 'uuid' } }];
-  const tags = [collection];
-  const whole = RESOURCES.find((each) => each.name === resource.partOf?.name);
-  const path = `/v2.0/${whole ? `${segmentOf(whole)}/{${whole.name}_id}/` : ''}${segmentOf(resource)}`;
+
+const IF_MATCH = inHeader('If-Match', 'revision_number=<number>: refused with 412 when it is another one by now.');
+
+type Operation = Readonly<{
+  tag: string;
+  id: string;
+  summary: string;
+  status: '200' | '201' | '204';
+  answer?: Json;
+  body?: Json;
+  parameters?: readonly Json[];
+  refused: readonly string[];
+}>;
+
+const operation = ({ tag, id, summary, status, answer, body, parameters = [], refused }: Operation): Json => ({
+  tags: [tag],
+  operationId: id,
+  summary,
+  ...(parameters.length > 0 && { parameters }),
+  ...(body && { requestBody: { required: true, ...json(body) } }),
+  responses: {
+    [status]: {
+      description: { 200: 'Done.', 201: 'Created.', 204: 'Done; no body.' }[status],
+      ...(answer && json(answer)),
+    },
+    ...refusals(['401', '429', '503', ...refused]),
+  },
+});
+
+const READ = ['400', '404'];
+const WRITE = ['400', '403', '404', '409', '413'];
+const CHANGE = [...WRITE, '412'];
+
+/** Where a resource's list is, and its path parameters: of the whole, when it is a part. */
+function placeOf(resource: Resource): { path: string; parameters: Json[] } {
+  const whole = RESOURCES.find(({ name }) => name === resource.partOf?.name);
+  if (!whole) return { path: `/v2.0/${segmentOf(resource)}`, parameters: [] };
+  const id = `${whole.name}_id`;
+  return { path: `/v2.0/${segmentOf(whole)}/{${id}}/${segmentOf(resource)}`, parameters: [inPath(id)] };
+}
+
+function pathsOf(resource: Resource): Record<string, Json> {
+  const { collection, attributes, about } = resource;
+  const name = schemaName(resource);
+  const { path, parameters } = placeOf(resource);
+  const shown = named(resource.name, ref(name));
+  const one = (rest: string) => `${path}/{id}${rest}`;
+  const common = { tag: collection };
+  const lists = [
+    ...LISTING,
+    ...(resource.tagged ? TAG_FILTERS : []),
+    ...attributes.filter((a) => a.filter).map(filterOf),
+  ];
+  const links = { type: 'array', items: ref('link') };
+  const bulk = named(collection, { type: 'array', items: ref(`${name}_create`), minItems: 1, maxItems: 200 });
+  const withId = [...parameters, inPath('id')];
   return {
     [path]: {
       description: about,
-      get: {
-        tags,
+      ...(parameters.length > 0 && { parameters }),
+      get: operation({
+        ...common,
+        id: `list_${name}`,
         summary: `List ${collection}`,
-        parameters: [...listing, ...filters],
-        responses: answers('200', 'The list.', named(collection, { type: 'array', items: shown })),
-      },
+        status: '200',
+        answer: {
+          type: 'object',
+          properties: { [collection]: { type: 'array', items: ref(name) }, [`${collection}_links`]: links },
+          required: [collection],
+        },
+        parameters: lists,
+        refused: [...READ, '403'],
+      }),
       ...(resource.create && {
-        post: {
-          tags,
-          summary: `Create a ${name}, or several at once, all or none`,
-          requestBody: json({ oneOf: [named(name, post), named(collection, { type: 'array', items: post })] }),
-          responses: answers('201', 'Created.', named(name, shown)),
-        },
+        post: operation({
+          ...common,
+          id: `create_${name}`,
+          summary: `Create one, or several at once, all or none`,
+          status: '201',
+          body: { oneOf: [named(resource.name, ref(`${name}_create`)), bulk] },
+          answer: { oneOf: [shown, named(collection, { type: 'array', items: ref(name) })] },
+          refused: WRITE,
+        }),
       }),
     },
-    [`${path}/{id}`]: {
-      parameters: one,
-      get: { tags, summary: `Show a ${name}`, responses: answers('200', 'The object.', named(name, shown)) },
-      ...(attributes.some((a) => a.put) && {
-        put: {
-          tags,
-          summary: `Change a ${name}`,
-          requestBody: json(named(name, put)),
-          responses: answers('200', 'Changed.', named(name, shown)),
-        },
+    [one('')]: {
+      description: about,
+      parameters: withId,
+      get: operation({
+        ...common,
+        id: `show_${name}`,
+        summary: 'Show one',
+        status: '200',
+        answer: shown,
+        parameters: LISTING.slice(0, 1),
+        refused: READ,
       }),
-      ...((resource.delete || !resource.create) && {
-        delete: { tags, summary: `Delete a ${name}`, responses: answers('204', 'Deleted.') },
+      ...(resource.update && {
+        put: operation({
+          ...common,
+          id: `update_${name}`,
+          summary: 'Change one',
+          status: '200',
+          body: named(resource.name, ref(`${name}_update`)),
+          answer: shown,
+          parameters: [IF_MATCH],
+          refused: CHANGE,
+        }),
+      }),
+      ...(resource.delete && {
+        delete: operation({
+          ...common,
+          id: `delete_${name}`,
+          summary: 'Delete one',
+          status: '204',
+          parameters: [IF_MATCH],
+          refused: CHANGE,
+        }),
       }),
     },
+    ...(resource.tagged && tagPaths(resource, path)),
     ...Object.fromEntries(
       Object.keys(resource.actions ?? {}).map((action) => [
-        `${path}/{id}/${action}`,
+        one(`/${action}`),
         {
-          parameters: one,
-          put: {
-            tags,
-            summary: action.replaceAll('_', ' '),
-            requestBody: json({ type: 'object' }),
-            responses: answers('200', 'Done.'),
-          },
+          parameters: withId,
+          put: operation({
+            ...common,
+            id: `${action}_of_${name}`,
+            summary: ACTIONS[action]?.about ?? action.replaceAll('_', ' '),
+            status: '200',
+            body: ACTIONS[action]?.body ?? { type: 'object' },
+            answer: { type: 'object' },
+            parameters: [IF_MATCH],
+            refused: CHANGE,
+          }),
         },
       ]),
     ),
   };
 }
 
-export const openApi = (): Json => ({
-  openapi: '3.1.0',
-  info: { title: 'Plumbline: OpenStack Networking API v2.0', version: '2.0' },
-  paths: Object.assign({}, ...RESOURCES.map(pathsOf)) as Json,
-  components: {
-    schemas: {
-      NeutronError: named('NeutronError', {
-        type: 'object',
-        properties: { type: { type: 'string' }, message: { type: 'string' }, detail: { type: 'string' } },
+function tagPaths({ name, collection: tag }: Resource, path: string): Record<string, Json> {
+  const all = ref('tags');
+  const of = (verb: string, plural: string) => `${verb}_${plural}_of_${name}`;
+  const parameters = [inPath('id')];
+  return {
+    [`${path}/{id}/tags`]: {
+      parameters,
+      get: operation({ tag, id: of('list', 'tags'), summary: 'Its tags', status: '200', answer: all, refused: READ }),
+      put: operation({
+        tag,
+        id: of('replace', 'tags'),
+        summary: 'Replace all its tags',
+        status: '200',
+        body: all,
+        answer: all,
+        refused: CHANGE,
+      }),
+      delete: operation({
+        tag,
+        id: of('remove', 'tags'),
+        summary: 'Remove all its tags',
+        status: '204',
+        refused: CHANGE,
       }),
     },
-  },
+    [`${path}/{id}/tags/{tag}`]: {
+      parameters: [...parameters, inPath('tag', { type: 'string', minLength: 1, maxLength: 255 })],
+      get: operation({ tag, id: of('has', 'tag'), summary: 'Whether it has this tag', status: '204', refused: READ }),
+      put: operation({ tag, id: of('add', 'tag'), summary: 'Add a tag', status: '201', refused: CHANGE }),
+      delete: operation({ tag, id: of('remove', 'tag'), summary: 'Remove a tag', status: '204', refused: CHANGE }),
+    },
+  };
+}
+
+const STATUS_OF_METHOD = { GET: '200', POST: '201', PUT: '200', DELETE: '204' } as const;
+
+function endpointPath({ path, about, who, methods }: Endpoint): Record<string, Json> {
+  const ids = path.filter((segment) => segment.startsWith(':')).map((segment) => segment.slice(1));
+  const text = path.map((segment) => (segment.startsWith(':') ? `{${segment.slice(1)}}` : segment)).join('/');
+  const operations = (Object.keys(methods) as (keyof typeof STATUS_OF_METHOD)[]).map((method) => [
+    method.toLowerCase(),
+    operation({
+      tag: path[0] as string,
+      id: `${method.toLowerCase()}_${path.map((segment) => segment.replace(':', 'by_')).join('_')}`,
+      summary: who === 'admin' ? `${about} ${ROLE_WORDS.admin}` : about,
+      status: STATUS_OF_METHOD[method],
+      ...(method !== 'DELETE' && { answer: { type: 'object' } }),
+      ...((method === 'POST' || method === 'PUT') && { body: { type: 'object' } }),
+      refused: method === 'GET' ? [...READ, '403'] : WRITE,
+    }),
+  ]);
+  return {
+    [`/v2.0/${text}`]: {
+      ...(ids.length > 0 && { parameters: ids.map((id) => inPath(id, { type: 'string' })) }),
+      ...(Object.fromEntries(operations) as Json),
+    },
+  };
+}
+
+const open = (operationJson: Json): Json => ({ ...operationJson, security: [] });
+const discovery = (id: string, summary: string): Operation => ({
+  tag: 'discovery',
+  id,
+  summary,
+  status: '200',
+  answer: { type: 'object' },
+  refused: [],
 });
+
+const DISCOVERY: Readonly<Record<string, Json>> = {
+  '/': { get: open(operation(discovery('list_versions', 'Versions of the API'))) },
+  '/v2.0/': { get: operation(discovery('list_resources', 'Resources of the API')) },
+  '/v2.0/extensions': { get: operation(discovery('list_extensions', 'Extensions that work here, whole')) },
+  '/v2.0/extensions/{alias}': {
+    parameters: [inPath('alias', { type: 'string' })],
+    get: operation({ ...discovery('show_extension', 'One extension'), refused: ['404'] }),
+  },
+};
+
+/** What several declarations say of one path, together; of parameters, the first one's. */
+function merged(parts: readonly Readonly<Record<string, Json>>[]): Record<string, Json> {
+  const all: Record<string, Json> = {};
+  for (const part of parts) for (const [path, item] of Object.entries(part)) all[path] = { ...item, ...all[path] };
+  return all;
+}
+
+export type OpenApi = Readonly<{
+  openapi: string;
+  info: Json;
+  tags: readonly Readonly<{ name: string; description?: string }>[];
+  security: readonly Json[];
+  paths: Readonly<Record<string, Json>>;
+  components: Readonly<{ schemas: Readonly<Record<string, Json>> } & Json>;
+}>;
+
+/** OpenAPI 3.1.0, whole. The server is where the document was read from. */
+export const openApi = (): OpenApi => {
+  const paths = merged([DISCOVERY, ...RESOURCES.map(pathsOf), ...ENDPOINTS.map(endpointPath)]);
+  const tags = new Map(RESOURCES.map(({ collection, about }) => [collection, about]));
+  const others = ENDPOINTS.map(({ path }) => path[0] as string).filter((name) => !tags.has(name));
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Plumbline: OpenStack Networking API v2.0',
+      version: '2.0',
+      description:
+        'What this server has of the Networking API. Where it differs from the reference implementation: docs/reference/networking-api.md.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    tags: [
+      { name: 'discovery' },
+      ...[...tags].map(([name, description]) => ({ name, description })),
+      ...[...new Set(others)].map((name) => ({ name })),
+    ],
+    security: [{ token: [] }],
+    paths,
+    components: {
+      ...COMPONENTS,
+      schemas: { ...COMPONENTS.schemas, ...(Object.assign({}, ...RESOURCES.map(schemasOf)) as Record<string, Json>) },
+    },
+  };
+};

@@ -1,0 +1,86 @@
+import { describe, expect, it } from '@jest/globals';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { RESOURCES } from './catalogue.js';
+import { ENDPOINTS } from './endpoints/index.js';
+import { openApi } from './openapi.js';
+import { ACTIONS } from './openapi-actions.js';
+import { openApiPage, PAGE_HEADERS } from './openapi-page.js';
+import { segmentOf } from './resource.js';
+
+type Operation = { operationId: string; parameters?: { name: string; in: string }[]; requestBody?: object };
+type Item = { parameters?: { name: string; in: string }[] } & Partial<
+  Record<'get' | 'post' | 'put' | 'delete', Operation>
+>;
+
+const document = openApi();
+const paths = document.paths as Record<string, Item>;
+const METHODS = ['get', 'post', 'put', 'delete'] as const;
+const operations = Object.entries(paths).flatMap(([path, item]) =>
+  METHODS.flatMap((method) => (item[method] ? [{ path, method, item, operation: item[method] }] : [])),
+);
+
+describe('the OpenAPI document', () => {
+  it('is valid by the specification, references included', async () => {
+    const validator = new Validator({ strict: false });
+    expect(await validator.validate(JSON.stringify(document))).toMatchObject({ valid: true });
+    expect(validator.version).toBe('3.1');
+    const text = JSON.stringify(document);
+    for (const [, name] of text.matchAll(/"#\/components\/schemas\/([^"]+)"/g))
+      expect({ name, is: Object.hasOwn(document.components.schemas, name as string) }).toEqual({ name, is: true });
+  });
+
+  it('names every parameter of every path, each path once and each operation by one name', () => {
+    for (const { path, item, operation } of operations) {
+      const wanted = [...path.matchAll(/\{([^}]+)\}/g)].map(([, name]) => name);
+      const given = [...(item.parameters ?? []), ...(operation.parameters ?? [])].filter((each) => each.in === 'path');
+      expect({ path, names: given.map(({ name }) => name) }).toEqual({ path, names: wanted });
+    }
+    const shapes = Object.keys(paths).map((path) => path.replace(/\{[^}]+\}/g, '{}'));
+    expect(shapes.filter((shape, at) => shapes.indexOf(shape) !== at)).toEqual([]);
+    const ids = operations.map(({ operation }) => operation.operationId);
+    expect(ids.filter((id, at) => ids.indexOf(id) !== at)).toEqual([]);
+  });
+
+  it('has every verb of every resource, part, tag, action and endpoint, and no other', () => {
+    const has = (path: string) => METHODS.filter((method) => paths[path]?.[method] !== undefined);
+    const verbs = (...pairs: [unknown, string][]) => pairs.filter(([is]) => is).map(([, verb]) => verb);
+    const declared = new Map<string, Set<string>>();
+    const declare = (path: string, methods: readonly string[]) =>
+      declared.set(path, new Set([...(declared.get(path) ?? []), ...methods]));
+    for (const path of ['/', '/v2.0/', '/v2.0/extensions', '/v2.0/extensions/{alias}']) declare(path, ['get']);
+    for (const resource of RESOURCES) {
+      const whole = RESOURCES.find(({ name }) => name === resource.partOf?.name);
+      const above = whole ? `${segmentOf(whole)}/{${whole.name}_id}/` : '';
+      const path = `/v2.0/${above}${segmentOf(resource)}`;
+      declare(path, verbs([true, 'get'], [resource.create, 'post']));
+      declare(`${path}/{id}`, verbs([true, 'get'], [resource.update, 'put'], [resource.delete, 'delete']));
+      if (resource.tagged)
+        for (const rest of ['', '/{tag}']) declare(`${path}/{id}/tags${rest}`, ['get', 'put', 'delete']);
+      for (const action of Object.keys(resource.actions ?? {})) declare(`${path}/{id}/${action}`, ['put']);
+    }
+    for (const { path, methods } of ENDPOINTS)
+      declare(
+        `/v2.0/${path.map((part) => (part.startsWith(':') ? `{${part.slice(1)}}` : part)).join('/')}`,
+        Object.keys(methods).map((method) => method.toLowerCase()),
+      );
+    expect(Object.keys(paths).sort()).toEqual([...declared.keys()].sort());
+    for (const [path, methods] of declared)
+      expect({ path, has: has(path) }).toEqual({ path, has: METHODS.filter((m) => methods.has(m)) });
+  });
+
+  it('knows the body of every action', () => {
+    const actions = RESOURCES.flatMap((resource) => Object.keys(resource.actions ?? {}));
+    expect(actions.filter((action) => !Object.hasOwn(ACTIONS, action))).toEqual([]);
+  });
+
+  it('is a page that shows each operation and loads nothing', () => {
+    const html = openApiPage(document);
+    for (const { path, operation } of operations) {
+      expect(html).toContain(`<code>${path}</code>`);
+      expect(operation.operationId).toMatch(/^[a-z0-9_-]+$/);
+    }
+    expect(html.match(/<details>/g)).toHaveLength(operations.length);
+    expect(html).not.toMatch(/<script|src=|https?:\/\/(?!HOST)/);
+    expect(PAGE_HEADERS['content-security-policy']).toContain("default-src 'none'");
+  });
+});
