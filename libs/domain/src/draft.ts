@@ -5,7 +5,7 @@
  * A draft also keeps what the decision stands on (`reads`, `none`), so that whatever a concurrent command may change in between is either in the version
  * of a stream that this command expects or in a claim: libs/topology/src/claims.ts lists the claims.
  */
-import { AnyObject, Kind, Meta, ObjectKey, PlumbEvent, Recorded, subjectOf } from '@plumbline/contracts';
+import { AnyObject, keyOf, Kind, Meta, ObjectKey, PlumbEvent, Recorded, subjectOf } from '@plumbline/contracts';
 import { claimsOf, Decision, evolve, Topology } from '@plumbline/topology';
 import { groundsToSee } from './access.js';
 import type { Actor } from './actor.js';
@@ -78,10 +78,13 @@ export class Draft {
     this.none.add(prefix);
   }
 
-  /** Nothing may be claimed under this prefix when the command is stored but the claims `known` now, all of which must be held still. */
-  expectOnly(prefix: string, known: Iterable<string>): void {
+  /** Nothing may be claimed under this prefix when the command is stored, but by these objects, which must stay as they are until then. */
+  expectOnly(prefix: string, holders: readonly AnyObject[]): void {
     this.none.add(prefix);
-    for (const claim of known) this.renewed.add(claim);
+    for (const holder of holders) {
+      this.standOn(keyOf(holder));
+      for (const claim of claimsOf(holder)) if (claim.startsWith(prefix)) this.renewed.add(claim);
+    }
   }
 
   /** True when nobody may take this claim: held in the log, on its way in this process, or taken earlier in this draft. */
