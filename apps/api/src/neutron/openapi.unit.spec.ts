@@ -22,7 +22,9 @@ const operations = Object.entries(paths).flatMap(([path, item]) =>
 describe('the OpenAPI document', () => {
   it('is valid by the specification, references included', async () => {
     const validator = new Validator({ strict: false });
-    expect(await validator.validate(JSON.stringify(document))).toMatchObject({ valid: true });
+    expect(await validator.validate(JSON.parse(JSON.stringify(document)) as Record<string, unknown>)).toMatchObject({
+      valid: true,
+    });
     expect(validator.version).toBe('3.1');
     const text = JSON.stringify(document);
     for (const [, name] of text.matchAll(/"#\/components\/schemas\/([^"]+)"/g))
