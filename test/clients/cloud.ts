@@ -48,6 +48,11 @@ export class Cloud {
     return { HOME: this.dir, OS_CLIENT_CONFIG_FILE: join(this.dir, 'clouds.yaml'), OS_CLOUD: ADMIN };
   }
 
+  /** The same without `clouds.yaml`, in the variables of old. */
+  get variables(): Readonly<Record<string, string>> {
+    return { HOME: this.dir, OS_ENDPOINT: this.api.url };
+  }
+
   /** JSON is YAML. */
   private cloudsYaml(): object {
     const { url } = this.api;
