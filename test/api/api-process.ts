@@ -14,6 +14,7 @@ export type Answer = Readonly<{ status: number; body: never; headers: Headers }>
 
 export class ApiProcess {
   url = '';
+  private readonly others: ChildProcess[] = [];
 
   private constructor(
     private readonly api: ChildProcess,
@@ -22,6 +23,7 @@ export class ApiProcess {
     private readonly postgres: TestPostgres,
     readonly database: pg.Pool,
     private readonly dir: string,
+    private readonly environment: Readonly<Record<string, string>>,
   ) {}
 
   /** `nats-server` must be on the PATH and the project built (`npm run build`). */
@@ -39,7 +41,7 @@ export class ApiProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const database = new pg.Pool({ connectionString: postgres.migrationUrl, max: 2 });
-    const started = new ApiProcess(api, nats, natsUrl, postgres, database, dir);
+    const started = new ApiProcess(api, nats, natsUrl, postgres, database, dir, environment);
     try {
       started.url = await listening(api);
       return started;
@@ -47,6 +49,23 @@ export class ApiProcess {
       await started.stop();
       throw error;
     }
+  }
+
+  /** Another API process on the same database and NATS; it ends with this one. Its address. */
+  async beside(environment: Readonly<Record<string, string>> = {}): Promise<string> {
+    const api = spawn(process.execPath, [MAIN], {
+      env: {
+        PATH: process.env['PATH'],
+        DATABASE_URL: this.serviceUrl,
+        NATS_URL: this.natsUrl,
+        PLUMB_LISTEN: '127.0.0.1:0',
+        ...this.environment,
+        ...environment,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.others.push(api);
+    return listening(api);
   }
 
   /** Login that owns the tables. */
@@ -98,7 +117,7 @@ export class ApiProcess {
   }
 
   async stop(): Promise<void> {
-    await this.terminate();
+    await Promise.all([this.terminate(), ...this.others.map(end)]);
     await this.database.end();
     await end(this.nats);
     await this.postgres.stop();

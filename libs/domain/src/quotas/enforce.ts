@@ -1,6 +1,6 @@
 /**
  * Quotas: how many objects of a kind a project may have. Judged here on the topology, and once more by the log under its head lock (`limits` of the decision,
- * counted by the log's own tallies), so that two processes cannot both give away the last one.
+ * counted by the log's own tallies), so that two processes cannot both give away the last one; and it stands on the project's quota being what it was.
  */
 import { Kind, PlumbEvent, subjectOf } from '@plumbline/contracts';
 import type { Topology } from '@plumbline/topology';
@@ -47,15 +47,17 @@ export const withinQuotas =
     if (made.size === 0) return decision;
     const limits: Record<string, number> = {};
     const exceeded: string[] = [];
+    const reads = new Set(decision.reads);
     for (const { kind, projectId, count } of made.values()) {
       const resource = RESOURCE_OF.get(kind) as QuotaResource;
+      reads.add(`quota/${projectId}`);
       const limit = limitsOf(topology, projectId, defaults)[resource] ?? -1;
       if (limit < 0) continue;
       if (used(topology, projectId, resource) + count > limit) exceeded.push(resource);
       limits[`${kind}/${projectId}`] = limit;
     }
     if (exceeded.length > 0) throw overQuota(exceeded);
-    return { ...decision, limits };
+    return { ...decision, reads: [...reads], limits };
   };
 
 type Made = { kind: Kind; projectId: string; count: number };
