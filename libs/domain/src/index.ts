@@ -35,5 +35,12 @@ export { reaches, schedulePending, unscheduled } from './routers/scheduling.js';
 export type { FloatingIpChanges, NewFloatingIp } from './floating-ips/floating-ips.js';
 export { createFloatingIps, deleteFloatingIp, updateFloatingIp } from './floating-ips/floating-ips.js';
 export type { Target } from './floating-ips/association.js';
+export type { NewPortForwarding, OutsideKind, PortForwardingChanges } from './port-forwardings/port-forwardings.js';
+export {
+  createPortForwardings,
+  deletePortForwarding,
+  updatePortForwarding,
+} from './port-forwardings/port-forwardings.js';
+export { portForwardingNotFound } from './port-forwardings/errors.js';
 export type { NodeFacts } from './nodes/nodes.js';
 export { registerNode, removeNode } from './nodes/nodes.js';

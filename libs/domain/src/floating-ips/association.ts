@@ -7,6 +7,7 @@ import {
   floatingIpPortAlreadyAssociated,
   portNotFound,
 } from '../errors.js';
+import { floatingIpInUseByForwarding } from '../port-forwardings/errors.js';
 
 /** `fixedIpAddress` null: the port's only IPv4 address. */
 export type Target = Readonly<{ portId: string; fixedIpAddress: string | null }>;
@@ -16,8 +17,15 @@ export type Target = Readonly<{ portId: string; fixedIpAddress: string | null }>
  * The port and the router must stay as they are.
  */
 export function associate(draft: Draft, floatingIp: FloatingIp, target: Target): void {
-  const port = draft.get('port', target.portId);
+  const port = draft.visible('port', target.portId);
   if (!port) throw portNotFound(target.portId);
+  if (draft.context.actor.role !== 'admin' && port.projectId !== floatingIp.projectId)
+    throw badRequest(
+      'floatingip',
+      `Cannot process floating IP association with Port ${port.id}, since that port is owned by a different tenant`,
+    );
+  if (draft.find('portforwarding', `floatingip/${floatingIp.id}`).length > 0)
+    throw floatingIpInUseByForwarding(floatingIp.id);
   const { ipAddress, subnetId } = fixedIpOf(port, target.fixedIpAddress);
   const held = floatingIp.association;
   if (held?.portId === port.id && held.fixedIpAddress === ipAddress) return;
@@ -85,8 +93,13 @@ function fixedIpOf(port: Port, wished: string | null): FixedIp {
   return first;
 }
 
-/** The router with an interface on the subnet and its gateway on the external network. The one that bears the subnet's gateway address comes first. */
-function routerBetween(draft: Draft, port: Port, subnetId: string, externalNetworkId: string): Router {
+/** The router between, or null. See `routerBetween`. */
+export function routerBetweenIfAny(
+  draft: Draft,
+  port: Port,
+  subnetId: string,
+  externalNetworkId: string,
+): Router | null {
   const gatewayIp = draft.get('subnet', subnetId)?.gatewayIp;
   const legs = draft.find('port', `legs/${port.networkId}`);
   const candidates = legs.flatMap((leg) => {
@@ -94,7 +107,12 @@ function routerBetween(draft: Draft, port: Port, subnetId: string, externalNetwo
     const router = address === undefined ? undefined : draft.get('router', leg.deviceId);
     return router?.gateway?.networkId === externalNetworkId ? [{ router, isGateway: address === gatewayIp }] : [];
   });
-  const found = candidates.find(({ isGateway }) => isGateway) ?? candidates[0];
-  if (!found) throw externalGatewayForFloatingIpNotFound(externalNetworkId, subnetId, port.id);
-  return found.router;
+  return (candidates.find(({ isGateway }) => isGateway) ?? candidates[0])?.router ?? null;
+}
+
+/** The router with an interface on the subnet and its gateway on the external network. The one that bears the subnet's gateway address comes first. */
+function routerBetween(draft: Draft, port: Port, subnetId: string, externalNetworkId: string): Router {
+  const router = routerBetweenIfAny(draft, port, subnetId, externalNetworkId);
+  if (!router) throw externalGatewayForFloatingIpNotFound(externalNetworkId, subnetId, port.id);
+  return router;
 }

@@ -2,7 +2,9 @@
 import { DEVICE_OWNER, FloatingIp, Port } from '@plumbline/contracts';
 import { Decide, deciding, Draft } from '../draft.js';
 import { badRequest, floatingIpNotFound, networkNotFound } from '../errors.js';
+import { floatingIpInUseByForwarding } from '../port-forwardings/errors.js';
 import { recordPort, recordPortDeleted } from '../ports/ports.js';
+import { isExternalFor } from '../routers/external.js';
 import { associate, disassociate, Target } from './association.js';
 
 export type NewFloatingIp = Readonly<{
@@ -13,6 +15,10 @@ export type NewFloatingIp = Readonly<{
   floatingIpAddress: string | null;
   subnetId: string | null;
   target: Target | null;
+  /** Absent: ''. */
+  dnsName?: string | undefined;
+  /** Absent: ''. */
+  dnsDomain?: string | undefined;
 }>;
 /** `target` null: associated with nothing. Absent: as it is. */
 export type FloatingIpChanges = Readonly<{ description?: string | undefined; target?: Target | null | undefined }>;
@@ -22,10 +28,11 @@ export const createFloatingIps = (wishes: readonly NewFloatingIp[]): Decide<stri
   deciding((draft) => wishes.map((wish) => createFloatingIp(draft, wish)));
 
 function createFloatingIp(draft: Draft, wish: NewFloatingIp): string {
-  const { projectId, description, floatingNetworkId } = wish;
-  const network = draft.get('network', floatingNetworkId);
+  const { projectId, description, floatingNetworkId, dnsName = '', dnsDomain = '' } = wish;
+  const network = draft.visible('network', floatingNetworkId);
   if (!network) throw networkNotFound(floatingNetworkId);
-  if (!network.external) throw badRequest('floatingip', `Network ${floatingNetworkId} is not a valid external network`);
+  if (!isExternalFor(draft, network))
+    throw badRequest('floatingip', `Network ${floatingNetworkId} is not a valid external network`);
   const subnets = draft.find('subnet', `network/${network.id}`).filter((subnet) => subnet.ipVersion === 4);
   if (subnets.length === 0)
     throw badRequest('floatingip', `Network ${floatingNetworkId} does not contain any IPv4 subnet`);
@@ -47,7 +54,17 @@ function createFloatingIp(draft: Draft, wish: NewFloatingIp): string {
   draft.record({
     type: 'FloatingIpCreated',
     version: 1,
-    data: { floatingIpId, projectId, name: '', description, floatingNetworkId, floatingIpAddress, floatingPortId },
+    data: {
+      floatingIpId,
+      projectId,
+      name: '',
+      description,
+      ...(dnsName !== '' && { dnsName }),
+      ...(dnsDomain !== '' && { dnsDomain }),
+      floatingNetworkId,
+      floatingIpAddress,
+      floatingPortId,
+    },
   });
   if (wish.target) associate(draft, draft.get('floatingip', floatingIpId) as FloatingIp, wish.target);
   return floatingIpId;
@@ -69,10 +86,12 @@ export const updateFloatingIp = (id: string, changes: FloatingIpChanges): Decide
     else if (target) associate(draft, floatingIp, target);
   });
 
+/** Deletes the floating IP and its port; its forwardings must be gone before. */
 export const deleteFloatingIp = (id: string): Decide<void> =>
   deciding((draft) => {
     const floatingIp = draft.get('floatingip', id);
     if (!floatingIp) throw floatingIpNotFound(id);
+    if (draft.find('portforwarding', `floatingip/${id}`).length > 0) throw floatingIpInUseByForwarding(id);
     disassociate(draft, floatingIp);
     draft.record({ type: 'FloatingIpDeleted', version: 1, data: { floatingIpId: id } });
     recordPortDeleted(draft, draft.get('port', floatingIp.floatingPortId) as Port);

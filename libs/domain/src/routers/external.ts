@@ -1,0 +1,17 @@
+/** Whether a network is outside for somebody: for all, or for a project by an RBAC policy. */
+import type { Network } from '@plumbline/contracts';
+import { policiesFor } from '../access.js';
+import type { Draft } from '../draft.js';
+
+/** True when the actor may have gateways and floating IPs on the network; what lets it is stood on. An administrator may where any project may. */
+export function isExternalFor(draft: Draft, network: Network): boolean {
+  if (network.external) return true;
+  const { role, projectId } = draft.context.actor;
+  const action = 'access_as_external';
+  const [policy] =
+    role === 'admin'
+      ? draft.find('rbacpolicy', `object/${network.id}`).filter((each) => each.action === action)
+      : policiesFor(draft, network.id, projectId, action);
+  if (policy) draft.standOn(`rbacpolicy/${policy.id}`);
+  return policy !== undefined;
+}
