@@ -19,6 +19,7 @@ export function routersTouched(
     else if (kind === 'network') networks.add(id);
     else if (kind === 'subnet') networks.add(objectIn(view, 'subnet', id)?.networkId ?? '');
     else if (kind === 'port') ports.add(id);
+    else if (kind === 'portforwarding') routers.add(objectIn(view, 'portforwarding', id)?.routerId ?? '');
     else if (kind === 'floatingip') routers.add(objectIn(view, 'floatingip', id)?.association?.routerId ?? '');
   }
   routers.delete('');

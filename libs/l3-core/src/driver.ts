@@ -2,6 +2,7 @@
  * The port between planning and the machine: three verbs, steps as data. @plumbline/l3-driver implements it on a real node; its testing half has a node
  * that exists in memory only.
  */
+import { Taken } from './forwardings.js';
 import { L3State, PortMark } from './state.js';
 
 /** One small truth about a node. Names say the end state: repeating a step that was done, or half done, is success. */
@@ -30,6 +31,11 @@ export type L3Step =
   | Readonly<{ op: 'replace-route' | 'remove-route'; netns: string } & Route>
   /** Ends the connections that are translated to or from this floating address, and no others. */
   | Readonly<{ op: 'end-connections'; netns: string; address: string }>
+  /**
+   * Ends the connections to these ports of an address that `answeredBy` answers, and no others: those that a forwarding led there or, where it is the address
+   * itself, those that came before there was a forwarding. `ports` null: all of the protocol.
+   */
+  | Readonly<{ op: 'end-forwarded'; netns: string; answeredBy: string } & Taken>
   /** Tells the neighbours where the address is now (gratuitous ARP, RFC 5227 section 3). Not waited for. */
   | Readonly<{ op: 'announce'; netns: string; device: string; mac: string; address: string }>;
 

@@ -1,6 +1,8 @@
 export type { Convergence, ConvergeOptions } from '@plumbline/topology';
 export { addressHex, addressOfHex } from './address-hex.js';
 export { applyOnce, converge, L3Memory } from './converge.js';
+export { endingsIn, endingText, translationsIn, type Ending } from './endings.js';
+export { forwardingChain, forwardingsIn, type ForwardedTo, type Forwarding, type Taken } from './forwardings.js';
 export type { L3Driver, L3Step, Probe, ProbeAnswer } from './driver.js';
 export { routersTouched } from './dirty.js';
 export { gather, Incomplete, routersHere, type Gathered, type Leg } from './legs.js';
@@ -18,6 +20,6 @@ export {
 } from './plan.js';
 export { heldAfter, heldObjects, heldUntilAsked, unproven, withhold, type Held } from './probation.js';
 export { render, renderRouter, type NodeFacts, type Rendered } from './render.js';
-export { endingIn, isOurJump, parseSaved, restoreLines, savedFrom, translationsIn } from './rule-text.js';
+export { isOurJump, parseSaved, restoreLines, savedFrom } from './rule-text.js';
 export type * from './state.js';
 export { outsideSysctl, sysctlsOf } from './sysctls.js';

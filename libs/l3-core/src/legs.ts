@@ -2,8 +2,9 @@
  * Helpers over a host's view: the routers on this host, and each router's legs (its ports with their networks and subnets), gathered from the objects
  * that arrive one by one.
  */
-import { FloatingIp, ObjectKey, Port, Router, Subnet, versionOf } from '@plumbline/contracts';
+import { FloatingIp, ObjectKey, Port, PortForwarding, Router, Subnet, versionOf } from '@plumbline/contracts';
 import { HostView, objectIn, objectsOf } from '@plumbline/topology';
+import { Forwarding } from './forwardings.js';
 import { gatewayDevice, interfaceDevice } from './marks.js';
 
 export type LegAddress = Readonly<{ ip: string; version: 4 | 6; subnet: Subnet }>;
@@ -27,6 +28,8 @@ export type Gathered = Readonly<{
   enableSnat: boolean;
   /** Associated ones, by address. */
   floatingIps: readonly (FloatingIp & { association: NonNullable<FloatingIp['association']> })[];
+  /** By id. Those of floating IPs and those of the router's own address. */
+  forwardings: readonly Forwarding[];
   /** Subnets of the gateway's network. */
   outsideSubnets: readonly Subnet[];
   /** Every object this router's state follows from. */
@@ -42,11 +45,16 @@ export class Incomplete extends Error {
 export const routersHere = (view: HostView): Router[] =>
   objectsOf(view, 'router').filter((router) => router.host === view.host);
 
-/** `floatingIps`: of this router; `outsideSubnets`: of its gateway's network. Throws Incomplete when an object this router needs is not in the view. */
+/** The router's own IPv4 address outside: the first of its gateway port. */
+export const outsideIpv4 = (gateway: Leg | null): string | null =>
+  gateway?.addresses.find((address) => address.version === 4)?.ip ?? null;
+
+/** `floatingIps`, `forwardings`: of this router; `outsideSubnets`: of its gateway's network. Throws Incomplete when an object this router needs is not in the view. */
 export function gather(
   view: HostView,
   router: Router,
   floatingIps: readonly FloatingIp[],
+  forwardings: readonly PortForwarding[],
   outsideSubnets: readonly Subnet[],
 ): Gathered {
   const keys = new Set<ObjectKey>([`router/${router.id}`]);
@@ -80,6 +88,7 @@ export function gather(
     .filter((fip): fip is Gathered['floatingIps'][number] => fip.association?.routerId === router.id)
     .sort((a, b) => (a.floatingIpAddress < b.floatingIpAddress ? -1 : 1));
   for (const fip of ours) keys.add(`floatingip/${fip.id}`);
+  for (const forwarding of forwardings) keys.add(`portforwarding/${forwarding.id}`);
   for (const subnet of outsideSubnets) keys.add(`subnet/${subnet.id}`);
   return {
     router,
@@ -87,6 +96,13 @@ export function gather(
     gateway,
     enableSnat: router.gateway?.enableSnat ?? false,
     floatingIps: ours,
+    forwardings: [...forwardings]
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+      .map((object) => ({
+        object,
+        address: object.externalIpAddress ?? outsideIpv4(gateway),
+        position: object.setAt['portforwarding'] ?? 0,
+      })),
     outsideSubnets,
     keys,
   };

@@ -15,12 +15,14 @@
  *
  * Of what goes: rules first (with the same restore that adds), then the connections (else the next packet would remake them), then the address: what
  * still comes is answered by the router with a reset, so that the peer learns at once. An address is removed only after its connections, so a crash in
- * between is mended by the next plan. An address that stays and goes to another instance shows nothing of that: the restore that turns it leaves a note,
- * which goes when its connections have been ended.
+ * between is mended by the next plan. An address that stays and goes to another instance, or whose forwardings change, shows nothing of that: the restore
+ * that turns it leaves a note, which goes when its connections have been ended.
  */
 import { L3Step } from './driver.js';
 import { isOurDevice, netnsOf, outsideOf } from './marks.js';
-import { endedLines, endingIn, restoreLines, savedFrom, translationsIn, withEnding } from './rule-text.js';
+import { endedLines, Ending, endingsIn, endingText, translationsIn, withEndings } from './endings.js';
+import { ForwardedTo, forwardingsIn, takenText } from './forwardings.js';
+import { restoreLines, savedFrom } from './rule-text.js';
 import { L3State, Link, ObservedLink, ObservedPort, ObservedRouter, OutsideLink, Route, RouterState } from './state.js';
 
 export const STAGES = ['build', 'quiet', 'plug', 'configure', 'unplug', 'remove', 'announce'] as const;
@@ -40,9 +42,9 @@ export function planRouter(wanted: RouterState, found: L3State, mayRemove: boole
   const { netns } = wanted;
   if (found.damaged.has(wanted.id)) steps.build.push({ op: 'remove-netns', netns });
   if (!have) steps.build.push({ op: 'add-netns', netns });
-  const turned = have && mayRemove ? turnedIn(wanted, have) : [];
+  const noted = have && mayRemove ? toBeNoted(wanted, have) : [];
   for (const version of [4, 6] as const) {
-    const rules = version === 4 ? withEnding(wanted.rules4, turned) : wanted.rules6;
+    const rules = version === 4 ? withEndings(wanted.rules4, noted) : wanted.rules6;
     const saved = (version === 4 ? have?.rules4 : have?.rules6) ?? new Map();
     const lines = restoreLines(rules, saved, mayRemove);
     if (lines.length > 0) steps.configure.push({ op: 'restore', netns, version, lines });
@@ -63,7 +65,7 @@ export function planRouter(wanted: RouterState, found: L3State, mayRemove: boole
   const born = new Set<string>();
   for (const link of wanted.links) planLink(link, wanted, have, found, steps, born);
   planRoutes(wanted, have, mayRemove, steps, born);
-  if (have) endConnections(wanted, have, mayRemove, turned, steps);
+  if (have) endConnections(wanted, have, mayRemove, noted, steps);
   if (have && mayRemove) removeAddresses(wanted, have, steps, born);
   if (mayRemove) removeLinks(wanted.links, have, found, steps);
   return { routerId: wanted.id, ...steps };
@@ -151,37 +153,60 @@ function planRoutes(
   }
 }
 
-/** Floating addresses that stay and go to another instance than before, those among them that an interrupted plan left a note of. */
-function turnedIn(wanted: RouterState, have: ObservedRouter): string[] {
-  const before = translationsIn(have.rules4);
-  const noted = new Set(endingIn(have.rules4));
-  return [...translationsIn(savedFrom(wanted.rules4))]
-    .filter(([floating, fixed]) => noted.has(floating) || (before.get(floating) ?? fixed) !== fixed)
-    .map(([floating]) => floating);
+const isSame = (a: ForwardedTo, b: ForwardedTo): boolean => a.target === b.target && takenText(a) === takenText(b);
+const among = (all: readonly ForwardedTo[], one: ForwardedTo): boolean => all.some((each) => isSame(each, one));
+const addressesOf = (links: readonly Pick<Link, 'addresses'>[]): Set<string> =>
+  new Set(links.flatMap(({ addresses }) => addresses.map(({ address }) => address)));
+
+/** Floating addresses on the node that are not wanted any more. What is left of them when their rules are gone says that their connections must end. */
+function leavingIn(wanted: RouterState, have: ObservedRouter): Set<string> {
+  const kept = addressesOf(wanted.links);
+  const leaving = [...addressesOf(have.links)].filter((address) => address.endsWith('/32') && !kept.has(address));
+  return new Set(leaving.map((address) => address.slice(0, address.indexOf('/'))));
+}
+
+/** Endings of addresses that stay: floating IPs and forwardings that go elsewhere or end, and what an interrupted plan left a note of. */
+function toBeNoted(wanted: RouterState, have: ObservedRouter): Ending[] {
+  const rules = savedFrom(wanted.rules4);
+  const after = translationsIn(rules);
+  const forwardings = forwardingsIn(rules);
+  const turned = [...translationsIn(have.rules4)]
+    .filter(([floating, fixed]) => after.get(floating) !== fixed)
+    .map(([address]): Ending => ({ address, forwarded: null }));
+  const ended = forwardingsIn(have.rules4)
+    .filter((each) => !among(forwardings, each))
+    .map(({ address, protocol, ports, to }): Ending => ({
+      address,
+      forwarded: { address, protocol, ports, answeredBy: to },
+    }));
+  const leaving = leavingIn(wanted, have);
+  const all = [...turned, ...endingsIn(have.rules4), ...ended].filter(({ address }) => !leaving.has(address));
+  const byText = new Map(all.map((ending) => [endingText(ending), ending]));
+  return [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, ending]) => ending);
 }
 
 function endConnections(
   wanted: RouterState,
   have: ObservedRouter,
   mayRemove: boolean,
-  turned: readonly string[],
+  noted: readonly Ending[],
   steps: Draft,
 ): void {
-  if (!mayRemove) return;
-  const after = translationsIn(savedFrom(wanted.rules4));
-  const ended = new Set([...turned, ...endingIn(have.rules4)]);
-  for (const floating of translationsIn(have.rules4).keys()) if (!after.has(floating)) ended.add(floating);
-  // An address without a rule: a removal that was interrupted after its rule was gone.
-  for (const link of have.links)
-    for (const { address } of link.addresses) {
-      const [ip = '', length] = address.split('/');
-      const kept = wanted.links.some((each) => each.addresses.some((other) => other.address === address));
-      if (length === '32' && !kept) ended.add(ip);
-    }
-  for (const address of [...ended].sort())
-    steps.configure.push({ op: 'end-connections', netns: wanted.netns, address });
-  if (turned.length > 0)
-    steps.configure.push({ op: 'restore', netns: wanted.netns, version: 4, lines: endedLines(turned) });
+  const { netns } = wanted;
+  const whole = new Set(mayRemove ? leavingIn(wanted, have) : []);
+  for (const { address, forwarded } of noted) if (!forwarded) whole.add(address);
+  for (const address of [...whole].sort()) steps.configure.push({ op: 'end-connections', netns, address });
+  for (const { address, forwarded } of noted)
+    if (forwarded && !whole.has(address)) steps.configure.push({ op: 'end-forwarded', netns, ...forwarded });
+  // What came to the router itself before there was a forwarding would go on doing so for as long as it comes.
+  const before = new Set(forwardingsIn(have.rules4).map(takenText));
+  const there = [...addressesOf(have.links)].map((address) => address.slice(0, address.indexOf('/')));
+  for (const each of forwardingsIn(savedFrom(wanted.rules4))) {
+    const { address, protocol, ports } = each;
+    if (there.includes(address) && !before.has(takenText(each)) && !whole.has(address))
+      steps.configure.push({ op: 'end-forwarded', netns, address, protocol, ports, answeredBy: address });
+  }
+  if (noted.length > 0) steps.configure.push({ op: 'restore', netns, version: 4, lines: endedLines(noted) });
 }
 
 function removeAddresses(wanted: RouterState, have: ObservedRouter, steps: Draft, born: ReadonlySet<string>): void {

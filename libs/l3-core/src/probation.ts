@@ -41,6 +41,7 @@ export function withhold(gathered: Gathered, held: Held): Gathered {
     gateway: less,
     legs: gathered.legs.map((leg) => (leg === gateway ? less : leg)),
     floatingIps: gathered.floatingIps.filter((fip) => !held.has(canonicalAddress(fip.floatingIpAddress))),
+    forwardings: gathered.forwardings.filter(({ address }) => address === null || !held.has(canonicalAddress(address))),
   };
 }
 
@@ -71,11 +72,11 @@ export function heldAfter(gathered: Gathered, probes: readonly Probe[], answers:
   return held;
 }
 
-/** What is held back, by the object that it is of: the floating IP, or the gateway's port. */
+/** What is held back, by the object that it is of: the floating IP, the forwarding, or the gateway's port. */
 export function heldObjects(
-  { gateway, floatingIps }: Gathered,
+  { gateway, floatingIps, forwardings }: Gathered,
   held: Held,
-): { kind: 'port' | 'floatingip'; id: string; reason: string }[] {
+): { kind: 'port' | 'floatingip' | 'portforwarding'; id: string; reason: string }[] {
   const ofPort = gateway?.addresses.flatMap(({ ip }) => held.get(canonicalAddress(ip)) ?? []) ?? [];
   return [
     ...(gateway && ofPort.length > 0
@@ -84,6 +85,10 @@ export function heldObjects(
     ...floatingIps.flatMap((fip) => {
       const reason = held.get(canonicalAddress(fip.floatingIpAddress));
       return reason === undefined ? [] : [{ kind: 'floatingip' as const, id: fip.id, reason }];
+    }),
+    ...forwardings.flatMap(({ object, address }) => {
+      const reason = address === null ? undefined : held.get(canonicalAddress(address));
+      return reason === undefined ? [] : [{ kind: 'portforwarding' as const, id: object.id, reason }];
     }),
   ];
 }

@@ -37,6 +37,7 @@ export type Rendered = Readonly<{ id: string; keys: ReadonlySet<ObjectKey> }> &
 export function render(view: HostView, facts: NodeFacts, only?: ReadonlySet<string>): Map<string, Rendered> {
   const rendered = new Map<string, Rendered>();
   const floatingIps = groupBy(objectsOf(view, 'floatingip'), (fip) => fip.association?.routerId ?? '');
+  const forwardings = groupBy(objectsOf(view, 'portforwarding'), (forwarding) => forwarding.routerId);
   const subnets = groupBy(objectsOf(view, 'subnet'), (subnet) => subnet.networkId);
   for (const router of routersHere(view)) {
     if (only && !only.has(router.id)) continue;
@@ -46,6 +47,7 @@ export function render(view: HostView, facts: NodeFacts, only?: ReadonlySet<stri
         view,
         router,
         floatingIps.get(id) ?? [],
+        forwardings.get(id) ?? [],
         subnets.get(router.gateway?.networkId ?? '') ?? [],
       );
       const { keys } = gathered;
@@ -79,8 +81,7 @@ export function renderRouter(gathered: Gathered, facts: NodeFacts): RouterState 
 
 function renderLink(leg: Leg, gathered: Gathered, facts: NodeFacts): Link {
   const addresses = leg.addresses.map(({ ip, subnet }) => subnetAddress(ip, subnet.cidr));
-  const floating =
-    leg === gathered.gateway ? gathered.floatingIps.map((fip) => hostAddress(fip.floatingIpAddress)) : [];
+  const floating = leg === gathered.gateway ? floatingAddresses(gathered).map(hostAddress) : [];
   return {
     device: leg.device,
     outside: outsideDevice(leg.port.id),
@@ -92,6 +93,12 @@ function renderLink(leg: Leg, gathered: Gathered, facts: NodeFacts): Link {
     addresses: [...addresses, ...floating],
     port: { portId: leg.port.id, mac: leg.port.macAddress, position: leg.position },
   };
+}
+
+/** Addresses of associated floating IPs and of those that have forwardings, each once. */
+function floatingAddresses({ floatingIps, forwardings }: Gathered): string[] {
+  const forwarded = forwardings.flatMap(({ object }) => object.externalIpAddress ?? []);
+  return [...new Set([...floatingIps.map((fip) => fip.floatingIpAddress), ...forwarded])].sort();
 }
 
 function subnetAddress(ip: string, cidr: string): Address {

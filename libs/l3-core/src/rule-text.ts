@@ -5,7 +5,7 @@
  *
  * Road not taken: writing all chains at each change, as the reference does. It is simpler, slower, and clears the counters of rules that did not change.
  */
-import { CHAIN_PREFIX, isOurChain, withoutComment } from './marks.js';
+import { isOurChain, withoutComment } from './marks.js';
 import { Jump, SavedTables, Table } from './state.js';
 
 /** Reads iptables-save's output. Counters, policies and comments lines are left out. */
@@ -125,48 +125,4 @@ function jumpLines(jumps: readonly Jump[], saved: ReadonlyMap<string, readonly s
       ...last.map(({ rule }) => `-A ${hook} ${rule}`),
     ];
   });
-}
-
-/** Chain of the nat table that sends floating addresses to fixed ones. */
-const INWARD = `${CHAIN_PREFIX}PREROUTING`;
-
-/**
- * Says that connections of this address to another instance are still to be ended. It stands behind the rule that translates the address, where no packet
- * for it comes: it does nothing but be found by a process that has no memory.
- */
-const endingRule = (address: string): string => `-d ${address}/32 -m comment --comment "plumb:ending" -j RETURN`;
-const ENDING = /^-d (\S+)\/32 -m comment --comment "?plumb:ending"? -j RETURN$/;
-
-/** Addresses found with that note. */
-export const endingIn = (found: SavedTables): string[] =>
-  (found.get('nat')?.get(INWARD) ?? []).flatMap((rule) => ENDING.exec(rule)?.[1] ?? []);
-
-/** Wanted tables with that note for these addresses. */
-export const withEnding = (tables: readonly Table[], addresses: readonly string[]): readonly Table[] =>
-  tables.map((each) =>
-    each.table !== 'nat'
-      ? each
-      : {
-          ...each,
-          chains: each.chains.map((chain) =>
-            chain.name === INWARD ? { ...chain, rules: [...chain.rules, ...addresses.map(endingRule)] } : chain,
-          ),
-        },
-  );
-
-/** Input that takes the notes away. */
-export const endedLines = (addresses: readonly string[]): string[] => [
-  '*nat',
-  ...addresses.map((address) => `-D ${INWARD} ${endingRule(address)}`),
-  'COMMIT',
-];
-
-/** Floating address -> fixed address, as the NAT rules found say it. */
-export function translationsIn(found: SavedTables): ReadonlyMap<string, string> {
-  const pairs = new Map<string, string>();
-  for (const rule of found.get('nat')?.get(INWARD) ?? []) {
-    const match = /^-d (\S+)\/32 .*-j DNAT --to-destination (\S+)$/.exec(rule);
-    if (match?.[1] && match[2]) pairs.set(match[1], match[2]);
-  }
-  return pairs;
 }

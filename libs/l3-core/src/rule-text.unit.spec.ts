@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { isOurJump, parseSaved, restoreLines, savedFrom, translationsIn } from './rule-text.js';
+import { translationsIn } from './endings.js';
+import { isOurJump, parseSaved, restoreLines, savedFrom } from './rule-text.js';
 import { SavedTables, Table } from './state.js';
 
 const OWN = 'neutron-l3-agent-POSTROUTING';

@@ -6,8 +6,11 @@
  *   nat POSTROUTING ─► l3-agent-POSTROUTING      neither NATed inwards nor leaving by qg-: left as it is
  *                  └─► neutron-postrouting-bottom ─► l3-agent-snat ─► l3-agent-float-snat    a floating IP's own address first,
  *                                                               └─► the router's address     then the shared one
+ *
+ * Port forwardings have chains of their own (forwardings.ts).
  */
-import { Gathered, Leg } from './legs.js';
+import { forwardingChains } from './forwardings.js';
+import { Gathered, Leg, outsideIpv4 } from './legs.js';
 import { CHAIN_PREFIX, comment, FILTER_TOP, POSTROUTING_BOTTOM } from './marks.js';
 import { Chain, Jump, Table, TableName } from './state.js';
 
@@ -72,7 +75,7 @@ export function rulesV4(gathered: Gathered): readonly Table[] {
   const base = router.setAt['host'] ?? 0;
   const legs = gathered.legs.filter((leg) => bears(leg, 4));
   const interfaces = legs.filter((leg) => leg.role === 'interface');
-  const outside = gateway?.addresses.find((address) => address.version === 4)?.ip;
+  const outside = outsideIpv4(gateway);
   const qg = gateway && outside ? gateway : null;
   const whenOut = (...texts: string[]): string[] => (qg ? texts.map((text) => rule(qg.position, text)) : []);
   const mangle = table('mangle', hung(base, HOOKS), {
@@ -99,6 +102,7 @@ export function rulesV4(gathered: Gathered): readonly Table[] {
       `-d ${fip.floatingIpAddress}/32 COMMENT -j DNAT --to-destination ${fip.association.fixedIpAddress}`,
     ),
   );
+  const forwarded = forwardingChains(qg ? gathered.forwardings : [], base);
   const nat = table(
     'nat',
     [
@@ -106,9 +110,10 @@ export function rulesV4(gathered: Gathered): readonly Table[] {
       { hook: 'POSTROUTING', rule: jump(base, POSTROUTING_BOTTOM), place: 'last' },
     ],
     {
-      [own('OUTPUT')]: inward,
+      ...forwarded.chains,
+      [own('OUTPUT')]: [...inward, ...forwarded.jumps],
       [own('POSTROUTING')]: whenOut(`! -o ${qg?.device} -m conntrack ! --ctstate DNAT COMMENT -j ACCEPT`),
-      [own('PREROUTING')]: inward,
+      [own('PREROUTING')]: [...inward, ...forwarded.jumps],
       [own('float-snat')]: associated.map((fip) =>
         rule(
           fip.position,

@@ -1,6 +1,7 @@
 /** What the API is told of a router's objects: ACTIVE only when all of it was read back (invariant 11). */
 import { ObjectStatus } from '@plumbline/contracts';
 import { L3Step } from './driver.js';
+import { forwardingChain, isForwardingHub } from './forwardings.js';
 import { Held, heldObjects } from './probation.js';
 import { Rendered } from './render.js';
 import { outsideDevice } from './marks.js';
@@ -50,7 +51,14 @@ export function statusesOf(
           (gateway !== null && lacksLink(left, gateway.device, gateway.port.id, fip.floatingIpAddress));
         return judge('floatingip', fip.id, gateway?.port.adminStateUp ?? false, lacks);
       });
-      return [router, ...ports, ...floating];
+      const forwarded = gathered.forwardings.map(({ object, address }) => {
+        const lacks =
+          nothingThere ||
+          lacksForwarding(left, object.id) ||
+          (gateway !== null && lacksLink(left, gateway.device, gateway.port.id, object.externalIpAddress ?? undefined));
+        return judge('portforwarding', object.id, address !== null && (gateway?.port.adminStateUp ?? false), lacks);
+      });
+      return [router, ...ports, ...floating, ...forwarded];
     }
   }
 }
@@ -63,6 +71,21 @@ const lacksLink = (left: readonly L3Step[], device: string, portId: string, addr
     return 'device' in step && step.device === device && step.op !== 'announce' && step.op !== 'remove-address';
   });
 
+const HOOKED = ['-I POSTROUTING', '-I PREROUTING'];
+
+const lacksForwarding = (left: readonly L3Step[], id: string): boolean =>
+  left.some(
+    (step) =>
+      step.op === 'restore' &&
+      step.version === 4 &&
+      step.lines.some(
+        (line) =>
+          line.includes(forwardingChain(id)) ||
+          isForwardingHub(line.slice(line.lastIndexOf(' ') + 1)) ||
+          HOOKED.some((start) => line.startsWith(start)),
+      ),
+  );
+
 const lacksAddress = (left: readonly L3Step[], address: string): boolean =>
   left.some((step) => {
     if (step.op !== 'restore' || step.version !== 4) return false;
@@ -70,7 +93,6 @@ const lacksAddress = (left: readonly L3Step[], address: string): boolean =>
       (line) =>
         line.includes(` -d ${address}/32 `) ||
         line.includes(` --to-source ${address} `) ||
-        line.startsWith('-I POSTROUTING') ||
-        line.startsWith('-I PREROUTING'),
+        HOOKED.some((start) => line.startsWith(start)),
     );
   });

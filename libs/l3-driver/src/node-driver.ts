@@ -4,10 +4,10 @@
  *
  * Commands go through a Runner (@plumbline/exec): with its PrintingRunner, and PrintingPorts, the same code prints what it would do.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { CommandFailed, Runner } from '@plumbline/exec';
 import { L3Driver, L3State, L3Step, outsideSysctl, Probe, ProbeAnswer } from '@plumbline/l3-core';
 import { Announcement, Announcer } from './announcer.js';
+import { endConnections, endForwarded } from './connections.js';
 import { ipLine, ipNetnsOf, IpStep, isDoneAlready } from './ip-lines.js';
 import {
   observedRouter,
@@ -146,7 +146,14 @@ export class NodeL3Driver implements L3Driver {
         return;
       case 'end-connections':
         await allOf(
-          (steps as readonly Extract<L3Step, { op: 'end-connections' }>[]).map((step) => this.endConnections(step)),
+          (steps as readonly Extract<L3Step, { op: 'end-connections' }>[]).map((step) =>
+            endConnections(this.runner, step),
+          ),
+        );
+        return;
+      case 'end-forwarded':
+        await allOf(
+          (steps as readonly Extract<L3Step, { op: 'end-forwarded' }>[]).map((step) => endForwarded(this.runner, step)),
         );
         return;
       case 'announce':
@@ -181,33 +188,8 @@ export class NodeL3Driver implements L3Driver {
     const tool = version === 4 ? 'iptables-restore' : 'ip6tables-restore';
     await this.runner.run([tool, '--noflush', '--wait'], { stdin: `${lines.join('\n')}\n`, netns });
   }
-
-  /**
-   * Connections from outside have the address as first destination, those from inside as the answer's. conntrack(8) exits 1 when it found none, and
-   * also gives up in the middle when one ends by itself between being listed and being deleted: then it is asked again.
-   *
-   * When TCP connections were open the address stays a moment longer: the router answers what comes next for them with a reset, and without an address there
-   * would be no answer, ever, and the peer would wait for minutes. A peer that has something on its way repeats it within TCP's least timeout (200 ms).
-   */
-  private async endConnections({ netns, address }: Extract<L3Step, { op: 'end-connections' }>): Promise<void> {
-    let open = false;
-    for (const side of ['--orig-dst', '--reply-dst']) {
-      const argv = ['conntrack', '-D', side, address];
-      for (let tries = 1; ; tries += 1) {
-        const { code, stdout, stderr } = await this.runner.run(argv, { netns, okCodes: [0, 1] });
-        open ||= /^tcp .* ESTABLISHED /m.test(stdout);
-        if (code === 0 || stderr.includes('0 flow entries')) break;
-        if (!stderr.includes("such conntrack doesn't exist") || tries === CONNTRACK_TRIES)
-          throw new CommandFailed({ argv, reason: 'exit', code, stderr, netns });
-      }
-    }
-    if (open) await delay(FAREWELL_MS);
-  }
 }
 
-const FAREWELL_MS = 250;
-
-const CONNTRACK_TRIES = 20;
 /** The OVS agent of a booting node works at the same time. What takes it longer is tried again later. */
 const WIRE_WAIT_MS = 1000;
 
@@ -223,6 +205,7 @@ function batchOf(step: L3Step): string {
       return `tx ${step.netns} ${step.on}`;
     case 'restore':
     case 'end-connections':
+    case 'end-forwarded':
     case 'set-sysctls':
       return `${step.op} ${step.netns}`;
     default:

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { converge, endingIn, netnsOf, parseSaved, render, savedFrom } from '@plumbline/l3-core';
-import { idOf, life, networkNode, reference, Story, tutorial } from '@plumbline/l3-core/testing';
+import { converge, endingsIn, netnsOf, parseSaved, render, savedFrom } from '@plumbline/l3-core';
+import { forwardings, idOf, life, networkNode, reference, Story, tutorial } from '@plumbline/l3-core/testing';
 import { makeNode, ScratchNode } from './testing/index.js';
 
 let node: ScratchNode;
@@ -26,6 +26,7 @@ describe('rules on a real kernel', () => {
     ['networkNode', networkNode()],
     ['reference', reference()],
     ['life', life()],
+    ['forwardings', forwardings()],
   ];
 
   it.each(stories)(
@@ -79,11 +80,11 @@ describe('rules on a real kernel', () => {
       argv[0] === 'conntrack' ? Promise.reject(new Error('the agent dies here')) : run(argv, options);
     expect((await converge(turned, node.driver(), ALL)).failed).toHaveLength(1);
     node.runner.run = run;
-    expect(endingIn(parseSaved(await save(netns)))).toEqual(['10.255.253.84']);
+    expect(endingsIn(parseSaved(await save(netns)))).toEqual([{ address: '10.255.253.84', forwarded: null }]);
     expect(await talking()).toContain('src=10.0.2.84');
     expect((await converge(turned, node.driver(), ALL)).failed).toEqual([]);
     expect(await talking()).toBe('');
-    expect(endingIn(parseSaved(await save(netns)))).toEqual([]);
+    expect(endingsIn(parseSaved(await save(netns)))).toEqual([]);
     expect((await converge(turned, node.driver(), ALL)).applied).toBe(0);
   });
 

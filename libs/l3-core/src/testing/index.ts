@@ -1,2 +1,2 @@
 export { idOf, Story } from './story.js';
-export { crowd, life, networkNode, reference, tutorial } from './stories.js';
+export { crowd, forwardings, life, networkNode, reference, tutorial } from './stories.js';

@@ -25,7 +25,7 @@ export const networkNode = (): Story =>
     .floatingIp('73', 'e2', '10.255.253.84')
     .associate('73', '10.255.253.84', '10.0.2.84', 'ba2', 'c2');
 
-/** What the reference implementation's data plane was captured from, without its port forwarding. */
+/** What the reference implementation's data plane was captured from. */
 export const reference = (): Story =>
   new Story()
     .network('e3', '10.200.0.0/16', { external: true, gatewayIp: '10.200.0.1' })
@@ -34,7 +34,61 @@ export const reference = (): Story =>
     .interface('81d9fe72', 'a3', 'a075f8a5-71', 'fa:16:3e:7c:4a:c3', '192.168.7.1')
     .gateway('81d9fe72', 'e3', 'fd9c7daf-34', 'fa:16:3e:bb:33:e5', '10.200.3.156')
     .floatingIp('74', 'e3', '10.200.3.41')
-    .associate('74', '10.200.3.41', '192.168.7.161', 'ba3', '81d9fe72');
+    .associate('74', '10.200.3.41', '192.168.7.161', 'ba3', '81d9fe72')
+    .floatingIp('e014e609', 'e3', '10.200.2.182')
+    .forward('ce1a0410', '81d9fe72', ['e014e609', '10.200.2.182'], 'tcp', '2222>22', '192.168.7.101@5349b384');
+
+/**
+ * Forwardings as they come and go: a single public address, which is the router's own; a floating IP that two instances share; ranges; every protocol;
+ * a change of the instance, of the ports, of the router's address; an address that is forwarded, then associated, then forwarded again.
+ */
+export const forwardings = (): Story => {
+  const shared = ['78', '192.168.1.178'] as const;
+  const turned = ['79', '192.168.1.179'] as const;
+  const a = '192.168.50.11@d1';
+  const b = '192.168.50.12@d2';
+  return new Story()
+    .network('e8', '192.168.1.0/24', { external: true, gatewayIp: '192.168.1.1' })
+    .network('a8', '192.168.50.0/24', { gatewayIp: '192.168.50.1' })
+    .router('c8')
+    .interface('c8', 'a8', '81111111-81', 'fa:16:3e:00:08:01', '192.168.50.1')
+    .gateway('c8', 'e8', '82222222-82', 'fa:16:3e:00:08:02', '192.168.1.100')
+    .floatingIp('78', 'e8', shared[1])
+    .floatingIp('79', 'e8', turned[1])
+    .forward('f1', 'c8', null, 'tcp', '5001>22', a)
+    .forward('f2', 'c8', shared, 'tcp', '2222>22', a)
+    .forward('f3', 'c8', shared, 'tcp', '2223>22', b)
+    .forward('f4', 'c8', shared, 'udp', '2222>53', b)
+    .forward('f5', 'c8', shared, 'tcp', '8000-8010>8000-8010', a)
+    .forward('f6', 'c8', shared, 'tcp', '9000-9010>7000-7010', b)
+    .forward('f7', 'c8', shared, 'tcp', '9100-9110>80', b)
+    .forward('f8', 'c8', shared, 'icmp', null, a)
+    .forward('f9', 'c8', shared, 'sctp', '100-101>200-201', a)
+    .forward('fa', 'c8', shared, 'dccp', '100>200', a)
+    .forward('fb', 'c8', shared, 'icmp6', null, a)
+    .forward('fc', 'c8', null, 'udp', '1-65535>1-65535', b)
+    .forward('fd', 'c8', turned, 'tcp', '80>80', a)
+    .forward('f2', 'c8', shared, 'tcp', '2222>22', b, true)
+    .forward('f3', 'c8', shared, 'tcp', '2223>23', b, true)
+    .forward('f5', 'c8', shared, 'tcp', '8000-8005>8000-8005', a, true)
+    .unforward('f7', 'c8', shared)
+    .unforward('f8', 'c8', shared)
+    .unforward('fd', 'c8', turned)
+    .associate('79', turned[1], '192.168.50.13', 'ba8', 'c8')
+    .disassociate('79', turned[1], '192.168.50.13', 'c8')
+    .forward('fe', 'c8', turned, 'tcp', '80>8080', b)
+    .add({
+      type: 'PortFixedIpsSet',
+      version: 1,
+      data: {
+        portId: idOf('82222222-82'),
+        networkId: idOf('e8'),
+        fixedIps: [{ subnetId: idOf('be8'), ipAddress: '192.168.1.101' }],
+      },
+    })
+    .unforward('fc', 'c8', null)
+    .unforward('f9', 'c8', shared);
+};
 
 /**
  * A router's life: two routers, two families, extra routes, a gateway without source NAT, a floating IP that moves between routers, an interface and a

@@ -1,5 +1,5 @@
 /** Short logs for specs, told in few words: networks, routers and floating IPs on one host, event by event. */
-import { ObjectKey, PlumbEvent, Recorded, streamOf, subjectOf, versionOf } from '@plumbline/contracts';
+import { ObjectKey, PlumbEvent, PortForwarding, Recorded, streamOf, subjectOf, versionOf } from '@plumbline/contracts';
 import { emptyView, fold, HostView, Topology, wholeView } from '@plumbline/topology';
 
 const META = { requestId: 'req-1', userId: 'user', projectId: 'project', time: '2026-01-01T00:00:00Z' };
@@ -177,6 +177,55 @@ export class Story {
         portId: idOf(`d${head}`),
         fixedIpAddress,
         routerId: idOf(router),
+      },
+    });
+  }
+
+  /**
+   * `ports`: outside and inside, `2222>22`, `1000-1010>3000-3010`, or null for a protocol without. `outside`: the floating IP and its address, or null for the
+   * router's own. With `change` the forwarding of this id is as this says from here on.
+   */
+  forward(
+    head: string,
+    router: string,
+    outside: readonly [floatingIp: string, address: string] | null,
+    protocol: PortForwarding['protocol'],
+    ports: string | null,
+    to: string,
+    change = false,
+  ): this {
+    const [externalPorts = null, internalPorts = null] = (ports?.split('>') ?? []).map((text) => {
+      const [first = 0, last = first] = text.split('-').map(Number);
+      return { first, last };
+    });
+    const [internalIpAddress = '', port = ''] = to.split('@');
+    const facts = {
+      portForwardingId: idOf(head),
+      routerId: idOf(router),
+      floatingIpId: outside && idOf(outside[0]),
+      externalIpAddress: outside && outside[1],
+      description: '',
+      protocol,
+      externalPorts,
+      internalPorts,
+      internalPortId: idOf(port),
+      internalIpAddress,
+      internalSubnetId: idOf('ba'),
+    };
+    return change
+      ? this.add({ type: 'PortForwardingChanged', ...v1, data: facts })
+      : this.add({ type: 'PortForwardingCreated', ...v1, data: { ...NAMED, ...facts } });
+  }
+
+  unforward(head: string, router: string, outside: readonly [floatingIp: string, address: string] | null): this {
+    return this.add({
+      type: 'PortForwardingDeleted',
+      ...v1,
+      data: {
+        portForwardingId: idOf(head),
+        routerId: idOf(router),
+        floatingIpId: outside && idOf(outside[0]),
+        externalIpAddress: outside && outside[1],
       },
     });
   }

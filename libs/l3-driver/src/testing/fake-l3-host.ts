@@ -29,8 +29,10 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
   readonly sysctls = new Map<string, string>();
   /** Devices with transmit checksum offload off, as `<netns> <device>`. */
   readonly txOff = new Set<string>();
-  /** Addresses whose connections were ended, as `<netns> <address>`, in order. */
+  /** Addresses whose connections were ended, as `<netns> <address>`, those of a forwarding with ` <protocol> <port> <answered by>`, in order. */
   readonly ended: string[] = [];
+  /** What conntrack(8) lists, a line each. */
+  readonly connections: string[] = [];
   readonly frames: { netns: string; device: string; hex: string }[] = [];
   /** Others on the segments outside: address -> MAC. Each answers for its address. */
   readonly neighbours = new Map<string, string>();
@@ -236,10 +238,35 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
         inside().rules6 = restore(inside().rules6, stdin);
         return said('');
     }
+    const none = said('', 'conntrack: 0 flow entries have been deleted.', 1);
+    const forwarded = /^conntrack -D -p (\S+) --orig-dst (\S+) --reply-src (\S+)(?: --orig-port-dst (\d+))?$/.exec(
+      command,
+    );
+    if (forwarded) {
+      const [, protocol, address, answeredBy, port] = forwarded;
+      inside();
+      if (answeredBy !== address) this.ended.push(`${netns} ${address} ${protocol} ${port ?? ''} ${answeredBy}`);
+      return none;
+    }
+    const listed = /^conntrack -L -p (\S+) --orig-dst (\S+) --reply-src (\S+)$/.exec(command);
+    if (listed) {
+      inside();
+      return said(this.connections.filter((line) => line.startsWith(listed[1] ?? '')).join('\n'));
+    }
+    if (command === 'conntrack -R -') {
+      inside();
+      for (const line of lines) {
+        const [, protocol, address, answeredBy, port] =
+          /^-D -p (\S+) --orig-dst (\S+) --reply-src (\S+) --orig-port-dst (\d+)$/.exec(line) ?? [];
+        if (!port) throw new FakeFailure(`conntrack: unknown option in ${line}`);
+        this.ended.push(`${netns} ${address} ${protocol} ${port} ${answeredBy}`);
+      }
+      return said('');
+    }
     const ended = /^conntrack -D --(orig-dst|reply-dst) (\S+)$/.exec(command);
     if (!ended) throw new FakeFailure(`the fake node does not know: ${command}`);
     inside();
     if (ended[1] === 'orig-dst') this.ended.push(`${netns} ${ended[2]}`);
-    return said('', 'conntrack: 0 flow entries have been deleted.', 1);
+    return none;
   }
 }
