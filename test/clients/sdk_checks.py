@@ -10,7 +10,7 @@ import sys
 import traceback
 
 import openstack
-from openstack import exceptions
+from openstack import exceptions, resource
 
 CHECKS = {}
 
@@ -150,7 +150,7 @@ def pages(conn):
             body = conn.network.get(url, params=params).json()
             params = {}
             seen.append([each['name'] for each in body['networks']])
-            url = next((link['href'] for link in body['networks_links'] if link['rel'] == rel), None)
+            url = next((link['href'] for link in body.get('networks_links', []) if link['rel'] == rel), None)
         return seen
 
     query = {'limit': 2, 'sort_key': 'name', 'sort_dir': 'asc', 'fields': ['name']}
@@ -178,7 +178,9 @@ def tags(conn):
         same(mine(not_tags='big'), ['sdk-t2'])
         same(mine(not_any_tags='big,red'), [])
         one.add_tag(conn.network, 'new')
-        assert one.check_tag(conn.network, 'new').ok
+        one.check_tag(conn.network, 'new')
+        with raises(exceptions.ResourceNotFound, 404):
+            one.check_tag(conn.network, 'old')
         one.remove_tag(conn.network, 'red')
         same(sorted(one.fetch_tags(conn.network).tags), ['big', 'new'])
         one.remove_all_tags(conn.network)
@@ -294,9 +296,9 @@ def errors(conn):
             conn.network.delete_subnet(subnet)
         except exceptions.ConflictException as error:
             assert error.request_id.startswith('req-'), error.request_id
-        same(conn.network.wait_for_status(port, 'DOWN', wait=5).id, port.id)
+        same(resource.wait_for_status(conn.network, port, 'DOWN', [], 1, 5).id, port.id)
         conn.network.delete_port(port)
-        conn.network.wait_for_delete(port, wait=5)
+        resource.wait_for_delete(conn.network, port, 1, 5)
 
 
 @check('works by the cloud layer')
