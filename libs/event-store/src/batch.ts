@@ -1,13 +1,16 @@
 /** Which waiting commands make the next batch. Pure, so that its rule can be tested without a database. */
 
+/** By name: what a command changes, and what it only stands on. */
+export type Touches = Readonly<{ changes: readonly string[]; reads: readonly string[] }>;
+
 /** A command in the queue: what it must not share a batch over, and how large its answer and text will be, in bytes. */
-export type Waiting = Readonly<{ writes: readonly string[]; answerBytes: number; textBytes: number }>;
+export type Waiting = Readonly<{ touches: Touches; answerBytes: number; textBytes: number }>;
 
 export type BatchLimits = Readonly<{ commands: number; answerBytes: number; textBytes: number }>;
 
 /**
- * Splits the queue, oldest first, into a batch and the rest, both in order. Two commands that write one stream or row never share a
- * batch, and a later one never overtakes an earlier one it conflicts with. `busy` holds what batches under way write. The first
+ * Splits the queue, oldest first, into a batch and the rest, both in order. Two commands never share a batch when one changes what the other
+ * changes or stands on, and a later one never overtakes an earlier one it conflicts with. `busy` holds what batches under way change. The first
  * command that may go goes however large it is: alone it must be possible.
  */
 export function takeBatch<T extends Waiting>(
@@ -17,7 +20,8 @@ export function takeBatch<T extends Waiting>(
 ): Readonly<{ batch: readonly T[]; rest: readonly T[] }> {
   const batch: T[] = [];
   const rest: T[] = [];
-  const seen = new Set(busy);
+  const changed = new Set(busy);
+  const read = new Set<string>();
   let answerBytes = 0;
   let textBytes = 0;
   let full = false;
@@ -26,8 +30,11 @@ export function takeBatch<T extends Waiting>(
       batch.length >= limits.commands ||
       (batch.length > 0 &&
         (answerBytes + each.answerBytes > limits.answerBytes || textBytes + each.textBytes > limits.textBytes));
-    const clashes = each.writes.some((name) => seen.has(name));
-    for (const name of each.writes) seen.add(name);
+    const { changes, reads } = each.touches;
+    const clashes =
+      changes.some((name) => changed.has(name) || read.has(name)) || reads.some((name) => changed.has(name));
+    for (const name of changes) changed.add(name);
+    for (const name of reads) read.add(name);
     if (full || clashes) {
       rest.push(each);
       continue;

@@ -2,7 +2,12 @@ import { describe, expect, it } from '@jest/globals';
 import { takeBatch } from './batch.js';
 
 const limits = { commands: 3, answerBytes: 100, textBytes: 1_000 };
-const waiting = (name: string, writes: string[], answerBytes = 10) => ({ name, writes, answerBytes, textBytes: 10 });
+const waiting = (name: string, changes: string[], answerBytes = 10, reads: string[] = []) => ({
+  name,
+  touches: { changes, reads },
+  answerBytes,
+  textBytes: 10,
+});
 const names = (list: readonly { name: string }[]): string => list.map((each) => each.name).join('');
 
 describe('takeBatch', () => {
@@ -30,6 +35,18 @@ describe('takeBatch', () => {
       [waiting('a', ['1'], 60), waiting('b', ['2'], 60), waiting('c', ['3'])],
       'a',
       'bc',
+    ],
+    [
+      'keeps apart who changes a stream and who stands on it, in the order they came',
+      [waiting('a', ['1'], 10, ['s']), waiting('b', ['s']), waiting('c', ['2'], 10, ['s']), waiting('d', ['3'])],
+      'ad',
+      'bc',
+    ],
+    [
+      'lets those that stand on one stream go together',
+      [waiting('a', ['1'], 10, ['s']), waiting('b', ['2'], 10, ['s'])],
+      'ab',
+      '',
     ],
     ['sends alone what is too large for any batch', [waiting('a', ['1'], 500), waiting('b', ['2'])], 'a', 'b'],
     ['takes nothing from an empty queue', [], '', ''],

@@ -3,6 +3,7 @@
  * Shared by both stores, so that the fake refuses what PostgreSQL would.
  */
 import { randomUUID } from 'node:crypto';
+import { Touches } from './batch.js';
 import { InvalidCommand } from './errors.js';
 import { AppendCommand, AppendOk, EventInput, Meta, RecordedEvent, Row } from './event-store.js';
 import { readTables } from './read-tables.js';
@@ -98,14 +99,15 @@ export function wire(command: AppendCommand): WireCommand {
   return { events: numbered, expect: command.expect, take, release, none, rows, hosts, tally, limits, again, text };
 }
 
-/** What two commands of one batch must not share: streams written and rows written. */
-export function writesOf(command: WireCommand): readonly string[] {
-  return [
-    ...new Set([
-      ...command.events.map((event) => `stream ${event.stream}`),
-      ...command.rows.map((row) => `row ${row.kind} ${row.id}`),
-    ]),
+/** What two commands of one batch must not share: streams, rows and claims that either changes. */
+export function touchesOf(command: WireCommand): Touches {
+  const changes = [
+    ...command.events.map((event) => `stream ${event.stream}`),
+    ...command.rows.map((row) => `row ${row.kind} ${row.id}`),
+    ...command.take.map((key) => `claim ${key}`),
+    ...command.release.map((key) => `claim ${key}`),
   ];
+  return { changes: [...new Set(changes)], reads: Object.keys(command.expect).map((stream) => `stream ${stream}`) };
 }
 
 /** The answer for a command stored after `before`, with its chain hashes and the feed links of its hosts. */

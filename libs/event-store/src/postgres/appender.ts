@@ -9,7 +9,7 @@
  * Each command has a deadline. One that was never sent by then fails as `not-stored`, one that was sent as `unknown`.
  */
 import { AppendResult } from '../event-store.js';
-import { answered, WireCommand, writesOf } from '../command.js';
+import { answered, touchesOf, WireCommand } from '../command.js';
 import { takeBatch, Waiting } from '../batch.js';
 import { StoreUnavailable } from '../errors.js';
 import { Answer, isTransient, Link } from './link.js';
@@ -60,7 +60,7 @@ export class Appender {
     if (this.closed) return Promise.reject(new StoreUnavailable('The event store is closed.', 'not-stored'));
     return new Promise((resolve, reject) => {
       const { again, text } = command;
-      const writes = writesOf(command);
+      const touches = touchesOf(command);
       const answerBytes = 40 + command.events.length * 70 + command.hosts.length * 12;
       const timer = setTimeout(() => this.expire(entry), this.deadlineMs);
       const once = (then: () => void): void => {
@@ -72,7 +72,7 @@ export class Appender {
       const entry: Entry = {
         command,
         text,
-        writes,
+        touches,
         answerBytes,
         textBytes: text.length,
         again,
@@ -118,7 +118,7 @@ export class Appender {
     const { batch, rest } = takeBatch(this.queue, limits, this.busy);
     this.queue = [...rest];
     if (batch.length === 0) return;
-    const writes = batch.flatMap((entry) => entry.writes);
+    const writes = batch.flatMap((entry) => entry.touches.changes);
     for (const name of writes) this.busy.add(name);
     lane.running = this.deliver(lane, batch).finally(() => {
       for (const name of writes) this.busy.delete(name);

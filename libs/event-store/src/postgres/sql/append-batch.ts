@@ -1,15 +1,16 @@
 /**
  * The append itself: one function, so one round trip and one implicit transaction; a client stopped at any instant holds nothing.
  *
- * Everything is checked before anything is changed, command by command: a loser leaves nothing behind, and no sub-transaction is paid
- * for. Nobody else can change a stream or a claim meanwhile, because every append locks the head row first; a check followed by a
- * plain insert is therefore the same as ON CONFLICT DO NOTHING, and tells which claim was lost. Streams and claims change
- * at once (the next command of the batch is checked against them); events, rows and feed rows are written for the whole batch at its end.
+ * Everything is checked before anything is changed: a loser leaves nothing behind, and no sub-transaction is paid for. Nobody else can change a stream, a
+ * claim or a tally meanwhile, because every append locks the head row first; a check followed by a plain insert is therefore the same as ON
+ * CONFLICT DO NOTHING, and tells which claim was lost.
+ *
+ * A statement costs more than what it does for one command, so each is for the whole batch. That is the same as one command after the other as long as none stands
+ * on what another of the batch changes: the appender sees to it (batch.ts), and a batch that is not so is refused whole, whereupon it comes again command by command.
+ * Limits alone are added up in order, in `tallied`.
  *
  * SECURITY INVOKER: it can do only what its caller may. Plans are pinned to index look-ups, because tables are empty when a
  * session plans first and large when it still runs that plan.
- *
- * Tallies change for the whole batch at its end; meanwhile `tallied` holds what the batch has added, for the next command's limits.
  *
  * Answers are short on purpose ({b: before, h: hashes, p: feed prevs} or {v|c|n|l: what was lost}): rows are sent before the commit,
  * and an answer larger than the socket's buffer would let a stopped client hold the head row.
@@ -21,44 +22,43 @@ SET search_path = plumbline, pg_catalog
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
+SET enable_memoize = off
 SET jit = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
+  size           integer := jsonb_array_length(batch);
   start_position bigint;
   head_position  bigint;
   head_hash      bytea;
   command        jsonb;
-  entry          jsonb;
+  one            record;
   lost           text;
-  prefix         text;
-  freed          text[];
   before         bigint;
   hex            text[];
   hashes         bytea[]  := '{}';
-  answers        jsonb[]  := '{}';
+  answers        jsonb[]  := array_fill(NULL::jsonb, ARRAY[size]);
+  live           integer[] := '{}';
   won            integer[] := '{}';
   befores        bigint[] := '{}';
   lasts          bigint[] := '{}';
   tallied        jsonb    := '{}';
-  fed            record;
+  prefixes       boolean  := false;
+  releases       boolean  := false;
+  deletes        boolean  := false;
+  feeds          boolean  := false;
 BEGIN
   SELECT position, hash INTO STRICT start_position, head_hash FROM log_head FOR UPDATE;
   head_position := start_position;
 
-  <<commands>>
-  FOR i IN 0 .. jsonb_array_length(batch) - 1 LOOP
+  FOR i IN 0 .. size - 1 LOOP
     command := batch -> i;
-    IF jsonb_array_length(command -> 'events') = 0 THEN
-      answers := answers || jsonb_build_object('b', head_position, 'h', '[]'::jsonb);
-      CONTINUE;
-    END IF;
-
+    CONTINUE WHEN jsonb_array_length(command -> 'events') = 0;
     -- A repeat: if its first event is here, the whole command is, and is answered as it was then.
     IF command ? 'again' THEN
       SELECT e.position - 1 INTO before FROM events e WHERE e.id = (command #>> '{events,0,id}')::uuid;
       IF FOUND THEN
-        answers := answers || (
+        answers[i + 1] := (
           SELECT jsonb_build_object('b', before, 'h', jsonb_agg(encode(e.hash, 'hex') ORDER BY e.position), 'p', (
               SELECT coalesce(jsonb_agg(f.prev ORDER BY h.n), '[]')
               FROM jsonb_array_elements_text(command -> 'hosts') WITH ORDINALITY h (host, n)
@@ -67,92 +67,134 @@ BEGIN
         CONTINUE;
       END IF;
     END IF;
+    live := array_append(live, i);
+    prefixes := prefixes OR jsonb_array_length(command -> 'none') > 0;
+    releases := releases OR jsonb_array_length(command -> 'release') > 0;
+    feeds := feeds OR jsonb_array_length(command -> 'hosts') > 0;
+  END LOOP;
 
+  -- Malformed batches, which no order of commits explains.
+  PERFORM 1 FROM (
+    SELECT (x.e ->> 'sv')::bigint AS said, (batch -> w.i -> 'expect' ->> (x.e ->> 'stream'))::bigint
+        + row_number() OVER (PARTITION BY w.i, x.e ->> 'stream' ORDER BY x.n) AS due
+    FROM unnest(live) w (i), jsonb_array_elements(batch -> w.i -> 'events') WITH ORDINALITY x (e, n)) numbered
+  WHERE said IS DISTINCT FROM due;
+  IF FOUND THEN
+    RAISE EXCEPTION 'a command of the batch writes a stream whose version it does not expect' USING ERRCODE = '22023';
+  END IF;
+  IF cardinality(live) > 1 THEN
     PERFORM 1 FROM (
-      SELECT (x.e ->> 'sv')::bigint AS said,
-             (command -> 'expect' ->> (x.e ->> 'stream'))::bigint + row_number() OVER (PARTITION BY x.e ->> 'stream' ORDER BY x.n) AS due
-      FROM jsonb_array_elements(command -> 'events') WITH ORDINALITY x (e, n)) numbered
-    WHERE said IS DISTINCT FROM due;
+      SELECT e ->> 'stream' AS stream, w.i, true AS written
+      FROM unnest(live) w (i), jsonb_array_elements(batch -> w.i -> 'events') e
+      UNION ALL
+      SELECT k, w.i, false FROM unnest(live) w (i), jsonb_object_keys(batch -> w.i -> 'expect') k) touched
+    GROUP BY stream HAVING bool_or(written) AND min(i) <> max(i);
     IF FOUND THEN
-      RAISE EXCEPTION 'command % of the batch writes a stream whose version it does not expect', i USING ERRCODE = '22023';
+      RAISE EXCEPTION 'a command of the batch stands on a stream that another one writes' USING ERRCODE = '22023';
     END IF;
-
-    SELECT x.key INTO lost FROM jsonb_each_text(command -> 'expect') x LEFT JOIN streams s ON s.stream = x.key
-    WHERE x.value::bigint <> coalesce(s.version, 0) ORDER BY x.key COLLATE "C" LIMIT 1;
-    IF FOUND THEN
-      answers := answers || jsonb_build_object('v', lost);
-      CONTINUE;
-    END IF;
-
-    freed := ARRAY(SELECT jsonb_array_elements_text(command -> 'release'));
-    -- The first key at or after a prefix has that prefix, if any key has: no pattern, so no wildcard, is ever made from data.
-    FOR prefix IN SELECT jsonb_array_elements_text(command -> 'none') LOOP
-      SELECT c.key INTO lost FROM claims c WHERE c.key >= prefix COLLATE "C" AND c.key <> ALL (freed) ORDER BY c.key LIMIT 1;
-      IF FOUND AND starts_with(lost, prefix) THEN
-        answers := answers || jsonb_build_object('n', prefix);
-        CONTINUE commands;
+    IF prefixes THEN
+      PERFORM 1 FROM unnest(live) w (i), jsonb_array_elements_text(batch -> w.i -> 'none') p (prefix),
+        unnest(live) v (i), jsonb_array_elements_text(batch -> v.i -> 'take') t (key)
+      WHERE v.i <> w.i AND starts_with(t.key, p.prefix);
+      IF FOUND THEN
+        RAISE EXCEPTION 'a command of the batch takes a claim under a prefix that another one wants free' USING ERRCODE = '22023';
       END IF;
-    END LOOP;
+    END IF;
+  END IF;
 
-    SELECT t.key INTO lost FROM jsonb_array_elements_text(command -> 'take') WITH ORDINALITY t (key, n)
-    JOIN claims c ON c.key = t.key WHERE t.key <> ALL (freed) ORDER BY t.n LIMIT 1;
-    IF FOUND THEN
-      answers := answers || jsonb_build_object('c', lost);
+  FOR one IN
+    SELECT w.i, min(x.key COLLATE "C") AS key
+    FROM unnest(live) w (i), jsonb_each_text(batch -> w.i -> 'expect') x LEFT JOIN streams s ON s.stream = x.key
+    WHERE x.value::bigint <> coalesce(s.version, 0) GROUP BY w.i
+  LOOP
+    answers[one.i + 1] := jsonb_build_object('v', one.key);
+  END LOOP;
+  IF prefixes THEN
+    -- The first key at or after a prefix has that prefix, if any key has: no pattern, so no wildcard, is ever made from data.
+    FOR one IN
+      SELECT w.i, p.prefix
+      FROM unnest(live) w (i), jsonb_array_elements_text(batch -> w.i -> 'none') WITH ORDINALITY p (prefix, n),
+      LATERAL (
+        SELECT c.key FROM claims c WHERE c.key >= p.prefix COLLATE "C" AND NOT (batch -> w.i -> 'release') ? c.key
+        ORDER BY c.key LIMIT 1) first
+      WHERE starts_with(first.key, p.prefix) ORDER BY w.i, p.n
+    LOOP
+      answers[one.i + 1] := coalesce(answers[one.i + 1], jsonb_build_object('n', one.prefix));
+    END LOOP;
+  END IF;
+  FOR one IN
+    SELECT w.i, t.key
+    FROM unnest(live) w (i), jsonb_array_elements_text(batch -> w.i -> 'take') WITH ORDINALITY t (key, n)
+    JOIN claims c ON c.key = t.key
+    WHERE NOT (batch -> w.i -> 'release') ? t.key ORDER BY w.i, t.n
+  LOOP
+    answers[one.i + 1] := coalesce(answers[one.i + 1], jsonb_build_object('c', one.key));
+  END LOOP;
+
+  FOR i IN 0 .. size - 1 LOOP
+    CONTINUE WHEN answers[i + 1] IS NOT NULL;
+    command := batch -> i;
+    IF jsonb_array_length(command -> 'events') = 0 THEN
+      answers[i + 1] := jsonb_build_object('b', head_position, 'h', '[]'::jsonb);
       CONTINUE;
     END IF;
-
     IF command ? 'limits' THEN
       SELECT x.key INTO lost FROM jsonb_each_text(command -> 'limits') x LEFT JOIN tallies t ON t.key = x.key
       WHERE coalesce(t.count, 0) + coalesce((tallied ->> x.key)::bigint, 0) + coalesce((command -> 'tally' ->> x.key)::bigint, 0)
         > x.value::bigint
       ORDER BY x.key COLLATE "C" LIMIT 1;
       IF FOUND THEN
-        answers := answers || jsonb_build_object('l', lost);
+        answers[i + 1] := jsonb_build_object('l', lost);
         CONTINUE;
       END IF;
     END IF;
-
     -- Nothing can fail from here on.
     IF command ? 'tally' THEN
       tallied := tallied || (
         SELECT jsonb_object_agg(x.key, coalesce((tallied ->> x.key)::bigint, 0) + x.value::bigint)
         FROM jsonb_each_text(command -> 'tally') x);
     END IF;
-    IF cardinality(freed) > 0 THEN
-      DELETE FROM claims WHERE key = ANY (freed);
-    END IF;
-    INSERT INTO claims SELECT jsonb_array_elements_text(command -> 'take');
-    INSERT INTO streams AS s (stream, version)
-    SELECT e ->> 'stream', max((e ->> 'sv')::bigint) FROM jsonb_array_elements(command -> 'events') e GROUP BY 1
-    ON CONFLICT (stream) DO UPDATE SET version = excluded.version;
-
+    deletes := deletes OR jsonb_path_exists(command, '$.rows[*].deleted');
     before := head_position;
     hex := '{}';
-    FOR entry IN SELECT jsonb_array_elements(command -> 'events') LOOP
+    FOR n IN 0 .. jsonb_array_length(command -> 'events') - 1 LOOP
       head_position := head_position + 1;
-      head_hash := sha256(head_hash || int8send(head_position) || convert_to(entry ->> 'envelope', 'UTF8'));
+      head_hash := sha256(head_hash || int8send(head_position) || convert_to(command -> 'events' -> n ->> 'envelope', 'UTF8'));
       hashes := array_append(hashes, head_hash);
       hex := array_append(hex, encode(head_hash, 'hex'));
     END LOOP;
     won := array_append(won, i);
     befores := array_append(befores, before);
     lasts := array_append(lasts, head_position);
-    answers := answers || jsonb_build_object('b', before, 'h', to_jsonb(hex));
+    answers[i + 1] := jsonb_build_object('b', before, 'h', to_jsonb(hex));
   END LOOP;
 
   IF head_position = start_position THEN
     RETURN to_jsonb(answers);
   END IF;
 
+  IF releases THEN
+    DELETE FROM claims WHERE key = ANY (ARRAY(
+      SELECT jsonb_array_elements_text(batch -> w.i -> 'release') FROM unnest(won) w (i)));
+  END IF;
+  INSERT INTO claims SELECT jsonb_array_elements_text(batch -> w.i -> 'take') FROM unnest(won) w (i);
+
+  INSERT INTO streams AS s (stream, version)
+  SELECT e ->> 'stream', max((e ->> 'sv')::bigint)
+  FROM unnest(won) w (i), jsonb_array_elements(batch -> w.i -> 'events') e GROUP BY 1
+  ON CONFLICT (stream) DO UPDATE SET version = excluded.version;
+
   INSERT INTO events (position, id, stream, stream_version, type, version, envelope, hash)
   SELECT w.before + x.n, (x.e ->> 'id')::uuid, x.e ->> 'stream', (x.e ->> 'sv')::bigint, x.e ->> 'type', (x.e ->> 'v')::integer,
          x.e ->> 'envelope', hashes[w.before + x.n - start_position]
   FROM unnest(won, befores) w (i, before), jsonb_array_elements(batch -> w.i -> 'events') WITH ORDINALITY x (e, n);
 
-  DELETE FROM objects o USING (
-    SELECT r ->> 'kind' AS kind, r ->> 'id' AS id
-    FROM unnest(won) w (i), jsonb_array_elements(batch -> w.i -> 'rows') r WHERE r ? 'deleted') gone
-  WHERE o.id = gone.id AND o.kind = gone.kind;
+  IF deletes THEN
+    DELETE FROM objects o USING (
+      SELECT r ->> 'kind' AS kind, r ->> 'id' AS id
+      FROM unnest(won) w (i), jsonb_array_elements(batch -> w.i -> 'rows') r WHERE r ? 'deleted') gone
+    WHERE o.id = gone.id AND o.kind = gone.kind;
+  END IF;
 
   INSERT INTO objects AS o (id, kind, project_id, name, version, position, doc, set_at)
   SELECT r ->> 'id', r ->> 'kind', r ->> 'projectId', r ->> 'name', (r ->> 'version')::bigint,
@@ -171,23 +213,25 @@ BEGIN
     ON CONFLICT (key) DO UPDATE SET count = t.count + excluded.count;
   END IF;
 
-  FOR fed IN
-    WITH told AS (
-      SELECT w.i, w.last, h.host, h.n
-      FROM unnest(won, lasts) w (i, last), jsonb_array_elements_text(batch -> w.i -> 'hosts') WITH ORDINALITY h (host, n)
-    ), linked AS (
-      SELECT t.i, t.n, t.host, t.last, coalesce(lag(t.last) OVER (PARTITION BY t.host ORDER BY t.last), f.position) AS prev
-      FROM told t LEFT JOIN feed_head f ON f.host = t.host
-    ), written AS (
-      INSERT INTO feed (host, position, prev) SELECT host, last, prev FROM linked
-    ), moved AS (
-      INSERT INTO feed_head (host, position) SELECT host, max(last) FROM linked GROUP BY host
-      ON CONFLICT (host) DO UPDATE SET position = excluded.position
-    )
-    SELECT l.i, jsonb_agg(l.prev ORDER BY l.n) AS prevs FROM linked l GROUP BY l.i
-  LOOP
-    answers[fed.i + 1] := answers[fed.i + 1] || jsonb_build_object('p', fed.prevs);
-  END LOOP;
+  IF feeds THEN
+    FOR one IN
+      WITH told AS (
+        SELECT w.i, w.last, h.host, h.n
+        FROM unnest(won, lasts) w (i, last), jsonb_array_elements_text(batch -> w.i -> 'hosts') WITH ORDINALITY h (host, n)
+      ), linked AS (
+        SELECT t.i, t.n, t.host, t.last, coalesce(lag(t.last) OVER (PARTITION BY t.host ORDER BY t.last), f.position) AS prev
+        FROM told t LEFT JOIN feed_head f ON f.host = t.host
+      ), written AS (
+        INSERT INTO feed (host, position, prev) SELECT host, last, prev FROM linked
+      ), moved AS (
+        INSERT INTO feed_head (host, position) SELECT host, max(last) FROM linked GROUP BY host
+        ON CONFLICT (host) DO UPDATE SET position = excluded.position
+      )
+      SELECT l.i, jsonb_agg(l.prev ORDER BY l.n) AS prevs FROM linked l GROUP BY l.i
+    LOOP
+      answers[one.i + 1] := answers[one.i + 1] || jsonb_build_object('p', one.prevs);
+    END LOOP;
+  END IF;
 
   UPDATE log_head SET position = head_position, hash = head_hash;
   RETURN to_jsonb(answers);
