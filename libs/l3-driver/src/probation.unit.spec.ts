@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { converge, L3Memory } from '@plumbline/l3-core';
-import { idOf, life, Story, tutorial } from '@plumbline/l3-core/testing';
+import { forwardings, idOf, life, Story, tutorial } from '@plumbline/l3-core/testing';
 import { FakeL3Host } from './testing/index.js';
 
 type Convergence = Awaited<ReturnType<typeof converge>>;
@@ -48,6 +48,22 @@ describe('a node that boots alone', () => {
     ]);
     expect(host.dump()).toBe(await dumpOf(story));
     expect(announced(host)).toContain('0a10a134');
+  });
+
+  it('holds back the forwardings of an address that somebody answers for, and no others', async () => {
+    const host = new FakeL3Host();
+    const story = forwardings();
+    host.neighbours.set('192.168.1.179', MAC);
+    const first = await converge(story.view(), host.driver(), ALONE);
+    const reason = expect.stringContaining(`192.168.1.179 is held back: ${MAC} answers for it`);
+    expect(first.failed).toEqual([{ key: `portforwarding/${idOf('fe')}`, reason }]);
+    expect(first.statuses.filter(({ status }) => status !== 'ACTIVE')).toEqual([
+      { kind: 'portforwarding', id: idOf('fe'), position: story.log.length, status: 'ERROR', reason },
+    ]);
+    expect(host.asked).toEqual(['192.168.1.101', '192.168.1.178', '192.168.1.179']);
+    expect(host.dump()).not.toContain('192.168.1.179');
+    expect((await converge(story.view(), host.driver(), VERIFIED)).failed).toEqual([]);
+    expect(host.dump()).toBe(await dumpOf(story));
   });
 
   it('asks for nothing that is there already, and for nothing at all once it is verified', async () => {

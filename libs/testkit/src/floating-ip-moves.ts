@@ -1,7 +1,8 @@
 /** The walk's moves on floating IPs: create, associate, move, disassociate, describe, delete. */
 import { DEVICE_OWNER, FloatingIp } from '@plumbline/contracts';
 import { portCreated } from './builders.js';
-import { addressOn, instancePorts, pick, pickKind, type Move } from './reach.js';
+import { unforward } from './forwarding-moves.js';
+import { addressOn, instancePorts, pick, pickKind, routersBetween, type Move } from './reach.js';
 import type { Walk } from './walk.js';
 
 const create: Move = (walk, { a }) => {
@@ -50,29 +51,21 @@ function disassociate(walk: Walk, floatingIp: FloatingIp): void {
 }
 
 /** The router that joins a port's subnet to the floating IP's network. */
-function routerBetween(walk: Walk, subnetId: string, externalNetworkId: string): string | undefined {
-  return walk.topology
-    .all('router')
-    .find(
-      (router) =>
-        router.gateway?.networkId === externalNetworkId &&
-        walk.topology
-          .routerPorts(router.id)
-          .some((port) => port.id !== router.gateway?.portId && port.fixedIps.some((ip) => ip.subnetId === subnetId)),
-    )?.id;
-}
+const routerBetween = (walk: Walk, subnetId: string, externalNetworkId: string): string | undefined =>
+  routersBetween(walk, subnetId).find((router) => router.gateway?.networkId === externalNetworkId)?.id;
 
 /** Associates, or moves when associated already. */
 const associate: Move = (walk, { a, b }) => {
   const floatingIp = pickKind(walk, 'floatingip', a);
-  if (!floatingIp) return;
+  if (!floatingIp || walk.topology.has(`floatingip/${floatingIp.id}`)) return;
   const reachable = instancePorts(walk).flatMap((port) => {
     const fixedIp = port.fixedIps[0];
     const routerId = fixedIp && routerBetween(walk, fixedIp.subnetId, floatingIp.floatingNetworkId);
     const taken = walk.topology
       .find('floatingip', `associated/${port.id}`)
       .some((each) => each.floatingNetworkId === floatingIp.floatingNetworkId);
-    return fixedIp && routerId && !taken ? [{ port, fixedIp, routerId }] : [];
+    const forwarded = walk.topology.find('portforwarding', `port/${port.id}`).length > 0;
+    return fixedIp && routerId && !taken && !forwarded ? [{ port, fixedIp, routerId }] : [];
   });
   const chosen = pick(reachable, b);
   if (!chosen) return;
@@ -110,6 +103,8 @@ const remove: Move = (walk, { a }) => {
   const floatingIp = pickKind(walk, 'floatingip', a);
   if (!floatingIp) return;
   disassociate(walk, floatingIp);
+  for (const forwarding of walk.topology.find('portforwarding', `floatingip/${floatingIp.id}`))
+    unforward(walk, forwarding);
   walk.emit({ type: 'FloatingIpDeleted', version: 1, data: { floatingIpId: floatingIp.id } });
   walk.emit({
     type: 'PortDeleted',

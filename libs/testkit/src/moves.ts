@@ -14,6 +14,7 @@ import {
 import { addressOn, HOST_NAMES, hostOf, instancePorts, pick, pickKind, type Move } from './reach.js';
 import type { Walk } from './walk.js';
 import { FLOATING_IP_MOVES } from './floating-ip-moves.js';
+import { FORWARDING_MOVES, unforward } from './forwarding-moves.js';
 
 const portsOf = (walk: Walk, networkId: string) => walk.topology.find('port', `network/${networkId}`);
 
@@ -157,6 +158,7 @@ const changePort: Move = (walk, { a, b }) => {
     return;
   }
   if (walk.topology.has(`associated/${port.id}`)) return;
+  if (walk.topology.find('portforwarding', `port/${port.id}`).length > 0) return;
   walk.emit({
     type: 'PortFixedIpsSet',
     version: 1,
@@ -176,6 +178,7 @@ const deletePort: Move = (walk, { a }) => {
       data: { floatingIpId, floatingIpAddress, portId, fixedIpAddress, routerId },
     });
   }
+  for (const forwarding of walk.topology.find('portforwarding', `port/${port.id}`)) unforward(walk, forwarding);
   walk.emit({ type: 'PortDeleted', version: 1, data: { portId: port.id, networkId: port.networkId } });
   walk.settle(port.networkId);
 };
@@ -229,6 +232,8 @@ const removeInterface: Move = (walk, { a, b }) => {
   const carried = walk.topology.find('floatingip', `router/${router.id}`);
   const subnets = new Set(walk.topology.get('port', portId)?.fixedIps.map((ip) => ip.subnetId));
   if (carried.some((floatingIp) => subnets.has(floatingIp.association?.subnetId ?? ''))) return;
+  const forwarded = walk.topology.find('portforwarding', `router/${router.id}`);
+  if (forwarded.some((forwarding) => subnets.has(forwarding.internalSubnetId))) return;
   walk.emit({ type: 'RouterInterfaceRemoved', version: 1, data: { routerId: router.id, portId, networkId } });
   walk.emit({ type: 'PortDeleted', version: 1, data: { portId, networkId } });
   walk.settle(networkId);
@@ -326,4 +331,5 @@ export const MOVES: readonly Move[] = [
   deleteRouter,
   sweepPlacements,
   ...FLOATING_IP_MOVES,
+  ...FORWARDING_MOVES,
 ];

@@ -1,5 +1,5 @@
 /** How a move finds what it applies to. */
-import { AnyObject, DEVICE_OWNER, FixedIp, Kind, Port } from '@plumbline/contracts';
+import { AnyObject, DEVICE_OWNER, FixedIp, Kind, Port, Router } from '@plumbline/contracts';
 import type { Choice, Walk } from './walk.js';
 
 export type Move = (walk: Walk, choice: Choice) => void;
@@ -27,3 +27,15 @@ export function addressOn(walk: Walk, networkId: string): FixedIp[] {
 
 export const instancePorts = (walk: Walk): Port[] =>
   walk.topology.all('port').filter((port) => !Object.values(DEVICE_OWNER).includes(port.deviceOwner as never));
+
+/** Routers with a gateway and an interface on this subnet. */
+export const routersBetween = (walk: Walk, subnetId: string): Router[] =>
+  walk.topology
+    .all('router')
+    .filter(
+      (router) =>
+        router.gateway &&
+        walk.topology
+          .routerPorts(router.id)
+          .some((port) => port.id !== router.gateway?.portId && port.fixedIps.some((ip) => ip.subnetId === subnetId)),
+    );

@@ -67,7 +67,7 @@ describe('the walk', () => {
       for (const { event } of log.flat()) types.add(event.type);
       heard += HOSTS.reduce((sum, host) => sum + feedOf(log, host).messages.length, 0);
     }
-    expect(types.size).toBe(31);
+    expect(types.size).toBe(34);
     expect(heard).toBeGreaterThan(1000);
   });
 });
