@@ -40,6 +40,7 @@ export class CoreModule implements OnApplicationShutdown {
       pool,
       nats: config.nats,
       fleet: () => new ReadModel(pool).fleet(),
+      unenforcedSecurityGroups: config.unenforcedSecurityGroups,
       logger,
     });
     return {

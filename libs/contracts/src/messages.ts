@@ -7,6 +7,9 @@ import { AnyObject, Kind, KINDS } from './objects.js';
 import { Recorded } from './events.js';
 import { Hash, HostName, Id, IpAddress, LinkName, Position } from './primitives.js';
 
+/** Name of an availability zone. */
+export const ZoneName = z.string().regex(/^[\w.-]{1,64}$/, 'letters, digits, "_", "-" and ".", at most 64');
+
 const ObjectName = z.object({ kind: z.enum(KINDS as [Kind, ...Kind[]]), id: z.string() });
 
 /**
@@ -99,6 +102,10 @@ export const Report = z.object({
   /** Foreign changes to what is ours, found and put back since the agent started. */
   driftRepaired: z.number().int().nonnegative(),
   startedAt: z.iso.datetime(),
+  /** The agent's availability zone, when it has one: routers are scheduled by it. */
+  availabilityZone: ZoneName.optional(),
+  /** True: this agent enforces security groups. Absent: it does not. */
+  securityGroups: z.boolean().optional(),
   /** What this node is: becomes NodeRegistered when it changed (sent by the OVS agent). */
   node: z
     .object({

@@ -23,6 +23,7 @@ export type ReporterOptions = Readonly<{
     position: number;
     frozen: Report['frozen'];
     node: NodeFacts | null;
+    availabilityZone: string | undefined;
   }>;
 }>;
 
@@ -109,7 +110,7 @@ export class Reporter {
   }
 
   private sendPaged(objects: readonly ObjectStatus[], full: boolean): void {
-    const { log, state, frozen, node } = this.options.facts();
+    const { log, state, frozen, node, availabilityZone } = this.options.facts();
     for (let from = 0; from === 0 || from < objects.length; from += statusesPerReport) {
       this.sequence += 1;
       this.options.feed.report({
@@ -123,6 +124,7 @@ export class Reporter {
         driftRepaired: this.driftRepaired,
         startedAt: this.startedAt,
         ...(node && { node }),
+        ...(availabilityZone !== undefined && { availabilityZone }),
       });
     }
   }

@@ -31,6 +31,8 @@ export type SessionOptions = Readonly<{
   binding?: LogBinding;
   /** What this node is, for the reports of the agent that says so (OVS). */
   nodeFacts?: () => NodeFacts | null;
+  /** Zone of what this agent carries, for its reports. */
+  availabilityZone?: string;
   /** Mean time between full observes. Default 60 s. */
   fullEveryMs?: number;
 }>;
@@ -89,6 +91,7 @@ export class NodeSession {
         position: this.view.position,
         frozen: [...this.view.frozen].map(([key, { position, type }]) => ({ key, position, type })),
         node: options.nodeFacts?.() ?? null,
+        availabilityZone: options.availabilityZone,
       }),
     });
   }

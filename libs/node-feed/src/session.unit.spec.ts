@@ -71,6 +71,7 @@ async function session(agent: AgentKind = 'ovs'): Promise<NodeSession> {
     snapshots,
     clock,
     logger,
+    availabilityZone: 'east',
   });
   await made.start();
   return made;
@@ -342,7 +343,12 @@ describe('a session', () => {
       body: { log: LOG, host: HOST, position: plane.topology.position, head: plane.topology.position, report: ['ovs'] },
     });
     await clock.run(1);
-    expect(lastReport()).toMatchObject({ full: true, state: 'in-sync', objects: [{ kind: 'port', status: 'ACTIVE' }] });
+    expect(lastReport()).toMatchObject({
+      full: true,
+      state: 'in-sync',
+      availabilityZone: 'east',
+      objects: [{ kind: 'port', status: 'ACTIVE' }],
+    });
   });
 
   it('a message of another host changes nothing', async () => {

@@ -38,6 +38,8 @@ export type SpineOptions = Readonly<{
   pool: pg.Pool;
   nats: NatsAccess;
   fleet: () => Promise<Fleet>;
+  /** The operator does not want security groups enforced. */
+  unenforcedSecurityGroups?: boolean | undefined;
   logger: Logger;
 }>;
 
@@ -94,7 +96,7 @@ export class SpineModule {
           inject: [EVENT_STORE, Follower],
           useFactory: (store: EventStore, follower: Follower) => new Ledger({ store, follower, logger }),
         },
-        { provide: Observations, useFactory: () => new Observations(options.pool) },
+        { provide: Observations, useFactory: () => new Observations(options.pool, options) },
         {
           provide: KnownAgents,
           inject: [Observations],

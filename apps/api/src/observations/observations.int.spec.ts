@@ -31,6 +31,12 @@ const report = (startedAt: string, sequence: number, full: boolean): Report => (
   driftRepaired: 0,
   startedAt,
 });
+const rows = async () =>
+  (
+    await pool.query(
+      'SELECT kind, availability_zone AS zone, configurations AS said FROM plumbline.agents ORDER BY kind',
+    )
+  ).rows as unknown[];
 const known = async (): Promise<string[]> => [...((await observations.agents()).get('net1') ?? [])];
 
 it('an agent that began anew, and whose full report was lost, counts as not known until it is told all', async () => {
@@ -48,4 +54,27 @@ it('an agent that began anew, and whose full report was lost, counts as not know
   expect(await observations.store('net1', 'l3', report(old, 8, false))).toBe('late');
   expect(await observations.store('net1', 'l3', report(now, 2, false))).toBe('late');
   expect(await known()).toEqual(['l3']);
+});
+
+it('an agent shows its zone, whether it enforces security groups, and that the operator does without', async () => {
+  const at = '2026-01-02T00:00:00.000Z';
+  const waiving = new Observations(pool, { unenforcedSecurityGroups: true });
+  await waiving.store('net1', 'l3', { ...report(at, 1, true), availabilityZone: 'east' });
+  await waiving.store('net1', 'ovs', report(at, 1, true));
+  expect(await rows()).toEqual([
+    expect.objectContaining({
+      kind: 'l3',
+      zone: 'east',
+      said: expect.not.objectContaining({ security_groups: false }),
+    }),
+    expect.objectContaining({
+      kind: 'ovs',
+      zone: null,
+      said: expect.objectContaining({ security_groups: false, unenforced_security_groups: true }),
+    }),
+  ]);
+  await observations.store('net1', 'ovs', { ...report(at, 2, false), securityGroups: true });
+  const [, ovs] = (await rows()) as { said: object }[];
+  expect(ovs?.said).toMatchObject({ security_groups: true });
+  expect(ovs?.said).not.toHaveProperty('unenforced_security_groups');
 });

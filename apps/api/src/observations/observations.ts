@@ -11,10 +11,10 @@ import type pg from 'pg';
 export type Stored = 'stored' | 'late';
 
 const AGENT = `
-INSERT INTO plumbline.agents AS a (id, host, kind, started_at, heartbeat_at, configurations, position, sync)
-VALUES (md5('plumbline agent ' || $1 || ' ' || $2)::uuid, $1, $2, $3, now(), $4, $5, $6)
-ON CONFLICT (host, kind) DO UPDATE SET started_at = excluded.started_at, heartbeat_at = now(),
-  configurations = excluded.configurations, position = excluded.position, sync = excluded.sync
+INSERT INTO plumbline.agents AS a (id, host, kind, started_at, heartbeat_at, configurations, position, sync, availability_zone)
+VALUES (md5('plumbline agent ' || $1 || ' ' || $2)::uuid, $1, $2, $3, now(), $4, $5, $6, $8)
+ON CONFLICT (host, kind) DO UPDATE SET started_at = excluded.started_at, heartbeat_at = now(), configurations = excluded.configurations,
+  position = excluded.position, sync = excluded.sync, availability_zone = excluded.availability_zone
 WHERE CASE WHEN a.started_at = excluded.started_at
   THEN coalesce((a.configurations ->> 'sequence')::bigint, 0) < (excluded.configurations ->> 'sequence')::bigint
   ELSE $7::boolean END
@@ -41,8 +41,14 @@ const ABSENT = `
 DELETE FROM plumbline.object_status s USING jsonb_to_recordset($3) AS r (kind text, id text, status text)
 WHERE r.status = 'ABSENT' AND s.host = $1 AND s.agent_kind = $2 AND s.object_kind = r.kind AND s.object_id = r.id`;
 
+/** `unenforcedSecurityGroups`: the operator does not want them enforced; that is shown of each agent that could. */
+export type ObservationOptions = Readonly<{ unenforcedSecurityGroups?: boolean | undefined }>;
+
 export class Observations {
-  constructor(private readonly pool: pg.Pool) {}
+  constructor(
+    private readonly pool: pg.Pool,
+    private readonly options: ObservationOptions = {},
+  ) {}
 
   /** Stores a report whole or not at all. */
   async store(host: string, agent: AgentKind, report: Report): Promise<Stored> {
@@ -54,10 +60,11 @@ export class Observations {
         host,
         agent,
         report.startedAt,
-        JSON.stringify(configurations(report)),
+        JSON.stringify({ ...configurations(report), ...(agent === 'ovs' && this.enforcement(report)) }),
         report.position,
         report.state,
         report.full,
+        report.availabilityZone ?? null,
       ]);
       if (rowCount === 0) {
         await client.query(OUTDATED, [host, agent, report.startedAt]);
@@ -79,6 +86,11 @@ export class Observations {
     } finally {
       client.release(failed);
     }
+  }
+
+  private enforcement({ securityGroups = false }: Report): Record<string, unknown> {
+    const waived = this.options.unenforcedSecurityGroups === true;
+    return { security_groups: securityGroups, ...(waived && { unenforced_security_groups: true }) };
   }
 
   /** Every agent whose row is of its present run, by host. */

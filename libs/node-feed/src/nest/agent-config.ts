@@ -1,6 +1,6 @@
 /** What every agent is told, by its environment alone. */
 import { isAbsolute } from 'node:path';
-import { HostName, IpAddress, LinkName, PhysicalNetwork } from '@plumbline/contracts';
+import { HostName, IpAddress, LinkName, PhysicalNetwork, ZoneName } from '@plumbline/contracts';
 import { z } from 'zod';
 import type { NatsAccess, NatsLogin } from './nats.js';
 
@@ -54,6 +54,7 @@ const Environment = z
     PLUMB_HEALTH_PORT: z.coerce.number().int().min(0).max(65535).optional(),
     PLUMB_HEALTH_SOCKET: z.string().refine(isAbsolute, { error: 'is not an absolute path' }).optional(),
     PLUMB_RESYNC_SECONDS: z.coerce.number().min(1).max(86_400).default(60),
+    PLUMB_AVAILABILITY_ZONE: ZoneName.default('nova'),
     PLUMB_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   })
   .superRefine((env, context) => {
@@ -76,6 +77,8 @@ export type AgentConfig = Readonly<{
   health: string | number | null;
   /** Mean time between full looks at the node. */
   resyncMs: number;
+  /** Of the L3 agent: where its routers are. */
+  availabilityZone: string;
   logLevel: string;
 }>;
 
@@ -105,6 +108,7 @@ export function readAgentConfig(environment: Readonly<Record<string, string | un
     ovsdb: env.PLUMB_OVSDB,
     health: env.PLUMB_HEALTH_SOCKET ?? env.PLUMB_HEALTH_PORT ?? null,
     resyncMs: env.PLUMB_RESYNC_SECONDS * 1_000,
+    availabilityZone: env.PLUMB_AVAILABILITY_ZONE,
     logLevel: env.PLUMB_LOG_LEVEL,
   };
 }

@@ -13,6 +13,7 @@ describe('configuration of an agent', () => {
       ovsdb: 'unix:/run/openvswitch/db.sock',
       health: null,
       resyncMs: 60_000,
+      availabilityZone: 'nova',
       logLevel: 'info',
     });
   });
@@ -25,7 +26,9 @@ describe('configuration of an agent', () => {
       NATS_USER: 'net1',
       NATS_PASSWORD_FILE: '/run/secret',
       PLUMB_HEALTH_PORT: '9711',
+      PLUMB_AVAILABILITY_ZONE: 'east',
     });
+    expect(config.availabilityZone).toBe('east');
     expect(config.bridgeMappings).toEqual({ physnet1: 'br-ex', physnet2: 'br-dmz' });
     expect(config.nats.login).toEqual({ kind: 'password', user: 'net1', passwordFile: '/run/secret' });
     expect(config.health).toBe(9711);
@@ -38,6 +41,7 @@ describe('configuration of an agent', () => {
       PLUMB_TUNNEL_IP: 'here',
       NATS_URL: 'http://x',
       PLUMB_OVSDB: '/run/db.sock',
+      PLUMB_AVAILABILITY_ZONE: 'a zone',
     };
     for (const name of Object.keys(wrong)) expect(() => readAgentConfig(wrong)).toThrow(name);
     expect(() => readAgentConfig({ PLUMB_HOST: 'a', PLUMB_BRIDGE_MAPPINGS: 'p1:br-ex,p2:br-ex' })).toThrow(

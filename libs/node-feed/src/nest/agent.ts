@@ -88,6 +88,7 @@ export class AgentService implements OnApplicationBootstrap, OnApplicationShutdo
       clock: machineClock,
       logger,
       fullEveryMs: config.resyncMs,
+      ...(definition.kind === 'l3' && { availabilityZone: config.availabilityZone }),
       ...(hands.binding && { binding: hands.binding }),
       ...(hands.nodeFacts && { nodeFacts: hands.nodeFacts }),
     }));
