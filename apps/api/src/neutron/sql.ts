@@ -19,9 +19,9 @@ export const rowsById = (resource: Resource, ids: readonly string[], scope: Scop
         values: [ids, scope],
       };
 
-/** Condition: the row is seen by the project in this placeholder. */
+/** Condition: the row is seen by the project in this placeholder. It always names the placeholder: PostgreSQL refuses a parameter that nothing uses. */
 function seenBy({ visible }: Resource, project: string): string {
-  if (visible === 'admin') return 'false';
+  if (visible === 'admin') return `${project} IS NULL`;
   const own = `o.project_id = ${project}`;
   return visible === 'own' ? own : `${own} OR ${visible(project)}`;
 }
