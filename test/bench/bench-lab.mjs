@@ -2,7 +2,7 @@
 import http from 'node:http';
 import path from 'node:path';
 import { run } from '@plumbline/exec';
-import { argvAt, labSpec, readLabState, runningPlace } from '../../apps/cli/dist/lab/index.js';
+import { ApiClient, argvAt, labSpec, loginsOf, readLabState, runningPlace } from '../../apps/cli/dist/lab/index.js';
 import { benchDir, projectDir } from './report.mjs';
 
 const name = 'bench';
@@ -10,7 +10,7 @@ const spec = labSpec({ projectDir, name, stateDir: path.join(benchDir, 'lab') })
 
 const plumbLab = (command) =>
   run([process.execPath, path.join(projectDir, 'apps/cli/dist/main.js'), 'lab', '--name', name, command], {
-    env: { PLUMB_STATE: spec.stateDir },
+    env: { PLUMB_STATE: spec.stateDir, PLUMB_QUOTAS: '*=-1', PLUMB_REQUESTS_PER_SECOND: '0' },
     timeoutMs: 180_000,
   });
 
@@ -22,24 +22,27 @@ export async function startLab() {
   await removeLab();
   await plumbLab('up');
   const state = readLabState(spec.stateDir);
+  const token = await new ApiClient(state.apiUrl, loginsOf(state)[0]).token();
   return {
     spec,
     state,
-    api: (sockets) => apiOver(state.apiUrl, sockets),
+    api: (sockets) => apiOver(state.apiUrl, sockets, token),
     place: (where) => runningPlace(spec, where),
     argv: (where, command) => argvAt(spec, state, where, command),
     stop: removeLab,
   };
 }
 
-function apiOver(base, sockets) {
+function apiOver(base, sockets, token) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: sockets });
   const { hostname, port } = new URL(base);
   const request = (method, url, body) =>
     new Promise((resolve, reject) => {
       const text = body === undefined ? undefined : JSON.stringify(body);
-      const headers =
-        text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
+      const headers = {
+        'x-auth-token': token,
+        ...(text !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
+      };
       const sent = http.request({ agent, hostname, port, method, path: url, headers }, (response) => {
         const chunks = [];
         response.on('data', (chunk) => chunks.push(chunk));

@@ -82,7 +82,9 @@ describe('a lab', () => {
     for (const command of commands) await run(['bash', '-c', `cd "$0" && ${command}`, projectDir], { env });
     const clients = lines.filter((line) => line.startsWith('  openstack '));
     expect(clients.length).toBeGreaterThan(1);
-    for (const command of clients) await run(['bash', '-c', command]);
+    const told = printed.split('\n').filter((line) => line.startsWith('  export OS_CLIENT_CONFIG_FILE='));
+    for (const command of clients)
+      await run(['bash', '-c', `cd "$0" && ${[...told, command].join(' && ')}`, projectDir]);
   });
 
   test('runs its API without any right, and its agents with three', async () => {

@@ -6,6 +6,7 @@ import { addLabCommands } from './commands/lab.js';
 import { addLogCommands } from './commands/log.js';
 import { addNodeCommands } from './commands/node.js';
 import { addReplayCommand } from './commands/replay.js';
+import { addUserCommands } from './commands/user.js';
 
 const program = new Command('plumb')
   .description('Plumbline, a network control plane for labs and small clouds')
@@ -13,6 +14,7 @@ const program = new Command('plumb')
 addLabCommands(program);
 addReplayCommand(program);
 addNodeCommands(program);
+addUserCommands(program);
 addDatabaseCommands(program);
 addLogCommands(program);
 

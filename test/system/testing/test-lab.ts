@@ -14,6 +14,7 @@ import {
   argvAt,
   ensureUnit,
   labSpec,
+  loginsOf,
   plugInstance,
   readLabState,
   readRunning,
@@ -44,7 +45,7 @@ export class TestLab {
     readonly spec: LabSpec,
     private readonly folder: string,
   ) {
-    this.client = new ApiClient(this.apiUrl);
+    this.client = new ApiClient(this.apiUrl, loginsOf(this.state)[0]);
   }
 
   /** Makes it; `letter` tells the labs of a run's specs apart. Takes some ten seconds. */
@@ -93,13 +94,9 @@ export class TestLab {
     return (await this.at(where, argv)).stdout;
   }
 
-  /** One request; answers whatever the API answers. */
+  /** One request as administrator; answers whatever the API answers. */
   async request(method: string, url: string, body?: unknown): Promise<Answer> {
-    const response = await fetch(this.apiUrl + url, {
-      method,
-      signal: AbortSignal.timeout(15_000),
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
-    });
+    const response = await this.client.send(method, url, body);
     const text = await response.text();
     return { status: response.status, body: text === '' ? null : (JSON.parse(text) as Answer['body']) };
   }

@@ -2,9 +2,11 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
+import { logIn } from '../api-login.js';
 import {
   down,
   execAt,
+  loginsOf,
   labSpec,
   printProgress,
   readLabState,
@@ -53,6 +55,20 @@ export function addLabCommands(program: Command): void {
       const lines = state === null ? ['there is no lab: "npm run lab" makes one'] : await statusLines(spec(), state);
       lines.forEach((line) => console.log(line));
       if (state === null || (await faultsOf(spec(), state)).length > 0) process.exitCode = 1;
+    });
+  lab
+    .command('token')
+    .description('print a token for the API, for curl: -H "X-Auth-Token: $(plumb lab token)"')
+    .option('--user <name>', 'admin or demo', 'admin')
+    .action(async ({ user }: { user: string }) => {
+      requireRoot();
+      const state = readLabState(spec().stateDir);
+      if (state === null) throw new Error('there is no lab: "npm run lab" makes one');
+      const logins = loginsOf(state);
+      const login = logins.find(({ userName }) => userName === user);
+      if (!login)
+        throw new Error(`no user ${user} in this lab; there are: ${logins.map((each) => each.userName).join(', ')}`);
+      console.log(await logIn(login));
     });
   lab
     .command('exec')

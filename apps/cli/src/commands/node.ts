@@ -1,6 +1,7 @@
 /** `plumb node add`: a NATS login for a node. `plumb node rebind`: makes a node that is bound to another log follow this one. */
 import path from 'node:path';
 import type { Command } from 'commander';
+import { tokenFromEnvironment } from '../api-login.js';
 import { addNode } from '../node/controller-dir.js';
 import { bindTo, boundLog, removals, withThisNode, type NodeFacts } from '../node/rebind.js';
 import { printRebuild } from '../replay/rebuild.js';
@@ -49,7 +50,10 @@ async function rebind(
   host: string,
   options: AccessOptions & { api: string; view?: string; stateDir: string; yes?: boolean },
 ): Promise<void> {
-  const message = options.view === undefined ? await viewFromApi(options.api, host) : await viewFromFile(options.view);
+  const message =
+    options.view === undefined
+      ? await viewFromApi(options.api, host, await tokenFromEnvironment())
+      : await viewFromFile(options.view);
   if (message.host !== host) throw new Error(`the view is of node ${message.host}, not of ${host}`);
   const view = await withThisNode(viewOf(message), () => factsFromEnvironment(host));
   const bound = await boundLog(options.ovsdb);

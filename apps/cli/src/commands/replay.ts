@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { InvalidArgumentError, type Command } from 'commander';
 import { type FeedMessage } from '@plumbline/contracts';
+import { tokenFromEnvironment } from '../api-login.js';
 import { labNode, type LabNode } from '../replay/lab-node.js';
 import { printRebuild, rebuild } from '../replay/rebuild.js';
 import { viewFromApi, viewFromDatabase, viewFromFile, viewOf } from '../replay/view-source.js';
@@ -87,11 +88,13 @@ async function replayHere(message: FeedMessage, options: ReplayOptions): Promise
   if (failed.length > 0) process.exitCode = 1;
 }
 
-function messageFor(options: ReplayOptions, lab: LabNode | null): Promise<FeedMessage> {
+async function messageFor(options: ReplayOptions, lab: LabNode | null): Promise<FeedMessage> {
   if (options.view !== undefined) return viewFromFile(options.view);
   if (options.database !== undefined) return viewFromDatabase(options.database, options.node, options.at);
   const api = options.api ?? process.env['PLUMB_API'] ?? lab?.apiUrl ?? 'http://127.0.0.1:9696';
-  return viewFromApi(api, options.node, options.at);
+  // The lab's own login is for the lab's own API.
+  const token = lab !== null && api === lab.apiUrl ? await lab.token() : await tokenFromEnvironment();
+  return viewFromApi(api, options.node, token, options.at);
 }
 
 function position(text: string): number {

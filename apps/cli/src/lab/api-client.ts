@@ -1,9 +1,10 @@
 /** The Networking API v2.0 as any client speaks it: JSON over HTTP, nothing of ours known beforehand. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { logIn, type Login } from '../api-login.js';
 
 const pollMs = 20;
-const requestTimeoutMs = 10_000;
+const requestTimeoutMs = 15_000;
 
 /** A request that the API refused; the message is the API's own. */
 export class ApiRefused extends Error {
@@ -31,9 +32,24 @@ export const Agent = z.object({ host: z.string(), binary: z.string(), alive: z.b
 
 export class ApiClient {
   readonly #base: string;
+  readonly #login: Login | null;
+  #token: Promise<string> | null = null;
 
-  constructor(base: string) {
+  /** `login` null: the API asks nobody. */
+  constructor(base: string, login: Login | null) {
     this.#base = base;
+    this.#login = login;
+  }
+
+  /** A token that counts now; null: none is needed. `anew`: the one given before does not count any more. */
+  async token(anew = false): Promise<string | null> {
+    if (this.#login === null) return null;
+    if (anew) this.#token = null;
+    const asked = (this.#token ??= logIn(this.#login));
+    return asked.catch((error: unknown) => {
+      if (this.#token === asked) this.#token = null;
+      throw error;
+    });
   }
 
   /** True when something answers as the API does. */
@@ -73,12 +89,27 @@ export class ApiClient {
     throw new Error(`${member} ${id} is ${last} and does not become ${status} within ${timeoutMs / 1000} s`);
   }
 
-  async #request(method: string, path: string, body?: unknown): Promise<unknown> {
-    const response = await fetch(this.#base + path, {
+  /** One request, with a token; answers whatever the API answers. */
+  async send(method: string, path: string, body?: unknown): Promise<Response> {
+    const response = await this.#sendWith(await this.token(), method, path, body);
+    if (response.status !== 401 || this.#login === null) return response;
+    return this.#sendWith(await this.token(true), method, path, body);
+  }
+
+  #sendWith(token: string | null, method: string, path: string, body: unknown): Promise<Response> {
+    return fetch(this.#base + path, {
       method,
       signal: AbortSignal.timeout(requestTimeoutMs),
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
+      headers: {
+        ...(token === null ? {} : { 'X-Auth-Token': token }),
+        ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
+  }
+
+  async #request(method: string, path: string, body?: unknown): Promise<unknown> {
+    const response = await this.send(method, path, body);
     const text = await response.text();
     if (!response.ok) throw new ApiRefused(response.status, `${method} ${path}`, text);
     return text === '' ? null : JSON.parse(text);

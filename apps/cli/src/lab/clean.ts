@@ -6,6 +6,7 @@
  */
 import { readlinkSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { removeClouds } from './clouds.js';
 import { removeEmptyFolder } from './files.js';
 import { findHostLink, removeHostLink } from './host-link-device.js';
 import { allPids, identify, processesWith, signal, waitGone, type ProcessIdentity } from './process-identity.js';
@@ -26,6 +27,7 @@ export async function clean(spec: LabSpec, state: LabState): Promise<void> {
     if (state.hostLink !== null) await removeHostLink(state.hostLink.name, state.labId);
   }
   removeFiles(spec.stateDir);
+  removeClouds(spec);
 }
 
 /**

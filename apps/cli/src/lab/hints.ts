@@ -1,4 +1,5 @@
 /** What to try next. Every line works as printed, from the clone's folder. */
+import { areCloudsFound, cloudName, ownCloudsFile } from './clouds.js';
 import type { LabSpec } from './spec.js';
 import type { LabState } from './state.js';
 
@@ -8,19 +9,29 @@ export function hints(spec: LabSpec, state: LabState): string[] {
   const address = state.floatingIp ?? '';
   const name = spec.name === 'lab' ? '' : ` --name ${spec.name}`;
   const lab = (rest: string) => `  ${plumb} lab${name} ${rest}`;
+  const token = `-H "X-Auth-Token: $(${plumb} lab${name} token)"`;
+  const cloud = (user: string, rest: string) => `  openstack --os-cloud ${cloudName(spec, user)} ${rest}`;
   return [
     '',
+    'Ports are bound although no agent here enforces security groups yet (PLUMB_UNENFORCED_SECURITY_GROUPS=true).',
     `Try, in ${spec.projectDir}:`,
-    `  curl -s ${state.apiUrl}/v2.0/floatingips`,
-    `  curl -s ${state.apiUrl}/v2.0/networks -H 'Content-Type: application/json' -d '{"network": {"name": "mine"}}'`,
+    `  curl -s ${token} ${state.apiUrl}/v2.0/floatingips`,
+    `  curl -s ${token} ${state.apiUrl}/v2.0/networks -H 'Content-Type: application/json' -d '{"network": {"name": "mine"}}'`,
     lab(`exec outside -- ping -c 3 ${address}`),
     lab('exec vm1 -- ip address'),
     lab('exec net1 -- ip netns'),
     lab('exec cmp1 -- ovs-vsctl show'),
     lab('status'),
     lab('down'),
-    'With the OpenStack client (apt-get install python3-openstackclient):',
-    `  openstack --os-auth-type none --os-endpoint ${state.apiUrl} network list`,
-    `  openstack --os-auth-type none --os-endpoint ${state.apiUrl} floating ip list`,
+    'With the OpenStack client (apt-get install python3-openstackclient), as administrator and as somebody with a project:',
+    ...(areCloudsFound(spec)
+      ? []
+      : [
+          '  (clouds.yaml here is not the lab\u2019s, so name the lab\u2019s first)',
+          `  export OS_CLIENT_CONFIG_FILE=${ownCloudsFile(spec)}`,
+        ]),
+    cloud('admin', 'network list'),
+    cloud('admin', 'floating ip list'),
+    cloud('demo', 'network create mine'),
   ];
 }

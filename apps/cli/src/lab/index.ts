@@ -1,5 +1,7 @@
 /** The lab's pieces, for the command line and for tests that need a lab of their own. */
 export { ApiClient, ApiRefused } from './api-client.js';
+export { cloudName, ownCloudsFile } from './clouds.js';
+export { loginsOf } from './logins.js';
 export { clean } from './clean.js';
 export { down } from './down.js';
 export { argvAt, execAt, runningPlace } from './exec.js';

@@ -6,6 +6,7 @@ import { findHostLink } from './host-link-device.js';
 import { freeHostLink, type HostLinkAddresses } from './host-link.js';
 import { nextFreePort } from './free-port.js';
 import { makePlace, type Place, type PlaceOptions } from './place.js';
+import { makeLogins } from './logins.js';
 import { relayNats, startNats, type NatsAccess } from './nats.js';
 import { startAgents, startApi } from './programs.js';
 import type { Progress } from './progress.js';
@@ -68,7 +69,7 @@ export async function buildInfrastructure(
   const api = Promise.all([database, nats]).then(async ([urls, access]) => {
     if (!options.programs) return;
     const port = await nextFreePort(firstApiPort);
-    keeper.set({ apiUrl: `http://127.0.0.1:${port}` });
+    keeper.set({ apiUrl: `http://127.0.0.1:${port}`, logins: await makeLogins(spec) });
     await startApi(spec, labId, await control, { port, databaseUrl: urls.serviceUrl, nats: access });
   });
   const agents = Promise.all([nats, switches]).then(async ([access]) => {

@@ -59,6 +59,9 @@ test.each([
 test('the hints name the lab’s own port and address', () => {
   const state = { ...newLabState('x'), apiUrl: 'http://127.0.0.1:9700', floatingIp: '10.255.253.20' };
   const text = hints(labSpec({ projectDir: '/p', name: 'two' }), state).join('\n');
-  expect(text).toContain('--os-endpoint http://127.0.0.1:9700 network list');
+  expect(text).toContain('lab --name two token)" http://127.0.0.1:9700/v2.0/floatingips');
+  expect(text).toContain('  export OS_CLIENT_CONFIG_FILE=/p/.plumb/clouds/two.yaml');
+  expect(text).toContain('  openstack --os-cloud plumbline-two network list');
+  expect(text).toContain('  openstack --os-cloud plumbline-two-demo network create mine');
   expect(text).toContain('lab --name two exec outside -- ping -c 3 10.255.253.20');
 });

@@ -2,6 +2,8 @@
  * The API and the agents as units: what they are told (environment only) and what rights they keep.
  *
  *     API      PLUMB_LISTEN  DATABASE_URL (service login)  NATS_URL  NATS_NKEY_FILE  PLUMB_LOG_LEVEL
+ *              PLUMB_AUTH=builtin  PLUMB_IDENTITY_FILE  PLUMB_TOKEN_KEY_FILE  PLUMB_UNENFORCED_SECURITY_GROUPS=true
+ *              PLUMB_QUOTAS  PLUMB_REQUESTS_PER_SECOND (when the environment of `plumb lab` has them)
  *     agents   PLUMB_HOST  NATS_URL  NATS_NKEY_FILE  PLUMB_STATE_DIR  PLUMB_TUNNEL_IP  PLUMB_BRIDGE_MAPPINGS  PLUMB_DATAPATH_TYPE  PLUMB_OVSDB
  *              PLUMB_HEALTH_PORT (127.0.0.1, in the node's namespace)  PLUMB_LOG_LEVEL
  *
@@ -11,6 +13,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { run } from '@plumbline/exec';
 import { asAgent, asNobody } from './confine.js';
+import { identityEnvironment } from './logins.js';
 import { loginEnvironment, type NatsAccess } from './nats.js';
 import { placeFolder, type Place } from './place.js';
 import { externalNetwork, type AgentName, type LabSpec, type NodeSpec } from './spec.js';
@@ -21,6 +24,14 @@ import { datapathType } from './switch.js';
 export const healthPorts: Readonly<Record<AgentName, number>> = { 'ovs-agent': 9710, 'l3-agent': 9711 };
 
 const logLevel = () => process.env['PLUMB_LOG_LEVEL'] ?? 'info';
+/** Limits that whoever makes the lab wants otherwise. */
+const limits = (): Record<string, string> =>
+  Object.fromEntries(
+    ['PLUMB_QUOTAS', 'PLUMB_REQUESTS_PER_SECOND'].flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
 const script = (app: string) => `apps/${app}/dist/main.js`;
 
 /** Starts the API on 127.0.0.1:`port`, as `nobody`. Answers when its process runs, not yet when it answers. */
@@ -41,6 +52,10 @@ export async function startApi(
       HOME: '/nonexistent',
       PLUMB_LISTEN: `127.0.0.1:${options.port}`,
       PLUMB_LOG_LEVEL: logLevel(),
+      ...identityEnvironment(control),
+      // No agent enforces security groups yet; without this no port of the lab could be bound (hints.ts tells).
+      PLUMB_UNENFORCED_SECURITY_GROUPS: 'true',
+      ...limits(),
       DATABASE_URL: options.databaseUrl,
       NATS_URL: options.nats.hostUrl,
       ...loginEnvironment(options.nats, control),

@@ -33,6 +33,11 @@ export const LabState = z.object({
   apiUrl: z.string().nullable(),
   /** As the host reaches it. */
   natsUrl: z.string().nullable(),
+  /** Users of the lab with their passwords, the administrator first. */
+  logins: z
+    .array(z.object({ userName: z.string(), projectName: z.string(), password: z.string() }))
+    .nullable()
+    .default(null),
   database: z.object({ migrationUrl: z.string(), serviceUrl: z.string() }).nullable(),
   instances: z.array(InstanceState),
   floatingIp: z.string().nullable(),
@@ -79,6 +84,7 @@ export function newLabState(labId: string): LabState {
     hostLink: null,
     apiUrl: null,
     natsUrl: null,
+    logins: null,
     database: null,
     instances: [],
     floatingIp: null,

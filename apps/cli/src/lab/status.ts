@@ -1,6 +1,7 @@
 /** What runs of a lab, and what does not. */
 import { readdirSync, existsSync } from 'node:fs';
 import { ApiClient } from './api-client.js';
+import { loginsOf } from './logins.js';
 import { isRunning } from './process-identity.js';
 import type { LabSpec } from './spec.js';
 import { bootId, type LabState } from './state.js';
@@ -40,10 +41,12 @@ export function unitStatuses(stateDir: string): UnitStatus[] {
 export async function faultsOf(spec: LabSpec, state: LabState): Promise<string[]> {
   if (state.bootId !== bootId()) return ['the machine was restarted since'];
   if (state.stage === 'building') return ['it was never finished'];
+  if (state.logins === null) return ['it was made by another release'];
   if (supervisorOf(spec.stateDir) === null) return ['its supervisor was ended'];
   const down = unitStatuses(spec.stateDir).filter((unit) => !unit.running);
   const faults = down.map((unit) => `${unit.name} does not run${unit.lastEnd === null ? '' : ` (${unit.lastEnd})`}`);
-  if (state.apiUrl === null || !(await new ApiClient(state.apiUrl).answers())) faults.push('its API does not answer');
+  if (state.apiUrl === null || !(await new ApiClient(state.apiUrl, loginsOf(state)[0]).answers()))
+    faults.push('its API does not answer');
   return faults;
 }
 

@@ -1,6 +1,7 @@
 /** `plumb lab up`: from nothing, or from whatever is there, to a floating IP that answers. */
 import { randomUUID } from 'node:crypto';
 import { ApiClient } from './api-client.js';
+import { writeClouds } from './clouds.js';
 import { clean, cleanOrphan, removeFiles } from './clean.js';
 import { hints } from './hints.js';
 import { buildInfrastructure, type Infrastructure } from './infrastructure.js';
@@ -13,6 +14,7 @@ import {
   waitForApi,
   waitWired,
 } from './journey.js';
+import { loginsOf } from './logins.js';
 import type { Place } from './place.js';
 import type { Progress } from './progress.js';
 import { prove, type Sender, type Way } from './proof.js';
@@ -48,6 +50,7 @@ export async function up(spec: LabSpec, progress: Progress): Promise<LabState> {
     const keeper = new StateKeeper(spec.stateDir, newLabState(randomUUID()));
     const lab = await buildInfrastructure(spec, keeper, progress, { programs: true });
     await makeJourney(spec, keeper, lab, progress);
+    writeClouds(spec, loginsOf(keeper.state));
     keeper.set({ stage: 'ready' });
     hints(spec, keeper.state).forEach((line) => console.log(line));
     return keeper.state;
@@ -57,7 +60,7 @@ export async function up(spec: LabSpec, progress: Progress): Promise<LabState> {
 async function makeJourney(spec: LabSpec, keeper: StateKeeper, lab: Infrastructure, progress: Progress): Promise<void> {
   const { labId, apiUrl } = keeper.state;
   if (apiUrl === null) throw new Error('the lab has no API');
-  const api = new ApiClient(apiUrl);
+  const api = new ApiClient(apiUrl, loginsOf(keeper.state)[0]);
   await progress.stage(`the API answers on ${apiUrl}`, () => waitForApi(api));
   await progress.stage('the agents report', () => waitForAgents(api, spec));
   const networks = await progress.stage('networks public (flat) and private (VXLAN), router1 between them', () =>

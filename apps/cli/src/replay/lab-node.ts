@@ -7,13 +7,25 @@ import { mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FeedMessage } from '@plumbline/contracts';
-import { argvAt, labEnvironment, labSpec, nodeOf, placeFolder, readLabState, runningPlace } from '../lab/index.js';
+import { logIn } from '../api-login.js';
+import {
+  argvAt,
+  labEnvironment,
+  labSpec,
+  loginsOf,
+  nodeOf,
+  placeFolder,
+  readLabState,
+  runningPlace,
+} from '../lab/index.js';
 import { runAttached } from '../lab/daemon.js';
 
 const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../..');
 
 export interface LabNode {
   readonly apiUrl: string | null;
+  /** The administrator's, for that API. */
+  token(): Promise<string>;
   /** Runs `plumb replay --node <host> --view <this message> <options>` inside the node, with this terminal. Answers its exit code. */
   replayInside(message: FeedMessage, options: readonly string[]): Promise<number>;
 }
@@ -36,6 +48,7 @@ export function labNode(host: string, labName: string): LabNode | null {
   if (readlinkSync(`/proc/${place.keeperPid}/ns/net`) === readlinkSync('/proc/self/ns/net')) return null;
   return {
     apiUrl: state.apiUrl,
+    token: () => logIn(loginsOf(state)[0]),
     async replayInside(message, options) {
       const folder = mkdtempSync(path.join(placeFolder(spec, host), 'replay-'));
       try {

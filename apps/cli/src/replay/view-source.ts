@@ -36,24 +36,36 @@ function asRecorded({ position, stream, event, meta }: RecordedEvent): Recorded 
   return { position, stream, event: event as Recorded['event'], meta };
 }
 
-/** The same from the running API (`GET /plumbline/v1/nodes/<host>/view`). */
-export async function viewFromApi(endpoint: string, host: string, at?: number): Promise<FeedMessage> {
+/** The same from the running API (`GET /plumbline/v1/nodes/<host>/view`). `token`: an administrator's, null when the API asks nobody to log in. */
+export async function viewFromApi(
+  endpoint: string,
+  host: string,
+  token: string | null,
+  at?: number,
+): Promise<FeedMessage> {
   const url = new URL(`/plumbline/v1/nodes/${encodeURIComponent(host)}/view`, endpoint);
   if (at !== undefined) url.searchParams.set('at', String(at));
-  const response = await fetch(url, { signal: AbortSignal.timeout(60_000) }).catch((reason: unknown) => {
+  const response = await fetch(url, {
+    signal: AbortSignal.timeout(60_000),
+    ...(token !== null && { headers: { 'X-Auth-Token': token } }),
+  }).catch((reason: unknown) => {
     const cause = reason instanceof Error ? (reason.cause ?? reason) : reason;
     throw new Error(
       `the API at ${endpoint} does not answer (${cause instanceof Error ? cause.message : String(cause)}); with the control plane down, use --database`,
     );
   });
+  if (response.status === 401)
+    throw new Error(
+      `the API at ${endpoint} asks who you are: set OS_TOKEN, or OS_AUTH_URL, OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME of an administrator`,
+    );
   const body: unknown = await response.json();
   if (!response.ok) throw new Error(`the API refused the view of ${host}: ${messageOf(body) ?? response.statusText}`);
   return FeedMessage.parse(body);
 }
 
 function messageOf(body: unknown): string | null {
-  const error = (body as { NeutronError?: { message?: string } } | null)?.NeutronError;
-  return error?.message ?? null;
+  const { NeutronError, error } = (body ?? {}) as Readonly<Record<string, { message?: string } | undefined>>;
+  return (NeutronError ?? error)?.message ?? null;
 }
 
 /** A view that was written to a file by `--save`; `-` is standard input. */
