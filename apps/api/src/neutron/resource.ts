@@ -35,8 +35,11 @@ export type Attribute = Readonly<{
   visible?: false;
   /** Text expression over the resource's tables, where the value is not in the object: filters and sorting use it. */
   sql?: string;
-  /** Condition of a filter where equality is not enough, or an index can answer it better. Values are what `type.filter` made. */
-  where?: (values: readonly unknown[], param: Param) => string;
+  /**
+   * Condition of a filter where equality is not enough, or an index can answer it better. Values are what `type.filter` made; `project` is the caller's, null of
+   * one who sees everything.
+   */
+  where?: (values: readonly unknown[], param: Param, project: string | null) => string;
   filter?: true;
   sort?: true;
   /** Who sees it, and may filter and sort by it. Absent: whoever sees the resource. */
@@ -66,7 +69,12 @@ export type Surroundings = Readonly<{
 /** Parsed input by `path`, and the project it is for. */
 export type Wish = Readonly<Record<string, unknown>>;
 
-export type Action = (id: string, body: unknown, around: Surroundings) => Promise<Decide<Record<string, unknown>>>;
+/** Its result is the answer; null: the object itself, as it is then. */
+export type Action = (
+  id: string,
+  body: unknown,
+  around: Surroundings,
+) => Promise<Decide<Record<string, unknown> | null>>;
 
 /** A resource whose path is below another's: `/v2.0/floatingips/{id}/port_forwardings`. It is written by whoever may change the whole. */
 export type Whole = Readonly<{

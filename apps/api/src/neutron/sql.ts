@@ -43,7 +43,7 @@ export function listRows(
 ): Statement {
   const values: unknown[] = [];
   const param: Param = (value, type) => `$${values.push(value)}::${type}`;
-  const conditions = query.filters.map(({ attribute, values: wanted }) => condition(attribute, wanted, param));
+  const conditions = query.filters.map(({ attribute, values: wanted }) => condition(attribute, wanted, param, scope));
   conditions.push(...query.tags.map((filter) => havingTags(filter, param)));
   if (scope !== null) conditions.push(seenBy(resource, param(scope, 'text')));
   if (after) conditions.push(beyond(query, after, param));
@@ -62,9 +62,9 @@ function havingTags({ tags, any, not }: TagFilter, param: Param): string {
   return not ? `NOT (${having})` : having;
 }
 
-function condition(attribute: Attribute, wanted: readonly unknown[], param: Param): string {
+function condition(attribute: Attribute, wanted: readonly unknown[], param: Param, scope: Scope): string {
   const { sql, path, where } = attribute;
-  if (where) return where(wanted, param);
+  if (where) return where(wanted, param, scope);
   if (sql === undefined) return containing((value) => ({ [path as string]: value }))(wanted, param);
   const texts = wanted.filter((value) => value !== null).map(String);
   const parts = texts.length > 0 ? [`${sql} = ANY(${param(texts, 'text[]')})`] : [];
