@@ -5,7 +5,7 @@ import type pg from 'pg';
 import { AuthModule } from './auth/auth.module.js';
 import { Ledger } from './commands/ledger.js';
 import type { Config } from './config.js';
-import { CONFIG, CoreModule, READ_POOL } from './core.module.js';
+import { CONFIG, CoreModule, LOOKUP_POOL, READ_POOL } from './core.module.js';
 import { HealthController } from './health.js';
 import { NeutronModule } from './neutron/neutron.module.js';
 
@@ -18,10 +18,11 @@ export class AppModule {
         CoreModule.with(config, logger),
         AuthModule.with(config, logger),
         NeutronModule.registerAsync({
-          inject: [Ledger, READ_POOL, CONFIG],
-          useFactory: (commands: Ledger, pool: pg.Pool, config: Config) => ({
+          inject: [Ledger, READ_POOL, LOOKUP_POOL, CONFIG],
+          useFactory: (commands: Ledger, pool: pg.Pool, lookups: pg.Pool, config: Config) => ({
             commands,
             pool,
+            lookups,
             segments: config.segments,
             quotas: config.quotas,
             unenforcedSecurityGroups: config.unenforcedSecurityGroups,

@@ -11,18 +11,27 @@ import { ReadModel } from './neutron/read-model.js';
 
 export const CONFIG = Symbol('Config');
 export const READ_POOL = Symbol('pg.Pool of reads');
+export const LOOKUP_POOL = Symbol('pg.Pool of rows by id');
 
 const READ_CONNECTIONS = 8;
+const LOOKUP_CONNECTIONS = 4;
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /** Just-in-time compilation costs more than any of our statements. */
-function readPool(url: string, logger: Logger): pg.Pool {
+const READ_SETTINGS = '-c jit=off';
+/**
+ * Rows by id are few and their statements prepared: one plan of index look-ups serves for good. Left to itself the server plans while tables are small, takes that they are
+ * joined whole, and runs that plan when they are large.
+ */
+const LOOKUP_SETTINGS = `${READ_SETTINGS} -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off`;
+
+function openPool(url: string, logger: Logger, max: number, options: string): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
-    max: READ_CONNECTIONS,
+    max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     application_name: 'plumbline api',
-    options: '-c jit=off',
+    options,
   });
   pool.on('error', (err) => logger.warn({ err, step: 'database' }, 'an idle database connection was lost'));
   return pool;
@@ -31,15 +40,19 @@ function readPool(url: string, logger: Logger): pg.Pool {
 @Global()
 @Module({})
 export class CoreModule implements OnApplicationShutdown {
-  constructor(@Inject(READ_POOL) private readonly pool: pg.Pool) {}
+  constructor(
+    @Inject(READ_POOL) private readonly pool: pg.Pool,
+    @Inject(LOOKUP_POOL) private readonly lookups: pg.Pool,
+  ) {}
 
   static with(config: Config, logger: Logger): DynamicModule {
-    const pool = readPool(config.databaseUrl, logger);
+    const pool = openPool(config.databaseUrl, logger, READ_CONNECTIONS, READ_SETTINGS);
+    const lookups = openPool(config.databaseUrl, logger, LOOKUP_CONNECTIONS, LOOKUP_SETTINGS);
     const spine = SpineModule.with({
       databaseUrl: config.databaseUrl,
       pool,
       nats: config.nats,
-      fleet: () => new ReadModel(pool).fleet(),
+      fleet: () => new ReadModel(pool, lookups).fleet(),
       unenforcedSecurityGroups: config.unenforcedSecurityGroups,
       logger,
     });
@@ -49,18 +62,19 @@ export class CoreModule implements OnApplicationShutdown {
       providers: [
         { provide: CONFIG, useValue: config },
         { provide: READ_POOL, useValue: pool },
+        { provide: LOOKUP_POOL, useValue: lookups },
         {
           provide: Health,
           inject: [OUTLET, Follower],
           useFactory: (wire: NatsWire, follower: Follower) => healthOf(pool, wire, follower),
         },
       ],
-      exports: [CONFIG, READ_POOL, Health, spine],
+      exports: [CONFIG, READ_POOL, LOOKUP_POOL, Health, spine],
     };
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.pool.end();
+    await Promise.all([this.pool.end(), this.lookups.end()]);
   }
 }
 

@@ -8,6 +8,8 @@ export type NeutronOptions = Settings &
   Readonly<{
     commands: Commands;
     pool: pg.Pool;
+    /** As `pool`, for rows by id alone. */
+    lookups: pg.Pool;
     /** As clients reach us, no slash at its end; undefined: as each request names us. */
     publicUrl: string | undefined;
   }>;

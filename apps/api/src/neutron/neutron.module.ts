@@ -20,7 +20,7 @@ export class NeutronModule {
         {
           provide: ReadModel,
           inject: [NEUTRON_OPTIONS],
-          useFactory: ({ pool }: NeutronOptions) => new ReadModel(pool),
+          useFactory: ({ pool, lookups }: NeutronOptions) => new ReadModel(pool, lookups),
         },
         {
           provide: Dispatcher,

@@ -16,11 +16,16 @@ const nameOf = ({ name, partOf }: Resource, scope: Scope): string =>
 export class ReadModel {
   private readonly gathered: GatheredRows;
 
-  constructor(private readonly pool: pg.Pool) {
-    // Named: the server keeps its plan.
-    this.gathered = new GatheredRows(async (resource, ids, scope) =>
-      this.rows({ name: nameOf(resource, scope), ...rowsById(resource, ids, scope) }),
-    );
+  /** `lookups`: connections whose plans are of index look-ups alone. */
+  constructor(
+    private readonly pool: pg.Pool,
+    lookups: pg.Pool,
+  ) {
+    this.gathered = new GatheredRows(async (resource, ids, scope) => {
+      const { text, values } = rowsById(resource, ids, scope);
+      // Named: the server keeps its plan.
+      return (await lookups.query<Row>({ name: nameOf(resource, scope), text, values: [...values] })).rows;
+    });
   }
 
   /** In the order of `ids`; throws the resource's own "not found" when one is missing, or not seen by `scope`. */
@@ -75,7 +80,7 @@ export class ReadModel {
     return query.sorts.map((_sort, n) => row[`k${n}`] as string);
   }
 
-  private async rows({ values, ...statement }: Statement & { readonly name?: string }): Promise<Row[]> {
-    return (await this.pool.query<Row>({ ...statement, values: [...values] })).rows;
+  private async rows({ text, values }: Statement): Promise<Row[]> {
+    return (await this.pool.query<Row>(text, [...values])).rows;
   }
 }
