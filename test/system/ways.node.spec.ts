@@ -5,7 +5,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { converge, L3Memory } from '@plumbline/l3-core';
-import { life, type Story } from '@plumbline/l3-core/testing';
+import { forwardings, life, type Story } from '@plumbline/l3-core/testing';
 import { NodeL3Driver } from '@plumbline/l3-driver';
 import { makeNode, type ScratchNode } from '@plumbline/l3-driver/testing';
 import { OvsConverger, type OvsNodeConfig } from '@plumbline/ovs-core';
@@ -17,7 +17,6 @@ import { withoutCounters } from './testing/node-picture.js';
 const config: OvsNodeConfig = { bridgeMappings: { physnet1: 'br-ex' }, tunnelIp: '192.0.2.1', datapathType: 'netdev' };
 type Options = Parameters<OvsConverger['converge']>[1] & { unverified: boolean };
 const everything: Options = { touched: 'all', mayRemove: true, unverified: false };
-const story = life();
 
 /** A driver whose every step fails the first time: every second of them after it was done. */
 function stumbling<S, D extends { apply(step: S): Promise<void> }>(driver: D, failed: Set<string>): D {
@@ -149,7 +148,10 @@ class RealNode {
   }
 }
 
-describe('six ways to one real node', () => {
+describe.each([
+  ['a life', life()],
+  ['forwardings', forwardings()],
+])('six ways to one real node: %s', (name, story) => {
   const made: RealNode[] = [];
   const newNode = async (): Promise<RealNode> => {
     const node = await RealNode.make();
@@ -162,6 +164,7 @@ describe('six ways to one real node', () => {
     const node = await newNode();
     await node.make(story.view(), everything);
     wanted = await node.canonical();
+    if (name === 'forwardings') expect(wanted).toContain('neutron-l3-agent-gw-pf');
     for (const part of ['qrouter-', 'neutron-l3-agent-float-snat', 'bridge br-int', 'int-br-ex', 'dl_vlan'])
       expect(wanted).toContain(part);
   }, 30_000);
