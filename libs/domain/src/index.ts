@@ -23,8 +23,38 @@ export type { NetworkChanges, NewNetwork } from './networks/networks.js';
 export { createNetworks, deleteNetwork, updateNetwork } from './networks/networks.js';
 export type { NewSubnet, SubnetChanges } from './subnets/subnets.js';
 export { createSubnets, deleteSubnet, updateSubnet } from './subnets/subnets.js';
-export type { Binding, NewPort, PortChanges } from './ports/ports.js';
+export type { Binding, BindingPolicy } from './ports/binding.js';
+export type { NewPort, PortChanges } from './ports/ports.js';
 export { createPorts, deletePort, updatePort } from './ports/ports.js';
+export type { WishedDhcpOption } from './ports/dhcp-options.js';
+export type { WishedPair } from './ports/security.js';
+export { addressPairWithoutIp, duplicateAddressPair, tooManyAddressPairs } from './ports/errors.js';
+export type { NewSecurityGroup, SecurityGroupChanges } from './security-groups/security-groups.js';
+export {
+  createSecurityGroups,
+  deleteSecurityGroup,
+  ensureDefaultGroup,
+  updateSecurityGroup,
+} from './security-groups/security-groups.js';
+export type { NewSecurityGroupRule } from './security-groups/security-group-rules.js';
+export { createSecurityGroupRules, deleteSecurityGroupRule } from './security-groups/security-group-rules.js';
+export { toProtocol } from './security-groups/protocols.js';
+export {
+  invalidEthertype,
+  invalidIpPrefix,
+  invalidPortValue,
+  securityGroupNotFound,
+  securityGroupRuleNotFound,
+} from './security-groups/errors.js';
+export type { AddressGroupChanges, NewAddressGroup } from './address-groups/address-groups.js';
+export {
+  addAddresses,
+  createAddressGroups,
+  deleteAddressGroup,
+  removeAddresses,
+  updateAddressGroup,
+} from './address-groups/address-groups.js';
+export { addressGroupNotFound } from './address-groups/errors.js';
 export type { WishedGateway } from './routers/gateway.js';
 export type { NewRouter, RouterChanges } from './routers/routers.js';
 export { createRouters, deleteRouter, updateRouter } from './routers/routers.js';

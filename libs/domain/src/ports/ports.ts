@@ -1,39 +1,55 @@
 /** Ports of instances and of anything else that is not a router's or a floating IP's own: those come and go with their owners. */
-import { DEVICE_OWNER, FixedIp, Network, Port } from '@plumbline/contracts';
+import { AddressPair, DEVICE_OWNER, ExtraDhcpOpt, FixedIp, Network, Port } from '@plumbline/contracts';
 import { chooseAddresses, chooseMac, RequestedIp } from '../allocation.js';
 import { changedFields } from '../changes.js';
 import { Decide, deciding, Draft } from '../draft.js';
 import {
   invalidInput,
   networkNotFound,
+  notAuthorized,
   portBound,
   portNotFound,
   servicePortFixed,
   servicePortInUse,
 } from '../errors.js';
 import { disassociatePort } from '../floating-ips/association.js';
+import { removeForwardingsTo } from '../port-forwardings/removal.js';
+import { bind, Binding, BindingPolicy, isTrusted, mustBeEnforced, UNBOUND } from './binding.js';
+import { mergedOptions, WishedDhcpOption } from './dhcp-options.js';
+import { mayAskFor, ownsNetwork, setFixedIps } from './fixed-ips.js';
+import { groupsOfChangedPort, groupsOfNewPort, pairsWith, WishedPair } from './security.js';
 
-export type Binding = Readonly<{ host: string; vnicType: string; profile: Readonly<Record<string, unknown>> }>;
-export type NewPort = Readonly<{
+type Facts = Readonly<{
   projectId: string;
-  networkId: string;
   name: string;
   description: string;
   adminStateUp: boolean;
   deviceId: string;
   deviceOwner: string;
-  /** Null: as the network says. */
-  portSecurityEnabled: boolean | null;
   /** Null: chosen. */
   macAddress: string | null;
   /** Null: one of each IP version the network has. */
   fixedIps: readonly RequestedIp[] | null;
-  binding: Binding;
+  /** Null: as the network says. */
+  portSecurityEnabled: boolean | null;
 }>;
+export type NewPort = Facts &
+  Readonly<{
+    networkId: string;
+    /** Null: the project's default group, where groups apply. */
+    securityGroupIds: readonly string[] | null;
+    allowedAddressPairs: readonly WishedPair[];
+    extraDhcpOpts: readonly WishedDhcpOption[];
+    dnsName: string;
+    binding: Binding;
+  }>;
 export type PortChanges = Partial<
-  Omit<NewPort, 'projectId' | 'networkId' | 'macAddress' | 'portSecurityEnabled' | 'fixedIps' | 'binding'> & {
-    macAddress: string;
+  Pick<NewPort, 'name' | 'description' | 'adminStateUp' | 'deviceId' | 'deviceOwner' | 'dnsName' | 'macAddress'> & {
     portSecurityEnabled: boolean;
+    securityGroupIds: readonly string[];
+    allowedAddressPairs: readonly WishedPair[];
+    /** Beside those there are. */
+    extraDhcpOpts: readonly WishedDhcpOption[];
     fixedIps: readonly RequestedIp[];
     binding: Partial<Binding>;
   }
@@ -42,49 +58,115 @@ export type PortChanges = Partial<
 const OWNED: readonly string[] = [DEVICE_OWNER.routerInterface, DEVICE_OWNER.routerGateway, DEVICE_OWNER.floatingIp];
 
 /** All or none, in one command. Returns the ids in the order asked. */
-export const createPorts = (wishes: readonly NewPort[]): Decide<string[]> =>
-  deciding((draft) =>
-    wishes.map((wish) => {
-      notOwned(wish.deviceOwner);
-      const network = draft.get('network', wish.networkId);
-      if (!network) throw networkNotFound(wish.networkId);
-      const { binding, ...facts } = wish;
-      const portId = recordPort(draft, network, facts);
-      bind(draft, draft.get('port', portId) as Port, binding);
-      return portId;
-    }),
-  );
+export const createPorts = (wishes: readonly NewPort[], policy: BindingPolicy): Decide<string[]> =>
+  deciding((draft) => wishes.map((wish) => createPort(draft, wish, policy)));
+
+function createPort(draft: Draft, wish: NewPort, policy: BindingPolicy): string {
+  const { binding, networkId, deviceOwner, ...facts } = wish;
+  notOwned(deviceOwner);
+  const network = draft.visible('network', networkId);
+  if (!network) throw networkNotFound(networkId);
+  if (isTrusted(deviceOwner) && !ownsNetwork(draft, networkId)) throw notAuthorized('create_port:device_owner');
+  mayAskFor(draft, networkId, wish.fixedIps, 'create');
+  const portSecurityEnabled = wish.portSecurityEnabled ?? network.portSecurityEnabled;
+  mustBeEnforced(null, { host: binding.host, deviceOwner, portSecurityEnabled }, policy);
+  const portId = recordPort(draft, network, {
+    ...facts,
+    deviceOwner,
+    portSecurityEnabled,
+    securityGroupIds: groupsOfNewPort(draft, { ...wish, portSecurityEnabled }),
+    extraDhcpOpts: mergedOptions([], wish.extraDhcpOpts),
+    ...(binding.host === '' && { vnicType: binding.vnicType, profile: binding.profile }),
+  });
+  if (binding.host !== '') bind(draft, draft.get('port', portId) as Port, binding);
+  return portId;
+}
+
+type More = Readonly<{
+  /** Sorted; the decision stands on them. */
+  securityGroupIds: readonly string[];
+  allowedAddressPairs: readonly WishedPair[];
+  extraDhcpOpts: readonly ExtraDhcpOpt[];
+  dnsName: string;
+  vnicType: string;
+  profile: Binding['profile'];
+}>;
 
 /** Appends PortCreated with its addresses and MAC chosen; the network must stay as it is. Returns the port's id. */
-export function recordPort(draft: Draft, network: Network, facts: Omit<NewPort, 'binding' | 'networkId'>): string {
+export function recordPort(draft: Draft, network: Network, facts: Facts & Partial<More>): string {
   const portId = draft.context.newId();
   const { projectId, name, description, adminStateUp, deviceId, deviceOwner } = facts;
   const portSecurityEnabled = facts.portSecurityEnabled ?? network.portSecurityEnabled;
   draft.standOn(`network/${network.id}`);
-  const fixedIps = chooseAddresses(draft, network, facts.fixedIps);
   const macAddress = chooseMac(draft, network.id, facts.macAddress);
+  const fixedIps = chooseAddresses(draft, network, facts.fixedIps);
   const named = { projectId, name, description, adminStateUp, deviceId, deviceOwner, portSecurityEnabled };
   draft.record({
     type: 'PortCreated',
     version: 1,
-    data: { portId, networkId: network.id, ...named, macAddress, fixedIps },
+    data: { portId, networkId: network.id, ...named, ...notEmpty(facts, macAddress), macAddress, fixedIps },
   });
   return portId;
 }
 
-export const updatePort = (id: string, changes: PortChanges): Decide<void> =>
+/** What the event need not say when it is nothing. */
+function notEmpty(facts: Partial<More>, macAddress: string) {
+  const { securityGroupIds = [], allowedAddressPairs = [], extraDhcpOpts = [], dnsName = '' } = facts;
+  const { vnicType = UNBOUND.vnicType, profile = UNBOUND.profile } = facts;
+  return {
+    ...(securityGroupIds.length > 0 && { securityGroupIds: [...securityGroupIds] }),
+    ...(allowedAddressPairs.length > 0 && { allowedAddressPairs: pairsWith(macAddress, allowedAddressPairs) }),
+    ...(extraDhcpOpts.length > 0 && { extraDhcpOpts: [...extraDhcpOpts] }),
+    ...(dnsName !== '' && { dnsName }),
+    ...(vnicType !== UNBOUND.vnicType && { vnicType }),
+    ...(Object.keys(profile).length > 0 && { profile: { ...profile } }),
+  };
+}
+
+export const updatePort = (id: string, changes: PortChanges, policy: BindingPolicy): Decide<void> =>
   deciding((draft) => {
     const port = draft.get('port', id);
     if (!port) throw portNotFound(id);
-    const { fixedIps, binding, ...facts } = changes;
-    const set = changedFields(port, facts);
+    const { fixedIps, binding } = changes;
+    const set = fieldsToSet(draft, port, changes);
     if (OWNED.includes(port.deviceOwner)) ownersPortStays(port, changes, set);
     else if (set.deviceOwner !== undefined) notOwned(set.deviceOwner);
+    if (isTrusted(set.deviceOwner ?? '') && !ownsNetwork(draft, port.networkId))
+      throw notAuthorized('update_port:device_owner');
+    mayAskFor(draft, port.networkId, fixedIps, 'update');
+    const before = { ...port, host: port.binding.host };
+    mustBeEnforced(before, { ...before, ...set, host: binding?.host ?? before.host }, policy);
     if (set.macAddress !== undefined) changeMac(draft, port, set.macAddress);
     if (Object.keys(set).length > 0) draft.record({ type: 'PortAttributesSet', version: 1, data: { portId: id, set } });
-    if (fixedIps !== undefined) setFixedIps(draft, port, fixedIps);
+    if (fixedIps !== undefined || set.macAddress !== undefined)
+      setFixedIps(draft, { ...port, ...set }, fixedIps ?? port.fixedIps);
     if (binding !== undefined) bind(draft, port, { ...port.binding, ...binding });
   });
+
+type Settable = Partial<
+  Pick<Port, 'name' | 'description' | 'adminStateUp' | 'deviceId' | 'deviceOwner' | 'dnsName'> &
+    Pick<Port, 'macAddress' | 'portSecurityEnabled'> & {
+      securityGroupIds: string[];
+      allowedAddressPairs: AddressPair[];
+      extraDhcpOpts: ExtraDhcpOpt[];
+    }
+>;
+
+/** What PortAttributesSet is to say: the port's own fields that differ, in the form in which they are kept. */
+function fieldsToSet(draft: Draft, port: Port, changes: PortChanges): Settable {
+  const { fixedIps: _ips, binding: _binding, macAddress: mac, ...facts } = changes;
+  const { securityGroupIds: _groups, allowedAddressPairs: pairs, extraDhcpOpts: options, ...simple } = facts;
+  const macAddress = mac === null ? chooseMac(draft, port.networkId, null) : mac;
+  const groups = groupsOfChangedPort(draft, port, changes);
+  const wanted = {
+    ...simple,
+    ...(macAddress !== undefined && { macAddress }),
+    ...(groups && { securityGroupIds: groups }),
+    ...(pairs && { allowedAddressPairs: pairsWith(macAddress ?? port.macAddress, pairs) }),
+    ...(options && { extraDhcpOpts: mergedOptions(port.extraDhcpOpts, options) }),
+  };
+  return changedFields(port, wanted) as Settable;
+}
 
 /** Deletes the port; floating IPs that lead to it become free. */
 export const deletePort = (id: string): Decide<void> =>
@@ -96,8 +178,9 @@ export const deletePort = (id: string): Decide<void> =>
     recordPortDeleted(draft, port);
   });
 
-/** Appends PortDeleted; nothing may be associated with the port any more when it is stored. */
+/** Appends PortDeleted, and the end of forwardings to it; nothing may be associated with the port any more when it is stored. */
 export function recordPortDeleted(draft: Draft, port: Port): void {
+  removeForwardingsTo(draft, port.id);
   draft.expectNone(`association/${port.id}/`);
   draft.record({ type: 'PortDeleted', version: 1, data: { portId: port.id, networkId: port.networkId } });
 }
@@ -111,11 +194,11 @@ function notOwned(deviceOwner: string): void {
 }
 
 /** Ports of routers and floating IPs keep what their owner relies on. */
-function ownersPortStays(port: Port, changes: PortChanges, set: Readonly<Record<string, unknown>>): void {
+function ownersPortStays(port: Port, changes: PortChanges, set: Settable): void {
   const refused = (what: string) => servicePortFixed(port.id, what, port.deviceOwner);
-  if (set['deviceId'] !== undefined) throw refused('device_id');
-  if (set['deviceOwner'] !== undefined) throw refused('device_owner');
-  if (set['macAddress'] !== undefined) throw refused('mac_address');
+  if (set.deviceId !== undefined) throw refused('device_id');
+  if (set.deviceOwner !== undefined) throw refused('device_owner');
+  if (set.macAddress !== undefined) throw refused('mac_address');
   if (changes.fixedIps && !sameAddresses(port.fixedIps, changes.fixedIps)) throw refused('fixed_ips');
   if (changes.binding?.host) throw refused('binding:host_id');
 }
@@ -127,56 +210,3 @@ function changeMac(draft: Draft, port: Port, macAddress: string): void {
   if (port.binding.host) throw portBound(port.id, port.binding.host, port.macAddress, macAddress);
   chooseMac(draft, port.networkId, macAddress);
 }
-
-function setFixedIps(draft: Draft, port: Port, requested: readonly RequestedIp[]): void {
-  const network = draft.get('network', port.networkId);
-  if (!network) throw networkNotFound(port.networkId);
-  draft.standOn(`network/${network.id}`);
-  const fixedIps = chooseAddresses(draft, network, requested, port.fixedIps);
-  const text = (ips: readonly FixedIp[]) => JSON.stringify(ips.map((ip) => [ip.subnetId, ip.ipAddress]));
-  if (text(fixedIps) === text(port.fixedIps)) return;
-  const gone = port.fixedIps.filter((ip) => !fixedIps.some(({ ipAddress }) => ipAddress === ip.ipAddress));
-  for (const { ipAddress } of gone) disassociatePort(draft, port.id, ipAddress);
-  if (gone.length > 0) expectNoOtherAssociation(draft, port.id, gone);
-  draft.record({
-    type: 'PortFixedIpsSet',
-    version: 1,
-    data: { portId: port.id, networkId: port.networkId, fixedIps },
-  });
-}
-
-/** Whoever associates a floating IP at the same moment only reads the port: the claim it takes is what this command must not find. */
-function expectNoOtherAssociation(draft: Draft, portId: string, gone: readonly FixedIp[]): void {
-  if (draft.find('floatingip', `associated/${portId}`).length === 0) {
-    draft.expectNone(`association/${portId}/`);
-    return;
-  }
-  for (const network of draft.all('network'))
-    if (network.external)
-      for (const { ipAddress } of gone) draft.expectNone(`association/${portId}/${network.id}/${ipAddress}/`);
-}
-
-function bind(draft: Draft, port: Port, wanted: Binding): void {
-  const { host, vnicType, profile } = wanted;
-  const same = JSON.stringify({ host, vnicType, profile }) === JSON.stringify(pickBinding(port.binding));
-  if (same) return;
-  if (host) {
-    draft.record({
-      type: 'PortBound',
-      version: 1,
-      data: { portId: port.id, networkId: port.networkId, host, vnicType, profile },
-    });
-    return;
-  }
-  if (vnicType !== port.binding.vnicType || JSON.stringify(profile) !== JSON.stringify(port.binding.profile))
-    throw invalidInput(
-      'binding:vnic_type and binding:profile are set together with binding:host_id: an unbound port has none of its own',
-      'binding:host_id',
-    );
-  if (port.binding.host) {
-    const unbound = { portId: port.id, networkId: port.networkId, host: port.binding.host };
-    draft.record({ type: 'PortUnbound', version: 1, data: unbound });
-  }
-}
-
-const pickBinding = ({ host, vnicType, profile }: Binding): Binding => ({ host, vnicType, profile });

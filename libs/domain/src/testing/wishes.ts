@@ -1,5 +1,6 @@
 /** What a client would ask for, with the API's defaults filled in. */
 import { createNetworks, NewNetwork } from '../networks/networks.js';
+import type { BindingPolicy } from '../ports/binding.js';
 import { NewPort, createPorts } from '../ports/ports.js';
 import { registerNode } from '../nodes/nodes.js';
 import { createRouters, NewRouter } from '../routers/routers.js';
@@ -7,6 +8,9 @@ import { addRouterInterface } from '../routers/interfaces.js';
 import { createSubnets, NewSubnet } from '../subnets/subnets.js';
 import { createFloatingIps, NewFloatingIp } from '../floating-ips/floating-ips.js';
 import { POLICY, World } from './world.js';
+
+/** Bindings as an operator has them who does without enforcement. */
+export const UNENFORCED: BindingPolicy = { enforcing: null };
 
 const named = { projectId: 'p', name: '', description: '' };
 
@@ -42,6 +46,10 @@ export const port = (networkId: string, wish: Partial<NewPort> = {}): NewPort =>
   portSecurityEnabled: true,
   macAddress: null,
   fixedIps: null,
+  securityGroupIds: null,
+  allowedAddressPairs: [],
+  extraDhcpOpts: [],
+  dnsName: '',
   binding: { host: '', vnicType: 'normal', profile: {} },
   ...wish,
 });
@@ -67,7 +75,7 @@ export const make = {
   subnet: (world: World, networkId: string, cidr: string, wish: Partial<NewSubnet> = {}) =>
     world.do(createSubnets([subnet(networkId, cidr, wish)]))[0] as string,
   port: (world: World, networkId: string, wish: Partial<NewPort> = {}) =>
-    world.do(createPorts([port(networkId, wish)]))[0] as string,
+    world.do(createPorts([port(networkId, wish)], UNENFORCED))[0] as string,
   router: (world: World, wish: Partial<NewRouter> = {}, l3Hosts: readonly string[] = []) =>
     world.do(createRouters([router(wish)], { l3Hosts }))[0] as string,
   floatingIp: (world: World, networkId: string, wish: Partial<NewFloatingIp> = {}) =>

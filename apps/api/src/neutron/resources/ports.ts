@@ -1,9 +1,24 @@
-import { createPorts, deletePort, NewPort, PortChanges, portNotFound, updatePort } from '@plumbline/domain';
-import { badRequest } from '../edge-error.js';
-import { AttributeType, bool, dictionary, hostId, isStorable, mac, oneOf, text, uuid } from '../attribute-types.js';
-import { containing, type Param, type Resource, type Row, type Wish } from '../resource.js';
-import { fixedIps } from '../structured-types.js';
-import { adminStateUp, constant, emptyList, head, name, status, tail } from './standard.js';
+import {
+  type BindingPolicy,
+  createPorts,
+  deletePort,
+  NewPort,
+  PortChanges,
+  portNotFound,
+  updatePort,
+} from '@plumbline/domain';
+import { bool, dictionary, hostId, mac, oneOf, orNull, text, uuid } from '../attribute-types.js';
+import {
+  addressPairs,
+  checkInDomain,
+  dhcpOptions,
+  dnsName,
+  filteredFixedIps,
+  havingFixedIps,
+  securityGroupIds,
+} from '../port-types.js';
+import { containing, type Param, type Resource, type Row, type Surroundings, type Wish } from '../resource.js';
+import { adminStateUp, constant, head, name, status, tail } from './standard.js';
 
 const VNIC_TYPES = [
   'normal',
@@ -24,28 +39,6 @@ export const PORT_HOST = `coalesce(nullif(o.doc #>> '{binding,host}', ''), r.doc
 const STATUS = `CASE WHEN o.doc ->> 'deviceOwner' = 'network:floatingip' THEN 'N/A'
     WHEN s.status IN ('ACTIVE', 'ERROR') THEN s.status ELSE 'DOWN' END`;
 
-/** `fixed_ips=ip_address=10.0.0.3`: the name of a member, then its value. The parsed form is what an element of the list must hold. */
-const filteredFixedIps: AttributeType = {
-  ...fixedIps,
-  filter: (value, attribute) => {
-    const [member = '', ...rest] = value.split('=');
-    const wanted = rest.join('=');
-    const field = { ip_address: 'ipAddress', subnet_id: 'subnetId' }[member];
-    if (field === undefined || !isStorable(wanted))
-      throw badRequest(`Invalid filter for ${attribute}: use ip_address=<address> or subnet_id=<id>`);
-    return [{ [field]: wanted }];
-  },
-};
-
-/** Within one member any of the values, across members all: as clients combine them. */
-function havingFixedIps(values: readonly unknown[], param: Param): string {
-  const member = (value: unknown) => Object.keys((value as object[])[0] ?? {})[0] ?? '';
-  return [...new Set(values.map(member))]
-    .map((each) => values.filter((value) => member(value) === each))
-    .map((same) => `(${containing((value) => ({ fixedIps: value }))(same, param)})`)
-    .join(' AND ');
-}
-
 /** Bound to the host, or of a router that is there; both arms are answered by the index. */
 const onHost = (values: readonly unknown[], param: Param): string =>
   values
@@ -58,6 +51,7 @@ const onHost = (values: readonly unknown[], param: Param): string =>
     .map((each) => `(${each})`)
     .join(' OR ');
 
+const fixedIpsOf = (row: Row) => row.doc['fixedIps'] as readonly { subnetId: string; ipAddress: string }[];
 const binding = (row: Row) => row.doc['binding'] as { vnicType: string; profile: object };
 
 function vifType(row: Row): string {
@@ -98,13 +92,14 @@ export const ports: Resource = {
     {
       name: 'mac_address',
       path: 'macAddress',
-      type: mac,
+      type: orNull(mac),
       post: 'allowed',
       put: true,
       default: null,
       filter: true,
       sort: true,
-      about: 'MAC; chosen when absent.',
+      write: 'network-owner',
+      about: 'MAC; chosen when absent, and when updated to null.',
     },
     adminStateUp,
     ...status(STATUS),
@@ -140,15 +135,55 @@ export const ports: Resource = {
       default: null,
       filter: true,
       about: 'Addresses; one of each IP version of the network when absent.',
-      show: (row) =>
-        (row.doc['fixedIps'] as { subnetId: string; ipAddress: string }[]).map((ip) => ({
-          subnet_id: ip.subnetId,
-          ip_address: ip.ipAddress,
-        })),
+      show: (row) => fixedIpsOf(row).map((ip) => ({ subnet_id: ip.subnetId, ip_address: ip.ipAddress })),
     },
-    emptyList('allowed_address_pairs', 'None.', true),
-    emptyList('extra_dhcp_opts', 'None.', true),
-    emptyList('security_groups', 'No security groups.', true),
+    {
+      name: 'ip_allocation',
+      type: text(),
+      show: (row) => (fixedIpsOf(row).length > 0 ? 'immediate' : 'none'),
+      about: 'Addresses are chosen when the port is made.',
+    },
+    {
+      name: 'allowed_address_pairs',
+      path: 'allowedAddressPairs',
+      type: addressPairs,
+      post: 'allowed',
+      put: true,
+      default: [],
+      write: 'network-owner',
+      show: ({ doc }) =>
+        (doc['allowedAddressPairs'] as readonly { ipAddress: string; macAddress: string }[]).map((pair) => ({
+          mac_address: pair.macAddress,
+          ip_address: pair.ipAddress,
+        })),
+      about: 'Addresses or prefixes that it may also send from, each with a MAC; at most 10.',
+    },
+    {
+      name: 'extra_dhcp_opts',
+      path: 'extraDhcpOpts',
+      type: dhcpOptions,
+      post: 'allowed',
+      put: true,
+      default: [],
+      show: ({ doc }) =>
+        (doc['extraDhcpOpts'] as readonly { name: string; value: string; ipVersion: number }[]).map((option) => ({
+          opt_name: option.name,
+          opt_value: option.value,
+          ip_version: option.ipVersion,
+        })),
+      about: 'Kept for a DHCP server; an update adds to them, and takes away those with the value null.',
+    },
+    {
+      name: 'security_groups',
+      path: 'securityGroupIds',
+      type: securityGroupIds,
+      where: containing((value) => ({ securityGroupIds: value })),
+      post: 'allowed',
+      put: true,
+      default: null,
+      filter: true,
+      about: "Ids of its security groups; the project's default group when absent.",
+    },
     {
       name: 'port_security_enabled',
       path: 'portSecurityEnabled',
@@ -158,7 +193,17 @@ export const ports: Resource = {
       default: null,
       filter: true,
       sort: true,
-      about: "The network's when absent. Not enforced yet.",
+      write: 'network-owner',
+      about: "The network's when absent. Such a port is bound only to a host that enforces it.",
+    },
+    {
+      name: 'dns_name',
+      path: 'dnsName',
+      type: dnsName,
+      post: 'allowed',
+      put: true,
+      default: '',
+      about: 'Its name in the DNS.',
     },
     {
       name: 'binding:host_id',
@@ -196,7 +241,7 @@ export const ports: Resource = {
       read: 'admin',
       write: 'admin',
       show: (row) => binding(row).profile,
-      about: 'Kept together with the host.',
+      about: 'Kept with the port, bound or not.',
     },
     { ...constant('binding:vif_type', '', 'ovs, unbound or binding_failed.'), read: 'admin', show: vifType },
     { ...constant('binding:vif_details', {}, 'How an instance is plugged.'), read: 'admin', show: vifDetails },
@@ -212,10 +257,28 @@ export const ports: Resource = {
       WHERE n.id = ${PORT_HOST} AND n.doc -> 'removed' = 'false'
         AND (w.doc ->> 'physicalNetwork' IS NULL OR n.doc -> 'bridgeMappings' ? (w.doc ->> 'physicalNetwork'))) AS carried`,
   notFound: portNotFound,
-  create: async (wishes) => createPorts(wishes.map(toNewPort)),
-  update: async (id, wish) => updatePort(id, withBinding(wish) as PortChanges),
+  create: async (wishes, around) => {
+    for (const wish of wishes) checkName(wish, around);
+    const isBound = wishes.some((wish) => Boolean(wish['bindingHost']));
+    return createPorts(wishes.map(toNewPort), await bindingPolicy(around, isBound));
+  },
+  update: async (id, wish, around) => {
+    checkName(wish, around);
+    const matters = MATTERS_TO_BOUND.some((field) => wish[field] !== undefined);
+    return updatePort(id, withBinding(wish) as PortChanges, await bindingPolicy(around, matters));
+  },
   delete: deletePort,
 };
+
+const checkName = (wish: Wish, { dnsDomain }: Surroundings): void => {
+  if (wish['dnsName']) checkInDomain(String(wish['dnsName']), dnsDomain);
+};
+
+/** Nobody is asked for a port that needs no host to enforce anything: creating unbound ports costs no query. */
+async function bindingPolicy(around: Surroundings, matters: boolean): Promise<BindingPolicy> {
+  return { enforcing: matters ? await around.enforcing() : new Set() };
+}
+const MATTERS_TO_BOUND = ['bindingHost', 'portSecurityEnabled', 'deviceOwner'];
 
 /** The three wire attributes of a binding are one value of the domain. */
 function withBinding({ bindingHost, bindingVnicType, bindingProfile, ...facts }: Wish): Wish {

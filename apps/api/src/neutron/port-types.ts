@@ -1,0 +1,200 @@
+/** Attribute types of ports: what they may send and receive, what DHCP tells them, and how they are found by address. */
+import {
+  addressPairWithoutIp,
+  duplicateAddressPair,
+  invalidInput,
+  tooManyAddressPairs,
+  type WishedDhcpOption,
+  type WishedPair,
+} from '@plumbline/domain';
+import { z } from 'zod';
+import {
+  type AttributeType,
+  isStorable,
+  isUuid,
+  list,
+  mac,
+  members,
+  refuseDuplicates,
+  shown,
+  toCidr,
+  toIp,
+  uuid,
+} from './attribute-types.js';
+import { badRequest, invalidAttribute } from './edge-error.js';
+import { containing, type Param } from './resource.js';
+import { fixedIps } from './structured-types.js';
+
+const MOST_GROUPS = 64;
+/** Beyond this a list of pairs is not even read; the domain knows the bound that clients know. */
+const MOST_PAIRS = 10;
+const MOST_OPTIONS = 64;
+
+/** Ids of security groups; null means none. */
+export const securityGroupIds: AttributeType = {
+  schema: z.array(z.uuid()),
+  parse: (value, attribute) => {
+    const ids = list(value ?? [], attribute, MOST_GROUPS, (id) => uuid.parse(id, attribute) as string);
+    refuseDuplicates(ids, attribute, 'item');
+    return ids;
+  },
+  filter: (text, attribute) => [uuid.filter?.(text, attribute)],
+};
+
+const addressPair = (value: unknown, attribute: string): WishedPair => {
+  if (value === null || typeof value !== 'object' || Array.isArray(value))
+    throw invalidAttribute(attribute, `'${shown(value)}' is not a dictionary`);
+  const { ip_address: ip, mac_address: macAddress, ...rest } = value as Record<string, unknown>;
+  if (ip === undefined) throw addressPairWithoutIp();
+  const strange = Object.keys(rest);
+  if (strange.length > 0) throw badRequest(`Unrecognized attribute(s) '${shown(strange.sort().join(', '))}'`);
+  return {
+    ipAddress: typeof ip === 'string' && ip.includes('/') ? toCidr(ip, attribute) : toIp(ip, attribute),
+    macAddress: macAddress === undefined || macAddress === null ? null : (mac.parse(macAddress, attribute) as string),
+  };
+};
+
+/** Null means none. */
+export const addressPairs: AttributeType = {
+  schema: z
+    .array(
+      z.object({
+        ip_address: z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]),
+        mac_address: z.string().nullable().optional(),
+      }),
+    )
+    .max(MOST_PAIRS)
+    .nullable(),
+  parse: (value, attribute) => {
+    if (Array.isArray(value) && value.length > MOST_PAIRS) throw tooManyAddressPairs(MOST_PAIRS);
+    const pairs = list(value ?? [], attribute, MOST_PAIRS, addressPair);
+    const seen = new Set<string>();
+    for (const pair of pairs) {
+      const text = JSON.stringify(pair);
+      if (seen.has(text)) throw duplicateAddressPair(pair.macAddress, pair.ipAddress);
+      seen.add(text);
+    }
+    return pairs;
+  },
+};
+
+const MAY_BE_EMPTY = ['router', 'classless-static-route'];
+
+function oneLine(value: unknown, attribute: string, most: number, least: number): string {
+  if (typeof value !== 'string') throw invalidAttribute(attribute, `'${shown(value)}' is not a valid string`);
+  if (value.length > most) throw invalidAttribute(attribute, `'${shown(value)}' exceeds maximum length of ${most}`);
+  if (value.trim().length < least)
+    throw invalidAttribute(attribute, `'${shown(value)}' Blank strings are not permitted`);
+  if (/[\n\r]/.test(value)) throw invalidAttribute(attribute, 'Multi-line strings are not permitted');
+  if (!isStorable(value)) throw invalidAttribute(attribute, `'${shown(value)}' holds characters that cannot be stored`);
+  return value;
+}
+
+const dhcpOption = (item: unknown, attribute: string): WishedDhcpOption => {
+  const fields = members(item, attribute, 'DHCP option', ['opt_name', 'opt_value', 'ip_version']);
+  const missing = ['opt_name', 'opt_value'].filter((name) => fields[name] === undefined);
+  if (missing.length > 0)
+    throw invalidAttribute(attribute, `Validation of dictionary's keys failed. Expected keys: ${missing.join(', ')}`);
+  const { opt_name: optName, opt_value: optValue, ip_version: version = 4 } = fields;
+  const ipVersion = Number(version);
+  if (ipVersion !== 4 && ipVersion !== 6) throw invalidAttribute(attribute, `'${shown(version)}' is not in [4, 6]`);
+  const name = oneLine(optName, attribute, 64, 1);
+  const value = optValue === null ? null : oneLine(optValue, attribute, 255, MAY_BE_EMPTY.includes(name) ? 0 : 1);
+  return { name, value, ipVersion };
+};
+
+/** Null means none: nothing is changed by it. */
+export const dhcpOptions: AttributeType = {
+  schema: z
+    .array(
+      z.object({
+        opt_name: z.string().max(64),
+        opt_value: z.string().max(255).nullable(),
+        ip_version: z.union([z.literal(4), z.literal(6)]).optional(),
+      }),
+    )
+    .nullable(),
+  parse: (value, attribute) => {
+    const options = list(value ?? [], attribute, MOST_OPTIONS, dhcpOption);
+    refuseDuplicates(
+      options.map(({ name, ipVersion }) => `${name} (IPv${ipVersion})`),
+      attribute,
+      'option',
+    );
+    return options;
+  },
+};
+
+const LABEL = /^[a-z0-9-]{1,63}$/;
+const MOST_NAME = 255;
+
+/** A relative or absolute DNS name (RFC 952, RFC 1123 2.1), in lower case. */
+export const dnsName: AttributeType = {
+  schema: z.string().max(MOST_NAME),
+  parse: (value, attribute) => {
+    if (typeof value !== 'string') throw invalidAttribute(attribute, `'${shown(value)}' is not a valid string`);
+    const name = value.toLowerCase();
+    const wrong = name === '' ? null : wrongInName(name.endsWith('.') ? name.slice(0, -1) : name);
+    if (wrong) throw invalidAttribute(attribute, `'${shown(value)}' not a valid PQDN or FQDN. Reason: ${wrong}`);
+    return name;
+  },
+};
+
+function wrongInName(name: string): string | null {
+  if (name.length > MOST_NAME) return `'${shown(name)}' exceeds the ${MOST_NAME} character FQDN limit`;
+  const labels = name.split('.');
+  for (const label of labels) {
+    if (label === '') return 'Encountered an empty component';
+    if (label.startsWith('-') || label.endsWith('-')) return `Name '${label}' must not start or end with a hyphen`;
+    if (!LABEL.test(label))
+      return `Name '${shown(label)}' must be 1-63 characters long, each of which can only be alphanumeric or a hyphen`;
+  }
+  const last = labels.at(-1) ?? '';
+  return labels.length > 1 && /^\d+$/.test(last) ? `TLD '${last}' must not be all numeric` : null;
+}
+
+/** An absolute name lies in the operator's domain; a relative one still fits when that is put behind it. */
+export function checkInDomain(name: string, domain: string): void {
+  if (name.endsWith('.') ? !name.endsWith(`.${domain}`) : name.length + 1 + domain.length > MOST_NAME)
+    throw invalidInput(`dns_name '${shown(name)}' does not fit into the domain '${domain}'`, 'dns_name');
+}
+
+/** Found by a member's value: `subnet_id=...`, `ip_address=10.0.0.3`, or `ip_address_substr=10.0`. */
+type WantedIp = Readonly<{ member: 'subnetId' | 'ipAddress' | 'substring'; value: string }>;
+const MEMBERS: Readonly<Record<string, WantedIp['member']>> = {
+  subnet_id: 'subnetId',
+  ip_address: 'ipAddress',
+  ip_address_substr: 'substring',
+};
+
+/** `fixed_ips=ip_address=10.0.0.3`: the name of a member, then its value. */
+export const filteredFixedIps: AttributeType = {
+  ...fixedIps,
+  filter: (text, attribute): WantedIp => {
+    const [name = '', ...rest] = text.split('=');
+    const value = rest.join('=');
+    const member = Object.hasOwn(MEMBERS, name) ? MEMBERS[name] : undefined;
+    if (member === undefined || !isStorable(value))
+      throw badRequest(
+        `Invalid filter for ${attribute}: use ip_address=<address>, ip_address_substr=<part of one> or subnet_id=<id>`,
+      );
+    return { member, value: member === 'subnetId' && isUuid(value) ? value.toLowerCase() : value };
+  },
+};
+
+/** Within one member any of the values, across members all: as clients combine them. */
+export function havingFixedIps(values: readonly unknown[], param: Param): string {
+  const wanted = values as readonly WantedIp[];
+  return [...new Set(wanted.map(({ member }) => member))]
+    .map((member) => ({ member, same: wanted.filter((each) => each.member === member).map(({ value }) => value) }))
+    .map(({ member, same }) =>
+      member === 'substring'
+        ? `(${havingSubstring(same, param)})`
+        : `(${containing((value) => ({ fixedIps: [{ [member]: value }] }))(same, param)})`,
+    )
+    .join(' AND ');
+}
+
+const havingSubstring = (parts: readonly string[], param: Param): string =>
+  `EXISTS (SELECT FROM jsonb_array_elements(o.doc -> 'fixedIps') f, unnest(${param(parts, 'text[]')}) part
+    WHERE strpos(f ->> 'ipAddress', part) > 0)`;

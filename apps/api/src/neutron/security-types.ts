@@ -1,0 +1,87 @@
+/** Attribute types of security group rules and address groups: the reference's conversions, with its own refusals. */
+import { invalidEthertype, invalidIpPrefix, invalidPortValue, toProtocol } from '@plumbline/domain';
+import { canonicalAddress, IpAddress } from '@plumbline/contracts';
+import { z } from 'zod';
+import { type AttributeType, integer, isStorable, list, shown, text, toCidr } from './attribute-types.js';
+import { badRequest, invalidAttribute } from './edge-error.js';
+
+const MOST_ADDRESSES = 1024;
+
+/** The id of another object, looked up and not found when it is none. */
+export const reference: AttributeType = {
+  schema: z.uuid(),
+  parse: (value, attribute) => (text(36).parse(value, attribute) as string).toLowerCase(),
+  filter: (value, attribute) => (text(4096).filter?.(value, attribute) as string).toLowerCase(),
+};
+
+/** A name or a number; null and `any` mean every protocol. */
+export const protocol: AttributeType = {
+  schema: z.union([z.string(), z.int().min(0).max(255)]).nullable(),
+  parse: toProtocol,
+  filter: (value) => (value === '' || value === 'any' ? null : value.toLowerCase()),
+};
+
+const toEthertype = (value: unknown): string => {
+  const found = ['IPv4', 'IPv6'].find(
+    (name) => typeof value === 'string' && name.toLowerCase() === value.toLowerCase(),
+  );
+  if (!found) throw invalidEthertype(shown(value));
+  return found;
+};
+/** Upper or lower case. */
+export const ethertype: AttributeType = { schema: z.enum(['IPv4', 'IPv6']), parse: toEthertype, filter: toEthertype };
+
+/** A port, or of ICMP a type or code, that may be null. */
+export const portValue: AttributeType = {
+  schema: z.int().min(0).max(65535).nullable(),
+  parse: (value) => {
+    if (value === null) return null;
+    const number = typeof value === 'string' && /^\d{1,5}$/.test(value) ? Number(value) : value;
+    if (typeof number !== 'number' || !Number.isInteger(number) || number < 0 || number > 65535)
+      throw invalidPortValue(shown(value));
+    return number;
+  },
+  filter: (value, attribute) => (value === '' ? null : integer(0, 65535).filter?.(value, attribute)),
+};
+
+/** A prefix, or an address that stands for itself alone; null and '' mean none. Host bits are kept as they came. */
+export const ipPrefix: AttributeType = {
+  schema: z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]).nullable(),
+  parse: (value, attribute) => {
+    if (value === null || value === '') return null;
+    if (typeof value === 'string' && IpAddress.safeParse(value).success)
+      return `${canonicalAddress(value)}/${value.includes(':') ? 128 : 32}`;
+    try {
+      return toCidr(value, attribute);
+    } catch {
+      throw invalidIpPrefix(shown(value));
+    }
+  },
+  filter: (value, attribute) => (value === '' ? null : text(4096).filter?.(value, attribute)),
+};
+
+/** Prefixes of an address group; null means none. */
+export const addresses: AttributeType = {
+  schema: z.array(z.union([z.cidrv4(), z.cidrv6()])).nullable(),
+  parse: (value, attribute) =>
+    list(value ?? [], attribute, MOST_ADDRESSES, (item) => {
+      try {
+        return toCidr(item, attribute);
+      } catch {
+        throw invalidAttribute(attribute, `'${shown(item)}' is not a valid IP subnet`);
+      }
+    }),
+};
+
+/** Body of add_addresses and remove_addresses, with or without the resource's name around it. */
+export function namedAddresses(body: unknown): string[] {
+  const isObject = (value: unknown): value is Record<string, unknown> =>
+    value !== null && typeof value === 'object' && !Array.isArray(value);
+  const inner = isObject(body) && isObject(body['address_group']) ? body['address_group'] : body;
+  if (!isObject(inner) || !Object.hasOwn(inner, 'addresses'))
+    throw badRequest(`Failed to parse request. Required attribute 'addresses' not specified`);
+  const strange = Object.keys(inner).filter((name) => name !== 'addresses');
+  if (strange.length > 0 && strange.every(isStorable))
+    throw badRequest(`Unrecognized attribute(s) '${shown(strange.sort().join(', '))}'`);
+  return addresses.parse(inner['addresses'], 'addresses') as string[];
+}

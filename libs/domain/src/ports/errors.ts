@@ -1,0 +1,37 @@
+/** What ports refuse of security and bindings: names and words of the reference, and one refusal of our own. */
+import { DomainError } from '../errors.js';
+
+const bad = (type: string, message: string) => new DomainError(type, 'bad-request', message);
+const conflict = (type: string, message: string) => new DomainError(type, 'conflict', message);
+
+export const securityGroupsNeedPortSecurity = () =>
+  bad(
+    'PortSecurityAndIPRequiredForSecurityGroups',
+    'Port security must be enabled and port must have an IP address in order to use security groups.',
+  );
+export const portHasSecurityGroup = () =>
+  conflict(
+    'PortSecurityPortHasSecurityGroup',
+    'Port has security group associated. Cannot disable port security or IP address until security group is removed.',
+  );
+export const addressPairsNeedPortSecurity = () =>
+  conflict(
+    'AddressPairAndPortSecurityRequired',
+    'Port Security must be enabled in order to have allowed address pairs on a port.',
+  );
+export const duplicateAddressPair = (macAddress: string | null, ipAddress: string) =>
+  bad(
+    'DuplicateAddressPairInRequest',
+    `Request contains duplicate address pair: mac_address ${macAddress ?? 'None'} ip_address ${ipAddress}.`,
+  );
+export const tooManyAddressPairs = (most: number) =>
+  bad('AllowedAddressPairExhausted', `The number of allowed address pair exceeds the maximum ${most}.`);
+export const addressPairWithoutIp = () =>
+  bad('AllowedAddressPairsMissingIP', 'AllowedAddressPair must contain ip_address');
+
+/** Not the reference's: its nodes always enforce. */
+export const portSecurityNotEnforced = (host: string) =>
+  conflict(
+    'PortSecurityNotEnforced',
+    `Host ${host} does not enforce security groups and port security, so a port with port security enabled is not bound there: its rules would hold nothing back. Create or update the port with port_security_enabled=false, or start the API with PLUMB_UNENFORCED_SECURITY_GROUPS=true to have such ports wired without enforcement.`,
+  );
