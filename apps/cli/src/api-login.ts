@@ -13,9 +13,12 @@ export type Login = Readonly<{
   projectDomain?: string | undefined;
 }>;
 
+/** Nobody is there to ask. */
+export class DoesNotAnswer extends Error {}
+
 const Refusal = z.object({ error: z.object({ message: z.string() }) });
 
-/** Throws with what the identity service says. */
+/** Throws with what the identity service says, and DoesNotAnswer. */
 export async function logIn(login: Login): Promise<string> {
   const { authUrl, userName, projectName, password } = login;
   const user = { name: userName, domain: { id: login.userDomain ?? 'default' }, password };
@@ -26,7 +29,7 @@ export async function logIn(login: Login): Promise<string> {
     body: JSON.stringify({ auth: { identity: { methods: ['password'], password: { user } }, scope } }),
     signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
   }).catch((error: Error) => {
-    throw new Error(`${authUrl} does not answer: ${((error.cause as Error | undefined) ?? error).message}`, {
+    throw new DoesNotAnswer(`${authUrl} does not answer: ${((error.cause as Error | undefined) ?? error).message}`, {
       cause: error,
     });
   });

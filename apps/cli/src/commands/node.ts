@@ -52,7 +52,7 @@ async function rebind(
 ): Promise<void> {
   const message =
     options.view === undefined
-      ? await viewFromApi(options.api, host, await tokenFromEnvironment())
+      ? await viewFromApi(options.api, host, () => tokenFromEnvironment())
       : await viewFromFile(options.view);
   if (message.host !== host) throw new Error(`the view is of node ${message.host}, not of ${host}`);
   const view = await withThisNode(viewOf(message), () => factsFromEnvironment(host));

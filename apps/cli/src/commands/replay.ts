@@ -88,13 +88,13 @@ async function replayHere(message: FeedMessage, options: ReplayOptions): Promise
   if (failed.length > 0) process.exitCode = 1;
 }
 
-async function messageFor(options: ReplayOptions, lab: LabNode | null): Promise<FeedMessage> {
+function messageFor(options: ReplayOptions, lab: LabNode | null): Promise<FeedMessage> {
   if (options.view !== undefined) return viewFromFile(options.view);
   if (options.database !== undefined) return viewFromDatabase(options.database, options.node, options.at);
   const api = options.api ?? process.env['PLUMB_API'] ?? lab?.apiUrl ?? 'http://127.0.0.1:9696';
   // The lab's own login is for the lab's own API.
-  const token = lab !== null && api === lab.apiUrl ? await lab.token() : await tokenFromEnvironment();
-  return viewFromApi(api, options.node, token, options.at);
+  const token = lab !== null && api === lab.apiUrl ? lab.token : tokenFromEnvironment;
+  return viewFromApi(api, options.node, () => token(), options.at);
 }
 
 function position(text: string): number {

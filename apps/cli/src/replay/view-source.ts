@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { FeedMessage, Recorded } from '@plumbline/contracts';
 import { PostgresEventStore, type RecordedEvent } from '@plumbline/event-store';
+import { DoesNotAnswer } from '../api-login.js';
 import { emptyView, fold, type HostView, Topology, wholeView } from '@plumbline/topology';
 
 /** Events read from the database at a time. */
@@ -36,18 +37,22 @@ function asRecorded({ position, stream, event, meta }: RecordedEvent): Recorded 
   return { position, stream, event: event as Recorded['event'], meta };
 }
 
-/** The same from the running API (`GET /plumbline/v1/nodes/<host>/view`). `token`: an administrator's, null when the API asks nobody to log in. */
+/** The same from the running API (`GET /plumbline/v1/nodes/<host>/view`). `token` gives an administrator's, null when the API asks nobody to log in. */
 export async function viewFromApi(
   endpoint: string,
   host: string,
-  token: string | null,
+  token: () => Promise<string | null>,
   at?: number,
 ): Promise<FeedMessage> {
   const url = new URL(`/plumbline/v1/nodes/${encodeURIComponent(host)}/view`, endpoint);
   if (at !== undefined) url.searchParams.set('at', String(at));
+  const known = await token().catch((error: unknown) => {
+    if (!(error instanceof DoesNotAnswer)) throw error;
+    throw new Error(`${error.message}; with the control plane down, use --database`, { cause: error });
+  });
   const response = await fetch(url, {
     signal: AbortSignal.timeout(60_000),
-    ...(token !== null && { headers: { 'X-Auth-Token': token } }),
+    ...(known !== null && { headers: { 'X-Auth-Token': known } }),
   }).catch((reason: unknown) => {
     const cause = reason instanceof Error ? (reason.cause ?? reason) : reason;
     throw new Error(
