@@ -36,6 +36,7 @@ export class ApiProcess {
         DATABASE_URL: postgres.serviceUrl,
         NATS_URL: natsUrl,
         PLUMB_LISTEN: '127.0.0.1:0',
+        PLUMB_UNENFORCED_SECURITY_GROUPS: 'true',
         ...environment,
       },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,11 +1,25 @@
 /** Every resource this server has. To add one, declare it and name it here (docs/how-to/add-a-resource.md). */
 import type { Resource } from './resource.js';
+import { addressGroups } from './resources/address-groups.js';
 import { agents } from './resources/agents.js';
 import { floatingips } from './resources/floatingips.js';
 import { networks } from './resources/networks.js';
 import { ports } from './resources/ports.js';
 import { rbacPolicies } from './resources/rbac-policies.js';
 import { routers } from './resources/routers.js';
+import { securityGroupRules } from './resources/security-group-rules.js';
+import { securityGroups } from './resources/security-groups.js';
 import { subnets } from './resources/subnets.js';
 
-export const RESOURCES: readonly Resource[] = [networks, subnets, ports, routers, floatingips, rbacPolicies, agents];
+export const RESOURCES: readonly Resource[] = [
+  networks,
+  subnets,
+  ports,
+  routers,
+  floatingips,
+  securityGroups,
+  securityGroupRules,
+  addressGroups,
+  rbacPolicies,
+  agents,
+];

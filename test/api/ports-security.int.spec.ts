@@ -1,0 +1,192 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Answer, ApiProcess } from './api-process.js';
+
+type Fields = { id: string; [attribute: string]: unknown };
+
+let api: ApiProcess;
+let network: Fields, own: Fields;
+beforeAll(async () => {
+  api = await ApiProcess.start({ PLUMB_UNENFORCED_SECURITY_GROUPS: 'false', PLUMB_QUOTAS: '*=-1' });
+  network = await api.make<Fields>('POST', '/v2.0/networks', { network: { name: 'n' } });
+  await api.make('POST', '/v2.0/subnets', {
+    subnet: { network_id: network.id, ip_version: 4, cidr: '10.0.0.0/16' },
+  });
+});
+afterAll(async () => {
+  await api?.stop();
+});
+
+const create = (fields: object): Promise<Answer> =>
+  api.call('POST', '/v2.0/ports', { port: { network_id: network.id, ...fields } });
+const change = (id: string, fields: object): Promise<Answer> => api.call('PUT', `/v2.0/ports/${id}`, { port: fields });
+const made = async (fields: object = {}): Promise<Fields> => portOf(await create(fields));
+const portOf = ({ status, body }: Answer): Fields => {
+  if (status >= 300) throw new Error(JSON.stringify(body));
+  return (body as { port: Fields }).port;
+};
+const listed = async (query: string): Promise<Fields[]> =>
+  ((await api.call('GET', `/v2.0/ports?${query}`)).body as { ports: Fields[] }).ports;
+const refusal = ({ status, body }: Answer): unknown[] => [
+  status,
+  (body as { NeutronError?: { type: string } }).NeutronError?.type,
+];
+
+describe('ports and their security', () => {
+  it('are in the default group of their project', async () => {
+    const port = await made();
+    const { body } = await api.call('GET', '/v2.0/security-groups?name=default');
+    const groups = (body as { security_groups: Fields[] }).security_groups;
+    expect(groups).toHaveLength(1);
+    own = groups[0] as Fields;
+    expect(port).toMatchObject({ security_groups: [own.id], port_security_enabled: true, ip_allocation: 'immediate' });
+    expect(await made({ security_groups: [] })).toMatchObject({ security_groups: [] });
+    expect(await made({ security_groups: null })).toMatchObject({ security_groups: [] });
+    expect(await made({ device_owner: 'network:dhcp' })).toMatchObject({ security_groups: [] });
+    expect(await made({ port_security_enabled: false, fixed_ips: [] })).toMatchObject({
+      ...{ security_groups: [], port_security_enabled: false, fixed_ips: [], ip_allocation: 'none' },
+    });
+  });
+
+  it('refuse what does not go together', async () => {
+    expect(refusal(await create({ port_security_enabled: false, security_groups: [own.id] }))).toEqual([
+      400,
+      'PortSecurityAndIPRequiredForSecurityGroups',
+    ]);
+    const pairs = [{ ip_address: '10.0.0.9' }];
+    expect(refusal(await create({ port_security_enabled: false, allowed_address_pairs: pairs }))).toEqual([
+      409,
+      'AddressPairAndPortSecurityRequired',
+    ]);
+    expect(refusal(await create({ security_groups: ['00000000-0000-0000-0000-000000000000'] }))).toEqual([
+      404,
+      'SecurityGroupNotFound',
+    ]);
+    expect(refusal(await create({ security_groups: ['none'] }))).toEqual([400, 'HTTPBadRequest']);
+    expect(refusal(await create({ security_groups: [own.id, own.id] }))).toEqual([400, 'HTTPBadRequest']);
+    const { id } = await made();
+    expect(refusal(await change(id, { port_security_enabled: false }))).toEqual([
+      409,
+      'PortSecurityPortHasSecurityGroup',
+    ]);
+    expect(portOf(await change(id, { port_security_enabled: false, security_groups: [] }))).toMatchObject({
+      ...{ port_security_enabled: false, security_groups: [] },
+    });
+    expect(refusal(await create({ propagate_uplink_status: true }))).toEqual([400, 'HTTPBadRequest']);
+  });
+
+  it('may send from other addresses', async () => {
+    const port = await made({
+      allowed_address_pairs: [
+        { ip_address: '10.0.0.99' },
+        { ip_address: '10.9.0.0/24', mac_address: 'FA-16-3E-00-00-09' },
+      ],
+    });
+    expect(port['allowed_address_pairs']).toEqual([
+      { ip_address: '10.0.0.99', mac_address: port['mac_address'] },
+      { ip_address: '10.9.0.0/24', mac_address: 'fa:16:3e:00:00:09' },
+    ]);
+    const set = (allowed: unknown) => change(port.id, { allowed_address_pairs: allowed });
+    expect(refusal(await set([{ mac_address: 'fa:16:3e:00:00:09' }]))).toEqual([400, 'AllowedAddressPairsMissingIP']);
+    expect(refusal(await set([{ ip_address: '10.0.0.1' }, { ip_address: '10.0.0.1' }]))).toEqual([
+      400,
+      'DuplicateAddressPairInRequest',
+    ]);
+    expect(
+      refusal(await set([{ ip_address: '10.0.0.1' }, { ip_address: '10.0.0.1', mac_address: port['mac_address'] }])),
+    ).toEqual([400, 'DuplicateAddressPairInRequest']);
+    expect(refusal(await set(Array.from({ length: 11 }, (_, n) => ({ ip_address: `10.0.1.${n}` }))))).toEqual([
+      400,
+      'AllowedAddressPairExhausted',
+    ]);
+    for (const wrong of [[{ ip_address: 'x' }], [{ ip_address: '10.0.0.1', x: 1 }], [1], {}, [{ ip_address: 7 }]])
+      expect((await set(wrong)).status).toBe(400);
+    expect(portOf(await set([]))).toMatchObject({ allowed_address_pairs: [] });
+  });
+
+  it('keep extra DHCP options by name and version', async () => {
+    const port = await made({ extra_dhcp_opts: [{ opt_name: 'mtu', opt_value: '1400' }] });
+    expect(port['extra_dhcp_opts']).toEqual([{ opt_name: 'mtu', opt_value: '1400', ip_version: 4 }]);
+    const set = (options: unknown) => change(port.id, { extra_dhcp_opts: options });
+    const more = [
+      { opt_name: 'router', opt_value: '' },
+      { opt_name: 'mtu', opt_value: '1300', ip_version: 6 },
+      { opt_name: 'mtu', opt_value: null },
+    ];
+    expect(portOf(await set(more))['extra_dhcp_opts']).toEqual([
+      { opt_name: 'router', opt_value: '', ip_version: 4 },
+      { opt_name: 'mtu', opt_value: '1300', ip_version: 6 },
+    ]);
+    for (const wrong of [
+      [{ opt_name: 'mtu' }],
+      [{ opt_name: '', opt_value: 'x' }],
+      [{ opt_name: 'mtu', opt_value: '' }],
+      [{ opt_name: 'mtu', opt_value: 'a\nb' }],
+      [{ opt_name: 'mtu', opt_value: '1', ip_version: 5 }],
+      [{ opt_name: 'mtu', opt_value: '1', more: 1 }],
+      ['mtu'],
+      'mtu',
+    ])
+      expect([wrong, refusal(await set(wrong))]).toEqual([wrong, [400, 'HTTPBadRequest']]);
+  });
+
+  it('have a name in the DNS', async () => {
+    const port = await made({ dns_name: 'My-Host' });
+    expect(port['dns_name']).toBe('my-host');
+    for (const wrong of ['-a', 'a..b', 'a_b', 'x'.repeat(64), 'a.1', 'elsewhere.example.', 7])
+      expect((await change(port.id, { dns_name: wrong })).status).toBe(400);
+    expect(portOf(await change(port.id, { dns_name: '' }))['dns_name']).toBe('');
+  });
+
+  it('are found by a part of an address', async () => {
+    const port = await made({ fixed_ips: [{ ip_address: '10.0.201.77' }] });
+    await made({ fixed_ips: [{ ip_address: '10.0.202.78' }] });
+    const found = async (...filters: string[]) =>
+      (await listed(filters.map((each) => `fixed_ips=${encodeURIComponent(each)}`).join('&'))).map(({ id }) => id);
+    expect(await found('ip_address_substr=.201.')).toEqual([port.id]);
+    expect(await found('ip_address_substr=.201.', 'ip_address_substr=.202.')).toHaveLength(2);
+    expect(await found('ip_address_substr=.201.', 'ip_address=10.0.202.78')).toEqual([]);
+    expect(await found('ip_address=10.0.201.77')).toEqual([port.id]);
+    expect(await found('ip_address_substr=%')).toEqual([]);
+    expect((await api.call('GET', '/v2.0/ports?fixed_ips=constructor=1')).status).toBe(400);
+  });
+
+  it('get another MAC when they ask for any', async () => {
+    const port = await made();
+    const changed = portOf(await change(port.id, { mac_address: null }));
+    expect(changed['mac_address']).toMatch(/^fa:16:3e:/);
+    expect(changed['mac_address']).not.toBe(port['mac_address']);
+  });
+
+  it('are bound only where their security is enforced, unless they have none', async () => {
+    const bound = { 'binding:host_id': 'cmp1' };
+    const refused = await create(bound);
+    expect(refusal(refused)).toEqual([409, 'PortSecurityNotEnforced']);
+    expect((refused.body as { NeutronError: { message: string } }).NeutronError.message).toMatch(
+      /^Host cmp1 does not enforce security groups.*port_security_enabled=false.*PLUMB_UNENFORCED_SECURITY_GROUPS=true/,
+    );
+    const open = await made({ ...bound, port_security_enabled: false });
+    expect(refusal(await change(open.id, { port_security_enabled: true }))).toEqual([409, 'PortSecurityNotEnforced']);
+    expect(await made({ ...bound, device_owner: 'network:dhcp' })).toMatchObject({ 'binding:host_id': 'cmp1' });
+    const unbound = await made({ 'binding:vnic_type': 'direct', 'binding:profile': { pci: '1' } });
+    expect(unbound).toMatchObject({ 'binding:vnic_type': 'direct', 'binding:profile': { pci: '1' } });
+    expect(refusal(await change(unbound.id, bound))).toEqual([409, 'PortSecurityNotEnforced']);
+    const off = { ...bound, port_security_enabled: false, security_groups: [] };
+    expect(portOf(await change(unbound.id, off))).toMatchObject({ 'binding:host_id': 'cmp1' });
+  });
+});
+
+describe('a thousand ports in a group', () => {
+  it('cost a claim each, and nothing of the group', async () => {
+    const count = async (sql: string) => Number((await api.database.query<{ n: string }>(sql)).rows[0]?.n);
+    const members = () => count(`SELECT count(*) AS n FROM plumbline.claims WHERE key LIKE 'member/${own.id}/%'`);
+    const rows = () => count('SELECT count(*) AS n FROM plumbline.security_group_rules');
+    const [head, held, rules] = [await api.head(), await members(), await rows()];
+    for (let n = 0; n < 5; n += 1)
+      await api.make('POST', '/v2.0/ports', {
+        ports: Array.from({ length: 200 }, () => ({ network_id: network.id })),
+      });
+    expect((await api.head()) - head).toBe(1000);
+    expect((await members()) - held).toBe(1000);
+    expect(await rows()).toBe(rules);
+  });
+});
