@@ -2,7 +2,17 @@
  * Choosing addresses. Pools are tried at random, so that concurrent requests seldom want the same address and a create costs the same at ten and at ten
  * thousand ports; only when chance fails (a pool almost full) are the addresses walked one by one. The claim `address/<network>/<ip>` decides in the end.
  */
-import { addressToInt, cidrContains, FixedIp, hostRangeOf, intToAddress, Network, Subnet } from '@plumbline/contracts';
+import {
+  addressToInt,
+  cidrContains,
+  DEVICE_OWNER,
+  FixedIp,
+  hostRangeOf,
+  intToAddress,
+  Network,
+  Port,
+  Subnet,
+} from '@plumbline/contracts';
 import type { Draft } from './draft.js';
 import {
   addressAllocated,
@@ -14,6 +24,8 @@ import {
   macInUse,
   macsExhausted,
 } from './errors.js';
+import { allocationOnAutoAddressSubnet, noServiceSubnet } from './subnets/errors.js';
+import { eui64Address, isAutoAddress } from './subnets/ipv6.js';
 
 /** What a client may ask for: an address, a subnet, or both. Address text is canonical. */
 export type RequestedIp = Readonly<{ subnetId?: string | undefined; ipAddress?: string | undefined }>;
@@ -34,8 +46,8 @@ const poolsOf = (subnet: Subnet): Pool[] =>
     return { first, size: size > BigInt(RANDOM_LIMIT) ? RANDOM_LIMIT : Number(size) };
   });
 
-/** A free address of the subnet's pools, or null when there is none. */
-export function freeAddress(draft: Draft, subnet: Subnet): string | null {
+/** A free address of the subnet's pools that is none of `taken`, or null when there is none. */
+export function freeAddress(draft: Draft, subnet: Subnet, taken: ReadonlySet<string> = new Set()): string | null {
   const pools = poolsOf(subnet);
   const total = Math.min(
     pools.reduce((sum, pool) => sum + pool.size, 0),
@@ -50,7 +62,7 @@ export function freeAddress(draft: Draft, subnet: Subnet): string | null {
     }
     throw new Error(`address ${n} of ${total} is in no pool of subnet ${subnet.id}`);
   };
-  const isFree = (address: string) => !draft.held(`address/${subnet.networkId}/${address}`);
+  const isFree = (address: string) => !taken.has(address) && !draft.held(`address/${subnet.networkId}/${address}`);
   for (let chance = 0; chance < CHANCES; chance += 1) {
     const address = nth(draft.context.randomInt(total));
     if (isFree(address)) return address;
@@ -64,17 +76,63 @@ export function freeAddress(draft: Draft, subnet: Subnet): string | null {
   return null;
 }
 
-/** The addresses a port gets. `requested` null: one of each IP version the network has. `kept`: what the port has now and may keep. */
+/** Whose addresses are chosen: of a port that is there, or of one to be. `fixedIps`: what it has now and may keep. */
+export type Holder = Pick<Port, 'macAddress' | 'deviceOwner' | 'fixedIps'>;
+
+/**
+ * The addresses a port gets. `requested` null: one of each IP version the network has. In any case, and beside what is requested, it has those that follow
+ * from its MAC on every subnet with automatic addresses; a router's interface has only what is asked for. Subnets with service types serve only the ports
+ * they name, and those ports first.
+ */
 export function chooseAddresses(
   draft: Draft,
   network: Network,
   requested: readonly RequestedIp[] | null,
-  kept: readonly FixedIp[] = [],
+  holder: Holder,
 ): FixedIp[] {
-  const subnets = draft.find('subnet', `network/${network.id}`);
-  if (requested === null) return oneOfEachVersion(draft, network, subnets);
+  const all = draft.find('subnet', `network/${network.id}`);
+  const subnets = serving(all, holder.deviceOwner);
+  if (all.length > 0 && subnets.length === 0 && requested?.length !== 0)
+    throw noServiceSubnet(network.id, holder.deviceOwner);
+  const chosen = requested
+    ? asRequested(draft, network, subnets, requested, holder)
+    : oneOfEachVersion(
+        draft,
+        network,
+        subnets.filter((subnet) => isInterface(holder) || !isAutoAddress(subnet)),
+      );
+  return isInterface(holder) ? chosen : [...chosen, ...automatic(draft, subnets, holder)];
+}
+
+const isInterface = ({ deviceOwner }: Pick<Holder, 'deviceOwner'>) => deviceOwner === DEVICE_OWNER.routerInterface;
+
+/** Subnets that a port of this owner may have addresses on; those meant for it come first. */
+export function serving<S extends Pick<Subnet, 'serviceTypes'>>(subnets: readonly S[], deviceOwner: string): S[] {
+  const meant = subnets.filter(({ serviceTypes }) => serviceTypes.includes(deviceOwner));
+  return [...meant, ...subnets.filter(({ serviceTypes }) => serviceTypes.length === 0)];
+}
+
+/** What the port makes itself of its MAC. */
+function automatic(draft: Draft, subnets: readonly Subnet[], { macAddress, fixedIps }: Holder): FixedIp[] {
+  return subnets.filter(isAutoAddress).map((subnet) => {
+    const ipAddress = eui64Address(subnet.cidr, macAddress);
+    const own = fixedIps.some((ip) => ip.ipAddress === ipAddress);
+    if (!own && draft.held(`address/${subnet.networkId}/${ipAddress}`)) throw addressAllocated(ipAddress, subnet.id);
+    return { subnetId: subnet.id, ipAddress };
+  });
+}
+
+function asRequested(
+  draft: Draft,
+  network: Network,
+  subnets: readonly Subnet[],
+  requested: readonly RequestedIp[],
+  holder: Holder,
+): FixedIp[] {
   if (requested.length > MAX_FIXED_IPS)
     throw invalidInput('Exceeded maximum amount of fixed ips per port', 'fixed_ips');
+  const kept = holder.fixedIps;
+  const makesItself = (subnet: Subnet) => isAutoAddress(subnet) && !isInterface(holder);
   const chosen: FixedIp[] = [];
   const taken = new Set<string>();
   const take = (ip: FixedIp) => {
@@ -85,6 +143,10 @@ export function chooseAddresses(
     if (ipAddress === undefined) continue;
     const subnet = subnetFor(network, subnets, subnetId, ipAddress);
     const own = kept.some((ip) => ip.ipAddress === ipAddress);
+    if (makesItself(subnet)) {
+      if (own) continue;
+      throw allocationOnAutoAddressSubnet(ipAddress, subnet.id);
+    }
     if (taken.has(ipAddress) || (!own && draft.held(`address/${network.id}/${ipAddress}`)))
       throw addressAllocated(ipAddress, subnet.id);
     take({ subnetId: subnet.id, ipAddress });
@@ -93,21 +155,13 @@ export function chooseAddresses(
     if (ipAddress !== undefined) continue;
     const subnet = subnets.find(({ id }) => id === subnetId);
     if (!subnet) throw notInNetwork(network, subnetId);
+    if (makesItself(subnet)) continue;
     const own = kept.find((ip) => ip.subnetId === subnet.id && !taken.has(ip.ipAddress));
-    const address = own?.ipAddress ?? freeBeside(draft, subnet, taken);
+    const address = own?.ipAddress ?? freeAddress(draft, subnet, taken);
     if (address === null) throw addressesExhaustedInSubnet(subnet.id);
     take({ subnetId: subnet.id, ipAddress: address });
   }
   return chosen;
-}
-
-/** As `freeAddress`, and not one that this same request took already. */
-function freeBeside(draft: Draft, subnet: Subnet, taken: ReadonlySet<string>): string | null {
-  for (let chance = 0; chance < CHANCES; chance += 1) {
-    const address = freeAddress(draft, subnet);
-    if (address === null || !taken.has(address)) return address;
-  }
-  return null;
 }
 
 function oneOfEachVersion(draft: Draft, network: Network, subnets: readonly Subnet[]): FixedIp[] {

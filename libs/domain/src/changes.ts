@@ -9,3 +9,10 @@ export function changedFields<T extends object, W extends Partial<T>>(
   );
   return Object.fromEntries(entries) as { [K in keyof W]?: Exclude<W[K], undefined> };
 }
+
+/** Without the fields that are undefined. */
+export function definedOnly<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}

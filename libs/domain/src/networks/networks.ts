@@ -1,6 +1,6 @@
 /** Networks: created on a segment, changed, deleted with their subnets when no port is left. */
 import { DEVICE_OWNER, Network } from '@plumbline/contracts';
-import { changedFields } from '../changes.js';
+import { changedFields, definedOnly } from '../changes.js';
 import { Decide, deciding, Draft } from '../draft.js';
 import {
   defaultExternalNetworkExists,
@@ -9,7 +9,10 @@ import {
   networkInUse,
   networkNotFound,
 } from '../errors.js';
+import { disassociatePort } from '../floating-ips/association.js';
+import { recordPortDeleted } from '../ports/ports.js';
 import { chooseSegment, SegmentPolicy, WishedSegment } from './segments.js';
+import { share, unshare } from './sharing.js';
 
 /** RFC 7348 over IPv4 with a VLAN tag to spare: what VXLAN takes of the underlay's packet size. */
 const VXLAN_OVERHEAD_BYTES = 50;
@@ -28,6 +31,8 @@ export type NewNetwork = WishedSegment &
     portSecurityEnabled: boolean;
     /** 0: what the segment allows. */
     mtuBytes: number;
+    /** '' for none; ends with a dot. */
+    dnsDomain?: string | undefined;
   }>;
 export type NetworkChanges = Partial<Omit<NewNetwork, keyof WishedSegment | 'projectId'>>;
 
@@ -35,13 +40,23 @@ export type NetworkChanges = Partial<Omit<NewNetwork, keyof WishedSegment | 'pro
 export const createNetworks = (wishes: readonly NewNetwork[], policy: SegmentPolicy): Decide<string[]> =>
   deciding((draft) => wishes.map((wish) => createNetwork(draft, wish, policy)));
 
-function createNetwork(draft: Draft, wish: NewNetwork, policy: SegmentPolicy): string {
-  const networkId = draft.context.newId();
-  const { networkType, physicalNetwork, segmentationId, mtuBytes, ...facts } = wish;
+/** `networkId`: of the caller's choice, when it is to be found again by it. */
+export function createNetwork(
+  draft: Draft,
+  wish: NewNetwork,
+  policy: SegmentPolicy,
+  networkId = draft.context.newId(),
+): string {
+  const { networkType, physicalNetwork, segmentationId, mtuBytes, shared, ...facts } = wish;
   const segment = chooseSegment(draft, { networkType, physicalNetwork, segmentationId }, policy);
-  if (facts.isDefault) onlyDefault(draft, networkId);
+  if (facts.isDefault) mayBeDefault(draft, networkId, facts.external);
   const mtu = mtuOf(segment.networkType, mtuBytes);
-  draft.record({ type: 'NetworkCreated', version: 1, data: { networkId, ...facts, mtuBytes: mtu, ...segment } });
+  draft.record({
+    type: 'NetworkCreated',
+    version: 1,
+    data: { networkId, ...definedOnly(facts), shared: false, mtuBytes: mtu, ...segment },
+  });
+  if (shared) share(draft, draft.get('network', networkId) as Network);
   return networkId;
 }
 
@@ -49,29 +64,40 @@ export const updateNetwork = (id: string, changes: NetworkChanges): Decide<void>
   deciding((draft) => {
     const network = draft.get('network', id);
     if (!network) throw networkNotFound(id);
-    const wanted = { ...changes };
+    const { shared, ...wanted } = changes;
     if (wanted.mtuBytes !== undefined) wanted.mtuBytes = mtuOf(network.networkType, wanted.mtuBytes);
-    const set = changedFields(network, wanted);
+    // A default is an external network: it ends with that.
+    if (wanted.external === false && network.isDefault) wanted.isDefault ??= false;
+    const set = changedFields(network, definedOnly(wanted));
     if (set.external === false) mayBecomeInternal(draft, network);
-    if (set.isDefault) onlyDefault(draft, id);
+    if (wanted.isDefault) mayBeDefault(draft, id, wanted.external ?? network.external);
     if (Object.keys(set).length > 0)
       draft.record({ type: 'NetworkAttributesSet', version: 1, data: { networkId: id, set } });
+    if (shared === true) share(draft, network);
+    if (shared === false) unshare(draft, network);
   });
 
-export const deleteNetwork = (id: string): Decide<void> =>
-  deciding((draft) => {
-    if (!draft.get('network', id)) throw networkNotFound(id);
-    const ports = draft.find('port', `network/${id}`);
-    if (ports.length > 0)
-      throw networkInUse(
-        id,
-        ports.map((port) => port.id),
-      );
-    draft.expectNone(`port/${id}/`);
-    for (const subnet of draft.find('subnet', `network/${id}`))
-      draft.record({ type: 'SubnetDeleted', version: 1, data: { subnetId: subnet.id, networkId: id } });
-    draft.record({ type: 'NetworkDeleted', version: 1, data: { networkId: id } });
-  });
+/** Deletes the network with its subnets and with ports of DHCP servers; any other port must be gone before. */
+export const deleteNetwork = (id: string): Decide<void> => deciding((draft) => endNetwork(draft, id));
+
+export function endNetwork(draft: Draft, id: string): void {
+  if (!draft.get('network', id)) throw networkNotFound(id);
+  const ports = draft.find('port', `network/${id}`);
+  const used = ports.filter(({ deviceOwner }) => deviceOwner !== DEVICE_OWNER.dhcp);
+  if (used.length > 0)
+    throw networkInUse(
+      id,
+      used.map((port) => port.id),
+    );
+  for (const port of ports) {
+    disassociatePort(draft, port.id);
+    recordPortDeleted(draft, port);
+  }
+  draft.expectNone(`port/${id}/`);
+  for (const subnet of draft.find('subnet', `network/${id}`))
+    draft.record({ type: 'SubnetDeleted', version: 1, data: { subnetId: subnet.id, networkId: id } });
+  draft.record({ type: 'NetworkDeleted', version: 1, data: { networkId: id } });
+}
 
 function mtuOf(networkType: Network['networkType'], wished: number): number {
   const most = networkType === 'vxlan' ? UNDERLAY_MTU_BYTES - VXLAN_OVERHEAD_BYTES : UNDERLAY_MTU_BYTES;
@@ -81,14 +107,18 @@ function mtuOf(networkType: Network['networkType'], wished: number): number {
   return wished;
 }
 
-function onlyDefault(draft: Draft, id: string): void {
-  const other = draft.all('network').find((network) => network.isDefault && network.id !== id);
-  if (other) throw defaultExternalNetworkExists(other.id);
+function mayBeDefault(draft: Draft, id: string, external: boolean): void {
+  if (!external)
+    throw invalidInput('Only an external network can be the default: set router:external too', 'is_default');
+  if (draft.get('network', id)?.isDefault) return;
+  if (!draft.held('default-network/')) return;
+  const other = draft.find('network', 'default')[0];
+  throw defaultExternalNetworkExists(other?.id ?? 'one that is being made');
 }
 
 function mayBecomeInternal(draft: Draft, network: Network): void {
   const ports = draft.find('port', `network/${network.id}`);
   const outside: readonly string[] = [DEVICE_OWNER.routerGateway, DEVICE_OWNER.floatingIp];
   if (ports.some((port) => outside.includes(port.deviceOwner))) throw externalNetworkInUse(network.id);
-  if (ports.length === 0) draft.expectNone(`port/${network.id}/`);
+  draft.expectOnly(`port/${network.id}/`, ports);
 }

@@ -37,7 +37,7 @@ export function setFixedIps(draft: Draft, port: Port, requested: readonly Reques
   const network = draft.get('network', port.networkId);
   if (!network) throw networkNotFound(port.networkId);
   draft.standOn(`network/${network.id}`);
-  const fixedIps = chooseAddresses(draft, network, requested, port.fixedIps);
+  const fixedIps = chooseAddresses(draft, network, requested, draft.get('port', port.id) ?? port);
   const text = (ips: readonly FixedIp[]) => JSON.stringify(ips.map((ip) => [ip.subnetId, ip.ipAddress]));
   if (text(fixedIps) === text(port.fixedIps)) return;
   const gone = port.fixedIps.filter((ip) => !fixedIps.some(({ ipAddress }) => ipAddress === ip.ipAddress));

@@ -99,7 +99,7 @@ export function recordPort(draft: Draft, network: Network, facts: Facts & Partia
   const portSecurityEnabled = facts.portSecurityEnabled ?? network.portSecurityEnabled;
   draft.standOn(`network/${network.id}`);
   const macAddress = chooseMac(draft, network.id, facts.macAddress);
-  const fixedIps = chooseAddresses(draft, network, facts.fixedIps);
+  const fixedIps = chooseAddresses(draft, network, facts.fixedIps, { macAddress, deviceOwner, fixedIps: [] });
   const named = { projectId, name, description, adminStateUp, deviceId, deviceOwner, portSecurityEnabled };
   draft.record({
     type: 'PortCreated',

@@ -1,18 +1,22 @@
 /** Subnets. Their events are in their network's stream: two that overlap cannot be made at once. */
 import {
   AllocationPool,
-  canonicalAddress,
   canonicalCidr,
   cidrsOverlap,
-  FixedIp,
   HostRoute,
   isRouterPort,
   Subnet,
-  versionOf,
+  SubnetPool,
 } from '@plumbline/contracts';
-import { changedFields } from '../changes.js';
+import { changedFields, definedOnly } from '../changes.js';
 import { Decide, deciding, Draft } from '../draft.js';
-import { gatewayIpInUse, invalidInput, networkNotFound, subnetInUse, subnetNotFound } from '../errors.js';
+import { badRequest, gatewayIpInUse, invalidInput, networkNotFound, notAuthorized, subnetNotFound } from '../errors.js';
+import { ownsNetwork } from '../ports/fixed-ips.js';
+import { takePrefix, wishedPool } from '../subnet-pools/allocation.js';
+import { giveAutomaticAddresses, takeAddressesBack } from './automatic.js';
+import { checkDhcpPrefix, checkedNameservers, checkedRoutes, checkedServiceTypes, sameVersion } from './checks.js';
+import { networkAddressScopeAffinity, networkSubnetPoolAffinity } from './errors.js';
+import { checkDhcpChange, checkModes } from './ipv6.js';
 import { checkedPools, checkGateway, checkGatewayOutsidePools, defaultGateway, defaultPools } from './pools.js';
 
 export type NewSubnet = Readonly<{
@@ -21,7 +25,12 @@ export type NewSubnet = Readonly<{
   name: string;
   description: string;
   ipVersion: 4 | 6;
-  cidr: string;
+  /** Undefined or null: any of the pool. */
+  cidr?: string | null | undefined;
+  /** With a pool and no prefix of its own; undefined or null: as the pool has it. */
+  prefixLength?: number | null | undefined;
+  subnetPoolId?: string | null | undefined;
+  useDefaultPool?: boolean | undefined;
   /** Undefined: the first address. Null: none. */
   gatewayIp?: string | null | undefined;
   /** Undefined: all but the gateway. */
@@ -29,33 +38,56 @@ export type NewSubnet = Readonly<{
   dnsNameservers: readonly string[];
   hostRoutes: readonly HostRoute[];
   enableDhcp: boolean;
+  ipv6RaMode?: Subnet['ipv6RaMode'] | undefined;
+  ipv6AddressMode?: Subnet['ipv6AddressMode'] | undefined;
+  /** Device owners whose ports alone may have addresses here; none: all. */
+  serviceTypes?: readonly string[] | undefined;
 }>;
 export type SubnetChanges = Partial<
   Pick<
     NewSubnet,
-    'name' | 'description' | 'gatewayIp' | 'allocationPools' | 'dnsNameservers' | 'hostRoutes' | 'enableDhcp'
+    | 'name'
+    | 'description'
+    | 'gatewayIp'
+    | 'allocationPools'
+    | 'dnsNameservers'
+    | 'hostRoutes'
+    | 'enableDhcp'
+    | 'serviceTypes'
   >
 >;
+
+const NEW = 'new subnet';
 
 /** All or none, in one command. Returns the ids in the order asked. */
 export const createSubnets = (wishes: readonly NewSubnet[]): Decide<string[]> =>
   deciding((draft) => wishes.map((wish) => createSubnet(draft, wish)));
 
-function createSubnet(draft: Draft, wish: NewSubnet): string {
-  const { networkId, ipVersion } = wish;
-  if (!draft.get('network', networkId)) throw networkNotFound(networkId);
-  sameVersion('cidr', wish.cidr, ipVersion);
-  const cidr = canonicalCidr(wish.cidr);
-  if (draft.find('subnet', `network/${networkId}`).some((other) => cidrsOverlap(other.cidr, cidr)))
+export function createSubnet(draft: Draft, wish: NewSubnet): string {
+  const { networkId, ipVersion, ipv6RaMode = null, ipv6AddressMode = null } = wish;
+  if (!draft.visible('network', networkId)) throw networkNotFound(networkId);
+  if (!ownsNetwork(draft, networkId)) throw notAuthorized('create_subnet');
+  const pool = wishedPool(draft, wish);
+  const cidr = prefixOf(draft, wish, pool);
+  if (wish.enableDhcp) checkDhcpPrefix(cidr);
+  checkModes({ ipVersion, cidr, enableDhcp: wish.enableDhcp, ipv6RaMode, ipv6AddressMode });
+  const others = draft.find('subnet', `network/${networkId}`);
+  if (others.some((other) => cidrsOverlap(other.cidr, cidr)))
     throw invalidInput(
       `Requested subnet with cidr: ${cidr} for network: ${networkId} overlaps with another subnet`,
       'cidr',
     );
+  checkAffinity(
+    draft,
+    pool,
+    others.filter((other) => other.ipVersion === ipVersion),
+  );
   const gatewayIp = gatewayOf(wish.gatewayIp, cidr, ipVersion);
   const allocationPools = wish.allocationPools
     ? checkedPools(cidr, wish.allocationPools)
     : defaultPools(cidr, gatewayIp);
   checkGatewayOutsidePools(gatewayIp, allocationPools);
+  const serviceTypes = checkedServiceTypes(wish.serviceTypes ?? []);
   const subnetId = draft.context.newId();
   draft.record({
     type: 'SubnetCreated',
@@ -70,30 +102,67 @@ function createSubnet(draft: Draft, wish: NewSubnet): string {
       cidr,
       gatewayIp,
       allocationPools,
-      dnsNameservers: canonicalAddresses(wish.dnsNameservers),
-      hostRoutes: canonicalRoutes(wish.hostRoutes, ipVersion),
+      dnsNameservers: checkedNameservers(wish.dnsNameservers, ipVersion, NEW),
+      hostRoutes: checkedRoutes(wish.hostRoutes, ipVersion, NEW),
       enableDhcp: wish.enableDhcp,
-      ipv6RaMode: null,
-      ipv6AddressMode: null,
+      ipv6RaMode,
+      ipv6AddressMode,
+      ...(pool && { subnetPoolId: pool.id }),
+      ...(serviceTypes.length > 0 && { serviceTypes }),
     },
   });
+  giveAutomaticAddresses(draft, draft.get('subnet', subnetId) as Subnet);
   return subnetId;
+}
+
+/** The prefix as wished, or taken from the pool. */
+function prefixOf(draft: Draft, wish: NewSubnet, pool: SubnetPool | null): string {
+  const { ipVersion, projectId, cidr = null, prefixLength = null } = wish;
+  if (cidr !== null && prefixLength !== null)
+    throw badRequest('subnets', 'cidr and prefixlen must not be supplied together');
+  if (cidr !== null) sameVersion('cidr', cidr, ipVersion);
+  if (pool && cidr === null && wish.allocationPools)
+    throw badRequest('subnets', 'allocation_pools allowed only for specific subnet requests');
+  if (pool) return takePrefix(draft, pool, { projectId, cidr, length: prefixLength });
+  if (cidr === null) throw badRequest('subnets', 'a subnetpool must be specified in the absence of a cidr');
+  return canonicalCidr(cidr);
+}
+
+/** Subnets of one network and IP version come from one pool or from none; in an address scope, from pools of that scope. */
+function checkAffinity(draft: Draft, pool: SubnetPool | null, others: readonly Subnet[]): void {
+  const strangers = others.filter((other) => other.subnetPoolId !== (pool?.id ?? null));
+  if (strangers.length === 0) return;
+  const scopes = strangers.map(({ subnetPoolId }) => {
+    if (subnetPoolId === null) return null;
+    draft.standOn(`subnetpool/${subnetPoolId}`);
+    return draft.get('subnetpool', subnetPoolId)?.addressScopeId ?? null;
+  });
+  const scope = pool?.addressScopeId ?? null;
+  if (scopes.some((other) => other !== scope)) {
+    if (scope !== null || scopes.some((other) => other !== null)) throw networkAddressScopeAffinity();
+    throw networkSubnetPoolAffinity();
+  }
+  if (scope === null) throw networkSubnetPoolAffinity();
 }
 
 export const updateSubnet = (id: string, changes: SubnetChanges): Decide<void> =>
   deciding((draft) => {
     const subnet = draft.get('subnet', id);
     if (!subnet) throw subnetNotFound(id);
-    const wanted: Partial<Subnet> = definedOnly({
-      name: changes.name,
-      description: changes.description,
-      enableDhcp: changes.enableDhcp,
-      dnsNameservers: changes.dnsNameservers && canonicalAddresses(changes.dnsNameservers),
-      hostRoutes: changes.hostRoutes && canonicalRoutes(changes.hostRoutes, subnet.ipVersion),
-      allocationPools: changes.allocationPools && checkedPools(subnet.cidr, changes.allocationPools),
-      gatewayIp:
-        changes.gatewayIp === undefined ? undefined : gatewayOf(changes.gatewayIp, subnet.cidr, subnet.ipVersion),
-    });
+    const { cidr, ipVersion } = subnet;
+    checkDhcpChange(subnet, changes.enableDhcp);
+    if (changes.enableDhcp && !subnet.enableDhcp) checkDhcpPrefix(cidr);
+    const { name, description, enableDhcp, dnsNameservers, hostRoutes, allocationPools, serviceTypes } = changes;
+    const wanted = definedOnly({
+      name,
+      description,
+      enableDhcp,
+      dnsNameservers: dnsNameservers && checkedNameservers(dnsNameservers, ipVersion, id),
+      hostRoutes: hostRoutes && checkedRoutes(hostRoutes, ipVersion, id),
+      allocationPools: allocationPools && checkedPools(cidr, allocationPools),
+      gatewayIp: changes.gatewayIp === undefined ? undefined : gatewayOf(changes.gatewayIp, cidr, ipVersion),
+      serviceTypes: serviceTypes && checkedServiceTypes(serviceTypes),
+    }) as Partial<Subnet>;
     const set = changedFields(subnet, wanted);
     if (set.gatewayIp !== undefined) oldGatewayIsFree(draft, subnet);
     checkGatewayOutsidePools(
@@ -112,9 +181,7 @@ export const deleteSubnet = (id: string): Decide<void> =>
   deciding((draft) => {
     const subnet = draft.get('subnet', id);
     if (!subnet) throw subnetNotFound(id);
-    const inUse = (ips: readonly FixedIp[]) => ips.some((ip) => ip.subnetId === id);
-    if (draft.find('port', `network/${subnet.networkId}`).some((port) => inUse(port.fixedIps))) throw subnetInUse(id);
-    draft.expectNone(`allocation/${id}/`);
+    takeAddressesBack(draft, subnet);
     draft.record({ type: 'SubnetDeleted', version: 1, data: { subnetId: id, networkId: subnet.networkId } });
   });
 
@@ -125,31 +192,10 @@ function gatewayOf(wished: string | null | undefined, cidr: string, ipVersion: 4
   return checkGateway(cidr, wished);
 }
 
-function sameVersion(name: string, address: string, ipVersion: 4 | 6): void {
-  if (versionOf(address) !== ipVersion)
-    throw invalidInput(`${name} '${address}' does not match the ip_version '${ipVersion}'`, name);
-}
-
-const canonicalAddresses = (addresses: readonly string[]) => addresses.map(canonicalAddress);
-
-const canonicalRoutes = (routes: readonly HostRoute[], ipVersion: 4 | 6): HostRoute[] =>
-  routes.map(({ destination, nexthop }) => {
-    sameVersion('host_routes', destination, ipVersion);
-    sameVersion('host_routes', nexthop, ipVersion);
-    return { destination: canonicalCidr(destination), nexthop: canonicalAddress(nexthop) };
-  });
-
 function oldGatewayIsFree(draft: Draft, subnet: Subnet): void {
   if (subnet.gatewayIp === null) return;
   const user = draft
     .find('port', `address/${subnet.networkId}/${subnet.gatewayIp}`)
     .find((port) => isRouterPort(port) && port.deviceId !== '');
   if (user) throw gatewayIpInUse(subnet.gatewayIp, user.id);
-}
-
-/** Without the fields that are undefined. */
-function definedOnly<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
 }

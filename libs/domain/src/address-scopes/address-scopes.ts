@@ -1,0 +1,41 @@
+/** Address scopes: whose pools' addresses are unique and may be routed to each other. */
+import { changedFields } from '../changes.js';
+import { Decide, deciding } from '../draft.js';
+import { addressScopeInUse, addressScopeNotFound, addressScopeUpdateError } from '../subnet-pools/errors.js';
+
+export type NewAddressScope = Readonly<{ projectId: string; name: string; ipVersion: 4 | 6; shared: boolean }>;
+export type AddressScopeChanges = Partial<Pick<NewAddressScope, 'name' | 'shared'>>;
+
+/** All or none, in one command. Returns the ids in the order asked. */
+export const createAddressScopes = (wishes: readonly NewAddressScope[]): Decide<string[]> =>
+  deciding((draft) =>
+    wishes.map(({ projectId, name, ipVersion, shared }) => {
+      const addressScopeId = draft.context.newId();
+      draft.record({
+        type: 'AddressScopeCreated',
+        version: 1,
+        data: { addressScopeId, projectId, name, description: '', ipVersion, shared },
+      });
+      return addressScopeId;
+    }),
+  );
+
+/** A shared scope stays shared: others may have pools in it. */
+export const updateAddressScope = (id: string, changes: AddressScopeChanges): Decide<void> =>
+  deciding((draft) => {
+    const scope = draft.get('addressscope', id);
+    if (!scope) throw addressScopeNotFound(id);
+    if (scope.shared && changes.shared === false)
+      throw addressScopeUpdateError(id, "Shared address scope can't be unshared");
+    const set = changedFields(scope, changes);
+    if (Object.keys(set).length > 0)
+      draft.record({ type: 'AddressScopeAttributesSet', version: 1, data: { addressScopeId: id, set } });
+  });
+
+export const deleteAddressScope = (id: string): Decide<void> =>
+  deciding((draft) => {
+    if (!draft.get('addressscope', id)) throw addressScopeNotFound(id);
+    if (draft.find('subnetpool', `scope/${id}`).length > 0) throw addressScopeInUse(id);
+    draft.expectNone(`scope-pool/${id}/`);
+    draft.record({ type: 'AddressScopeDeleted', version: 1, data: { addressScopeId: id } });
+  });

@@ -1,0 +1,119 @@
+/**
+ * A project's topology made by itself on first use: a network with a subnet of each default pool, and a router from it to the default external network. Ids are
+ * the caller's, the same for a project each time: two that ask at once make it once, and it is found again whatever it was renamed to.
+ */
+import type { Topology } from '@plumbline/topology';
+import { Decide, deciding, Draft } from '../draft.js';
+import { DomainError } from '../errors.js';
+import { createNetworks, deleteNetwork } from '../networks/networks.js';
+import type { SegmentPolicy } from '../networks/segments.js';
+import { addRouterInterface, removeRouterInterface } from '../routers/interfaces.js';
+import { createRouters, deleteRouter } from '../routers/routers.js';
+import type { Fleet } from '../routers/scheduling.js';
+import { defaultPool } from '../subnet-pools/allocation.js';
+import { createSubnets } from '../subnets/subnets.js';
+import { inOrder, Run } from './in-order.js';
+
+/** Of one project, and of no other. */
+export type TopologyIds = Readonly<{ networkId: string; routerId: string }>;
+
+export const autoAllocationFailure = (reason: string) =>
+  new DomainError('AutoAllocationFailure', 'conflict', `Deployment error: ${reason}.`);
+
+type Requirements = Readonly<{
+  externalNetworkId: string;
+  pools: readonly Readonly<{ id: string; ipVersion: 4 | 6 }>[];
+}>;
+
+/** What is needed for it: a default external network, and a default pool of at least one IP version. Throws AutoAllocationFailure. */
+export const autoAllocationRequirements: Decide<Requirements> = deciding((draft) => {
+  const [network] = draft.find('network', 'default').filter(({ external }) => external);
+  if (!network) throw autoAllocationFailure('No default router:external network');
+  const pools = ([4, 6] as const).flatMap((version) => defaultPool(draft, version) ?? []);
+  if (pools.length === 0) throw autoAllocationFailure('No default subnetpools defined');
+  stand(draft, network.id, pools);
+  return { externalNetworkId: network.id, pools: pools.map(({ id, ipVersion }) => ({ id, ipVersion })) };
+});
+
+function stand(draft: Draft, networkId: string, pools: readonly Readonly<{ id: string }>[]): void {
+  draft.standOn(`network/${networkId}`);
+  for (const { id } of pools) draft.standOn(`subnetpool/${id}`);
+}
+
+/** The id of the project's network, made when it is not there. */
+export const autoAllocate = (
+  projectId: string,
+  ids: TopologyIds,
+  around: Readonly<{ fleet: Fleet; segments: SegmentPolicy }>,
+): Decide<string> =>
+  inOrder((run, topology) => {
+    if (topology.get('network', ids.networkId)) return ids.networkId;
+    const { externalNetworkId, pools } = run(autoAllocationRequirements);
+    const subnets = instead('Unable to provide tenant private network', () =>
+      privateNetwork(run, projectId, ids.networkId, pools, around.segments),
+    );
+    instead('Unable to provide external connectivity', () =>
+      connect(run, projectId, ids.routerId, { externalNetworkId, subnets, fleet: around.fleet }),
+    );
+    return ids.networkId;
+  });
+
+function privateNetwork(
+  run: Run,
+  projectId: string,
+  networkId: string,
+  pools: Requirements['pools'],
+  segments: SegmentPolicy,
+): string[] {
+  const named = { projectId, name: 'auto_allocated_network', description: '' };
+  const flags = { adminStateUp: true, shared: false, external: false, isDefault: false, portSecurityEnabled: true };
+  const segment = { networkType: null, physicalNetwork: null, segmentationId: null };
+  run(createNetworks([{ ...named, ...flags, ...segment, mtuBytes: 0 }], segments), networkId);
+  const wishes = pools.map(({ id, ipVersion }) => ({
+    ...named,
+    name: `auto_allocated_subnet_v${ipVersion}`,
+    networkId,
+    ipVersion,
+    subnetPoolId: id,
+    dnsNameservers: [],
+    hostRoutes: [],
+    enableDhcp: true,
+  }));
+  return run(createSubnets(wishes));
+}
+
+function connect(
+  run: Run,
+  projectId: string,
+  routerId: string,
+  { externalNetworkId, subnets, fleet }: { externalNetworkId: string; subnets: readonly string[]; fleet: Fleet },
+): void {
+  const named = { projectId, name: 'auto_allocated_router', description: '' };
+  run(createRouters([{ ...named, adminStateUp: true, gateway: { networkId: externalNetworkId } }], fleet), routerId);
+  for (const subnetId of subnets) run(addRouterInterface(routerId, { subnetId }, fleet));
+}
+
+/** What a step refuses as wrong or missing is told as the topology's own failure. Quotas and exhausted pools keep their names. */
+function instead<T>(reason: string, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error;
+    const told = ['bad-request', 'not-found'].includes(error.kind) || error.type === 'SubnetAllocationError';
+    throw told ? autoAllocationFailure(reason) : error;
+  }
+}
+
+/** Removes the router, and the network when nothing else uses it. What is gone already is passed over. */
+export const deleteAutoAllocated = (ids: TopologyIds): Decide<void> =>
+  inOrder((run, topology) => {
+    removeRouter(run, topology, ids.routerId);
+    if (topology.get('network', ids.networkId)) run(deleteNetwork(ids.networkId));
+  });
+
+function removeRouter(run: Run, topology: Topology, routerId: string): void {
+  const router = topology.get('router', routerId);
+  if (!router) return;
+  for (const portId of Object.keys(router.interfaces)) run(removeRouterInterface(routerId, { portId }));
+  run(deleteRouter(routerId));
+}

@@ -1,0 +1,67 @@
+/**
+ * A pool in an address scope: addresses in a scope are unique, so prefixes of its pools do not overlap (the claims `scope/<scope>/<version>/<bits>/`), and the
+ * subnets of one network and IP version are all in one scope or in none.
+ */
+import type { SubnetPool } from '@plumbline/contracts';
+import type { Draft } from '../draft.js';
+import { networkAddressScopeAffinity } from '../subnets/errors.js';
+import { expectNoOverlap } from './allocation.js';
+import {
+  addressScopePrefixConflict,
+  illegalScopeAssociation,
+  illegalScopeVersion,
+  illegalSubnetPoolUpdate,
+} from './errors.js';
+import { anyOverlap } from './prefixes.js';
+
+type Scoped = Pick<SubnetPool, 'id' | 'ipVersion' | 'prefixes' | 'addressScopeId'>;
+
+/** Refuses a scope the actor does not see, one of another IP version, prefixes another pool of it has, and a network left in two scopes. */
+export function checkScope(draft: Draft, pool: Scoped, before?: SubnetPool): void {
+  if (before && before.addressScopeId !== pool.addressScopeId) checkAffinity(draft, before);
+  if (pool.addressScopeId === null) return;
+  const scope = draft.visible('addressscope', pool.addressScopeId);
+  if (!scope) throw illegalScopeAssociation(pool.id, pool.addressScopeId);
+  if (scope.ipVersion !== pool.ipVersion) throw illegalScopeVersion(pool.id, scope.id, scope.ipVersion);
+  draft.standOn(`addressscope/${scope.id}`);
+  const others = draft.find('subnetpool', `scope/${scope.id}`).filter(({ id }) => id !== pool.id);
+  if (
+    anyOverlap(
+      pool.prefixes,
+      others.flatMap(({ prefixes }) => prefixes),
+    )
+  )
+    throw addressScopePrefixConflict();
+}
+
+/** Nobody takes one of the pool's prefixes in its scope at the same moment. `own`: those it holds there already. */
+export function expectUniqueInScope(draft: Draft, pool: Scoped, own: readonly string[]): void {
+  if (pool.addressScopeId === null) return;
+  for (const cidr of pool.prefixes) {
+    if (own.includes(cidr)) continue;
+    expectNoOverlap(draft, `scope/${pool.addressScopeId}/${pool.ipVersion}/`, cidr, 0);
+  }
+}
+
+/** A scope's owner, not everybody who sees it, may have its pools changed. */
+export function mayChangeInScope(draft: Draft, pool: SubnetPool): void {
+  if (pool.addressScopeId === null) return;
+  const { actor } = draft.context;
+  const scope = draft.get('addressscope', pool.addressScopeId);
+  if (actor.role === 'admin' || scope?.projectId === actor.projectId) return;
+  throw illegalSubnetPoolUpdate(
+    `subnetpool ${pool.id} cannot be updated when associated with shared address scope ${pool.addressScopeId}`,
+  );
+}
+
+function checkAffinity(draft: Draft, pool: SubnetPool): void {
+  const subnets = draft.find('subnet', `subnetpool/${pool.id}`);
+  for (const networkId of new Set(subnets.map((subnet) => subnet.networkId))) {
+    draft.standOn(`network/${networkId}`);
+    const strangers = draft
+      .find('subnet', `network/${networkId}`)
+      .filter(({ ipVersion, subnetPoolId }) => ipVersion === pool.ipVersion && subnetPoolId !== pool.id);
+    if (strangers.length > 0) throw networkAddressScopeAffinity();
+  }
+  draft.expectOnly(`pool/${pool.id}/`, subnets);
+}
