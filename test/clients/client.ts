@@ -4,9 +4,11 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { run } from '@plumbline/exec';
-import { PYTHON, type Cloud } from './cloud.js';
+import { MEMBER, PYTHON, type Cloud } from './cloud.js';
 
 export type Program = 'openstack' | 'neutron';
+/** Whoever types, and at what: the administrator at either program, or somebody of another project at `openstack`. */
+export type Seat = Program | 'member';
 export type Said = Readonly<{ code: number; stdout: string; stderr: string }>;
 export interface Client {
   /** Runs one command to its end, whatever its exit code. One at a time. */
@@ -32,7 +34,7 @@ export const typed = (program: Program, cloud: Cloud): Client => ({
   stop: async () => undefined,
 });
 
-/** All commands in one process: see shell-server.py. */
+/** All commands in one process: see shell-server.py. One cloud a process: the client goes on with the one it first logged in to. */
 export class Served implements Client {
   private readonly answers: AsyncIterator<string>;
   private said = '';
@@ -42,8 +44,10 @@ export class Served implements Client {
     child.stderr.on('data', (chunk: Buffer) => (this.said += chunk.toString()));
   }
 
-  static start(program: Program, cloud: Cloud): Served {
-    const env = { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', ...cloud.environment };
+  static start(seat: Seat, cloud: Cloud): Served {
+    const as = seat === 'member' ? { OS_CLOUD: MEMBER } : {};
+    const env = { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', ...cloud.environment, ...as };
+    const program: Program = seat === 'member' ? 'openstack' : seat;
     return new Served(spawn(PYTHON, [SERVER, program], { env, stdio: ['pipe', 'pipe', 'pipe'] }));
   }
 

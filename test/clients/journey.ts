@@ -5,12 +5,14 @@
  * showed. Steps assert on what the client reads back, not on its exit code alone.
  */
 import { expect } from '@jest/globals';
-import type { Client, Said } from './client.js';
+import type { Client, Said, Seat } from './client.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 export type Step = Readonly<{
   /** As typed after the program's name, words separated by spaces; a value with spaces is an array. */
   run: string | readonly string[];
+  /** Who types, where it is not the journey's own program. */
+  at?: Seat;
   /** Keeps what was shown under this name. */
   as?: string;
   /** One object: has at least these fields. */
@@ -28,8 +30,14 @@ export type Journey = readonly Step[];
 
 export type Known = Record<string, unknown>;
 
+/** Where one may type; the first is the journey's own. */
+export type Clients = ReadonlyMap<Seat, Client>;
+
 /** Runs the step, asserts, and keeps what it shows in `known`. */
-export async function walk(client: Client, step: Step, known: Known): Promise<void> {
+export async function walk(clients: Clients, step: Step, known: Known): Promise<void> {
+  const seat = step.at ?? [...clients.keys()][0];
+  const client = seat && clients.get(seat);
+  if (!client) throw new Error(`the journey has no ${step.at}`);
   const argv = (typeof step.run === 'string' ? step.run.split(' ') : step.run).map((word) => filled(word, known));
   const reads =
     step.shows !== undefined || step.column !== undefined || step.has !== undefined || step.as !== undefined;
@@ -54,8 +62,8 @@ export async function walk(client: Client, step: Step, known: Known): Promise<vo
 }
 
 /** What a person calls the step in a test's output. */
-export const titleOf = ({ run, fails }: Step): string =>
-  `${typeof run === 'string' ? run : run.join(' ')}${fails === undefined ? '' : ' (refused)'}`;
+export const titleOf = ({ run, at, fails }: Step): string =>
+  `${at === undefined ? '' : `${at} `}${typeof run === 'string' ? run : run.join(' ')}${fails === undefined ? '' : ' (refused)'}`;
 
 function shownBy(argv: readonly string[], { stdout, stderr }: Said): unknown {
   try {
@@ -68,18 +76,20 @@ function shownBy(argv: readonly string[], { stdout, stderr }: Said): unknown {
 const sorted = (values: readonly unknown[]): unknown[] =>
   [...values].sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
 
-function filled(text: string, known: Known): string {
-  return text.replace(/\{([\w.]+)\}/g, (_, path: string) => {
-    let value: unknown = known;
-    for (const key of path.split('.')) value = (value as Fields | undefined)?.[key];
-    if (value === undefined || value === null) throw new Error(`no step has shown ${path} yet`);
-    return String(value);
-  });
+function at(path: string, known: Known): unknown {
+  let value: unknown = known;
+  for (const key of path.split('.')) value = (value as Fields | undefined)?.[key];
+  if (value === undefined || value === null) throw new Error(`no step has shown ${path} yet`);
+  return value;
 }
 
-/** Asymmetric matchers and other objects with a class stay what they are. */
+const filled = (text: string, known: Known): string =>
+  text.replace(/\{([\w.]+)\}/g, (_, path: string) => String(at(path, known)));
+
+/** A placeholder alone stays the value it stands for. Asymmetric matchers and other objects with a class stay what they are. */
 function filledIn(value: unknown, known: Known): unknown {
-  if (typeof value === 'string') return filled(value, known);
+  if (typeof value === 'string')
+    return /^\{[\w.]+\}$/.test(value) ? at(value.slice(1, -1), known) : filled(value, known);
   if (Array.isArray(value)) return value.map((item) => filledIn(item, known));
   if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype)
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, filledIn(item, known)]));

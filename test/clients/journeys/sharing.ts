@@ -1,9 +1,9 @@
 /** Who sees what: RBAC policies, and two projects of one cloud, with `openstack`. */
 import type { Journey, Step } from '../journey.js';
-import { MEMBER } from '../cloud.js';
 
 const member = (run: string, more: Omit<Step, 'run' | 'only'> = {}): Step => ({
-  run: `--os-cloud ${MEMBER} ${run}`,
+  run,
+  at: 'member',
   only: 'builtin',
   ...more,
 });
