@@ -60,8 +60,17 @@ export type { NewRouter, RouterChanges } from './routers/routers.js';
 export { createRouters, deleteRouter, updateRouter } from './routers/routers.js';
 export type { InterfaceInfo, InterfaceName } from './routers/interfaces.js';
 export { addRouterInterface, removeRouterInterface } from './routers/interfaces.js';
-export type { Fleet } from './routers/scheduling.js';
-export { reaches, schedulePending, unscheduled } from './routers/scheduling.js';
+export type { Fleet, L3Agent } from './routers/scheduling.js';
+export {
+  assignRouter,
+  DEFAULT_ZONE,
+  reaches,
+  schedulePending,
+  unassignRouter,
+  unscheduled,
+} from './routers/scheduling.js';
+export { agentNotFound, invalidL3Agent } from './routers/errors.js';
+export { addRoutes, MOST_ROUTES, removeRoutes } from './routers/routes.js';
 export type { FloatingIpChanges, NewFloatingIp } from './floating-ips/floating-ips.js';
 export { createFloatingIps, deleteFloatingIp, updateFloatingIp } from './floating-ips/floating-ips.js';
 export type { Target } from './floating-ips/association.js';

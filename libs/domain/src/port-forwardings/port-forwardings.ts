@@ -30,7 +30,8 @@ export type PortForwardingChanges = Readonly<{
   externalPorts?: PortForwarding['externalPorts'] | undefined;
   internalPorts?: PortForwarding['internalPorts'] | undefined;
   internalPortId?: string | undefined;
-  internalIpAddress?: string | undefined;
+  /** Null: the port's first IPv4 address. */
+  internalIpAddress?: string | null | undefined;
 }>;
 
 /** All or none, in one command. Returns the ids in the order asked. They belong to the project of the floating IP or router. */
@@ -88,7 +89,8 @@ export const updatePortForwarding = (outside: OutsideKind, id: string, changes: 
       ? theInsidePort(draft, changes.internalPortId as string)
       : draft.get('port', forwarding.internalPortId);
     if (!port) throw portNotFound(forwarding.internalPortId);
-    const inside = fixedIpOf(port, changes.internalIpAddress ?? (moved ? null : forwarding.internalIpAddress));
+    const kept = moved ? null : forwarding.internalIpAddress;
+    const inside = fixedIpOf(port, changes.internalIpAddress === undefined ? kept : changes.internalIpAddress);
     const facts = {
       description: changes.description ?? forwarding.description,
       ...ports,

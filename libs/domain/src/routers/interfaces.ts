@@ -1,9 +1,14 @@
-/** A router's interfaces on tenant networks, by subnet or by port. */
-import { DEVICE_OWNER, FixedIp, Port, Router, Subnet } from '@plumbline/contracts';
+/**
+ * A router's interfaces on tenant networks, by subnet or by port. Each IPv4 subnet has a leg of its own; the IPv6 subnets of one network share one, as in the
+ * reference implementation. Whatever changes a leg's addresses is also written to the router's stream: two subnets that overlap cannot be joined at once.
+ */
+import { DEVICE_OWNER, FixedIp, Port, Router } from '@plumbline/contracts';
+import { canChange } from '../access.js';
 import { Decide, deciding, Draft } from '../draft.js';
 import {
   addressAllocated,
   badRequest,
+  notAuthorized,
   portInUse,
   portNotFound,
   routerInterfaceInUseByFloatingIp,
@@ -13,8 +18,19 @@ import {
   subnetMismatchForPort,
   subnetNotFound,
 } from '../errors.js';
+import { disassociatePort } from '../floating-ips/association.js';
+import { interfaceInUseByForwarding } from '../port-forwardings/errors.js';
+import { removeForwardingsTo } from '../port-forwardings/removal.js';
 import { recordPort, recordPortDeleted } from '../ports/ports.js';
-import { refuseOverlap, subnetsOf, theRouter } from './legs.js';
+import {
+  hasIpv6,
+  ipv6LegOn,
+  refuseForeign,
+  refuseOutsidePools,
+  refuseSubnet,
+  seenSubnet,
+} from './interface-subnets.js';
+import { subnetsOf, theRouter } from './legs.js';
 import { nexthopReachable } from './routes.js';
 import { Fleet, schedule } from './scheduling.js';
 
@@ -26,6 +42,7 @@ export type InterfaceInfo = Readonly<{
   projectId: string;
   portId: string;
   networkId: string;
+  /** Those that came or went. */
   subnetIds: readonly string[];
 }>;
 
@@ -34,53 +51,76 @@ export const addRouterInterface = (routerId: string, name: InterfaceName, fleet:
     const router = theRouter(draft, routerId);
     if (name.portId !== undefined && name.subnetId !== undefined)
       throw badRequest('router', 'Cannot specify both subnet-id and port-id');
-    if (name.portId === undefined && name.subnetId === undefined) throw nothingNamed();
     const port =
-      name.portId === undefined
-        ? portOnSubnet(draft, router, name.subnetId as string)
-        : adoptPort(draft, router, name.portId);
-    const { id: portId, networkId, fixedIps } = port;
-    draft.record({ type: 'RouterInterfaceAdded', version: 1, data: { routerId, portId, networkId, fixedIps } });
+      name.portId !== undefined
+        ? adoptPort(draft, router, name.portId)
+        : portOnSubnet(draft, router, subnetNamed(name));
+    recordLeg(draft, router, port);
     schedule(draft, routerId, fleet);
-    return info(router, port);
+    return info(router, port, name.subnetId === undefined ? subnetIdsOf(port) : [name.subnetId]);
   });
 
 export const removeRouterInterface = (routerId: string, name: InterfaceName): Decide<InterfaceInfo> =>
   deciding((draft) => {
     const router = theRouter(draft, routerId);
-    if (name.portId === undefined && name.subnetId === undefined) throw nothingNamed();
+    if (name.portId === undefined) subnetNamed(name);
     const port = interfaceNamed(draft, router, name);
-    const rest = subnetsOf(draft, router, port.id);
-    for (const { subnetId } of port.fixedIps) {
-      if (draft.find('floatingip', `router/${routerId}`).some((fip) => fip.association?.subnetId === subnetId))
-        throw routerInterfaceInUseByFloatingIp(routerId, subnetId);
-      const stranded = router.routes.some((route) => !nexthopReachable(route, rest));
-      if (stranded) throw routerInterfaceInUseByRoute(routerId, subnetId);
-      draft.expectNone(`carried/${routerId}/${subnetId}/`);
-    }
+    const gone =
+      name.portId === undefined ? port.fixedIps.filter((ip) => ip.subnetId === name.subnetId) : port.fixedIps;
+    for (const { subnetId } of gone) refuseInUse(draft, router, subnetId);
+    const kept = port.fixedIps.filter((ip) => !gone.includes(ip));
     const { id: portId, networkId } = port;
-    draft.record({ type: 'RouterInterfaceRemoved', version: 1, data: { routerId, portId, networkId } });
-    recordPortDeleted(draft, port);
-    return info(router, port);
+    if (kept.length > 0) {
+      for (const { ipAddress } of gone) disassociatePort(draft, portId, ipAddress);
+      draft.record({ type: 'PortFixedIpsSet', version: 1, data: { portId, networkId, fixedIps: kept } });
+      recordLeg(draft, router, draft.get('port', portId) as Port);
+    } else {
+      draft.record({ type: 'RouterInterfaceRemoved', version: 1, data: { routerId, portId, networkId } });
+      disassociatePort(draft, portId);
+      removeForwardingsTo(draft, portId);
+      recordPortDeleted(draft, port);
+    }
+    return info(router, port, [...new Set(gone.map((ip) => ip.subnetId))]);
   });
 
-const nothingNamed = () => badRequest('router', 'Either subnet_id or port_id must be specified');
+/** The leg as it is from here on. */
+function recordLeg(draft: Draft, router: Router, { id: portId, networkId, fixedIps }: Port): void {
+  draft.record({
+    type: 'RouterInterfaceAdded',
+    version: 1,
+    data: { routerId: router.id, portId, networkId, fixedIps },
+  });
+}
 
-const info = (router: Router, port: Port): InterfaceInfo => ({
+function subnetNamed({ subnetId }: InterfaceName): string {
+  if (subnetId === undefined) throw badRequest('router', 'Either subnet_id or port_id must be specified');
+  return subnetId;
+}
+
+const subnetIdsOf = (port: Port): string[] => [...new Set(port.fixedIps.map((ip) => ip.subnetId))];
+
+const info = (router: Router, port: Port, subnetIds: readonly string[]): InterfaceInfo => ({
   routerId: router.id,
   projectId: router.projectId,
   portId: port.id,
   networkId: port.networkId,
-  subnetIds: port.fixedIps.map((ip) => ip.subnetId),
+  subnetIds,
 });
 
 function portOnSubnet(draft: Draft, router: Router, subnetId: string): Port {
-  const subnet = draft.get('subnet', subnetId);
-  const network = subnet && draft.get('network', subnet.networkId);
-  if (!subnet || !network) throw subnetNotFound(subnetId);
-  if (subnet.gatewayIp === null) throw badRequest('router', 'Subnet for router interface must have a gateway IP');
+  const { subnet, network } = seenSubnet(draft, subnetId);
+  const ipAddress = subnet.gatewayIp;
+  if (ipAddress === null) throw badRequest('router', 'Subnet for router interface must have a gateway IP');
+  refuseForeign(draft, subnet);
   refuseSubnet(draft, router, subnet);
-  if (draft.held(`address/${network.id}/${subnet.gatewayIp}`)) throw addressAllocated(subnet.gatewayIp, subnetId);
+  if (draft.held(`address/${network.id}/${ipAddress}`)) throw addressAllocated(ipAddress, subnetId);
+  const shared = subnet.ipVersion === 6 ? ipv6LegOn(draft, router, network.id) : undefined;
+  if (shared) {
+    draft.standOn(`network/${network.id}`);
+    const fixedIps = [...shared.fixedIps, { subnetId, ipAddress }];
+    draft.record({ type: 'PortFixedIpsSet', version: 1, data: { portId: shared.id, networkId: network.id, fixedIps } });
+    return draft.get('port', shared.id) as Port;
+  }
   const portId = recordPort(draft, network, {
     projectId: router.projectId,
     name: '',
@@ -90,23 +130,31 @@ function portOnSubnet(draft: Draft, router: Router, subnetId: string): Port {
     deviceOwner: DEVICE_OWNER.routerInterface,
     portSecurityEnabled: false,
     macAddress: null,
-    fixedIps: [{ subnetId, ipAddress: subnet.gatewayIp }],
+    fixedIps: [{ subnetId, ipAddress }],
   });
   return draft.get('port', portId) as Port;
 }
 
 /** A port a client made becomes the router's: it loses its binding, for it is where its router is. */
 function adoptPort(draft: Draft, router: Router, portId: string): Port {
-  const port = draft.get('port', portId);
+  const port = draft.visible('port', portId);
   if (!port) throw portNotFound(portId);
+  if (!canChange(draft, draft.context.actor, port, false)) throw notAuthorized('update_port');
   if (port.deviceId !== '') throw portInUse(portId, port.networkId, port.deviceId);
   if (port.fixedIps.length === 0) throw badRequest('router', 'Router port must have at least one fixed IP');
+  refuseLedTo(draft, port);
   const subnets = port.fixedIps.flatMap(({ subnetId }) => draft.get('subnet', subnetId) ?? []);
   if (subnets.filter((subnet) => subnet.ipVersion === 4).length > 1)
     throw badRequest('router', 'Cannot have multiple IPv4 subnets on router port');
-  for (const subnet of subnets) refuseSubnet(draft, router, subnet);
+  for (const subnet of new Set(subnets)) refuseSubnet(draft, router, subnet);
+  refuseOutsidePools(draft, port, subnets);
+  const other = hasIpv6(port.fixedIps) ? ipv6LegOn(draft, router, port.networkId) : undefined;
+  if (other)
+    throw badRequest(
+      'router',
+      `Router already contains IPv6 port ${other.id} belonging to network id ${port.networkId}. Only one IPv6 port from the same network subnet can be connected to a router`,
+    );
   draft.standOn(`network/${port.networkId}`);
-  draft.expectNone(`association/${portId}/`);
   if (port.binding.host) {
     const unbound = { portId, networkId: port.networkId, host: port.binding.host };
     draft.record({ type: 'PortUnbound', version: 1, data: unbound });
@@ -116,11 +164,34 @@ function adoptPort(draft: Draft, router: Router, portId: string): Port {
   return draft.get('port', portId) as Port;
 }
 
-function refuseSubnet(draft: Draft, router: Router, subnet: Subnet): void {
-  const others = subnetsOf(draft, router);
-  if (others.some(({ id }) => id === subnet.id))
-    throw badRequest('router', `Router already has a port on subnet ${subnet.id}`);
-  refuseOverlap(subnet, others);
+/** An outside address leads to instances, not to a router's leg. */
+function refuseLedTo(draft: Draft, port: Port): void {
+  const ledTo =
+    draft.find('floatingip', `associated/${port.id}`).length > 0 ||
+    draft.find('portforwarding', `port/${port.id}`).length > 0;
+  if (ledTo)
+    throw badRequest(
+      'router',
+      `Port ${port.id} cannot be a router interface while a floating IP or port forwarding leads to it`,
+    );
+  draft.expectNone(`association/${port.id}/`);
+  draft.expectNone(`forwarded-to/${port.id}/`);
+}
+
+function refuseInUse(draft: Draft, router: Router, subnetId: string): void {
+  const forwardings = draft
+    .find('portforwarding', `router/${router.id}`)
+    .filter((each) => each.internalSubnetId === subnetId);
+  if (
+    forwardings.some(({ floatingIpId }) => floatingIpId !== null) ||
+    draft.find('floatingip', `router/${router.id}`).some((fip) => fip.association?.subnetId === subnetId)
+  )
+    throw routerInterfaceInUseByFloatingIp(router.id, subnetId);
+  if (forwardings.length > 0) throw interfaceInUseByForwarding(router.id, subnetId);
+  const rest = subnetsOf(draft, router).filter(({ id }) => id !== subnetId);
+  if (router.routes.some((route) => !nexthopReachable(route, rest)))
+    throw routerInterfaceInUseByRoute(router.id, subnetId);
+  draft.expectNone(`carried/${router.id}/${subnetId}/`);
 }
 
 function interfaceNamed(draft: Draft, router: Router, { portId, subnetId }: InterfaceName): Port {
@@ -131,10 +202,10 @@ function interfaceNamed(draft: Draft, router: Router, { portId, subnetId }: Inte
     if (subnetId !== undefined && !onSubnet(port.fixedIps)) throw subnetMismatchForPort(portId, subnetId);
     return port;
   }
-  if (!draft.get('subnet', subnetId as string)) throw subnetNotFound(subnetId as string);
   const port = Object.keys(router.interfaces)
     .map((id) => draft.get('port', id))
     .find((candidate) => candidate !== undefined && onSubnet(candidate.fixedIps));
-  if (!port) throw routerInterfaceNotFoundForSubnet(router.id, subnetId as string);
-  return port;
+  if (port) return port;
+  if (!draft.visible('subnet', subnetId as string)) throw subnetNotFound(subnetId as string);
+  throw routerInterfaceNotFoundForSubnet(router.id, subnetId as string);
 }

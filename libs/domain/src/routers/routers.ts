@@ -3,10 +3,10 @@ import { HostRoute, Router } from '@plumbline/contracts';
 import { changedFields } from '../changes.js';
 import { Decide, deciding, Draft } from '../draft.js';
 import { routerInUse } from '../errors.js';
-import { clearGateway, setGateway, WishedGateway } from './gateway.js';
+import { clearGateway, mayWishFor, setGateway, WishedGateway } from './gateway.js';
 import { theRouter } from './legs.js';
 import { setRoutes } from './routes.js';
-import { Fleet, schedule } from './scheduling.js';
+import { Fleet, knownZones, schedule } from './scheduling.js';
 
 export type NewRouter = Readonly<{
   projectId: string;
@@ -14,6 +14,8 @@ export type NewRouter = Readonly<{
   description: string;
   adminStateUp: boolean;
   gateway: WishedGateway | null;
+  /** Zones it may be scheduled in; none: any. */
+  availabilityZoneHints?: readonly string[] | undefined;
 }>;
 export type RouterChanges = Readonly<{
   name?: string | undefined;
@@ -28,9 +30,23 @@ export type RouterChanges = Readonly<{
 export const createRouters = (wishes: readonly NewRouter[], fleet: Fleet): Decide<string[]> =>
   deciding((draft) => wishes.map((wish) => createRouter(draft, wish, fleet)));
 
-function createRouter(draft: Draft, { gateway, ...facts }: NewRouter, fleet: Fleet): string {
+function createRouter(draft: Draft, wish: NewRouter, fleet: Fleet): string {
+  const { gateway, availabilityZoneHints: hints = [], projectId, name, description, adminStateUp } = wish;
+  mayWishFor(draft, gateway, 'create');
+  knownZones(fleet, hints);
   const routerId = draft.context.newId();
-  draft.record({ type: 'RouterCreated', version: 1, data: { routerId, ...facts } });
+  draft.record({
+    type: 'RouterCreated',
+    version: 1,
+    data: {
+      routerId,
+      projectId,
+      name,
+      description,
+      adminStateUp,
+      ...(hints.length > 0 && { availabilityZoneHints: [...hints] }),
+    },
+  });
   setGateway(draft, routerId, gateway);
   schedule(draft, routerId, fleet);
   return routerId;
@@ -40,6 +56,7 @@ export const updateRouter = (id: string, changes: RouterChanges, fleet: Fleet): 
   deciding((draft) => {
     const router = theRouter(draft, id);
     const { gateway, routes, ...facts } = changes;
+    mayWishFor(draft, gateway, 'update');
     const set = changedFields(router, facts as Partial<Router>);
     if (Object.keys(set).length > 0)
       draft.record({ type: 'RouterAttributesSet', version: 1, data: { routerId: id, set } });

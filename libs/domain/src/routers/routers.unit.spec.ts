@@ -1,10 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { deletePort } from '../ports/ports.js';
 import { registerNode } from '../nodes/nodes.js';
-import { make, router, scenarioA } from '../testing/wishes.js';
+import { createFloatingIps } from '../floating-ips/floating-ips.js';
+import { createRbacPolicies } from '../rbac-policies/rbac-policies.js';
+import { floatingIp, make, router, scenarioA } from '../testing/wishes.js';
 import { World } from '../testing/world.js';
+import type { WishedGateway } from './gateway.js';
 import { addRouterInterface, removeRouterInterface } from './interfaces.js';
 import { createRouters, deleteRouter, updateRouter } from './routers.js';
+import { addRoutes, MOST_ROUTES, removeRoutes } from './routes.js';
 import { schedulePending } from './scheduling.js';
 
 describe('routers', () => {
@@ -89,12 +93,17 @@ describe('routers', () => {
     expect(world.eventsOf(updateRouter(routerId, { gateway }, fleet))).toEqual(['RouterGatewaySet']);
     expect(world.eventsOf(updateRouter(routerId, { gateway: { networkId: external } }, fleet))).toEqual([]);
     const moved = { networkId: external, externalFixedIps: [{ ipAddress: '10.16.161.54' }] };
+    const before = world.get('router', routerId).gateway?.portId;
     expect(world.eventsOf(updateRouter(routerId, { gateway: moved }, fleet))).toEqual([
-      'PortDeleted',
-      'PortCreated',
+      'PortFixedIpsSet',
       'RouterGatewaySet',
     ]);
-    expect(world.get('router', routerId).gateway?.enableSnat).toBe(false);
+    expect(world.get('router', routerId).gateway).toEqual({ portId: before, networkId: external, enableSnat: false });
+    expect(world.get('port', before ?? '').fixedIps[0]?.ipAddress).toBe('10.16.161.54');
+    const onGateway = { networkId: external, externalFixedIps: [{ ipAddress: '10.16.160.1' }] };
+    expect(world.refusal(updateRouter(routerId, { gateway: onGateway }, fleet))).toBe(
+      'BadRequest: Bad router request: External IP 10.16.160.1 is the same as the gateway IP.',
+    );
   });
 
   it('have extra routes to neighbours only, and keep the interface a route needs', () => {
@@ -123,5 +132,65 @@ describe('routers', () => {
       'NetworkPlacedOnHost',
       'NetworkWithdrawnFromHost',
     ]);
+  });
+
+  it('have routes added and taken away, in any number of times', () => {
+    const world = new World();
+    const { routerId } = scenarioA(world);
+    const route = (n: number) => ({ destination: `10.${n}.0.0/16`, nexthop: '10.0.0.9' });
+    expect(world.eventsOf(addRoutes(routerId, [route(50), route(51)]))).toEqual(['RouterRoutesSet']);
+    expect(world.eventsOf(addRoutes(routerId, [{ destination: '10.50.0.7/16', nexthop: '10.0.0.9' }]))).toEqual([]);
+    expect(world.eventsOf(removeRoutes(routerId, [route(99)]))).toEqual([]);
+    world.do(removeRoutes(routerId, [route(50), route(99)]));
+    expect(world.get('router', routerId).routes).toEqual([route(51)]);
+    const many = Array.from({ length: MOST_ROUTES }, (_, index) => route(60 + index));
+    expect(world.refusal(addRoutes(routerId, many))).toBe(
+      `RoutesExhausted: Unable to complete operation for ${routerId}. The number of routes exceeds the maximum 30.`,
+    );
+  });
+
+  it('leave source NAT and outside addresses to administrators', () => {
+    const world = new World();
+    const { routerId, external, fleet } = scenarioA(world);
+    const actor = { projectId: 'p', role: 'member' } as const;
+    const refusal = (gateway: WishedGateway) =>
+      world.refusal((topology, context) => updateRouter(routerId, { gateway }, fleet)(topology, { ...context, actor }));
+    const rule = 'PolicyNotAuthorized: rule:update_router:external_gateway_info';
+    expect(refusal({ networkId: external, enableSnat: true })).toBe(`${rule}:enable_snat is disallowed by policy`);
+    expect(refusal({ networkId: external, externalFixedIps: [] })).toBe(
+      `${rule}:external_fixed_ips is disallowed by policy`,
+    );
+    const hidden = make.network(world);
+    expect(refusal({ networkId: hidden })).toMatch(/^(NetworkNotFound|BadRequest)/);
+    const foreign = make.network(world, { projectId: 'z' });
+    expect(refusal({ networkId: foreign })).toBe(`NetworkNotFound: Network ${foreign} could not be found.`);
+  });
+
+  it('have a gateway where a network is external for their project', () => {
+    const world = new World();
+    const networkId = make.network(world, { projectId: 'z' });
+    make.subnet(world, networkId, '10.3.0.0/24');
+    const policy = { projectId: 'z', objectType: 'network', objectId: networkId, targetProject: 'p' } as const;
+    world.do(createRbacPolicies([{ ...policy, action: 'access_as_external' }]));
+    const actor = { projectId: 'p', role: 'member' } as const;
+    const [id = ''] = world.as(actor, createRouters([router({ gateway: { networkId } })], { l3Hosts: [] }));
+    expect(world.get('router', id).gateway?.networkId).toBe(networkId);
+    expect(world.as(actor, createFloatingIps([floatingIp(networkId)]))).toHaveLength(1);
+    const stranger = { projectId: 'q', role: 'member' } as const;
+    expect(
+      world.refusal((topology, context) =>
+        createFloatingIps([floatingIp(networkId, { projectId: 'q' })])(topology, { ...context, actor: stranger }),
+      ),
+    ).toMatch(/^NetworkNotFound/);
+  });
+
+  it('have a gateway with an address of each version', () => {
+    const world = new World();
+    const { external, routerId, fleet } = scenarioA(world);
+    make.subnet(world, external, 'fd00:9::/64');
+    world.do(updateRouter(routerId, { gateway: null }, fleet));
+    world.do(updateRouter(routerId, { gateway: { networkId: external } }, fleet));
+    const port = world.get('port', world.get('router', routerId).gateway?.portId ?? '');
+    expect(port.fixedIps.map((ip) => ip.ipAddress.includes(':'))).toEqual([false, true]);
   });
 });

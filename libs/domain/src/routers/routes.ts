@@ -8,9 +8,13 @@ import {
   Subnet,
   versionOf,
 } from '@plumbline/contracts';
-import type { Draft } from '../draft.js';
+import { Decide, deciding, type Draft } from '../draft.js';
 import { invalidRoutes } from '../errors.js';
-import { legPorts, subnetsOf } from './legs.js';
+import { routesExhausted } from './errors.js';
+import { legPorts, subnetsOf, theRouter } from './legs.js';
+
+/** As the reference's `max_routes`. */
+export const MOST_ROUTES = 30;
 
 export const nexthopReachable = (route: HostRoute, subnets: readonly Subnet[]): boolean =>
   subnets.some(({ cidr }) => cidrContains(cidr, route.nexthop));
@@ -21,14 +25,39 @@ export function setRoutes(draft: Draft, router: Router, wished: readonly HostRou
     legPorts(router).flatMap((id) => draft.get('port', id)?.fixedIps.map((ip) => ip.ipAddress) ?? []),
   );
   const routes = wished.map((route) => {
+    const canonical = checked(route);
     const shown = JSON.stringify(route);
-    if (versionOf(route.destination) !== versionOf(route.nexthop))
-      throw invalidRoutes(shown, 'destination and nexthop are of different IP versions');
-    const canonical = { destination: canonicalCidr(route.destination), nexthop: canonicalAddress(route.nexthop) };
     if (!nexthopReachable(canonical, subnets)) throw invalidRoutes(shown, 'the nexthop is not connected with router');
     if (own.has(canonical.nexthop)) throw invalidRoutes(shown, 'the nexthop is used by router');
     return canonical;
   });
+  if (routes.length > MOST_ROUTES) throw routesExhausted(router.id, MOST_ROUTES);
   if (JSON.stringify(routes) !== JSON.stringify(router.routes))
     draft.record({ type: 'RouterRoutesSet', version: 1, data: { routerId: router.id, routes } });
+}
+
+/** Adds routes; those that are there already stay. */
+export const addRoutes = (routerId: string, added: readonly HostRoute[]): Decide<void> =>
+  deciding((draft) => {
+    const router = theRouter(draft, routerId);
+    const all = new Map([...router.routes, ...added.map(checked)].map((route) => [textOf(route), route]));
+    setRoutes(draft, router, [...all.values()]);
+  });
+
+/** Takes routes away; those that are not there are no error. */
+export const removeRoutes = (routerId: string, removed: readonly HostRoute[]): Decide<void> =>
+  deciding((draft) => {
+    const router = theRouter(draft, routerId);
+    const gone = new Set(removed.map((route) => textOf(checked(route))));
+    const routes = router.routes.filter((route) => !gone.has(textOf(route)));
+    if (routes.length < router.routes.length)
+      draft.record({ type: 'RouterRoutesSet', version: 1, data: { routerId, routes } });
+  });
+
+const textOf = ({ destination, nexthop }: HostRoute): string => `${destination} ${nexthop}`;
+
+function checked(route: HostRoute): HostRoute {
+  if (versionOf(route.destination) !== versionOf(route.nexthop))
+    throw invalidRoutes(JSON.stringify(route), 'destination and nexthop are of different IP versions');
+  return { destination: canonicalCidr(route.destination), nexthop: canonicalAddress(route.nexthop) };
 }

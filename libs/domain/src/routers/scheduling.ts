@@ -1,12 +1,36 @@
 /**
  * Which network node carries a router. A router is scheduled when it gets its first leg, to a live L3 host that reaches the physical networks of all its
- * legs; the one with the fewest routers, by lot among equals. Which hosts are alive is observed, not in the log: it comes in as an argument.
+ * legs, in one of the zones it hints at; the one with the fewest routers, by lot among equals. Which hosts are alive is observed, not in the log: it comes in as
+ * an argument. An administrator may put a router on a host and take it off.
  */
 import { Network, Node, Router } from '@plumbline/contracts';
 import { Decide, deciding, Draft } from '../draft.js';
+import {
+  availabilityZoneNotFound,
+  routerHostedByL3Agent,
+  routerNotHostedByL3Agent,
+  routerSchedulingFailed,
+} from './errors.js';
+import { theRouter } from './legs.js';
 
-/** Hosts whose L3 agent is alive and enabled. */
-export type Fleet = Readonly<{ l3Hosts: readonly string[] }>;
+/** Zone of an agent that says none. */
+export const DEFAULT_ZONE = 'nova';
+
+export type Fleet = Readonly<{
+  /** Hosts whose L3 agent is alive and enabled. */
+  l3Hosts: readonly string[];
+  /** Availability zone of every host with an L3 agent, alive or not. Absent: all are in the default zone. */
+  zones?: Readonly<Record<string, string>>;
+}>;
+
+const zoneOf = (fleet: Fleet, host: string): string => fleet.zones?.[host] ?? DEFAULT_ZONE;
+
+/** Refuses a zone that no L3 agent is in. */
+export function knownZones(fleet: Fleet, hints: readonly string[]): void {
+  const zones = new Set(fleet.zones ? Object.values(fleet.zones) : fleet.l3Hosts.map((host) => zoneOf(fleet, host)));
+  const unknown = hints.find((zone) => !zones.has(zone));
+  if (unknown !== undefined) throw availabilityZoneNotFound(unknown);
+}
 
 /** True when a node can carry the network: VXLAN anywhere, others where the physical network is mapped to a bridge. */
 export function reaches(node: Node | undefined, network: Network | undefined): boolean {
@@ -36,7 +60,12 @@ export function schedule(draft: Draft, routerId: string, fleet: Fleet): void {
     draft.standOn(`node/${router.host}`);
     return;
   }
-  const host = leastLoaded(draft, fleet.l3Hosts.filter(carries));
+  const { availabilityZoneHints: hints } = router;
+  const inZone = (host: string) => hints.length === 0 || hints.includes(zoneOf(fleet, host));
+  const host = leastLoaded(
+    draft,
+    fleet.l3Hosts.filter((each) => inZone(each) && carries(each)),
+  );
   if (host === null || host === router.host) return;
   draft.standOn(`node/${host}`);
   draft.record({ type: 'RouterScheduled', version: 1, data: { routerId, host } });
@@ -49,9 +78,9 @@ function leastLoaded(draft: Draft, hosts: readonly string[]): string | null {
   return equals[equals.length > 1 ? draft.context.randomInt(equals.length) : 0]?.host ?? null;
 }
 
-/** Routers that have a leg and no host. */
+/** Routers that have a leg and no host, and that nobody took off theirs by hand. */
 export const unscheduled = (routers: readonly Router[]): Router[] =>
-  routers.filter((router) => router.host === null && legsOf(router).length > 0);
+  routers.filter((router) => router.host === null && !router.heldOff && legsOf(router).length > 0);
 
 /** Schedules up to `atMost` of the routers that wait for a host, passing over those that no host can carry. Returns how many found one. */
 export const schedulePending = (fleet: Fleet, atMost: number): Decide<number> =>
@@ -63,4 +92,29 @@ export const schedulePending = (fleet: Fleet, atMost: number): Decide<number> =>
       if (draft.get('router', id)?.host) scheduled += 1;
     }
     return scheduled;
+  });
+
+/** An L3 agent, as an administrator names it. */
+export type L3Agent = Readonly<{ id: string; host: string }>;
+
+/** Puts a router that has no host on that of an agent. No event when it is there already. `agentOn`: the agent of the host that has it. */
+export const assignRouter = (routerId: string, agent: L3Agent, agentOn: (host: string) => string): Decide<void> =>
+  deciding((draft) => {
+    const router = theRouter(draft, routerId);
+    if (router.host === agent.host) return;
+    if (router.host !== null) throw routerHostedByL3Agent(routerId, agentOn(router.host));
+    const node = draft.get('node', agent.host);
+    const lacking = legsOf(router).find((id) => !reaches(node, draft.get('network', id)));
+    if (lacking !== undefined)
+      throw routerSchedulingFailed(routerId, agent.id, `Host ${agent.host} does not reach network ${lacking}.`);
+    draft.standOn(`node/${agent.host}`);
+    draft.record({ type: 'RouterScheduled', version: 1, data: { routerId, host: agent.host } });
+  });
+
+/** Takes a router off an agent's host; it stays off until somebody puts it on one, or its owner changes its legs. */
+export const unassignRouter = (routerId: string, agent: L3Agent): Decide<void> =>
+  deciding((draft) => {
+    const router = theRouter(draft, routerId);
+    if (router.host !== agent.host) throw routerNotHostedByL3Agent(routerId, agent.id);
+    draft.record({ type: 'RouterUnscheduled', version: 1, data: { routerId, host: agent.host, heldOff: true } });
   });
