@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
+import fc from 'fast-check';
 import { readIdentityFile, removeUser, writeIdentityFile } from '@plumbline/identity';
 import { signToken, verifyToken } from '../../apps/api/src/identity/tokens.js';
 import { Answer, eventually } from './api-process.js';
@@ -29,6 +30,8 @@ const call = (token: string | null, method: string, path: string, body?: unknown
   cloud.api.call(method, path, body, { ...(token !== null && { 'x-auth-token': token }), ...more });
 const tokenOf = (answer: Answer): string => answer.headers.get('x-subject-token') ?? '';
 const bodyOf = (answer: Answer): TokenBody['token'] => (answer.body as TokenBody).token;
+/** A lone half of a character is no text that a URL can hold. */
+const wellFormed = (text: string): string => text.replace(/[\ud800-\udfff]/g, '?');
 const networks = async (token: string | null) => (await call(token, 'GET', '/v2.0/networks')).status;
 
 beforeAll(async () => {
@@ -386,6 +389,33 @@ describe('who is asked about', () => {
     expect(await call(ann, 'GET', '/plumbline/v1/nodes/x/view')).toMatchObject({ status: 403 });
     expect(await call(root, 'GET', '/plumbline/v1/nodes/x/view')).toMatchObject({ status: 200 });
   });
+});
+
+describe('nonsense', () => {
+  it('is refused, and never a fault', async () => {
+    const root = await cloud.token('root', 'admin');
+    const { user } = bodyOf(await call(root, 'GET', '/v3/auth/tokens', undefined, { 'x-subject-token': root }));
+    const credentials = `/v3/users/${user.id}/application_credentials`;
+    const text = fc.oneof(fc.string(), fc.constantFrom('\0', '\ud800', '../..', '%', "'; --", 'x'.repeat(5000)));
+    const value: fc.Arbitrary<unknown> = fc.oneof(text, fc.anything({ maxDepth: 2 }));
+    const credential = fc.record({ name: value, description: value, secret: value, expires_at: value, roles: value });
+    const paths = fc.constantFrom('/v3/users/', '/v3/projects/', '/v3/', `${credentials}/`, '/identity/', '/v3/roles/');
+    await fc.assert(
+      fc.asyncProperty(fc.record({ value, text, credential, path: paths }), async (each) => {
+        const one = { id: each.text, secret: each.text };
+        const answers = [
+          await call(null, 'POST', '/v3/auth/tokens', { auth: each.value }),
+          await cloud.logIn({ methods: ['application_credential'], application_credential: one }),
+          await cloud.logIn(byToken(each.text), inProject(each.text)),
+          await call(root, 'GET', each.path + encodeURIComponent(wellFormed(each.text))),
+          await call(root, 'GET', `${credentials}?name=${encodeURIComponent(wellFormed(each.text))}`),
+          await call(root, 'POST', credentials, { application_credential: each.credential }),
+        ];
+        for (const { status } of answers) expect(status).toBeLessThan(500);
+      }),
+      { numRuns: 40 },
+    );
+  }, 120_000);
 });
 
 describe('the openstack client', () => {

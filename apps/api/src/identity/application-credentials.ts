@@ -6,6 +6,7 @@ import { IdentityError } from '../auth/identity-error.js';
 
 const SECRET_BYTES = 64;
 const MOST_OF_A_USER = 100;
+const ID = /^[0-9a-f]{32}$/;
 const UNIQUE_VIOLATION = '23505';
 
 export type Credential = Readonly<{
@@ -51,6 +52,7 @@ export class ApplicationCredentials {
   }
 
   async byId(id: string): Promise<Credential | undefined> {
+    if (!ID.test(id)) return undefined;
     const { rows } = await this.pool.query<Credential>(
       `SELECT ${COLUMNS} FROM plumbline.application_credentials WHERE id = $1`,
       [id],
@@ -60,6 +62,7 @@ export class ApplicationCredentials {
 
   /** Of one user, by name; `name` undefined: all. */
   async ofUser(userId: string, name?: string): Promise<readonly Credential[]> {
+    if (name?.includes('\0')) return [];
     const { rows } = await this.pool.query<Credential>(
       `SELECT ${COLUMNS} FROM plumbline.application_credentials
        WHERE user_id = $1 AND ($2::text IS NULL OR name = $2) ORDER BY name`,

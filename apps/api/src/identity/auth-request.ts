@@ -2,7 +2,11 @@
 import { z } from 'zod';
 import { malformed } from '../auth/identity-error.js';
 
-const Text = z.string().max(4096);
+/** PostgreSQL has no text with a zero in it. */
+const Text = z
+  .string()
+  .max(4096)
+  .regex(/^[^\0]*$/);
 const DomainRef = z.looseObject({ id: Text.optional(), name: Text.optional() });
 const NamedRef = z.looseObject({ id: Text.optional(), name: Text.optional(), domain: DomainRef.optional() });
 

@@ -15,12 +15,16 @@ const ok = (body: unknown, headers: Readonly<Record<string, string>> = {}): Iden
   body,
   headers,
 });
+const LAST_YEAR = 9999;
 const done: IdentityAnswer = { outcome: 'no-content' };
+
+/** PostgreSQL has no text with a zero in it. */
+const Text = z.string().regex(/^[^\0]*$/, { error: 'has a zero byte' });
 
 const NewCredential = z.looseObject({
   application_credential: z.looseObject({
-    name: z.string().min(1).max(255),
-    description: z.string().max(4096).nullish(),
+    name: Text.min(1).max(255),
+    description: Text.max(4096).nullish(),
     secret: z.string().min(8).max(255).nullish(),
     expires_at: z.string().nullish(),
     roles: z.array(z.looseObject({ id: z.string().optional(), name: z.string().optional() })).nullish(),
@@ -249,7 +253,7 @@ function parseCredential(body: unknown) {
 /** Times without a zone are UTC. */
 function expiry(text: string): Date {
   const time = new Date(/(Z|[+-]\d\d:?\d\d)$/.test(text) ? text : `${text}Z`);
-  if (Number.isNaN(time.getTime()) || time.getTime() <= Date.now())
+  if (Number.isNaN(time.getTime()) || time.getTime() <= Date.now() || time.getUTCFullYear() > LAST_YEAR)
     throw malformed(`expires_at is not a time to come, for example 2030-01-31T12:00:00.`);
   return time;
 }
