@@ -21,8 +21,24 @@ export type { RequestedIp } from './allocation.js';
 export type { SegmentPolicy, VlanRange } from './networks/segments.js';
 export type { NetworkChanges, NewNetwork } from './networks/networks.js';
 export { createNetworks, deleteNetwork, updateNetwork } from './networks/networks.js';
+export { segmentsWithProvider } from './networks/errors.js';
 export type { NewSubnet, SubnetChanges } from './subnets/subnets.js';
 export { createSubnets, deleteSubnet, updateSubnet } from './subnets/subnets.js';
+export { eui64Address } from './subnets/ipv6.js';
+export type { NewSubnetPool, SubnetPoolChanges } from './subnet-pools/subnet-pools.js';
+export {
+  addPrefixes,
+  createSubnetPools,
+  deleteSubnetPool,
+  onboardSubnets,
+  removePrefixes,
+  updateSubnetPool,
+} from './subnet-pools/subnet-pools.js';
+export { addressScopeNotFound, subnetPoolNotFound } from './subnet-pools/errors.js';
+export type { AddressScopeChanges, NewAddressScope } from './address-scopes/address-scopes.js';
+export { createAddressScopes, deleteAddressScope, updateAddressScope } from './address-scopes/address-scopes.js';
+export type { TopologyIds } from './auto-allocated/auto-allocated.js';
+export { autoAllocate, autoAllocationRequirements, deleteAutoAllocated } from './auto-allocated/auto-allocated.js';
 export type { Binding, BindingPolicy } from './ports/binding.js';
 export type { NewPort, PortChanges } from './ports/ports.js';
 export { createPorts, deletePort, updatePort } from './ports/ports.js';
