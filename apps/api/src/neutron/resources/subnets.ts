@@ -1,16 +1,20 @@
-import {
-  badRequest,
-  createSubnets,
-  deleteSubnet,
-  NewSubnet,
-  SubnetChanges,
-  subnetNotFound,
-  updateSubnet,
-} from '@plumbline/domain';
-import { bool, cidr, ip, ipVersion, onlyFalse, onlyNull, orNull, uuid } from '../attribute-types.js';
-import type { Resource, Wish } from '../resource.js';
+import { createSubnets, deleteSubnet, NewSubnet, SubnetChanges, subnetNotFound, updateSubnet } from '@plumbline/domain';
+import { bool, cidr, integer, ip, ipVersion, oneOf, onlyNull, orNull, uuid } from '../attribute-types.js';
+import type { Attribute, Resource } from '../resource.js';
 import { allocationPools, hostRoutes, nameservers } from '../structured-types.js';
-import { emptyList, head, name, tail } from './standard.js';
+import { serviceTypes } from './service-types.js';
+import { isOpened } from './shared.js';
+import { head, name, tail } from './standard.js';
+
+const mode = (name: string, path: string, about: string): Attribute => ({
+  name,
+  path,
+  type: orNull(oneOf(['slaac', 'dhcpv6-stateful', 'dhcpv6-stateless'])),
+  post: 'allowed',
+  filter: true,
+  sort: true,
+  about,
+});
 
 export const subnets: Resource = {
   name: 'subnet',
@@ -20,7 +24,7 @@ export const subnets: Resource = {
     project,
   ) => `EXISTS (SELECT FROM plumbline.networks n WHERE n.id = o.doc ->> 'networkId' AND (n.project_id = ${project}
     OR n.doc @> '{"shared": true}' OR n.doc @> '{"external": true}'
-    OR EXISTS (SELECT FROM plumbline.rbac_policies b WHERE b.doc @> jsonb_build_object('objectId', n.id) AND b.doc ->> 'targetProject' IN (${project}, '*'))))`,
+    OR ${isOpened('n.id', project)}))`,
   tagged: true,
   about: 'A block of addresses of a network.',
   attributes: [
@@ -44,9 +48,49 @@ export const subnets: Resource = {
       sort: true,
       about: '4 or 6.',
     },
-    { name: 'cidr', path: 'cidr', type: cidr, post: 'allowed', filter: true, sort: true, about: 'Its prefix.' },
-    { name: 'subnetpool_id', type: onlyNull, post: 'allowed', show: () => null, about: 'No subnet pools.' },
-    { name: 'use_default_subnetpool', type: onlyFalse, post: 'allowed', visible: false, about: 'No subnet pools.' },
+    {
+      name: 'cidr',
+      path: 'cidr',
+      type: orNull(cidr),
+      post: 'allowed',
+      filter: true,
+      sort: true,
+      about: 'Its prefix; of a pool any of it when absent.',
+    },
+    {
+      name: 'prefixlen',
+      path: 'prefixLength',
+      type: orNull(integer(0, 128)),
+      post: 'allowed',
+      visible: false,
+      about: 'Length of a prefix that is chosen from a pool.',
+    },
+    {
+      name: 'subnetpool_id',
+      path: 'subnetPoolId',
+      type: orNull(uuid),
+      post: 'allowed',
+      filter: true,
+      sort: true,
+      about: 'Pool that its prefix is of.',
+    },
+    {
+      name: 'use_default_subnetpool',
+      path: 'useDefaultPool',
+      type: bool,
+      post: 'allowed',
+      default: false,
+      visible: false,
+      about: 'Takes the prefix from the default pool of its IP version.',
+    },
+    {
+      name: 'segment_id',
+      type: onlyNull,
+      post: 'allowed',
+      put: true,
+      visible: false,
+      about: 'Null only: a network has one segment, and its subnets are on it.',
+    },
     {
       name: 'gateway_ip',
       path: 'gatewayIp',
@@ -94,21 +138,23 @@ export const subnets: Resource = {
       sort: true,
       about: 'DHCP.',
     },
-    { name: 'ipv6_ra_mode', path: 'ipv6RaMode', type: onlyNull, post: 'allowed', about: 'Null only.' },
-    { name: 'ipv6_address_mode', path: 'ipv6AddressMode', type: onlyNull, post: 'allowed', about: 'Null only.' },
-    emptyList('service_types', 'No service types.', true),
+    mode('ipv6_ra_mode', 'ipv6RaMode', 'How routers advertise it.'),
+    mode('ipv6_address_mode', 'ipv6AddressMode', 'How hosts come to their addresses.'),
+    {
+      name: 'service_types',
+      path: 'serviceTypes',
+      type: serviceTypes,
+      post: 'allowed',
+      put: true,
+      default: [],
+      about: 'Device owners whose ports alone have addresses here; none: all.',
+    },
     ...tail,
   ],
   from: 'plumbline.subnets o',
   columns: 'o.doc',
   notFound: subnetNotFound,
-  create: async (wishes) => createSubnets(wishes.map(withCidr)),
+  create: async (wishes) => createSubnets(wishes as readonly NewSubnet[]),
   update: async (id, wish) => updateSubnet(id, wish as SubnetChanges),
   delete: deleteSubnet,
 };
-
-function withCidr(wish: Wish): NewSubnet {
-  if (wish['cidr'] === undefined)
-    throw badRequest('subnets', 'a subnetpool must be specified in the absence of a cidr');
-  return wish as NewSubnet;
-}

@@ -1,0 +1,22 @@
+/** Attribute type of a subnet's service types. */
+import { z } from 'zod';
+import { DomainError } from '@plumbline/domain';
+import { type AttributeType, list, shown, text } from '../attribute-types.js';
+
+const MOST = 64;
+const type = text();
+
+/** A list of device owners; which are known, the domain says. */
+export const serviceTypes: AttributeType = {
+  schema: z.array(z.string()),
+  parse: (value, attribute) =>
+    list(value, attribute, MOST, (item) => {
+      if (typeof item !== 'string')
+        throw new DomainError(
+          'InvalidInputSubnetServiceType',
+          'bad-request',
+          `Subnet service type ${shown(item)} is not a string.`,
+        );
+      return type.parse(item, attribute) as string;
+    }),
+};

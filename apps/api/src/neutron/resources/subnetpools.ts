@@ -1,0 +1,151 @@
+import {
+  addPrefixes,
+  createSubnetPools,
+  type Decide,
+  deleteSubnetPool,
+  invalidInput,
+  NewSubnetPool,
+  onboardSubnets,
+  removePrefixes,
+  SubnetPoolChanges,
+  subnetPoolNotFound,
+  updateSubnetPool,
+} from '@plumbline/domain';
+import { z } from 'zod';
+import {
+  type AttributeType,
+  bool,
+  cidr,
+  integer,
+  ipVersion,
+  list,
+  orNull,
+  shown,
+  toCidr,
+  uuid,
+} from '../attribute-types.js';
+import { badRequest } from '../edge-error.js';
+import type { Action, Attribute, Resource } from '../resource.js';
+import { isOpened, shared, sharedWith } from './shared.js';
+import { head, name, tail } from './standard.js';
+
+const MOST_PREFIXES = 128;
+const MOST_QUOTA = 2 ** 31 - 1;
+
+const prefixes: AttributeType = {
+  schema: z.array(z.union([z.cidrv4(), z.cidrv6()])),
+  parse: (value, attribute) => list(value, attribute, MOST_PREFIXES, toCidr),
+  filter: cidr.filter as NonNullable<AttributeType['filter']>,
+};
+
+/** Prefix lengths are shown as text, as the reference does. */
+const prefixLength = (name: string, path: string, about: string): Attribute => ({
+  name,
+  path,
+  type: integer(0, 128),
+  post: 'allowed',
+  put: true,
+  filter: true,
+  sort: true,
+  show: ({ doc }) => String(doc[path]),
+  about,
+});
+
+/** Bodies of actions are no resources: they have no name around them. */
+function fieldsOf(body: unknown, ...names: readonly string[]): Readonly<Record<string, unknown>> {
+  if (body === null || typeof body !== 'object' || Array.isArray(body))
+    throw badRequest('Request body contains invalid data');
+  const strange = Object.keys(body).filter((each) => !names.includes(each));
+  if (strange.length > 0) throw badRequest(`Unrecognized attribute(s) '${shown(strange.sort().join(', '))}'`);
+  return body as Record<string, unknown>;
+}
+
+function prefixesIn(body: unknown): readonly string[] {
+  const { prefixes: given } = fieldsOf(body, 'prefixes');
+  if (!Array.isArray(given) || given.length === 0) throw badRequest('Request body contains invalid data');
+  return prefixes.parse(given, 'prefixes') as string[];
+}
+
+const answering =
+  <T>(decide: Decide<T>, answer: (result: T) => unknown): ReturnType<Action> extends Promise<infer D> ? D : never =>
+  (topology, context) => {
+    const { result, ...decision } = decide(topology, context);
+    return { ...decision, result: answer(result) as Record<string, unknown> };
+  };
+const asPrefixes = (left: readonly string[]) => ({ prefixes: left });
+
+export const subnetpools: Resource = {
+  name: 'subnetpool',
+  collection: 'subnetpools',
+  kind: 'subnetpool',
+  visible: (project) => `o.doc @> '{"shared": true}' OR ${isOpened('o.id', project)}`,
+  tagged: true,
+  about: 'Prefixes that subnets take theirs from.',
+  attributes: [
+    ...head,
+    name,
+    {
+      name: 'prefixes',
+      path: 'prefixes',
+      type: prefixes,
+      post: 'required',
+      put: true,
+      about: 'Of one IP version; merged. They may grow; add_prefixes and remove_prefixes change some of them.',
+    },
+    { name: 'ip_version', path: 'ipVersion', type: ipVersion, filter: true, sort: true, about: '4 or 6.' },
+    prefixLength('default_prefixlen', 'defaultPrefixLength', 'Of a subnet that names none; min_prefixlen when absent.'),
+    prefixLength('min_prefixlen', 'minPrefixLength', 'The shortest: 8 of IPv4, 64 of IPv6 when absent.'),
+    prefixLength('max_prefixlen', 'maxPrefixLength', 'The longest: 32 of IPv4, 128 of IPv6 when absent.'),
+    {
+      name: 'default_quota',
+      path: 'defaultQuota',
+      type: orNull(integer(0, MOST_QUOTA)),
+      post: 'allowed',
+      put: true,
+      default: null,
+      filter: true,
+      sort: true,
+      about: 'Most that one project may have of it: addresses of IPv4, /64 prefixes of IPv6. Null and 0: any number.',
+    },
+    {
+      name: 'address_scope_id',
+      path: 'addressScopeId',
+      type: orNull(uuid),
+      post: 'allowed',
+      put: true,
+      default: null,
+      filter: true,
+      sort: true,
+      about: 'Address scope in which its addresses are unique.',
+    },
+    shared('Every project, or the one that asks, may take subnets from it.'),
+    {
+      name: 'is_default',
+      path: 'isDefault',
+      type: bool,
+      post: 'allowed',
+      put: true,
+      default: false,
+      write: 'admin',
+      filter: true,
+      sort: true,
+      about: 'The pool of its IP version for subnets that name none.',
+    },
+    ...tail,
+  ],
+  from: 'plumbline.subnet_pools o',
+  columns: `o.doc, ${sharedWith}`,
+  notFound: subnetPoolNotFound,
+  create: async (wishes) => createSubnetPools(wishes as readonly NewSubnetPool[]),
+  update: async (id, wish) => updateSubnetPool(id, wish as SubnetPoolChanges),
+  delete: deleteSubnetPool,
+  actions: {
+    add_prefixes: async (id, body) => answering(addPrefixes(id, prefixesIn(body)), asPrefixes),
+    remove_prefixes: async (id, body) => answering(removePrefixes(id, prefixesIn(body)), asPrefixes),
+    onboard_network_subnets: async (id, body) => {
+      const { network_id: networkId } = fieldsOf(body, 'network_id');
+      if (networkId === undefined || networkId === null) throw invalidInput('network_id must be specified');
+      return answering(onboardSubnets(id, uuid.parse(networkId, 'network_id') as string), (subnets) => subnets);
+    },
+  },
+};
