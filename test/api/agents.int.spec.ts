@@ -2,6 +2,35 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ApiProcess, eventually } from './api-process.js';
 import { ObservedNode } from './observed.js';
+import { expectShape } from './shapes.js';
+
+describe('what agents show', () => {
+  let api: ApiProcess;
+  let node: ObservedNode;
+  beforeAll(async () => {
+    api = await ApiProcess.start({ PLUMB_UNENFORCED_SECURITY_GROUPS: 'true' });
+    node = await ObservedNode.start(api, 'seen1', '10.9.0.1', 'east');
+  });
+  afterAll(async () => {
+    await node?.stop();
+    await api?.stop();
+  });
+
+  it('is their zone, and that the operator does without security groups', async () => {
+    const { agents } = (await api.call('GET', '/v2.0/agents?sort_key=agent_type')).body as { agents: object[] };
+    expect(agents).toEqual([
+      expect.objectContaining({ agent_type: 'L3 agent', availability_zone: 'east', description: null }),
+      expect.objectContaining({
+        agent_type: 'Open vSwitch agent',
+        availability_zone: null,
+        configurations: expect.objectContaining({ security_groups: false, unenforced_security_groups: true }),
+      }),
+    ]);
+    for (const agent of agents) expectShape('agent', agent);
+    const found = await api.call('GET', '/v2.0/agents?availability_zone=east&fields=host');
+    expect(found.body).toEqual({ agents: [{ host: 'seen1' }] });
+  });
+});
 
 describe('deleting agents', () => {
   let api: ApiProcess;

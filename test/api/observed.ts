@@ -14,11 +14,12 @@ export class ObservedNode {
     private readonly nats: NatsConnection,
     readonly host: string,
     private readonly tunnelIp: string,
+    private readonly zone: string | undefined,
   ) {}
 
   /** A node with both agents and `physnet1` on `br-ex`; returns when the API knows it. Each node of an API has a tunnel address of its own. */
-  static async start(api: ApiProcess, host: string, tunnelIp = '10.9.0.1'): Promise<ObservedNode> {
-    const node = new ObservedNode(api, await connect({ servers: api.natsUrl }), host, tunnelIp);
+  static async start(api: ApiProcess, host: string, tunnelIp = '10.9.0.1', zone?: string): Promise<ObservedNode> {
+    const node = new ObservedNode(api, await connect({ servers: api.natsUrl }), host, tunnelIp, zone);
     try {
       await node.report('ovs', []);
       await node.report('l3', []);
@@ -46,6 +47,7 @@ export class ObservedNode {
         frozen: [],
         driftRepaired: 0,
         startedAt: this.startedAt,
+        ...(agent === 'l3' && this.zone !== undefined && { availabilityZone: this.zone }),
         ...(agent === 'ovs' && {
           node: { tunnelIp: this.tunnelIp, bridgeMappings: { physnet1: 'br-ex' }, datapathType: 'netdev' },
         }),

@@ -16,9 +16,9 @@ const SHAPES = {
   router: `${COMMON} name:text admin_state_up:bool status:text external_gateway_info:object? availability_zones:list distributed:bool ha:bool
     availability_zone_hints:list routes:list flavor_id:null ${STANDARD}`,
   floatingip: `${COMMON} floating_ip_address:text floating_network_id:uuid router_id:uuid? port_id:uuid? fixed_ip_address:text? status:text
-    port_details:object? port_forwardings:list ${STANDARD}`,
+    port_details:object? port_forwardings:list dns_name:text dns_domain:text ${STANDARD}`,
   agent: `id:uuid agent_type:text binary:text topic:text host:text admin_state_up:bool created_at:agenttime started_at:agenttime
-    heartbeat_timestamp:agenttime description:null resources_synced:null availability_zone:null alive:bool configurations:object`,
+    heartbeat_timestamp:agenttime description:text? resources_synced:null availability_zone:text? alive:bool configurations:object`,
 } as const;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

@@ -4,6 +4,7 @@ import { addressGroups } from './resources/address-groups.js';
 import { agents } from './resources/agents.js';
 import { floatingips } from './resources/floatingips.js';
 import { networks } from './resources/networks.js';
+import { floatingIpPortForwardings, gatewayPortForwardings } from './resources/port-forwardings.js';
 import { ports } from './resources/ports.js';
 import { rbacPolicies } from './resources/rbac-policies.js';
 import { routers } from './resources/routers.js';
@@ -17,6 +18,8 @@ export const RESOURCES: readonly Resource[] = [
   ports,
   routers,
   floatingips,
+  floatingIpPortForwardings,
+  gatewayPortForwardings,
   securityGroups,
   securityGroupRules,
   addressGroups,

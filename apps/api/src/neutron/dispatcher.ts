@@ -170,7 +170,8 @@ export class Dispatcher {
     const act = resource.actions?.[name] as NonNullable<Resource['actions']>[string];
     const decide = await act(key, body, this.tools.around);
     const subject = subjectOf(resource, key, name, request.ifMatch);
-    return ok(await this.execute(changing(resource, subject, [], decide), request.caller));
+    const answer = await this.execute(changing(resource, subject, [], decide), request.caller);
+    return ok(answer ?? (await this.one({ resource, whole: null }, key, request.caller, null)));
   }
 
   /** A change of one object by whoever may: of the object, or, when it is a part, of the whole that it must belong to. */

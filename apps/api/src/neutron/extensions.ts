@@ -17,6 +17,13 @@ const extension = (alias: string, name: string, description: string, updated: st
 
 export const EXTENSIONS: readonly Extension[] = [
   extension('agent', 'agent', 'Agents on the nodes: list, show, admin state, delete.', '2013-02-03'),
+  extension('availability_zone', 'Availability Zone', 'Zones that agents are in.', '2015-01-01'),
+  extension(
+    'availability_zone_filter',
+    'Availability Zone Filter Extension',
+    'Filters of availability zones.',
+    '2018-06-22',
+  ),
   extension('binding', 'Port Binding', 'The node a port is bound to, and how it is plugged there.', '2014-02-03'),
   extension('empty-string-filtering', 'Empty String Filtering Extension', 'Filters match empty values.', '2018-05-01'),
   extension(
@@ -32,6 +39,12 @@ export const EXTENSIONS: readonly Extension[] = [
     '2013-01-14',
   ),
   extension('extraroute', 'Neutron Extra Route', 'Extra routes of a router.', '2013-02-01'),
+  extension(
+    'extraroute-atomic',
+    'Atomically add/remove extra routes',
+    'Extra routes of a router added and taken away without naming the others.',
+    '2019-07-10',
+  ),
   extension('filter-validation', 'Filter parameters validation', 'Unknown filters are refused.', '2018-07-04'),
   extension(
     'fip-port-details',
@@ -40,17 +53,56 @@ export const EXTENSIONS: readonly Extension[] = [
     '2018-04-09',
   ),
   extension(
+    'floating-ip-port-forwarding',
+    'Floating IP Port Forwarding',
+    'Ports of a floating IP that lead to ports of an inside address.',
+    '2018-01-19',
+  ),
+  extension(
+    'floating-ip-port-forwarding-description',
+    'Floating IP Port Forwarding new attribute description',
+    'Descriptions of port forwardings.',
+    '2019-11-01',
+  ),
+  extension(
+    'floating-ip-port-forwarding-detail',
+    'Floating IP port forwarding detail',
+    'A floating IP shows id and inside port of its forwardings.',
+    '2022-05-06',
+  ),
+  extension(
+    'floating-ip-port-forwarding-port-ranges',
+    'Floating IP Port Forwarding support port ranges',
+    'Port forwardings of ranges of ports.',
+    '2020-07-01',
+  ),
+  extension(
+    'expose-port-forwarding-in-fip',
+    'Expose Floating IP port forwardings',
+    'A floating IP shows its port forwardings.',
+    '2018-06-28',
+  ),
+  extension(
     'l3-port-ip-change-not-allowed',
     'Prevent L3 router ports IP address change extension',
     "A router port's addresses change by the router only.",
     '2018-10-09',
   ),
+  extension('l3_agent_scheduler', 'L3 Agent Scheduler', 'Routers put on agents and taken off by hand.', '2013-02-07'),
   extension('net-mtu', 'Network MTU', 'MTU of a network.', '2015-03-25'),
   extension('net-mtu-writable', 'Network MTU (writable)', 'MTU of a network can be set.', '2017-07-12'),
   extension('pagination', 'Pagination support', 'Lists in pages.', '2016-06-12'),
   extension('project-id', 'project_id field enabled', 'project_id beside tenant_id.', '2016-09-09'),
   extension('provider', 'Provider Network', 'Network type, physical network and segmentation id.', '2012-09-07'),
   extension('router', 'Neutron L3 Router', 'Routers and floating IPs.', '2012-07-20'),
+  extension(
+    'router-gateway-port-forwarding',
+    'Router Gateway Port Forwarding',
+    "Ports of a router's own gateway address that lead to ports of an inside address.",
+    '2026-11-21',
+  ),
+  extension('router_availability_zone', 'Router Availability Zone', 'Zones a router may run in.', '2015-01-01'),
+  extension('service-type', 'Neutron Service Type Management', 'Providers of services to choose from.', '2013-01-20'),
   extension('sorting', 'Sorting support', 'Lists sorted by several keys.', '2016-06-12'),
   extension('standard-attr-description', 'standard-attr-description', 'Descriptions.', '2016-02-10'),
   extension('standard-attr-revisions', 'Resource revision numbers', 'Revision numbers.', '2016-04-11'),

@@ -1,6 +1,6 @@
 /** Reads rows of resources from PostgreSQL. Reads see every commit that was answered: they go to the same database. */
 import type pg from 'pg';
-import type { Fleet } from '@plumbline/domain';
+import { DEFAULT_ZONE, type Fleet } from '@plumbline/domain';
 import { GatheredRows } from './gathered-rows.js';
 import { ListQuery } from './query.js';
 import type { Resource, Row } from './resource.js';
@@ -45,10 +45,14 @@ export class ReadModel {
 
   /** Hosts whose L3 agent is alive and enabled. */
   async fleet(): Promise<Fleet> {
-    const { rows } = await this.pool.query<{ host: string }>(
-      `SELECT host FROM plumbline.agents WHERE kind = 'l3' AND admin_state_up AND ${IS_ALIVE} ORDER BY host`,
+    const { rows } = await this.pool.query<{ host: string; zone: string; ready: boolean }>(
+      `SELECT host, coalesce(availability_zone, '${DEFAULT_ZONE}') AS zone, admin_state_up AND ${IS_ALIVE} AS ready
+       FROM plumbline.agents WHERE kind = 'l3' ORDER BY host`,
     );
-    return { l3Hosts: rows.map(({ host }) => host) };
+    return {
+      l3Hosts: rows.filter(({ ready }) => ready).map(({ host }) => host),
+      zones: Object.fromEntries(rows.map(({ host, zone }) => [host, zone])),
+    };
   }
 
   /** Hosts whose Open vSwitch agent reports that it enforces security groups. */

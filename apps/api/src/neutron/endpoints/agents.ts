@@ -1,25 +1,24 @@
-/** What can be done with agents: they are observations, so these are plain statements on their table, not commands. */
+/** What can be done with agents: they are observations, so these are plain statements on their table; which of them carries a router is a fact, and a command. */
 import { removeNode } from '@plumbline/domain';
-import { isUuid, shown, text } from '../attribute-types.js';
 import { parseJson, parseUpdate } from '../body.js';
 import { type Endpoint, type Handler, ok } from '../endpoint.js';
 import { present } from '../present.js';
-import { parseQuery } from '../query.js';
 import { IS_ALIVE } from '../read-model.js';
-import type { Resource, Row } from '../resource.js';
+import type { Row } from '../resource.js';
 import { agents } from '../resources/agents.js';
-import { routers } from '../resources/routers.js';
+import { networks } from '../resources/networks.js';
+import { idIn } from './ids.js';
+import { routerScheduleEndpoints } from './router-schedules.js';
 
-function idOf(resource: Resource, [id = '']: readonly string[]): string {
-  if (!isUuid(id)) throw resource.notFound(shown(id));
-  return id.toLowerCase();
-}
+const CHANGE = `UPDATE plumbline.agents SET admin_state_up = coalesce($2, admin_state_up),
+  description = CASE WHEN $3 THEN coalesce($4, '') ELSE description END WHERE id = $1 RETURNING id`;
 
 const change: Handler = async ({ raw, caller }, ids, { read }) => {
   const { wish } = parseUpdate(agents, parseJson(raw));
-  const id = idOf(agents, ids);
-  const text = 'UPDATE plumbline.agents SET admin_state_up = coalesce($2, admin_state_up) WHERE id = $1 RETURNING id';
-  if (!(await read.agentChange(text, [id, wish['adminStateUp'] ?? null]))) throw agents.notFound(id);
+  const id = idIn(agents, ids);
+  const { adminStateUp = null, description } = wish;
+  const values = [id, adminStateUp, description !== undefined, description ?? null];
+  if (!(await read.agentChange(CHANGE, values))) throw agents.notFound(id);
   const [row] = await read.byIds(agents, [id], null);
   return ok({ agent: present(agents, row as Row, caller, null) });
 };
@@ -29,7 +28,7 @@ const change: Handler = async ({ raw, caller }, ids, { read }) => {
  * must not flap for that.
  */
 const forget: Handler = async ({ caller }, ids, { read, execute }) => {
-  const id = idOf(agents, ids);
+  const id = idIn(agents, ids);
   const agent = await read.agentChange<{ host: string; kind: string; alive: boolean }>(
     `DELETE FROM plumbline.agents WHERE id = $1 RETURNING host, kind, ${IS_ALIVE} AS alive`,
     [id],
@@ -39,22 +38,14 @@ const forget: Handler = async ({ caller }, ids, { read, execute }) => {
   return { outcome: 'no-content' };
 };
 
-/** The L3 agent that carries a router, as a list. */
-const agentsOfRouter: Handler = async ({ caller }, ids, { read }) => {
-  const [router] = await read.byIds(routers, [idOf(routers, ids)], null);
-  const host = router?.doc['host'];
-  if (typeof host !== 'string') return ok({ agents: [] });
-  const query = parseQuery(agents, new URLSearchParams({ host, agent_type: 'L3 agent' }));
-  return ok({ agents: (await read.list(agents, query, null)).map((row) => present(agents, row, caller, null)) });
+/** There are no DHCP agents: what they would carry is an empty list. */
+const networksOfAgent: Handler = async (_request, ids, { read }) => {
+  await read.byIds(agents, [idIn(agents, ids)], null);
+  return ok({ networks: [] });
 };
-
-/** The routers an L3 agent carries. */
-const routersOfAgent: Handler = async ({ caller }, ids, { read }) => {
-  const [agent] = await read.byIds(agents, [idOf(agents, ids)], null);
-  if (agent?.['kind'] !== 'l3') return ok({ routers: [] });
-  const onHost = { attribute: { name: 'host', path: 'host', type: text(), about: '' }, values: [agent['host']] };
-  const query = { ...parseQuery(routers, new URLSearchParams()), filters: [onHost] };
-  return ok({ routers: (await read.list(routers, query, null)).map((row) => present(routers, row, caller, null)) });
+const agentsOfNetwork: Handler = async (_request, ids, { read }) => {
+  await read.byIds(networks, [idIn(networks, ids)], null);
+  return ok({ agents: [] });
 };
 
 export const agentEndpoints: readonly Endpoint[] = [
@@ -64,16 +55,17 @@ export const agentEndpoints: readonly Endpoint[] = [
     who: 'admin',
     methods: { PUT: change, DELETE: forget },
   },
+  ...routerScheduleEndpoints,
   {
-    path: ['agents', ':id', 'l3-routers'],
-    about: 'Routers that an agent carries.',
+    path: ['agents', ':id', 'dhcp-networks'],
+    about: 'Networks that a DHCP agent serves: none.',
     who: 'admin',
-    methods: { GET: routersOfAgent },
+    methods: { GET: networksOfAgent },
   },
   {
-    path: ['routers', ':id', 'l3-agents'],
-    about: 'Agents that carry a router.',
+    path: ['networks', ':id', 'dhcp-agents'],
+    about: 'DHCP agents that serve a network: none.',
     who: 'admin',
-    methods: { GET: agentsOfRouter },
+    methods: { GET: agentsOfNetwork },
   },
 ];

@@ -1,6 +1,15 @@
 /** Every path that is no resource of the common shape. The first that matches and has the method answers. */
 import type { Endpoint } from '../endpoint.js';
 import { agentEndpoints } from './agents.js';
+import { availabilityZoneEndpoints } from './availability-zones.js';
+import { flavorEndpoints } from './flavors.js';
 import { quotaEndpoints } from './quotas.js';
+import { serviceProviderEndpoints } from './service-providers.js';
 
-export const ENDPOINTS: readonly Endpoint[] = [...quotaEndpoints, ...agentEndpoints];
+export const ENDPOINTS: readonly Endpoint[] = [
+  ...quotaEndpoints,
+  ...agentEndpoints,
+  ...availabilityZoneEndpoints,
+  ...flavorEndpoints,
+  ...serviceProviderEndpoints,
+];

@@ -1,14 +1,15 @@
 /**
  * Agents are observed, not in the log: their rows are what they last reported. Times have no zone and a blank, the only form some clients decode.
  */
-import { DomainError } from '@plumbline/domain';
-import { bool, text, uuid } from '../attribute-types.js';
+import { agentNotFound, DEFAULT_ZONE } from '@plumbline/domain';
+import { bool, orNull, text, uuid } from '../attribute-types.js';
 import { IS_ALIVE } from '../read-model.js';
 import type { Attribute, Resource, Row } from '../resource.js';
 import { constant } from './standard.js';
 
 const TYPE = `CASE o.kind WHEN 'l3' THEN 'L3 agent' ELSE 'Open vSwitch agent' END`;
 const BINARY = `CASE o.kind WHEN 'l3' THEN 'plumb-l3-agent' ELSE 'plumb-ovs-agent' END`;
+const ZONE = `CASE WHEN o.kind = 'l3' THEN coalesce(o.availability_zone, '${DEFAULT_ZONE}') END`;
 const ALIVE = `(o.${IS_ALIVE})`;
 const time = (column: string) => `to_char(o.${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')`;
 
@@ -44,21 +45,25 @@ export const agents: Resource = {
     column('created_at', time('started_at'), 'As started_at.'),
     column('started_at', time('started_at'), 'When the process started.'),
     column('heartbeat_timestamp', time('heartbeat_at'), 'Last report.'),
-    constant('description', null, 'Always null.'),
+    column('description', `nullif(o.description, '')`, 'Text for people; null when there is none.', {
+      type: orNull(text()),
+      path: 'description',
+      put: true,
+    }),
     constant('resources_synced', null, 'Always null.'),
-    constant('availability_zone', null, 'No availability zones.'),
+    column('availability_zone', ZONE, 'Zone of an L3 agent; null for others.', { type: orNull(text()) }),
     column('alive', `${ALIVE}::text`, 'Reported within 15 s.', { type: bool, show: (row) => row['alive'] }),
     { name: 'configurations', type: text(), about: 'What the agent says of its node.', show: configurations },
   ],
   from: 'plumbline.agents o',
-  columns: `o.kind, o.host, o.admin_state_up, o.configurations, o.sync, o.position::text, ${ALIVE} AS alive, ${TYPE} AS agent_type,
+  columns: `o.kind, o.host, o.admin_state_up, o.configurations, o.sync, o.position::text, ${ALIVE} AS alive, ${TYPE} AS agent_type, nullif(o.description, '') AS description, ${ZONE} AS availability_zone,
     ${BINARY} AS binary, CASE o.kind WHEN 'l3' THEN 'l3_agent' ELSE 'N/A' END AS topic, ${time('started_at')} AS created_at, ${time('started_at')} AS started_at, ${time('heartbeat_at')} AS heartbeat_timestamp,
     CASE WHEN o.kind = 'l3' THEN (SELECT jsonb_build_object('routers', count(*), 'ex_gw_ports', count(nullif(r.doc -> 'gateway', 'null')),
         'interfaces', coalesce(sum((SELECT count(*) FROM jsonb_object_keys(r.doc -> 'interfaces'))), 0),
         'floating_ips', (SELECT count(*) FROM plumbline.floating_ips f JOIN plumbline.routers q ON q.id = f.doc #>> '{association,routerId}' WHERE q.doc ->> 'host' = o.host))
       FROM plumbline.routers r WHERE r.doc @> jsonb_build_object('host', o.host))
     ELSE (SELECT jsonb_build_object('devices', count(*)) FROM plumbline.object_status d WHERE d.host = o.host AND d.agent_kind = 'ovs' AND d.object_kind = 'port' AND d.status = 'ACTIVE') END AS counts`,
-  notFound: (id) => new DomainError('AgentNotFound', 'not-found', `Agent ${id} could not be found.`),
+  notFound: agentNotFound,
 };
 
 function configurations(row: Row): object {

@@ -1,3 +1,4 @@
+import type { PortRange } from '@plumbline/contracts';
 import {
   createFloatingIps,
   deleteFloatingIp,
@@ -7,12 +8,25 @@ import {
   NewFloatingIp,
   updateFloatingIp,
 } from '@plumbline/domain';
-import { ip, orNull, uuid } from '../attribute-types.js';
-import { type Attribute, containing, type Resource, type Row, type Wish } from '../resource.js';
+import { ip, orNull, text, uuid } from '../attribute-types.js';
+import { dnsDomain, dnsName } from '../dns-types.js';
+import { type Attribute, containing, type Param, type Resource, type Row, type Wish } from '../resource.js';
 import { constant, head, status, tail } from './standard.js';
 
 /** Invariant 11: read back by the L3 agent at the association's position or later, and the port wired on its own host. */
-const STATUS = `CASE WHEN l.status = 'ERROR' THEN 'ERROR' WHEN l.status = 'ACTIVE' AND w.status = 'ACTIVE' THEN 'ACTIVE' ELSE 'DOWN' END`;
+const STATUS = `CASE WHEN l.status = 'ERROR' OR (o.doc -> 'association' = 'null' AND pf.failed) THEN 'ERROR'
+  WHEN l.status = 'ACTIVE' AND w.status = 'ACTIVE' OR (o.doc -> 'association' = 'null' AND pf.active) THEN 'ACTIVE' ELSE 'DOWN' END`;
+
+/** Its forwardings, and what the L3 agent reports of them; one row, of nulls when there are none. */
+const FORWARDINGS = `(
+      SELECT jsonb_agg(f.doc ORDER BY f.doc ->> 'createdAt', f.id) AS docs, min(f.doc ->> 'routerId') AS router_id,
+        bool_or(s.status = 'ERROR') AS failed, bool_and(coalesce(s.status = 'ACTIVE', false)) AS active,
+        min(s.reason) FILTER (WHERE s.status = 'ERROR') AS reason
+      FROM plumbline.port_forwardings f
+      LEFT JOIN plumbline.routers q ON q.id = f.doc ->> 'routerId'
+      LEFT JOIN plumbline.object_status s ON s.object_kind = 'portforwarding' AND s.object_id = f.id AND s.agent_kind = 'l3'
+        AND s.host = q.doc ->> 'host' AND s.position >= (f.set_at ->> 'portforwarding')::bigint
+      WHERE f.doc @> jsonb_build_object('floatingIpId', o.id))`;
 
 const associated = (name: string, path: string, field: string, rest: Partial<Attribute>): Attribute => ({
   name,
@@ -43,6 +57,46 @@ function portDetails(row: Row): object | null {
   );
 }
 
+type Forwarding = Readonly<{
+  id: string;
+  protocol: string;
+  internalIpAddress: string;
+  internalPortId: string;
+  internalPorts: PortRange | null;
+  externalPorts: PortRange | null;
+}>;
+
+/** As the reference shows them inside a floating IP: ranges only where there is no single port. */
+const shownForwarding = (forwarding: Forwarding): object => ({
+  id: forwarding.id,
+  protocol: forwarding.protocol,
+  internal_ip_address: forwarding.internalIpAddress,
+  internal_port_id: forwarding.internalPortId,
+  ...shownPorts('internal', forwarding.internalPorts),
+  ...shownPorts('external', forwarding.externalPorts),
+});
+
+function shownPorts(side: string, range: PortRange | null): object {
+  if (!range) return { [`${side}_port`]: null };
+  if (range.first === range.last) return { [`${side}_port`]: range.first };
+  return { [`${side}_port`]: null, [`${side}_port_range`]: `${range.first}:${range.last}` };
+}
+
+const ROUTER = `coalesce(o.doc #>> '{association,routerId}', pf.router_id)`;
+
+/** By its association or by its forwardings; each is answered by an index. */
+const carriedBy = (values: readonly unknown[], param: Param): string =>
+  values
+    .flatMap((value) => {
+      if (value === null) return [`o.doc -> 'association' = 'null' AND pf.router_id IS NULL`];
+      const forwarding = param(JSON.stringify({ routerId: value }), 'jsonb');
+      return [
+        containing((routerId) => ({ association: { routerId } }))([value], param),
+        `o.id = ANY (ARRAY(SELECT f.doc ->> 'floatingIpId' FROM plumbline.port_forwardings f WHERE f.doc @> ${forwarding}))`,
+      ];
+    })
+    .join(' OR ');
+
 export const floatingips: Resource = {
   name: 'floatingip',
   collection: 'floatingips',
@@ -67,6 +121,7 @@ export const floatingips: Resource = {
       type: orNull(ip),
       post: 'allowed',
       default: null,
+      write: 'admin',
       filter: true,
       sort: true,
       about: 'Chosen when absent.',
@@ -87,10 +142,44 @@ export const floatingips: Resource = {
       put: true,
       about: 'Which of its addresses.',
     }),
-    associated('router_id', 'routerId', 'routerId', { about: 'Router that carries it.' }),
+    {
+      name: 'router_id',
+      type: orNull(uuid),
+      sql: ROUTER,
+      filter: true,
+      where: carriedBy,
+      sort: true,
+      show: (row) => row['router_id'],
+      about: 'Router that carries it, or its forwardings.',
+    },
     ...status(STATUS),
     { ...constant('port_details', null, 'Of the port it leads to.'), show: portDetails },
-    constant('port_forwardings', [], 'None yet.'),
+    {
+      name: 'port_forwardings',
+      type: text(),
+      show: (row) => ((row['forwardings'] ?? []) as readonly Forwarding[]).map(shownForwarding),
+      about: 'Its port forwardings.',
+    },
+    {
+      name: 'dns_name',
+      path: 'dnsName',
+      type: dnsName,
+      post: 'allowed',
+      default: '',
+      filter: true,
+      sort: true,
+      about: 'DNS name; kept and shown, published nowhere.',
+    },
+    {
+      name: 'dns_domain',
+      path: 'dnsDomain',
+      type: dnsDomain,
+      post: 'allowed',
+      default: '',
+      filter: true,
+      sort: true,
+      about: 'Domain of the DNS name.',
+    },
     ...tail,
   ],
   from: `plumbline.floating_ips o
@@ -99,8 +188,9 @@ export const floatingips: Resource = {
     LEFT JOIN plumbline.object_status l ON l.object_kind = 'floatingip' AND l.object_id = o.id AND l.agent_kind = 'l3'
       AND l.host = r.doc ->> 'host' AND l.position >= (o.set_at ->> 'association')::bigint
     LEFT JOIN plumbline.object_status w ON w.object_kind = 'port' AND w.object_id = p.id AND w.agent_kind = 'ovs'
-      AND w.host = p.doc #>> '{binding,host}' AND w.position >= (p.set_at ->> 'binding')::bigint`,
-  columns: `o.doc, p.doc AS port, ${STATUS} AS status, l.reason,
+      AND w.host = p.doc #>> '{binding,host}' AND w.position >= (p.set_at ->> 'binding')::bigint
+    LEFT JOIN LATERAL ${FORWARDINGS} pf ON true`,
+  columns: `o.doc, p.doc AS port, ${STATUS} AS status, coalesce(l.reason, pf.reason) AS reason, pf.docs AS forwardings, ${ROUTER} AS router_id,
     CASE WHEN w.status IN ('ACTIVE', 'ERROR') THEN w.status ELSE 'DOWN' END AS port_status`,
   notFound: floatingIpNotFound,
   create: async (wishes) =>

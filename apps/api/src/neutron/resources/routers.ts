@@ -1,19 +1,25 @@
+import type { HostRoute } from '@plumbline/contracts';
 import {
   addRouterInterface,
+  addRoutes,
   createRouters,
   Decide,
+  DEFAULT_ZONE,
   deleteRouter,
   InterfaceInfo,
   NewRouter,
   removeRouterInterface,
+  removeRoutes,
   RouterChanges,
   routerNotFound,
   updateRouter,
 } from '@plumbline/domain';
-import { onlyFalse, onlyNull } from '../attribute-types.js';
+import { z } from 'zod';
+import { type AttributeType, list, members, onlyFalse, onlyNull, refuseDuplicates, text } from '../attribute-types.js';
+import { badRequest } from '../edge-error.js';
 import type { Resource, Row } from '../resource.js';
 import { gatewayInfo, hostRoutes, interfaceName } from '../structured-types.js';
-import { adminStateUp, constant, emptyList, head, name, status, tail } from './standard.js';
+import { adminStateUp, head, name, status, tail } from './standard.js';
 
 const STATUS = `CASE WHEN s.status = 'ERROR' THEN 'ERROR' ELSE 'ACTIVE' END`;
 
@@ -43,11 +49,35 @@ const answering =
         tenant_id: projectId,
         port_id: portId,
         network_id: networkId,
-        subnet_id: subnetIds[0],
+        subnet_id: subnetIds.at(-1),
         subnet_ids: subnetIds,
       },
     };
   };
+
+/** The answer is the router as it is then. */
+const answeringItself =
+  (decide: Decide<void>): Decide<null> =>
+  (topology, context) => ({ ...decide(topology, context), result: null });
+
+/** Body of add_extraroutes and remove_extraroutes. */
+function extraRoutes(body: unknown): readonly HostRoute[] {
+  const { router } = members(body, 'body', 'request body', ['router']);
+  if (router === undefined) throw badRequest(`Unable to find 'router' in request body`);
+  const { routes } = members(router, 'router', 'router', ['routes']);
+  if (routes === undefined) throw badRequest(`Unable to find 'routes' in request body`);
+  return hostRoutes.parse(routes, 'routes') as readonly HostRoute[];
+}
+
+const MOST_HINTS = 16;
+const zoneHints: AttributeType = {
+  schema: z.array(z.string()),
+  parse: (value, attribute) => {
+    const hints = list(value ?? [], attribute, MOST_HINTS, (item) => text().parse(item, attribute) as string);
+    refuseDuplicates(hints, attribute, 'availability zone');
+    return hints;
+  },
+};
 
 export const routers: Resource = {
   name: 'router',
@@ -93,15 +123,30 @@ export const routers: Resource = {
       about: 'False only.',
     },
     { name: 'flavor_id', type: onlyNull, post: 'allowed', show: () => null, about: 'No flavors.' },
-    emptyList('availability_zone_hints', 'No availability zones.'),
-    constant('availability_zones', [], 'No availability zones.'),
+    {
+      name: 'availability_zone_hints',
+      path: 'availabilityZoneHints',
+      type: zoneHints,
+      post: 'allowed',
+      default: [],
+      show: (row) => row.doc['availabilityZoneHints'] ?? [],
+      about: 'Zones it may run in; none: any.',
+    },
+    {
+      name: 'availability_zones',
+      type: text(),
+      show: (row) => (row['zone'] === null ? [] : [row['zone']]),
+      about: 'Zone of the agent that carries it.',
+    },
     ...tail,
   ],
   from: `plumbline.routers o
     LEFT JOIN plumbline.ports g ON g.id = o.doc #>> '{gateway,portId}'
     LEFT JOIN plumbline.object_status s ON s.object_kind = 'router' AND s.object_id = o.id AND s.agent_kind = 'l3'
-      AND s.host = o.doc ->> 'host'`,
-  columns: `o.doc, g.doc -> 'fixedIps' AS gateway_ips, ${STATUS} AS status, s.reason`,
+      AND s.host = o.doc ->> 'host'
+    LEFT JOIN plumbline.agents a ON a.kind = 'l3' AND a.host = o.doc ->> 'host'`,
+  columns: `o.doc, g.doc -> 'fixedIps' AS gateway_ips, ${STATUS} AS status, s.reason,
+    CASE WHEN a.id IS NOT NULL THEN coalesce(a.availability_zone, '${DEFAULT_ZONE}') END AS zone`,
   notFound: routerNotFound,
   create: async (wishes, { fleet }) => createRouters(wishes as readonly NewRouter[], await fleet()),
   update: async (id, wish, { fleet }) => updateRouter(id, wish as RouterChanges, await fleet()),
@@ -110,5 +155,7 @@ export const routers: Resource = {
     add_router_interface: async (id, body, { fleet }) =>
       answering(addRouterInterface(id, interfaceName(body), await fleet())),
     remove_router_interface: async (id, body) => answering(removeRouterInterface(id, interfaceName(body))),
+    add_extraroutes: async (id, body) => answeringItself(addRoutes(id, extraRoutes(body))),
+    remove_extraroutes: async (id, body) => answeringItself(removeRoutes(id, extraRoutes(body))),
   },
 };
