@@ -1,6 +1,7 @@
 /** Every resource this server has. To add one, declare it and name it here (docs/how-to/add-a-resource.md). */
 import type { Resource } from './resource.js';
 import { addressGroups } from './resources/address-groups.js';
+import { addressScopes } from './resources/address-scopes.js';
 import { agents } from './resources/agents.js';
 import { floatingips } from './resources/floatingips.js';
 import { networks } from './resources/networks.js';
@@ -10,11 +11,16 @@ import { rbacPolicies } from './resources/rbac-policies.js';
 import { routers } from './resources/routers.js';
 import { securityGroupRules } from './resources/security-group-rules.js';
 import { securityGroups } from './resources/security-groups.js';
+import { segments } from './resources/segments.js';
+import { subnetpools } from './resources/subnetpools.js';
 import { subnets } from './resources/subnets.js';
 
 export const RESOURCES: readonly Resource[] = [
   networks,
   subnets,
+  subnetpools,
+  addressScopes,
+  segments,
   ports,
   routers,
   floatingips,

@@ -17,7 +17,7 @@ export type ApiRequest = Readonly<{
   ifMatch?: string | undefined;
   caller: Caller;
 }>;
-/** `outcome` becomes a status code in errors.filter.ts. */
+/** `outcome` becomes a status code in errors.filter.ts. A body that is a string is JSON text already. */
 export type ApiAnswer = Readonly<{ outcome: 'ok' | 'created' | 'no-content'; body?: unknown }>;
 
 export type Tools = Readonly<{

@@ -16,7 +16,14 @@ const extension = (alias: string, name: string, description: string, updated: st
 });
 
 export const EXTENSIONS: readonly Extension[] = [
+  extension('address-scope', 'Address scope', 'Address scopes, and subnet pools in them.', '2015-07-26'),
   extension('agent', 'agent', 'Agents on the nodes: list, show, admin state, delete.', '2013-02-03'),
+  extension(
+    'auto-allocated-topology',
+    'Auto Allocated Topology Services',
+    'A network with a router to the outside that makes itself on first use.',
+    '2016-01-01',
+  ),
   extension('availability_zone', 'Availability Zone', 'Zones that agents are in.', '2015-01-01'),
   extension(
     'availability_zone_filter',
@@ -25,6 +32,7 @@ export const EXTENSIONS: readonly Extension[] = [
     '2018-06-22',
   ),
   extension('binding', 'Port Binding', 'The node a port is bound to, and how it is plugged there.', '2014-02-03'),
+  extension('default-subnetpools', 'Default Subnetpools', 'Subnets from the default pool.', '2016-02-18'),
   extension('empty-string-filtering', 'Empty String Filtering Extension', 'Filters match empty values.', '2018-05-01'),
   extension(
     'ext-gw-mode',
@@ -91,6 +99,12 @@ export const EXTENSIONS: readonly Extension[] = [
   extension('l3_agent_scheduler', 'L3 Agent Scheduler', 'Routers put on agents and taken off by hand.', '2013-02-07'),
   extension('net-mtu', 'Network MTU', 'MTU of a network.', '2015-03-25'),
   extension('net-mtu-writable', 'Network MTU (writable)', 'MTU of a network can be set.', '2017-07-12'),
+  extension(
+    'network-ip-availability',
+    'Network IP Availability',
+    'Addresses of networks, all and taken.',
+    '2015-09-24',
+  ),
   extension('pagination', 'Pagination support', 'Lists in pages.', '2016-06-12'),
   extension('project-id', 'project_id field enabled', 'project_id beside tenant_id.', '2016-09-09'),
   extension('provider', 'Provider Network', 'Network type, physical network and segmentation id.', '2012-09-07'),
@@ -179,5 +193,14 @@ export const EXTENSIONS: readonly Extension[] = [
     'Stateful security group',
     'Security groups with and without connection tracking.',
     '2019-11-26',
+  ),
+  extension('subnet-service-types', 'Subnet service types', 'Subnets for the ports of some owners.', '2016-03-15'),
+  extension('subnet_allocation', 'Subnet Allocation', 'Subnet pools, and subnets from them.', '2015-03-30'),
+  extension('subnet_onboard', 'Subnet Onboard', 'Subnets that a pool takes over.', '2018-12-18'),
+  extension(
+    'subnetpool-prefix-ops',
+    'Subnet Pool Prefix Operations',
+    'Prefixes of a pool added and removed without naming the others.',
+    '2019-02-08',
   ),
 ];

@@ -56,7 +56,8 @@ export class NeutronController {
 function send(reply: FastifyReply, status: number, body: unknown): void {
   reply.status(status);
   if (body === undefined) void reply.send();
-  else void reply.header('content-type', 'application/json').send(JSON.stringify(body));
+  else
+    void reply.header('content-type', 'application/json').send(typeof body === 'string' ? body : JSON.stringify(body));
 }
 
 function splitOnce(url: string): [string, string] {

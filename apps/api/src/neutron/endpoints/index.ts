@@ -1,9 +1,12 @@
 /** Every path that is no resource of the common shape. The first that matches and has the method answers. */
 import type { Endpoint } from '../endpoint.js';
 import { agentEndpoints } from './agents.js';
+import { autoAllocatedTopologyEndpoints } from './auto-allocated-topology.js';
 import { availabilityZoneEndpoints } from './availability-zones.js';
 import { flavorEndpoints } from './flavors.js';
+import { networkIpAvailabilityEndpoints } from './network-ip-availability.js';
 import { quotaEndpoints } from './quotas.js';
+import { segmentEndpoints } from './segments.js';
 import { serviceProviderEndpoints } from './service-providers.js';
 
 export const ENDPOINTS: readonly Endpoint[] = [
@@ -12,4 +15,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...availabilityZoneEndpoints,
   ...flavorEndpoints,
   ...serviceProviderEndpoints,
+  ...networkIpAvailabilityEndpoints,
+  ...segmentEndpoints,
+  ...autoAllocatedTopologyEndpoints,
 ];
