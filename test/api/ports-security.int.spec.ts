@@ -131,10 +131,17 @@ describe('ports and their security', () => {
 
   it('have a name in the DNS', async () => {
     const port = await made({ dns_name: 'My-Host' });
-    expect(port['dns_name']).toBe('my-host');
+    const [address] = port['fixed_ips'] as [{ ip_address: string }];
+    const named = { ip_address: address.ip_address, hostname: 'my-host', fqdn: 'my-host.openstacklocal.' };
+    expect(port).toMatchObject({ dns_name: 'my-host', dns_assignment: [named] });
+    const absolute = portOf(await change(port.id, { dns_name: 'other.openstacklocal.' }));
+    expect(absolute['dns_assignment']).toEqual([{ ...named, hostname: 'other', fqdn: 'other.openstacklocal.' }]);
     for (const wrong of ['-a', 'a..b', 'a_b', 'x'.repeat(64), 'a.1', 'elsewhere.example.', 7])
       expect((await change(port.id, { dns_name: wrong })).status).toBe(400);
-    expect(portOf(await change(port.id, { dns_name: '' }))['dns_name']).toBe('');
+    const host = `host-${address.ip_address.replaceAll('.', '-')}`;
+    expect(portOf(await change(port.id, { dns_name: '' }))).toMatchObject({
+      ...{ dns_name: '', dns_assignment: [{ ...named, hostname: host, fqdn: `${host}.openstacklocal.` }] },
+    });
   });
 
   it('are found by a part of an address', async () => {

@@ -11,7 +11,7 @@ const SHAPES = {
   subnet: `${COMMON} name:text network_id:uuid ip_version:int subnetpool_id:null enable_dhcp:bool ipv6_ra_mode:null ipv6_address_mode:null
     gateway_ip:text? cidr:text allocation_pools:list host_routes:list dns_nameservers:list service_types:list ${STANDARD}`,
   port: `${COMMON} name:text network_id:uuid mac_address:text admin_state_up:bool status:text device_id:text device_owner:text fixed_ips:list
-    ip_allocation:text dns_name:text allowed_address_pairs:list extra_dhcp_opts:list security_groups:list port_security_enabled:bool binding:vnic_type:text binding:profile:object
+    ip_allocation:text dns_name:text dns_assignment:list allowed_address_pairs:list extra_dhcp_opts:list security_groups:list port_security_enabled:bool binding:vnic_type:text binding:profile:object
     binding:host_id:text binding:vif_type:text binding:vif_details:object ${STANDARD}`,
   router: `${COMMON} name:text admin_state_up:bool status:text external_gateway_info:object? availability_zones:list distributed:bool ha:bool
     availability_zone_hints:list routes:list flavor_id:null ${STANDARD}`,

@@ -24,7 +24,7 @@ import { changing, creating, isAdmin, mayAsk, mayCreate, ruleOf } from './policy
 import { present } from './present.js';
 import { ListQuery, pageLinks, parseFields, parseQuery } from './query.js';
 import { ReadModel } from './read-model.js';
-import { Attribute, Resource, Row, segmentOf, Surroundings } from './resource.js';
+import { Attribute, Resource, Row, segmentOf, Surroundings, Viewer } from './resource.js';
 import type { Scope } from './sql.js';
 import { answerTags } from './tags.js';
 
@@ -118,7 +118,8 @@ export class Dispatcher {
     const decide = creating(resource, items, await resource.create(wishes, this.tools.around));
     const subject = whole && subjectOf(whole.resource, whole.id, ruleOf('create', resource));
     const ids = await this.execute(subject ? guarded(subject, decide) : decide, caller);
-    const made = (await this.read.byIds(resource, ids, null)).map((row) => present(resource, row, caller, null));
+    const viewer = this.viewer(caller);
+    const made = (await this.read.byIds(resource, ids, null)).map((row) => present(resource, row, viewer, null));
     return { outcome: 'created', body: bulk ? { [resource.collection]: made } : { [resource.name]: made[0] } };
   }
 
@@ -132,7 +133,7 @@ export class Dispatcher {
       const decide = await resource.update(key, wish, this.tools.around);
       await this.execute(this.change('update', place, key, set, decide, request), caller);
       const [row] = await this.read.byIds(resource, [key], null);
-      return ok({ [resource.name]: present(resource, row as Row, caller, null) });
+      return ok({ [resource.name]: present(resource, row as Row, this.viewer(caller), null) });
     }
     if (method === 'DELETE' && resource.delete) {
       const key = idOf(resource, id);
@@ -205,7 +206,7 @@ export class Dispatcher {
     await this.prepare(resource, caller);
     const [row] = await this.read.byIds(resource, [key], scope);
     if (whole && row?.doc[resource.partOf?.path as string] !== whole.id) throw resource.notFound(id);
-    return { [resource.name]: present(resource, row as Row, caller, fields) };
+    return { [resource.name]: present(resource, row as Row, this.viewer(caller), fields) };
   }
 
   private async list({ resource, whole }: Place, request: ApiRequest): Promise<Record<string, unknown>> {
@@ -220,13 +221,14 @@ export class Dispatcher {
     if (whole) await this.read.byIds(whole.resource, [whole.id], scope);
     await this.prepare(resource, caller);
     const rows = await this.read.list(resource, whole ? narrowed(resource, query, whole.id) : query, scope);
+    const viewer = this.viewer(caller);
     const links = pageLinks(
       request,
       query,
       rows.map((row) => row.id),
     );
     return {
-      [resource.collection]: rows.map((row) => present(resource, row, caller, query.fields)),
+      [resource.collection]: rows.map((row) => present(resource, row, viewer, query.fields)),
       ...(links.length > 0 && { [`${resource.collection}_links`]: links }),
     };
   }
@@ -238,6 +240,10 @@ export class Dispatcher {
     await this.commands.execute(before(caller.projectId), metaOf(caller), SYSTEM);
     if (this.defaulted.size >= MOST_REMEMBERED) this.defaulted.clear();
     this.defaulted.add(key);
+  }
+
+  private viewer({ projectId, role }: Caller): Viewer {
+    return { projectId, role, dnsDomain: this.tools.around.dnsDomain };
   }
 
   private async execute<T>(decide: Decide<T>, caller: Caller): Promise<T> {

@@ -159,6 +159,14 @@ export function checkInDomain(name: string, domain: string): void {
     throw invalidInput(`dns_name '${shown(name)}' does not fit into the domain '${domain}'`, 'dns_name');
 }
 
+/** What one address of a port is called: by the port's name, or by itself. */
+export function namedInDns(name: string, ipAddress: string, domain: string): object {
+  const host = name === '' ? `host-${ipAddress.replace(/[.:]/g, '-')}` : name;
+  const fqdn = host.endsWith('.') ? host : `${host}.${domain}`;
+  const hostname = host.endsWith(`.${domain}`) ? host.slice(0, -domain.length - 1) : host;
+  return { ip_address: ipAddress, hostname, fqdn };
+}
+
 /** Found by a member's value: `subnet_id=...`, `ip_address=10.0.0.3`, or `ip_address_substr=10.0`. */
 type WantedIp = Readonly<{ member: 'subnetId' | 'ipAddress' | 'substring'; value: string }>;
 const MEMBERS: Readonly<Record<string, WantedIp['member']>> = {

@@ -53,7 +53,11 @@ export type Attribute = Readonly<{
 }>;
 
 /** Of a caller, what a presenter may depend on. */
-export type Viewer = Pick<Caller, 'projectId' | 'role'>;
+export type Viewer = Pick<Caller, 'projectId' | 'role'> &
+  Readonly<{
+    /** The operator's, that relative DNS names are in; ends with a dot. Absent where no port is shown. */
+    dnsDomain?: string;
+  }>;
 
 /** What a decision needs from outside the log: of the operator's choice, or read just before it is made. */
 export type Surroundings = Readonly<{

@@ -100,4 +100,21 @@ describe('ports', () => {
     );
     expect(world.eventsOf(updatePort(leg, { name: 'leg' }, UNENFORCED))).toEqual(['PortAttributesSet']);
   });
+
+  it('follow their MAC on subnets with automatic addresses', () => {
+    const world = new World();
+    const networkId = make.network(world);
+    make.subnet(world, networkId, '10.0.0.0/24');
+    make.subnet(world, networkId, 'fd00::/64', { ipv6AddressMode: 'slaac', ipv6RaMode: 'slaac' });
+    const id = make.port(world, networkId, { macAddress: 'fa:16:3e:00:00:01' });
+    const addresses = () => world.get('port', id).fixedIps.map(({ ipAddress }) => ipAddress);
+    const [four] = addresses();
+    expect(addresses()).toEqual([four, 'fd00::f816:3eff:fe00:1']);
+    expect(world.eventsOf(updatePort(id, { macAddress: 'fa:16:3e:00:00:02' }, UNENFORCED))).toEqual([
+      'PortAttributesSet',
+      'PortFixedIpsSet',
+    ]);
+    expect(addresses()).toEqual([four, 'fd00::f816:3eff:fe00:2']);
+    world.heldClaims();
+  });
 });

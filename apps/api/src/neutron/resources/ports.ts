@@ -15,6 +15,7 @@ import {
   dnsName,
   filteredFixedIps,
   havingFixedIps,
+  namedInDns,
   securityGroupIds,
 } from '../port-types.js';
 import { containing, type Param, type Resource, type Row, type Surroundings, type Wish } from '../resource.js';
@@ -206,6 +207,13 @@ export const ports: Resource = {
       about: 'Its name in the DNS.',
     },
     {
+      name: 'dns_assignment',
+      type: text(),
+      show: (row, { dnsDomain = '' }) =>
+        fixedIpsOf(row).map(({ ipAddress }) => namedInDns(String(row.doc['dnsName']), ipAddress, dnsDomain)),
+      about: 'Names of its addresses; made of the address when it has no name.',
+    },
+    {
       name: 'binding:host_id',
       path: 'bindingHost',
       type: hostId,
@@ -256,6 +264,10 @@ export const ports: Resource = {
     ${PORT_HOST} <> '' AND EXISTS (SELECT FROM plumbline.nodes n JOIN plumbline.networks w ON w.id = o.doc ->> 'networkId'
       WHERE n.id = ${PORT_HOST} AND n.doc -> 'removed' = 'false'
         AND (w.doc ->> 'physicalNetwork' IS NULL OR n.doc -> 'bridgeMappings' ? (w.doc ->> 'physicalNetwork'))) AS carried`,
+  born: (doc) =>
+    (doc['binding'] as { host: string }).host === ''
+      ? { host: '', status: 'DOWN', reason: null, datapath_type: null, carried: false }
+      : null,
   notFound: portNotFound,
   create: async (wishes, around) => {
     for (const wish of wishes) checkName(wish, around);
