@@ -66,7 +66,7 @@ export class KeystoneAuthenticator implements Authenticator {
     const response = first.status === 401 ? await this.validate(token, await this.ownToken(true)) : first;
     if (response.status === 404) return { refusal: unauthorized(), until: now + KEEP_BAD_MS };
     if (response.status !== 200) throw away(`it answered ${response.status} when asked about a token`);
-    return foundOf(TokenBody.parse(await response.json()), now, this.config.cacheSeconds * 1000);
+    return foundOf(await bodyOf(response), now, this.config.cacheSeconds * 1000);
   }
 
   private validate(token: string, own: string): Promise<Response> {
@@ -81,7 +81,7 @@ export class KeystoneAuthenticator implements Authenticator {
 
   private async logIn(): Promise<string> {
     const { userName, userDomain, projectName, projectDomain, passwordFile } = this.config;
-    const password = readFileSync(passwordFile, 'utf8').replace(/\r?\n$/, '');
+    const password = readPassword(passwordFile);
     const user = { name: userName, domain: { name: userDomain }, password };
     const identity = { methods: ['password'], password: { user } };
     const scope = { project: { name: projectName, domain: { name: projectDomain } } };
@@ -95,7 +95,7 @@ export class KeystoneAuthenticator implements Authenticator {
       throw away(
         `it does not let our own user ${userName} in (${response.status}): see PLUMB_KEYSTONE_USER, PLUMB_KEYSTONE_PROJECT and PLUMB_KEYSTONE_PASSWORD_FILE`,
       );
-    this.own = { token, expiresAt: Date.parse(TokenBody.parse(await response.json()).token.expires_at) };
+    this.own = { token, expiresAt: Date.parse((await bodyOf(response)).token.expires_at) };
     return token;
   }
 
@@ -108,6 +108,20 @@ export class KeystoneAuthenticator implements Authenticator {
       throw away(((error.cause as Error | undefined) ?? error).message);
     });
   }
+}
+
+function readPassword(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    throw away(`our own password cannot be read: ${(error as Error).message}`);
+  }
+}
+
+async function bodyOf(response: Response): Promise<z.infer<typeof TokenBody>> {
+  const body = TokenBody.safeParse(await response.json().catch(() => null));
+  if (!body.success) throw away('its answer is not that of an Identity v3');
+  return body.data;
 }
 
 const away = (why: string) =>
