@@ -12,6 +12,7 @@ import {
   withinQuotas,
 } from '@plumbline/domain';
 import type { Kind, Meta } from '@plumbline/contracts';
+import type { Topology } from '@plumbline/topology';
 import type { Caller } from '../auth/caller.js';
 import { isUuid, shown, uuid } from './attribute-types.js';
 import { parseCreate, parseJson, parseUpdate } from './body.js';
@@ -30,6 +31,8 @@ import { answerTags } from './tags.js';
 
 /** What the dispatcher needs of the command side (apps/api/src/commands). */
 export interface Commands {
+  /** All objects; those of a command that was answered among them. */
+  readonly topology: Topology;
   execute<T>(decide: Decide<T>, meta: Meta, actor: Actor): Promise<Readonly<{ result: T; position: number }>>;
 }
 
@@ -119,8 +122,21 @@ export class Dispatcher {
     const subject = whole && subjectOf(whole.resource, whole.id, ruleOf('create', resource));
     const ids = await this.execute(subject ? guarded(subject, decide) : decide, caller);
     const viewer = this.viewer(caller);
-    const made = (await this.read.byIds(resource, ids, null)).map((row) => present(resource, row, viewer, null));
+    const made = (await this.made(resource, ids)).map((row) => present(resource, row, viewer, null));
     return { outcome: 'created', body: bulk ? { [resource.collection]: made } : { [resource.name]: made[0] } };
+  }
+
+  /** Rows of objects made just now: read only where the objects do not say all of it. */
+  private async made(resource: Resource, ids: readonly string[]): Promise<readonly Row[]> {
+    const { topology } = this.commands;
+    const rows: Row[] = [];
+    for (const id of ids) {
+      const doc = topology.byKey(`${resource.kind as Kind}/${id}`);
+      const columns = doc && resource.born?.(doc, topology);
+      if (!columns) return this.read.byIds(resource, ids, null);
+      rows.push({ ...columns, id, doc });
+    }
+    return rows;
   }
 
   private async onOne(place: Place, id: string, request: ApiRequest): Promise<ApiAnswer> {

@@ -5,6 +5,7 @@
 import type { Kind } from '@plumbline/contracts';
 import type { Decide, DomainError, Fleet, Limits, SegmentPolicy } from '@plumbline/domain';
 import type { Caller } from '../auth/caller.js';
+import type { Topology } from '@plumbline/topology';
 import type { AttributeType } from './attribute-types.js';
 
 /** One row as read: the object in `doc`, and whatever the resource's `columns` add. */
@@ -114,6 +115,11 @@ export type Resource = Readonly<{
   from: string;
   /** Further columns of a row, each named. */
   columns: string;
+  /**
+   * The columns of an object made just now, when they follow from the objects alone: no node can have reported of it, and nothing can point at its id. Null: they must be read.
+   * Absent: always.
+   */
+  born?: (doc: Row['doc'], topology: Topology) => Readonly<Record<string, unknown>> | null;
   notFound(id: string): DomainError;
   /** Absent verbs are 405. */
   create?: (wishes: readonly Wish[], around: Surroundings) => Promise<Decide<string[]>>;

@@ -8,6 +8,7 @@ import {
   NewFloatingIp,
   updateFloatingIp,
 } from '@plumbline/domain';
+import type { Topology } from '@plumbline/topology';
 import { ip, orNull, text, uuid } from '../attribute-types.js';
 import { dnsDomain, dnsName } from '../dns-types.js';
 import { type Attribute, containing, type Param, type Resource, type Row, type Wish } from '../resource.js';
@@ -96,6 +97,15 @@ const carriedBy = (values: readonly unknown[], param: Param): string =>
       ];
     })
     .join(' OR ');
+
+/** Of a port that is on no node, no node can have reported. */
+function bornColumns({ association }: Row['doc'], topology: Topology): Readonly<Record<string, unknown>> | null {
+  const { portId, routerId } = (association ?? {}) as { portId?: string; routerId?: string };
+  const port = portId === undefined ? null : topology.get('port', portId);
+  if (port === undefined || (port && port.binding.host !== '')) return null;
+  const said = { status: 'DOWN', reason: null, port_status: 'DOWN' };
+  return { ...said, port, router_id: routerId ?? null, forwardings: null };
+}
 
 export const floatingips: Resource = {
   name: 'floatingip',
@@ -192,6 +202,7 @@ export const floatingips: Resource = {
     LEFT JOIN LATERAL ${FORWARDINGS} pf ON true`,
   columns: `o.doc, p.doc AS port, ${STATUS} AS status, coalesce(l.reason, pf.reason) AS reason, pf.docs AS forwardings, ${ROUTER} AS router_id,
     CASE WHEN w.status IN ('ACTIVE', 'ERROR') THEN w.status ELSE 'DOWN' END AS port_status`,
+  born: bornColumns,
   notFound: floatingIpNotFound,
   create: async (wishes) =>
     createFloatingIps(wishes.map((wish) => ({ ...wish, target: targetOf(wish) ?? null }) as unknown as NewFloatingIp)),

@@ -79,6 +79,7 @@ export const networks: Resource = {
   from: 'plumbline.networks o',
   columns: `o.doc, (SELECT coalesce(jsonb_agg(s.id ORDER BY s.id), '[]') FROM plumbline.subnets s
     WHERE s.doc @> jsonb_build_object('networkId', o.id)) AS subnets`,
+  born: () => ({ subnets: [], shared_with: [], external_for_some: false, scope4: null, scope6: null }),
   notFound: networkNotFound,
   create: async (wishes, { segments }) => createNetworks(wishes as readonly NewNetwork[], segments),
   update: async (id, wish) => updateNetwork(id, wish as NetworkChanges),

@@ -153,6 +153,7 @@ export const subnets: Resource = {
   ],
   from: 'plumbline.subnets o',
   columns: 'o.doc',
+  born: () => ({}),
   notFound: subnetNotFound,
   create: async (wishes) => createSubnets(wishes as readonly NewSubnet[]),
   update: async (id, wish) => updateSubnet(id, wish as SubnetChanges),
