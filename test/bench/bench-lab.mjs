@@ -3,6 +3,7 @@ import http from 'node:http';
 import path from 'node:path';
 import { run } from '@plumbline/exec';
 import { ApiClient, argvAt, labSpec, loginsOf, readLabState, runningPlace } from '../../apps/cli/dist/lab/index.js';
+import { startLoad } from './load.mjs';
 import { benchDir, projectDir } from './report.mjs';
 
 const name = 'bench';
@@ -27,6 +28,7 @@ export async function startLab() {
     spec,
     state,
     api: (sockets) => apiOver(state.apiUrl, sockets, token),
+    load: () => startLoad(state.apiUrl, { 'x-auth-token': token }),
     place: (where) => runningPlace(spec, where),
     argv: (where, command) => argvAt(spec, state, where, command),
     stop: removeLab,

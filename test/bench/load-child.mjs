@@ -1,0 +1,88 @@
+/**
+ * The clients of the rates benchmark, in a process of their own: HTTP/1.1 over kept connections, as bytes. A client library would take as much of the machine as the API does.
+ * A line of JSON in: `{ host, port, headers, clients, count, method, paths, bodies? }`; request n is of path and body n modulo their number.
+ * A line out: `{ ms, totalMs, last }`, `last` being one answer's body, or `{ error }` when an answer was not 2xx.
+ */
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
+
+const END = Buffer.from('\r\n\r\n');
+
+/** One connection; `ask` sends a request and answers its response, one at a time. */
+function connection(host, port) {
+  const socket = connect({ host, port, noDelay: true });
+  let heard = Buffer.alloc(0);
+  let waiting = null;
+  let need = 0;
+  socket.on('data', (chunk) => {
+    heard = heard.length === 0 ? chunk : Buffer.concat([heard, chunk]);
+    if (need > 0 && heard.length < need) return;
+    const end = heard.indexOf(END);
+    if (end < 0) return;
+    const head = heard.toString('latin1', 0, end);
+    const length = Number(/\r\ncontent-length: (\d+)/i.exec(head)?.[1] ?? 0);
+    need = end + 4 + length;
+    if (heard.length < need) return;
+    const answer = { status: Number(head.slice(9, 12)), body: heard.subarray(end + 4, need) };
+    heard = heard.subarray(need);
+    need = 0;
+    waiting.resolve(answer);
+  });
+  const broken = (error) => waiting?.reject(error);
+  socket.on('error', broken).on('close', () => broken(new Error('the API closed the connection')));
+  return {
+    ask: (request) =>
+      new Promise((resolve, reject) => {
+        waiting = { resolve, reject };
+        socket.write(request);
+      }),
+    end: () => socket.destroy(),
+  };
+}
+
+function requestsOf({ host, port, headers, method, paths, bodies = [undefined] }) {
+  const made = [];
+  const named = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  for (let n = 0; n < Math.max(paths.length, bodies.length); n += 1) {
+    const body = bodies[n % bodies.length];
+    const head = `${method} ${paths[n % paths.length]} HTTP/1.1\r\nHost: ${host}:${port}\r\n${named.join('')}`;
+    const rest =
+      body === undefined
+        ? '\r\n'
+        : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+    made.push(Buffer.from(head + rest));
+  }
+  return made;
+}
+
+async function load(job) {
+  const requests = requestsOf(job);
+  const connections = Array.from({ length: job.clients }, () => connection(job.host, job.port));
+  const ms = new Array(job.count);
+  let next = 0;
+  let last;
+  const begin = performance.now();
+  try {
+    await Promise.all(
+      connections.map(async ({ ask }) => {
+        while (next < job.count) {
+          const n = next++;
+          const start = performance.now();
+          const { status, body } = await ask(requests[n % requests.length]);
+          ms[n] = performance.now() - start;
+          if (status >= 300) throw new Error(`${job.method} ${job.paths[0]}: ${status} ${body.toString()}`);
+          last = body;
+        }
+      }),
+    );
+    return { ms, totalMs: performance.now() - begin, last: last?.toString() };
+  } finally {
+    for (const { end } of connections) end();
+  }
+}
+
+process.stdout.write('{"ready":true}\n');
+for await (const line of createInterface({ input: process.stdin })) {
+  const answer = await load(JSON.parse(line)).catch((error) => ({ error: error.message }));
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}

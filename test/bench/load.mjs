@@ -1,0 +1,29 @@
+/** Clients in a process of their own (load-child.mjs). */
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** `run(job)`: one job after the other; `close` ends the process. `base`: the API's URL; `headers` are sent with each request. */
+export async function startLoad(base, headers) {
+  const { hostname: host, port } = new URL(base);
+  const child = spawn(process.execPath, [fileURLToPath(new URL('load-child.mjs', import.meta.url))], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const line = async () => {
+    const { done, value } = await lines.next();
+    if (done) throw new Error('the clients of the benchmark ended early');
+    return JSON.parse(value);
+  };
+  await line();
+  return {
+    pid: child.pid,
+    async run(job) {
+      child.stdin.write(`${JSON.stringify({ host, port: Number(port), headers, ...job })}\n`);
+      const answer = await line();
+      if (answer.error) throw new Error(answer.error);
+      return answer;
+    },
+    close: () => void child.stdin.end(),
+  };
+}
