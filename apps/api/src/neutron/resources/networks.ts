@@ -1,13 +1,18 @@
 import {
   createNetworks,
   deleteNetwork,
+  invalidInput,
   NetworkChanges,
   networkNotFound,
   NewNetwork,
+  segmentsWithProvider,
   updateNetwork,
 } from '@plumbline/domain';
-import { bool, integer, orNull, physicalNetwork, text } from '../attribute-types.js';
-import type { Attribute, Resource } from '../resource.js';
+import { z } from 'zod';
+import { type AttributeType, bool, integer, list, members, orNull, physicalNetwork, text } from '../attribute-types.js';
+import { dnsDomain } from '../dns-types.js';
+import type { Attribute, Resource, Wish } from '../resource.js';
+import { hasPolicy, isOpened, shared, sharedWith } from './shared.js';
 import { adminStateUp, constant, emptyList, head, name, tail } from './standard.js';
 
 const provider = (name: string, path: string, type: Attribute['type'], about: string): Attribute => ({
@@ -22,28 +27,78 @@ const provider = (name: string, path: string, type: Attribute['type'], about: st
   write: 'admin',
   about,
 });
-const flag = (name: string, path: string, value: boolean, about: string): Attribute => ({
+const flag = (name: string, path: string, value: boolean, about: string, write?: 'admin'): Attribute => ({
   name,
   path,
   type: bool,
   post: 'allowed',
   put: true,
   default: value,
+  ...(write && { write }),
   filter: true,
   sort: true,
   about,
 });
 
-/** Seen by everybody. */
-const IS_SHARED = `o.doc @> '{"shared": true}' OR o.doc @> '{"external": true}'`;
-const isTargeted = (project: string): string =>
-  `EXISTS (SELECT FROM plumbline.rbac_policies b WHERE b.doc @> jsonb_build_object('objectId', o.id) AND b.doc ->> 'targetProject' IN (${project}, '*'))`;
+const networkType = orNull(text(32));
+const segmentationId = orNull(integer(0, 2 ** 24));
+
+const SEGMENT = ['provider:network_type', 'provider:physical_network', 'provider:segmentation_id'] as const;
+const [TYPE, PHYSICAL, ID] = SEGMENT;
+
+/** The segments of a network, in the form of the extension multi-provider: this server's networks have one. */
+const segments: AttributeType = {
+  schema: z
+    .array(
+      z.object({
+        [TYPE]: networkType.schema.optional(),
+        [PHYSICAL]: physicalNetwork.schema.optional(),
+        [ID]: segmentationId.schema.optional(),
+      }),
+    )
+    .length(1),
+  parse: (value, attribute) => {
+    const parsed = list(value, attribute, 64, (item) => {
+      const given = members(item, attribute, 'segment', SEGMENT);
+      return {
+        networkType: networkType.parse(given[TYPE] ?? null, TYPE),
+        physicalNetwork: physicalNetwork.parse(given[PHYSICAL] ?? null, PHYSICAL),
+        segmentationId: segmentationId.parse(given[ID] ?? null, ID),
+      };
+    });
+    if (parsed.length !== 1)
+      throw invalidInput(`a network of ${parsed.length} segments is not supported by this server: name one`, attribute);
+    return parsed[0];
+  },
+};
+
+/** The address scope of the pools its subnets of one IP version come from. */
+const addressScope = (version: 4 | 6): Attribute => ({
+  name: `ipv${version}_address_scope`,
+  type: text(),
+  show: (row) => row[`scope${version}`] ?? null,
+  about: `Address scope of its IPv${version} subnets.`,
+});
+const scopeColumn = (version: 4 | 6): string => `(SELECT p.doc ->> 'addressScopeId' FROM plumbline.subnets s
+    JOIN plumbline.subnet_pools p ON p.id = s.doc ->> 'subnetPoolId'
+    WHERE s.doc @> jsonb_build_object('networkId', o.id, 'ipVersion', ${version}) AND p.doc ->> 'addressScopeId' IS NOT NULL
+    LIMIT 1) AS scope${version}`;
+
+const IS_EXTERNAL = `o.doc @> '{"external": true}'`;
+const EXTERNAL_FOR_SOME = hasPolicy('access_as_external');
+
+/** Outside for all, or by a policy for some: whoever sees it may know. */
+const external: Attribute = {
+  ...flag('router:external', 'external', false, 'Routers may have their gateway on it.', 'admin'),
+  sql: `CASE WHEN ${IS_EXTERNAL} OR ${EXTERNAL_FOR_SOME} THEN 'true' ELSE 'false' END`,
+  show: ({ doc, external_for_some: forSome }) => doc['external'] === true || forSome === true,
+};
 
 export const networks: Resource = {
   name: 'network',
   collection: 'networks',
   kind: 'network',
-  visible: (project) => `${IS_SHARED} OR ${isTargeted(project)}`,
+  visible: (project) => `o.doc @> '{"shared": true}' OR ${IS_EXTERNAL} OR ${isOpened('o.id', project)}`,
   tagged: true,
   about: 'An isolated layer 2 segment.',
   attributes: [
@@ -63,25 +118,60 @@ export const networks: Resource = {
     },
     { ...constant('status', 'ACTIVE', 'Always ACTIVE.'), filter: true, sort: true, sql: `'ACTIVE'::text` },
     { name: 'subnets', type: text(), about: 'Ids of its subnets.', show: (row) => row['subnets'] },
-    flag('shared', 'shared', false, 'Visible to every project.'),
-    flag('router:external', 'external', false, 'Routers may have their gateway on it.'),
-    flag('is_default', 'isDefault', false, 'The default external network.'),
+    shared('Every project, or the one that asks, may use it.', { put: true }),
+    external,
+    flag('is_default', 'isDefault', false, 'The default external network.', 'admin'),
     flag('port_security_enabled', 'portSecurityEnabled', true, 'Default of its ports.'),
-    provider('network_type', 'networkType', orNull(text(32)), 'flat, vlan or vxlan.'),
+    {
+      name: 'dns_domain',
+      path: 'dnsDomain',
+      type: dnsDomain,
+      post: 'allowed',
+      put: true,
+      default: '',
+      filter: true,
+      sort: true,
+      about: "Domain of its ports' names; ends with a dot.",
+    },
+    provider('network_type', 'networkType', networkType, 'flat, vlan or vxlan.'),
     provider('physical_network', 'physicalNetwork', physicalNetwork, 'Physical network that carries it.'),
-    provider('segmentation_id', 'segmentationId', orNull(integer(0, 2 ** 24)), 'VLAN id or VNI.'),
+    provider('segmentation_id', 'segmentationId', segmentationId, 'VLAN id or VNI.'),
+    {
+      name: 'segments',
+      path: 'segments',
+      type: segments,
+      post: 'allowed',
+      write: 'admin',
+      visible: false,
+      about: 'Its provider attributes as a list of one.',
+    },
     emptyList('availability_zone_hints', 'No availability zones.'),
     constant('availability_zones', [], 'No availability zones.'),
-    constant('ipv4_address_scope', null, 'No address scopes.'),
-    constant('ipv6_address_scope', null, 'No address scopes.'),
+    addressScope(4),
+    addressScope(6),
     ...tail,
   ],
   from: 'plumbline.networks o',
   columns: `o.doc, (SELECT coalesce(jsonb_agg(s.id ORDER BY s.id), '[]') FROM plumbline.subnets s
-    WHERE s.doc @> jsonb_build_object('networkId', o.id)) AS subnets`,
-  born: () => ({ subnets: [], shared_with: [], external_for_some: false, scope4: null, scope6: null }),
+    WHERE s.doc @> jsonb_build_object('networkId', o.id)) AS subnets, ${sharedWith}, ${EXTERNAL_FOR_SOME} AS external_for_some,
+    ${scopeColumn(4)}, ${scopeColumn(6)}`,
+  born: ({ id }, topology) => ({
+    subnets: [],
+    shared_with: topology.find('rbacpolicy', `object/${String(id)}`).map(({ targetProject }) => targetProject),
+    external_for_some: false,
+    scope4: null,
+    scope6: null,
+  }),
   notFound: networkNotFound,
-  create: async (wishes, { segments }) => createNetworks(wishes as readonly NewNetwork[], segments),
+  create: async (wishes, { segments: policy }) => createNetworks(wishes.map(onItsSegment), policy),
   update: async (id, wish) => updateNetwork(id, wish as NetworkChanges),
   delete: deleteNetwork,
 };
+
+/** A segment that was given as a list, among the network's own facts. */
+function onItsSegment({ segments: segment, ...wish }: Wish): NewNetwork {
+  if (segment === undefined) return wish as NewNetwork;
+  if (['networkType', 'physicalNetwork', 'segmentationId'].some((field) => (wish[field] ?? null) !== null))
+    throw segmentsWithProvider();
+  return { ...wish, ...(segment as object) } as NewNetwork;
+}
