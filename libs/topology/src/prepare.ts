@@ -104,13 +104,13 @@ export function prepare(topology: Topology, decision: Decision, meta: Meta): Pre
   for (const stream of concerned.scopes) expect[stream] ??= topology.versionOf(stream);
   const fences = [...before.keys()].flatMap((key) => nodeFence(topology, key));
   const released = [...held].filter((claim) => !holds.has(claim));
-  const gone = new Set(released);
   const renewed = new Set([...fences.flatMap((fence) => fence.known), ...(decision.renew ?? [])]);
-  for (const claim of gone) renewed.delete(claim);
+  const taken = [...holds].filter((claim) => !held.has(claim));
+  for (const claim of [...released, ...taken]) renewed.delete(claim);
   return {
     events: recorded.map(({ stream }, index) => ({ stream, event: decision.events[index] as PlumbEvent })),
     expect,
-    take: [...[...holds].filter((claim) => !held.has(claim)), ...renewed],
+    take: [...taken, ...renewed],
     release: [...released, ...renewed],
     none: [...decision.none, ...fences.map((fence) => fence.prefix)],
     rows: [...after].map(([key, object]) => (object ? { ...nameOf(key), object } : { ...nameOf(key), deleted: true })),
