@@ -268,10 +268,6 @@ export const ports: Resource = {
     (doc['binding'] as { host: string }).host === ''
       ? { host: '', status: 'DOWN', reason: null, datapath_type: null, carried: false }
       : null,
-  born: (doc) =>
-    (doc['binding'] as { host: string }).host === ''
-      ? { host: '', status: 'DOWN', reason: null, datapath_type: null, carried: false }
-      : null,
   notFound: portNotFound,
   create: async (wishes, around) => {
     for (const wish of wishes) checkName(wish, around);
