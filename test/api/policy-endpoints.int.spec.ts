@@ -19,6 +19,23 @@ const OPEN: Readonly<Record<string, Expected>> = {
   'GET quotas/:project': { path: () => ofA(), statuses: ownersAndAdmin },
   'GET quotas/:project/default': { path: () => ofA('/default'), statuses: ownersAndAdmin },
   'GET quotas/:project/details': { path: () => ofA('/details'), statuses: ownersAndAdmin },
+  'GET network-ip-availabilities': {
+    path: () => 'network-ip-availabilities',
+    statuses: { owner: 200, reader: 200, other: 200, admin: 200 },
+  },
+  'GET network-ip-availabilities/:network': {
+    path: () => `network-ip-availabilities/${NOBODY}`,
+    statuses: { owner: 404, reader: 404, other: 404, admin: 404 },
+  },
+  // What it needs is not there: whoever may ask is told so.
+  'GET auto-allocated-topology/:project': {
+    path: () => `auto-allocated-topology/${world.projectOf('owner')}?fields=dry-run`,
+    statuses: { owner: 409, reader: 409, other: 403, admin: 409 },
+  },
+  'DELETE auto-allocated-topology/:project': {
+    path: () => `auto-allocated-topology/${world.projectOf('owner')}`,
+    statuses: { owner: 204, reader: 403, other: 403, admin: 204 },
+  },
 };
 
 const declared = ENDPOINTS.flatMap((endpoint) =>

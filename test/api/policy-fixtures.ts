@@ -355,4 +355,8 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     fields: async () => ({}),
     references: {},
   },
+  segment: {
+    fields: async () => ({}),
+    references: {},
+  },
 };
