@@ -44,6 +44,8 @@ describe('security groups', () => {
     ]);
     expect(await listed(`/v2.0/security-group-rules?security_group_id=${own.id}&direction=egress`)).toHaveLength(2);
     expect(await listed('/v2.0/security-groups')).toEqual(found);
+    expect(await listed('/v2.0/security-groups?shared=false')).toEqual(found);
+    expect(await listed('/v2.0/security-groups?shared=true')).toEqual([]);
     const again = await api.call('POST', '/v2.0/security-groups', { security_group: { name: 'DEFAULT' } });
     expect(refusal(again)).toEqual([
       409,
@@ -219,6 +221,18 @@ describe('security groups', () => {
     expect(await listed(`/v2.0/ports?security_groups=${id}`)).toEqual([port]);
     await api.call('DELETE', `/v2.0/ports/${port.id}`);
     expect(await api.call('DELETE', `/v2.0/security-groups/${id}`)).toMatchObject({ status: 204 });
+  });
+
+  it('are shared by policies', async () => {
+    const { id } = await group();
+    const policy = { object_type: 'security_group', object_id: id, action: 'access_as_shared', target_tenant: '*' };
+    const opened = await api.make<Fields>('POST', '/v2.0/rbac-policies', { rbac_policy: policy });
+    expect(await listed('/v2.0/security-groups?shared=true')).toMatchObject([{ id, shared: true }]);
+    expect(await api.call('DELETE', `/v2.0/security-groups/${id}`)).toMatchObject({ status: 204 });
+    expect(await api.call('GET', `/v2.0/rbac-policies/${opened.id}`)).toMatchObject({ status: 404 });
+    expect((await api.call('PUT', `/v2.0/security-groups/${id}`, { security_group: { shared: true } })).status).toBe(
+      400,
+    );
   });
 
   it('have tags', async () => {

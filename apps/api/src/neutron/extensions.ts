@@ -189,6 +189,12 @@ export const EXTENSIONS: readonly Extension[] = [
     '2020-08-25',
   ),
   extension(
+    'security-groups-shared-filtering',
+    'Security group filtering on the shared field',
+    'Security groups found by whether they are shared.',
+    '2021-10-05',
+  ),
+  extension(
     'stateful-security-group',
     'Stateful security group',
     'Security groups with and without connection tracking.',

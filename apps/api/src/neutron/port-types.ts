@@ -125,33 +125,8 @@ export const dhcpOptions: AttributeType = {
   },
 };
 
-const LABEL = /^[a-z0-9-]{1,63}$/;
+/** Bytes of a name with its domain (RFC 1035 2.3.4). */
 const MOST_NAME = 255;
-
-/** A relative or absolute DNS name (RFC 952, RFC 1123 2.1), in lower case. */
-export const dnsName: AttributeType = {
-  schema: z.string().max(MOST_NAME),
-  parse: (value, attribute) => {
-    if (typeof value !== 'string') throw invalidAttribute(attribute, `'${shown(value)}' is not a valid string`);
-    const name = value.toLowerCase();
-    const wrong = name === '' ? null : wrongInName(name.endsWith('.') ? name.slice(0, -1) : name);
-    if (wrong) throw invalidAttribute(attribute, `'${shown(value)}' not a valid PQDN or FQDN. Reason: ${wrong}`);
-    return name;
-  },
-};
-
-function wrongInName(name: string): string | null {
-  if (name.length > MOST_NAME) return `'${shown(name)}' exceeds the ${MOST_NAME} character FQDN limit`;
-  const labels = name.split('.');
-  for (const label of labels) {
-    if (label === '') return 'Encountered an empty component';
-    if (label.startsWith('-') || label.endsWith('-')) return `Name '${label}' must not start or end with a hyphen`;
-    if (!LABEL.test(label))
-      return `Name '${shown(label)}' must be 1-63 characters long, each of which can only be alphanumeric or a hyphen`;
-  }
-  const last = labels.at(-1) ?? '';
-  return labels.length > 1 && /^\d+$/.test(last) ? `TLD '${last}' must not be all numeric` : null;
-}
 
 /** An absolute name lies in the operator's domain; a relative one still fits when that is put behind it. */
 export function checkInDomain(name: string, domain: string): void {

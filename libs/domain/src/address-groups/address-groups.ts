@@ -34,26 +34,24 @@ export const createAddressGroups = (wishes: readonly NewAddressGroup[]): Decide<
 export const updateAddressGroup = (id: string, changes: AddressGroupChanges): Decide<void> =>
   deciding((draft) => setFields(draft, existing(draft, id), changes));
 
-/** None of them may be in the group. Answers with the group as it is then. */
-export const addAddresses = (id: string, addresses: readonly string[]): Decide<AddressGroup> =>
+/** None of them may be in the group. */
+export const addAddresses = (id: string, addresses: readonly string[]): Decide<void> =>
   deciding((draft) => {
     const group = existing(draft, id);
     const wanted = inOrder(addresses);
     const there = wanted.filter((each) => group.addresses.includes(each));
     if (there.length > 0) throw addressesAlreadyExist(there, id);
     setFields(draft, group, { addresses: inOrder([...group.addresses, ...wanted]) });
-    return existing(draft, id);
   });
 
-/** All of them must be in the group. Answers with the group as it is then. */
-export const removeAddresses = (id: string, addresses: readonly string[]): Decide<AddressGroup> =>
+/** All of them must be in the group. */
+export const removeAddresses = (id: string, addresses: readonly string[]): Decide<void> =>
   deciding((draft) => {
     const group = existing(draft, id);
     const wanted = new Set(inOrder(addresses));
     const absent = [...wanted].filter((each) => !group.addresses.includes(each));
     if (absent.length > 0) throw addressesNotFound(absent, id);
     setFields(draft, group, { addresses: group.addresses.filter((each) => !wanted.has(each)) });
-    return existing(draft, id);
   });
 
 export const deleteAddressGroup = (id: string): Decide<void> =>

@@ -1,4 +1,3 @@
-import type { AddressGroup } from '@plumbline/contracts';
 import {
   addAddresses,
   AddressGroupChanges,
@@ -10,10 +9,9 @@ import {
   removeAddresses,
   updateAddressGroup,
 } from '@plumbline/domain';
-import { present } from '../present.js';
 import type { Resource } from '../resource.js';
 import { addresses, namedAddresses } from '../security-types.js';
-import { isOpenedTo } from './security-groups.js';
+import { isOpened } from './shared.js';
 import { head, name, tail } from './standard.js';
 
 export const addressGroups: Resource = {
@@ -21,7 +19,7 @@ export const addressGroups: Resource = {
   collection: 'address_groups',
   segment: 'address-groups',
   kind: 'addressgroup',
-  visible: isOpenedTo,
+  visible: (project) => isOpened('o.id', project),
   about: 'Prefixes that security group rules may name together.',
   attributes: [
     ...head,
@@ -48,11 +46,7 @@ export const addressGroups: Resource = {
   },
 };
 
-/** The group as it is after the decision. Nothing of it is for administrators only. */
+/** Answered with the group as it is then. */
 const answering =
-  (decide: Decide<AddressGroup>): Decide<Record<string, unknown>> =>
-  (topology, context) => {
-    const { result, ...decision } = decide(topology, context);
-    const shown = present(addressGroups, { id: result.id, doc: result }, context.actor, null);
-    return { ...decision, result: { address_group: shown } };
-  };
+  (decide: Decide<void>): Decide<null> =>
+  (topology, context) => ({ ...decide(topology, context), result: null });

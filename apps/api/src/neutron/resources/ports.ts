@@ -8,11 +8,11 @@ import {
   updatePort,
 } from '@plumbline/domain';
 import { bool, dictionary, hostId, mac, oneOf, orNull, text, uuid } from '../attribute-types.js';
+import { dnsName } from '../dns-types.js';
 import {
   addressPairs,
   checkInDomain,
   dhcpOptions,
-  dnsName,
   filteredFixedIps,
   havingFixedIps,
   namedInDns,

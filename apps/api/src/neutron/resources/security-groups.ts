@@ -9,34 +9,25 @@ import {
 } from '@plumbline/domain';
 import { bool, text } from '../attribute-types.js';
 import { present } from '../present.js';
-import type { Attribute, Resource, Row } from '../resource.js';
+import type { Resource, Row } from '../resource.js';
 import { securityGroupRules } from './security-group-rules.js';
+import { isOpened, shared, sharedWith } from './shared.js';
 import { head, name, tail } from './standard.js';
 
-/** Condition: an RBAC policy opens the row to the project. */
-export const isOpenedTo = (project: string): string =>
-  `EXISTS (SELECT FROM plumbline.rbac_policies b WHERE b.doc @> jsonb_build_object('objectId', o.id) AND b.doc ->> 'targetProject' IN (${project}, '*'))`;
-/** Column: the projects that RBAC policies open the row to. */
-export const OPENED_TO = `(SELECT coalesce(jsonb_agg(b.doc -> 'targetProject'), '[]') FROM plumbline.rbac_policies b
-    WHERE b.doc @> jsonb_build_object('objectId', o.id)) AS opened_to`;
-
-/** Whether a policy opens it to whoever looks. Not a filter: which rows those are depends on who asks. */
-const shared: Attribute = {
-  name: 'shared',
-  type: bool,
-  show: (row, { projectId }) => {
-    const projects = row['opened_to'] as readonly string[];
-    return projects.includes('*') || projects.includes(projectId);
-  },
-  about: 'Whether an RBAC policy opens it to your project.',
-};
+/** Only policies share a group: nobody sets this. */
+const {
+  post: _post,
+  write: _write,
+  default: _default,
+  ...isShared
+} = shared('Whether a policy opens it to your project.');
 
 export const securityGroups: Resource = {
   name: 'security_group',
   collection: 'security_groups',
   segment: 'security-groups',
   kind: 'securitygroup',
-  visible: isOpenedTo,
+  visible: (project) => isOpened('o.id', project),
   tagged: true,
   before: ensureDefaultGroup,
   about: 'Rules for the ports that are in it. Each project has one of the name default.',
@@ -63,11 +54,11 @@ export const securityGroups: Resource = {
         ),
       about: 'Its rules.',
     },
-    shared,
+    isShared,
     ...tail,
   ],
   from: 'plumbline.security_groups o',
-  columns: `o.doc, ${OPENED_TO}, (SELECT coalesce(jsonb_agg(r.doc ORDER BY (r.set_at ->> 'securitygrouprule')::bigint), '[]')
+  columns: `o.doc, ${sharedWith}, (SELECT coalesce(jsonb_agg(r.doc ORDER BY (r.set_at ->> 'securitygrouprule')::bigint), '[]')
     FROM plumbline.security_group_rules r WHERE r.doc @> jsonb_build_object('securityGroupId', o.id)) AS rules`,
   notFound: securityGroupNotFound,
   create: async (wishes) => createSecurityGroups(wishes as readonly NewSecurityGroup[]),
