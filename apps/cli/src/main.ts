@@ -6,12 +6,14 @@ import { addLabCommands } from './commands/lab.js';
 import { addLogCommands } from './commands/log.js';
 import { addNodeCommands } from './commands/node.js';
 import { addReplayCommand } from './commands/replay.js';
+import { addStatusCommand } from './commands/status.js';
 import { addUserCommands } from './commands/user.js';
 
 const program = new Command('plumb')
   .description('Plumbline, a network control plane for labs and small clouds')
   .enablePositionalOptions();
 addLabCommands(program);
+addStatusCommand(program);
 addReplayCommand(program);
 addNodeCommands(program);
 addUserCommands(program);

@@ -1,0 +1,204 @@
+/**
+ * What `plumb status` says, gathered from the API alone, as any client could: health, agents, routers, objects in ERROR. A few requests side by side, none an
+ * object; what cannot be asked is null, with the reason in `trouble`, and the rest is told all the same.
+ */
+import { z } from 'zod';
+import { ApiReader, Refused, Unreachable } from './api-reader.js';
+
+export type AgentStatus = Readonly<{
+  host: string;
+  agent: 'l3' | 'ovs';
+  alive: boolean;
+  heartbeatAt: string;
+  adminStateUp: boolean;
+  /** in-sync, restored, catching-up, foreign-log. */
+  state: string;
+  /** Of its view: the last event that it was to hear of. */
+  position: number;
+  /** Positions from its view to the log's end. 0 in sync: what came after does not concern its node. */
+  behind: number;
+  /** Objects that an event it does not know speaks of: left as they are. */
+  frozen: number;
+}>;
+export type SecurityGroups = 'enforced' | 'unenforced' | 'refused';
+/** `wanted`: it is up and has a gateway, so somebody misses it. */
+export type Idle = Readonly<{ id: string; name: string; wanted: boolean }>;
+export type InError = Readonly<{ kind: string; id: string; name: string; reason: string }>;
+
+export type StatusReport = Readonly<{
+  api: Readonly<{ url: string; health: 'ok' | 'failing' | 'unreachable'; detail: readonly string[] }>;
+  /** `none`, `builtin`, `keystone`; null: it could not be told. */
+  auth: string | null;
+  log: Readonly<{ position: number }> | null;
+  agents: readonly AgentStatus[] | null;
+  /** Host -> what becomes of security groups there. */
+  securityGroups: Readonly<Record<string, SecurityGroups>> | null;
+  routers: Readonly<{ total: number; onNoNode: readonly Idle[] }> | null;
+  inError: readonly InError[] | null;
+  /** What is not as it should be, one line each. Empty: all is well. */
+  trouble: readonly string[];
+}>;
+
+const Check = z.looseObject({ ok: z.boolean(), detail: z.string().optional(), position: z.number().optional() });
+const HealthReport = z.object({ status: z.string(), checks: z.record(z.string(), Check) });
+const Agent = z.object({
+  id: z.string(),
+  host: z.string(),
+  binary: z.string(),
+  alive: z.boolean(),
+  admin_state_up: z.boolean(),
+  heartbeat_timestamp: z.string(),
+  configurations: z.looseObject({
+    state: z.string(),
+    position: z.number(),
+    frozen: z.array(z.unknown()).default([]),
+    security_groups: z.boolean().default(false),
+    unenforced_security_groups: z.boolean().default(false),
+  }),
+});
+type Agent = z.infer<typeof Agent>;
+const Router = z.object({
+  id: z.string(),
+  name: z.string(),
+  admin_state_up: z.boolean(),
+  external_gateway_info: z.object({}).nullable(),
+});
+const Broken = z.object({
+  id: z.string(),
+  name: z.string().optional(),
+  floating_ip_address: z.string().optional(),
+  status_reason: z.string().nullish(),
+});
+/** Collections whose objects have a status that nodes report. */
+const OBSERVED = { routers: 'router', floatingips: 'floating IP', ports: 'port' } as const;
+
+/** Never rejects for what the API or the network does; only for a fault of ours. */
+export async function gatherStatus(url: string, token: () => Promise<string | null>): Promise<StatusReport> {
+  const open = new ApiReader(url, async () => null);
+  const nothing = { auth: null, log: null, agents: null, securityGroups: null, routers: null, inError: null };
+  const health = await open.health(HealthReport).catch(unreachable);
+  if (health instanceof Unreachable) {
+    const api = { url, health: 'unreachable', detail: [] } as const;
+    return { api, ...nothing, trouble: [health.message] };
+  }
+  const checks = Object.entries(health.checks);
+  const failing = checks.filter(([, { ok }]) => !ok).map(([name, { detail }]) => `${name}: ${detail ?? 'not ok'}`);
+  const away = checks.filter(([, check]) => check.ok && check['connected'] === false);
+  const notes = away.map(([name, { detail }]) => `${name}: ${detail ?? 'not connected'}`);
+  const api = { url, health: health.status === 'ok' ? 'ok' : 'failing', detail: [...failing, ...notes] } as const;
+  const position = health.checks['database']?.position ?? health.checks['log']?.position;
+  const log = position === undefined ? null : { position };
+  const base = { ...nothing, api, log };
+  const trouble = api.detail.map((line) => `the API says: ${line}`);
+  try {
+    const auth = await open.authentication();
+    const reader = new ApiReader(url, auth === 'none' ? async () => null : token);
+    const rest = await gathered(reader, position ?? 0);
+    return { ...base, auth, ...rest, trouble: [...trouble, ...troubleOf(rest)] };
+  } catch (error) {
+    if (!(error instanceof Refused || error instanceof Unreachable)) throw error;
+    const auth = await open.authentication().catch(() => null);
+    return { ...base, auth, trouble: [...trouble, error.message] };
+  }
+}
+
+const unreachable = (error: unknown): Unreachable => {
+  if (error instanceof Unreachable) return error;
+  throw error;
+};
+
+type Gathered = {
+  agents: AgentStatus[];
+  securityGroups: Record<string, SecurityGroups>;
+  routers: { total: number; onNoNode: Idle[] } | null;
+  inError: InError[];
+};
+
+async function gathered(reader: ApiReader, head: number): Promise<Gathered> {
+  const [agents, routers, ...broken] = await Promise.all([
+    reader.list('/v2.0/agents', 'agents', Agent),
+    reader.list(
+      '/v2.0/routers?fields=id&fields=name&fields=admin_state_up&fields=external_gateway_info',
+      'routers',
+      Router,
+    ),
+    ...Object.entries(OBSERVED).map(async ([collection, kind]) =>
+      (await reader.list(`/v2.0/${collection}?status=ERROR`, collection, Broken)).map(
+        ({ id, name, floating_ip_address, status_reason }): InError => ({
+          ...{ kind, id, name: floating_ip_address ?? name ?? '' },
+          reason: status_reason ?? 'no reason was reported',
+        }),
+      ),
+    ),
+  ]);
+  const l3 = agents.filter(isL3);
+  const carried = await Promise.all(
+    l3.map(({ id }) => reader.list(`/v2.0/agents/${id}/l3-routers`, 'routers', z.object({ id: z.string() }))),
+  );
+  const carriedIds = new Set(carried.flat().map(({ id }) => id));
+  const idle = routers.filter(({ id }) => !carriedIds.has(id));
+  return {
+    agents: agents.map((agent) => statusOf(agent, head)).sort(byHost),
+    securityGroups: Object.fromEntries(
+      agents
+        .filter((agent) => !isL3(agent))
+        .sort(byHost)
+        .map(({ host, configurations }) => [host, securityGroupsOf(configurations)]),
+    ),
+    // Who may not see agents does not know either which routers they carry.
+    routers:
+      agents.length === 0 && routers.length > 0
+        ? null
+        : {
+            total: routers.length,
+            onNoNode: idle.map(({ id, name, admin_state_up, external_gateway_info }) => ({
+              ...{ id, name },
+              wanted: admin_state_up && external_gateway_info !== null,
+            })),
+          },
+    inError: broken.flat(),
+  };
+}
+
+const isL3 = ({ binary }: Agent): boolean => binary === 'plumb-l3-agent';
+const byHost = (a: { host: string; agent?: string }, b: { host: string; agent?: string }): number =>
+  `${a.host} ${a.agent ?? ''}` < `${b.host} ${b.agent ?? ''}` ? -1 : 1;
+
+function statusOf(agent: Agent, head: number): AgentStatus {
+  const { state, position, frozen } = agent.configurations;
+  return {
+    host: agent.host,
+    agent: isL3(agent) ? 'l3' : 'ovs',
+    alive: agent.alive,
+    heartbeatAt: `${agent.heartbeat_timestamp.replace(' ', 'T')}Z`,
+    adminStateUp: agent.admin_state_up,
+    state,
+    position,
+    behind: state === 'in-sync' ? 0 : Math.max(0, head - position),
+    frozen: frozen.length,
+  };
+}
+
+function securityGroupsOf(said: Agent['configurations']): SecurityGroups {
+  if (said.security_groups) return 'enforced';
+  return said.unenforced_security_groups ? 'unenforced' : 'refused';
+}
+
+function troubleOf({ agents, routers, inError }: Gathered): string[] {
+  const lines: string[] = [];
+  if (agents.length === 0)
+    lines.push('no agent is seen: none has reported yet, or these credentials are not those of an administrator');
+  for (const { host, agent, alive, heartbeatAt, state, behind, frozen } of agents) {
+    const who = `the ${agent} agent of ${host}`;
+    if (!alive) lines.push(`${who} is silent since ${heartbeatAt}`);
+    else if (state !== 'in-sync') lines.push(`${who} is ${state}, ${behind} positions behind the log`);
+    if (frozen > 0) lines.push(`${who} leaves ${frozen} objects as they are: it does not know an event about them`);
+  }
+  for (const { id, name, wanted } of routers?.onNoNode ?? [])
+    if (wanted) lines.push(`router ${label(name, id)} has a gateway and is on no node`);
+  for (const { kind, id, name, reason } of inError) lines.push(`${kind} ${label(name, id)} is in ERROR: ${reason}`);
+  return lines;
+}
+
+/** A name where there is one, and the id. */
+export const label = (name: string, id: string): string => (name === '' ? id : `${name} (${id})`);

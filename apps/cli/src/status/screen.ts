@@ -1,0 +1,59 @@
+/** The report as lines for a terminal: one screen, what is wrong last, where the eye is. */
+import { AgentStatus, label, SecurityGroups, StatusReport } from './report.js';
+
+/** Objects named of each sort, so that it stays one screen; --json names all. */
+const MOST = 10;
+
+const SECURITY_GROUPS: Readonly<Record<SecurityGroups, string>> = {
+  enforced: 'enforced',
+  unenforced: "NOT enforced (operator's choice)",
+  refused: 'not enforced: binding refused',
+};
+
+export function screen(report: StatusReport): string[] {
+  const { api, auth, log, agents, securityGroups, routers, inError, trouble } = report;
+  return [
+    `API              ${api.url}  ${api.health}`,
+    ...api.detail.map((line) => `                 ${line}`),
+    `log              ${log === null ? 'not known' : `at position ${log.position}`}`,
+    `authentication   ${auth ?? 'not known'}`,
+    ...(agents === null ? [] : ['', 'agents', ...(agents.length === 0 ? ['  none'] : table(agents))]),
+    ...(securityGroups === null ? [] : ['', ...hosts(securityGroups)]),
+    ...(routers === null ? [] : ['', `routers          ${routersLine(routers)}`]),
+    ...(inError === null || inError.length === 0
+      ? []
+      : [
+          '',
+          'in error',
+          ...few(inError.map(({ kind, id, name, reason }) => `  ${kind} ${label(name, id)}: ${reason}`)),
+        ]),
+    '',
+    ...(trouble.length === 0 ? ['all is well'] : ['not well:', ...few(trouble.map((line) => `  ${line}`))]),
+  ];
+}
+
+function table(agents: readonly AgentStatus[]): string[] {
+  const rows = agents.map(({ host, agent, alive, adminStateUp, state, position, behind, frozen }) => [
+    host,
+    agent,
+    alive ? 'alive' : 'SILENT',
+    adminStateUp ? 'up' : 'admin down',
+    `${state} at ${position}${behind > 0 ? `, ${behind} behind` : ''}${frozen > 0 ? `, ${frozen} frozen` : ''}`,
+  ]);
+  const all = [['HOST', 'AGENT', 'ALIVE', 'ADMIN', 'STATE'], ...rows];
+  const widths = all.reduce<number[]>((most, row) => row.map((cell, at) => Math.max(most[at] ?? 0, cell.length)), []);
+  return all.map((row) => `  ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ')}`.trimEnd());
+}
+
+const hosts = (securityGroups: Readonly<Record<string, SecurityGroups>>): string[] =>
+  Object.entries(securityGroups).map(([host, how]) => `${host.padEnd(16)} security groups: ${SECURITY_GROUPS[how]}`);
+
+function routersLine({ total, onNoNode }: NonNullable<StatusReport['routers']>): string {
+  if (onNoNode.length === 0) return `${total}`;
+  const names = onNoNode.slice(0, MOST).map(({ name, id }) => label(name, id));
+  const more = onNoNode.length > MOST ? `, and ${onNoNode.length - MOST} more` : '';
+  return `${total}, ${onNoNode.length} on no node: ${names.join(', ')}${more}`;
+}
+
+const few = (lines: readonly string[]): string[] =>
+  lines.length <= MOST ? [...lines] : [...lines.slice(0, MOST), `  and ${lines.length - MOST} more (--json has all)`];

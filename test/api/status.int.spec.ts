@@ -1,0 +1,197 @@
+/** `plumb status` as an operator runs it, against a real API: what it says, and how it ends. */
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { run } from '@plumbline/exec';
+import { ApiProcess, eventually } from './api-process.js';
+import { IdentityProcess, passwordOf } from './identity-process.js';
+import { ObservedNode } from './observed.js';
+
+const MAIN = path.resolve(import.meta.dirname, '../../apps/cli/dist/main.js');
+const NOBODY = { OS_TOKEN: '', OS_AUTH_URL: '', PLUMB_API: '', PLUMB_STATE: '/nonexistent' };
+
+const status = async (
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ code: number | null; lines: string[]; stderr: string }> => {
+  const { code, stdout, stderr } = await run([process.execPath, MAIN, 'status', ...argv], {
+    env: { ...NOBODY, ...env },
+    okCodes: [0, 1],
+    timeoutMs: 20_000,
+  });
+  return { code, lines: stdout.trimEnd().split('\n'), stderr };
+};
+
+describe('plumb status', () => {
+  let api: ApiProcess;
+  let node: ObservedNode;
+  /** Agents speak every few seconds; who does not counts as silent after 15. */
+  let speaking: NodeJS.Timeout | undefined;
+  const speak = (): void => {
+    speaking = setInterval(() => {
+      for (const agent of ['l3', 'ovs'] as const) node.report(agent, []).catch(() => undefined);
+    }, 3000);
+  };
+  const report = async (): Promise<Record<string, unknown>> =>
+    JSON.parse((await status(['--url', api.url, '--json'])).lines.join('\n')) as Record<string, unknown>;
+
+  beforeAll(async () => {
+    api = await ApiProcess.start();
+  });
+  afterAll(async () => {
+    clearInterval(speaking);
+    await node?.stop();
+    await api?.stop();
+  });
+
+  it('before any agent: the API is there, and that nobody reports is said', async () => {
+    const { code, lines } = await status(['--url', `${api.url}/`]);
+    expect(lines[0]).toBe(`API              ${api.url}  ok`);
+    expect(lines.slice(1, 3)).toEqual(['log              at position 0', 'authentication   none']);
+    expect(lines.at(-1)).toContain('no agent is seen');
+    expect(code).toBe(1);
+  });
+
+  it('all well: agents, security groups that nobody enforces, the log’s head', async () => {
+    node = await ObservedNode.start(api, 'net1');
+    const { code, lines } = await status([], { PLUMB_API: api.url });
+    expect(lines).toContain(`log              at position ${await api.head()}`);
+    expect(lines).toContain('  net1  l3     alive  up     in-sync at 0');
+    expect(lines).toContain('  net1  ovs    alive  up     in-sync at 0');
+    expect(lines).toContain("net1             security groups: NOT enforced (operator's choice)");
+    expect([lines.at(-1), code]).toEqual(['all is well', 0]);
+  });
+
+  it('security groups that are not waived: binding is refused', async () => {
+    const strict = await api.beside({ PLUMB_UNENFORCED_SECURITY_GROUPS: 'false' });
+    await api.database.query(
+      `UPDATE plumbline.agents SET configurations = configurations - 'unenforced_security_groups'`,
+    );
+    const { lines } = await status(['--url', strict]);
+    expect(lines).toContain('net1             security groups: not enforced: binding refused');
+    await api.database.query(
+      `UPDATE plumbline.agents SET configurations = configurations || '{"security_groups": true}'`,
+    );
+    expect((await status(['--url', strict])).lines).toContain('net1             security groups: enforced');
+  });
+
+  it('a router on no node, an object in ERROR with its reason, an agent that is taken out of service', async () => {
+    speak();
+    for (const agent of ['l3', 'ovs'] as const) await node.report(agent, []).then(() => node.heard(agent));
+    const network = await api.make<{ id: string }>('POST', '/v2.0/networks', {
+      network: {
+        name: 'public',
+        'router:external': true,
+        'provider:network_type': 'flat',
+        'provider:physical_network': 'physnet1',
+      },
+    });
+    await api.make('POST', '/v2.0/subnets', {
+      subnet: { network_id: network.id, ip_version: 4, cidr: '203.0.113.0/24', enable_dhcp: false },
+    });
+    const withGateway = { external_gateway_info: { network_id: network.id } };
+    const carried = await api.make<{ id: string }>('POST', '/v2.0/routers', {
+      router: { name: 'carried', ...withGateway },
+    });
+    const agents = (await report())['agents'] as { agent: string }[];
+    expect(agents).toHaveLength(2);
+    const { body } = await api.call('GET', '/v2.0/agents?binary=plumb-l3-agent');
+    const [agent] = (body as { agents: { id: string }[] }).agents;
+    await api.make('PUT', `/v2.0/agents/${agent?.id}`, { agent: { admin_state_up: false } });
+    const waiting = await api.make<{ id: string }>('POST', '/v2.0/routers', {
+      router: { name: 'waiting', ...withGateway },
+    });
+    await node.report('l3', [
+      {
+        kind: 'router',
+        id: carried.id,
+        position: await api.head(),
+        status: 'ERROR',
+        reason: 'the kernel is out of sorts',
+      },
+    ]);
+    await eventually(async () => (((await report())['inError'] as unknown[]).length > 0 ? true : undefined));
+    const { code, lines } = await status(['--url', api.url]);
+    expect(lines).toContain('  net1  l3     alive  admin down  in-sync at 0');
+    expect(lines).toContain(`routers          2, 1 on no node: waiting (${waiting.id})`);
+    expect(lines).toContain(`  router carried (${carried.id}): the kernel is out of sorts`);
+    expect(lines).toContain(`  router waiting (${waiting.id}) has a gateway and is on no node`);
+    expect(code).toBe(1);
+    expect(lines.length).toBeLessThan(25);
+  });
+
+  it('a silent agent, and one that is behind', async () => {
+    clearInterval(speaking);
+    for (const agent of ['l3', 'ovs'] as const) await node.report(agent, []).then(() => node.heard(agent));
+    await api.database.query(`UPDATE plumbline.agents SET heartbeat_at = now() - interval '1 hour' WHERE kind = 'l3'`);
+    await api.database.query(`UPDATE plumbline.agents SET sync = 'catching-up' WHERE kind = 'ovs'`);
+    const behind = await api.head();
+    const { lines } = await status(['--url', api.url]);
+    expect(lines.some((line) => line.startsWith('  the l3 agent of net1 is silent since 20'))).toBe(true);
+    expect(lines).toContain(`  the ovs agent of net1 is catching-up, ${behind} positions behind the log`);
+    expect((await report())['agents']).toMatchObject([
+      { host: 'net1', agent: 'l3', alive: false, adminStateUp: false, state: 'in-sync', behind: 0 },
+      { host: 'net1', agent: 'ovs', alive: true, state: 'catching-up', behind },
+    ]);
+  });
+
+  it('nobody there, somebody else there, no URL at all: each is said in words', async () => {
+    const nobody = await status(['--url', 'http://127.0.0.1:3']);
+    expect([nobody.code, nobody.lines[0], nobody.lines.at(-1)]).toEqual([
+      1,
+      'API              http://127.0.0.1:3  unreachable',
+      expect.stringContaining('does not answer: connect ECONNREFUSED'),
+    ]);
+    expect((await status(['--url', 'fe80::1'])).stderr).toContain('an http:// or https:// URL');
+    expect((await status(['--url', `${api.url}/v2.0`])).lines.at(-1)).toContain('is not the API of Plumbline');
+  });
+});
+
+describe('plumb status of an API with logins', () => {
+  let identity: IdentityProcess;
+  beforeAll(async () => {
+    identity = await IdentityProcess.start([
+      { name: 'root', project: 'admin', role: 'admin' },
+      { name: 'eve', project: 'demo', role: 'member' },
+    ]);
+  });
+  afterAll(() => identity?.stop());
+
+  const as = (name: string, project: string): Record<string, string> => ({
+    OS_AUTH_URL: `${identity.api.url}/v3`,
+    OS_USERNAME: name,
+    OS_PASSWORD: passwordOf(name),
+    OS_PROJECT_NAME: project,
+  });
+  const url = (): string[] => ['--url', identity.api.url];
+
+  it('without a token: health and how one logs in, and what to do', async () => {
+    const { code, lines } = await status(url());
+    expect(lines.slice(0, 3)).toEqual([
+      `API              ${identity.api.url}  ok`,
+      'log              at position 0',
+      'authentication   builtin',
+    ]);
+    expect(lines.at(-1)).toContain('asks who you are: give --token, or set OS_TOKEN');
+    expect(code).toBe(1);
+  });
+
+  it('with the environment of the clients, or a token', async () => {
+    const node = await ObservedNode.start(identity.api, 'net1');
+    try {
+      expect((await status(url(), as('root', 'admin'))).lines.at(-1)).toBe('all is well');
+      const token = await identity.token('root', 'admin');
+      expect((await status([...url(), '--token', token])).lines.at(-1)).toBe('all is well');
+      expect((await status(url(), { OS_TOKEN: token })).lines.at(-1)).toBe('all is well');
+    } finally {
+      await node.stop();
+    }
+  });
+
+  it('a wrong password, and one who is no administrator, are told so', async () => {
+    const wrong = await status(url(), { ...as('root', 'admin'), OS_PASSWORD: 'guess' });
+    expect(wrong.lines.at(-1)).toContain('does not let root into admin');
+    const member = await status(url(), as('eve', 'demo'));
+    expect(member.lines.at(-1)).toContain('these credentials are not those of an administrator');
+    expect([wrong.code, member.code]).toEqual([1, 1]);
+  });
+});
