@@ -12,7 +12,7 @@ import type { Topology } from '@plumbline/topology';
 import { ip, orNull, text, uuid } from '../attribute-types.js';
 import { dnsDomain, dnsName } from '../dns-types.js';
 import { type Attribute, containing, type Param, type Resource, type Row, type Wish } from '../resource.js';
-import { constant, head, status, tail } from './standard.js';
+import { constant, head, oneOf, status, tail } from './standard.js';
 
 /** Invariant 11: read back by the L3 agent at the association's position or later, and the port wired on its own host. */
 const STATUS = `CASE WHEN l.status = 'ERROR' OR (o.doc -> 'association' = 'null' AND pf.failed) THEN 'ERROR'
@@ -193,12 +193,20 @@ export const floatingips: Resource = {
     ...tail,
   ],
   from: `plumbline.floating_ips o
-    LEFT JOIN plumbline.routers r ON r.id = o.doc #>> '{association,routerId}'
-    LEFT JOIN plumbline.ports p ON p.id = o.doc #>> '{association,portId}'
-    LEFT JOIN plumbline.object_status l ON l.object_kind = 'floatingip' AND l.object_id = o.id AND l.agent_kind = 'l3'
-      AND l.host = r.doc ->> 'host' AND l.position >= (o.set_at ->> 'association')::bigint
-    LEFT JOIN plumbline.object_status w ON w.object_kind = 'port' AND w.object_id = p.id AND w.agent_kind = 'ovs'
-      AND w.host = p.doc #>> '{binding,host}' AND w.position >= (p.set_at ->> 'binding')::bigint
+    ${oneOf('plumbline.routers', 'r', `id = o.doc #>> '{association,routerId}'`)}
+    ${oneOf('plumbline.ports', 'p', `id = o.doc #>> '{association,portId}'`)}
+    ${oneOf(
+      'plumbline.object_status',
+      'l',
+      `object_kind = 'floatingip' AND object_id = o.id AND agent_kind = 'l3' AND host = r.doc ->> 'host'
+        AND position >= (o.set_at ->> 'association')::bigint`,
+    )}
+    ${oneOf(
+      'plumbline.object_status',
+      'w',
+      `object_kind = 'port' AND object_id = p.id AND agent_kind = 'ovs' AND host = p.doc #>> '{binding,host}'
+        AND position >= (p.set_at ->> 'binding')::bigint`,
+    )}
     LEFT JOIN LATERAL ${FORWARDINGS} pf ON true`,
   columns: `o.doc, p.doc AS port, ${STATUS} AS status, coalesce(l.reason, pf.reason) AS reason, pf.docs AS forwardings, ${ROUTER} AS router_id,
     CASE WHEN w.status IN ('ACTIVE', 'ERROR') THEN w.status ELSE 'DOWN' END AS port_status`,

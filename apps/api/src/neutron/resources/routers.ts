@@ -19,7 +19,7 @@ import { type AttributeType, list, members, onlyFalse, onlyNull, refuseDuplicate
 import { badRequest } from '../edge-error.js';
 import type { Resource, Row } from '../resource.js';
 import { gatewayInfo, hostRoutes, interfaceName } from '../structured-types.js';
-import { adminStateUp, head, name, status, tail } from './standard.js';
+import { adminStateUp, head, name, oneOf, status, tail } from './standard.js';
 
 const STATUS = `CASE WHEN s.status = 'ERROR' THEN 'ERROR' ELSE 'ACTIVE' END`;
 
@@ -141,10 +141,13 @@ export const routers: Resource = {
     ...tail,
   ],
   from: `plumbline.routers o
-    LEFT JOIN plumbline.ports g ON g.id = o.doc #>> '{gateway,portId}'
-    LEFT JOIN plumbline.object_status s ON s.object_kind = 'router' AND s.object_id = o.id AND s.agent_kind = 'l3'
-      AND s.host = o.doc ->> 'host'
-    LEFT JOIN plumbline.agents a ON a.kind = 'l3' AND a.host = o.doc ->> 'host'`,
+    ${oneOf('plumbline.ports', 'g', `id = o.doc #>> '{gateway,portId}'`)}
+    ${oneOf(
+      'plumbline.object_status',
+      's',
+      `object_kind = 'router' AND object_id = o.id AND agent_kind = 'l3' AND host = o.doc ->> 'host'`,
+    )}
+    ${oneOf('plumbline.agents', 'a', `kind = 'l3' AND host = o.doc ->> 'host'`)}`,
   columns: `o.doc, g.doc -> 'fixedIps' AS gateway_ips, ${STATUS} AS status, s.reason,
     CASE WHEN a.id IS NOT NULL THEN coalesce(a.availability_zone, '${DEFAULT_ZONE}') END AS zone`,
   notFound: routerNotFound,

@@ -118,3 +118,10 @@ export const status = (sql: string): readonly Attribute[] => [
     show: (row: Row) => (row['status'] === 'ERROR' ? row['reason'] : undefined),
   },
 ];
+
+/**
+ * Joins the one row that matches, or nulls, found by an index whatever the planner knows of the table: without LIMIT, and before the table was first analyzed, it
+ * would read all of a table to find one row's neighbour.
+ */
+export const oneOf = (table: string, alias: string, condition: string): string =>
+  `LEFT JOIN LATERAL (SELECT * FROM ${table} WHERE ${condition} LIMIT 1) ${alias} ON true`;
