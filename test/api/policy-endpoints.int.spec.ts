@@ -15,10 +15,19 @@ type Expected = Readonly<{ path: () => string; statuses: Readonly<Record<Persona
 const ofA = (rest = '') => `quotas/${world.projectOf('owner')}${rest}`;
 const ownersAndAdmin = { owner: 200, reader: 200, other: 403, admin: 200 };
 /** Of endpoints that are not for administrators only: by method and declared path. */
+const everybody = { owner: 200, reader: 200, other: 200, admin: 200 };
+const nobody = { owner: 404, reader: 404, other: 404, admin: 404 };
+
 const OPEN: Readonly<Record<string, Expected>> = {
   'GET quotas/:project': { path: () => ofA(), statuses: ownersAndAdmin },
   'GET quotas/:project/default': { path: () => ofA('/default'), statuses: ownersAndAdmin },
   'GET quotas/:project/details': { path: () => ofA('/details'), statuses: ownersAndAdmin },
+  'GET availability_zones': { path: () => 'availability_zones', statuses: everybody },
+  'GET flavors': { path: () => 'flavors', statuses: everybody },
+  'GET flavors/:id': { path: () => `flavors/${NOBODY}`, statuses: nobody },
+  'GET service_profiles': { path: () => 'service_profiles', statuses: everybody },
+  'GET service_profiles/:id': { path: () => `service_profiles/${NOBODY}`, statuses: nobody },
+  'GET service-providers': { path: () => 'service-providers', statuses: everybody },
   'GET network-ip-availabilities': {
     path: () => 'network-ip-availabilities',
     statuses: { owner: 200, reader: 200, other: 200, admin: 200 },
