@@ -25,6 +25,8 @@ export type Config = Readonly<{
   segments: SegmentPolicy;
   /** Requests a second that one project may make; 0: any number. */
   requestsPerSecond: number;
+  /** Within which a request must have come whole. */
+  requestSeconds: number;
   /** Most of each resource that a project may have by default; -1: any number. */
   quotas: Readonly<Record<string, number>>;
   /** Ports with security groups are bound although no agent enforces those. */
@@ -101,6 +103,7 @@ const Environment = z.object({
   PLUMB_LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
   PLUMB_VLAN_RANGES: vlanRanges.prefault(''),
   PLUMB_REQUESTS_PER_SECOND: wholeNumber(0, 1_000_000).prefault('1000'),
+  PLUMB_REQUEST_SECONDS: wholeNumber(1, 600).prefault('30'),
   PLUMB_QUOTAS: z
     .string()
     .transform((text, context) => {
@@ -149,6 +152,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     logLevel: env.PLUMB_LOG_LEVEL,
     segments: { vlanRanges: env.PLUMB_VLAN_RANGES, vniRange: VNI_RANGE },
     requestsPerSecond: env.PLUMB_REQUESTS_PER_SECOND,
+    requestSeconds: env.PLUMB_REQUEST_SECONDS,
     quotas: env.PLUMB_QUOTAS,
     unenforcedSecurityGroups: env.PLUMB_UNENFORCED_SECURITY_GROUPS,
     dnsDomain: env.PLUMB_DNS_DOMAIN,

@@ -56,6 +56,7 @@ describe('configuration', () => {
       listen: { host: '127.0.0.1', port: 9696 },
       auth: { kind: 'none' },
       requestsPerSecond: 1000,
+      requestSeconds: 30,
       quotas: { network: 100, subnetpool: -1, port: 500, security_group_rule: 100 },
       unenforcedSecurityGroups: false,
       dnsDomain: 'openstacklocal.',

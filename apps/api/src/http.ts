@@ -4,21 +4,33 @@ import { NestFactory } from '@nestjs/core';
 import { Logger, NestLogger } from '@plumbline/telemetry';
 import { randomUUID } from 'node:crypto';
 import { Gate } from './auth/gate.js';
-import { ErrorsFilter } from './neutron/errors.filter.js';
+import { answerToNoRequest, ErrorsFilter } from './neutron/errors.filter.js';
 
 /** As the reference implementation has it. */
 const BODY_LIMIT_BYTES = 1024 * 1024;
-const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 65_000;
+/** How often Node looks for connections whose request takes too long. */
+const LOOK_EVERY_MS = 1000;
 
-/** A Nest application on Fastify, not yet listening. `module` provides what NeutronModule asks for, and the gate that stands before every route. */
+/**
+ * A Nest application on Fastify, not yet listening. `module` provides what NeutronModule asks for, and the gate that stands before every route.
+ * `requestTimeoutMs`: within which a request must have come whole, first byte of the headers to last of the body; a client that drips holds a connection no longer.
+ */
 export async function createHttpApp(
   module: Parameters<typeof NestFactory.create>[0],
   logger: Logger,
+  requestTimeoutMs: number,
 ): Promise<NestFastifyApplication> {
+  const filter = new ErrorsFilter(logger);
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: requestTimeoutMs,
+    http: { headersTimeout: requestTimeoutMs, connectionsCheckingInterval: LOOK_EVERY_MS },
+    frameworkErrors: filter.answer,
+    clientErrorHandler: ({ code }, socket) => {
+      if (socket.writable) socket.end(answerToNoRequest(code));
+      else socket.destroy();
+    },
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: 'idle',
     genReqId: () => `req-${randomUUID()}`,
@@ -34,7 +46,7 @@ export async function createHttpApp(
     bodyParser: false,
     abortOnError: false,
   });
-  app.useGlobalFilters(new ErrorsFilter(logger));
+  app.useGlobalFilters(filter);
   fastify.decorateRequest('identity', null);
   fastify.addHook('onRequest', app.get(Gate).admit);
   return app;

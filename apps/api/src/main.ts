@@ -12,7 +12,7 @@ const END_WITHIN_MS = 10_000;
 async function main(): Promise<void> {
   const config = configOrExit();
   const logger = createLogger({ name: 'plumb-api', level: config.logLevel });
-  const app = await createHttpApp(AppModule.with(config, logger), logger);
+  const app = await createHttpApp(AppModule.with(config, logger), logger, config.requestSeconds * 1000);
   endOnSignal(app, logger);
   const connectNodes = hearNodes(app, config.nats, logger);
   await app.listen(config.listen);

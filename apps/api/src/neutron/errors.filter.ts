@@ -41,8 +41,15 @@ export class ErrorsFilter implements ExceptionFilter {
   constructor(private readonly logger: Logger) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
-    const reply = host.switchToHttp().getResponse<FastifyReply>();
-    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    this.answer(
+      thrown,
+      host.switchToHttp().getRequest<FastifyRequest>(),
+      host.switchToHttp().getResponse<FastifyReply>(),
+    );
+  }
+
+  /** Also what Fastify refuses before it looks for a route. */
+  readonly answer = (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     const refusal = asRefusal(thrown);
     const status = STATUS_OF_KIND[refusal.kind];
     if (status === 500)
@@ -57,7 +64,19 @@ export class ErrorsFilter implements ExceptionFilter {
       .header('content-type', 'application/json')
       .header('x-openstack-request-id', request.id)
       .send(JSON.stringify(bodyOf(refusal, status, isIdentityPath(request.url))));
-  }
+  };
+}
+
+/** Of a connection on which no request came whole, by Node's error code: the answer's bytes, after which it is closed. */
+export function answerToNoRequest(code: string | undefined): string {
+  const [status, type, message] =
+    code === 'HPE_HEADER_OVERFLOW'
+      ? [431, 'HTTPRequestHeaderFieldsTooLarge', 'The request line and headers are too long.']
+      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? [408, 'HTTPRequestTimeout', 'The request did not come in time.']
+        : [400, 'HTTPBadRequest', 'This is not a request of HTTP/1.1.'];
+  const body = JSON.stringify({ NeutronError: { type, message, detail: '' } });
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status as number]}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`;
 }
 
 type Refusal = DomainError | EdgeError | IdentityError;
@@ -75,6 +94,7 @@ function asRefusal(thrown: unknown): Refusal {
   if (thrown instanceof StoreUnavailable || thrown instanceof LedgerBusy) return unavailable(thrown.message);
   if (thrown instanceof HttpException) return ofStatus(thrown.getStatus(), thrown.message);
   const { code, statusCode, message } = thrown as { code?: unknown; statusCode?: unknown; message?: string };
+  if (code === 'FST_ERR_BAD_URL') return noSuchPath();
   if (typeof statusCode === 'number' && statusCode < 500) return ofStatus(statusCode, message ?? '');
   if (
     (typeof code === 'string' && DATABASE_AWAY.test(code)) ||
