@@ -53,6 +53,12 @@ describe('migrate on a log of the first release', () => {
 
   const one = async (sql: string): Promise<unknown> => (await owner.query(sql)).rows;
 
+  it('a store says what to run when it finds it as it was', async () => {
+    const store = new PostgresEventStore(postgres.migrationUrl);
+    await expect(store.load()).rejects.toThrow('run "plumb db migrate"');
+    await store.close();
+  });
+
   it('keeps the log, and leaves what is derived for whoever can derive it', async () => {
     const events = await one('SELECT * FROM plumbline.events ORDER BY position');
     const { applied, remade } = await migrate(postgres.migrationUrl, { serviceRole: embeddedServiceRole });

@@ -99,7 +99,7 @@ export class PostgresEventStore implements EventStore {
         };
       } catch (error) {
         await client.query('ROLLBACK').catch(() => undefined);
-        throw error;
+        throw (error as { code?: string }).code === UNDEFINED_TABLE ? notMigrated(error as Error) : error;
       }
     });
   }
@@ -178,6 +178,12 @@ type ObjectColumns = {
   set_at: Record<string, number>;
 };
 type StoredColumns = Omit<StoredEvent, 'position' | 'streamVersion'> & { position: string; stream_version: string };
+
+const UNDEFINED_TABLE = '42P01';
+const notMigrated = (cause: Error): Error =>
+  new Error(`The database lacks a table of this release (${cause.message}): run "plumb db migrate" of this release.`, {
+    cause,
+  });
 
 const headSql = `SELECT position, ${hex('hash')} FROM plumbline.log_head`;
 const objectsSql = `SELECT id, kind, project_id, name, version, position, doc, set_at FROM plumbline.objects
