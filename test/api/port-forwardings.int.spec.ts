@@ -1,6 +1,6 @@
 /** Port forwardings as clients of the reference implementation know them (samples 24 to 30), and those of a router's own gateway address. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ApiProcess } from './api-process.js';
+import { type Answer, ApiProcess } from './api-process.js';
 import { ObservedNode } from './observed.js';
 import { addressOf, create, Fields, refused, scenario } from './scenario.js';
 
@@ -297,5 +297,63 @@ describe('forwardings of a router’s gateway address', () => {
     const bare = await create(api, 'routers', 'router', {});
     refused(await post(below('routers', bare.id), ssh()), 400, 'BadRequest', /has no gateway with an IPv4 address/);
     refused(await post(below('routers', world.port.id), ssh()), 404, 'RouterNotFound');
+  });
+});
+
+describe('many at once', () => {
+  const statuses = (answers: readonly Answer[]) => answers.map(({ status }) => status).sort();
+
+  it('never give a port to two, nor a floating IP to a port and to its forwardings', async () => {
+    const wish = { floating_network_id: world.external.id };
+    const floating = await create(api, 'floatingips', 'floatingip', wish);
+    const paths = [below('floatingips', floating.id), below('routers', world.router.id)];
+    for (const path of paths) {
+      const made = await Promise.all(
+        Array.from({ length: 12 }, (_, n) => post(path, ssh({ internal_port: 1000 + n, external_port: 5000 }))),
+      );
+      expect(statuses(made)).toEqual([201, ...Array.from({ length: 11 }, () => 400)]);
+      expect(await listed(path)).toHaveLength(1);
+    }
+    const other = await create(api, 'floatingips', 'floatingip', wish);
+    const [, forwarded] = await Promise.all([
+      api.call('PUT', `/v2.0/floatingips/${other.id}`, { floatingip: { port_id: world.port.id } }),
+      post(below('floatingips', other.id), ssh({ external_port: 6000, internal_port: 6000 })),
+    ]);
+    const { floatingip } = (await api.call('GET', `/v2.0/floatingips/${other.id}`)).body as { floatingip: Fields };
+    expect({ both: floatingip['port_id'] !== null && forwarded.status === 201 }).toEqual({ both: false });
+    for (const path of [...paths, below('floatingips', other.id)])
+      for (const { id } of await listed(path)) await api.call('DELETE', `${path}/${id}`);
+    for (const { id } of [floating, other]) await api.call('DELETE', `/v2.0/floatingips/${id}`);
+  });
+
+  it('leave nothing that leads nowhere when what they stand on goes at the same moment', async () => {
+    const network = await create(api, 'networks', 'network', {});
+    const subnet = await create(api, 'subnets', 'subnet', {
+      network_id: network.id,
+      cidr: '10.44.0.0/24',
+      ip_version: 4,
+    });
+    const path = below('routers', world.router.id);
+    for (let round = 0; round < 8; round += 1) {
+      await api.call('PUT', `/v2.0/routers/${world.router.id}/add_router_interface`, { subnet_id: subnet.id });
+      const port = await create(api, 'ports', 'port', { network_id: network.id });
+      const wish = ssh({ internal_port_id: port.id, internal_ip_address: undefined });
+      const [made, gone] = await Promise.all([
+        post(path, wish),
+        round % 2 === 0
+          ? api.call('DELETE', `/v2.0/ports/${port.id}`)
+          : api.call('PUT', `/v2.0/routers/${world.router.id}/remove_router_interface`, { subnet_id: subnet.id }),
+      ]);
+      expect([201, 400, 404]).toContain(made.status);
+      expect([200, 204, 409]).toContain(gone.status);
+      const left = await listed(path);
+      const { ports } = (await api.call('GET', `/v2.0/ports?network_id=${network.id}`)).body as { ports: Fields[] };
+      const legs = ports.filter((each) => each['device_owner'] === 'network:router_interface').length;
+      for (const { internal_port_id: to } of left)
+        expect({ leg: legs, port: ports.some(({ id }) => id === to) }).toEqual({ leg: 1, port: true });
+      for (const { id } of left) await api.call('DELETE', `${path}/${id}`);
+      for (const { id } of ports) await api.call('DELETE', `/v2.0/ports/${id}`);
+      await api.call('PUT', `/v2.0/routers/${world.router.id}/remove_router_interface`, { subnet_id: subnet.id });
+    }
   });
 });
