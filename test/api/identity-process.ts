@@ -35,11 +35,10 @@ export class IdentityProcess {
     writeIdentityFile(files.identity, emptyIdentityFile());
     for (const user of users) await addTo(files.identity, user);
     ensureTokenKey(files.key);
-    const api = await ApiProcess.start({
-      PLUMB_AUTH: 'builtin',
-      PLUMB_IDENTITY_FILE: files.identity,
-      PLUMB_TOKEN_KEY_FILE: files.key,
-      ...environment,
+    const settings = { PLUMB_IDENTITY_FILE: files.identity, PLUMB_TOKEN_KEY_FILE: files.key, ...environment };
+    const api = await ApiProcess.start({ PLUMB_AUTH: 'builtin', ...settings }).catch((error: unknown) => {
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
     });
     return new IdentityProcess(api, folder);
   }
