@@ -182,6 +182,33 @@ describe('ports and their security', () => {
   });
 });
 
+describe('many clients at once', () => {
+  const groupsOf = async (project: string): Promise<Fields[]> =>
+    ((await api.call('GET', `/v2.0/security-groups?project_id=${project}`)).body as { security_groups: Fields[] })
+      .security_groups;
+
+  it('make one default group with the first ports of a project', async () => {
+    const ports = await Promise.all(Array.from({ length: 32 }, () => made({ project_id: 'fresh' })));
+    const groups = await groupsOf('fresh');
+    expect(groups).toHaveLength(1);
+    expect(groups[0]?.['security_group_rules']).toHaveLength(4);
+    for (const port of ports) expect(port['security_groups']).toEqual([groups[0]?.id]);
+  });
+
+  it('leave no port in a group that is gone', async () => {
+    for (let round = 0; round < 4; round += 1) {
+      const { id } = await api.make<Fields>('POST', '/v2.0/security-groups', { security_group: { name: 'g' } });
+      const puts = Array.from({ length: 8 }, () => create({ security_groups: [id] }));
+      const [gone, ...answers] = await Promise.all([api.call('DELETE', `/v2.0/security-groups/${id}`), ...puts]);
+      const stays = answers.some(({ status }) => status === 201);
+      expect(gone?.status).toBe(stays ? 409 : 204);
+      for (const answer of answers)
+        if (answer.status !== 201) expect(refusal(answer)).toEqual([404, 'SecurityGroupNotFound']);
+      expect(await listed(`security_groups=${id}`)).toHaveLength(answers.filter(({ status }) => status === 201).length);
+    }
+  });
+});
+
 describe('a thousand ports in a group', () => {
   it('cost a claim each, and nothing of the group', async () => {
     const count = async (sql: string) => Number((await api.database.query<{ n: string }>(sql)).rows[0]?.n);
