@@ -56,9 +56,11 @@ export function rightsOf(
   return { sees, changes: sees && may(false), deletes: sees && may(true) };
 }
 
-/** A refusal without what may differ between two ids. */
-export const without = ({ status, body }: Answer, id: string): string =>
-  `${status} ${JSON.stringify(body)}`.replaceAll(id, '<id>');
+/** An answer without what may differ between two ids: the id itself, and ids made for the answer, which nothing there has. */
+export const without = ({ status, body }: Answer, id: string, there?: ReadonlySet<string>): string =>
+  `${status} ${JSON.stringify(body)}`
+    .replaceAll(id, '<id>')
+    .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (each) => (there && !there.has(each) ? '<new>' : each));
 
 /** Not seen: told exactly as for an id that nothing has. Seen and refused: 403. */
 export async function expectAnswer(

@@ -101,6 +101,12 @@ export class PolicyWorld {
     return (this.used += 1);
   }
 
+  /** Ids of all objects there are. */
+  async ids(): Promise<ReadonlySet<string>> {
+    const { rows } = await this.api.database.query<{ id: string }>('SELECT id FROM plumbline.objects');
+    return new Set(rows.map(({ id }) => id));
+  }
+
   /** All objects of the log, as the read models hold them now. */
   async topology(): Promise<Topology> {
     const { rows } = await this.api.database.query<{ kind: Kind; id: string; doc: unknown }>(
