@@ -78,3 +78,22 @@ describe('a floating IP', () => {
     expect(await ids('tags=blue')).toEqual([floating.id]);
   });
 });
+
+describe('pools of floating IPs', () => {
+  it('are the IPv4 subnets of external networks', async () => {
+    await create(api, 'subnets', 'subnet', { network_id: world.external.id, cidr: 'fd00:9::/64', ip_version: 6 });
+    const pool = {
+      subnet_id: world.outside.id,
+      subnet_name: '',
+      cidr: '10.200.0.0/16',
+      network_id: world.external.id,
+      tenant_id: 'admin',
+      project_id: 'admin',
+    };
+    expect((await api.call('GET', '/v2.0/floatingip_pools')).body).toEqual({ floatingip_pools: [pool] });
+    const named = await api.call('GET', `/v2.0/floatingip_pools?network_id=${world.external.id}&fields=cidr`);
+    expect(named.body).toEqual({ floatingip_pools: [{ cidr: pool.cidr }] });
+    expect((await api.call('GET', '/v2.0/floatingip_pools?cidr=10.1.0.0/16')).body).toEqual({ floatingip_pools: [] });
+    expect((await api.call('GET', '/v2.0/floatingip_pools?color=red')).status).toBe(400);
+  });
+});

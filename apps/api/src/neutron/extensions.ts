@@ -90,6 +90,7 @@ export const EXTENSIONS: readonly Extension[] = [
     'A floating IP shows its port forwardings.',
     '2018-06-28',
   ),
+  extension('floatingip-pools', 'Floating IP Pools Extension', 'Subnets that floating IPs come from.', '2018-03-21'),
   extension(
     'l3-port-ip-change-not-allowed',
     'Prevent L3 router ports IP address change extension',

@@ -4,6 +4,7 @@ import { agentEndpoints } from './agents.js';
 import { autoAllocatedTopologyEndpoints } from './auto-allocated-topology.js';
 import { availabilityZoneEndpoints } from './availability-zones.js';
 import { flavorEndpoints } from './flavors.js';
+import { floatingIpPoolEndpoints } from './floatingip-pools.js';
 import { networkIpAvailabilityEndpoints } from './network-ip-availability.js';
 import { quotaEndpoints } from './quotas.js';
 import { segmentEndpoints } from './segments.js';
@@ -14,6 +15,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...agentEndpoints,
   ...availabilityZoneEndpoints,
   ...flavorEndpoints,
+  ...floatingIpPoolEndpoints,
   ...serviceProviderEndpoints,
   ...networkIpAvailabilityEndpoints,
   ...segmentEndpoints,

@@ -1,0 +1,68 @@
+/** Where floating IPs come from: the IPv4 subnets of networks that are external for the caller (alias floatingip-pools). */
+import { subnetNotFound } from '@plumbline/domain';
+import { text, uuid } from '../attribute-types.js';
+import { type Endpoint, type Handler, ok } from '../endpoint.js';
+import { isAdmin } from '../policy.js';
+import { present } from '../present.js';
+import { pageLinks, parseQuery } from '../query.js';
+import type { Attribute, Resource } from '../resource.js';
+import { hasPolicy, isOpened } from '../resources/shared.js';
+
+const shown = (name: string, sql: string, about: string, type = text()): Attribute => ({
+  name,
+  type,
+  sql,
+  filter: true,
+  sort: true,
+  show: (row) => row[name],
+  about,
+});
+
+const pools: Resource = {
+  name: 'floatingip_pool',
+  collection: 'floatingip_pools',
+  kind: null,
+  visible: (project) =>
+    `o.owner = ${project} OR o.network @> '{"external": true}' OR ${isOpened('o.network_id', project)}`,
+  about: 'A subnet that floating IPs come from.',
+  attributes: [
+    {
+      name: 'id',
+      type: uuid,
+      sql: 'o.id',
+      sort: true,
+      visible: false,
+      about: 'Of the subnet: lists are ordered by it.',
+    },
+    shown('subnet_id', 'o.id', 'The subnet.', uuid),
+    shown('subnet_name', 'o.name', 'Its name.'),
+    shown('cidr', `o.doc ->> 'cidr'`, 'Its prefix.'),
+    shown('network_id', 'o.network_id', 'The external network.', uuid),
+    shown('tenant_id', 'o.project_id', 'Project of the subnet.'),
+    shown('project_id', 'o.project_id', 'As tenant_id.'),
+  ],
+  from: `(SELECT s.id, s.project_id, s.name, s.doc, o.id AS network_id, o.doc AS network, o.project_id AS owner
+      FROM plumbline.networks o JOIN plumbline.subnets s ON s.doc ->> 'networkId' = o.id
+      WHERE s.doc @> '{"ipVersion": 4}' AND (o.doc @> '{"external": true}' OR ${hasPolicy('access_as_external')})) o`,
+  columns: `o.doc, o.id AS subnet_id, o.name AS subnet_name, o.doc ->> 'cidr' AS cidr, o.network_id, o.project_id AS tenant_id, o.project_id`,
+  notFound: subnetNotFound,
+};
+
+const list: Handler = async (request, _ids, { read }) => {
+  const { search, caller } = request;
+  const query = parseQuery(pools, search);
+  const rows = await read.list(pools, query, isAdmin(caller) ? null : caller.projectId);
+  const links = pageLinks(
+    request,
+    query,
+    rows.map((row) => row.id),
+  );
+  return ok({
+    floatingip_pools: rows.map((row) => present(pools, row, caller, query.fields)),
+    ...(links.length > 0 && { floatingip_pools_links: links }),
+  });
+};
+
+export const floatingIpPoolEndpoints: readonly Endpoint[] = [
+  { path: ['floatingip_pools'], about: 'Subnets that floating IPs come from.', who: 'any', methods: { GET: list } },
+];
