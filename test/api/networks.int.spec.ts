@@ -43,6 +43,28 @@ describe('networks', () => {
     });
   });
 
+  it('are not taken from others who begin to use them at that moment, in whatever process', async () => {
+    const beside = await api.beside();
+    for (let round = 0; round < 8; round += 1) {
+      const { id } = await network({ shared: true });
+      const foreign = { port: { network_id: id, project_id: `q${round}` } };
+      const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(foreign) };
+      const [unshared] = await Promise.all([
+        api.call('PUT', `/v2.0/networks/${id}`, { network: { shared: false } }),
+        fetch(`${beside}/v2.0/ports`, init),
+      ]);
+      // The port is an administrator's doing, so it is made in any case: before, and then the network stays shared, or after.
+      const { rows } = await api.database.query<{ first: string }>(
+        `SELECT type AS first FROM plumbline.events WHERE (type = 'PortCreated' AND envelope LIKE '%' || $1 || '%')
+           OR (type = 'RbacPolicyDeleted' AND envelope LIKE '%' || $1 || '%') ORDER BY position`,
+        [id],
+      );
+      expect(rows.map(({ first }) => first)).toEqual(
+        unshared.status === 200 ? ['RbacPolicyDeleted', 'PortCreated'] : ['PortCreated'],
+      );
+    }
+  });
+
   it('are external for all or by a policy', async () => {
     const { id } = await network({ name: 'out' });
     const policy = { object_type: 'network', object_id: id, action: 'access_as_external', target_tenant: 'p1' };

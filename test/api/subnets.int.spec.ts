@@ -42,12 +42,21 @@ describe('IPv6 subnets', () => {
     expect(await addressesOf(after.id)).toEqual([]);
   });
 
-  it('lose no port that is made at the moment they are', async () => {
+  it('lose no port that is made at the moment they are, by whatever process', async () => {
+    const beside = await api.beside();
+    const elsewhere = async (fields: object): Promise<Port> => {
+      const init = {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ port: fields }),
+      };
+      return ((await (await fetch(`${beside}/v2.0/ports`, init)).json()) as { port: Port }).port;
+    };
     for (let round = 0; round < 5; round += 1) {
       const { id: network_id } = await network();
-      const ports = Array.from({ length: 6 }, () => port({ network_id }));
+      const ports = Array.from({ length: 8 }, (_, n) => (n % 2 ? port : elsewhere)({ network_id }));
       const made = subnet({ network_id, ip_version: 6, cidr: 'fd00::/64', ipv6_address_mode: 'slaac' });
-      const more = Array.from({ length: 6 }, () => port({ network_id }));
+      const more = Array.from({ length: 8 }, (_, n) => (n % 2 ? port : elsewhere)({ network_id }));
       await made;
       for (const { id } of await Promise.all([...ports, ...more])) expect(await addressesOf(id)).toHaveLength(1);
     }

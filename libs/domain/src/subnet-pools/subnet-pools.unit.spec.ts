@@ -3,7 +3,7 @@ import { cidrsOverlap } from '@plumbline/contracts';
 import fc from 'fast-check';
 import { createAddressScopes, deleteAddressScope, updateAddressScope } from '../address-scopes/address-scopes.js';
 import type { Actor } from '../actor.js';
-import { createSubnets, deleteSubnet } from '../subnets/subnets.js';
+import { createSubnets, deleteSubnet, NewSubnet } from '../subnets/subnets.js';
 import { make, subnet } from '../testing/wishes.js';
 import { World } from '../testing/world.js';
 import {
@@ -94,7 +94,7 @@ describe('subnet pools', () => {
     world.heldClaims();
   });
 
-  it.each<[Partial<ReturnType<typeof fromPool>> & object, RegExp]>([
+  it.each<[Partial<NewSubnet>, RegExp]>([
     [{ subnetPoolId: null }, /a subnetpool must be specified in the absence of a cidr/],
     [{ cidr: '10.0.0.0/24', prefixLength: 24 }, /cidr and prefixlen must not be supplied together/],
     [{ useDefaultPool: true }, /subnetpool_id and use_default_subnetpool cannot both be specified/],
