@@ -6,7 +6,7 @@
  *                                       └─► gw-pf ─► pf-...
  *
  * Ports map one to one. A range that keeps its ports names none in the target: the kernel then has no port to choose. A shifted range names the first
- * outside port behind a slash (`3000-3010/1000`): without it the kernel takes any free port of the range. Both hold for the kernel's NAT, whatever iptables' backend.
+ * outside port behind a slash (`3000-3010/1000`): without it the kernel takes the first free port of the range.
  */
 import { PortForwarding, PortRange } from '@plumbline/contracts';
 import { CHAIN_PREFIX, comment } from './marks.js';
