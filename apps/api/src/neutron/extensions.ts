@@ -171,6 +171,13 @@ export const EXTENSIONS: readonly Extension[] = [
     '2021-01-20',
   ),
   extension(
+    'rbac-address-scope',
+    'Add address_scope type to RBAC',
+    'Address scopes shared with other projects.',
+    '2020-02-12',
+  ),
+  extension('rbac-subnetpool', 'Add subnetpool type to RBAC', 'Subnet pools shared with other projects.', '2020-02-05'),
+  extension(
     'rbac-security-groups',
     'Add security_group type to network RBAC',
     'Security groups shared with other projects.',

@@ -147,6 +147,7 @@ export const subnets: Resource = {
       post: 'allowed',
       put: true,
       default: [],
+      write: 'admin',
       about: 'Device owners whose ports alone have addresses here; none: all.',
     },
     ...tail,
