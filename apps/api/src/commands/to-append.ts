@@ -1,12 +1,10 @@
 /** From what a decision needs (`prepare`) to what the event store is told. */
-import { AnyObject, Recorded } from '@plumbline/contracts';
+import { AnyObject, keyOf, ObjectKey, Recorded, subjectOf } from '@plumbline/contracts';
 import { AppendCommand, RecordedEvent, Row, StoredRow } from '@plumbline/event-store';
-import { Prepared, readRow, streamOfObject } from '@plumbline/topology';
+import { Prepared, readRow } from '@plumbline/topology';
 
 export function toAppend(prepared: Prepared): AppendCommand {
-  const written = new Map<string, number>();
-  for (const { stream } of prepared.events) written.set(stream, (written.get(stream) ?? 0) + 1);
-  const versionAfter = (stream: string): number => (prepared.expect[stream] ?? 0) + (written.get(stream) ?? 0);
+  const versions = versionsAfter(prepared);
   return {
     events: prepared.events.map(({ stream, event }) => ({
       stream,
@@ -20,13 +18,25 @@ export function toAppend(prepared: Prepared): AppendCommand {
     none: prepared.none,
     rows: prepared.rows.map((row): Row => {
       if (row.deleted) return { kind: row.kind, id: row.id, deleted: true };
-      return readRow(row.object, versionAfter(streamOfObject(row.object)));
+      return readRow(row.object, versions.get(keyOf(row.object)) ?? 0);
     }),
     hosts: prepared.hosts,
     tally: prepared.tally,
     limits: prepared.limits,
     meta: prepared.meta,
   };
+}
+
+/** Of each object the version of its stream after the object's last change: parts of one whole share a stream, and each has its own. */
+function versionsAfter({ events, expect }: Prepared): ReadonlyMap<ObjectKey, number> {
+  const streams = new Map<string, number>();
+  const versions = new Map<ObjectKey, number>();
+  for (const { stream, event } of events) {
+    const version = (streams.get(stream) ?? expect[stream] ?? 0) + 1;
+    streams.set(stream, version);
+    versions.set(subjectOf(event).key, version);
+  }
+  return versions;
 }
 
 /** The object that a read model row holds. */
