@@ -1,9 +1,10 @@
-// Writes docs/reference/events.md and subjects.md from libs/contracts. `--check` writes nothing and fails when a file is not up to date.
+// Writes docs/reference/events.md and subjects.md from libs/contracts, and networking-api.md from the API's declarations (built: `npm run build`). `--check` writes nothing and fails when a file is not up to date.
 import { readFileSync, writeFileSync, existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format } from 'prettier';
 import { z } from 'zod';
 import * as contracts from '@plumbline/contracts';
+import { networkingApiDoc } from '../apps/api/dist/neutron/compat-doc.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const note = 'Made by `npm run docs` from `libs/contracts`; edits here are lost.';
@@ -19,7 +20,7 @@ function typeOf(schema) {
       .map((name) => (schema.required?.includes(name) ? name : `${name}?`))
       .join(', ')}}`;
   if (schema.type === 'object') return 'map';
-  return schema.format ?? schema.type ?? 'any';
+  return schema.format ?? [schema.type ?? 'any'].flat().join(' or ');
 }
 
 function events() {
@@ -60,7 +61,11 @@ function subjects() {
 }
 
 let stale = 0;
-for (const [name, text] of Object.entries({ events: events(), subjects: subjects() })) {
+for (const [name, text] of Object.entries({
+  events: events(),
+  subjects: subjects(),
+  'networking-api': networkingApiDoc(),
+})) {
   const file = `${root}docs/reference/${name}.md`;
   const wanted = await format(text, { parser: 'markdown', printWidth: 120 });
   if (existsSync(file) && readFileSync(file, 'utf8') === wanted) continue;

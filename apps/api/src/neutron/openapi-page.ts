@@ -123,7 +123,7 @@ export function typeText(schema: Json): string {
   if (Array.isArray(schema['enum'])) return schema['enum'].map((value) => JSON.stringify(value)).join(', ');
   if (schema['type'] === 'array') return `list of ${typeText((schema['items'] ?? {}) as Json)}`;
   if (schema['type'] === 'object' && schema['properties']) return `{${Object.keys(schema['properties']).join(', ')}}`;
-  return String(schema['format'] ?? schema['type'] ?? 'any');
+  return String(schema['format'] ?? [schema['type'] ?? 'any'].flat().join(' or '));
 }
 
 /** The whole page. */

@@ -1,0 +1,368 @@
+/**
+ * The reference implementation (OpenStack Neutron 21 with ML2, Open vSwitch and L3 agents) as data: which attributes each resource has, who may set them when
+ * and who sees them, and which extensions it knows. Beside it, in words, every point in which this server differs. compat.unit.spec.ts compares both with the
+ * declarations, so that what docs/reference/networking-api.md says is true: what is the same needs no note, what differs has one, and no note is stale.
+ */
+
+/**
+ * Attribute -> flags. C: in a create (C! required); U: in an update; r: administrators see it; w: administrators set it; n: the network's owner sets it;
+ * h: never shown. Sources: neutron_lib/api/definitions and neutron/conf/policies of that release.
+ */
+export type ReferenceAttributes = Readonly<Record<string, string>>;
+
+const owner = { tenant_id: 'C', project_id: 'C' };
+const standard = { description: 'C U', created_at: '', updated_at: '', revision_number: '' };
+const tagged = { ...standard, tags: '' };
+
+/** By resource; of a part, with the whole's name before it. */
+export const REFERENCE: Readonly<Record<string, ReferenceAttributes>> = {
+  network: {
+    id: '',
+    ...owner,
+    name: 'C U',
+    admin_state_up: 'C U',
+    status: '',
+    subnets: '',
+    mtu: 'C U',
+    shared: 'C U w',
+    'router:external': 'C U w',
+    is_default: 'C U w',
+    port_security_enabled: 'C U',
+    'provider:network_type': 'C U r w',
+    'provider:physical_network': 'C U r w',
+    'provider:segmentation_id': 'C U r w',
+    segments: 'C U r w',
+    availability_zone_hints: 'C',
+    availability_zones: '',
+    ipv4_address_scope: '',
+    ipv6_address_scope: '',
+    dns_domain: 'C U',
+    qos_policy_id: 'C U',
+    vlan_transparent: 'C',
+    l2_adjacency: '',
+    ...tagged,
+  },
+  subnet: {
+    id: '',
+    ...owner,
+    name: 'C U',
+    network_id: 'C!',
+    ip_version: 'C!',
+    cidr: 'C',
+    prefixlen: 'C h',
+    subnetpool_id: 'C',
+    use_default_subnetpool: 'C h',
+    gateway_ip: 'C U',
+    allocation_pools: 'C U',
+    dns_nameservers: 'C U',
+    host_routes: 'C U',
+    enable_dhcp: 'C U',
+    ipv6_ra_mode: 'C',
+    ipv6_address_mode: 'C',
+    service_types: 'C U w',
+    segment_id: 'C U r w',
+    dns_publish_fixed_ip: 'C U',
+    ...tagged,
+  },
+  subnetpool: {
+    id: '',
+    ...owner,
+    name: 'C U',
+    prefixes: 'C! U',
+    ip_version: '',
+    default_prefixlen: 'C U',
+    min_prefixlen: 'C U',
+    max_prefixlen: 'C U',
+    default_quota: 'C U',
+    address_scope_id: 'C U',
+    shared: 'C w',
+    is_default: 'C U w',
+    ...tagged,
+  },
+  address_scope: { id: '', ...owner, name: 'C U', ip_version: 'C!', shared: 'C U w' },
+  port: {
+    id: '',
+    ...owner,
+    name: 'C U',
+    network_id: 'C!',
+    mac_address: 'C U n',
+    admin_state_up: 'C U',
+    status: '',
+    device_id: 'C U',
+    device_owner: 'C U',
+    fixed_ips: 'C U',
+    allowed_address_pairs: 'C U n',
+    extra_dhcp_opts: 'C U',
+    security_groups: 'C U',
+    port_security_enabled: 'C U n',
+    'binding:host_id': 'C U r w',
+    'binding:vnic_type': 'C U',
+    'binding:profile': 'C U r w',
+    'binding:vif_type': 'r',
+    'binding:vif_details': 'r',
+    dns_name: 'C U',
+    dns_assignment: '',
+    dns_domain: 'C U',
+    ip_allocation: '',
+    device_profile: 'C',
+    numa_affinity_policy: 'C U',
+    qos_policy_id: 'C U',
+    qos_network_policy_id: '',
+    resource_request: 'r',
+    propagate_uplink_status: 'C',
+    data_plane_status: 'U',
+    trunk_details: '',
+    ...tagged,
+  },
+  router: {
+    id: '',
+    ...owner,
+    name: 'C U',
+    admin_state_up: 'C U',
+    status: '',
+    external_gateway_info: 'C U',
+    routes: 'U',
+    distributed: 'C U r w',
+    ha: 'C U r w',
+    flavor_id: 'C',
+    availability_zone_hints: 'C',
+    availability_zones: '',
+    ...tagged,
+  },
+  floatingip: {
+    id: '',
+    ...owner,
+    floating_network_id: 'C!',
+    floating_ip_address: 'C w',
+    subnet_id: 'C h',
+    port_id: 'C U',
+    fixed_ip_address: 'C U',
+    router_id: '',
+    status: '',
+    port_details: '',
+    port_forwardings: '',
+    dns_name: 'C',
+    dns_domain: 'C',
+    qos_policy_id: 'C U',
+    qos_network_policy_id: '',
+    ...tagged,
+  },
+  'floatingip/port_forwarding': {
+    id: '',
+    external_port: 'C U',
+    external_port_range: 'C U',
+    protocol: 'C! U',
+    internal_port_id: 'C! U',
+    internal_ip_address: 'C! U',
+    internal_port: 'C U',
+    internal_port_range: 'C U',
+    description: 'C U',
+  },
+  security_group: {
+    id: '',
+    ...owner,
+    name: 'C U',
+    stateful: 'C U',
+    security_group_rules: '',
+    shared: '',
+    ...tagged,
+  },
+  security_group_rule: {
+    id: '',
+    ...owner,
+    security_group_id: 'C!',
+    direction: 'C!',
+    ethertype: 'C',
+    protocol: 'C',
+    port_range_min: 'C',
+    port_range_max: 'C',
+    remote_group_id: 'C',
+    remote_address_group_id: 'C',
+    remote_ip_prefix: 'C',
+    normalized_cidr: '',
+    ...standard,
+    description: 'C',
+  },
+  address_group: { id: '', ...owner, name: 'C U', addresses: 'C', shared: '', ...standard },
+  rbac_policy: { id: '', ...owner, object_type: 'C!', object_id: 'C!', action: 'C!', target_tenant: 'C! U' },
+  segment: {
+    id: '',
+    network_id: 'C!',
+    network_type: 'C!',
+    physical_network: 'C',
+    segmentation_id: 'C U',
+    name: 'C U',
+    ...standard,
+  },
+  agent: {
+    id: '',
+    agent_type: '',
+    binary: '',
+    topic: '',
+    host: '',
+    admin_state_up: 'U',
+    created_at: '',
+    started_at: '',
+    heartbeat_timestamp: '',
+    description: 'U',
+    availability_zone: '',
+    resources_synced: '',
+    alive: '',
+    configurations: '',
+  },
+};
+
+export type Note = Readonly<{ is: 'absent' | 'differs' | 'ours'; why: string }>;
+const absent = (why: string): Note => ({ is: 'absent', why });
+const differs = (why: string): Note => ({ is: 'differs', why });
+const ours = (why: string): Note => ({ is: 'ours', why });
+
+const NO_QOS = absent('No quality of service.');
+const SEGMENT_STAYS = 'A segment is what its network was made with; it does not move.';
+const MADE_WITH = differs(
+  'Segments come with their network: there is one, read by administrators, and nothing of it is set.',
+);
+const REASON = ours('Why the status is ERROR, in words of the node; absent otherwise.');
+const ROUTER_PF = ours('Port forwardings of the router itself, as those of a floating IP, on its own outside address.');
+
+/** `<resource>.<attribute>`, or `<resource>.*` for a resource that the reference does not have. */
+export const NOTES: Readonly<Record<string, Note>> = {
+  'network.mtu': differs('At most what the segment carries (1500, VXLAN 1450); the reference has operators set that.'),
+  'network.is_default': differs('Always shown; refused on a network that is not external.'),
+  'network.provider:network_type': differs(`flat, vlan and vxlan. ${SEGMENT_STAYS}`),
+  'network.provider:physical_network': differs(
+    `Any name that nodes map, without a list of the operator's. ${SEGMENT_STAYS}`,
+  ),
+  'network.provider:segmentation_id': differs(SEGMENT_STAYS),
+  'network.segments': differs(
+    'One segment, in the other form of the provider attributes; in answers the provider attributes say it.',
+  ),
+  'network.availability_zone_hints': differs('Empty: no DHCP agent is scheduled by zones.'),
+  'network.availability_zones': differs('Empty, for the same reason.'),
+  'network.dns_domain': differs('Kept and shown; nobody publishes names.'),
+  'network.qos_policy_id': NO_QOS,
+  'network.vlan_transparent': absent('Bridges here filter VLANs.'),
+  'network.l2_adjacency': absent('Every network is one broadcast domain.'),
+  'network.revision_number': differs(
+    'Starts at 0 and counts changes of the network alone, not of its subnets and ports.',
+  ),
+  'subnet.segment_id': differs('Null only: a network has one segment. Not shown.'),
+  'subnet.dns_publish_fixed_ip': absent('Nobody publishes names.'),
+  'port.mac_address': differs(
+    'Whoever owns the network may also change it; the reference leaves changes to administrators.',
+  ),
+  'port.status': differs('ERROR where a node could not wire it, with the reason in status_reason.'),
+  'port.status_reason': REASON,
+  'port.device_owner': differs(
+    "Those of routers' and floating IPs' ports are refused: such ports come and go with their owner.",
+  ),
+  'port.binding:host_id': differs('Letters, digits, "-" and "_": the name is part of a NATS subject.'),
+  'port.binding:vnic_type': differs('Others than normal are kept and never wired: vif_type says binding_failed.'),
+  'port.binding:vif_type': differs('Derived when read: becomes ovs by itself once the host can carry the network.'),
+  'port.binding:vif_details': differs('port_filter is false until an agent filters.'),
+  'port.security_groups': differs(
+    'Enforced by nobody yet: a port that has any is bound only where the operator allows it (PLUMB_UNENFORCED_SECURITY_GROUPS).',
+  ),
+  'port.port_security_enabled': differs('Enforced by nobody yet, as security_groups.'),
+  'port.extra_dhcp_opts': differs("Kept for a DHCP server of one's own: no DHCP agent yet."),
+  'port.dns_name': differs('Kept and shown; nobody publishes names.'),
+  'port.dns_domain': absent("A port's names end as the operator set PLUMB_DNS_DOMAIN."),
+  'port.device_profile': absent('No accelerators.'),
+  'port.numa_affinity_policy': absent('Nothing here places instances.'),
+  'port.qos_policy_id': NO_QOS,
+  'port.qos_network_policy_id': NO_QOS,
+  'port.resource_request': NO_QOS,
+  'port.propagate_uplink_status': absent('No SR-IOV.'),
+  'port.data_plane_status': absent('Nodes say themselves what works: status.'),
+  'port.trunk_details': absent('No trunks.'),
+  'router.status': differs('ERROR where its node could not make it, with the reason in status_reason.'),
+  'router.status_reason': REASON,
+  'router.distributed': differs('False only: routers are on network nodes.'),
+  'router.ha': differs('False only: one node carries a router.'),
+  'router.flavor_id': differs('Null only: the list of flavors is empty.'),
+  'floatingip.status': differs(
+    'ACTIVE only when the L3 agent has read it back and the port is wired on its own host; ERROR with a reason.',
+  ),
+  'floatingip.status_reason': REASON,
+  'floatingip.port_id': differs('An update that does not name it leaves the association as it is; null ends it.'),
+  'floatingip.dns_name': differs('Kept and shown; nobody publishes names.'),
+  'floatingip.dns_domain': differs('Kept and shown; nobody publishes names.'),
+  'floatingip.qos_policy_id': NO_QOS,
+  'floatingip.qos_network_policy_id': NO_QOS,
+  'floatingip/port_forwarding.internal_ip_address': differs("The port's first IPv4 address when absent."),
+  'router/port_forwarding.*': ROUTER_PF,
+  'address_group.shared': absent('RBAC policies say it: `GET /v2.0/rbac-policies?object_id=...`.'),
+  'segment.network_id': MADE_WITH,
+  'segment.network_type': MADE_WITH,
+  'segment.physical_network': MADE_WITH,
+  'segment.segmentation_id': MADE_WITH,
+  'segment.name': MADE_WITH,
+  'segment.description': MADE_WITH,
+  'agent.binary': differs('plumb-l3-agent and plumb-ovs-agent.'),
+  'agent.created_at': differs('The start of the process: an agent is what it last reported.'),
+  'agent.resources_synced': differs('Null: nothing is synchronised to a placement service.'),
+};
+
+/** Extensions of the reference (those of the recorded answers, and those it can be built with) that are not here, and why. */
+export const ABSENT_EXTENSIONS: Readonly<Record<string, string>> = {
+  'agent-resources-synced': 'no placement service',
+  bgp: 'routes are not announced yet',
+  bgp_dragent_scheduler: 'routes are not announced yet',
+  'binding-extended': 'one binding a port: live migration needs a compute service',
+  'data-plane-status': 'nodes say themselves what works',
+  dhcp_agent_scheduler: 'no DHCP agent yet; its lists are there and empty, because clients ask for them',
+  'dns-integration': 'names are kept and shown, and nobody publishes them',
+  'dns-domain-ports': 'names are kept and shown, and nobody publishes them',
+  'dns-integration-domain-keywords': 'names are kept and shown, and nobody publishes them',
+  'subnet-dns-publish-fixed-ip': 'nobody publishes names',
+  dvr: 'routers are on network nodes',
+  'router-admin-state-down-before-update': 'of distributed routers, which are absent',
+  'expose-l3-conntrack-helper': 'no connection tracking helpers',
+  'l3-conntrack-helper': 'no connection tracking helpers',
+  extra_dhcp_opt: "the attribute is kept for DHCP servers of one's own; no DHCP agent yet",
+  flavors: 'its lists are there and empty, because clients ask for them',
+  'l3-flavors': 'no flavors',
+  'l3-ha': 'one node carries a router',
+  'l3-ndp-proxy': 'no NDP proxy',
+  logging: 'nothing filters yet, so nothing logs what it filtered',
+  metering: 'nothing counts traffic yet',
+  'multi-provider': 'a network has one segment',
+  'network-segment-range': 'ranges are set by the operator: PLUMB_VLAN_RANGES',
+  network_availability_zone: 'of DHCP agents, which are absent',
+  'port-device-profile': 'no accelerators',
+  'port-mac-override': 'of ports bound to bare metal, which are absent',
+  'port-numa-affinity-policy': 'nothing here places instances',
+  'port-resource-request': 'no quality of service',
+  qos: 'no quality of service',
+  'qos-fip': 'no quality of service',
+  'rbac-qos-policy': 'no quality of service',
+  segment: 'read only, for clients that look: segments come with their network',
+  'tag-ports-during-bulk-creation': 'tags are put on what is there',
+  trunk: 'no trunks',
+  'trunk-details': 'no trunks',
+  'uplink-status-propagation': 'no SR-IOV',
+  'vlan-transparent': 'bridges here filter VLANs',
+  vpnaas: 'no VPNs',
+  fwaas_v2: 'security groups only',
+};
+
+/** Extensions of ours, which the reference does not have. */
+export const OUR_EXTENSIONS: Readonly<Record<string, string>> = {
+  'router-gateway-port-forwarding':
+    "`/v2.0/routers/{id}/port_forwardings`: forwarding on a router's own gateway address",
+};
+
+/** Aliases of the recorded answer of the reference to `GET /v2.0/extensions`. */
+export const RECORDED_EXTENSIONS: readonly string[] = (
+  'address-group address-scope router-admin-state-down-before-update agent agent-resources-synced allowed-address-pairs auto-allocated-topology ' +
+  'availability_zone availability_zone_filter default-subnetpools dhcp_agent_scheduler dvr empty-string-filtering expose-port-forwarding-in-fip ' +
+  'external-net extra_dhcp_opt extraroute extraroute-atomic filter-validation floating-ip-port-forwarding-description ' +
+  'floating-ip-port-forwarding-detail floating-ip-port-forwarding-port-ranges fip-port-details flavors floating-ip-port-forwarding floatingip-pools ' +
+  'ip-substring-filtering router ext-gw-mode l3-ha l3-flavors l3-port-ip-change-not-allowed l3_agent_scheduler multi-provider net-mtu ' +
+  'net-mtu-writable network_availability_zone network-ip-availability pagination port-device-profile port-mac-override ' +
+  'port-mac-address-regenerate port-numa-affinity-policy binding binding-extended port-security project-id provider quota-check-limit quotas ' +
+  'quota_details rbac-policies rbac-address-group rbac-address-scope rbac-security-groups rbac-subnetpool revision-if-match ' +
+  'standard-attr-revisions router_availability_zone security-groups-normalized-cidr port-security-groups-filtering ' +
+  'security-groups-remote-address-group security-groups-shared-filtering security-group service-type sorting standard-attr-description ' +
+  'stateful-security-group subnet_onboard subnet-service-types subnet_allocation subnetpool-prefix-ops standard-attr-tag standard-attr-timestamp'
+).split(' ');
