@@ -11,7 +11,7 @@ import {
 import { z } from 'zod';
 import { type AttributeType, bool, integer, list, members, orNull, physicalNetwork, text } from '../attribute-types.js';
 import { dnsDomain } from '../dns-types.js';
-import type { Attribute, Resource, Wish } from '../resource.js';
+import type { Attribute, Resource, Row, Wish } from '../resource.js';
 import { hasPolicy, isOpened, shared, sharedWith } from './shared.js';
 import { adminStateUp, constant, emptyList, head, name, tail } from './standard.js';
 
@@ -72,17 +72,24 @@ const segments: AttributeType = {
   },
 };
 
-/** The address scope of the pools its subnets of one IP version come from. */
+/** What a network's subnets say of it. */
+type OfSubnets = Readonly<{ ids: readonly string[]; scope4: string | null; scope6: string | null }>;
+const NO_SUBNETS: OfSubnets = { ids: [], scope4: null, scope6: null };
+const ofSubnets = (row: Row): OfSubnets => row['subnets'] as OfSubnets;
+
+const scopeOf = (version: 4 | 6): string =>
+  `'scope${version}', min(p.doc ->> 'addressScopeId') FILTER (WHERE s.doc ->> 'ipVersion' = '${version}')`;
+const OF_SUBNETS = `(SELECT jsonb_build_object('ids', coalesce(jsonb_agg(s.id ORDER BY s.id), '[]'), ${scopeOf(4)}, ${scopeOf(6)})
+    FROM plumbline.subnets s LEFT JOIN plumbline.subnet_pools p ON p.id = s.doc ->> 'subnetPoolId'
+    WHERE s.doc @> jsonb_build_object('networkId', o.id)) AS subnets`;
+
+/** The address scope of the pools its subnets of one IP version come from: they have one in common, or none. */
 const addressScope = (version: 4 | 6): Attribute => ({
   name: `ipv${version}_address_scope`,
   type: text(),
-  show: (row) => row[`scope${version}`] ?? null,
+  show: (row) => ofSubnets(row)[`scope${version}`],
   about: `Address scope of its IPv${version} subnets.`,
 });
-const scopeColumn = (version: 4 | 6): string => `(SELECT p.doc ->> 'addressScopeId' FROM plumbline.subnets s
-    JOIN plumbline.subnet_pools p ON p.id = s.doc ->> 'subnetPoolId'
-    WHERE s.doc @> jsonb_build_object('networkId', o.id, 'ipVersion', ${version}) AND p.doc ->> 'addressScopeId' IS NOT NULL
-    LIMIT 1) AS scope${version}`;
 
 const IS_EXTERNAL = `o.doc @> '{"external": true}'`;
 const EXTERNAL_FOR_SOME = hasPolicy('access_as_external');
@@ -117,7 +124,7 @@ export const networks: Resource = {
       about: 'Bytes; 0 asks for what the segment allows.',
     },
     { ...constant('status', 'ACTIVE', 'Always ACTIVE.'), filter: true, sort: true, sql: `'ACTIVE'::text` },
-    { name: 'subnets', type: text(), about: 'Ids of its subnets.', show: (row) => row['subnets'] },
+    { name: 'subnets', type: text(), about: 'Ids of its subnets.', show: (row) => ofSubnets(row).ids },
     shared('Every project, or the one that asks, may use it.', { put: true }),
     external,
     flag('is_default', 'isDefault', false, 'The default external network.', 'admin'),
@@ -152,15 +159,11 @@ export const networks: Resource = {
     ...tail,
   ],
   from: 'plumbline.networks o',
-  columns: `o.doc, (SELECT coalesce(jsonb_agg(s.id ORDER BY s.id), '[]') FROM plumbline.subnets s
-    WHERE s.doc @> jsonb_build_object('networkId', o.id)) AS subnets, ${sharedWith}, ${EXTERNAL_FOR_SOME} AS external_for_some,
-    ${scopeColumn(4)}, ${scopeColumn(6)}`,
+  columns: `o.doc, ${OF_SUBNETS}, ${sharedWith}, ${EXTERNAL_FOR_SOME} AS external_for_some`,
   born: ({ id }, topology) => ({
-    subnets: [],
+    subnets: NO_SUBNETS,
     shared_with: topology.find('rbacpolicy', `object/${String(id)}`).map(({ targetProject }) => targetProject),
     external_for_some: false,
-    scope4: null,
-    scope6: null,
   }),
   notFound: networkNotFound,
   create: async (wishes, { segments: policy }) => createNetworks(wishes.map(onItsSegment), policy),
