@@ -56,9 +56,10 @@ describe('what a create answers', () => {
       });
     const post = await api.call('POST', `/v2.0/${member}s`, { [member]: attributes() });
     expect([post.status, post.body]).toEqual([201, expect.anything()]);
-    made[name] = post.body[member];
-    const get = await api.call('GET', `/v2.0/${member}s/${made[name].id}`);
+    const shown = (post.body as Record<string, { id: string }>)[member] as { id: string };
+    made[name] = shown;
+    const get = await api.call('GET', `/v2.0/${member}s/${shown.id}`);
     expect(post.body).toEqual(get.body);
-    expect(Object.keys(post.body[member])).toEqual(Object.keys(get.body[member]));
+    expect(Object.keys(shown)).toEqual(Object.keys((get.body as Record<string, object>)[member] as object));
   });
 });

@@ -104,10 +104,12 @@ async function agent(host: string, node = new FakeNode(), stateDir = join(folder
     stateDir,
     tunnelIp: null,
     bridgeMappings: {},
+    availabilityZone: 'nova',
     datapathType: 'netdev',
     ovsdb: 'unix:/none',
     health: null,
     resyncMs: 60_000,
+    availabilityZone: 'nova',
     logLevel: 'silent',
   } as const;
   const facts = { tunnelIp: null, bridgeMappings: { physnet1: 'br-ex' }, datapathType: 'netdev' };
