@@ -159,7 +159,10 @@ class Held {
     const argv = ['python3', '-c', script, address, `${port}`, flag];
     const end = node.spawner
       .run(argv, { netns: from, timeoutMs: 0 })
-      .then(({ stdout }) => (stdout.trim() === 'lived' ? null : Number(stdout)));
+      .then(async ({ stdout }) => {
+        await node.spawner.run(['rm', '-f', flag]);
+        return stdout.trim() === 'lived' ? null : Number(stdout);
+      });
     const held = new Held(flag, end);
     await until(async () => {
       const { stdout } = await node.spawner.run(['cat', flag]);
