@@ -109,7 +109,6 @@ async function agent(host: string, node = new FakeNode(), stateDir = join(folder
     ovsdb: 'unix:/none',
     health: null,
     resyncMs: 60_000,
-    availabilityZone: 'nova',
     logLevel: 'silent',
   } as const;
   const facts = { tunnelIp: null, bridgeMappings: { physnet1: 'br-ex' }, datapathType: 'netdev' };
