@@ -1,7 +1,7 @@
 import { MigrationInterface, QueryRunner } from 'typeorm';
 import { appendBatch } from '../sql/append-batch.js';
 import { identityTables } from '../sql/identity-tables.js';
-import { agentColumns, readTable, tallyTables } from '../sql/tables.js';
+import { agentColumns, readTable, shortPendingLists, tallyTables } from '../sql/tables.js';
 
 /** The kinds of this release. Frozen: a later kind is a later migration and a line in `readTables`. */
 const secondKinds = {
@@ -20,6 +20,7 @@ export class Tallies1763800000002 implements MigrationInterface {
   readonly name = 'Tallies1763800000002';
   async up(runner: QueryRunner): Promise<void> {
     for (const [kind, table] of Object.entries(secondKinds)) await runner.query(readTable(kind, table));
+    await runner.query(shortPendingLists);
     await runner.query(tallyTables);
     await runner.query(agentColumns);
     await runner.query(identityTables);

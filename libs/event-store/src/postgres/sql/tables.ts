@@ -125,3 +125,22 @@ ALTER TABLE plumbline.agents
   ADD COLUMN description text NOT NULL DEFAULT '',
   ADD COLUMN availability_zone text;
 `;
+
+/**
+ * New entries of a GIN index wait in a list that every look-up reads whole, and that the planner fears: by default it grows to 4 MB before it is merged, and
+ * look-ups right after many creates were scans of the table. 64 kB (the least) keeps the list to eight pages.
+ */
+export const shortPendingLists = `
+DO $$
+DECLARE
+  gin regclass;
+BEGIN
+  FOR gin IN
+    SELECT i.indexrelid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam
+    WHERE a.amname = 'gin' AND i.indrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'plumbline.objects'::regclass)
+  LOOP
+    EXECUTE format('ALTER INDEX %s SET (gin_pending_list_limit = 64)', gin);
+  END LOOP;
+END
+$$;
+`;
