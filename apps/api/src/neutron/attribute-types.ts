@@ -64,7 +64,7 @@ function toUuid(value: unknown, attribute: string): string {
   return value.toLowerCase();
 }
 export const uuid: AttributeType = {
-  schema: z.uuid(),
+  schema: z.guid(),
   parse: toUuid,
   filter: (value, attribute) => filterText(value, attribute).toLowerCase(),
 };

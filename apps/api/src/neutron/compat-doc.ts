@@ -31,14 +31,16 @@ function who({ read, write }: Attribute): string {
 }
 
 function attributeRow(resource: string, attribute: Attribute): string[] {
-  const { name, type, post, put, filter, sort, about, visible } = attribute;
+  const { name, type, shownAs, post, put, filter, sort, about, visible } = attribute;
   const set = list([
     post === 'required' && 'create (required)',
     post === 'allowed' && 'create',
     put === true && 'update',
   ]);
   const asked = list([filter === true && 'filter', sort === true && 'sort']);
-  const schema = z.toJSONSchema(type.schema, { unrepresentable: 'any' }) as Record<string, unknown>;
+  const schema = z.toJSONSchema(post || put ? type.schema : (shownAs ?? type.schema), {
+    unrepresentable: 'any',
+  }) as Record<string, unknown>;
   return [
     `\`${name}\``,
     typeText(schema),

@@ -15,8 +15,9 @@ const ref = (name: string): Json => ({ $ref: `${SCHEMA_REF}/${name}` });
 
 const ROLE_WORDS = { admin: 'Administrators only.', 'network-owner': "The network's owner and administrators only." };
 
-function schemaOf({ type, about, read, write, default: value }: Attribute, input: boolean): Json {
-  const { $schema: _dialect, ...schema } = z.toJSONSchema(type.schema, { unrepresentable: 'any' }) as Json;
+function schemaOf({ type, shownAs, about, read, write, default: value }: Attribute, input: boolean): Json {
+  const shape = input ? type.schema : (shownAs ?? type.schema);
+  const { $schema: _dialect, ...schema } = z.toJSONSchema(shape, { unrepresentable: 'any' }) as Json;
   const who = (input && write) || (!input && read);
   return {
     ...schema,

@@ -4,6 +4,7 @@
  */
 import type { Kind } from '@plumbline/contracts';
 import type { Decide, DomainError, Fleet, Limits, SegmentPolicy } from '@plumbline/domain';
+import type { z } from 'zod';
 import type { Caller } from '../auth/caller.js';
 import type { Topology } from '@plumbline/topology';
 import type { AttributeType } from './attribute-types.js';
@@ -32,6 +33,8 @@ export type Attribute = Readonly<{
   default?: unknown;
   /** What is shown when it is not simply the field. */
   show?: (row: Row, caller: Viewer) => unknown;
+  /** Schema of what is shown, where that is not what `type` takes: for the OpenAPI document. */
+  shownAs?: z.ZodType;
   /** False: never shown (an input only). */
   visible?: false;
   /** Text expression over the resource's tables, where the value is not in the object: filters and sorting use it. */

@@ -5,7 +5,7 @@ import { agentNotFound, DEFAULT_ZONE } from '@plumbline/domain';
 import { bool, orNull, text, uuid } from '../attribute-types.js';
 import { IS_ALIVE } from '../read-model.js';
 import type { Attribute, Resource, Row } from '../resource.js';
-import { constant } from './standard.js';
+import { constant, SHOWN } from './standard.js';
 
 const TYPE = `CASE o.kind WHEN 'l3' THEN 'L3 agent' ELSE 'Open vSwitch agent' END`;
 const BINARY = `CASE o.kind WHEN 'l3' THEN 'plumb-l3-agent' ELSE 'plumb-ovs-agent' END`;
@@ -53,7 +53,13 @@ export const agents: Resource = {
     constant('resources_synced', null, 'Always null.'),
     column('availability_zone', ZONE, 'Zone of an L3 agent; null for others.', { type: orNull(text()) }),
     column('alive', `${ALIVE}::text`, 'Reported within 15 s.', { type: bool, show: (row) => row['alive'] }),
-    { name: 'configurations', type: text(), about: 'What the agent says of its node.', show: configurations },
+    {
+      name: 'configurations',
+      type: text(),
+      shownAs: SHOWN.object,
+      about: 'What the agent says of its node.',
+      show: configurations,
+    },
   ],
   from: 'plumbline.agents o',
   columns: `o.kind, o.host, o.admin_state_up, o.configurations, o.sync, o.position::text, ${ALIVE} AS alive, ${TYPE} AS agent_type, nullif(o.description, '') AS description, ${ZONE} AS availability_zone,

@@ -12,7 +12,7 @@ import type { Topology } from '@plumbline/topology';
 import { ip, orNull, text, uuid } from '../attribute-types.js';
 import { dnsDomain, dnsName } from '../dns-types.js';
 import { type Attribute, containing, type Param, type Resource, type Row, type Wish } from '../resource.js';
-import { constant, head, oneOf, status, tail } from './standard.js';
+import { constant, head, oneOf, SHOWN, status, tail } from './standard.js';
 
 /** Invariant 11: read back by the L3 agent at the association's position or later, and the port wired on its own host. */
 const STATUS = `CASE WHEN l.status = 'ERROR' OR (o.doc -> 'association' = 'null' AND pf.failed) THEN 'ERROR'
@@ -163,10 +163,11 @@ export const floatingips: Resource = {
       about: 'Router that carries it, or its forwardings.',
     },
     ...status(STATUS),
-    { ...constant('port_details', null, 'Of the port it leads to.'), show: portDetails },
+    { ...constant('port_details', null, 'Of the port it leads to.'), shownAs: SHOWN.maybe, show: portDetails },
     {
       name: 'port_forwardings',
       type: text(),
+      shownAs: SHOWN.objects,
       show: (row) => ((row['forwardings'] ?? []) as readonly Forwarding[]).map(shownForwarding),
       about: 'Its port forwardings.',
     },

@@ -9,11 +9,21 @@ import {
   updateNetwork,
 } from '@plumbline/domain';
 import { z } from 'zod';
-import { type AttributeType, bool, integer, list, members, orNull, physicalNetwork, text } from '../attribute-types.js';
+import {
+  type AttributeType,
+  bool,
+  integer,
+  list,
+  members,
+  orNull,
+  physicalNetwork,
+  text,
+  uuid,
+} from '../attribute-types.js';
 import { dnsDomain } from '../dns-types.js';
 import type { Attribute, Resource, Row, Wish } from '../resource.js';
 import { hasPolicy, isOpened, shared, sharedWith } from './shared.js';
-import { adminStateUp, constant, emptyList, head, name, tail } from './standard.js';
+import { adminStateUp, constant, emptyList, head, name, SHOWN, tail } from './standard.js';
 
 const provider = (name: string, path: string, type: Attribute['type'], about: string): Attribute => ({
   name: `provider:${name}`,
@@ -86,7 +96,7 @@ const OF_SUBNETS = `(SELECT jsonb_build_object('ids', coalesce(jsonb_agg(s.id OR
 /** The address scope of the pools its subnets of one IP version come from: they have one in common, or none. */
 const addressScope = (version: 4 | 6): Attribute => ({
   name: `ipv${version}_address_scope`,
-  type: text(),
+  type: orNull(uuid),
   show: (row) => ofSubnets(row)[`scope${version}`],
   about: `Address scope of its IPv${version} subnets.`,
 });
@@ -124,7 +134,13 @@ export const networks: Resource = {
       about: 'Bytes; 0 asks for what the segment allows.',
     },
     { ...constant('status', 'ACTIVE', 'Always ACTIVE.'), filter: true, sort: true, sql: `'ACTIVE'::text` },
-    { name: 'subnets', type: text(), about: 'Ids of its subnets.', show: (row) => ofSubnets(row).ids },
+    {
+      name: 'subnets',
+      type: text(),
+      shownAs: SHOWN.words,
+      about: 'Ids of its subnets.',
+      show: (row) => ofSubnets(row).ids,
+    },
     shared('Every project, or the one that asks, may use it.', { put: true }),
     external,
     flag('is_default', 'isDefault', false, 'The default external network.', 'admin'),

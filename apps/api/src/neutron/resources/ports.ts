@@ -19,7 +19,7 @@ import {
   securityGroupIds,
 } from '../port-types.js';
 import { containing, type Param, type Resource, type Row, type Surroundings, type Wish } from '../resource.js';
-import { adminStateUp, constant, head, name, status, tail } from './standard.js';
+import { adminStateUp, constant, head, name, SHOWN, status, tail } from './standard.js';
 
 const VNIC_TYPES = [
   'normal',
@@ -209,6 +209,7 @@ export const ports: Resource = {
     {
       name: 'dns_assignment',
       type: text(),
+      shownAs: SHOWN.objects,
       show: (row, { dnsDomain = '' }) =>
         fixedIpsOf(row).map(({ ipAddress }) => namedInDns(String(row.doc['dnsName']), ipAddress, dnsDomain)),
       about: 'Names of its addresses; made of the address when it has no name.',

@@ -19,7 +19,7 @@ import { type AttributeType, list, members, onlyFalse, onlyNull, refuseDuplicate
 import { badRequest } from '../edge-error.js';
 import type { Resource, Row } from '../resource.js';
 import { gatewayInfo, hostRoutes, interfaceName } from '../structured-types.js';
-import { adminStateUp, head, name, oneOf, status, tail } from './standard.js';
+import { adminStateUp, head, name, oneOf, SHOWN, status, tail } from './standard.js';
 
 const STATUS = `CASE WHEN s.status = 'ERROR' THEN 'ERROR' ELSE 'ACTIVE' END`;
 
@@ -135,6 +135,7 @@ export const routers: Resource = {
     {
       name: 'availability_zones',
       type: text(),
+      shownAs: SHOWN.words,
       show: (row) => (row['zone'] === null ? [] : [row['zone']]),
       about: 'Zone of the agent that carries it.',
     },

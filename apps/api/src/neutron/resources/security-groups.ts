@@ -12,7 +12,7 @@ import { present } from '../present.js';
 import type { Resource, Row } from '../resource.js';
 import { securityGroupRules } from './security-group-rules.js';
 import { isOpened, shared, sharedWith } from './shared.js';
-import { head, name, tail } from './standard.js';
+import { head, name, SHOWN, tail } from './standard.js';
 
 /** Only policies share a group: nobody sets this. */
 const {
@@ -48,6 +48,7 @@ export const securityGroups: Resource = {
     {
       name: 'security_group_rules',
       type: text(),
+      shownAs: SHOWN.objects,
       show: (row, viewer) =>
         (row['rules'] as readonly Row['doc'][]).map((doc) =>
           present(securityGroupRules, { id: String(doc['id']), doc }, viewer, null),

@@ -1,7 +1,17 @@
 /** Attributes that every resource has. */
+import { z } from 'zod';
 import { bool, integer, text, uuid } from '../attribute-types.js';
 import { onlyEmpty } from '../attribute-types.js';
 import type { Attribute, Row } from '../resource.js';
+
+/** What is only shown, for the OpenAPI document: lists of words, things with members of their own. */
+const object = z.record(z.string(), z.unknown());
+export const SHOWN = {
+  words: z.array(z.string()),
+  object,
+  maybe: object.nullable(),
+  objects: z.array(object),
+} as const;
 
 /** RFC 3339 with milliseconds, as stored -> to the second, as clients know it. */
 const seconds = (value: unknown): string => `${String(value).slice(0, 19)}Z`;
@@ -73,7 +83,13 @@ export const tail: readonly Attribute[] = [
     sort: true,
     about: 'Text for people.',
   },
-  { name: 'tags', path: 'tags', type: text(), about: 'Words put on it by its sub-resource tags.' },
+  {
+    name: 'tags',
+    path: 'tags',
+    type: text(),
+    shownAs: SHOWN.words,
+    about: 'Words put on it by its sub-resource tags.',
+  },
   time('created_at', 'createdAt', 'When it was created (UTC).'),
   time('updated_at', 'updatedAt', 'When it last changed (UTC).'),
   {
@@ -86,9 +102,15 @@ export const tail: readonly Attribute[] = [
   },
 ];
 
+function shapeOf(value: unknown): z.ZodType {
+  if (Array.isArray(value)) return SHOWN.words;
+  if (value === null) return z.null();
+  return typeof value === 'object' ? SHOWN.object : z.string();
+}
+
 /** Shown for clients that expect it; nothing can be set. */
 export function constant(name: string, value: unknown, about: string): Attribute {
-  return { name, type: text(), show: () => value, about };
+  return { name, type: text(), shownAs: shapeOf(value), show: () => value, about };
 }
 /** Shown as an empty list; on input an empty list or null is accepted and nothing else. */
 export const emptyList = (name: string, about: string, put?: true): Attribute => ({

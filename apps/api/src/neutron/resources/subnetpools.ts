@@ -43,6 +43,7 @@ const prefixLength = (name: string, path: string, about: string): Attribute => (
   name,
   path,
   type: integer(0, 128),
+  shownAs: z.string(),
   post: 'allowed',
   put: true,
   filter: true,
