@@ -23,6 +23,13 @@ describe('networks', () => {
     );
   });
 
+  it('is flat with a segmentation id of 0, which some clients say for none', () => {
+    const world = new World();
+    const wish = { networkType: 'flat', physicalNetwork: 'physnet1', segmentationId: 0 };
+    expect(world.get('network', make.network(world, wish))).toMatchObject({ segmentationId: null });
+    expect(world.refusal(createNetworks([network({ ...wish, segmentationId: 1 })], POLICY))).toContain('prohibited');
+  });
+
   it('takes VLANs from the configured range until none is left', () => {
     const world = new World();
     const wish = { networkType: 'vlan', physicalNetwork: 'physnet2' };

@@ -46,7 +46,8 @@ export function chooseSegment(draft: Draft, wish: WishedSegment, policy: Segment
 function flat(draft: Draft, { physicalNetwork, segmentationId }: WishedSegment): Segment {
   if (physicalNetwork === null)
     throw invalidInput('physical_network required for flat provider network', 'provider:physical_network');
-  if (segmentationId !== null)
+  // gophercloud, and so Terraform, says 0 where there is none.
+  if (segmentationId !== null && segmentationId !== 0)
     throw invalidInput('segmentation_id prohibited for flat provider network', 'provider:segmentation_id');
   if (draft.held(`segment/flat/${physicalNetwork}`)) throw flatNetworkInUse(physicalNetwork);
   return { networkType: 'flat', physicalNetwork, segmentationId: null };
