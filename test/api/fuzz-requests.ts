@@ -7,8 +7,11 @@ import { ACTIONS } from '../../apps/api/src/neutron/openapi-actions.js';
 import { type Attribute, type Resource, segmentOf } from '../../apps/api/src/neutron/resource.js';
 import { anyText, deep, junk, ofSchema, someOf } from './fuzz-values.js';
 
+/** Whose token it bears; nobody's is none at all, or anything. */
+export type Who = 'admin' | 'member' | 'nobody';
 /** Ids in `path` and `body` are placeholders (`someOf`). */
 export type Request = Readonly<{
+  who: Who;
   method: string;
   path: string;
   headers: readonly (readonly [string, string])[];
@@ -227,12 +230,17 @@ const oddHeader: fc.Arbitrary<readonly [string, string]> = fc.oneof(
 const headers = fc.array(oddHeader, { maxLength: 2 });
 const usualHeaders = seldom(fc.constant<readonly (readonly [string, string])[]>([]), headers, 8);
 const none = fc.constant(undefined);
+const who: fc.Arbitrary<Who> = fc.oneof(
+  { weight: 12, arbitrary: fc.constant<Who>('admin') },
+  { weight: 6, arbitrary: fc.constant<Who>('member') },
+  { weight: 1, arbitrary: fc.constant<Who>('nobody') },
+);
 
 const request = (
   method: string,
   path: fc.Arbitrary<string>,
   body: fc.Arbitrary<string | undefined> = none,
-): fc.Arbitrary<Request> => fc.record({ method: fc.constant(method), path, headers: usualHeaders, body });
+): fc.Arbitrary<Request> => fc.record({ who, method: fc.constant(method), path, headers: usualHeaders, body });
 
 function ofResource(resource: Resource): fc.Arbitrary<Request>[] {
   const all = place(resource);
@@ -311,6 +319,7 @@ const ofEndpoint = ENDPOINTS.flatMap(({ path, methods }) => {
 
 /** Paths that are nothing, and methods that are not for them. */
 const elsewhere: fc.Arbitrary<Request> = fc.record({
+  who,
   method: fc.constantFrom('GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'HEAD', 'PROPFIND', 'TRACE'),
   path: fc
     .tuple(
@@ -334,9 +343,38 @@ const elsewhere: fc.Arbitrary<Request> = fc.record({
   body: seldom<string | undefined>(none, json(junk)),
 });
 
+/** Logging in, with anything where something belongs. */
+const login: fc.Arbitrary<Request> = (() => {
+  const maybe = (usual: unknown) => seldom<unknown>(fc.constant(usual), junk, 3);
+  const user = fc.record(
+    { name: maybe('admin'), domain: maybe({ id: 'default' }), password: junk },
+    { requiredKeys: [] },
+  );
+  const methods = maybe(['password']);
+  const identity = fc.oneof(
+    fc.record({ methods, password: seldom<unknown>(fc.record({ user }), junk) }, { requiredKeys: [] }),
+    fc.record(
+      { methods: maybe(['token']), token: seldom<unknown>(fc.record({ id: junk }), junk) },
+      { requiredKeys: [] },
+    ),
+    fc.record({
+      methods: maybe(['application_credential']),
+      application_credential: fc.record({ id: junk, secret: junk }),
+    }),
+    junk,
+  );
+  const auth = fc.record(
+    { identity, scope: maybe({ project: { name: 'ops', domain: { id: 'default' } } }) },
+    { requiredKeys: [] },
+  );
+  const body = seldom(json(fc.record({ auth: seldom<unknown>(auth, junk) })), deep, 9);
+  return request('POST', fc.constant('/v3/auth/tokens'), body);
+})();
+
 /** One request; each resource has its share. */
 export const anyRequest: fc.Arbitrary<Request> = fc.oneof(
   { weight: 30, arbitrary: fc.oneof(...RESOURCES.map((resource) => fc.oneof(...ofResource(resource)))) },
   { weight: 2, arbitrary: fc.oneof(...ofEndpoint) },
   { weight: 2, arbitrary: elsewhere },
+  { weight: 1, arbitrary: login },
 );

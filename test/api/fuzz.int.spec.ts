@@ -24,7 +24,7 @@ import { viewFromDatabase, viewOf } from '../../apps/cli/src/replay/view-source.
 import { IdentityProcess } from './identity-process.js';
 import { ObservedNode } from './observed.js';
 import { filled } from './fuzz-values.js';
-import { anyRequest, type Request } from './fuzz-requests.js';
+import { anyRequest, type Request, type Who } from './fuzz-requests.js';
 
 const PLUMB = new URL('../../apps/cli/dist/main.js', import.meta.url).pathname;
 const REQUESTS = Number(process.env['PLUMB_FUZZ_REQUESTS'] ?? 4000);
@@ -35,25 +35,33 @@ const AT_ONCE = 12;
 const MOST_GROWTH_BYTES = 96 * 1024 * 1024;
 /** The heap may not grow beyond this: a leak ends the process. */
 const HEAP_MEGABYTES = 192;
+const USERS = [
+  { name: 'admin', project: 'ops', role: 'admin' },
+  { name: 'member', project: 'p1', role: 'member' },
+] as const;
 const HOSTS = ['fuzz1', 'fuzz2'] as const;
 
 type Answer = Readonly<{ status: number; type: string; body: string }>;
 
 let identity: IdentityProcess;
 const nodes: ObservedNode[] = [];
-let token: string;
+let tokens: Readonly<Record<Who, string | undefined>>;
 const ids = new Map<string, string[]>();
 const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
 
 beforeAll(async () => {
-  identity = await IdentityProcess.start([{ name: 'admin', project: 'ops', role: 'admin' }], {
+  identity = await IdentityProcess.start(USERS, {
     PLUMB_QUOTAS: '*=-1',
     PLUMB_REQUESTS_PER_SECOND: '0',
     PLUMB_UNENFORCED_SECURITY_GROUPS: 'true',
     PLUMB_VLAN_RANGES: 'physnet1:100:999',
     NODE_OPTIONS: `--max-old-space-size=${HEAP_MEGABYTES}`,
   });
-  token = await identity.token('admin', 'ops');
+  tokens = {
+    admin: await identity.token('admin', 'ops'),
+    member: await identity.token('member', 'p1'),
+    nobody: undefined,
+  };
   for (const [n, host] of HOSTS.entries()) nodes.push(await ObservedNode.start(identity.api, host, `192.0.2.${n + 1}`));
   // Alive for the whole test: nobody reports any more.
   await identity.api.database.query(`UPDATE plumbline.agents SET heartbeat_at = now() + interval '1 day'`);
@@ -65,12 +73,13 @@ afterAll(async () => {
   await identity?.stop();
 });
 
-function send({ method, path, headers, body }: Request): Promise<Answer> {
+function send({ who, method, path, headers, body }: Request): Promise<Answer> {
   const idOf = (resource: string, n: number): string => {
     const known = ids.get(resource) ?? [];
     return known[n % known.length] ?? '00000000-0000-4000-8000-000000000001';
   };
   const { hostname, port } = new URL(identity.api.url);
+  const token = tokens[who];
   const raw = body === undefined ? undefined : filled(body, idOf);
   return new Promise((resolve, reject) => {
     const sent = httpRequest(
@@ -81,7 +90,7 @@ function send({ method, path, headers, body }: Request): Promise<Answer> {
         method,
         path: filled(path, idOf).replace(/[^\x21-\x7e]/g, '%00'),
         headers: {
-          'x-auth-token': token,
+          ...(token !== undefined && { 'x-auth-token': token }),
           ...(raw !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(raw) }),
           ...Object.fromEntries(headers),
         },
@@ -121,6 +130,7 @@ function learn({ status, body }: Answer): void {
 async function aSmallCloud(): Promise<void> {
   const make = async (path: string, name: string, fields: object): Promise<string> => {
     const answer = await send({
+      who: 'admin',
       method: 'POST',
       path: `/v2.0/${path}`,
       headers: [],
@@ -139,6 +149,7 @@ async function aSmallCloud(): Promise<void> {
   const router = await make('routers', 'router', { external_gateway_info: { network_id: outside } });
   for (const subnet_id of [subnet, six])
     await send({
+      who: 'admin',
       method: 'PUT',
       path: `/v2.0/routers/${router}/add_router_interface`,
       headers: [],
@@ -220,7 +231,7 @@ describe('requests of any form', () => {
       const grown = (await restingBytes()) - warm;
       expect({ grownTooMuch: grown > MOST_GROWTH_BYTES, grown }).toMatchObject({ grownTooMuch: false });
       // Otherwise nothing was tried that could have gone wrong.
-      for (const status of [200, 201, 204, 400, 404, 409])
+      for (const status of [200, 201, 204, 400, 401, 403, 404, 409])
         expect({ status, many: (counts.get(status) ?? 0) > 10 }).toEqual({ status, many: true });
       expect((await identity.api.call('GET', '/healthz')).body).toMatchObject({ checks: { database: { ok: true } } });
     },
