@@ -6,7 +6,7 @@ const STANDARD = 'description:text tags:list created_at:time updated_at:time rev
 
 const SHAPES = {
   network: `${COMMON} name:text admin_state_up:bool mtu:int status:text subnets:list shared:bool router:external:bool is_default:bool
-    port_security_enabled:bool provider:network_type:text provider:physical_network:text? provider:segmentation_id:int? availability_zone_hints:list
+    port_security_enabled:bool dns_domain:text provider:network_type:text provider:physical_network:text? provider:segmentation_id:int? availability_zone_hints:list
     availability_zones:list ipv4_address_scope:null ipv6_address_scope:null ${STANDARD}`,
   subnet: `${COMMON} name:text network_id:uuid ip_version:int subnetpool_id:null enable_dhcp:bool ipv6_ra_mode:null ipv6_address_mode:null
     gateway_ip:text? cidr:text allocation_pools:list host_routes:list dns_nameservers:list service_types:list ${STANDARD}`,

@@ -2,7 +2,7 @@ import { createSubnets, deleteSubnet, NewSubnet, SubnetChanges, subnetNotFound, 
 import { bool, cidr, integer, ip, ipVersion, oneOf, onlyNull, orNull, uuid } from '../attribute-types.js';
 import type { Attribute, Resource } from '../resource.js';
 import { allocationPools, hostRoutes, nameservers } from '../structured-types.js';
-import { serviceTypes } from './service-types.js';
+import { serviceTypes } from '../service-types.js';
 import { isOpened } from './shared.js';
 import { head, name, tail } from './standard.js';
 

@@ -1,7 +1,7 @@
 /** Attribute type of a subnet's service types. */
 import { z } from 'zod';
 import { DomainError } from '@plumbline/domain';
-import { type AttributeType, list, shown, text } from '../attribute-types.js';
+import { type AttributeType, list, shown, text } from './attribute-types.js';
 
 const MOST = 64;
 const type = text();
@@ -16,6 +16,7 @@ export const serviceTypes: AttributeType = {
           'InvalidInputSubnetServiceType',
           'bad-request',
           `Subnet service type ${shown(item)} is not a string.`,
+          attribute,
         );
       return type.parse(item, attribute) as string;
     }),
