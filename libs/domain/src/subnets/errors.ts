@@ -18,6 +18,7 @@ export const invalidServiceType = (type: string) =>
     'InvalidSubnetServiceType',
     'bad-request',
     `Subnet service type ${type} does not correspond to a valid device owner.`,
+    'service_types',
   );
 export const tooManyNameservers = (subnet: string, most: number) =>
   new DomainError(
