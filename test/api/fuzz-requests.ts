@@ -23,16 +23,31 @@ const schemaOf = ({ type }: Attribute): Json => z.toJSONSchema(type.schema, { un
 const seldom = <T>(usual: fc.Arbitrary<T>, rare: fc.Arbitrary<T>, usually = 5): fc.Arbitrary<T> =>
   fc.oneof({ weight: usually, arbitrary: usual }, { weight: 1, arbitrary: rare });
 
-const valueOf = (attribute: Attribute): fc.Arbitrary<unknown> =>
-  seldom(ofSchema(schemaOf(attribute), attribute.name), junk, 6);
+/** `usually`: how many values of the attribute's own type come to one that is anything. */
+const valueOf = (attribute: Attribute, usually: number): fc.Arbitrary<unknown> =>
+  seldom(ofSchema(schemaOf(attribute), attribute.name), junk, usually);
+const CAREFUL = 60;
+const CARELESS = 5;
 
-function fieldsOf(attributes: readonly Attribute[], required: readonly string[]): fc.Arbitrary<Json> {
-  const known = fc.record(Object.fromEntries(attributes.map((attribute) => [attribute.name, valueOf(attribute)])), {
-    requiredKeys: [],
-  });
+const fieldsOf = (attributes: readonly Attribute[], required: readonly string[]): fc.Arbitrary<Json> =>
+  fc.oneof(someFields(attributes, required, CAREFUL), someFields(attributes, required, CARELESS));
+
+function someFields(
+  attributes: readonly Attribute[],
+  required: readonly string[],
+  usually: number,
+): fc.Arbitrary<Json> {
+  const known = fc.record(
+    Object.fromEntries(attributes.map((attribute) => [attribute.name, valueOf(attribute, usually)])),
+    {
+      requiredKeys: [],
+    },
+  );
   const needed = fc.record(
     Object.fromEntries(
-      attributes.filter(({ name }) => required.includes(name)).map((attribute) => [attribute.name, valueOf(attribute)]),
+      attributes
+        .filter(({ name }) => required.includes(name))
+        .map((attribute) => [attribute.name, valueOf(attribute, usually)]),
     ),
   );
   const few = fc.tuple(known, fc.array(fc.nat(30), { maxLength: 4 })).map(([all, picks]) => {
@@ -44,7 +59,7 @@ function fieldsOf(attributes: readonly Attribute[], required: readonly string[])
     );
   });
   return fc
-    .tuple(few, needed, seldom(fc.constant({}), fc.dictionary(anyText, junk, { maxKeys: 2 }), 9))
+    .tuple(few, needed, seldom(fc.constant({}), fc.dictionary(anyText, junk, { maxKeys: 2 }), usually))
     .map(([some, must, strange]) => ({ ...some, ...must, ...strange }));
 }
 
@@ -136,6 +151,9 @@ const oddSegment = fc.oneof(
     '%F0%9F',
   ),
 );
+
+/** Placeholder of what is part of one of these: `<whole's id>/<collection>/<id>`. */
+export const partsOf = (whole: string): string => `parts_of_${whole}`;
 
 const place = (resource: Resource): fc.Arbitrary<string> => {
   const whole = RESOURCES.find(({ name }) => name === resource.partOf?.name);
@@ -244,7 +262,15 @@ const request = (
 
 function ofResource(resource: Resource): fc.Arbitrary<Request>[] {
   const all = place(resource);
-  const one = fc.tuple(all, idOf(resource)).map(([path, id]) => `${path}/${id}`);
+  const anywhere = fc.tuple(all, idOf(resource)).map(([path, id]) => `${path}/${id}`);
+  const whole = RESOURCES.find(({ name }) => name === resource.partOf?.name);
+  const one = whole
+    ? seldom(
+        someOf(partsOf(whole.name)).map((pair) => `/v2.0/${segmentOf(whole)}/${pair}`),
+        anywhere,
+        3,
+      )
+    : anywhere;
   const below = (name: fc.Arbitrary<string>) => fc.tuple(one, name).map(([path, rest]) => `${path}/${rest}`);
   const actions = Object.keys(resource.actions ?? {}).map((action) =>
     request(

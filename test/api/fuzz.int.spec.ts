@@ -2,7 +2,7 @@
  * Requests of every declared resource with values of its types and with anything else. None may be a fault of ours, be answered in another form than the
  * reference's, make the process grow, or leave something in the log that cannot be read or that reaches a node as syntax.
  *
- * PLUMB_FUZZ_REQUESTS: how many (default 4000); PLUMB_FUZZ_SEED: which. A failure names both.
+ * PLUMB_FUZZ_REQUESTS: how many (default 8000); PLUMB_FUZZ_SEED: which. A failure names both.
  */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -24,15 +24,15 @@ import { viewFromDatabase, viewOf } from '../../apps/cli/src/replay/view-source.
 import { IdentityProcess } from './identity-process.js';
 import { ObservedNode } from './observed.js';
 import { filled } from './fuzz-values.js';
-import { anyRequest, type Request, type Who } from './fuzz-requests.js';
+import { anyRequest, partsOf, type Request, type Who } from './fuzz-requests.js';
 
 const PLUMB = new URL('../../apps/cli/dist/main.js', import.meta.url).pathname;
-const REQUESTS = Number(process.env['PLUMB_FUZZ_REQUESTS'] ?? 4000);
+const REQUESTS = Number(process.env['PLUMB_FUZZ_REQUESTS'] ?? 8000);
 const SEED = Number(process.env['PLUMB_FUZZ_SEED'] ?? 20240229);
 const BATCH = 250;
 const AT_ONCE = 12;
 /** More than this after the warm-up is a leak: what the requests made is a few hundred objects. */
-const MOST_GROWTH_BYTES = 96 * 1024 * 1024;
+const MOST_GROWTH_BYTES = 64 * 1024 * 1024;
 /** The heap may not grow beyond this: a leak ends the process. */
 const HEAP_MEGABYTES = 192;
 const USERS = [
@@ -41,7 +41,7 @@ const USERS = [
 ] as const;
 const HOSTS = ['fuzz1', 'fuzz2'] as const;
 
-type Answer = Readonly<{ status: number; type: string; body: string }>;
+type Answer = Readonly<{ path: string; status: number; type: string; body: string }>;
 
 let identity: IdentityProcess;
 const nodes: ObservedNode[] = [];
@@ -81,6 +81,7 @@ function send({ who, method, path, headers, body }: Request): Promise<Answer> {
   const { hostname, port } = new URL(identity.api.url);
   const token = tokens[who];
   const raw = body === undefined ? undefined : filled(body, idOf);
+  const where = filled(path, idOf).replace(/[^\x21-\x7e]/g, '%00');
   return new Promise((resolve, reject) => {
     const sent = httpRequest(
       {
@@ -88,7 +89,7 @@ function send({ who, method, path, headers, body }: Request): Promise<Answer> {
         hostname,
         port,
         method,
-        path: filled(path, idOf).replace(/[^\x21-\x7e]/g, '%00'),
+        path: where,
         headers: {
           ...(token !== undefined && { 'x-auth-token': token }),
           ...(raw !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(raw) }),
@@ -100,6 +101,7 @@ function send({ who, method, path, headers, body }: Request): Promise<Answer> {
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.once('end', () =>
           resolve({
+            path: where,
             status: response.statusCode ?? 0,
             type: response.headers['content-type'] ?? '',
             body: Buffer.concat(chunks).toString(),
@@ -114,16 +116,20 @@ function send({ who, method, path, headers, body }: Request): Promise<Answer> {
 }
 
 /** Remembers what was made, so that later requests name it. */
-function learn({ status, body }: Answer): void {
+function learn({ path, status, body }: Answer): void {
   if (status !== 201 || body === '') return;
   for (const [name, value] of Object.entries(JSON.parse(body) as Record<string, unknown>))
     for (const made of Array.isArray(value) ? (value as { id?: string }[]) : [value as { id?: string }]) {
       if (made === null || typeof made !== 'object' || typeof made.id !== 'string') continue;
       const resource = Array.isArray(value) ? name.replace(/ies$/, 'y').replace(/s$/, '') : name;
-      const known = ids.get(resource) ?? [];
-      known.push(made.id);
-      ids.set(resource, known.slice(-60));
+      remember(resource, made.id);
+      const [, , above = '', whole = '', part] = path.split('/');
+      if (part !== undefined) remember(partsOf(above.replace(/s$/, '')), `${whole}/${part}/${made.id}`);
     }
+}
+
+function remember(kind: string, id: string): void {
+  ids.set(kind, [...(ids.get(kind) ?? []), id].slice(-60));
 }
 
 /** Networks of each kind, with routers, ports on both nodes and floating IPs: so that hostile values meet something. */
@@ -159,7 +165,29 @@ async function aSmallCloud(): Promise<void> {
     const port = await make('ports', 'port', { network_id: inside, 'binding:host_id': host });
     await make('floatingips', 'floatingip', { floating_network_id: outside, port_id: port });
   }
-  await make('floatingips', 'floatingip', { floating_network_id: outside });
+  const free = await make('floatingips', 'floatingip', { floating_network_id: outside });
+  const inner = { network_id: inside, 'binding:host_id': HOSTS[0] };
+  const lead = {
+    protocol: 'tcp',
+    internal_port_id: await make('ports', 'port', inner),
+    internal_port: 80,
+    external_port: 8080,
+  };
+  for (const path of [`floatingips/${free}`, `routers/${router}`])
+    await make(`${path}/port_forwardings`, 'port_forwarding', { ...lead, external_port: 8080 });
+  const group = await make('security-groups', 'security_group', { name: 'g' });
+  await make('security-group-rules', 'security_group_rule', {
+    security_group_id: group,
+    direction: 'ingress',
+    protocol: 'tcp',
+  });
+  await make('rbac-policies', 'rbac_policy', {
+    object_type: 'network',
+    object_id: inside,
+    action: 'access_as_shared',
+    target_tenant: 'p1',
+  });
+  await make('subnetpools', 'subnetpool', { name: 'p', prefixes: [`10.${100 + n}.0.0/16`] });
 }
 
 async function memoryBytes(): Promise<number> {
@@ -204,7 +232,12 @@ async function run(requests: readonly Request[], counts: Map<number, number>): P
   const waiting = [...requests];
   const worker = async (): Promise<void> => {
     for (let next = waiting.pop(); next; next = waiting.pop()) {
-      const answer = await send(next).catch((error: unknown) => ({ status: 0, type: '', body: String(error) }));
+      const answer = await send(next).catch((error: unknown) => ({
+        path: '',
+        status: 0,
+        type: '',
+        body: String(error),
+      }));
       const why = wrong(next, answer);
       if (why !== null)
         throw new Error(
@@ -231,11 +264,12 @@ describe('requests of any form', () => {
       const grown = (await restingBytes()) - warm;
       expect({ grownTooMuch: grown > MOST_GROWTH_BYTES, grown }).toMatchObject({ grownTooMuch: false });
       // Otherwise nothing was tried that could have gone wrong.
+      expect(ids.get(partsOf('router'))?.length).toBeGreaterThan(5);
       for (const status of [200, 201, 204, 400, 401, 403, 404, 409])
         expect({ status, many: (counts.get(status) ?? 0) > 10 }).toEqual({ status, many: true });
       expect((await identity.api.call('GET', '/healthz')).body).toMatchObject({ checks: { database: { ok: true } } });
     },
-    60_000 + REQUESTS * 60,
+    60_000 + REQUESTS * 40,
   );
 
   it('leave a log that verifies and whose every event is one of the catalogue, with objects that parse', async () => {

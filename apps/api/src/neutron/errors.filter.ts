@@ -108,10 +108,17 @@ function asRefusal(thrown: unknown): Refusal {
   );
 }
 
+/** Theirs may hold a whole URL. */
+const LONGEST_MESSAGE = 300;
+
 /** What Nest or Fastify refuse before our own code sees the request. */
 function ofStatus(status: number, message: string): EdgeError {
   if (status === 404) return noSuchPath();
   if (status === 405) return methodNotAllowed();
   if (status === 413) return new EdgeError('HTTPRequestEntityTooLarge', 'too-large', 'Request body is too large.');
-  return new EdgeError('HTTPBadRequest', 'bad-request', message || 'The request is malformed.');
+  return new EdgeError(
+    'HTTPBadRequest',
+    'bad-request',
+    message.slice(0, LONGEST_MESSAGE) || 'The request is malformed.',
+  );
 }
