@@ -1,7 +1,7 @@
 /**
- * RBAC policies: an owner lets another project (or an administrator with '*' all) see and use an object. They end with their object; one that others stand on
- * stays. A use that begins at the very moment in which another process takes the policy away may outlive it where '*' is meant: then no claim can tell the
- * users from the owner. For a named project the claims of its ports can.
+ * RBAC policies: an owner lets another project (or an administrator with '*' all) see and use an object. They end with their object; one that somebody stands
+ * on alone stays. Whoever uses an object holds a claim under its name, so a use that begins in another process at the moment in which a policy is taken away is
+ * seen by one of the two.
  */
 import type { AnyObject, Kind, RbacPolicy } from '@plumbline/contracts';
 import { claimPart } from '@plumbline/topology';
@@ -118,9 +118,31 @@ function unused(draft: Draft, policy: RbacPolicy): void {
         .map(({ kind, id }) => `${kind} ${id}`)
         .join(', ')}`,
     );
-  if (object.kind === 'network' && policy.targetProject !== '*' && usersOf(draft, object, policy).length === 0)
-    draft.expectNone(`port/${object.id}/${claimPart(policy.targetProject)}/`);
+  for (const prefix of claimsOfUse(object)) draft.expectOnly(prefix, holdersOf(draft, object));
 }
+
+/** Under what its users hold claims: whoever begins to use it at the same moment holds one that this decision does not know. */
+function claimsOfUse({ kind, id }: AnyObject): readonly string[] {
+  switch (kind) {
+    case 'network':
+      return [`port/${id}/`];
+    case 'securitygroup':
+      return [`member/${id}/`, `remote/${id}/`];
+    case 'addressgroup':
+      return [`remote/${id}/`];
+    case 'addressscope':
+      return [`scope-pool/${id}/`];
+    case 'subnetpool':
+      return [`pool/${id}/`];
+    default:
+      return [];
+  }
+}
+
+const holdersOf = (draft: Draft, object: AnyObject): readonly AnyObject[] =>
+  object.kind === 'network'
+    ? draft.find('port', `network/${object.id}`)
+    : usersOf(draft, object, { action: 'access_as_shared' });
 
 function standsOnItAlone(draft: Draft, object: AnyObject, policy: RbacPolicy, projectId: string): boolean {
   if (projectId === '' || projectId === object.projectId) return false;
@@ -130,7 +152,7 @@ function standsOnItAlone(draft: Draft, object: AnyObject, policy: RbacPolicy, pr
   return !policiesFor(draft, object.id, projectId, policy.action).some(({ id }) => id !== policy.id);
 }
 
-function usersOf(draft: Draft, object: AnyObject, { action }: RbacPolicy): readonly AnyObject[] {
+function usersOf(draft: Draft, object: AnyObject, { action }: Pick<RbacPolicy, 'action'>): readonly AnyObject[] {
   switch (object.kind) {
     case 'network':
       if (action === 'access_as_shared')
