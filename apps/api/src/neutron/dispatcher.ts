@@ -154,6 +154,8 @@ export class Dispatcher {
     if (method === 'DELETE' && resource.delete) {
       const key = idOf(resource, id);
       await this.execute(this.change('delete', place, key, [], resource.delete(key), request), caller);
+      // It may have been a default.
+      if (resource.before) this.defaulted.clear();
       return { outcome: 'no-content' };
     }
     throw methodNotAllowed();
