@@ -9,7 +9,6 @@ export const someOf = (resource: string): fc.Arbitrary<string> => fc.nat(40).map
 export const filled = (text: string, ids: (resource: string, n: number) => string): string =>
   text.replace(/\{\{([a-z_]+):(\d+)\}\}/g, (_all, resource: string, n: string) => ids(resource, Number(n)));
 
-const DEEP = 3000;
 /** Text that is syntax somewhere: to a shell, SQL, iptables, ovs-ofctl, NATS, JSON, HTML, or to nobody but us. */
 export const SYNTAX: readonly string[] = [
   '; rm -rf /',
@@ -104,11 +103,12 @@ export const junk: Value = fc.oneof(
   { weight: 1, arbitrary: fc.array(strange, { maxLength: 80 }) },
   { weight: 1, arbitrary: fc.dictionary(strange, fc.oneof(strange, fc.integer()), { maxKeys: 5 }) },
 );
-/** JSON text nested deeper than any recursion of ours. */
-export const deep: fc.Arbitrary<string> = fc.constantFrom(
-  '['.repeat(DEEP) + ']'.repeat(DEEP),
-  '{"a":'.repeat(DEEP) + '1' + '}'.repeat(DEEP),
-);
+const nested = (depth: number): string[] => [
+  '['.repeat(depth) + ']'.repeat(depth),
+  '{"a":'.repeat(depth) + '1' + '}'.repeat(depth),
+];
+/** JSON text nested deeper than any recursion of ours, and as deep as a body may be. */
+export const deep: fc.Arbitrary<string> = fc.constantFrom(...nested(3000), ...nested(150_000));
 
 const octet = fc.nat(255);
 const ipv4 = fc.oneof(

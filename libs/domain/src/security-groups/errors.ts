@@ -3,7 +3,13 @@ import { DomainError } from '../errors.js';
 
 const bad = (type: string, message: string) => new DomainError(type, 'bad-request', message);
 const conflict = (type: string, message: string) => new DomainError(type, 'conflict', message);
-const shown = (value: unknown): string => String(value).slice(0, 100);
+/** A client's value in a message: short, whatever it is. An object's own `toString` may be anything. */
+const shown = (value: unknown): string =>
+  typeof value === 'object' && value !== null
+    ? Array.isArray(value)
+      ? 'a list'
+      : 'an object'
+    : String(value).slice(0, 100);
 
 export const securityGroupNotFound = (id: string) =>
   new DomainError('SecurityGroupNotFound', 'not-found', `Security group ${id} does not exist`);
