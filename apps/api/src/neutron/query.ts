@@ -86,11 +86,12 @@ function parseSorts(resource: Resource, search: URLSearchParams): Sort[] {
     );
   if (directions.length > 0 && directions.length !== keys.length)
     throw badRequest('The number of sort_keys and sort_dirs must be same');
-  const sorts = keys.map((key, index) => ({
-    attribute: sortable.get(key) as Attribute,
-    descending: directions[index] === 'desc',
-  }));
-  if (keys.includes('id')) return sorts.slice(0, keys.indexOf('id') + 1);
+  const sorts = keys
+    .map((key, index) => ({ attribute: sortable.get(key) as Attribute, descending: directions[index] === 'desc' }))
+    // A key says nothing the second time, and each costs more than the one before.
+    .filter((_sort, index) => keys.indexOf(keys[index] as string) === index);
+  const byId = sorts.findIndex(({ attribute }) => attribute.name === 'id');
+  if (byId >= 0) return sorts.slice(0, byId + 1);
   return [...sorts, { attribute: sortable.get('id') as Attribute, descending: false }];
 }
 
