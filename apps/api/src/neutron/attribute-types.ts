@@ -49,6 +49,21 @@ export const text = (most = 255): AttributeType => ({
   filter: filterText,
 });
 
+const LONGEST_PROJECT = 255;
+/** Id of a project, as the identity service names it. It becomes part of keys, escaped as in a URL, and must fit so. */
+export const projectId: AttributeType = {
+  ...text(LONGEST_PROJECT),
+  parse: (value, attribute) => {
+    const given = string(value, attribute, LONGEST_PROJECT);
+    if (encodeURIComponent(given).length > LONGEST_PROJECT)
+      throw invalidAttribute(
+        attribute,
+        `'${shown(given)}' exceeds maximum length of ${LONGEST_PROJECT} when it is URL-encoded`,
+      );
+    return given;
+  },
+};
+
 const TRUE: readonly unknown[] = [true, 1, '1', 'true', 'True', 'TRUE'];
 const FALSE: readonly unknown[] = [false, 0, '0', 'false', 'False', 'FALSE'];
 function toBoolean(value: unknown, attribute: string): boolean {

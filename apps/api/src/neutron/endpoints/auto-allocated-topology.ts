@@ -22,7 +22,7 @@ const DRY_RUN = 'dry-run';
 
 /** Whose topology: 'None' is the caller's own. */
 function projectOf([id = '']: readonly string[], caller: Caller): string {
-  if (id === '' || id.length > LONGEST_PROJECT || !isStorable(id)) throw noSuchPath();
+  if (id === '' || !isStorable(id) || encodeURIComponent(id).length > LONGEST_PROJECT) throw noSuchPath();
   const projectId = id === 'None' ? caller.projectId : id;
   if (!isAdmin(caller) && projectId !== caller.projectId)
     throw new DomainError('NotAuthorized', 'forbidden', 'Not authorized.');

@@ -6,7 +6,7 @@ import {
   rbacPolicyNotFound,
   retargetRbacPolicy,
 } from '@plumbline/domain';
-import { oneOf, text, uuid } from '../attribute-types.js';
+import { oneOf, projectId, text, uuid } from '../attribute-types.js';
 import type { Attribute, Resource } from '../resource.js';
 import { head } from './standard.js';
 
@@ -32,7 +32,7 @@ export const rbacPolicies: Resource = {
     field('object_type', 'objectType', oneOf(RBAC_OBJECT_TYPES), 'What kind of object.'),
     field('object_id', 'objectId', uuid, 'Which object.'),
     field('action', 'action', text(), 'access_as_shared; of a network also access_as_external.'),
-    { ...field('target_tenant', 'targetProject', text(), "The project that is let in; '*' for all."), put: true },
+    { ...field('target_tenant', 'targetProject', projectId, "The project that is let in; '*' for all."), put: true },
   ],
   from: 'plumbline.rbac_policies o',
   columns: 'o.doc',

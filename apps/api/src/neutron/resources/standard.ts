@@ -1,6 +1,6 @@
 /** Attributes that every resource has. */
 import { z } from 'zod';
-import { bool, integer, text, uuid } from '../attribute-types.js';
+import { bool, integer, projectId, text, uuid } from '../attribute-types.js';
 import { onlyEmpty } from '../attribute-types.js';
 import type { Attribute, Row } from '../resource.js';
 
@@ -38,7 +38,7 @@ export const id: Attribute = {
 const project = (name: string): Attribute => ({
   name,
   path: 'projectId',
-  type: text(),
+  type: projectId,
   post: 'allowed',
   sql: 'o.project_id',
   filter: true,
