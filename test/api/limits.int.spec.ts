@@ -139,9 +139,25 @@ describe('what is too much', () => {
   });
 });
 
-it('a list without limit is whole', async () => {
+it('a list is whole when it fits one answer, and in pages that lead on when it does not', async () => {
   for (let n = 0; n < 6; n += 1)
     await api.make('POST', '/v2.0/networks', { networks: Array.from({ length: 200 }, () => ({ name: 'many' })) });
   const { body } = await api.call('GET', '/v2.0/networks?name=many&fields=id');
-  expect((body as { networks: unknown[] }).networks).toHaveLength(1200);
+  expect(body).not.toHaveProperty('networks_links');
+  const all = (body as { networks: { id: string }[] }).networks;
+  expect(all).toHaveLength(1200);
+  const narrow = await api.beside({ PLUMB_LIST_LIMIT: '500' });
+  const pages: string[][] = [];
+  for (let url: string | undefined = `${narrow}/v2.0/networks?name=many&fields=id`; url;) {
+    const page = (await (await fetch(url)).json()) as {
+      networks: { id: string }[];
+      networks_links?: { rel: string; href: string }[];
+    };
+    pages.push(page.networks.map(({ id }) => id));
+    url = page.networks_links?.find(({ rel }) => rel === 'next')?.href;
+  }
+  expect(pages.map(({ length }) => length)).toEqual([500, 500, 200]);
+  expect(pages.flat()).toEqual(all.map(({ id }) => id));
+  const asked = await fetch(`${narrow}/v2.0/networks?name=many&limit=1000`);
+  expect(((await asked.json()) as { networks: unknown[] }).networks).toHaveLength(500);
 });

@@ -27,6 +27,7 @@ export class AppModule {
             quotas: config.quotas,
             unenforcedSecurityGroups: config.unenforcedSecurityGroups,
             dnsDomain: config.dnsDomain,
+            listLimit: config.listLimit,
             publicUrl: config.publicUrl,
           }),
         }),

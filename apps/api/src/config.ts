@@ -25,6 +25,8 @@ export type Config = Readonly<{
   segments: SegmentPolicy;
   /** Requests a second that one project may make; 0: any number. */
   requestsPerSecond: number;
+  /** Most items that one answer holds; a longer list comes in pages. */
+  listLimit: number;
   /** Within which a request must have come whole. */
   requestSeconds: number;
   /** Most of each resource that a project may have by default; -1: any number. */
@@ -104,6 +106,7 @@ const Environment = z.object({
   PLUMB_VLAN_RANGES: vlanRanges.prefault(''),
   PLUMB_REQUESTS_PER_SECOND: wholeNumber(0, 1_000_000).prefault('1000'),
   PLUMB_REQUEST_SECONDS: wholeNumber(1, 600).prefault('30'),
+  PLUMB_LIST_LIMIT: wholeNumber(1, 1_000_000).prefault('10000'),
   PLUMB_QUOTAS: z
     .string()
     .transform((text, context) => {
@@ -153,6 +156,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     segments: { vlanRanges: env.PLUMB_VLAN_RANGES, vniRange: VNI_RANGE },
     requestsPerSecond: env.PLUMB_REQUESTS_PER_SECOND,
     requestSeconds: env.PLUMB_REQUEST_SECONDS,
+    listLimit: env.PLUMB_LIST_LIMIT,
     quotas: env.PLUMB_QUOTAS,
     unenforcedSecurityGroups: env.PLUMB_UNENFORCED_SECURITY_GROUPS,
     dnsDomain: env.PLUMB_DNS_DOMAIN,

@@ -23,7 +23,7 @@ import { ENDPOINTS } from './endpoints/index.js';
 import { EXTENSIONS } from './extensions.js';
 import { changing, creating, isAdmin, mayAsk, mayCreate, ruleOf } from './policy.js';
 import { present } from './present.js';
-import { ListQuery, pageLinks, parseFields, parseQuery } from './query.js';
+import { inPages, isWhole, ListQuery, pageLinks, parseFields, parseQuery } from './query.js';
 import { ReadModel } from './read-model.js';
 import { Attribute, Resource, Row, segmentOf, Surroundings, Viewer } from './resource.js';
 import type { Scope } from './sql.js';
@@ -42,6 +42,8 @@ export type Settings = Readonly<{
   quotas: Limits;
   unenforcedSecurityGroups: boolean;
   dnsDomain: string;
+  /** Most items of one answer. */
+  listLimit: number;
 }>;
 
 /** A resource at a place in the path: of a part, with the whole it belongs to. */
@@ -52,13 +54,15 @@ const MOST_REMEMBERED = 10_000;
 
 export class Dispatcher {
   private readonly tools: Tools;
+  private readonly listLimit: number;
   private readonly defaulted = new Set<string>();
 
   constructor(
     private readonly commands: Commands,
     private readonly read: ReadModel,
-    { segments, quotas, dnsDomain, unenforcedSecurityGroups }: Settings,
+    { segments, quotas, dnsDomain, unenforcedSecurityGroups, listLimit }: Settings,
   ) {
+    this.listLimit = listLimit;
     const around: Surroundings = {
       segments,
       quotas,
@@ -229,7 +233,8 @@ export class Dispatcher {
 
   private async list({ resource, whole }: Place, request: ApiRequest): Promise<Record<string, unknown>> {
     const { caller } = request;
-    const query: ListQuery = parseQuery(resource, request.search);
+    const asked = parseQuery(resource, request.search);
+    const query = inPages(asked, this.listLimit);
     mayAsk(
       resource,
       [...query.filters, ...query.sorts].map(({ attribute }) => attribute),
@@ -240,11 +245,13 @@ export class Dispatcher {
     await this.prepare(resource, caller);
     const rows = await this.read.list(resource, whole ? narrowed(resource, query, whole.id) : query, scope);
     const viewer = this.viewer(caller);
-    const links = pageLinks(
-      request,
-      query,
-      rows.map((row) => row.id),
-    );
+    const links = isWhole(asked, query, rows.length)
+      ? []
+      : pageLinks(
+          request,
+          query,
+          rows.map((row) => row.id),
+        );
     return {
       [resource.collection]: rows.map((row) => present(resource, row, viewer, query.fields)),
       ...(links.length > 0 && { [`${resource.collection}_links`]: links }),

@@ -109,6 +109,16 @@ function parseMarker(resource: Resource, marker: string | undefined): string | n
   return marker.toLowerCase();
 }
 
+/** Pages of at most this many, whether the client asked for pages or not: no answer holds more. */
+export const inPages = (query: ListQuery, most: number): ListQuery => ({
+  ...query,
+  limit: Math.min(query.limit ?? most, most),
+});
+
+/** A client that asked for no pages, and has the list to its end, is told of none. */
+export const isWhole = (asked: ListQuery, { limit }: ListQuery, rows: number): boolean =>
+  asked.limit === null && rows < (limit ?? Infinity);
+
 /** Links of a page, as the reference gives them: only with a limit; the next one even where the next page may be empty. */
 export function pageLinks(
   request: Readonly<{ origin: string; path: string; search: URLSearchParams }>,
