@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { format } from 'prettier';
 import { z } from 'zod';
 import * as contracts from '@plumbline/contracts';
-import { networkingApiDoc } from '../apps/api/dist/neutron/compat-doc.js';
+import { networkingApiDoc } from '../apps/api/dist/neutron/description/compat-doc.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const note = 'Made by `npm run docs` from `libs/contracts`; edits here are lost.';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import { RESOURCES } from '../../apps/api/src/neutron/catalogue.js';
 import { ENDPOINTS } from '../../apps/api/src/neutron/endpoints/index.js';
-import { ACTIONS } from '../../apps/api/src/neutron/openapi-actions.js';
+import { ACTIONS } from '../../apps/api/src/neutron/description/openapi-actions.js';
 import { type Attribute, type Resource, segmentOf } from '../../apps/api/src/neutron/resource.js';
 import { anyText, deep, junk, ofSchema, someOf } from './fuzz-values.js';
 

@@ -12,7 +12,7 @@
 import type { AnyObject, Kind, ObjectKey, RbacPolicy } from '@plumbline/contracts';
 import type { Topology } from '@plumbline/topology';
 import type { Actor } from './actor.js';
-import type { Decide } from './draft.js';
+import type { Decide } from './context.js';
 import { DomainError, notAuthorized, revisionDiffers } from './errors.js';
 
 /** What access is judged by: a topology, or a draft over one. */

@@ -8,25 +8,7 @@
 import { AnyObject, keyOf, Kind, Meta, ObjectKey, PlumbEvent, Recorded, subjectOf } from '@plumbline/contracts';
 import { claimsOf, Decision, evolve, Topology } from '@plumbline/topology';
 import { groundsToSee } from './access.js';
-import type { Actor } from './actor.js';
-import { settlePlacements } from './placement.js';
-import { settlePolicies } from './rbac-policies/rbac-policies.js';
-
-/** What a decision may use beside the topology: ids, chance and time come in from outside. */
-export type Context = Readonly<{
-  newId(): string;
-  /** Uniform in [0, below). `below` is at most 2^47. */
-  randomInt(below: number): number;
-  /** RFC 3339, UTC. */
-  now: string;
-  /** True when a claim is held in the log, or by a command of this process that is on its way. */
-  held(claim: string): boolean;
-  /** On whose behalf. */
-  actor: Actor;
-}>;
-
-/** Pure and synchronous. Throws DomainError. Called again on a newer topology when it lost a race. */
-export type Decide<T> = (topology: Topology, context: Context) => Decision & { readonly result: T };
+import type { Context } from './context.js';
 
 type OfKind<K extends Kind> = Extract<AnyObject, { kind: K }>;
 
@@ -123,15 +105,4 @@ export class Draft {
   private byKey(key: ObjectKey): AnyObject | undefined {
     return this.before.has(key) ? this.overlay.byKey(key) : this.topology.byKey(key);
   }
-}
-
-/** Makes a decision of a function that works on a draft; network placements and the end of policies follow from what it changed. */
-export function deciding<T>(work: (draft: Draft, topology: Topology) => T): Decide<T> {
-  return (topology, context) => {
-    const draft = new Draft(topology, context);
-    const result = work(draft, topology);
-    settlePolicies(draft);
-    settlePlacements(draft);
-    return { ...draft.decision(), result };
-  };
 }

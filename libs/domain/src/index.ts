@@ -16,7 +16,7 @@ export {
 } from './rbac-policies/rbac-policies.js';
 export type { TaggedKind } from './tags.js';
 export { changeTags, sortedTags } from './tags.js';
-export type { Context, Decide } from './draft.js';
+export type { Context, Decide } from './context.js';
 export type { RequestedIp } from './allocation.js';
 export type { SegmentPolicy, VlanRange } from './networks/segments.js';
 export type { NetworkChanges, NewNetwork } from './networks/networks.js';

@@ -1,6 +1,7 @@
 /** Tags: words a client puts on an object. Any object that has them is changed in the same way. */
 import type { EventType, Kind, PlumbEvent } from '@plumbline/contracts';
-import { Decide, deciding } from './draft.js';
+import type { Decide } from './context.js';
+import { deciding } from './deciding.js';
 
 /** Kinds that have tags, and the event that says what they are. */
 const TAGGED = {

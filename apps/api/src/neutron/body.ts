@@ -1,6 +1,6 @@
 /** From a request's body to wishes: the checks every resource shares, in the order and words of the reference. */
 import type { Caller } from '../auth/caller.js';
-import { shown } from './attribute-types.js';
+import { shown } from './types/attribute-types.js';
 import { badRequest } from './edge-error.js';
 import { Attribute, isProject, Resource, Wish } from './resource.js';
 

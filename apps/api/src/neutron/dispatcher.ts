@@ -14,7 +14,7 @@ import {
 import type { Kind, Meta } from '@plumbline/contracts';
 import type { Topology } from '@plumbline/topology';
 import type { Caller } from '../auth/caller.js';
-import { isUuid, shown, uuid } from './attribute-types.js';
+import { isUuid, shown, uuid } from './types/attribute-types.js';
 import { parseCreate, parseJson, parseUpdate } from './body.js';
 import { RESOURCES } from './catalogue.js';
 import { badRequest, EdgeError, methodNotAllowed, noSuchPath } from './edge-error.js';

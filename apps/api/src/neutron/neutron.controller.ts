@@ -6,8 +6,8 @@ import { originOf } from '../origin.js';
 import { Dispatcher, versions } from './dispatcher.js';
 import { STATUS_OF_OUTCOME } from './errors.filter.js';
 import { NEUTRON_OPTIONS, NeutronOptions } from './neutron-options.js';
-import { openApi } from './openapi.js';
-import { openApiPage, PAGE_HEADERS } from './openapi-page.js';
+import { openApi } from './description/openapi.js';
+import { openApiPage, PAGE_HEADERS } from './description/openapi-page.js';
 
 @Controller()
 export class NeutronController {

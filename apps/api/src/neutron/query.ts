@@ -1,6 +1,6 @@
 /** The query of a list: filters, fields, sorting, pages. Parsed against the resource's declaration; what it does not name is refused. */
 import { badRequest as badResource } from '@plumbline/domain';
-import { isStorable, isUuid, shown } from './attribute-types.js';
+import { isStorable, isUuid, shown } from './types/attribute-types.js';
 import { badRequest } from './edge-error.js';
 import { Attribute, Resource } from './resource.js';
 

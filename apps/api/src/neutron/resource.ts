@@ -7,7 +7,7 @@ import type { Decide, DomainError, Fleet, Limits, SegmentPolicy } from '@plumbli
 import type { z } from 'zod';
 import type { Caller } from '../auth/caller.js';
 import type { Topology } from '@plumbline/topology';
-import type { AttributeType } from './attribute-types.js';
+import type { AttributeType } from './types/attribute-types.js';
 
 /** One row as read: the object in `doc`, and whatever the resource's `columns` add. */
 export type Row = Readonly<{ id: string; doc: Readonly<Record<string, unknown>> } & Record<string, unknown>>;

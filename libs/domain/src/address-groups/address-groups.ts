@@ -1,7 +1,9 @@
 /** Address groups: named sets of prefixes that security group rules may name. Prefixes are kept canonical and sorted by family and address. */
 import { AddressGroup, canonicalCidr, prefixLengthOf, rangeOf } from '@plumbline/contracts';
 import { changedFields } from '../changes.js';
-import { Decide, deciding, Draft } from '../draft.js';
+import type { Decide } from '../context.js';
+import { deciding } from '../deciding.js';
+import type { Draft } from '../draft.js';
 import {
   addressesAlreadyExist,
   addressesNotFound,

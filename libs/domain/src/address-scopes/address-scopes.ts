@@ -1,6 +1,7 @@
 /** Address scopes: whose pools' addresses are unique and may be routed to each other. */
 import { changedFields } from '../changes.js';
-import { Decide, deciding } from '../draft.js';
+import type { Decide } from '../context.js';
+import { deciding } from '../deciding.js';
 import { addressScopeInUse, addressScopeNotFound, addressScopeUpdateError } from '../subnet-pools/errors.js';
 
 export type NewAddressScope = Readonly<{ projectId: string; name: string; ipVersion: 4 | 6; shared: boolean }>;

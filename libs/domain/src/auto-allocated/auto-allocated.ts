@@ -3,7 +3,9 @@
  * the caller's, the same for a project each time: two that ask at once make it once, and it is found again whatever it was renamed to.
  */
 import type { Topology } from '@plumbline/topology';
-import { Decide, deciding, Draft } from '../draft.js';
+import type { Decide } from '../context.js';
+import { deciding } from '../deciding.js';
+import type { Draft } from '../draft.js';
 import { DomainError } from '../errors.js';
 import { createNetworks, deleteNetwork } from '../networks/networks.js';
 import type { SegmentPolicy } from '../networks/segments.js';

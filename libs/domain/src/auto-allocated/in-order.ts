@@ -5,7 +5,7 @@
 import type { AnyObject, ObjectKey, PlumbEvent } from '@plumbline/contracts';
 import { Meta, Recorded, subjectOf } from '@plumbline/contracts';
 import { claimsOf, evolve, Topology } from '@plumbline/topology';
-import type { Context, Decide } from '../draft.js';
+import type { Context, Decide } from '../context.js';
 
 /** Makes the next decision. `firstId`: what it gets for the first new id it asks for. */
 export type Run = <R>(decide: Decide<R>, firstId?: string) => R;

@@ -1,6 +1,8 @@
 /** Floating IPs: each has an outside port of its own that holds its address, as in the reference implementation. */
 import { DEVICE_OWNER, FloatingIp, Port } from '@plumbline/contracts';
-import { Decide, deciding, Draft } from '../draft.js';
+import type { Decide } from '../context.js';
+import { deciding } from '../deciding.js';
+import type { Draft } from '../draft.js';
 import { badRequest, floatingIpNotFound, networkNotFound } from '../errors.js';
 import { floatingIpInUseByForwarding } from '../port-forwardings/errors.js';
 import { recordPort, recordPortDeleted } from '../ports/ports.js';

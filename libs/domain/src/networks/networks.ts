@@ -1,7 +1,9 @@
 /** Networks: created on a segment, changed, deleted with their subnets when no port is left. */
 import { DEVICE_OWNER, Network } from '@plumbline/contracts';
 import { changedFields, definedOnly } from '../changes.js';
-import { Decide, deciding, Draft } from '../draft.js';
+import type { Decide } from '../context.js';
+import { deciding } from '../deciding.js';
+import type { Draft } from '../draft.js';
 import {
   defaultExternalNetworkExists,
   externalNetworkInUse,

@@ -1,5 +1,6 @@
 /** Nodes: what a machine says of itself becomes a fact once, and again when it changed. */
-import { Decide, deciding } from '../draft.js';
+import type { Decide } from '../context.js';
+import { deciding } from '../deciding.js';
 import { DomainError, tunnelEndInUse } from '../errors.js';
 
 export type NodeFacts = Readonly<{

@@ -6,7 +6,9 @@
  * that away demands that no claim of a forwarding is left: `forwarded-to/<port>/`, `carried/<router>/<subnet>/`.
  */
 import { FixedIp, FloatingIp, Port, PortForwarding, Router, versionOf } from '@plumbline/contracts';
-import { Decide, deciding, Draft } from '../draft.js';
+import type { Decide } from '../context.js';
+import { deciding } from '../deciding.js';
+import type { Draft } from '../draft.js';
 import { floatingIpNotFound, floatingIpPortAlreadyAssociated, portNotFound, routerNotFound } from '../errors.js';
 import { routerBetweenIfAny } from '../floating-ips/association.js';
 import { badForwarding, portForwardingNotFound, portHasFloatingIp } from './errors.js';

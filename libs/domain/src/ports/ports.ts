@@ -2,7 +2,9 @@
 import { AddressPair, DEVICE_OWNER, ExtraDhcpOpt, FixedIp, Network, Port } from '@plumbline/contracts';
 import { chooseAddresses, chooseMac, RequestedIp } from '../allocation.js';
 import { changedFields } from '../changes.js';
-import { Decide, deciding, Draft } from '../draft.js';
+import type { Decide } from '../context.js';
+import { deciding } from '../deciding.js';
+import type { Draft } from '../draft.js';
 import {
   invalidInput,
   networkNotFound,

@@ -4,7 +4,7 @@
  */
 import { Kind, PlumbEvent, subjectOf } from '@plumbline/contracts';
 import type { Topology } from '@plumbline/topology';
-import type { Decide } from '../draft.js';
+import type { Decide } from '../context.js';
 import { overQuota } from '../errors.js';
 
 /** Kinds that are counted, by the API's name of the resource, in the order clients are used to. */

@@ -1,5 +1,6 @@
 /** A project's own limits: what an administrator set; the rest is as the defaults say. */
-import { Decide, deciding } from '../draft.js';
+import type { Decide } from '../context.js';
+import { deciding } from '../deciding.js';
 import { limitBelowUsage, quotaNotFound } from '../errors.js';
 import { type Limits, QUOTA_RESOURCES, type QuotaResource, used } from './enforce.js';
 

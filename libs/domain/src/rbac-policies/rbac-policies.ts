@@ -3,10 +3,12 @@
  * on alone stays. Whoever uses an object holds a claim under its name, so a use that begins in another process at the moment in which a policy is taken away is
  * seen by one of the two.
  */
-import type { AnyObject, Kind, RbacPolicy } from '@plumbline/contracts';
+import type { AnyObject, RbacPolicy } from '@plumbline/contracts';
 import { claimPart } from '@plumbline/topology';
 import { policiesFor } from '../access.js';
-import { Decide, deciding, Draft } from '../draft.js';
+import type { Decide } from '../context.js';
+import { deciding } from '../deciding.js';
+import type { Draft } from '../draft.js';
 import {
   duplicateRbacPolicy,
   invalidActionForType,
@@ -16,6 +18,7 @@ import {
   rbacPolicyInUse,
   rbacPolicyNotFound,
 } from '../errors.js';
+import { KIND_OF, recordDeleted } from './settle.js';
 
 export type NewRbacPolicy = Readonly<{
   projectId: string;
@@ -25,15 +28,7 @@ export type NewRbacPolicy = Readonly<{
   targetProject: string;
 }>;
 
-const KIND_OF: Readonly<Record<RbacPolicy['objectType'], Kind>> = {
-  network: 'network',
-  security_group: 'securitygroup',
-  address_scope: 'addressscope',
-  subnetpool: 'subnetpool',
-  address_group: 'addressgroup',
-};
 export const RBAC_OBJECT_TYPES = Object.keys(KIND_OF) as readonly RbacPolicy['objectType'][];
-const SHARED_KINDS: ReadonlySet<Kind> = new Set(Object.values(KIND_OF));
 
 const actionsOf = (type: RbacPolicy['objectType']): readonly RbacPolicy['action'][] =>
   type === 'network' ? ['access_as_shared', 'access_as_external'] : ['access_as_shared'];
@@ -94,14 +89,6 @@ export const deleteRbacPolicy = (id: string): Decide<void> =>
     unused(draft, policy);
     recordDeleted(draft, policy);
   });
-
-function recordDeleted(draft: Draft, { id, objectType, objectId, action, targetProject }: RbacPolicy): void {
-  draft.record({
-    type: 'RbacPolicyDeleted',
-    version: 1,
-    data: { rbacPolicyId: id, objectType, objectId, action, targetProject },
-  });
-}
 
 /** Refuses to take away what somebody uses by this policy alone. */
 function unused(draft: Draft, policy: RbacPolicy): void {
@@ -175,12 +162,4 @@ function usersOf(draft: Draft, object: AnyObject, { action }: Pick<RbacPolicy, '
     default:
       return [];
   }
-}
-
-/** Policies end with the object that they open. Part of every decision. */
-export function settlePolicies(draft: Draft): void {
-  const gone = [...draft.changes()].flatMap(({ before, after }) =>
-    before && !after && SHARED_KINDS.has(before.kind) ? [before.id] : [],
-  );
-  for (const id of gone) for (const policy of draft.find('rbacpolicy', `object/${id}`)) recordDeleted(draft, policy);
 }

@@ -4,7 +4,9 @@
  */
 import { DEVICE_OWNER, FixedIp, Port, Router } from '@plumbline/contracts';
 import { canChange } from '../access.js';
-import { Decide, deciding, Draft } from '../draft.js';
+import type { Decide } from '../context.js';
+import { deciding } from '../deciding.js';
+import type { Draft } from '../draft.js';
 import {
   addressAllocated,
   badRequest,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Actor } from '../actor.js';
-import type { Decide } from '../draft.js';
+import type { Decide } from '../context.js';
 import { createRbacPolicies } from '../rbac-policies/rbac-policies.js';
 import { make, router, scenarioA } from '../testing/wishes.js';
 import { World } from '../testing/world.js';

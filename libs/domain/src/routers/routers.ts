@@ -1,7 +1,9 @@
 /** Routers: created with or without a gateway, changed, deleted when no interface is left. */
 import { HostRoute, Router } from '@plumbline/contracts';
 import { changedFields } from '../changes.js';
-import { Decide, deciding, Draft } from '../draft.js';
+import type { Decide } from '../context.js';
+import { deciding } from '../deciding.js';
+import type { Draft } from '../draft.js';
 import { routerInUse } from '../errors.js';
 import { clearGateway, mayWishFor, setGateway, WishedGateway } from './gateway.js';
 import { theRouter } from './legs.js';

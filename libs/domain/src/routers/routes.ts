@@ -8,7 +8,9 @@ import {
   Subnet,
   versionOf,
 } from '@plumbline/contracts';
-import { Decide, deciding, type Draft } from '../draft.js';
+import type { Decide } from '../context.js';
+import { deciding } from '../deciding.js';
+import type { Draft } from '../draft.js';
 import { invalidRoutes } from '../errors.js';
 import { routesExhausted } from './errors.js';
 import { legPorts, subnetsOf, theRouter } from './legs.js';

@@ -4,7 +4,9 @@
  * an argument. An administrator may put a router on a host and take it off.
  */
 import { Network, Node, Router } from '@plumbline/contracts';
-import { Decide, deciding, Draft } from '../draft.js';
+import type { Decide } from '../context.js';
+import { deciding } from '../deciding.js';
+import type { Draft } from '../draft.js';
 import {
   availabilityZoneNotFound,
   routerHostedByL3Agent,

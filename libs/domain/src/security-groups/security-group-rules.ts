@@ -1,5 +1,7 @@
 /** Rules of security groups. They are made and deleted, never changed. All of a group's are in one stream, so that no two that mean the same are made at once. */
-import { Decide, deciding, Draft } from '../draft.js';
+import type { Decide } from '../context.js';
+import { deciding } from '../deciding.js';
+import type { Draft } from '../draft.js';
 import { canChange } from '../access.js';
 import { addressGroupNotFound } from '../address-groups/errors.js';
 import { notAuthorized } from '../errors.js';

@@ -6,7 +6,9 @@
  */
 import type { SecurityGroup } from '@plumbline/contracts';
 import { changedFields } from '../changes.js';
-import { Decide, deciding, Draft } from '../draft.js';
+import type { Decide } from '../context.js';
+import { deciding } from '../deciding.js';
+import type { Draft } from '../draft.js';
 import {
   cannotRemoveDefault,
   cannotUpdateDefault,

@@ -1,7 +1,9 @@
 /** Subnet pools: prefixes to take subnets from. Their prefixes may grow at any time, and shrink by what no subnet has. */
 import { SubnetPool, versionOf } from '@plumbline/contracts';
 import { changedFields, definedOnly } from '../changes.js';
-import { Decide, deciding, Draft } from '../draft.js';
+import type { Decide } from '../context.js';
+import { deciding } from '../deciding.js';
+import type { Draft } from '../draft.js';
 import { networkNotFound, notAuthorized } from '../errors.js';
 import { ownsNetwork } from '../ports/fixed-ips.js';
 import { checkScope, expectUniqueInScope, mayChangeInScope } from './address-scope.js';

@@ -9,7 +9,9 @@ import {
   SubnetPool,
 } from '@plumbline/contracts';
 import { changedFields, definedOnly } from '../changes.js';
-import { Decide, deciding, Draft } from '../draft.js';
+import type { Decide } from '../context.js';
+import { deciding } from '../deciding.js';
+import type { Draft } from '../draft.js';
 import { badRequest, gatewayIpInUse, invalidInput, networkNotFound, notAuthorized, subnetNotFound } from '../errors.js';
 import { ownsNetwork } from '../ports/fixed-ips.js';
 import { takePrefix, wishedPool } from '../subnet-pools/allocation.js';

@@ -5,7 +5,7 @@
 import { AnyObject, EventType, Kind, KINDS, known, Meta, PlumbEvent, Recorded, streamOf } from '@plumbline/contracts';
 import { claimsOf, prepare, Topology } from '@plumbline/topology';
 import { Actor, SYSTEM } from '../actor.js';
-import { Context, Decide } from '../draft.js';
+import type { Context, Decide } from '../context.js';
 import { DomainError } from '../errors.js';
 import type { SegmentPolicy } from '../networks/segments.js';
 

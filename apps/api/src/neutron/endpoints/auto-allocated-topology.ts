@@ -10,7 +10,7 @@ import {
   type TopologyIds,
 } from '@plumbline/domain';
 import type { Caller } from '../../auth/caller.js';
-import { isStorable } from '../attribute-types.js';
+import { isStorable } from '../types/attribute-types.js';
 import { noSuchPath } from '../edge-error.js';
 import { type Endpoint, type Handler, ok } from '../endpoint.js';
 import { isAdmin } from '../policy.js';

@@ -1,5 +1,5 @@
 /** Availability zones: the zones that agents say they are in (alias availability_zone, with its filters). Networks have none: no agent is theirs alone. */
-import { shown } from '../attribute-types.js';
+import { shown } from '../types/attribute-types.js';
 import { badRequest } from '../edge-error.js';
 import { type Endpoint, type Handler, ok } from '../endpoint.js';
 import { parseFields, parseQuery } from '../query.js';

@@ -1,6 +1,6 @@
 /** Flavors and their service profiles: none can be made, so the lists that clients ask for are empty, well formed. */
 import { DomainError } from '@plumbline/domain';
-import { shown } from '../attribute-types.js';
+import { shown } from '../types/attribute-types.js';
 import { type Endpoint, ok } from '../endpoint.js';
 
 /** `named`: the refusal of an id, for there is none. */

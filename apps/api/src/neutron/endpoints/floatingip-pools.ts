@@ -1,6 +1,6 @@
 /** Where floating IPs come from: the IPv4 subnets of networks that are external for the caller (alias floatingip-pools). */
 import { subnetNotFound } from '@plumbline/domain';
-import { text, uuid } from '../attribute-types.js';
+import { text, uuid } from '../types/attribute-types.js';
 import { type Endpoint, type Handler, ok } from '../endpoint.js';
 import { isAdmin } from '../policy.js';
 import { present } from '../present.js';

@@ -1,5 +1,5 @@
 /** Ids in the paths of endpoints. */
-import { isUuid, shown } from '../attribute-types.js';
+import { isUuid, shown } from '../types/attribute-types.js';
 import type { Resource } from '../resource.js';
 
 /** The nth id of a path, in lower case. What is no UUID is not found, never malformed. */

@@ -4,7 +4,7 @@
  */
 import { addressToInt, type Subnet } from '@plumbline/contracts';
 import { networkNotFound } from '@plumbline/domain';
-import { ipVersion, text, uuid } from '../attribute-types.js';
+import { ipVersion, text, uuid } from '../types/attribute-types.js';
 import { type Endpoint, type Handler, ok } from '../endpoint.js';
 import { isAdmin } from '../policy.js';
 import { parseQuery } from '../query.js';

@@ -9,7 +9,7 @@ import {
   type Usage,
 } from '@plumbline/domain';
 import type { Caller } from '../../auth/caller.js';
-import { bool, integer, isStorable, shown } from '../attribute-types.js';
+import { bool, integer, isStorable, shown } from '../types/attribute-types.js';
 import { parseJson } from '../body.js';
 import { badRequest, noSuchPath } from '../edge-error.js';
 import { type Endpoint, type Handler, ok, type Tools } from '../endpoint.js';

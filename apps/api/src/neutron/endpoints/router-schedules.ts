@@ -1,6 +1,6 @@
 /** Which L3 agent carries which router: shown, and changed by hand (alias l3_agent_scheduler). */
 import { assignRouter, invalidL3Agent, type L3Agent, unassignRouter } from '@plumbline/domain';
-import { isUuid, shown, text } from '../attribute-types.js';
+import { isUuid, shown, text } from '../types/attribute-types.js';
 import { parseJson } from '../body.js';
 import { badRequest } from '../edge-error.js';
 import { type Endpoint, type Handler, ok } from '../endpoint.js';

@@ -10,7 +10,7 @@ import {
   updateAddressGroup,
 } from '@plumbline/domain';
 import type { Resource } from '../resource.js';
-import { addresses, namedAddresses } from '../security-types.js';
+import { addresses, namedAddresses } from '../types/security-types.js';
 import { isOpened } from './shared.js';
 import { head, name, tail } from './standard.js';
 

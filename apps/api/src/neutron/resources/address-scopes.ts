@@ -6,7 +6,7 @@ import {
   NewAddressScope,
   updateAddressScope,
 } from '@plumbline/domain';
-import { ipVersion } from '../attribute-types.js';
+import { ipVersion } from '../types/attribute-types.js';
 import type { Resource } from '../resource.js';
 import { isOpened, shared, sharedWith } from './shared.js';
 import { head, name } from './standard.js';

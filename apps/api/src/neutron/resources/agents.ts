@@ -2,7 +2,7 @@
  * Agents are observed, not in the log: their rows are what they last reported. Times have no zone and a blank, the only form some clients decode.
  */
 import { agentNotFound, DEFAULT_ZONE } from '@plumbline/domain';
-import { bool, orNull, text, uuid } from '../attribute-types.js';
+import { bool, orNull, text, uuid } from '../types/attribute-types.js';
 import { IS_ALIVE } from '../read-model.js';
 import type { Attribute, Resource, Row } from '../resource.js';
 import { constant, SHOWN } from './standard.js';

@@ -9,8 +9,8 @@ import {
   updateFloatingIp,
 } from '@plumbline/domain';
 import type { Topology } from '@plumbline/topology';
-import { ip, orNull, text, uuid } from '../attribute-types.js';
-import { dnsDomain, dnsName } from '../dns-types.js';
+import { ip, orNull, text, uuid } from '../types/attribute-types.js';
+import { dnsDomain, dnsName } from '../types/dns-types.js';
 import { type Attribute, containing, type Param, type Resource, type Row, type Wish } from '../resource.js';
 import { constant, head, oneOf, SHOWN, status, tail } from './standard.js';
 

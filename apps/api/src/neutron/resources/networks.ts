@@ -19,8 +19,8 @@ import {
   physicalNetwork,
   text,
   uuid,
-} from '../attribute-types.js';
-import { dnsDomain } from '../dns-types.js';
+} from '../types/attribute-types.js';
+import { dnsDomain } from '../types/dns-types.js';
 import type { Attribute, Resource, Row, Wish } from '../resource.js';
 import { hasPolicy, isOpened, shared, sharedWith } from './shared.js';
 import { adminStateUp, constant, emptyList, head, name, SHOWN, tail } from './standard.js';

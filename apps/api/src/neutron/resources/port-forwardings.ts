@@ -10,7 +10,7 @@ import {
   updatePortForwarding,
 } from '@plumbline/domain';
 import { z } from 'zod';
-import { type AttributeType, integer, ip, oneOf, orNull, shown, text, uuid } from '../attribute-types.js';
+import { type AttributeType, integer, ip, oneOf, orNull, shown, text, uuid } from '../types/attribute-types.js';
 import { badRequest, invalidAttribute } from '../edge-error.js';
 import { type Attribute, containing, type Resource, type Row, type Wish } from '../resource.js';
 import { id } from './standard.js';

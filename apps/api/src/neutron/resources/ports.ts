@@ -7,8 +7,8 @@ import {
   portNotFound,
   updatePort,
 } from '@plumbline/domain';
-import { bool, dictionary, hostId, mac, oneOf, orNull, text, uuid } from '../attribute-types.js';
-import { dnsName } from '../dns-types.js';
+import { bool, dictionary, hostId, mac, oneOf, orNull, text, uuid } from '../types/attribute-types.js';
+import { dnsName } from '../types/dns-types.js';
 import {
   addressPairs,
   checkInDomain,
@@ -17,7 +17,7 @@ import {
   havingFixedIps,
   namedInDns,
   securityGroupIds,
-} from '../port-types.js';
+} from '../types/port-types.js';
 import { containing, type Param, type Resource, type Row, type Surroundings, type Wish } from '../resource.js';
 import { adminStateUp, constant, head, name, SHOWN, status, tail } from './standard.js';
 

@@ -6,7 +6,7 @@ import {
   rbacPolicyNotFound,
   retargetRbacPolicy,
 } from '@plumbline/domain';
-import { oneOf, projectId, text, uuid } from '../attribute-types.js';
+import { oneOf, projectId, text, uuid } from '../types/attribute-types.js';
 import type { Attribute, Resource } from '../resource.js';
 import { head } from './standard.js';
 

@@ -15,10 +15,18 @@ import {
   updateRouter,
 } from '@plumbline/domain';
 import { z } from 'zod';
-import { type AttributeType, list, members, onlyFalse, onlyNull, refuseDuplicates, text } from '../attribute-types.js';
+import {
+  type AttributeType,
+  list,
+  members,
+  onlyFalse,
+  onlyNull,
+  refuseDuplicates,
+  text,
+} from '../types/attribute-types.js';
 import { badRequest } from '../edge-error.js';
 import type { Resource, Row } from '../resource.js';
-import { gatewayInfo, hostRoutes, interfaceName } from '../structured-types.js';
+import { gatewayInfo, hostRoutes, interfaceName } from '../types/structured-types.js';
 import { adminStateUp, head, name, oneOf, SHOWN, status, tail } from './standard.js';
 
 const STATUS = `CASE WHEN s.status = 'ERROR' THEN 'ERROR' ELSE 'ACTIVE' END`;

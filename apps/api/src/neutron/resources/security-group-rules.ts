@@ -6,9 +6,9 @@ import {
   NewSecurityGroupRule,
   securityGroupRuleNotFound,
 } from '@plumbline/domain';
-import { oneOf, orNull, text } from '../attribute-types.js';
+import { oneOf, orNull, text } from '../types/attribute-types.js';
 import type { Attribute, Resource } from '../resource.js';
-import { ethertype, ipPrefix, portValue, protocol, reference } from '../security-types.js';
+import { ethertype, ipPrefix, portValue, protocol, reference } from '../types/security-types.js';
 import { head, tail } from './standard.js';
 
 const field = (name: string, path: string, type: Attribute['type'], about: string): Attribute => ({

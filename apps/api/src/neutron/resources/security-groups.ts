@@ -7,7 +7,7 @@ import {
   securityGroupNotFound,
   updateSecurityGroup,
 } from '@plumbline/domain';
-import { bool, text } from '../attribute-types.js';
+import { bool, text } from '../types/attribute-types.js';
 import { present } from '../present.js';
 import type { Resource, Row } from '../resource.js';
 import { securityGroupRules } from './security-group-rules.js';

@@ -3,7 +3,7 @@
  * of a name space of our own), so it is the same for ever.
  */
 import { DomainError } from '@plumbline/domain';
-import { integer, orNull, physicalNetwork, text, uuid } from '../attribute-types.js';
+import { integer, orNull, physicalNetwork, text, uuid } from '../types/attribute-types.js';
 import type { Attribute, Resource } from '../resource.js';
 import { constant, tail } from './standard.js';
 

@@ -3,7 +3,7 @@
  * `doc`; one policy more or less changes the answer at once.
  */
 import type { RbacPolicy } from '@plumbline/contracts';
-import { bool } from '../attribute-types.js';
+import { bool } from '../types/attribute-types.js';
 import type { Attribute, Viewer } from '../resource.js';
 
 /** The policies of the object with this id: a placeholder or column. */

@@ -1,7 +1,7 @@
 /** Attributes that every resource has. */
 import { z } from 'zod';
-import { bool, integer, projectId, text, uuid } from '../attribute-types.js';
-import { onlyEmpty } from '../attribute-types.js';
+import { bool, integer, projectId, text, uuid } from '../types/attribute-types.js';
+import { onlyEmpty } from '../types/attribute-types.js';
 import type { Attribute, Row } from '../resource.js';
 
 /** What is only shown, for the OpenAPI document: lists of words, things with members of their own. */

@@ -23,7 +23,7 @@ import {
   shown,
   toCidr,
   uuid,
-} from '../attribute-types.js';
+} from '../types/attribute-types.js';
 import { badRequest } from '../edge-error.js';
 import type { Action, Attribute, Resource } from '../resource.js';
 import { isOpened, shared, sharedWith } from './shared.js';

@@ -1,8 +1,8 @@
 import { createSubnets, deleteSubnet, NewSubnet, SubnetChanges, subnetNotFound, updateSubnet } from '@plumbline/domain';
-import { bool, cidr, integer, ip, ipVersion, oneOf, onlyNull, orNull, uuid } from '../attribute-types.js';
+import { bool, cidr, integer, ip, ipVersion, oneOf, onlyNull, orNull, uuid } from '../types/attribute-types.js';
 import type { Attribute, Resource } from '../resource.js';
-import { allocationPools, hostRoutes, nameservers } from '../structured-types.js';
-import { serviceTypes } from '../service-types.js';
+import { allocationPools, hostRoutes, nameservers } from '../types/structured-types.js';
+import { serviceTypes } from '../types/service-types.js';
 import { isOpened } from './shared.js';
 import { head, name, tail } from './standard.js';
 

@@ -1,11 +1,11 @@
 /** docs/reference/networking-api.md, from the declarations and what compat.ts says of them. Markdown, not yet laid out. */
 import { z } from 'zod';
-import { RESOURCES } from './catalogue.js';
+import { RESOURCES } from '../catalogue.js';
 import { ABSENT_EXTENSIONS, NOTES, OUR_EXTENSIONS, REFERENCE } from './compat.js';
-import { ENDPOINTS } from './endpoints/index.js';
-import { EXTENSIONS } from './extensions.js';
+import { ENDPOINTS } from '../endpoints/index.js';
+import { EXTENSIONS } from '../extensions.js';
 import { typeText } from './openapi-page.js';
-import { type Attribute, type Resource, segmentOf } from './resource.js';
+import { type Attribute, type Resource, segmentOf } from '../resource.js';
 
 /** Name in compat.ts: of a part, with its whole's. */
 export const compatName = ({ name, partOf }: Resource): string => (partOf ? `${partOf.name}/${name}` : name);

@@ -21,8 +21,8 @@ import {
   toIp,
   uuid,
 } from './attribute-types.js';
-import { badRequest, invalidAttribute } from './edge-error.js';
-import { containing, type Param } from './resource.js';
+import { badRequest, invalidAttribute } from '../edge-error.js';
+import { containing, type Param } from '../resource.js';
 import { fixedIps } from './structured-types.js';
 
 const MOST_GROUPS = 64;

@@ -3,12 +3,12 @@
  * endpoints/index.ts. Nothing here knows a resource by name; bodies of actions, which are no resources, are listed in openapi-actions.ts.
  */
 import { z } from 'zod';
-import { RESOURCES } from './catalogue.js';
-import { ENDPOINTS } from './endpoints/index.js';
-import type { Endpoint } from './endpoint.js';
+import { RESOURCES } from '../catalogue.js';
+import { ENDPOINTS } from '../endpoints/index.js';
+import type { Endpoint } from '../endpoint.js';
 import { ACTIONS } from './openapi-actions.js';
 import { COMPONENTS, inHeader, inPath, inQuery, type Json, json, named, refusals } from './openapi-parts.js';
-import { type Attribute, type Resource, segmentOf } from './resource.js';
+import { type Attribute, type Resource, segmentOf } from '../resource.js';
 
 const SCHEMA_REF = '#/components/schemas';
 const ref = (name: string): Json => ({ $ref: `${SCHEMA_REF}/${name}` });

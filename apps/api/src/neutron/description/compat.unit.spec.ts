@@ -3,13 +3,13 @@ import { describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { format } from 'prettier';
 import { z } from 'zod';
-import { RESOURCES } from './catalogue.js';
+import { RESOURCES } from '../catalogue.js';
 import { compatName, networkingApiDoc } from './compat-doc.js';
 import { ABSENT_EXTENSIONS, NOTES, OUR_EXTENSIONS, RECORDED_EXTENSIONS, REFERENCE } from './compat.js';
-import { EXTENSIONS } from './extensions.js';
-import type { Attribute } from './resource.js';
+import { EXTENSIONS } from '../extensions.js';
+import type { Attribute } from '../resource.js';
 
-const DOC = new URL('../../../../docs/reference/networking-api.md', import.meta.url);
+const DOC = new URL('../../../../../docs/reference/networking-api.md', import.meta.url);
 
 const flagsOf = ({ post, put, read, write, visible }: Attribute): string =>
   [

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { Validator } from '@seriousme/openapi-schema-validator';
-import { RESOURCES } from './catalogue.js';
-import { ENDPOINTS } from './endpoints/index.js';
+import { RESOURCES } from '../catalogue.js';
+import { ENDPOINTS } from '../endpoints/index.js';
 import { openApi } from './openapi.js';
 import { ACTIONS } from './openapi-actions.js';
 import { openApiPage, PAGE_HEADERS } from './openapi-page.js';
-import { segmentOf } from './resource.js';
+import { segmentOf } from '../resource.js';
 
 type Operation = { operationId: string; parameters?: { name: string; in: string }[]; requestBody?: object };
 type Item = { parameters?: { name: string; in: string }[] } & Partial<
