@@ -11,20 +11,26 @@ const END = Buffer.from('\r\n\r\n');
 /** One connection; `ask` sends a request and answers its response, one at a time. */
 function connection(host, port) {
   const socket = connect({ host, port, noDelay: true });
-  let heard = Buffer.alloc(0);
+  let parts = [];
+  let size = 0;
   let waiting = null;
   let need = 0;
+  // Parts are put together once, when the answer is whole: a long one has many.
   socket.on('data', (chunk) => {
-    heard = heard.length === 0 ? chunk : Buffer.concat([heard, chunk]);
-    if (need > 0 && heard.length < need) return;
+    parts.push(chunk);
+    size += chunk.length;
+    if (size < need) return;
+    const heard = parts.length === 1 ? chunk : Buffer.concat(parts, size);
+    parts = [heard];
     const end = heard.indexOf(END);
     if (end < 0) return;
     const head = heard.toString('latin1', 0, end);
     const length = Number(/\r\ncontent-length: (\d+)/i.exec(head)?.[1] ?? 0);
     need = end + 4 + length;
-    if (heard.length < need) return;
+    if (size < need) return;
     const answer = { status: Number(head.slice(9, 12)), body: heard.subarray(end + 4, need) };
-    heard = heard.subarray(need);
+    parts = size > need ? [heard.subarray(need)] : [];
+    size -= need;
     need = 0;
     waiting.resolve(answer);
   });

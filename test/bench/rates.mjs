@@ -38,8 +38,11 @@ export async function ratesBench(lab) {
     paths: [`/v2.0/${member}s`],
     bodies: attributes.map((each) => JSON.stringify({ [member]: each })),
   });
+  /** The second time round: the first few lists of a process are also its compiler's. */
   const list = async (query, found) => {
-    const timed = await crowd(1, LISTS, { method: 'GET', paths: [`/v2.0/ports?${query}`] });
+    const gets = { method: 'GET', paths: [`/v2.0/ports?${query}`] };
+    await crowd(1, LISTS, gets);
+    const timed = await crowd(1, LISTS, gets);
     const listed = JSON.parse(timed.last).ports.length;
     if (listed !== found) throw new Error(`listed ${listed} ports with ${query}, not ${found}`);
     return timed;
