@@ -168,7 +168,7 @@ describe('forwardings of a floating IP', () => {
 
   it('say what is wrong with them', async () => {
     const wrong: readonly [object, RegExp | string][] = [
-      [ssh({ protocol: 'gre' }), /'gre' is not in \['tcp', 'udp', 'icmp', 'sctp', 'dccp'\]/],
+      [ssh({ protocol: 'gre' }), /'gre' is not in \['tcp', 'udp', 'icmp', 'sctp'\]/],
       [ssh({ external_port: 70000 }), /too large/],
       [ssh({ external_port: undefined, external_port_range: '9:7' }), /must be lower/],
       [ssh({ external_port: 5, external_port_range: '6:7' }), /contradict/],

@@ -289,6 +289,9 @@ export const NOTES: Readonly<Record<string, Note>> = {
   'floatingip.dns_domain': differs('Kept and shown; nobody publishes names.'),
   'floatingip.qos_policy_id': NO_QOS,
   'floatingip.qos_network_policy_id': NO_QOS,
+  'floatingip/port_forwarding.protocol': differs(
+    'dccp is refused: connection tracking sees no ports of it here, so none would be forwarded.',
+  ),
   'floatingip/port_forwarding.internal_ip_address': differs("The port's first IPv4 address when absent."),
   'router/port_forwarding.*': ROUTER_PF,
   'address_group.shared': absent('RBAC policies say it: `GET /v2.0/rbac-policies?object_id=...`.'),

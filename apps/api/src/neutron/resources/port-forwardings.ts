@@ -16,7 +16,7 @@ import { type Attribute, containing, type Resource, type Row, type Wish } from '
 import { id } from './standard.js';
 
 const LAST_PORT = 65535;
-const PROTOCOLS = ['tcp', 'udp', 'icmp', 'sctp', 'dccp'];
+const PROTOCOLS = ['tcp', 'udp', 'icmp', 'sctp'];
 
 /** `first:last`, or one port. */
 const portRange: AttributeType = {
@@ -93,7 +93,7 @@ const attributes: readonly Attribute[] = [
     put: true,
     filter: true,
     sort: true,
-    about: 'tcp, udp, sctp and dccp with ports; icmp without.',
+    about: 'tcp, udp and sctp with ports; icmp without.',
   },
   {
     name: 'internal_port_id',
