@@ -121,9 +121,9 @@ const udp = (where: string, address: string, port: number): Promise<string> =>
 const ping = (from: string, to: string): Promise<unknown> =>
   node.spawner.run(['ping', '-c', '1', '-W', '2', to], { netns: from });
 
-/** Asks again, and leaves the machine to others between, until it is so; within ten seconds. */
+/** Asks again, and leaves the machine to others between, until it is so; within fifteen seconds. */
 async function until(ask: () => Promise<unknown>): Promise<void> {
-  for (const end = Date.now() + 10_000; ;) {
+  for (const end = Date.now() + 15_000; ;) {
     try {
       await ask();
       return;
@@ -134,7 +134,7 @@ async function until(ask: () => Promise<unknown>): Promise<void> {
   }
 }
 
-/** A TCP connection that says a word every 10 ms and hears it again. Resolves with how long it lived after `stop()`, or `lived`. */
+/** A TCP connection that says a word every 10 ms and hears it again; as any client, it tries twice to begin. Resolves with how long it lived after `stop()`, or `lived`. */
 class Held {
   private constructor(
     private readonly flag: string,
@@ -146,7 +146,13 @@ class Held {
     await node.spawner.run(['tee', flag], { stdin: '' });
     const script = `
     import socket, sys, time
-    s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5); s.recv(100); s.settimeout(1)
+    def greeted():
+        s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 4); s.recv(100); s.settimeout(1)
+        return s
+    try: s = greeted()
+    except OSError as error:
+        print(f'{error}: tries again', file=sys.stderr)
+        s = greeted()
     n = 0
     try:
         while True:
@@ -164,7 +170,10 @@ class Held {
       return stdout.trim() === 'lived' ? null : Number(stdout);
     });
     const held = new Held(flag, end);
+    let failure: unknown = null;
+    end.catch((error: unknown) => (failure = error));
     await until(async () => {
+      if (failure !== null) throw failure;
       const { stdout } = await node.spawner.run(['cat', flag]);
       if (stdout !== 'flows') throw new Error(`no stream to ${address}:${port}`);
     });
