@@ -13,7 +13,7 @@ import { z } from 'zod';
 import { type AttributeType, integer, ip, oneOf, orNull, shown, text, uuid } from '../types/attribute-types.js';
 import { badRequest, invalidAttribute } from '../edge-error.js';
 import { type Attribute, containing, type Resource, type Row, type Wish } from '../resource.js';
-import { id } from './standard.js';
+import { description, id } from './standard.js';
 
 const LAST_PORT = 65535;
 const PROTOCOLS = ['tcp', 'udp', 'icmp', 'sctp'];
@@ -117,17 +117,7 @@ const attributes: readonly Attribute[] = [
     about: 'Which IPv4 address of that port; the first when absent.',
   },
   ...ports('internal', 'internalPorts'),
-  {
-    name: 'description',
-    path: 'description',
-    type: text(),
-    post: 'allowed',
-    put: true,
-    default: '',
-    filter: true,
-    sort: true,
-    about: 'Text for people.',
-  },
+  description,
 ];
 
 /** One side's ports as the client said them; undefined when it said nothing, null when it said none. */

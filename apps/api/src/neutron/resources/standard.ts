@@ -71,18 +71,19 @@ export const adminStateUp: Attribute = {
 
 /** Ids and owner come first, as clients are used to see them. */
 export const head: readonly Attribute[] = [id, project('tenant_id'), project('project_id')];
+export const description: Attribute = {
+  name: 'description',
+  path: 'description',
+  type: text(),
+  post: 'allowed',
+  put: true,
+  default: '',
+  filter: true,
+  sort: true,
+  about: 'Text for people.',
+};
 export const tail: readonly Attribute[] = [
-  {
-    name: 'description',
-    path: 'description',
-    type: text(),
-    post: 'allowed',
-    put: true,
-    default: '',
-    filter: true,
-    sort: true,
-    about: 'Text for people.',
-  },
+  description,
   {
     name: 'tags',
     path: 'tags',
