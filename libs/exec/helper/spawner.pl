@@ -24,7 +24,9 @@
 #   u32 errno and a str; of ask, for each question, a u32 errno and the answer's hex.
 # Each request has one child, in a process group of its own, that dies with this process (PR_SET_PDEATHSIG). The
 # end of fd 0 ends this process and, so, every child. SIGINT and SIGTERM are left to the parent: it decides.
-# An answer is sent when the child itself ends: what a grandchild may write later is not waited for.
+# An answer is sent when the child itself ends: what a grandchild may write later is not waited for. A pidfd
+# (pidfd_open(2), Linux 5.3) is readable from then on. SIGCHLD is not used: perl runs a handler only between two of
+# its own operations, so one that comes just before select(2) sleeps would wait for whatever wakes it next.
 #
 # Only perl-base is needed (Essential on Debian).
 # Road not taken: a compiled helper (needs a compiler on the node), nsenter (an exec more for each call).
@@ -41,37 +43,46 @@ use constant { EXITED => 0, SIGNALLED => 1, NO_NETNS => 2, NOT_STARTED => 3 };
 use constant { CLONE_NEWNET => 0x40000000, PR_SET_PDEATHSIG => 1, SIGKILL => 9, CHUNK => 65536 };
 
 my $machine = (POSIX::uname())[4];
-my %numbers = (x86_64 => [ 308, 157 ], aarch64 => [ 268, 167 ]);
+my %numbers = (x86_64 => [ 308, 157, 434 ], aarch64 => [ 268, 167, 434 ]);
 my $syscalls = $numbers{$machine} or die "spawner: setns is not known on $machine\n";
-my ($SETNS, $PRCTL) = @$syscalls;
+my ($SETNS, $PRCTL, $PIDFD_OPEN) = @$syscalls;
 
 $SIG{INT} = $SIG{TERM} = $SIG{HUP} = $SIG{PIPE} = 'IGNORE';
+$SIG{CHLD} = 'DEFAULT';
 binmode $_ for *STDIN, *STDOUT;
-pipe(my $bell, my $bell_in) or die "spawner: pipe: $!\n";
-nonblocking($_) for *STDIN, $bell, $bell_in;
-$SIG{CHLD} = sub { my $keep = $!; syswrite $bell_in, '.'; $! = $keep };
+nonblocking(*STDIN);
 
 my $self = $$;
-my ($inbox, %by_id, %by_pid) = ('');
+my ($inbox, %by_id) = ('');
+pidfd($self) or die "spawner: pidfd_open: $! (Linux 5.3 or newer is needed)\n";
 
 while (1) {
   my ($readable, $writable) = ('', '');
-  vec($readable, fileno($_), 1) = 1 for *STDIN, $bell;
+  vec($readable, fileno(*STDIN), 1) = 1;
   for my $job (values %by_id) {
+    vec($readable, fileno($job->{ended}), 1) = 1;
     for my $stream (qw(out err)) { vec($readable, fileno($job->{$stream}), 1) = 1 if $job->{$stream} }
     vec($writable, fileno($job->{in}), 1) = 1 if $job->{in};
   }
   my $ready = select($readable, $writable, undef, undef);
   next if $ready < 0;
-  for my $job (values %by_id) {
+  for my $job (my @jobs = values %by_id) {
     for my $stream (qw(out err)) {
       drain($job, $stream, 1) if $job->{$stream} && vec($readable, fileno($job->{$stream}), 1);
     }
     feed($job) if $job->{in} && vec($writable, fileno($job->{in}), 1);
+    finish($job) if vec($readable, fileno($job->{ended}), 1);
   }
-  if (vec($readable, fileno($bell), 1)) { 1 while sysread $bell, my $rings, 4096 }
-  reap();
   receive() if vec($readable, fileno(*STDIN), 1);
+}
+
+# A handle that is readable once this process has ended.
+sub pidfd {
+  my ($pid) = @_;
+  my $number = syscall $PIDFD_OPEN, $pid, 0;
+  return if $number < 0;
+  open my $handle, '<&=', $number or return;
+  return $handle;
 }
 
 sub nonblocking {
@@ -116,10 +127,18 @@ sub accept_request {
     child($type, $netns, $type == RUN ? [ $argv, $env ] : $rest, $in_child, $out_child, $err_child, $status_child);
     POSIX::_exit(127);
   }
-  my $job = { id => $id, pid => $pid, in => $in, out => $out, err => $err, status => $status,
+  my $ended = pidfd($pid);
+  if (!$ended) {
+    my $why = $! + 0;
+    kill SIGKILL, $pid;
+    waitpid $pid, 0;
+    $! = $why;
+    return $fail->('pidfd_open');
+  }
+  my $job = { id => $id, pid => $pid, ended => $ended, in => $in, out => $out, err => $err, status => $status,
     stdin => $stdin, stdout => '', stderr => '' };
   nonblocking($_) for $in, $out, $err, $status;
-  $by_id{$id} = $by_pid{$pid} = $job;
+  $by_id{$id} = $job;
   $job->{in} = undef if !length $stdin;
 }
 
@@ -317,17 +336,16 @@ sub feed {
   $job->{in} = undef if !length $job->{stdin};
 }
 
-sub reap {
-  while ((my $pid = waitpid -1, POSIX::WNOHANG()) > 0) {
-    my $wait = $?;
-    my $job = delete $by_pid{$pid} or next;
-    delete $by_id{ $job->{id} };
-    drain($job, $_, 0) for qw(out err);
-    my ($kind, $value) = $wait & 127 ? (SIGNALLED, $wait & 127) : (EXITED, $wait >> 8);
-    my $failed = sysread $job->{status}, my $status, 5;
-    ($kind, $value) = unpack 'C N', $status if $failed && $failed == 5;
-    answer($job->{id}, $kind, $value, $job->{stdout}, $job->{stderr});
-  }
+sub finish {
+  my ($job) = @_;
+  waitpid $job->{pid}, 0;
+  my $wait = $?;
+  delete $by_id{ $job->{id} };
+  drain($job, $_, 0) for qw(out err);
+  my ($kind, $value) = $wait & 127 ? (SIGNALLED, $wait & 127) : (EXITED, $wait >> 8);
+  my $failed = sysread $job->{status}, my $status, 5;
+  ($kind, $value) = unpack 'C N', $status if $failed && $failed == 5;
+  answer($job->{id}, $kind, $value, $job->{stdout}, $job->{stderr});
 }
 
 # The parent always reads, so a blocking write here waits for nothing but its event loop.

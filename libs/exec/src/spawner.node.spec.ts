@@ -21,6 +21,14 @@ describe('the helper process', () => {
     await rejected;
   });
 
+  it('sees a command end without a signal, also one that closed its outputs before', async () => {
+    const blocked = 'use POSIX; sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGCHLD)) or die; exec @ARGV';
+    spawner = new Spawner({ under: ['perl', '-e', blocked, '--'] });
+    const start = performance.now();
+    await spawner.run(['sh', '-c', 'exec >&- 2>&-; sleep 0.2'], { timeoutMs: 10_000 });
+    expect(performance.now() - start).toBeLessThan(5000);
+  });
+
   it('killed: what ran is reported as lost and is dead, the next request has a new helper', async () => {
     spawner = new Spawner({ maxConcurrent: 2 });
     const shell = 'read pid rest </proc/self/stat; echo $pid > "$1"; exec sleep 600';
