@@ -141,7 +141,12 @@ if (owned.length > 0)
       world.make('admin', 'networks', 'network', { project_id: world.projectOf('other'), shared: true }),
     );
     const subnet = await world.once('its subnet', () =>
-      world.make('other', 'subnets', 'subnet', { network_id: shared, ip_version: 4, cidr: '10.99.0.0/24' }),
+      world.make('other', 'subnets', 'subnet', {
+        network_id: shared,
+        ip_version: 4,
+        cidr: '10.99.0.0/24',
+        allocation_pools: [{ start: '10.99.0.2', end: '10.99.0.60' }],
+      }),
     );
     const values = [
       ...valuesOf(attribute),

@@ -23,12 +23,15 @@ beforeAll(async () => {
     network_id: named['shared'],
     ip_version: 4,
     cidr: '10.50.0.0/24',
+    // Chosen ones are not among those that rules below name.
+    allocation_pools: [{ start: '10.50.0.2', end: '10.50.0.60' }],
   });
   named['mine'] = await as('owner', 'networks', 'network', {});
   named['my subnet'] = await as('owner', 'subnets', 'subnet', {
     network_id: named['mine'],
     ip_version: 4,
     cidr: '10.51.0.0/24',
+    allocation_pools: [{ start: '10.51.0.2', end: '10.51.0.60' }],
   });
   named['my port'] = await as('owner', 'ports', 'port', { network_id: named['mine'] });
   named['my port on shared'] = await as('owner', 'ports', 'port', { network_id: named['shared'] });

@@ -182,7 +182,7 @@ describe('forwardings of a floating IP', () => {
         }),
         /N-N or 1-N/,
       ],
-      [ssh({ external_port: 5, internal_ip_address: '192.168.7.250' }), /is not suitable for internal neutron port/],
+      [ssh({ external_port: 5, internal_ip_address: '192.168.8.1' }), /is not suitable for internal neutron port/],
       [ssh({ project_id: 'x' }), /Unrecognized attribute/],
       [{ protocol: 'tcp' }, /Required attribute/],
     ];

@@ -109,13 +109,13 @@ export const securityGroups: Journey = [
   { run: 'port set second --no-security-group --disable-port-security' },
   { run: 'port show second', shows: { security_group_ids: [], port_security_enabled: false } },
   {
-    run: 'port set second --allowed-address ip-address=10.0.0.99',
+    run: 'port set second --allowed-address ip-address=192.0.2.99',
     fails: /Port Security must be enabled|port security/i,
   },
-  { run: 'port set first --allowed-address ip-address=10.0.0.99,mac-address=fa:16:3e:00:00:99' },
+  { run: 'port set first --allowed-address ip-address=192.0.2.99,mac-address=fa:16:3e:00:00:99' },
   {
     run: 'port show first',
-    shows: { allowed_address_pairs: [{ ip_address: '10.0.0.99', mac_address: 'fa:16:3e:00:00:99' }] },
+    shows: { allowed_address_pairs: [{ ip_address: '192.0.2.99', mac_address: 'fa:16:3e:00:00:99' }] },
   },
   { run: 'port set first --no-allowed-address' },
   { run: 'port show first', shows: { allowed_address_pairs: [] } },
