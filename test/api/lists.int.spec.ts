@@ -107,6 +107,20 @@ describe('lists', () => {
       expect(await api.call('GET', `/v2.0/ports?${query}`)).toMatchObject({ status: 400 });
   });
 
+  it('of one process show at once what another one was answered', async () => {
+    const other = await api.beside();
+    const [port] = all;
+    for (let n = 0; n < 40; n += 1) {
+      const name = `renamed ${n}`;
+      await api.make('PUT', `/v2.0/ports/${port?.id}`, { port: { name } });
+      const answer = await fetch(`${other}/v2.0/ports?network_id=${port?.network_id}&fields=id&fields=name`);
+      const { ports } = (await answer.json()) as Page;
+      expect(ports.find(({ id }) => id === port?.id)).toEqual({ id: port?.id, name });
+      expect(ports).toHaveLength(10);
+    }
+    await api.make('PUT', `/v2.0/ports/${port?.id}`, { port: { name: port?.name } });
+  });
+
   it('are described, with everything else, at /openapi.json', async () => {
     const { paths } = (await api.call('GET', '/openapi.json')).body as {
       paths: Record<string, Record<string, { parameters?: { name: string }[] }>>;

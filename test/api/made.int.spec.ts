@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ApiProcess } from './api-process.js';
 import { ObservedNode } from './observed.js';
 
-/** The answer to a create is made of the object alone where that says all of it; a get reads the row. */
+/** The answer to a create is made of the object alone where that says all of it; a get reads the row, a list what is not known of it. */
 describe('what a create answers', () => {
   let api: ApiProcess;
   let node: ObservedNode;
@@ -61,5 +61,7 @@ describe('what a create answers', () => {
     const get = await api.call('GET', `/v2.0/${member}s/${shown.id}`);
     expect(post.body).toEqual(get.body);
     expect(Object.keys(shown)).toEqual(Object.keys((get.body as Record<string, object>)[member] as object));
+    const listed = await api.call('GET', `/v2.0/${member}s?id=${shown.id}`);
+    expect(listed.body).toEqual({ [`${member}s`]: [shown] });
   });
 });

@@ -7,7 +7,7 @@ import { Follower } from './commands/follower.js';
 import type { Config } from './config.js';
 import { SpineModule } from './feed/spine.module.js';
 import { OUTLET } from './feed/tokens.js';
-import { ReadModel } from './neutron/read-model.js';
+import { readFleet } from './neutron/read-model.js';
 
 export const CONFIG = Symbol('Config');
 export const READ_POOL = Symbol('pg.Pool of reads');
@@ -52,7 +52,7 @@ export class CoreModule implements OnApplicationShutdown {
       databaseUrl: config.databaseUrl,
       pool,
       nats: config.nats,
-      fleet: () => new ReadModel(pool, lookups).fleet(),
+      fleet: () => readFleet(pool),
       unenforcedSecurityGroups: config.unenforcedSecurityGroups,
       logger,
     });

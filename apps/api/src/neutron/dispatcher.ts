@@ -22,7 +22,7 @@ import { type ApiAnswer, type ApiRequest, type Endpoint, ok, type Tools } from '
 import { ENDPOINTS } from './endpoints/index.js';
 import { EXTENSIONS } from './extensions.js';
 import { changing, creating, isAdmin, mayAsk, mayCreate, ruleOf } from './policy.js';
-import { present } from './present.js';
+import { present, presentList } from './present.js';
 import { inPages, isWhole, ListQuery, pageLinks, parseFields, parseQuery } from './query.js';
 import { ReadModel } from './read-model.js';
 import { Attribute, Resource, Row, segmentOf, Surroundings, Viewer } from './resource.js';
@@ -231,7 +231,7 @@ export class Dispatcher {
     return { [resource.name]: present(resource, row as Row, this.viewer(caller), fields) };
   }
 
-  private async list({ resource, whole }: Place, request: ApiRequest): Promise<Record<string, unknown>> {
+  private async list({ resource, whole }: Place, request: ApiRequest): Promise<string> {
     const { caller } = request;
     const asked = parseQuery(resource, request.search);
     const query = inPages(asked, this.listLimit);
@@ -252,10 +252,8 @@ export class Dispatcher {
           query,
           rows.map((row) => row.id),
         );
-    return {
-      [resource.collection]: rows.map((row) => present(resource, row, viewer, query.fields)),
-      ...(links.length > 0 && { [`${resource.collection}_links`]: links }),
-    };
+    const linked = links.length > 0 ? `,"${resource.collection}_links":${JSON.stringify(links)}` : '';
+    return `{"${resource.collection}":${presentList(resource, rows, viewer, query.fields)}${linked}}`;
   }
 
   /** Makes what the caller's project finds without having made it. */

@@ -20,7 +20,8 @@ export class NeutronModule {
         {
           provide: ReadModel,
           inject: [NEUTRON_OPTIONS],
-          useFactory: ({ pool, lookups }: NeutronOptions) => new ReadModel(pool, lookups),
+          useFactory: ({ pool, lookups, commands }: NeutronOptions) =>
+            new ReadModel(pool, lookups, (key) => commands.topology.byKey(key)),
         },
         {
           provide: Dispatcher,

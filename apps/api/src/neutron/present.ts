@@ -40,3 +40,34 @@ export function present(
     if (fields === null || fields.has(name)) shown[name] = show ? show(row, viewer) : doc[path as string];
   return shown;
 }
+
+/** An object is never changed, only followed by another: what it was last shown as is kept with it for as long as it is in memory. */
+const texts = new WeakMap<Row['doc'], Readonly<{ by: string; row: Row; text: string }>>();
+
+/** What is shown follows from the object, the row's other columns, and who is shown it by which resource. */
+const sameColumns = (one: Row, other: Row): boolean =>
+  Object.keys(one).every(
+    (name) => one[name] === other[name] || (isObject(one[name]) && isJsonOf(one[name], other[name])),
+  );
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
+const isJsonOf = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other);
+
+/** JSON of a list's rows. */
+export function presentList(
+  resource: Resource,
+  rows: readonly Row[],
+  viewer: Viewer,
+  fields: ReadonlySet<string> | null,
+): string {
+  if (fields !== null || resource.kind === null)
+    return JSON.stringify(rows.map((row) => present(resource, row, viewer, fields)));
+  const by = JSON.stringify([resource.collection, isAdmin(viewer), viewer.projectId, viewer.dnsDomain]);
+  const shown = rows.map((row) => {
+    const kept = texts.get(row.doc);
+    if (kept?.by === by && sameColumns(row, kept.row)) return kept.text;
+    const text = JSON.stringify(present(resource, row, viewer, null));
+    texts.set(row.doc, { by, row, text });
+    return text;
+  });
+  return `[${shown.join(',')}]`;
+}

@@ -1,5 +1,11 @@
-/** Reads rows of resources from PostgreSQL. Reads see every commit that was answered: they go to the same database. */
+/**
+ * Reads rows of resources from PostgreSQL. Reads see every commit that was answered: they go to the same database.
+ *
+ * A list's documents are most of what a database would send and a process parse: of an object that this process knows in that revision it is not asked for.
+ * Which rows there are, in which order and revision, the database alone says. Once one of them is not as known here, all are read: it was changed a moment ago.
+ */
 import type pg from 'pg';
+import type { AnyObject, ObjectKey } from '@plumbline/contracts';
 import { DEFAULT_ZONE, type Fleet } from '@plumbline/domain';
 import { GatheredRows } from './gathered-rows.js';
 import { ListQuery } from './query.js';
@@ -10,16 +16,31 @@ import { listRows, markerRow, rowsById, type Scope, Statement } from './sql.js';
 export const ALIVE_SECONDS = 15;
 export const IS_ALIVE = `heartbeat_at > now() - interval '${ALIVE_SECONDS} seconds'`;
 
+type Known = Record<string, unknown> & { id: string; revision: number; doc?: AnyObject };
+
 const nameOf = ({ name, partOf }: Resource, scope: Scope): string =>
   `by-id ${partOf ? `${partOf.name} ` : ''}${name}${scope === null ? '' : ' seen'}`;
+
+/** Hosts whose L3 agent is alive and enabled, and the zone of each host that has one. */
+export async function readFleet(pool: pg.Pool): Promise<Fleet> {
+  const { rows } = await pool.query<{ host: string; zone: string; ready: boolean }>(
+    `SELECT host, coalesce(availability_zone, '${DEFAULT_ZONE}') AS zone, admin_state_up AND ${IS_ALIVE} AS ready
+     FROM plumbline.agents WHERE kind = 'l3' ORDER BY host`,
+  );
+  return {
+    l3Hosts: rows.filter(({ ready }) => ready).map(({ host }) => host),
+    zones: Object.fromEntries(rows.map(({ host, zone }) => [host, zone])),
+  };
+}
 
 export class ReadModel {
   private readonly gathered: GatheredRows;
 
-  /** `lookups`: connections whose plans are of index look-ups alone. */
+  /** `lookups`: connections whose plans are of index look-ups alone. `known`: an object as this process has it, perhaps not of the latest revision. */
   constructor(
     private readonly pool: pg.Pool,
     lookups: pg.Pool,
+    private readonly known: (key: ObjectKey) => AnyObject | undefined,
   ) {
     this.gathered = new GatheredRows(async (resource, ids, scope) => {
       const { text, values } = rowsById(resource, ids, scope);
@@ -39,20 +60,27 @@ export class ReadModel {
   }
 
   async list(resource: Resource, query: ListQuery, scope: Scope): Promise<Row[]> {
-    const rows = await this.rows(listRows(resource, query, await this.markerOf(resource, query, scope), scope));
+    const after = await this.markerOf(resource, query, scope);
+    const rows =
+      (await this.knownRows(resource, listRows(resource, query, after, scope, 'by revision'))) ??
+      (await this.rows<Row>(listRows(resource, query, after, scope, 'whole')));
     return query.pageReverse ? rows.reverse() : rows;
   }
 
-  /** Hosts whose L3 agent is alive and enabled. */
-  async fleet(): Promise<Fleet> {
-    const { rows } = await this.pool.query<{ host: string; zone: string; ready: boolean }>(
-      `SELECT host, coalesce(availability_zone, '${DEFAULT_ZONE}') AS zone, admin_state_up AND ${IS_ALIVE} AS ready
-       FROM plumbline.agents WHERE kind = 'l3' ORDER BY host`,
-    );
-    return {
-      l3Hosts: rows.filter(({ ready }) => ready).map(({ host }) => host),
-      zones: Object.fromEntries(rows.map(({ host, zone }) => [host, zone])),
-    };
+  /** Null: an object among them is not known here in that revision. */
+  private async knownRows({ kind }: Resource, statement: Statement): Promise<Row[] | null> {
+    if (kind === null) return null;
+    const rows = await this.rows<Known>(statement);
+    for (const row of rows) {
+      const object = this.known(`${kind}/${row.id}`);
+      if (object?.revision !== row.revision) return null;
+      row.doc = object;
+    }
+    return rows as Row[];
+  }
+
+  fleet(): Promise<Fleet> {
+    return readFleet(this.pool);
   }
 
   /** Hosts whose Open vSwitch agent reports that it enforces security groups. */
@@ -84,7 +112,7 @@ export class ReadModel {
     return query.sorts.map((_sort, n) => row[`k${n}`] as string);
   }
 
-  private async rows({ text, values }: Statement): Promise<Row[]> {
-    return (await this.pool.query<Row>(text, [...values])).rows;
+  private async rows<T extends object>({ text, values }: Statement): Promise<T[]> {
+    return (await this.pool.query<T>(text, [...values])).rows;
   }
 }

@@ -116,8 +116,8 @@ export type Resource = Readonly<{
   attributes: readonly Attribute[];
   /** FROM clause; the resource's own row is `o`. From this source only, never from a request. */
   from: string;
-  /** Further columns of a row, each named. */
-  columns: string;
+  /** Columns of a row beside the object, each named; of what is not in the log, all of them. */
+  columns?: string;
   /**
    * The columns of an object made just now, when they follow from the objects alone: no node can have reported of it, and nothing can point at its id. Null: they must be read.
    * Absent: always.

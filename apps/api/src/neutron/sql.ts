@@ -13,9 +13,9 @@ export type Scope = string | null;
 /** One row by id, or some. */
 export const rowsById = (resource: Resource, ids: readonly string[], scope: Scope): Statement =>
   scope === null
-    ? { text: `${selectOf(resource)} WHERE o.id = ANY($1)`, values: [ids] }
+    ? { text: `${selectOf(resource, 'whole')} WHERE o.id = ANY($1)`, values: [ids] }
     : {
-        text: `${selectOf(resource)} WHERE o.id = ANY($1) AND (${seenBy(resource, '$2::text')})`,
+        text: `${selectOf(resource, 'whole')} WHERE o.id = ANY($1) AND (${seenBy(resource, '$2::text')})`,
         values: [ids, scope],
       };
 
@@ -26,7 +26,14 @@ function seenBy({ visible }: Resource, project: string): string {
   return visible === 'own' ? own : `${own} OR ${visible(project)}`;
 }
 
-const selectOf = ({ columns, from }: Resource): string => `SELECT o.id, ${columns} FROM ${from}`;
+/** Of an object in the log its document, or which one it is: a revision of an object is one document, ever. */
+export type Objects = 'whole' | 'by revision';
+
+function selectOf({ kind, columns, from }: Resource, objects: Objects): string {
+  const object = objects === 'whole' ? 'o.doc' : `(o.doc ->> 'revision')::int AS revision`;
+  const all = ['o.id', ...(kind === null ? [] : [object]), ...(columns === undefined ? [] : [columns])];
+  return `SELECT ${all.join(', ')} FROM ${from}`;
+}
 
 /** The sort values of the marker's row, as JSON text, in the order of the sorts. */
 export const markerRow = (resource: Resource, query: ListQuery): Statement => ({
@@ -40,6 +47,7 @@ export function listRows(
   query: ListQuery,
   after: readonly string[] | null,
   scope: Scope,
+  objects: Objects,
 ): Statement {
   const values: unknown[] = [];
   const param: Param = (value, type) => `$${values.push(value)}::${type}`;
@@ -52,7 +60,7 @@ export function listRows(
   );
   const where = conditions.length > 0 ? ` WHERE ${conditions.map((each) => `(${each})`).join(' AND ')}` : '';
   const limit = query.limit === null ? '' : ` LIMIT ${param(query.limit, 'bigint')}`;
-  return { text: `${selectOf(resource)}${where} ORDER BY ${order.join(', ')}${limit}`, values };
+  return { text: `${selectOf(resource, objects)}${where} ORDER BY ${order.join(', ')}${limit}`, values };
 }
 
 function havingTags({ tags, any, not }: TagFilter, param: Param): string {

@@ -35,7 +35,6 @@ export const addressGroups: Resource = {
     ...tail.filter((attribute) => attribute.name !== 'tags'),
   ],
   from: 'plumbline.address_groups o',
-  columns: 'o.doc',
   notFound: addressGroupNotFound,
   create: async (wishes) => createAddressGroups(wishes as readonly NewAddressGroup[]),
   update: async (id, wish) => updateAddressGroup(id, wish as AddressGroupChanges),

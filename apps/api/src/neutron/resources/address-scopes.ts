@@ -33,7 +33,7 @@ export const addressScopes: Resource = {
     shared('Every project, or the one that asks, may have pools in it.', { put: true }),
   ],
   from: 'plumbline.address_scopes o',
-  columns: `o.doc, ${sharedWith}`,
+  columns: sharedWith,
   notFound: addressScopeNotFound,
   create: async (wishes) => createAddressScopes(wishes as readonly NewAddressScope[]),
   update: async (id, wish) => updateAddressScope(id, wish as AddressScopeChanges),

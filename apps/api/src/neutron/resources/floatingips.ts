@@ -209,7 +209,7 @@ export const floatingips: Resource = {
         AND position >= (p.set_at ->> 'binding')::bigint`,
     )}
     LEFT JOIN LATERAL ${FORWARDINGS} pf ON true`,
-  columns: `o.doc, p.doc AS port, ${STATUS} AS status, coalesce(l.reason, pf.reason) AS reason, pf.docs AS forwardings, ${ROUTER} AS router_id,
+  columns: `p.doc AS port, ${STATUS} AS status, coalesce(l.reason, pf.reason) AS reason, pf.docs AS forwardings, ${ROUTER} AS router_id,
     CASE WHEN w.status IN ('ACTIVE', 'ERROR') THEN w.status ELSE 'DOWN' END AS port_status`,
   born: bornColumns,
   notFound: floatingIpNotFound,

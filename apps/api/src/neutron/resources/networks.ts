@@ -175,7 +175,7 @@ export const networks: Resource = {
     ...tail,
   ],
   from: 'plumbline.networks o',
-  columns: `o.doc, ${OF_SUBNETS}, ${sharedWith}, ${EXTERNAL_FOR_SOME} AS external_for_some`,
+  columns: `${OF_SUBNETS}, ${sharedWith}, ${EXTERNAL_FOR_SOME} AS external_for_some`,
   born: ({ id }, topology) => ({
     subnets: NO_SUBNETS,
     shared_with: topology.find('rbacpolicy', `object/${String(id)}`).map(({ targetProject }) => targetProject),

@@ -163,7 +163,6 @@ const shared = (kind: OutsideKind) =>
     kind: 'portforwarding',
     visible: 'own',
     attributes,
-    columns: 'o.doc',
     notFound: portForwardingNotFound,
     update: async (forwarding: string, wish: Wish) => updatePortForwarding(kind, forwarding, changed(wish)),
     delete: (forwarding: string) => deletePortForwarding(kind, forwarding),

@@ -260,7 +260,7 @@ export const ports: Resource = {
     LEFT JOIN plumbline.routers r ON r.id = o.doc ->> 'deviceId' AND o.doc ->> 'deviceOwner' IN ('network:router_interface', 'network:router_gateway')
     LEFT JOIN plumbline.object_status s ON s.object_kind = 'port' AND s.object_id = o.id AND s.agent_kind = 'ovs'
       AND s.host = ${PORT_HOST} AND s.position >= (o.set_at ->> 'binding')::bigint`,
-  columns: `o.doc, ${PORT_HOST} AS host, ${STATUS} AS status, s.reason,
+  columns: `${PORT_HOST} AS host, ${STATUS} AS status, s.reason,
     (SELECT a.configurations ->> 'datapath_type' FROM plumbline.agents a WHERE a.host = ${PORT_HOST} AND a.kind = 'ovs') AS datapath_type,
     ${PORT_HOST} <> '' AND EXISTS (SELECT FROM plumbline.nodes n JOIN plumbline.networks w ON w.id = o.doc ->> 'networkId'
       WHERE n.id = ${PORT_HOST} AND n.doc -> 'removed' = 'false'

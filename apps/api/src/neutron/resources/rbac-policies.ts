@@ -35,7 +35,6 @@ export const rbacPolicies: Resource = {
     { ...field('target_tenant', 'targetProject', projectId, "The project that is let in; '*' for all."), put: true },
   ],
   from: 'plumbline.rbac_policies o',
-  columns: 'o.doc',
   notFound: rbacPolicyNotFound,
   create: async (wishes) => createRbacPolicies(wishes as readonly NewRbacPolicy[]),
   update: async (id, wish) => retargetRbacPolicy(id, wish['targetProject'] as string | undefined),

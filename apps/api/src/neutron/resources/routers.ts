@@ -157,7 +157,7 @@ export const routers: Resource = {
       `object_kind = 'router' AND object_id = o.id AND agent_kind = 'l3' AND host = o.doc ->> 'host'`,
     )}
     ${oneOf('plumbline.agents', 'a', `kind = 'l3' AND host = o.doc ->> 'host'`)}`,
-  columns: `o.doc, g.doc -> 'fixedIps' AS gateway_ips, ${STATUS} AS status, s.reason,
+  columns: `g.doc -> 'fixedIps' AS gateway_ips, ${STATUS} AS status, s.reason,
     CASE WHEN a.id IS NOT NULL THEN coalesce(a.availability_zone, '${DEFAULT_ZONE}') END AS zone`,
   notFound: routerNotFound,
   create: async (wishes, { fleet }) => createRouters(wishes as readonly NewRouter[], await fleet()),

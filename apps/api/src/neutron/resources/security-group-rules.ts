@@ -63,7 +63,6 @@ export const securityGroupRules: Resource = {
     ...tail.filter(({ name }) => name !== 'tags').map(withoutPut),
   ],
   from: 'plumbline.security_group_rules o',
-  columns: 'o.doc',
   notFound: securityGroupRuleNotFound,
   create: async (wishes) => createSecurityGroupRules(wishes as readonly NewSecurityGroupRule[]),
   delete: deleteSecurityGroupRule,

@@ -59,7 +59,7 @@ export const securityGroups: Resource = {
     ...tail,
   ],
   from: 'plumbline.security_groups o',
-  columns: `o.doc, ${sharedWith}, (SELECT coalesce(jsonb_agg(r.doc ORDER BY (r.set_at ->> 'securitygrouprule')::bigint), '[]')
+  columns: `${sharedWith}, (SELECT coalesce(jsonb_agg(r.doc ORDER BY (r.set_at ->> 'securitygrouprule')::bigint), '[]')
     FROM plumbline.security_group_rules r WHERE r.doc @> jsonb_build_object('securityGroupId', o.id)) AS rules`,
   notFound: securityGroupNotFound,
   create: async (wishes) => createSecurityGroups(wishes as readonly NewSecurityGroup[]),

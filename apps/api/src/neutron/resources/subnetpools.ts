@@ -135,7 +135,7 @@ export const subnetpools: Resource = {
     ...tail,
   ],
   from: 'plumbline.subnet_pools o',
-  columns: `o.doc, ${sharedWith}`,
+  columns: sharedWith,
   notFound: subnetPoolNotFound,
   create: async (wishes) => createSubnetPools(wishes as readonly NewSubnetPool[]),
   update: async (id, wish) => updateSubnetPool(id, wish as SubnetPoolChanges),

@@ -153,7 +153,6 @@ export const subnets: Resource = {
     ...tail,
   ],
   from: 'plumbline.subnets o',
-  columns: 'o.doc',
   born: () => ({}),
   notFound: subnetNotFound,
   create: async (wishes) => createSubnets(wishes as readonly NewSubnet[]),
