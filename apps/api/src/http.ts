@@ -35,6 +35,7 @@ export async function createHttpApp(
     forceCloseConnections: 'idle',
     genReqId: () => `req-${randomUUID()}`,
     routerOptions: { maxParamLength: 4096 },
+    rewriteUrl: ({ url = '/' }) => singleSlashed(url),
   });
   const fastify = adapter.getInstance();
   fastify.removeAllContentTypeParsers();
@@ -51,3 +52,10 @@ export async function createHttpApp(
   fastify.addHook('onRequest', app.get(Gate).admit);
   return app;
 }
+
+/**
+ * Slashes too many in a path do not count, as in the reference (Paste's urlmap): clients join an address that ends in one with a path that begins with one.
+ * Before routing, so that the gate and whatever reads the path see the same. What a query says stays, and so does an absolute URL.
+ */
+const singleSlashed = (url: string): string =>
+  url.startsWith('/') ? url.replace(/^[^?]+/, (path) => path.replace(/\/{2,}/g, '/')) : url;
