@@ -92,6 +92,11 @@ describe.each(LOGINS)('the page with auth=%s', (login) => {
     expect(stdout).toMatch(/^fa:16:3e:[0-9a-f:]+ \['10\.0\.0\.1'\] network:router_interface$/m);
   });
 
+  it('... the program on fog', async () => {
+    const { stdout } = await run(['/usr/bin/ruby', '-e', here(textOf(login, 'ruby'))], { env: { HOME: home } });
+    expect(stdout).toBe('inside ACTIVE\n');
+  });
+
   it('left what it says', async () => {
     const { stdout } = await shell('openstack --os-cloud plumbline floating ip list -f json');
     expect(JSON.parse(stdout)).toEqual([

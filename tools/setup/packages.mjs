@@ -24,7 +24,7 @@ const WANTED = [
 ];
 /**
  * What the tests want beside that: an engine to bring docker-compose.yml up in, with base images made from a Debian root, the clients that the Networking
- * API is for with a compiler for the one that is a library, a real Keystone, and what the docs tell a reader to type.
+ * API is for with a compiler for the one that wants it, a real Keystone, and what the docs tell a reader to type.
  */
 const WANTED_BY_TESTS = [
   {
@@ -47,6 +47,8 @@ const WANTED_BY_TESTS = [
     programs: ['/usr/share/gocode/src/github.com/gophercloud/gophercloud'],
     services: [],
   },
+  // Where its own files are depends on its version.
+  { name: 'ruby-fog-openstack', programs: ['/var/lib/dpkg/info/ruby-fog-openstack.list'], services: [] },
   // Asks nothing and makes no database when nobody answers (debconf's own defaults).
   { name: 'keystone', programs: ['/usr/bin/keystone-manage'], services: ['keystone'] },
   { name: 'debootstrap', programs: ['/usr/sbin/debootstrap'], services: [] },
