@@ -37,7 +37,7 @@ OUTSIDE = { router_external: true, provider_network_type: 'flat', provider_physi
 
 # An external network, a tenant's network, a router between them.
 def routed(net)
-  network_of(net, 'fog-ext', '10.16.160.0/21', **OUTSIDE) do |outside, _|
+  network_of(net, 'fog-ext', '10.16.0.0/16', **OUTSIDE) do |outside, _|
     network_of(net, 'fog-in', '10.0.0.0/24') do |inside, subnet|
       router = net.routers.create(name: 'fog-r', external_gateway_info: outside.id)
       same(net.add_router_interface(router.id, subnet.id).body['subnet_id'], subnet.id)
