@@ -3,8 +3,7 @@
  *
  * Goals: many events, one converge; what failed is tried again by itself, ever more rarely; what could not be removed for want of proof is looked at again
  * once there is proof; a full observe on a timer finds drift that nobody told us about.
- * Road not taken: `DirtyLoop` of libs/reconcile, which has no whole: here the first look and each look on the timer are one observe of the node, not a list
- * of keys, for what must go is on no list.
+ * Road not taken: a queue of keys. It has no whole: here the first look and each look on the timer are one observe of the node, for what must go is on no list.
  */
 import { KINDS, ObjectKey } from '@plumbline/contracts';
 import { Backoff, backoffDelayMs } from '@plumbline/reconcile';

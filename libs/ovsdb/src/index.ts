@@ -10,7 +10,6 @@ export {
 export { OvsdbMirror, type MirrorChange, type MirrorListener, type WaitOptions } from './mirror.js';
 export type { MonitorEvent, Row, RowChange, TableTypes } from './monitor.js';
 export {
-  mustExist,
   mutateNamed,
   named,
   putPairs,
@@ -38,17 +37,12 @@ export {
 export {
   addBridge,
   addPort,
-  patchTo,
   removeBridge,
   removePort,
-  requireRow,
   setColumns,
   setKeys,
   setRootKeys,
-  transactArgv,
   unsetKeys,
-  unsetRootKeys,
-  vxlanTo,
   type NewBridge,
   type NewPort,
 } from './vswitch-operations.js';

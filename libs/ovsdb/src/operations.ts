@@ -59,7 +59,7 @@ export function named(name: string): readonly Condition[] {
 }
 
 /** Fails the transaction unless a row of this name exists when the operation's turn comes. */
-export function mustExist(table: string, name: string): Operation {
+function mustExist(table: string, name: string): Operation {
   return {
     op: 'wait',
     timeout: 0,

@@ -4,9 +4,9 @@
 // what is not there fails the whole instead of doing nothing (an OVSDB mutate that matches no row succeeds).
 // Design: rows are found by name, and a `wait` with timeout 0 before each change is the check that they exist. Removals
 // go by uuid, which only who has looked knows: they take exactly what was seen, never a namesake made since.
-import { mustExist, mutateNamed, named, putPairs, updateNamed, type Operation } from './operations.js';
+import { mutateNamed, named, putPairs, updateNamed, type Operation } from './operations.js';
 import { encodeValue, namedUuid, uuid, wireSet, type ColumnType, type Value, type WireRow } from './values.js';
-import { vswitchDatabase, vswitchTables, type MapColumn, type Settable, type VswitchTable } from './vswitch-tables.js';
+import { vswitchTables, type MapColumn, type Settable, type VswitchTable } from './vswitch-tables.js';
 
 /** A bridge to add. */
 export interface NewBridge {
@@ -51,24 +51,6 @@ export function addPort(added: NewPort): readonly Operation[] {
   ];
 }
 
-/** The columns of a patch port's interface: what goes in here comes out at the port named `peer`. */
-export function patchTo(peer: string): Settable<'Interface'> {
-  return { type: 'patch', options: { peer } };
-}
-
-/**
- * The columns of a VXLAN port's interface (ovs-vswitchd.conf.db(5), "Tunnel Options"): the VNI comes from the flow.
- * `options` adds to or replaces what is said here.
- */
-export function vxlanTo(
-  localIp: string,
-  remoteIp: string,
-  options: Readonly<Record<string, string>> = {},
-): Settable<'Interface'> {
-  const base = { local_ip: localIp, remote_ip: remoteIp, in_key: 'flow', out_key: 'flow', df_default: 'true' };
-  return { type: 'vxlan', options: { ...base, ...options } };
-}
-
 /** Sets columns of a row found by name; what is not named keeps its value, null and empty unset. Fails when there is none. */
 export function setColumns<T extends Exclude<VswitchTable, 'Open_vSwitch'>>(
   table: T,
@@ -106,11 +88,6 @@ export function setRootKeys(
   return [{ op: 'mutate', table: 'Open_vSwitch', where: [], mutations: putPairs(column, pairs) }];
 }
 
-/** Takes keys out of a map of the one row that stands for the whole switch. */
-export function unsetRootKeys(column: MapColumn<'Open_vSwitch'>, keys: readonly string[]): readonly Operation[] {
-  return [{ op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [[column, 'delete', wireSet(keys)]] }];
-}
-
 /** Takes a port, seen with this uuid, off a bridge: it and its interface are gone. Gone already is success. */
 export function removePort(bridge: string, portUuid: string): readonly Operation[] {
   const mutations = [['ports', 'delete', wireSet([uuid(portUuid)])]] as const;
@@ -121,20 +98,6 @@ export function removePort(bridge: string, portUuid: string): readonly Operation
 export function removeBridge(bridgeUuid: string): readonly Operation[] {
   const mutations = [['bridges', 'delete', wireSet([uuid(bridgeUuid)])]] as const;
   return [{ op: 'mutate', table: 'Open_vSwitch', where: [], mutations }];
-}
-
-/** Fails the transaction unless the row of this name exists. */
-export function requireRow(table: Exclude<VswitchTable, 'Open_vSwitch'>, name: string): readonly Operation[] {
-  return [mustExist(table, name)];
-}
-
-/**
- * A transaction as a command that does the same, for showing what would be done: `ovsdb-client transact`. It raises next_cfg
- * but does not wait. One argument holds it all, and Linux takes at most 128 KiB in one: some 200 ports.
- */
-export function transactArgv(remote: string, operations: readonly Operation[]): readonly string[] {
-  const raise: Operation = { op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['next_cfg', '+=', 1]] };
-  return ['ovsdb-client', 'transact', remote, JSON.stringify([vswitchDatabase, ...operations, raise])];
 }
 
 function insertPortRows(name: string, port: Settable<'Port'>, iface: Settable<'Interface'>): readonly Operation[] {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { addPort, patchTo, removePort, setColumns, setKeys } from './index.js';
+import { addPort, removePort, setColumns, setKeys } from './index.js';
 
 describe('operations on a switch', () => {
   it('adds a port with its interface to a bridge that must exist', () => {
     const port = { tag: 5, external_ids: { 'iface-id': "it's" } };
-    expect(addPort({ bridge: 'br-int', name: 'int-br-ex', port, interface: patchTo('phy-br-ex') })).toEqual([
+    const patch = { type: 'patch', options: { peer: 'phy-br-ex' } };
+    expect(addPort({ bridge: 'br-int', name: 'int-br-ex', port, interface: patch })).toEqual([
       {
         op: 'insert',
         table: 'Interface',

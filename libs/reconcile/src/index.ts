@@ -1,4 +1,3 @@
 export { Backoff, backoffDelayMs, defaultBackoff, type BackoffSchedule } from './backoff.js';
 export type { Clock } from './clock.js';
-export { DirtyLoop, type DirtyLoopOptions } from './dirty-loop.js';
 export { asError, runChains, type FailedStep, type Outcome } from './steps.js';

@@ -1,5 +1,5 @@
 /** IPv6 modes of a subnet and the addresses that follow from a MAC (RFC 4291 appendix A, RFC 4862 5.5.3). */
-import { addressToInt, intToAddress, prefixLengthOf, rangeOf, Subnet } from '@plumbline/contracts';
+import { intToAddress, prefixLengthOf, rangeOf, Subnet } from '@plumbline/contracts';
 import { invalidInput } from '../errors.js';
 
 export type Ipv6Modes = Pick<Subnet, 'ipv6RaMode' | 'ipv6AddressMode'>;
@@ -18,10 +18,6 @@ export function eui64Address(cidr: string, macAddress: string): string {
   const id = [first ^ 2n, ...rest.slice(0, 2), 0xffn, 0xfen, ...rest.slice(2)];
   return intToAddress(rangeOf(cidr).first + id.reduce((value, byte) => (value << 8n) | byte, 0n), 6);
 }
-
-/** True when the address is what a host with this MAC makes itself in the prefix. */
-export const isOwnEui64 = (cidr: string, macAddress: string, address: string): boolean =>
-  addressToInt(eui64Address(cidr, macAddress)) === addressToInt(address);
 
 /** Which modes go together, with what version, prefix and DHCP. Throws InvalidInput. */
 export function checkModes(subnet: Ipv6Modes & Pick<Subnet, 'ipVersion' | 'cidr' | 'enableDhcp'>): void {
