@@ -73,5 +73,8 @@ export function isDoneAlready(line: string, complaint: string): boolean {
   if (verb === 'add') return /File exists/.test(complaint);
   if (verb !== 'del') return false;
   if (object === 'netns') return /No such file or directory/.test(complaint);
-  return /Cannot find device|Address not found|Cannot assign requested address|No such process/.test(complaint);
+  // "No such device": it went between being found by its name and being deleted.
+  return /Cannot find device|Address not found|No such device|Cannot assign requested address|No such process/.test(
+    complaint,
+  );
 }

@@ -56,11 +56,13 @@ export async function makeHostLink(
 
 /** Removes the link of this lab and waits until it is gone. Another lab's link of that name is left; one without an alias was broken off half made, and goes. */
 export async function removeHostLink(name: string, labId: string): Promise<void> {
+  let complaint = '';
   for (const until = Date.now() + removeTimeoutMs; Date.now() < until; await delay(10)) {
     const link = await findHostLink(name);
     if (link === null || (link.owner !== null && link.owner.labId !== labId)) return;
-    // The kernel removes it too when its namespace dies, a moment later: absent already is success, in either order.
-    await run(['ip', 'link', 'delete', name], { okCodes: [0, 1] });
+    // The kernel removes it too when its namespace dies, a moment later: absent already is success, in either order. ip(8) ends with 1 when it finds no such
+    // link, and with 2 when the kernel says so to what it found.
+    complaint = (await run(['ip', 'link', 'delete', name], { okCodes: [0, 1, 2] })).stderr.trim();
   }
-  throw new Error(`the link ${name} cannot be removed: try "ip link delete ${name}"`);
+  throw new Error(`the link ${name} cannot be removed (${complaint}): try "ip link delete ${name}"`);
 }
