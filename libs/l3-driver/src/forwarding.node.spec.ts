@@ -134,7 +134,7 @@ async function until(ask: () => Promise<unknown>): Promise<void> {
   }
 }
 
-/** A TCP connection that says a word every 10 ms and hears it again; as any client, it tries twice to begin. Resolves with how long it lived after `stop()`, or `lived`. */
+/** A TCP connection that says a word every 10 ms and hears it again. Resolves with how long it lived after `stop()`, or `lived`. */
 class Held {
   private constructor(
     private readonly flag: string,
@@ -146,13 +146,7 @@ class Held {
     await node.spawner.run(['tee', flag], { stdin: '' });
     const script = `
     import socket, sys, time
-    def greeted():
-        s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 4); s.recv(100); s.settimeout(1)
-        return s
-    try: s = greeted()
-    except OSError as error:
-        print(f'{error}: tries again', file=sys.stderr)
-        s = greeted()
+    s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 4); s.recv(100); s.settimeout(1)
     n = 0
     try:
         while True:
