@@ -19,7 +19,7 @@ const network = Object.freeze({ projectId: 'p1', name: 'n', shared: false, netwo
 const admin: Viewer = { projectId: 'p1', role: 'admin', dnsDomain: 'example.' };
 const member: Viewer = { projectId: 'p1', role: 'member', dnsDomain: 'example.' };
 
-/** Each case is what the one before it is but for one thing. */
+/** Each case shows something else than the one before it, of the same object or of another. */
 const CASES: readonly [string, Resource, Row, Viewer, string[] | null][] = [
   ['a port', ports, { id: 'a', doc: port, host: '', status: 'DOWN' }, admin, null],
   ['its status has changed', ports, { id: 'a', doc: port, host: '', status: 'ACTIVE' }, admin, null],
