@@ -20,6 +20,8 @@ export const MAY_IMPORT = {
   'l3-driver': ['l3-core', 'exec', 'ovsdb'],
   'ovs-driver': ['ovs-core', 'exec', 'ovsdb'],
   testkit: ['contracts', 'topology'],
+  'nats-logins': ['contracts'],
+  lab: ['contracts', 'event-store', 'exec', 'identity', 'nats-logins'],
   api: [
     'contracts',
     'topology',
@@ -58,6 +60,8 @@ export const MAY_IMPORT = {
     'telemetry',
     'event-store',
     'identity',
+    'nats-logins',
+    'lab',
   ],
 };
 /** Functions from data to data: no clock, no randomness, no process, no I/O. Time and ids come in as arguments. */

@@ -14,12 +14,7 @@ import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { nkeys } from '@nats-io/transport-node';
-import {
-  apiPermissions,
-  natsConfiguration,
-  newNkeyPair,
-  nodePermissions,
-} from '../../apps/cli/dist/lab/nats-logins.js';
+import { apiPermissions, natsConfiguration, newNkeyPair, nodePermissions } from '@plumbline/nats-logins';
 
 const root = process.env.SECRETS_DIR ?? '/run/secrets/plumbline';
 const hosts = (process.env.PLUMB_NODES ?? '').split(/\s+/).filter((host) => host !== '');

@@ -2,7 +2,7 @@
 import http from 'node:http';
 import path from 'node:path';
 import { run } from '@plumbline/exec';
-import { ApiClient, argvAt, labSpec, loginsOf, readLabState, runningPlace } from '../../apps/cli/dist/lab/index.js';
+import { ApiClient, argvAt, labSpec, loginsOf, readLabState, runningPlace } from '@plumbline/lab';
 import { startLoad } from './load.mjs';
 import { benchDir, projectDir } from './report.mjs';
 

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { readRunning } from '../../apps/cli/dist/lab/index.js';
+import { readRunning } from '@plumbline/lab';
 import { median } from './report.mjs';
 
 const SETTLE_MS = 20_000;

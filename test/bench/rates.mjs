@@ -1,5 +1,5 @@
 /** What the API takes and gives a second: writes by clients side by side, gets, lists, and how both grow with the number of rows. */
-import { readRunning } from '../../apps/cli/dist/lab/index.js';
+import { readRunning } from '@plumbline/lab';
 import { cpuMs, median, quantile } from './report.mjs';
 
 const FEW = 1000;

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ensureUnit, readRunning } from '../../apps/cli/dist/lab/index.js';
+import { ensureUnit, readRunning } from '@plumbline/lab';
 
 const LIMIT_MS = 30_000;
 const units = ['l3-agent-net1', 'ovs-agent-net1', 'ovs-agent-cmp1'];

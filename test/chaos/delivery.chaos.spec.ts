@@ -1,6 +1,6 @@
 /** Messages between agents and API are lost, doubled and come out of order, both ways; floating IPs made meanwhile become ACTIVE and answer all the same. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { InstanceState } from '../../apps/cli/src/lab/index.js';
+import type { InstanceState } from '@plumbline/lab';
 import { TestLab, until, upTimeoutMs } from '../system/testing/test-lab.js';
 import { LossyNats, noFaults, type Faults } from './testing/lossy-nats.js';
 

@@ -3,7 +3,7 @@
  * wherever only software of ours died. What starts processes again is the lab's supervisor, as systemd does on a real node.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { InstanceState } from '../../apps/cli/src/lab/index.js';
+import type { InstanceState } from '@plumbline/lab';
 import { nodePicture, type NodePicture } from '../system/testing/node-picture.js';
 import { HeldStream } from '../system/testing/stream.js';
 import { TestLab, until, upTimeoutMs } from '../system/testing/test-lab.js';

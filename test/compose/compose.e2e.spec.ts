@@ -11,7 +11,7 @@ import { startEngine } from './engine/engine.js';
 import { whyNoEngine } from './engine/programs.js';
 import { FloatingIp, NetworkingApi, Port } from './networking-api.js';
 
-const guest = '/opt/plumbline/apps/cli/dist/lab/guest-main.js';
+const guest = '/opt/plumbline/libs/lab/dist/guest-main.js';
 const transferBytes = 4_000_000;
 const outsideIp = '10.255.253.3';
 

@@ -5,9 +5,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { run, type RunResult } from '@plumbline/exec';
-import { labSpec, readLabState, readRunning } from '../../apps/cli/src/lab/index.js';
-import { processesWith } from '../../apps/cli/src/lab/process-identity.js';
-import { hostPicture } from '../../apps/cli/src/lab/testing/host-picture.js';
+import { labSpec, processesWith, readLabState, readRunning } from '@plumbline/lab';
+import { hostPicture } from '@plumbline/lab/testing';
 
 const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const folder = mkdtempSync(path.join(tmpdir(), 'plumb-e2e-'));

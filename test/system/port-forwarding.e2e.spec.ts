@@ -3,7 +3,7 @@
  * there again after the node lost all, with several routers on it and nobody to ask: no API, no broker, no database.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ensureUnit, removeUnit, type InstanceState } from '../../apps/cli/src/lab/index.js';
+import { ensureUnit, removeUnit, type InstanceState } from '@plumbline/lab';
 import { wipe } from './testing/harm.js';
 import { nodePicture } from './testing/node-picture.js';
 import { HeldStream } from './testing/stream.js';

@@ -2,8 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { ensureUnit, removeUnit, waitForApi } from '../../apps/cli/src/lab/index.js';
-import type { Unit } from '../../apps/cli/src/lab/unit.js';
+import { ensureUnit, removeUnit, waitForApi, type Unit } from '@plumbline/lab';
 import { wipe } from './testing/harm.js';
 import { nodePicture, type NodePicture } from './testing/node-picture.js';
 import { TestLab, upTimeoutMs } from './testing/test-lab.js';

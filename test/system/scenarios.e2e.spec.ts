@@ -4,7 +4,7 @@
  * What the nodes must look like is written down here in our own words; where it differs from the reference implementation is docs/design/l3-dataplane.md.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { runningPlace, type InstanceState } from '../../apps/cli/src/lab/index.js';
+import { runningPlace, type InstanceState } from '@plumbline/lab';
 import { namespaceRules } from './testing/expected-rules.js';
 import { nodePicture, type NamespacePicture } from './testing/node-picture.js';
 import { HeldStream } from './testing/stream.js';

@@ -17,6 +17,7 @@ export type {
   StoredRow,
   Verdict,
 } from './event-store.js';
+export { derivation } from './derivation.js';
 export { InvalidCommand, StoreUnavailable } from './errors.js';
 export { readTables } from './read-tables.js';
 export { PostgresEventStore, type PostgresEventStoreOptions } from './postgres/postgres-event-store.js';

@@ -2,6 +2,7 @@
 export * from './clouds-yaml.js';
 export * from './editing.js';
 export * from './identity-file.js';
+export * from './login.js';
 export * from './password.js';
 export * from './roles.js';
 export * from './token-key.js';

@@ -9,7 +9,7 @@
 import { rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
-import { ensureUnit, labEnvironment, placeFolder, runningPlace } from '../../../apps/cli/src/lab/index.js';
+import { ensureUnit, labEnvironment, placeFolder, runningPlace } from '@plumbline/lab';
 import type { TestLab } from '../../system/testing/test-lab.js';
 
 /** What happens to a message: chances that are drawn in this order; the rest passes. */
@@ -53,7 +53,7 @@ export class LossyNats {
       name: `lossy-${host}`,
       order: 29,
       argv: [
-        ...[...place.enter, place.paths.node, `${place.paths.project}/apps/cli/dist/lab/relay-main.js`],
+        ...[...place.enter, place.paths.node, `${place.paths.project}/libs/lab/dist/relay-main.js`],
         ...[place.paths.var, `127.0.0.1:${port}`, 'lossy.sock'],
       ],
       env: labEnvironment(labId),

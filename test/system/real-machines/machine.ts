@@ -13,14 +13,7 @@ import { mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { run, type RunOptions, type RunResult } from '@plumbline/exec';
-import { startDetached } from '../../../apps/cli/src/lab/daemon.js';
-import {
-  allPids,
-  identify,
-  signal,
-  waitGone,
-  type ProcessIdentity,
-} from '../../../apps/cli/src/lab/process-identity.js';
+import { allPids, identify, signal, startDetached, waitGone, type ProcessIdentity } from '@plumbline/lab';
 import { until } from './until.js';
 
 const projectDir = path.resolve(import.meta.dirname, '../../..');

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { migrate } from '@plumbline/event-store';
 import pg from 'pg';
-import { placeFolder, tapName, type InstanceState } from '../../../apps/cli/src/lab/index.js';
+import { placeFolder, tapName, type InstanceState } from '@plumbline/lab';
 import type { TestLab } from './test-lab.js';
 
 /** Deletes the router namespaces of a node, and with them their devices; the switch keeps the ports. */

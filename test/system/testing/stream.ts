@@ -1,6 +1,6 @@
 /** A TCP stream through the lab that a spec holds while it does harm, and asks afterwards. The two ends are units of the lab (`ticker.mjs`). */
 import { z } from 'zod';
-import { argvAt, ensureUnit, labEnvironment, removeUnit, runningPlace } from '../../../apps/cli/src/lab/index.js';
+import { argvAt, ensureUnit, labEnvironment, removeUnit, runningPlace } from '@plumbline/lab';
 import { until, type TestLab } from './test-lab.js';
 
 const port = 7000;

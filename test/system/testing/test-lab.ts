@@ -13,19 +13,21 @@ import {
   ApiClient,
   argvAt,
   ensureUnit,
+  isRunning,
   labSpec,
+  layout,
   loginsOf,
   plugInstance,
   readLabState,
   readRunning,
   runningPlace,
+  signal,
+  Unit,
   type InstanceState,
   type LabSpec,
   type LabState,
   type RunningUnit,
-} from '../../../apps/cli/src/lab/index.js';
-import { isRunning, signal } from '../../../apps/cli/src/lab/process-identity.js';
-import { layout, Unit } from '../../../apps/cli/src/lab/unit.js';
+} from '@plumbline/lab';
 
 /** What a spec allows `up` in its `beforeAll`. */
 export const upTimeoutMs = 120_000;

@@ -1,7 +1,6 @@
 /** `plumb db`: the schema and its rights, what is derived from the log made again. */
 import type { Command } from 'commander';
-import { guardStatus, migrate, rebuildReadModels, type Rebuilt } from '@plumbline/event-store';
-import { derivation } from '../log/derivation.js';
+import { derivation, guardStatus, migrate, rebuildReadModels, type Rebuilt } from '@plumbline/event-store';
 import { databaseUrl, inWords } from './database-url.js';
 
 export function addDatabaseCommands(program: Command): void {

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { logIn } from '../api-login.js';
+import { logIn } from '@plumbline/identity';
 import {
   down,
   execAt,
@@ -14,7 +14,7 @@ import {
   faultsOf,
   up,
   type LabSpec,
-} from '../lab/index.js';
+} from '@plumbline/lab';
 
 const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../..');
 const interrupted = 130;

@@ -1,7 +1,7 @@
 /** `plumb node add`: a NATS login for a node. `plumb node rebind`: makes a node that is bound to another log follow this one. */
 import path from 'node:path';
 import type { Command } from 'commander';
-import { tokenFromEnvironment } from '../api-login.js';
+import { tokenFromEnvironment } from '@plumbline/identity';
 import { addNode } from '../node/controller-dir.js';
 import { bindTo, boundLog, removals, withThisNode, type NodeFacts } from '../node/rebind.js';
 import { printRebuild } from '../replay/rebuild.js';

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { InvalidArgumentError, type Command } from 'commander';
 import { type FeedMessage } from '@plumbline/contracts';
-import { tokenFromEnvironment } from '../api-login.js';
+import { tokenFromEnvironment } from '@plumbline/identity';
 import { labNode, type LabNode } from '../replay/lab-node.js';
 import { printRebuild, rebuild } from '../replay/rebuild.js';
 import { viewFromApi, viewFromDatabase, viewFromFile, viewOf } from '../replay/view-source.js';

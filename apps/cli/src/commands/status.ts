@@ -2,8 +2,8 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError, type Command } from 'commander';
-import { logIn, tokenFromEnvironment } from '../api-login.js';
-import { labSpec, loginsOf, readLabState } from '../lab/index.js';
+import { logIn, tokenFromEnvironment } from '@plumbline/identity';
+import { labSpec, loginsOf, readLabState } from '@plumbline/lab';
 import { gatherStatus } from '../status/report.js';
 import { screen } from '../status/screen.js';
 

@@ -7,7 +7,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSy
 import { join } from 'node:path';
 import { HostName } from '@plumbline/contracts';
 import { z } from 'zod';
-import { apiPermissions, loginBlock, natsConfiguration, newNkeyPair, nodePermissions } from '../lab/nats-logins.js';
+import { apiPermissions, loginBlock, natsConfiguration, newNkeyPair, nodePermissions } from '@plumbline/nats-logins';
 
 const Logins = z.object({ listen: z.string(), logins: z.record(z.string(), z.object({ publicKey: z.string() })) });
 const LISTEN = '0.0.0.0:4222';

@@ -7,7 +7,7 @@ import { mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FeedMessage } from '@plumbline/contracts';
-import { logIn } from '../api-login.js';
+import { logIn } from '@plumbline/identity';
 import {
   argvAt,
   labEnvironment,
@@ -16,9 +16,9 @@ import {
   nodeOf,
   placeFolder,
   readLabState,
+  runAttached,
   runningPlace,
-} from '../lab/index.js';
-import { runAttached } from '../lab/daemon.js';
+} from '@plumbline/lab';
 
 const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../..');
 

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { FeedMessage, Recorded } from '@plumbline/contracts';
 import { PostgresEventStore, type RecordedEvent } from '@plumbline/event-store';
-import { DoesNotAnswer } from '../api-login.js';
+import { DoesNotAnswer } from '@plumbline/identity';
 import { emptyView, fold, type HostView, Topology, wholeView } from '@plumbline/topology';
 
 /** Events read from the database at a time. */

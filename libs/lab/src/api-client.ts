@@ -1,7 +1,7 @@
 /** The Networking API v2.0 as any client speaks it: JSON over HTTP, nothing of ours known beforehand. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { logIn, type Login } from '../api-login.js';
+import { logIn, type Login } from '@plumbline/identity';
 
 const pollMs = 20;
 const requestTimeoutMs = 15_000;

@@ -18,10 +18,10 @@ import { silent } from './progress.js';
 import { labSpec } from './spec.js';
 import { newLabState, StateKeeper } from './state.js';
 import { hostPicture } from './testing/host-picture.js';
-import { tryOnNats } from './testing/try-on-nats.js';
+import { tryOnNats } from '@plumbline/nats-logins/testing';
 import { readRunning } from './unit.js';
 
-const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../..');
+const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 const closed = mkdtempSync(path.join(tmpdir(), 'plumb-lab-'));
 const spec = labSpec({ projectDir, name: `t${process.pid}`, stateDir: path.join(closed, 'state') });
 const labId = randomUUID();
@@ -122,7 +122,7 @@ describe('the lab without its programs', () => {
         'exec',
         'guest',
         place.paths.node,
-        `${place.paths.project}/apps/cli/dist/lab/guest-main.js`,
+        `${place.paths.project}/libs/lab/dist/guest-main.js`,
         ...argv,
       );
     const served = guest(far.place, 'once', 'far', '8080');
@@ -169,7 +169,7 @@ describe('the lab without its programs', () => {
   });
 
   test('nobody gets in without a login', async () => {
-    const { newNkeyPair } = await import('./nats-logins.js');
+    const { newNkeyPair } = await import('@plumbline/nats-logins');
     const stranger = { url: lab.nats.hostUrl, publish: 'a', subscribe: 'b' };
     await expect(tryOnNats({ ...stranger, seed: newNkeyPair().seed })).rejects.toThrow(/authorization/i);
   });

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { asNobody } from './confine.js';
 import { writeWhole } from './files.js';
 import type { HostLinkAddresses } from './host-link.js';
-import { apiPermissions, natsConfiguration, newNkeyPair, nodePermissions } from './nats-logins.js';
+import { apiPermissions, natsConfiguration, newNkeyPair, nodePermissions } from '@plumbline/nats-logins';
 import { placeFolder, type Place } from './place.js';
 import { managementNetwork, type LabSpec } from './spec.js';
 import { ensureUnit, labEnvironment } from './supervision.js';
@@ -92,7 +92,7 @@ export async function relayNats(
   const url = new URL(foreignUrl);
   if (url.protocol !== 'nats:') throw new Error(`NATS_URL: the lab relays nats:// only, not ${url.protocol}//`);
   const folder = placeFolder(spec, mgmt.name);
-  const script = 'apps/cli/dist/lab/relay-main.js';
+  const script = 'libs/lab/dist/relay-main.js';
   const unit = (name: string, order: number, argv: readonly string[]) =>
     ensureUnit(spec.stateDir, {
       name,

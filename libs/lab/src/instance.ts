@@ -68,4 +68,4 @@ export async function serveHttp(
 }
 
 /** What instances run, seen from their place. */
-export const guestScript = (place: Place): string => `${place.paths.project}/apps/cli/dist/lab/guest-main.js`;
+export const guestScript = (place: Place): string => `${place.paths.project}/libs/lab/dist/guest-main.js`;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { hints } from './hints.js';
 import { tapName } from './instance.js';
-import { apiPermissions, natsConfiguration, newNkeyPair, nodePermissions } from './nats-logins.js';
+import { apiPermissions, natsConfiguration, newNkeyPair, nodePermissions } from '@plumbline/nats-logins';
 import { foreignDatabase } from './postgres.js';
 import { labSpec } from './spec.js';
 import { newLabState } from './state.js';

@@ -8,7 +8,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { cloudsYaml } from '@plumbline/identity';
-import type { Login } from '../api-login.js';
+import type { Login } from '@plumbline/identity';
 import { readText, removeEmptyFolder, removeFile, writeWhole } from './files.js';
 import type { LabSpec } from './spec.js';
 

@@ -10,10 +10,9 @@
 import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { guardStatus, migrate } from '@plumbline/event-store';
+import { derivation, guardStatus, migrate } from '@plumbline/event-store';
 import { run } from '@plumbline/exec';
 import pg from 'pg';
-import { derivation } from '../log/derivation.js';
 import { writeWhole } from './files.js';
 import { freePort } from './free-port.js';
 import { placeFolder, type Place } from './place.js';

@@ -9,7 +9,7 @@ import { run } from '@plumbline/exec';
 import { clean } from './clean.js';
 import { buildInfrastructure, type Infrastructure } from './infrastructure.js';
 import { freePort } from './free-port.js';
-import { natsConfiguration, newNkeyPair, nodePermissions } from './nats-logins.js';
+import { natsConfiguration, newNkeyPair, nodePermissions } from '@plumbline/nats-logins';
 import { loginEnvironment } from './nats.js';
 import { silent } from './progress.js';
 import { defaultNodes, labSpec } from './spec.js';
@@ -17,7 +17,7 @@ import { newLabState, StateKeeper } from './state.js';
 import { unitStatuses } from './status.js';
 
 /** A lab on another NATS, one that the nodes could not reach by themselves. */
-const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../..');
+const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 const folder = mkdtempSync(path.join(tmpdir(), 'plumb-foreign-'));
 const spec = labSpec({
   projectDir,

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chownSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { ensureTokenKey, hashPassword, RoleName, writeIdentityFile } from '@plumbline/identity';
-import type { Login } from '../api-login.js';
+import type { Login } from '@plumbline/identity';
 import { placeFolder, type Place } from './place.js';
 import type { LabSpec } from './spec.js';
 import type { LabState } from './state.js';

@@ -33,7 +33,7 @@ export function supervisorOf(stateDir: string): ProcessIdentity | null {
 /** Starts the supervisor unless it runs. */
 export function startSupervisor(projectDir: string, stateDir: string, labId: string): void {
   if (supervisorOf(stateDir) !== null) return;
-  const script = path.join(projectDir, 'apps/cli/dist/lab/supervisor-main.js');
+  const script = path.join(projectDir, 'libs/lab/dist/supervisor-main.js');
   const child = startDetached([process.execPath, script, stateDir], {
     logFile: layout(stateDir).log('supervisor'),
     env: labEnvironment(labId),

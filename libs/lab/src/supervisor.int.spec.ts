@@ -16,7 +16,7 @@ import {
 } from './supervision.js';
 import { readRunning, type Unit } from './unit.js';
 
-const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../..');
+const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 let stateDir: string;
 let labId: string;
 

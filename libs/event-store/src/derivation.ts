@@ -1,6 +1,7 @@
 /** What follows from the log, as this release knows it: the same objects, rows and claims that appends make, made again from the events alone. */
 import { AnyObject, CATALOGUE_VERSION, known, subjectOf, type PlumbEvent, type Recorded } from '@plumbline/contracts';
-import type { Derivation, RecordedEvent } from '@plumbline/event-store';
+import type { RecordedEvent } from './event-store.js';
+import type { Derivation } from './postgres/rebuild.js';
 import { claimsOf, evolve, readRow, tallyOf } from '@plumbline/topology';
 
 /** Throws at an event that this release does not know: rows without it would be wrong, and silently so. */

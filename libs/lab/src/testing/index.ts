@@ -1,0 +1,1 @@
+export { hostPicture } from './host-picture.js';

@@ -1,0 +1,10 @@
+export {
+  apiPermissions,
+  loginBlock,
+  natsConfiguration,
+  newNkeyPair,
+  nodePermissions,
+  type NatsLogin,
+  type NkeyPair,
+  type Permissions,
+} from './nats-logins.js';

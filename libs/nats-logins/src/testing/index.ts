@@ -1,0 +1,1 @@
+export { tryOnNats, type Verdict } from './try-on-nats.js';
