@@ -9,6 +9,7 @@ const node = (script, ...args) => [process.execPath, [script, ...args]];
 const LANES = [
   [
     ['types', ...node('node_modules/typescript/bin/tsc', '--build')],
+    ['width of documents', ...node('tools/doc-lines.mjs')],
     ['generated docs', ...node('tools/reference-docs.mjs', '--check')],
     ['types of specs', ...node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.spec.json', '--noEmit')],
   ],

@@ -1,13 +1,14 @@
 #!/bin/bash
-# A node as one container: PID 1 of a small machine. It starts Open vSwitch, makes the bridges an operator makes before Plumbline comes, and starts the agents;
-# what ends is started again. One container and not one a program, because namespaces of routers live in this container's /run/netns: they must outlive
-# an agent, as they do on a machine.
+# A node as one container; this script is its PID 1. It starts Open vSwitch, makes the bridges that an operator makes
+# beforehand, and starts the agents. A program that ends is started again. The node is one container and not one for each
+# program, because the routers' namespaces are in this container's /run/netns and must outlive an agent, as on a machine.
 #
-# `machine.sh healthy` asks the agents of a running one.
+# `machine.sh healthy` asks the agents of a running node whether they are healthy.
 #
 #   PLUMB_AGENTS     which agents: "ovs-agent", or "ovs-agent l3-agent" for a network node
-#   PLUMB_TUNNEL_IP  the address the engine gave on the tunnel network: it moves from that interface to br-phy, the bridge over it
-#   UPLINK_IP        the address it gave on the external network, if any: that interface becomes the uplink of br-ex and loses the address
+#   PLUMB_TUNNEL_IP  the address the engine gave on the tunnel network. It is moved to br-phy, the bridge over that interface
+#   UPLINK_IP        the address the engine gave on the external network, if any. That interface becomes the uplink of
+#                    br-ex and loses the address
 #   PLUMB_DATAPATH_TYPE  netdev (Open vSwitch in user space, works anywhere) or system (the kernel's module)
 set -euo pipefail
 datapath=${PLUMB_DATAPATH_TYPE:-netdev}
@@ -15,7 +16,7 @@ database=/etc/openvswitch/conf.db
 socket=unix:/run/openvswitch/db.sock
 say() { echo "node ${PLUMB_HOST}: $*"; }
 
-# Where each agent answers health questions, on the node's loopback.
+# The port of each agent's health check, on the node's loopback.
 health_port() {
   case $1 in
     ovs-agent) echo 9710 ;;
@@ -30,10 +31,10 @@ if [ "${1:-}" = healthy ]; then
   exit 0
 fi
 
-# What an agent keeps of root.
+# The capabilities that an agent keeps.
 confined=(setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+net_admin,+sys_admin,+net_raw --)
 
-# keep NAME COMMAND...: runs it, again whenever it ends. SIGTERM ends both.
+# keep NAME COMMAND...: runs the command, and again whenever it ends. SIGTERM ends both.
 keep() {
   local name=$1 stopping='' child='' code
   shift
@@ -61,18 +62,18 @@ until_true() {
 
 device_of() { ip -oneline -4 address show | awk -v ip="$1" '{ split($4, a, "/"); if (a[1] == ip) print $2, a[2] }'; }
 
-# A restarted ovs-vswitchd makes br-phy's device anew, without its address: set after each start.
+# A restarted ovs-vswitchd makes br-phy's device again, without its address: set the address after each start.
 vswitchd() {
   ( until_true 20 br-phy ip link show br-phy && ip address replace "$tunnel_address" dev br-phy && ip link set br-phy up ) &
   exec ovs-vswitchd "$socket" --pidfile -vconsole:warn -vsyslog:off -vfile:off
 }
 
 mkdir -p /run/netns /run/openvswitch /run/lock /etc/openvswitch /var/lib/plumbline
-# Routers' own settings are under here; the rest of /proc/sys stays read-only.
+# The routers' kernel parameters are under this folder; the rest of /proc/sys stays read-only.
 mount --bind /proc/sys/net /proc/sys/net && mount -o remount,bind,rw /proc/sys/net
 
-# take ADDRESS NAME: finds the interface the engine gave this address, names it (its own names may change from start to start, Open vSwitch's database would
-# not follow), takes the address away and prints the prefix length.
+# take ADDRESS NAME: finds the interface to which the engine gave this address, renames it, removes the address and prints the
+# prefix length. The engine's names may differ at each start, and Open vSwitch's database would have the old ones.
 take() {
   local device prefix
   read -r device prefix < <(device_of "$1") || { say "no interface has the address $1" >&2; return 1; }
@@ -84,8 +85,9 @@ tunnel_address=$PLUMB_TUNNEL_IP/$(take "$PLUMB_TUNNEL_IP" tunnel)
 bridges=(-- --may-exist add-br br-phy -- set Bridge br-phy "datapath_type=$datapath" -- --may-exist add-port br-phy tunnel)
 if [ -n "${UPLINK_IP:-}" ]; then
   take "$UPLINK_IP" external >/dev/null
-  # A packet of a neighbour on the same engine, or of the host, comes without checksum: a network card would have written it, a veth does not, and the
-  # datapath in user space cannot know. The bridge sends it on into `wire`, which is told that nobody after it will: the kernel writes it there.
+  # A packet from the host, or from a container of the same engine, arrives without a checksum: a network card would have
+  # written it, a veth does not, and the userspace datapath cannot know. So the bridge sends the packet through `wire`, which
+  # has checksum offload off: the kernel writes the checksum there.
   ip link add wire type veth peer name uplink
   ethtool -K wire tx off >/dev/null
   ip link add br-wire type bridge
@@ -107,7 +109,7 @@ for agent in $PLUMB_AGENTS; do
 done
 say "up: $PLUMB_AGENTS"
 
-# Down in reverse: the agents first, so that none of them sees a switch that is going away.
+# Stop in reverse order: the agents first, so that none of them sees the switch stop.
 down() {
   for ((i = ${#children[@]} - 1; i >= 0; i--)); do
     kill "${children[i]}" 2>/dev/null || true

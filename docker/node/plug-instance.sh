@@ -1,7 +1,7 @@
 #!/bin/sh
-# plug-instance NAME PORT_ID MAC ADDRESS/PREFIX GATEWAY: an instance, as far as the network is concerned: a namespace with one interface that is plugged into br-int by its
-# port's id, which is all that a hypervisor does. `ip netns exec NAME ...` runs something in it. Again with the same name: from the start.
-# MTU in the environment: 1450 unless told, which fits a VXLAN network over wires of 1500.
+# plug-instance NAME PORT_ID MAC ADDRESS/PREFIX GATEWAY: makes a namespace with one interface, plugged into br-int with the
+# port's id. That is all a hypervisor does, so for the network it is an instance. `ip netns exec NAME ...` runs a command in
+# it. If NAME exists, it is made again. MTU in the environment: default 1450, which fits VXLAN over an MTU of 1500.
 set -eu
 [ $# -eq 5 ] || { sed -n '2,4s/^# //p' "$0" >&2; exit 2; }
 name=$1 port=$2 mac=$3 address=$4 gateway=$5
@@ -11,7 +11,7 @@ ip netns delete "$name" 2>/dev/null || true
 ip netns add "$name"
 ip -n "$name" link set lo up
 ip -n "$name" link add eth0 address "$mac" mtu "${MTU:-1450}" type veth peer name "$tap" netns 1
-# A packet between two ends on one machine carries no checksum yet, and the user space datapath passes it on as it is.
+# A packet between two interfaces of one machine has no checksum yet, and the userspace datapath passes it on like that.
 ip netns exec "$name" ethtool -K eth0 tx off >/dev/null
 ethtool -K "$tap" tx off >/dev/null
 ip link set "$tap" up

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes the cluster on the first start, whole or not at all (it gets its name last), then becomes PostgreSQL.
+# Makes the cluster on the first start, whole or not at all (it is renamed last), then runs PostgreSQL.
 #   plumb_owner  owns the database and its tables: migrations
-#   plumb_api    gets from the migrations what the service needs, and no more
+#   plumb_api    the migrations grant it what the API needs, and no more
 set -eu
 volume=/var/lib/postgresql/data
 cluster=$volume/15

@@ -1,8 +1,8 @@
 /**
- * Makes the logins of all services, once: run again it keeps what is there and adds what is missing, so that a node can be added to PLUMB_NODES later
- * (then `docker compose kill -s HUP nats`).
+ * Makes the logins of all services. Run again, it keeps what exists and adds what is missing, so a node can be added to
+ * PLUMB_NODES later (then `docker compose kill -s HUP nats`).
  *
- * Each service has a folder of its own under SECRETS_DIR, mounted from a volume that no other service sees:
+ * Each service has a folder of its own under SECRETS_DIR, from a volume that no other service mounts:
  *
  *     nats/nats.conf                                       public keys, and what each login may publish and subscribe
  *     api/nats.nkey  api/database-url                      the API
@@ -30,7 +30,7 @@ function write(file, owner, text) {
   renameSync(`${target}.new`, target);
 }
 
-/** What the file holds; when there is none yet, what `make` answers, written. */
+/** The content of the file; if there is none yet, writes what `make` returns. */
 function kept(file, owner, make) {
   const target = path.join(root, file);
   if (!existsSync(target)) write(file, owner, `${make()}\n`);
