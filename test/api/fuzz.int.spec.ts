@@ -10,7 +10,7 @@ import { Agent, request as httpRequest } from 'node:http';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AnyObject, EVENTS, type EventType } from '@plumbline/contracts';
-import { render as renderRouters } from '@plumbline/l3-core';
+import { render as renderRouters, savedFrom } from '@plumbline/l3-core';
 import {
   flowLine,
   actionsOn,
@@ -302,10 +302,7 @@ describe('requests of any form', () => {
     const rules = routers.flatMap((each) =>
       each.kind === 'present' ? [...each.state.rules4, ...each.state.rules6] : [],
     );
-    const lines = rules.flatMap(({ jumps, chains }) => [
-      ...jumps.map(({ rule }) => rule),
-      ...chains.flatMap((chain) => [chain.name, ...chain.rules]),
-    ]);
+    const lines = [...savedFrom(rules).values()].flatMap((chains) => [...chains].flat(2));
     expect(lines.filter((line) => !/^[A-Za-z0-9 ._:/,!"=+-]+$/.test(line)).slice(0, 3)).toEqual([]);
     const links = routers.flatMap((each) =>
       each.kind === 'present' ? [...each.state.links, ...each.state.routes] : [],

@@ -15,6 +15,7 @@ import { INTEGRATION_BRIDGE, netnsOf } from './marks.js';
 import { isEmpty, orphanPorts, planRemoval, planRouter, RouterPlan, Stage, stepsOf } from './plan.js';
 import { Held, heldAfter, heldObjects, heldUntilAsked, unproven, withhold } from './probation.js';
 import { NodeFacts, Rendered, render, renderRouter } from './render.js';
+import { stateText } from './rule-lines.js';
 import { L3State } from './state.js';
 import { statusesOf } from './status.js';
 
@@ -242,7 +243,7 @@ class Work {
   }
 
   isRight(memory: L3Memory): boolean {
-    return this.rendered?.kind === 'present' && memory.right.get(this.id) === JSON.stringify(this.rendered.state);
+    return this.rendered?.kind === 'present' && memory.right.get(this.id) === stateText(this.rendered.state);
   }
 
   fail(error: unknown): void {
@@ -260,7 +261,7 @@ class Work {
       memory.stuck.delete(this.id);
       // Whether something is left that must go is not known yet, and what the router was made of leads back to it.
       if (!this.mayRemove) return;
-      if (rendered?.kind === 'present') memory.right.set(this.id, JSON.stringify(rendered.state));
+      if (rendered?.kind === 'present') memory.right.set(this.id, stateText(rendered.state));
       else memory.right.delete(this.id);
       forget(memory, this.id, rendered?.keys);
       return;
@@ -268,7 +269,9 @@ class Work {
     memory.right.delete(this.id);
     if (this.error !== null) return;
     memory.stuck.set(this.id, textOf(this.plan));
-    const what = stepsOf(this.plan).map((step) => JSON.stringify(step));
+    const what = stepsOf(this.plan).map((step) =>
+      JSON.stringify(step, (key, value) => (key === 'edits' ? undefined : value)),
+    );
     this.error = `cannot converge: after ${APPLIES} applies the node still differs: ${what.join(' ')}`;
   }
 

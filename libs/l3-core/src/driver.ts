@@ -3,6 +3,7 @@
  * that exists in memory only.
  */
 import { Taken } from './forwardings.js';
+import { TableEdits } from './rule.js';
 import { L3State, PortMark } from './state.js';
 
 /** One small truth about a node. Names say the end state: repeating a step that was done, or half done, is success. */
@@ -21,7 +22,14 @@ export type L3Step =
   | Readonly<{ op: 'silence-outside'; outside: string }>
   | Readonly<{ op: 'add-port'; outside: string; port: PortMark }>
   | Readonly<{ op: 'remove-port'; outside: string }>
-  | Readonly<{ op: 'restore'; netns: string; version: 4 | 6; lines: readonly string[] }>
+  /** Rules, by one command that reads `lines` (dialects/): what they say of each table becomes true whole or not at all. `edits`: the same, for who must know. */
+  | Readonly<{
+      op: 'restore';
+      netns: string;
+      version: 4 | 6;
+      lines: readonly string[];
+      edits: readonly TableEdits[];
+    }>
   | Readonly<{ op: 'set-sysctls'; netns: string; values: Readonly<Record<string, string>> }>
   | Readonly<{ op: 'set-tx-checksum'; netns: string; device: string; on: boolean }>
   | Readonly<{ op: 'set-loopback-up'; netns: string }>

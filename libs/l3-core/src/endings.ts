@@ -1,68 +1,93 @@
 /**
  * Connections that are still to be ended, noted on the node itself. The rule that made them is gone or leads elsewhere with the same commit that writes the
  * note; the note goes when they have been ended, so an agent that dies in between loses nothing. Each note is a rule behind all others of its chain that
- * returns: it does nothing but be found by a process that has no memory.
+ * does nothing to a packet but be found by a process that has no memory.
  *
  * An address that leaves needs no note: without its rule it says the same of itself (plan.ts).
  */
-import { Taken, TAKEN_PATTERN, takenFrom, takenMatch, takenText } from './forwardings.js';
-import { CHAIN_PREFIX } from './marks.js';
-import { SavedTables, Table } from './state.js';
+import { ObjectKey } from '@plumbline/contracts';
+import { Taken, takenBy, takenMatch, takenText } from './forwardings.js';
+import { ownChain } from './marks.js';
+import { Rule, RuleBody, Table, TableEdits } from './rule.js';
 
 /** All connections of an address; with `forwarded` those that came in by a forwarding and were answered by `answeredBy`. */
 export type Ending = Readonly<{ address: string; forwarded: (Taken & Readonly<{ answeredBy: string }>) | null }>;
 
 /** Chain of the nat table that sends outside addresses to inside ones. */
-export const INWARD = `${CHAIN_PREFIX}PREROUTING`;
+export const INWARD = ownChain('PREROUTING');
 
-const noteOf = ({ address, forwarded }: Ending): string =>
-  forwarded
-    ? `${takenMatch(forwarded)} -m comment --comment "plumb:ending:${forwarded.answeredBy}" -j RETURN`
-    : `-d ${address}/32 -m comment --comment "plumb:ending" -j RETURN`;
-const OF_ADDRESS = /^-d (\S+)\/32 -m comment --comment "?plumb:ending"? -j RETURN$/;
-const OF_FORWARDING = new RegExp(`^${TAKEN_PATTERN} -m comment --comment "?plumb:ending:([0-9.]+)"? -j RETURN$`);
+/** The address of a rule that matches a destination and nothing else. */
+function onlyDestination({ match }: RuleBody): string | null {
+  const [to] = match;
+  return match.length === 1 && to?.on === 'destination' ? to.address : null;
+}
+const isInward = ({ table, chain }: RuleBody): boolean => table === 'nat' && chain === INWARD;
+
+const noteOf = ({ address, forwarded }: Ending, owner: ObjectKey): Rule => ({
+  table: 'nat',
+  chain: INWARD,
+  match: forwarded ? takenMatch(forwarded) : [{ on: 'destination', address }],
+  action: { do: 'note-ending', answeredBy: forwarded?.answeredBy ?? null },
+  owner,
+  position: null,
+});
 
 /** Equal for equal endings. */
 export const endingText = ({ address, forwarded }: Ending): string =>
   forwarded ? `${takenText(forwarded)} ${forwarded.answeredBy}` : address;
 
-/** What is noted on the node. */
-export function endingsIn(found: SavedTables): Ending[] {
-  return (found.get('nat')?.get(INWARD) ?? []).flatMap((rule): Ending[] => {
-    const address = OF_ADDRESS.exec(rule)?.[1];
-    if (address) return [{ address, forwarded: null }];
-    const match = OF_FORWARDING.exec(rule);
-    const taken = match && takenFrom(match.slice(1, 5));
-    return taken ? [{ address: taken.address, forwarded: { ...taken, answeredBy: match[5] ?? '' } }] : [];
-  });
+/** What is noted among these rules. */
+export function endingsIn(rules: readonly RuleBody[]): Ending[] {
+  const endings: Ending[] = [];
+  for (const rule of rules) {
+    const { action } = rule;
+    if (action.do !== 'note-ending' || !isInward(rule)) continue;
+    const { answeredBy } = action;
+    const taken = takenBy(rule);
+    const address = onlyDestination(rule);
+    if (answeredBy !== null && taken) endings.push({ address: taken.address, forwarded: { ...taken, answeredBy } });
+    if (answeredBy === null && address !== null) endings.push({ address, forwarded: null });
+  }
+  return endings;
 }
 
+/** Notes for these endings. Each belongs to whom its address does, else to the router of the chain. */
+export function notesOf(endings: readonly Ending[], tables: readonly Table[], router: ObjectKey): Rule[] {
+  if (endings.length === 0) return [];
+  const owners = new Map<string, ObjectKey>();
+  for (const { match, action, owner } of inwardOf(tables))
+    if (action.do === 'dnat') for (const each of match) if (each.on === 'destination') owners.set(each.address, owner);
+  return endings.map((ending) => noteOf(ending, owners.get(ending.address) ?? router));
+}
+
+const inwardOf = (tables: readonly Table[]): readonly Rule[] =>
+  tables.find(({ table }) => table === 'nat')?.chains.find(({ name }) => name === INWARD)?.rules ?? [];
+
 /** Wanted tables with these notes. */
-export const withEndings = (tables: readonly Table[], endings: readonly Ending[]): readonly Table[] =>
+export const withNotes = (tables: readonly Table[], notes: readonly Rule[]): readonly Table[] =>
   tables.map((each) =>
-    each.table !== 'nat' || endings.length === 0
+    each.table !== 'nat' || notes.length === 0
       ? each
       : {
           ...each,
           chains: each.chains.map((chain) =>
-            chain.name === INWARD ? { ...chain, rules: [...chain.rules, ...endings.map(noteOf)] } : chain,
+            chain.name === INWARD ? { ...chain, rules: [...chain.rules, ...notes] } : chain,
           ),
         },
   );
 
-/** Input that takes the notes away. */
-export const endedLines = (endings: readonly Ending[]): string[] => [
-  '*nat',
-  ...endings.map((ending) => `-D ${INWARD} ${noteOf(ending)}`),
-  'COMMIT',
+/** What takes the notes away. */
+export const removalOf = (notes: readonly Rule[]): TableEdits[] => [
+  { table: 'nat', edits: notes.map((rule) => ({ edit: 'remove', rule })) },
 ];
 
-/** Floating address -> fixed address, as the NAT rules found say it. */
-export function translationsIn(found: SavedTables): ReadonlyMap<string, string> {
+/** Floating address -> fixed address, as the NAT rules among these say it. */
+export function translationsIn(rules: readonly RuleBody[]): ReadonlyMap<string, string> {
   const pairs = new Map<string, string>();
-  for (const rule of found.get('nat')?.get(INWARD) ?? []) {
-    const match = /^-d (\S+)\/32 .*-j DNAT --to-destination (\S+)$/.exec(rule);
-    if (match?.[1] && match[2]) pairs.set(match[1], match[2]);
+  for (const rule of rules) {
+    const { action } = rule;
+    const address = action.do === 'dnat' && isInward(rule) ? onlyDestination(rule) : null;
+    if (address !== null && action.do === 'dnat') pairs.set(address, action.to);
   }
   return pairs;
 }

@@ -1,9 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { endingsIn, endingText, withEndings } from './endings.js';
+import { dialect } from './dialects/index.js';
+import { endingsIn, endingText, notesOf, withNotes } from './endings.js';
 import { forwardingsIn } from './forwardings.js';
 import { observedAs, planRouter } from './plan.js';
 import { render, Rendered } from './render.js';
-import { restoreLines, savedFrom } from './rule-text.js';
+import { editsFor } from './rule-diff.js';
+import { rulesIn, savedFrom } from './rule-lines.js';
+import { RuleBody, Table } from './rule.js';
 import { forwardings, idOf, reference, Story } from './testing/index.js';
 
 type Present = Extract<Rendered, { kind: 'present' }>;
@@ -14,7 +17,7 @@ const present = (story: Story, router: string, length?: number): Present => {
 };
 /** Rules of the nat table that are there for forwardings. */
 const nat = ({ state }: Present): string[] => {
-  const lines = restoreLines(state.rules4, new Map(), true);
+  const lines = dialect.inputOf(editsFor(state.rules4, new Map(), true));
   return lines.slice(lines.indexOf('*nat')).filter((line) => /(fip|gw)-pf|-pf-/.test(line));
 };
 const SHARED = ['78', '192.168.1.178'] as const;
@@ -54,7 +57,7 @@ describe('the rules of a forwarding', () => {
     ]);
     const rules = present(story, 'c8', changed).state.rules4.find(({ table }) => table === 'nat');
     const hub = rules?.chains.find(({ name }) => name === 'neutron-l3-agent-gw-pf')?.rules ?? [];
-    expect(hub.map((rule) => rule.slice(-11, -6))).toEqual(['pf-f1', 'pf-fc']);
+    expect(hub.map(({ owner }) => owner)).toEqual([`portforwarding/${idOf('f1')}`, `portforwarding/${idOf('fc')}`]);
   });
 
   it('two ids that begin alike share a chain, which is entered once', () => {
@@ -89,32 +92,33 @@ describe('the rules of a forwarding', () => {
 });
 
 describe('what of it is on a node', () => {
-  const all = savedFrom(present(forwardings(), 'c8').state.rules4);
+  const { state } = present(forwardings(), 'c8');
+  /** As a node shows it, read without knowing what was wanted. */
+  const readBack = (tables: readonly Table[]): RuleBody[] => rulesIn(savedFrom(tables), 'nat');
+  const all = readBack(state.rules4);
 
   it('reads what it wrote', () => {
     expect(forwardingsIn(all)).toContainEqual({
       address: '192.168.1.178',
       protocol: 'tcp',
       ports: { first: 9000, last: 9010 },
-      to: '192.168.50.12',
-      target: '192.168.50.12:7000-7010/9000',
+      target: { do: 'dnat', to: '192.168.50.12', ports: { first: 7000, last: 7010 }, base: 9000 },
     });
     expect(forwardingsIn(all)).toContainEqual({
       address: '192.168.1.178',
       protocol: 'icmp6',
       ports: null,
-      to: '192.168.50.11',
-      target: '192.168.50.11',
+      target: { do: 'dnat', to: '192.168.50.11', ports: null, base: null },
     });
   });
 
   it('notes of every kind are read as they were written', () => {
-    const endings = forwardingsIn(all).map(({ address, protocol, ports, to }) => ({
+    const endings = forwardingsIn(all).map(({ address, protocol, ports, target }) => ({
       address,
-      forwarded: { address, protocol, ports, answeredBy: to },
+      forwarded: { address, protocol, ports, answeredBy: target.to },
     }));
-    const noted = savedFrom(withEndings(present(forwardings(), 'c8').state.rules4, endings));
-    expect(endingsIn(noted)).toEqual(endings);
+    const notes = notesOf(endings, state.rules4, 'router/r');
+    expect(endingsIn(readBack(withNotes(state.rules4, notes)))).toEqual(endings);
     expect(new Set(endings.map(endingText)).size).toBe(endings.length);
   });
 });

@@ -2,6 +2,8 @@ export type { Convergence, ConvergeOptions } from '@plumbline/topology';
 export { addressHex, addressOfHex } from './address-hex.js';
 export { applyOnce, converge, L3Memory } from './converge.js';
 export { endingsIn, endingText, translationsIn, type Ending } from './endings.js';
+export { dialect } from './dialects/index.js';
+export type { Dialect } from './dialects/dialect.js';
 export { forwardingChain, forwardingsIn, type ForwardedTo, type Forwarding, type Taken } from './forwardings.js';
 export type { L3Driver, L3Step, Probe, ProbeAnswer } from './driver.js';
 export { routersTouched } from './dirty.js';
@@ -20,6 +22,8 @@ export {
 } from './plan.js';
 export { heldAfter, heldObjects, heldUntilAsked, unproven, withhold, type Held } from './probation.js';
 export { render, renderRouter, type NodeFacts, type Rendered } from './render.js';
-export { isOurJump, parseSaved, restoreLines, savedFrom } from './rule-text.js';
+export { editsFor, isOurJump } from './rule-diff.js';
+export { rulesIn, savedFrom, stateText } from './rule-lines.js';
+export type * from './rule.js';
 export type * from './state.js';
 export { outsideSysctl, sysctlsOf } from './sysctls.js';

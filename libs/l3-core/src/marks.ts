@@ -21,10 +21,15 @@ export const OWNER_KEY = 'plumb-owner';
 export const OWNER = 'l3';
 export const POSITION_KEY = 'plumb';
 
-/** Own chains by name. Everything in them is ours; of a built-in chain only our jumps are. */
+/**
+ * Own chains by name. Everything in them is ours; of a built-in chain only our jumps are. Each rule bears its position, in words of the dialect that it is
+ * written in (dialects/).
+ */
 export const CHAIN_PREFIX = 'neutron-l3-agent-';
 export const FILTER_TOP = 'neutron-filter-top';
 export const POSTROUTING_BOTTOM = 'neutron-postrouting-bottom';
+/** The chain of ours that is known by this name: `float-snat`, or a hook's. */
+export const ownChain = (name: string): string => `${CHAIN_PREFIX}${name}`;
 export const isOurChain = (name: string): boolean =>
   name.startsWith(CHAIN_PREFIX) || name === FILTER_TOP || name === POSTROUTING_BOTTOM;
 
@@ -44,9 +49,3 @@ export function routerIdOf(netns: string): string | null {
   const id = netns.startsWith(NETNS_PREFIX) ? netns.slice(NETNS_PREFIX.length) : '';
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id) ? id : null;
 }
-
-/** The comment every rule of ours carries: the position of the event that last set what the rule says. A number only, never user text. */
-export const comment = (position: number): string => `-m comment --comment "plumb:${position}"`;
-const COMMENT = / ?-m comment --comment "?plumb:\d+"?/;
-/** A rule without its position: what it does. */
-export const withoutComment = (rule: string): string => rule.replace(COMMENT, '');

@@ -20,9 +20,12 @@
  */
 import { L3Step } from './driver.js';
 import { isOurDevice, netnsOf, outsideOf } from './marks.js';
-import { endedLines, Ending, endingsIn, endingText, translationsIn, withEndings } from './endings.js';
-import { ForwardedTo, forwardingsIn, takenText } from './forwardings.js';
-import { restoreLines, savedFrom } from './rule-text.js';
+import { dialect } from './dialects/index.js';
+import { Ending, endingsIn, endingText, notesOf, removalOf, translationsIn, withNotes } from './endings.js';
+import { ForwardedTo, forwardedText, forwardingsIn, takenText } from './forwardings.js';
+import { editsFor } from './rule-diff.js';
+import { rulesIn, savedFrom } from './rule-lines.js';
+import { Rule, RuleBody, Table, TableEdits } from './rule.js';
 import { L3State, Link, ObservedLink, ObservedPort, ObservedRouter, OutsideLink, Route, RouterState } from './state.js';
 
 export const STAGES = ['build', 'quiet', 'plug', 'configure', 'unplug', 'remove', 'announce'] as const;
@@ -42,12 +45,17 @@ export function planRouter(wanted: RouterState, found: L3State, mayRemove: boole
   const { netns } = wanted;
   if (found.damaged.has(wanted.id)) steps.build.push({ op: 'remove-netns', netns });
   if (!have) steps.build.push({ op: 'add-netns', netns });
-  const noted = have && mayRemove ? toBeNoted(wanted, have) : [];
+  const nat = {
+    wanted: ledBy(natOf(wanted.rules4)),
+    found: ledBy(have ? rulesIn(have.rules4, 'nat', wanted.rules4) : []),
+  };
+  const endings = have && mayRemove ? toBeNoted(wanted, have, nat) : [];
+  const notes = notesOf(endings, wanted.rules4, `router/${wanted.id}`);
   for (const version of [4, 6] as const) {
-    const rules = version === 4 ? withEndings(wanted.rules4, noted) : wanted.rules6;
+    const rules = version === 4 ? withNotes(wanted.rules4, notes) : wanted.rules6;
     const saved = (version === 4 ? have?.rules4 : have?.rules6) ?? new Map();
-    const lines = restoreLines(rules, saved, mayRemove);
-    if (lines.length > 0) steps.configure.push({ op: 'restore', netns, version, lines });
+    const edits = editsFor(rules, saved, mayRemove);
+    if (edits.length > 0) steps.configure.push(restore(netns, version, edits));
   }
   const values = Object.fromEntries(
     Object.entries(wanted.sysctls).filter(([key, value]) => have?.sysctls[key] !== value),
@@ -65,7 +73,8 @@ export function planRouter(wanted: RouterState, found: L3State, mayRemove: boole
   const born = new Set<string>();
   for (const link of wanted.links) planLink(link, wanted, have, found, steps, born);
   planRoutes(wanted, have, mayRemove, steps, born);
-  if (have) endConnections(wanted, have, mayRemove, noted, steps);
+  if (have) endConnections(wanted, have, mayRemove, nat, endings, steps);
+  if (notes.length > 0) steps.configure.push(restore(netns, 4, removalOf(notes)));
   if (have && mayRemove) removeAddresses(wanted, have, steps, born);
   if (mayRemove) removeLinks(wanted.links, have, found, steps);
   return { routerId: wanted.id, ...steps };
@@ -116,11 +125,10 @@ function planLink(
 export const isWhole = (device: string, link: ObservedLink | undefined, found: L3State): boolean =>
   link !== undefined && link.outside === outsideOf(device) && found.outsides.has(outsideOf(device));
 
-const missingAddresses = (link: Link, now: ObservedLink | undefined): Link['addresses'] =>
-  link.addresses.filter(
-    ({ address, broadcast }) =>
-      !now?.addresses.some((each) => each.address === address && each.broadcast === broadcast),
-  );
+function missingAddresses(link: Link, now: ObservedLink | undefined): Link['addresses'] {
+  const there = new Map(now?.addresses.map(({ address, broadcast }) => [address, broadcast]));
+  return link.addresses.filter(({ address, broadcast }) => there.get(address) !== broadcast);
+}
 
 const samePort = (port: ObservedPort | undefined, { port: wanted }: Link): boolean =>
   port !== undefined &&
@@ -153,8 +161,30 @@ function planRoutes(
   }
 }
 
-const isSame = (a: ForwardedTo, b: ForwardedTo): boolean => a.target === b.target && takenText(a) === takenText(b);
-const among = (all: readonly ForwardedTo[], one: ForwardedTo): boolean => all.some((each) => isSame(each, one));
+/** A transaction of one IP version's rules: what it changes, and the lines that a driver hands on. */
+const restore = (netns: string, version: 4 | 6, edits: readonly TableEdits[]): L3Step => ({
+  op: 'restore',
+  netns,
+  version,
+  lines: dialect.inputOf(edits),
+  edits,
+});
+
+/** Where rules of the nat table lead packets, and what is noted among them. */
+type Led = Readonly<{
+  translations: ReadonlyMap<string, string>;
+  forwardings: readonly ForwardedTo[];
+  endings: readonly Ending[];
+}>;
+type Nat = Readonly<{ wanted: Led; found: Led }>;
+const ledBy = (rules: readonly RuleBody[]): Led => ({
+  translations: translationsIn(rules),
+  forwardings: forwardingsIn(rules),
+  endings: endingsIn(rules),
+});
+const natOf = (tables: readonly Table[]): Rule[] =>
+  tables.flatMap(({ table, chains }) => (table === 'nat' ? chains.flatMap(({ rules }) => rules) : []));
+
 const addressesOf = (links: readonly Pick<Link, 'addresses'>[]): Set<string> =>
   new Set(links.flatMap(({ addresses }) => addresses.map(({ address }) => address)));
 
@@ -166,21 +196,19 @@ function leavingIn(wanted: RouterState, have: ObservedRouter): Set<string> {
 }
 
 /** Endings of addresses that stay: floating IPs and forwardings that go elsewhere or end, and what an interrupted plan left a note of. */
-function toBeNoted(wanted: RouterState, have: ObservedRouter): Ending[] {
-  const rules = savedFrom(wanted.rules4);
-  const after = translationsIn(rules);
-  const forwardings = forwardingsIn(rules);
-  const turned = [...translationsIn(have.rules4)]
-    .filter(([floating, fixed]) => after.get(floating) !== fixed)
+function toBeNoted(wanted: RouterState, have: ObservedRouter, nat: Nat): Ending[] {
+  const forwardings = new Set(nat.wanted.forwardings.map(forwardedText));
+  const turned = [...nat.found.translations]
+    .filter(([floating, fixed]) => nat.wanted.translations.get(floating) !== fixed)
     .map(([address]): Ending => ({ address, forwarded: null }));
-  const ended = forwardingsIn(have.rules4)
-    .filter((each) => !among(forwardings, each))
-    .map(({ address, protocol, ports, to }): Ending => ({
+  const ended = nat.found.forwardings
+    .filter((each) => !forwardings.has(forwardedText(each)))
+    .map(({ address, protocol, ports, target }): Ending => ({
       address,
-      forwarded: { address, protocol, ports, answeredBy: to },
+      forwarded: { address, protocol, ports, answeredBy: target.to },
     }));
   const leaving = leavingIn(wanted, have);
-  const all = [...turned, ...endingsIn(have.rules4), ...ended].filter(({ address }) => !leaving.has(address));
+  const all = [...turned, ...nat.found.endings, ...ended].filter(({ address }) => !leaving.has(address));
   const byText = new Map(all.map((ending) => [endingText(ending), ending]));
   return [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, ending]) => ending);
 }
@@ -189,6 +217,7 @@ function endConnections(
   wanted: RouterState,
   have: ObservedRouter,
   mayRemove: boolean,
+  nat: Nat,
   noted: readonly Ending[],
   steps: Draft,
 ): void {
@@ -199,14 +228,13 @@ function endConnections(
   for (const { address, forwarded } of noted)
     if (forwarded && !whole.has(address)) steps.configure.push({ op: 'end-forwarded', netns, ...forwarded });
   // What came to the router itself before there was a forwarding would go on doing so for as long as it comes.
-  const before = new Set(forwardingsIn(have.rules4).map(takenText));
+  const before = new Set(nat.found.forwardings.map(takenText));
   const there = [...addressesOf(have.links)].map((address) => address.slice(0, address.indexOf('/')));
-  for (const each of forwardingsIn(savedFrom(wanted.rules4))) {
+  for (const each of nat.wanted.forwardings) {
     const { address, protocol, ports } = each;
     if (there.includes(address) && !before.has(takenText(each)) && !whole.has(address))
       steps.configure.push({ op: 'end-forwarded', netns, address, protocol, ports, answeredBy: address });
   }
-  if (noted.length > 0) steps.configure.push({ op: 'restore', netns, version: 4, lines: endedLines(noted) });
 }
 
 function removeAddresses(wanted: RouterState, have: ObservedRouter, steps: Draft, born: ReadonlySet<string>): void {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { render, Rendered } from './render.js';
-import { restoreLines } from './rule-text.js';
+import { dialect } from './dialects/index.js';
+import { editsFor } from './rule-diff.js';
 import { RouterState } from './state.js';
 import { idOf, life, networkNode, Story, tutorial } from './testing/index.js';
 
@@ -17,7 +18,7 @@ const stateOf = (story: Story, router: string): RouterState => {
 };
 /** The nat table as iptables-restore gets it for an empty namespace. */
 const nat = (state: RouterState): string => {
-  const lines = restoreLines(state.rules4, new Map(), true);
+  const lines = dialect.inputOf(editsFor(state.rules4, new Map(), true));
   return lines.slice(lines.indexOf('*nat')).join('\n');
 };
 
@@ -64,7 +65,7 @@ COMMIT`);
 
 describe('scenario B', () => {
   it('filter: top before the agent, port 9697 closed, legs kept apart', () => {
-    const lines = restoreLines(stateOf(networkNode(), 'c2').rules4, new Map(), true);
+    const lines = dialect.inputOf(editsFor(stateOf(networkNode(), 'c2').rules4, new Map(), true));
     const start = lines.indexOf('*filter');
     expect(lines.slice(start, lines.indexOf('COMMIT', start)).join('\n')).toBe(`*filter
 :neutron-filter-top - [0:0]

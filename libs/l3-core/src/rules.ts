@@ -1,7 +1,6 @@
 /**
  * The firewall and NAT rules of a router: chain names and order are the reference implementation's (docs/design/l3-dataplane.md has the table of
- * differences). Each rule is written exactly as iptables-save prints it, because found and wanted rules are compared as text. Values are addresses and
- * device names that were parsed when they entered the system; nothing here is user text.
+ * differences). Rules are data (rule.ts); a dialect writes them.
  *
  *   nat POSTROUTING ─► l3-agent-POSTROUTING      neither NATed inwards nor leaving by qg-: left as it is
  *                  └─► neutron-postrouting-bottom ─► l3-agent-snat ─► l3-agent-float-snat    a floating IP's own address first,
@@ -9,128 +8,172 @@
  *
  * Port forwardings have chains of their own (forwardings.ts).
  */
+import { ObjectKey } from '@plumbline/contracts';
 import { forwardingChains } from './forwardings.js';
 import { Gathered, Leg, outsideIpv4 } from './legs.js';
-import { CHAIN_PREFIX, comment, FILTER_TOP, POSTROUTING_BOTTOM } from './marks.js';
-import { Chain, Jump, Table, TableName } from './state.js';
+import { FILTER_TOP, ownChain, POSTROUTING_BOTTOM } from './marks.js';
+import { Action, Draft, Hook, jump, Jump, Mark, Match, Origin, Rule, rule, Table, TableName } from './rule.js';
 
-const own = (name: string): string => `${CHAIN_PREFIX}${name}`;
-/** Address scope of traffic that belongs to none: high half of the packet mark. All networks share it until address scopes exist. */
-const SCOPE = '0x4000000/0xffff0000';
+/** High half of the packet mark. */
+const SCOPE_BITS = 0xffff0000;
+/** Address scope of traffic that belongs to none. All networks share it until address scopes exist. */
+const SCOPE: Mark = { value: 0x4000000, mask: SCOPE_BITS };
 /** Low half of the packet mark: came in by the gateway. */
-const FROM_OUTSIDE = '0x2/0xffff';
-const SAVE_SCOPE =
-  '-m connmark --mark 0x0/0xffff0000 COMMENT -j CONNMARK --save-mark --nfmask 0xffff0000 --ctmask 0xffff0000';
-const RESTORE_SCOPE =
-  '-m connmark ! --mark 0x0/0xffff0000 COMMENT -j CONNMARK --restore-mark --nfmask 0xffff0000 --ctmask 0xffff0000';
+const FROM_OUTSIDE: Mark = { value: 0x2, mask: 0xffff };
 const METADATA_PORT = 9697;
 
-/** Rule text: `COMMENT` stands where iptables-save prints the comment, behind the last match and before the target. */
-const rule = (position: number, text: string): string => text.replace('COMMENT', comment(position));
-const jump = (position: number, target: string): string => rule(position, `COMMENT -j ${target}`);
+const DROP: Action = { do: 'drop' };
+const NO_SCOPE: Mark = { value: 0, mask: SCOPE_BITS };
+const translated = (not: boolean): Match => ({ on: 'connection-state', state: 'DNAT', not });
 
-function table(name: TableName, jumps: readonly Jump[], chains: Readonly<Record<string, readonly string[]>>): Table {
-  const sorted = Object.entries(chains).map(([chain, rules]): Chain => ({ name: chain, rules }));
-  return { table: name, jumps, chains: sorted.sort((a, b) => (a.name < b.name ? -1 : 1)) };
+const saveScope = (origin: Origin, ...match: Match[]): Draft =>
+  rule(origin, [...match, { on: 'connection-mark', mark: NO_SCOPE, not: false }], {
+    do: 'save-mark',
+    mask: SCOPE_BITS,
+  });
+const restoreScope = (origin: Origin): Draft =>
+  rule(origin, [{ on: 'connection-mark', mark: NO_SCOPE, not: true }], { do: 'restore-mark', mask: SCOPE_BITS });
+
+type DraftJump = Readonly<{ hook: Hook; draft: Draft; place: Jump['place'] }>;
+
+function table(
+  name: TableName,
+  jumps: readonly DraftJump[],
+  chains: Readonly<Record<string, readonly Draft[]>>,
+): Table {
+  const placed = (chain: string, { match, action, owner, position }: Draft): Rule => ({
+    table: name,
+    chain,
+    match,
+    action,
+    owner,
+    position,
+  });
+  return {
+    table: name,
+    jumps: jumps.map(({ hook, draft, place }) => ({ rule: placed(hook, draft), place })),
+    chains: Object.entries(chains)
+      .map(([chain, drafts]) => ({ name: chain, rules: drafts.map((draft) => placed(chain, draft)) }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+  };
 }
 
-const hung = (position: number, hooks: readonly string[]): Jump[] =>
-  hooks.map((hook) => ({ hook, rule: jump(position, own(hook)), place: 'first' }));
+const hung = (origin: Origin, hooks: readonly Hook[]): DraftJump[] =>
+  hooks.map((hook) => ({ hook, draft: jump(origin, ownChain(hook)), place: 'first' }));
 
 /** `neutron-filter-top` is seen before the agent's own chain, and both before anything an operator appended. */
-const filterJumps = (position: number): Jump[] => [
-  ...hung(position, ['INPUT']),
-  ...['FORWARD', 'OUTPUT'].flatMap((hook): Jump[] => [
-    { hook, rule: jump(position, FILTER_TOP), place: 'first' },
-    ...hung(position, [hook]),
+const filterJumps = (origin: Origin): DraftJump[] => [
+  ...hung(origin, ['INPUT']),
+  ...(['FORWARD', 'OUTPUT'] as const).flatMap((hook): DraftJump[] => [
+    { hook, draft: jump(origin, FILTER_TOP), place: 'first' },
+    ...hung(origin, [hook]),
   ]),
 ];
 
 const bears = (leg: Leg, version: 4 | 6): boolean => leg.addresses.some((address) => address.version === version);
-const markScopes = (legs: readonly Leg[]): string[] =>
-  legs.map((leg) => rule(leg.position, `-i ${leg.device} COMMENT -j MARK --set-xmark ${SCOPE}`));
+const originOf = ({ port, position }: Leg): Origin => ({ owner: `port/${port.id}`, position });
+const enters = ({ device }: Leg): Match => ({ on: 'input', device, not: false });
+const leaves = ({ device }: Leg): Match => ({ on: 'output', device, not: false });
 
-function filter(position: number, interfaces: readonly Leg[]): Table {
-  return table('filter', filterJumps(position), {
-    [FILTER_TOP]: [jump(position, own('local'))],
-    [own('FORWARD')]: [jump(position, own('scope'))],
+const markScopes = (legs: readonly Leg[]): Draft[] =>
+  legs.map((leg) => rule(originOf(leg), [enters(leg)], { do: 'set-mark', mark: SCOPE }));
+
+function filter(base: Origin, interfaces: readonly Leg[]): Table {
+  return table('filter', filterJumps(base), {
+    [FILTER_TOP]: [jump(base, ownChain('local'))],
+    [ownChain('FORWARD')]: [jump(base, ownChain('scope'))],
     // Nobody may reach a metadata proxy directly; nothing is redirected to one, so nothing is let in.
-    [own('INPUT')]: [rule(position, `-p tcp -m tcp --dport ${METADATA_PORT} COMMENT -j DROP`)],
-    [own('OUTPUT')]: [],
-    [own('local')]: [],
-    [own('scope')]: interfaces.map((leg) =>
-      rule(leg.position, `-o ${leg.device} -m mark ! --mark ${SCOPE} COMMENT -j DROP`),
+    [ownChain('INPUT')]: [
+      rule(base, [{ on: 'protocol', protocol: 'tcp', ports: { first: METADATA_PORT, last: METADATA_PORT } }], DROP),
+    ],
+    [ownChain('OUTPUT')]: [],
+    [ownChain('local')]: [],
+    [ownChain('scope')]: interfaces.map((leg) =>
+      rule(originOf(leg), [leaves(leg), { on: 'packet-mark', mark: SCOPE, not: true }], DROP),
     ),
   });
 }
 
-const raw = (position: number): Table =>
-  table('raw', hung(position, ['PREROUTING', 'OUTPUT']), { [own('OUTPUT')]: [], [own('PREROUTING')]: [] });
+const raw = (base: Origin): Table =>
+  table('raw', hung(base, ['PREROUTING', 'OUTPUT']), { [ownChain('OUTPUT')]: [], [ownChain('PREROUTING')]: [] });
 
-const HOOKS = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'];
+const HOOKS = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'] as const;
+
+const baseOf = ({ router }: Gathered): Origin => ({
+  owner: `router/${router.id}`,
+  position: router.setAt['host'] ?? 0,
+});
 
 /** IPv4 rules, tables in the order in which they are loaded. */
 export function rulesV4(gathered: Gathered): readonly Table[] {
-  const { router, gateway, floatingIps } = gathered;
-  const base = router.setAt['host'] ?? 0;
+  const { gateway, floatingIps } = gathered;
+  const base = baseOf(gathered);
   const legs = gathered.legs.filter((leg) => bears(leg, 4));
   const interfaces = legs.filter((leg) => leg.role === 'interface');
   const outside = outsideIpv4(gateway);
-  const qg = gateway && outside ? gateway : null;
-  const whenOut = (...texts: string[]): string[] => (qg ? texts.map((text) => rule(qg.position, text)) : []);
+  const way = gateway && outside ? { gateway, address: outside, origin: originOf(gateway) } : null;
   const mangle = table('mangle', hung(base, HOOKS), {
-    [own('FORWARD')]: [],
-    [own('INPUT')]: [],
-    [own('OUTPUT')]: [],
-    [own('POSTROUTING')]: whenOut(`-o ${qg?.device} ${SAVE_SCOPE}`),
-    [own('PREROUTING')]: [
-      jump(base, own('mark')),
-      jump(base, own('scope')),
-      rule(base, RESTORE_SCOPE),
-      jump(base, own('floatingip')),
+    [ownChain('FORWARD')]: [],
+    [ownChain('INPUT')]: [],
+    [ownChain('OUTPUT')]: [],
+    [ownChain('POSTROUTING')]: way ? [saveScope(way.origin, leaves(way.gateway))] : [],
+    [ownChain('PREROUTING')]: [
+      jump(base, ownChain('mark')),
+      jump(base, ownChain('scope')),
+      restoreScope(base),
+      jump(base, ownChain('floatingip')),
     ],
-    [own('float-snat')]: [rule(base, SAVE_SCOPE)],
-    [own('floatingip')]: [],
-    [own('mark')]: whenOut(`-i ${qg?.device} COMMENT -j MARK --set-xmark ${FROM_OUTSIDE}`),
-    [own('scope')]: markScopes(legs),
+    [ownChain('float-snat')]: [saveScope(base)],
+    [ownChain('floatingip')]: [],
+    [ownChain('mark')]: way ? [rule(way.origin, [enters(way.gateway)], { do: 'set-mark', mark: FROM_OUTSIDE })] : [],
+    [ownChain('scope')]: markScopes(legs),
   });
-  const associated = qg ? floatingIps.map((fip) => ({ ...fip, position: fip.setAt['association'] ?? 0 })) : [];
+  const associated = (way ? floatingIps : []).map((fip) => ({
+    origin: { owner: `floatingip/${fip.id}` as ObjectKey, position: fip.setAt['association'] ?? 0 },
+    floating: fip.floatingIpAddress,
+    fixed: fip.association.fixedIpAddress,
+  }));
   // Wherever a packet for a floating IP comes from (outside, a neighbour, the router itself), it goes to the fixed address.
-  const inward = associated.map((fip) =>
-    rule(
-      fip.position,
-      `-d ${fip.floatingIpAddress}/32 COMMENT -j DNAT --to-destination ${fip.association.fixedIpAddress}`,
-    ),
+  const inward = associated.map(({ origin, floating, fixed }) =>
+    rule(origin, [{ on: 'destination', address: floating }], { do: 'dnat', to: fixed, ports: null, base: null }),
   );
-  const forwarded = forwardingChains(qg ? gathered.forwardings : [], base);
+  const forwarded = forwardingChains(way ? gathered.forwardings : [], base);
   const nat = table(
     'nat',
     [
       ...hung(base, ['PREROUTING', 'OUTPUT', 'POSTROUTING']),
-      { hook: 'POSTROUTING', rule: jump(base, POSTROUTING_BOTTOM), place: 'last' },
+      { hook: 'POSTROUTING', draft: jump(base, POSTROUTING_BOTTOM), place: 'last' },
     ],
     {
       ...forwarded.chains,
-      [own('OUTPUT')]: [...inward, ...forwarded.jumps],
-      [own('POSTROUTING')]: whenOut(`! -o ${qg?.device} -m conntrack ! --ctstate DNAT COMMENT -j ACCEPT`),
-      [own('PREROUTING')]: [...inward, ...forwarded.jumps],
-      [own('float-snat')]: associated.map((fip) =>
-        rule(
-          fip.position,
-          `-s ${fip.association.fixedIpAddress}/32 COMMENT -j SNAT --to-source ${fip.floatingIpAddress} --random-fully`,
-        ),
+      [ownChain('OUTPUT')]: [...inward, ...forwarded.jumps],
+      [ownChain('POSTROUTING')]: way
+        ? [
+            rule(way.origin, [{ on: 'output', device: way.gateway.device, not: true }, translated(true)], {
+              do: 'accept',
+            }),
+          ]
+        : [],
+      [ownChain('PREROUTING')]: [...inward, ...forwarded.jumps],
+      [ownChain('float-snat')]: associated.map(({ origin, floating, fixed }) =>
+        rule(origin, [{ on: 'source', address: fixed }], { do: 'snat', to: floating }),
       ),
-      [own('snat')]: [
-        jump(base, own('float-snat')),
-        ...(gathered.enableSnat
-          ? whenOut(`-o ${qg?.device} COMMENT -j SNAT --to-source ${outside} --random-fully`)
+      [ownChain('snat')]: [
+        jump(base, ownChain('float-snat')),
+        ...(way && gathered.enableSnat
+          ? [rule(way.origin, [leaves(way.gateway)], { do: 'snat', to: way.address })]
           : []),
         // Hairpin: from inside to a floating IP of this router, back inside. The answer must come back through the router.
-        ...whenOut(
-          `-m mark ! --mark ${FROM_OUTSIDE} -m conntrack --ctstate DNAT COMMENT -j SNAT --to-source ${outside} --random-fully`,
-        ),
+        ...(way
+          ? [
+              rule(way.origin, [{ on: 'packet-mark', mark: FROM_OUTSIDE, not: true }, translated(false)], {
+                do: 'snat',
+                to: way.address,
+              }),
+            ]
+          : []),
       ],
-      [POSTROUTING_BOTTOM]: [jump(base, own('snat'))],
+      [POSTROUTING_BOTTOM]: [jump(base, ownChain('snat'))],
     },
   );
   return [mangle, raw(base), filter(base, interfaces), nat];
@@ -138,17 +181,17 @@ export function rulesV4(gathered: Gathered): readonly Table[] {
 
 /** IPv6 rules: no address translation, the same shape. */
 export function rulesV6(gathered: Gathered): readonly Table[] {
-  const base = gathered.router.setAt['host'] ?? 0;
+  const base = baseOf(gathered);
   const legs = gathered.legs.filter((leg) => bears(leg, 6));
   const mangle = table('mangle', hung(base, HOOKS), {
-    [own('FORWARD')]: [],
-    [own('INPUT')]: [],
-    [own('OUTPUT')]: [],
-    [own('POSTROUTING')]: [],
-    [own('PREROUTING')]: [jump(base, own('scope')), rule(base, RESTORE_SCOPE)],
-    [own('scope')]: markScopes(legs),
+    [ownChain('FORWARD')]: [],
+    [ownChain('INPUT')]: [],
+    [ownChain('OUTPUT')]: [],
+    [ownChain('POSTROUTING')]: [],
+    [ownChain('PREROUTING')]: [jump(base, ownChain('scope')), restoreScope(base)],
+    [ownChain('scope')]: markScopes(legs),
   });
   const interfaces = legs.filter((leg) => leg.role === 'interface');
-  const nat = table('nat', hung(base, ['PREROUTING']), { [own('PREROUTING')]: [] });
+  const nat = table('nat', hung(base, ['PREROUTING']), { [ownChain('PREROUTING')]: [] });
   return [mangle, raw(base), filter(base, interfaces), nat];
 }

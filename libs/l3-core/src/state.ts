@@ -2,6 +2,7 @@
  * What a router is on a node: as it is wanted (`RouterState`, made by render) and as it is found (`ObservedRouter`, made by a driver's observe).
  * Plain data in canonical text; lists are sorted, so that equal states are equal text.
  */
+import { SavedTables, Table } from './rule.js';
 
 /** `address` with its prefix length as iproute2 prints it; `broadcast` null where the prefix has none (IPv6, /31, /32 of a subnet). */
 export type Address = Readonly<{ address: string; broadcast: string | null }>;
@@ -24,13 +25,6 @@ export type Link = Readonly<{
   port: PortMark;
 }>;
 
-export type TableName = 'mangle' | 'raw' | 'filter' | 'nat';
-/** A rule is the text behind `-A <chain> `, exactly as iptables-save (1.8.9, nft) prints it. */
-export type Chain = Readonly<{ name: string; rules: readonly string[] }>;
-/** A jump of ours in a built-in chain: hung before or after what others have there. */
-export type Jump = Readonly<{ hook: string; rule: string; place: 'first' | 'last' }>;
-export type Table = Readonly<{ table: TableName; jumps: readonly Jump[]; chains: readonly Chain[] }>;
-
 export type RouterState = Readonly<{
   id: string;
   netns: string;
@@ -41,9 +35,6 @@ export type RouterState = Readonly<{
   rules4: readonly Table[];
   rules6: readonly Table[];
 }>;
-
-/** A table as found: all chains, ours and foreign, built-in ones among them. */
-export type SavedTables = ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
 
 export type ObservedLink = Readonly<{
   device: string;

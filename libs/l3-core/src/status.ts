@@ -1,10 +1,11 @@
 /** What the API is told of a router's objects: ACTIVE only when all of it was read back (invariant 11). */
-import { ObjectStatus } from '@plumbline/contracts';
+import { ObjectKey, ObjectStatus } from '@plumbline/contracts';
 import { L3Step } from './driver.js';
 import { forwardingChain, isForwardingHub } from './forwardings.js';
 import { Held, heldObjects } from './probation.js';
 import { Rendered } from './render.js';
 import { outsideDevice } from './marks.js';
+import { Rule, rulesOf } from './rule.js';
 
 const REASON_LENGTH = 500;
 
@@ -47,14 +48,14 @@ export function statusesOf(
       const floating = gathered.floatingIps.map((fip) => {
         const lacks =
           nothingThere ||
-          lacksAddress(left, fip.floatingIpAddress) ||
+          lacksRules(left, `floatingip/${fip.id}`) ||
           (gateway !== null && lacksLink(left, gateway.device, gateway.port.id, fip.floatingIpAddress));
         return judge('floatingip', fip.id, gateway?.port.adminStateUp ?? false, lacks);
       });
       const forwarded = gathered.forwardings.map(({ object, address }) => {
         const lacks =
           nothingThere ||
-          lacksForwarding(left, object.id) ||
+          lacksRules(left, `portforwarding/${object.id}`, forwardingChain(object.id)) ||
           (gateway !== null && lacksLink(left, gateway.device, gateway.port.id, object.externalIpAddress ?? undefined));
         return judge('portforwarding', object.id, address !== null && (gateway?.port.adminStateUp ?? false), lacks);
       });
@@ -71,28 +72,16 @@ const lacksLink = (left: readonly L3Step[], device: string, portId: string, addr
     return 'device' in step && step.device === device && step.op !== 'announce' && step.op !== 'remove-address';
   });
 
-const HOOKED = ['-I POSTROUTING', '-I PREROUTING'];
+/** Every packet from or to an address outside passes these. */
+const HOOKS: readonly string[] = ['PREROUTING', 'POSTROUTING'];
 
-const lacksForwarding = (left: readonly L3Step[], id: string): boolean =>
-  left.some(
-    (step) =>
-      step.op === 'restore' &&
-      step.version === 4 &&
-      step.lines.some(
-        (line) =>
-          line.includes(forwardingChain(id)) ||
-          isForwardingHub(line.slice(line.lastIndexOf(' ') + 1)) ||
-          HOOKED.some((start) => line.startsWith(start)),
-      ),
-  );
-
-const lacksAddress = (left: readonly L3Step[], address: string): boolean =>
-  left.some((step) => {
-    if (step.op !== 'restore' || step.version !== 4) return false;
-    return step.lines.some(
-      (line) =>
-        line.includes(` -d ${address}/32 `) ||
-        line.includes(` --to-source ${address} `) ||
-        HOOKED.some((start) => line.startsWith(start)),
-    );
-  });
+/** IPv4 rules of an object, or on the way to them, that a step would still write or take away. `chain`: where a forwarding's rules are. */
+const lacksRules = (left: readonly L3Step[], owner: ObjectKey, chain?: string): boolean => {
+  const isOnTheWay = (rule: Rule): boolean => {
+    const { action } = rule;
+    if (HOOKS.includes(rule.chain) || rule.owner === owner) return true;
+    if (chain === undefined) return false;
+    return rule.chain === chain || (action.do === 'jump' && (action.chain === chain || isForwardingHub(action.chain)));
+  };
+  return left.some((step) => step.op === 'restore' && step.version === 4 && rulesOf(step.edits).some(isOnTheWay));
+};

@@ -3,11 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import {
   converge,
   type Convergence,
+  dialect,
   endingsIn,
   L3Memory,
   netnsOf,
   outsideDevice,
-  parseSaved,
+  rulesIn,
 } from '@plumbline/l3-core';
 import { idOf, Story } from '@plumbline/l3-core/testing';
 import { makeNode, ScratchNode } from './testing/index.js';
@@ -303,7 +304,7 @@ describe('a forwarding that changes or ends', () => {
     for (const other of [neighbour, sameInstance, shared]) expect(await other.stop()).toBe(null);
     expect(outcome.statuses.filter(({ kind }) => kind === 'portforwarding')).toHaveLength(8);
     const { stdout } = await node.spawner.run(['iptables-save', '-t', 'nat'], { netns: ROUTER, reads: true });
-    expect(endingsIn(parseSaved(stdout))).toEqual([]);
+    expect(endingsIn(rulesIn(dialect.tablesIn(stdout), 'nat'))).toEqual([]);
     expect((await apply(full())).failed).toEqual([]);
   });
 

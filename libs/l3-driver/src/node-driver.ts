@@ -5,7 +5,7 @@
  * Commands go through a Runner (@plumbline/exec): with its PrintingRunner, and PrintingPorts, the same code prints what it would do.
  */
 import { CommandFailed, Runner } from '@plumbline/exec';
-import { L3Driver, L3State, L3Step, outsideSysctl, Probe, ProbeAnswer } from '@plumbline/l3-core';
+import { dialect, L3Driver, L3State, L3Step, outsideSysctl, Probe, ProbeAnswer } from '@plumbline/l3-core';
 import { Announcement, Announcer } from './announcer.js';
 import { endConnections, endForwarded } from './connections.js';
 import { ipLine, ipNetnsOf, IpStep, isDoneAlready } from './ip-lines.js';
@@ -185,8 +185,7 @@ export class NodeL3Driver implements L3Driver {
   }
 
   private async restore({ netns, version, lines }: Extract<L3Step, { op: 'restore' }>): Promise<void> {
-    const tool = version === 4 ? 'iptables-restore' : 'ip6tables-restore';
-    await this.runner.run([tool, '--noflush', '--wait'], { stdin: `${lines.join('\n')}\n`, netns });
+    await this.runner.run(dialect.restore[version], { stdin: `${lines.join('\n')}\n`, netns });
   }
 }
 

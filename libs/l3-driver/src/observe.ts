@@ -1,8 +1,9 @@
 /**
- * Reading a node. Per router namespace three commands side by side (one ip(8) for links, addresses and routes of both families; iptables-save;
- * ip6tables-save) and two questions to the exec helper, which start no program. Nothing is changed.
+ * Reading a node. Per router namespace three commands side by side (one ip(8) for links, addresses and routes of both families; the
+ * rules of each IP version) and two questions to the exec helper, which start no program. Nothing is changed.
  */
 import {
+  dialect,
   isOurDevice,
   netnsOf,
   ObservedLink,
@@ -11,7 +12,6 @@ import {
   OUTSIDE_PREFIX,
   outsideOf,
   outsideSysctl,
-  parseSaved,
   Route,
   routerIdOf,
   sysctlsOf,
@@ -98,8 +98,8 @@ export async function readRouter(runner: Runner, id: string, guess: readonly str
   };
   const [found, rules4, rules6] = await Promise.allSettled([
     devices(),
-    runner.run(['iptables-save'], inside),
-    runner.run(['ip6tables-save'], inside),
+    runner.run(dialect.save[4], inside),
+    runner.run(dialect.save[6], inside),
   ]);
   const failed = [found, rules4, rules6].find((result) => result.status === 'rejected');
   if (found.status === 'rejected' || rules4.status === 'rejected' || rules6.status === 'rejected')
@@ -141,8 +141,8 @@ export const observedRouter = (raw: RawRouter, veths: Veths): ObservedRouter => 
   links: raw.links.map((link) => observedLink(link, veths, raw.txChecksum.get(link.ifname) ?? true)),
   routes: raw.routes,
   sysctls: raw.sysctls,
-  rules4: parseSaved(raw.rules4),
-  rules6: parseSaved(raw.rules6),
+  rules4: dialect.tablesIn(raw.rules4),
+  rules6: dialect.tablesIn(raw.rules6),
 });
 
 const isUp = (link: IpLink): boolean => link.flags?.includes('UP') ?? false;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { converge, endingsIn, netnsOf, parseSaved, render, savedFrom } from '@plumbline/l3-core';
+import { converge, dialect, Ending, endingsIn, netnsOf, render, rulesIn, savedFrom } from '@plumbline/l3-core';
 import { forwardings, idOf, life, networkNode, reference, Story, tutorial } from '@plumbline/l3-core/testing';
 import { makeNode, ScratchNode } from './testing/index.js';
 
@@ -12,6 +12,8 @@ afterAll(() => node.remove());
 const ALL = { touched: 'all', mayRemove: true, unverified: false } as const;
 const save = async (netns: string, tool = 'iptables-save'): Promise<string> =>
   (await node.spawner.run([tool], { netns, reads: true })).stdout;
+const noted = async (netns: string): Promise<Ending[]> =>
+  endingsIn(rulesIn(dialect.tablesIn(await save(netns)), 'nat'));
 /** Without what differs between two reads of the same rules: times and counters. */
 const stable = (text: string): string =>
   text
@@ -80,11 +82,11 @@ describe('rules on a real kernel', () => {
       argv[0] === 'conntrack' ? Promise.reject(new Error('the agent dies here')) : run(argv, options);
     expect((await converge(turned, node.driver(), ALL)).failed).toHaveLength(1);
     node.runner.run = run;
-    expect(endingsIn(parseSaved(await save(netns)))).toEqual([{ address: '10.255.253.84', forwarded: null }]);
+    expect(await noted(netns)).toEqual([{ address: '10.255.253.84', forwarded: null }]);
     expect(await talking()).toContain('src=10.0.2.84');
     expect((await converge(turned, node.driver(), ALL)).failed).toEqual([]);
     expect(await talking()).toBe('');
-    expect(endingsIn(parseSaved(await save(netns)))).toEqual([]);
+    expect(await noted(netns)).toEqual([]);
     expect((await converge(turned, node.driver(), ALL)).applied).toBe(0);
   });
 
@@ -102,7 +104,7 @@ async function withoutUnused(
   text: Promise<string>,
   rendered: ReturnType<typeof savedFrom>,
 ): Promise<ReturnType<typeof savedFrom>> {
-  const saved = parseSaved(await text);
+  const saved = dialect.tablesIn(await text);
   return new Map(
     [...saved].map(([table, chains]) => [
       table,

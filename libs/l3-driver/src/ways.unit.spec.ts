@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { converge, type Convergence, L3Memory, withoutComment } from '@plumbline/l3-core';
+import { converge, type Convergence, dialect, L3Memory } from '@plumbline/l3-core';
 import { forwardings, idOf, life, networkNode, reference, Story, tutorial } from '@plumbline/l3-core/testing';
 import { FakeL3Host } from './testing/index.js';
 
@@ -221,7 +221,7 @@ function thingsOn(host: FakeL3Host): string[] {
       for (const [chain, rules] of chains)
         things.push(
           `${name} ${table} ${chain}`,
-          ...rules.map((rule) => `${name} ${table} ${chain} ${withoutComment(rule)}`),
+          ...rules.map((rule) => `${name} ${table} ${chain} ${dialect.effectOf(rule)}`),
         );
   }
   return things;

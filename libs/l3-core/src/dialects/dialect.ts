@@ -1,0 +1,24 @@
+/**
+ * What differs between one packet filter's language and another's: how rules are written, how they are read back, and by which commands. Nothing outside this
+ * folder knows a word of it. A dialect is one file that implements this type, and its spec; index.ts says which one nodes are spoken to in.
+ */
+import { RuleBody, SavedTables, TableEdits } from '../rule.js';
+
+export type Dialect = Readonly<{
+  /** Prints all tables of an IP version in the network namespace that it runs in. Changes nothing. */
+  save: Readonly<Record<4 | 6, readonly string[]>>;
+  /** Takes the lines of `inputOf` and applies each table whole or not at all; what they do not name stays. */
+  restore: Readonly<Record<4 | 6, readonly string[]>>;
+  /** What `save` printed, chain by chain. Counters and policies are left out. */
+  tablesIn(saved: string): SavedTables;
+  /** The rule as `save` prints it, but for its chain. The same rule is the same line, whatever the order of its matches. */
+  lineOf(rule: RuleBody): string;
+  /** The reverse: `parse(table, chain, lineOf(rule))` is the rule. Null for a line that says what no rule of ours says. */
+  parse(table: string, chain: string, line: string): RuleBody | null;
+  /** A line without the position in it: equal for rules that do the same. */
+  effectOf(line: string): string;
+  /** The chain that a line leads to, whoever wrote it; null when it leads to none. */
+  targetOf(line: string): string | null;
+  /** What `restore` reads; no lines for no edits. */
+  inputOf(edits: readonly TableEdits[]): string[];
+}>;

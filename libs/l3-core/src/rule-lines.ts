@@ -1,0 +1,60 @@
+/**
+ * Between rules as data and the lines of a node. A look at a router that is as it should be parses nothing: a found line that is the line of the wanted rule is that
+ * rule. Only lines that differ are parsed.
+ */
+import { dialect } from './dialects/index.js';
+import { isOurChain } from './marks.js';
+import { Chain, RuleBody, SavedTables, Table } from './rule.js';
+import { RouterState } from './state.js';
+
+const written = new WeakMap<Chain, readonly string[]>();
+
+/** The lines of a chain, in its order. Written once a chain. */
+export function linesOf(chain: Chain): readonly string[] {
+  let lines = written.get(chain);
+  if (!lines) written.set(chain, (lines = chain.rules.map(dialect.lineOf)));
+  return lines;
+}
+
+/** What a node shows when these tables are applied and nobody else wrote rules. */
+export function savedFrom(tables: readonly Table[]): SavedTables {
+  return new Map(
+    tables.map(({ table, jumps, chains }) => {
+      const saved = new Map<string, readonly string[]>();
+      for (const { rule } of jumps) saved.set(rule.chain, [...(saved.get(rule.chain) ?? []), dialect.lineOf(rule)]);
+      for (const chain of chains) saved.set(chain.name, linesOf(chain));
+      return [table, saved];
+    }),
+  );
+}
+
+/**
+ * The rules found in our chains of a table, in the order of each chain. What is no rule of ours, by what it says, is left out: it is none of whatever the caller looks
+ * for, and differs from all that is wanted. `wanted` saves time and changes nothing.
+ */
+export function rulesIn(found: SavedTables, table: string, wanted: readonly Table[] = []): RuleBody[] {
+  const chains = new Map(wanted.find((each) => each.table === table)?.chains.map((chain) => [chain.name, chain]));
+  const rules: RuleBody[] = [];
+  for (const [name, lines] of found.get(table) ?? []) {
+    if (!isOurChain(name)) continue;
+    const chain = chains.get(name);
+    const want = chain ? linesOf(chain) : [];
+    // Where a rule is missing or too much, those behind it are in other places.
+    let places: Map<string, number> | null = null;
+    for (const [index, line] of lines.entries()) {
+      let place: number | undefined = index;
+      if (want[index] !== line) place = (places ??= new Map(want.map((each, at) => [each, at]))).get(line);
+      const rule = (place !== undefined && chain?.rules[place]) || dialect.parse(table, name, line);
+      if (rule) rules.push(rule);
+    }
+  }
+  return rules;
+}
+
+/** Equal for states that are the same on a node, and for no others. */
+export const stateText = (state: RouterState): string =>
+  JSON.stringify({
+    ...state,
+    rules4: [...savedFrom(state.rules4)].map(([table, chains]) => [table, ...chains]),
+    rules6: [...savedFrom(state.rules6)].map(([table, chains]) => [table, ...chains]),
+  });
