@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { format } from 'prettier';
 import { z } from 'zod';
 import * as contracts from '@plumbline/contracts';
+import * as topology from '@plumbline/topology';
 import { networkingApiDoc } from '../apps/api/dist/neutron/description/compat-doc.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -34,7 +35,7 @@ function events() {
         `| \`${name}\` | ${typeOf(field).replaceAll('|', '\\|')} | ${data.required?.includes(name) ? 'yes' : 'no'} |`,
     );
     const { kind } = contracts.subjectOf(event);
-    const stream = contracts.streamOf(event).replace(/-.*/s, '-<id>');
+    const stream = topology.streamOf(event).replace(/-.*/s, '-<id>');
     return [
       `## ${type}, version 1`,
       '',

@@ -2,8 +2,8 @@
  * The event catalogue: every fact Plumbline can record. The schema is the type. A released event never changes its meaning: an optional field may be
  * added, anything else is a new version with an upcaster (invariant 14). Events are self-contained: a reader looks nothing up to understand one.
  *
- * Each event changes exactly one object (`subjectOf`) and is written to exactly one stream (`streamOf`). A subnet's events live in the stream of its
- * network, because subnets of one network must not overlap: the stream's version is what two concurrent writers collide on.
+ * Each event changes exactly one object: `changesOf` says of which kind and by which field it is found (`subjectOf`). In which stream it is written is
+ * declared with its kind (`libs/topology/src/kinds`).
  */
 import { z } from 'zod';
 import {
@@ -23,7 +23,6 @@ import {
   AddressScope,
   FloatingIp,
   Kind,
-  KINDS,
   Network,
   Node,
   ObjectKey,
@@ -37,8 +36,32 @@ import {
   SubnetPool,
 } from './objects.js';
 
-const event = <T extends string, D extends z.ZodRawShape>(type: T, data: D) =>
-  z.object({ type: z.literal(type), version: z.literal(1), data: z.object(data) });
+/**
+ * Makes the event schemas of one kind of object. `field`: of their data, the id of the one object that each of them changes; an event without it does not
+ * compile.
+ */
+const changesOf =
+  <K extends Kind, F extends string>(kind: K, field: F) =>
+  <T extends string, D extends z.ZodRawShape & Record<F, z.ZodType<string>>>(type: T, data: D) =>
+    Object.assign(z.object({ type: z.literal(type), version: z.literal(1), data: z.object(data) }), {
+      subject: { kind, field },
+    });
+
+const ofNetwork = changesOf('network', 'networkId');
+const ofSubnet = changesOf('subnet', 'subnetId');
+const ofPort = changesOf('port', 'portId');
+const ofRouter = changesOf('router', 'routerId');
+const ofFloatingIp = changesOf('floatingip', 'floatingIpId');
+const ofForwarding = changesOf('portforwarding', 'portForwardingId');
+const ofSecurityGroup = changesOf('securitygroup', 'securityGroupId');
+const ofSecurityGroupRule = changesOf('securitygrouprule', 'securityGroupRuleId');
+const ofAddressGroup = changesOf('addressgroup', 'addressGroupId');
+const ofAddressScope = changesOf('addressscope', 'addressScopeId');
+const ofSubnetPool = changesOf('subnetpool', 'subnetPoolId');
+const ofRbacPolicy = changesOf('rbacpolicy', 'rbacPolicyId');
+const ofQuota = changesOf('quota', 'quotaProjectId');
+const ofPlacement = changesOf('placement', 'networkId');
+const ofNode = changesOf('node', 'host');
 
 const named = { projectId: z.string(), name: z.string(), description: z.string() };
 const pick = <S extends z.ZodRawShape>(shape: S) => shape;
@@ -91,7 +114,7 @@ const routerFacts = pick({
   adminStateUp: Router.shape.adminStateUp,
 });
 
-export const NetworkCreated = event('NetworkCreated', {
+export const NetworkCreated = ofNetwork('NetworkCreated', {
   networkId: Id,
   ...named,
   ...networkFacts,
@@ -101,13 +124,13 @@ export const NetworkCreated = event('NetworkCreated', {
   segmentationId: Network.shape.segmentationId,
 });
 /** Attributes a client set on a network; what is absent stays as it was. */
-export const NetworkAttributesSet = event('NetworkAttributesSet', {
+export const NetworkAttributesSet = ofNetwork('NetworkAttributesSet', {
   networkId: Id,
   set: z.object({ ...networkFacts, ...networkLater }).partial(),
 });
-export const NetworkDeleted = event('NetworkDeleted', { networkId: Id });
+export const NetworkDeleted = ofNetwork('NetworkDeleted', { networkId: Id });
 
-export const SubnetCreated = event('SubnetCreated', {
+export const SubnetCreated = ofSubnet('SubnetCreated', {
   subnetId: Id,
   networkId: Id,
   ...named,
@@ -119,15 +142,15 @@ export const SubnetCreated = event('SubnetCreated', {
   ipv6RaMode: Subnet.shape.ipv6RaMode,
   ipv6AddressMode: Subnet.shape.ipv6AddressMode,
 });
-export const SubnetAttributesSet = event('SubnetAttributesSet', {
+export const SubnetAttributesSet = ofSubnet('SubnetAttributesSet', {
   subnetId: Id,
   networkId: Id,
   /** `subnetPoolId`: a subnet of its own prefix that came to belong to a pool. */
   set: z.object({ ...subnetFacts, ...subnetLater, subnetPoolId: Id.nullable() }).partial(),
 });
-export const SubnetDeleted = event('SubnetDeleted', { subnetId: Id, networkId: Id });
+export const SubnetDeleted = ofSubnet('SubnetDeleted', { subnetId: Id, networkId: Id });
 
-export const PortCreated = event('PortCreated', {
+export const PortCreated = ofPort('PortCreated', {
   portId: Id,
   networkId: Id,
   ...named,
@@ -138,60 +161,60 @@ export const PortCreated = event('PortCreated', {
   profile: z.record(z.string(), z.unknown()).optional(),
   fixedIps: z.array(FixedIp),
 });
-export const PortAttributesSet = event('PortAttributesSet', {
+export const PortAttributesSet = ofPort('PortAttributesSet', {
   portId: Id,
   set: z.object({ ...portFacts, ...portLater }).partial(),
 });
 /** The port's addresses, all of them, after a client changed them. */
-export const PortFixedIpsSet = event('PortFixedIpsSet', { portId: Id, networkId: Id, fixedIps: z.array(FixedIp) });
+export const PortFixedIpsSet = ofPort('PortFixedIpsSet', { portId: Id, networkId: Id, fixedIps: z.array(FixedIp) });
 /** The port belongs to a host now. Binding again to another host is a move. */
-export const PortBound = event('PortBound', {
+export const PortBound = ofPort('PortBound', {
   portId: Id,
   networkId: Id,
   host: HostName,
   vnicType: z.string(),
   profile: z.record(z.string(), z.unknown()),
 });
-export const PortUnbound = event('PortUnbound', { portId: Id, networkId: Id, host: HostName });
+export const PortUnbound = ofPort('PortUnbound', { portId: Id, networkId: Id, host: HostName });
 /** How the port shall be plugged, said while it is bound to no host. */
-export const PortBindingAttributesSet = event('PortBindingAttributesSet', {
+export const PortBindingAttributesSet = ofPort('PortBindingAttributesSet', {
   portId: Id,
   vnicType: z.string(),
   profile: z.record(z.string(), z.unknown()),
 });
-export const PortDeleted = event('PortDeleted', { portId: Id, networkId: Id });
+export const PortDeleted = ofPort('PortDeleted', { portId: Id, networkId: Id });
 
-export const RouterCreated = event('RouterCreated', { routerId: Id, ...named, ...routerFacts, ...routerLater });
-export const RouterAttributesSet = event('RouterAttributesSet', {
+export const RouterCreated = ofRouter('RouterCreated', { routerId: Id, ...named, ...routerFacts, ...routerLater });
+export const RouterAttributesSet = ofRouter('RouterAttributesSet', {
   routerId: Id,
   set: z.object({ ...routerFacts, ...routerLater }).partial(),
 });
-export const RouterGatewaySet = event('RouterGatewaySet', {
+export const RouterGatewaySet = ofRouter('RouterGatewaySet', {
   routerId: Id,
   portId: Id,
   networkId: Id,
   fixedIps: z.array(FixedIp),
   enableSnat: z.boolean(),
 });
-export const RouterGatewayCleared = event('RouterGatewayCleared', { routerId: Id, portId: Id, networkId: Id });
-export const RouterInterfaceAdded = event('RouterInterfaceAdded', {
+export const RouterGatewayCleared = ofRouter('RouterGatewayCleared', { routerId: Id, portId: Id, networkId: Id });
+export const RouterInterfaceAdded = ofRouter('RouterInterfaceAdded', {
   routerId: Id,
   portId: Id,
   networkId: Id,
   fixedIps: z.array(FixedIp),
 });
-export const RouterInterfaceRemoved = event('RouterInterfaceRemoved', { routerId: Id, portId: Id, networkId: Id });
-export const RouterRoutesSet = event('RouterRoutesSet', { routerId: Id, routes: z.array(HostRoute) });
-export const RouterScheduled = event('RouterScheduled', { routerId: Id, host: HostName });
+export const RouterInterfaceRemoved = ofRouter('RouterInterfaceRemoved', { routerId: Id, portId: Id, networkId: Id });
+export const RouterRoutesSet = ofRouter('RouterRoutesSet', { routerId: Id, routes: z.array(HostRoute) });
+export const RouterScheduled = ofRouter('RouterScheduled', { routerId: Id, host: HostName });
 /** `heldOff`: by hand; the router waits until somebody asks for it again. */
-export const RouterUnscheduled = event('RouterUnscheduled', {
+export const RouterUnscheduled = ofRouter('RouterUnscheduled', {
   routerId: Id,
   host: HostName,
   heldOff: z.boolean().optional(),
 });
-export const RouterDeleted = event('RouterDeleted', { routerId: Id });
+export const RouterDeleted = ofRouter('RouterDeleted', { routerId: Id });
 
-export const FloatingIpCreated = event('FloatingIpCreated', {
+export const FloatingIpCreated = ofFloatingIp('FloatingIpCreated', {
   floatingIpId: Id,
   ...named,
   ...dnsLater,
@@ -199,7 +222,7 @@ export const FloatingIpCreated = event('FloatingIpCreated', {
   floatingIpAddress: IpAddress,
   floatingPortId: Id,
 });
-export const FloatingIpAssociated = event('FloatingIpAssociated', {
+export const FloatingIpAssociated = ofFloatingIp('FloatingIpAssociated', {
   floatingIpId: Id,
   floatingIpAddress: IpAddress,
   portId: Id,
@@ -207,18 +230,18 @@ export const FloatingIpAssociated = event('FloatingIpAssociated', {
   subnetId: Id,
   routerId: Id,
 });
-export const FloatingIpDisassociated = event('FloatingIpDisassociated', {
+export const FloatingIpDisassociated = ofFloatingIp('FloatingIpDisassociated', {
   floatingIpId: Id,
   floatingIpAddress: IpAddress,
   portId: Id,
   fixedIpAddress: IpAddress,
   routerId: Id,
 });
-export const FloatingIpAttributesSet = event('FloatingIpAttributesSet', {
+export const FloatingIpAttributesSet = ofFloatingIp('FloatingIpAttributesSet', {
   floatingIpId: Id,
   set: z.object({ description: FloatingIp.shape.description, ...dnsLater, tags }).partial(),
 });
-export const FloatingIpDeleted = event('FloatingIpDeleted', { floatingIpId: Id });
+export const FloatingIpDeleted = ofFloatingIp('FloatingIpDeleted', { floatingIpId: Id });
 
 const forwardingFacts = pick({
   description: PortForwarding.shape.description,
@@ -235,23 +258,27 @@ const forwarding = pick({
   floatingIpId: PortForwarding.shape.floatingIpId,
   externalIpAddress: PortForwarding.shape.externalIpAddress,
 });
-export const PortForwardingCreated = event('PortForwardingCreated', { ...forwarding, ...named, ...forwardingFacts });
+export const PortForwardingCreated = ofForwarding('PortForwardingCreated', {
+  ...forwarding,
+  ...named,
+  ...forwardingFacts,
+});
 /** The forwarding as it is from here on: connections made by what it was before end. `routerId` may be another one now. */
-export const PortForwardingChanged = event('PortForwardingChanged', { ...forwarding, ...forwardingFacts });
-export const PortForwardingDeleted = event('PortForwardingDeleted', forwarding);
+export const PortForwardingChanged = ofForwarding('PortForwardingChanged', { ...forwarding, ...forwardingFacts });
+export const PortForwardingDeleted = ofForwarding('PortForwardingDeleted', forwarding);
 
-export const SecurityGroupCreated = event('SecurityGroupCreated', {
+export const SecurityGroupCreated = ofSecurityGroup('SecurityGroupCreated', {
   securityGroupId: Id,
   ...named,
   stateful: z.boolean(),
   isDefault: z.boolean(),
 });
-export const SecurityGroupAttributesSet = event('SecurityGroupAttributesSet', {
+export const SecurityGroupAttributesSet = ofSecurityGroup('SecurityGroupAttributesSet', {
   securityGroupId: Id,
   set: z.object({ name: z.string(), description: z.string(), stateful: z.boolean(), tags }).partial(),
 });
-export const SecurityGroupDeleted = event('SecurityGroupDeleted', { securityGroupId: Id });
-export const SecurityGroupRuleCreated = event('SecurityGroupRuleCreated', {
+export const SecurityGroupDeleted = ofSecurityGroup('SecurityGroupDeleted', { securityGroupId: Id });
+export const SecurityGroupRuleCreated = ofSecurityGroupRule('SecurityGroupRuleCreated', {
   securityGroupRuleId: Id,
   ...named,
   ...pick({
@@ -266,33 +293,33 @@ export const SecurityGroupRuleCreated = event('SecurityGroupRuleCreated', {
     remoteIpPrefix: SecurityGroupRule.shape.remoteIpPrefix,
   }),
 });
-export const SecurityGroupRuleDeleted = event('SecurityGroupRuleDeleted', {
+export const SecurityGroupRuleDeleted = ofSecurityGroupRule('SecurityGroupRuleDeleted', {
   securityGroupRuleId: Id,
   securityGroupId: Id,
 });
 
-export const AddressGroupCreated = event('AddressGroupCreated', {
+export const AddressGroupCreated = ofAddressGroup('AddressGroupCreated', {
   addressGroupId: Id,
   ...named,
   addresses: AddressGroup.shape.addresses,
 });
-export const AddressGroupAttributesSet = event('AddressGroupAttributesSet', {
+export const AddressGroupAttributesSet = ofAddressGroup('AddressGroupAttributesSet', {
   addressGroupId: Id,
   set: z.object({ name: z.string(), description: z.string(), addresses: AddressGroup.shape.addresses }).partial(),
 });
-export const AddressGroupDeleted = event('AddressGroupDeleted', { addressGroupId: Id });
+export const AddressGroupDeleted = ofAddressGroup('AddressGroupDeleted', { addressGroupId: Id });
 
-export const AddressScopeCreated = event('AddressScopeCreated', {
+export const AddressScopeCreated = ofAddressScope('AddressScopeCreated', {
   addressScopeId: Id,
   ...named,
   ipVersion: AddressScope.shape.ipVersion,
   shared: z.boolean(),
 });
-export const AddressScopeAttributesSet = event('AddressScopeAttributesSet', {
+export const AddressScopeAttributesSet = ofAddressScope('AddressScopeAttributesSet', {
   addressScopeId: Id,
   set: z.object({ name: z.string(), shared: z.boolean() }).partial(),
 });
-export const AddressScopeDeleted = event('AddressScopeDeleted', { addressScopeId: Id });
+export const AddressScopeDeleted = ofAddressScope('AddressScopeDeleted', { addressScopeId: Id });
 
 const subnetPoolFacts = pick({
   name: z.string(),
@@ -305,18 +332,18 @@ const subnetPoolFacts = pick({
   addressScopeId: SubnetPool.shape.addressScopeId,
   isDefault: z.boolean(),
 });
-export const SubnetPoolCreated = event('SubnetPoolCreated', {
+export const SubnetPoolCreated = ofSubnetPool('SubnetPoolCreated', {
   subnetPoolId: Id,
   ...named,
   ...subnetPoolFacts,
   ipVersion: SubnetPool.shape.ipVersion,
   shared: z.boolean(),
 });
-export const SubnetPoolAttributesSet = event('SubnetPoolAttributesSet', {
+export const SubnetPoolAttributesSet = ofSubnetPool('SubnetPoolAttributesSet', {
   subnetPoolId: Id,
   set: z.object({ ...subnetPoolFacts, tags }).partial(),
 });
-export const SubnetPoolDeleted = event('SubnetPoolDeleted', { subnetPoolId: Id });
+export const SubnetPoolDeleted = ofSubnetPool('SubnetPoolDeleted', { subnetPoolId: Id });
 
 const rbac = pick({
   rbacPolicyId: Id,
@@ -325,25 +352,29 @@ const rbac = pick({
   action: RbacPolicy.shape.action,
   targetProject: z.string(),
 });
-export const RbacPolicyCreated = event('RbacPolicyCreated', { ...rbac, ...named });
-export const RbacPolicyTargetSet = event('RbacPolicyTargetSet', rbac);
-export const RbacPolicyDeleted = event('RbacPolicyDeleted', rbac);
+export const RbacPolicyCreated = ofRbacPolicy('RbacPolicyCreated', { ...rbac, ...named });
+export const RbacPolicyTargetSet = ofRbacPolicy('RbacPolicyTargetSet', rbac);
+export const RbacPolicyDeleted = ofRbacPolicy('RbacPolicyDeleted', rbac);
 
 /** All limits of a project that are its own. */
-export const QuotaSet = event('QuotaSet', { quotaProjectId: z.string(), limits: Quota.shape.limits });
+export const QuotaSet = ofQuota('QuotaSet', { quotaProjectId: z.string(), limits: Quota.shape.limits });
 /** The defaults hold again. */
-export const QuotaReset = event('QuotaReset', { quotaProjectId: z.string() });
+export const QuotaReset = ofQuota('QuotaReset', { quotaProjectId: z.string() });
 
 /** A network is needed on a host from here on; the local VLAN is chosen here, once, so that a wiped node comes back with the same tag. */
-export const NetworkPlacedOnHost = event('NetworkPlacedOnHost', { networkId: Id, host: HostName, localVlanId: VlanId });
-export const NetworkWithdrawnFromHost = event('NetworkWithdrawnFromHost', { networkId: Id, host: HostName });
+export const NetworkPlacedOnHost = ofPlacement('NetworkPlacedOnHost', {
+  networkId: Id,
+  host: HostName,
+  localVlanId: VlanId,
+});
+export const NetworkWithdrawnFromHost = ofPlacement('NetworkWithdrawnFromHost', { networkId: Id, host: HostName });
 /** A network's placements end with the network. */
-export const NodeRegistered = event('NodeRegistered', {
+export const NodeRegistered = ofNode('NodeRegistered', {
   host: HostName,
   tunnelIp: Node.shape.tunnelIp,
   bridgeMappings: Node.shape.bridgeMappings,
 });
-export const NodeRemoved = event('NodeRemoved', { host: HostName });
+export const NodeRemoved = ofNode('NodeRemoved', { host: HostName });
 
 /** Every event schema by type: the catalogue that docs, samples and the unknown-event rule read. */
 export const EVENTS = {
@@ -426,71 +457,14 @@ export function known(event: Recorded['event']): PlumbEvent | null {
   return schema !== undefined && event.version === 1 ? (event as unknown as PlumbEvent) : null;
 }
 
-/** By the first words of an event's type; the longer ones first. */
-const SUBJECT: Record<string, { kind: Kind; field: string }> = {
-  PortForwarding: { kind: 'portforwarding', field: 'portForwardingId' },
-  SecurityGroupRule: { kind: 'securitygrouprule', field: 'securityGroupRuleId' },
-  SecurityGroup: { kind: 'securitygroup', field: 'securityGroupId' },
-  AddressGroup: { kind: 'addressgroup', field: 'addressGroupId' },
-  AddressScope: { kind: 'addressscope', field: 'addressScopeId' },
-  SubnetPool: { kind: 'subnetpool', field: 'subnetPoolId' },
-  RbacPolicy: { kind: 'rbacpolicy', field: 'rbacPolicyId' },
-  Quota: { kind: 'quota', field: 'quotaProjectId' },
-  Network: { kind: 'network', field: 'networkId' },
-  Subnet: { kind: 'subnet', field: 'subnetId' },
-  Port: { kind: 'port', field: 'portId' },
-  Router: { kind: 'router', field: 'routerId' },
-  FloatingIp: { kind: 'floatingip', field: 'floatingIpId' },
-  Node: { kind: 'node', field: 'host' },
-};
-
 /** The one object an event changes. */
 export function subjectOf(event: PlumbEvent): Readonly<{ kind: Kind; id: string; key: ObjectKey }> {
-  const data = event.data as Record<string, unknown>;
-  const of = (kind: Kind, field: string) => ({
-    kind,
-    id: String(data[field]),
-    key: `${kind}/${String(data[field])}` as ObjectKey,
-  });
-  if (event.type === 'NetworkPlacedOnHost' || event.type === 'NetworkWithdrawnFromHost')
-    return of('placement', 'networkId');
-  const prefix = Object.keys(SUBJECT).find((name) => event.type.startsWith(name));
-  const subject = SUBJECT[prefix ?? ''];
-  if (!subject) throw new Error(`event type ${event.type} names no object`);
-  return of(subject.kind, subject.field);
+  const { kind, field } = EVENTS[event.type].subject;
+  const id = String((event.data as Record<string, unknown>)[field]);
+  return { kind, id, key: `${kind}/${id}` };
 }
 
-/**
- * The stream an event is written to: `<kind>-<id>`, but a part's is its whole's, so that two parts that must not collide are never made at once: a subnet's
- * its network's, a rule's its security group's, a forwarding's that of its floating IP, or else of its router.
- */
-export function streamOf(event: PlumbEvent): string {
-  switch (event.type) {
-    case 'SubnetCreated':
-    case 'SubnetAttributesSet':
-    case 'SubnetDeleted':
-      return `network-${event.data.networkId}`;
-    case 'SecurityGroupRuleCreated':
-    case 'SecurityGroupRuleDeleted':
-      return `securitygroup-${event.data.securityGroupId}`;
-    case 'PortForwardingCreated':
-    case 'PortForwardingChanged':
-    case 'PortForwardingDeleted':
-      return forwardingStream(event.data);
-    default:
-  }
-  const { kind, id } = subjectOf(event);
-  return `${kind}-${id}`;
-}
-
-/** Stream of a forwarding's events. A forwarding of a floating IP may change its router and stays in its stream. */
-export const forwardingStream = (of: Readonly<{ floatingIpId: string | null; routerId: string }>): string =>
-  of.floatingIpId === null ? `router-${of.routerId}` : `floatingip-${of.floatingIpId}`;
-
-/** The object a stream is named for: what an event of unknown type freezes. Null for a stream this catalogue cannot name. */
-export function objectOfStream(stream: string): ObjectKey | null {
-  const dash = stream.indexOf('-');
-  const kind = stream.slice(0, dash);
-  const id = stream.slice(dash + 1);
-  return dash > 0 && (KINDS as readonly string[]).includes(kind) ? (`${kind}/${id}` as ObjectKey) : null;
-}
+/** Events that change objects of one kind. */
+export type EventOfKind<K extends Kind> = {
+  [T in EventType]: (typeof EVENTS)[T]['subject']['kind'] extends K ? EventOf<T> : never;
+}[EventType];

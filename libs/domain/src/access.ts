@@ -5,12 +5,10 @@
  *
  *   admin     everything
  *   own       what is its project's; a reader changes nothing
- *   network   also when shared or external, or by an RBAC policy; its subnets with it, its ports only for the network's owner
- *   subnet    changed by its own project or the network's
- *   address scope, subnet pool   also when shared, or by an RBAC policy; security and address groups by an RBAC policy
+ *   the rest  as the object's kind declares (`access` in `libs/topology/src/kinds`): for everybody, by an RBAC policy, with the object it is a part of
  */
 import type { AnyObject, Kind, ObjectKey, RbacPolicy } from '@plumbline/contracts';
-import type { Topology } from '@plumbline/topology';
+import { type Access, declarationOf, idsOf, MODEL, type Topology } from '@plumbline/topology';
 import type { Actor } from './actor.js';
 import type { Decide } from './context.js';
 import { DomainError, notAuthorized, revisionDiffers } from './errors.js';
@@ -36,38 +34,23 @@ export function policiesFor(
 /** The objects by whose leave the actor sees this one, itself first; null when it does not see it. */
 export function groundsToSee(objects: Objects, actor: Actor, object: AnyObject): readonly ObjectKey[] | null {
   const itself: ObjectKey = `${object.kind}/${object.id}`;
-  if (actor.role === 'admin' || isOf(actor, object)) return [itself];
-  const byPolicy = (): readonly ObjectKey[] | null => {
-    const [policy] = policiesFor(objects, object.id, actor.projectId);
-    return policy ? [itself, `rbacpolicy/${policy.id}`] : null;
-  };
-  switch (object.kind) {
-    case 'network':
-      return object.shared || object.external ? [itself] : byPolicy();
-    case 'addressscope':
-    case 'subnetpool':
-      return object.shared ? [itself] : byPolicy();
-    case 'securitygroup':
-    case 'addressgroup':
-      return byPolicy();
-    case 'subnet': {
-      const network = objects.get('network', object.networkId);
-      const grounds = network && groundsToSee(objects, actor, network);
-      return grounds ? [itself, ...grounds] : null;
-    }
-    case 'port':
-      return isOf(actor, objects.get('network', object.networkId)) ? [itself] : null;
-    case 'securitygrouprule':
-      return isOf(actor, objects.get('securitygroup', object.securityGroupId)) ? [itself] : null;
-    case 'router':
-    case 'floatingip':
-    case 'portforwarding':
-    case 'rbacpolicy':
-    case 'quota':
-    case 'placement':
-    case 'node':
-      return null;
-  }
+  const { everybody, byPolicy, seenWith, seenByOwnerOf } = accessOf(object);
+  if (actor.role === 'admin' || isOf(actor, object) || everybody?.(object)) return [itself];
+  if (seenByOwnerOf && isOf(actor, related(objects, object, seenByOwnerOf))) return [itself];
+  const whole = seenWith ? related(objects, object, seenWith) : undefined;
+  const grounds = whole && groundsToSee(objects, actor, whole);
+  if (grounds) return [itself, ...grounds];
+  const [policy] = byPolicy ? policiesFor(objects, object.id, actor.projectId) : [];
+  return policy ? [itself, `rbacpolicy/${policy.id}`] : null;
+}
+
+const accessOf = (object: AnyObject): Access<AnyObject> => declarationOf(MODEL, object.kind).access;
+
+/** The first object that this one names by a relation of its kind. */
+function related(objects: Objects, object: AnyObject, name: string): AnyObject | undefined {
+  const relation = declarationOf(MODEL, object.kind).relations[name];
+  const [id] = relation ? idsOf(relation, object) : [];
+  return relation && id !== undefined ? objects.get(relation.to, id) : undefined;
 }
 
 export const canSee = (objects: Objects, actor: Actor, object: AnyObject): boolean =>
@@ -82,10 +65,9 @@ export function canChange(objects: Objects, actor: Actor, object: AnyObject, del
   if (actor.role === 'admin') return true;
   if (actor.role === 'reader') return false;
   if (isOf(actor, object)) return true;
-  return (
-    (object.kind === 'subnet' || (object.kind === 'port' && deletes)) &&
-    isOf(actor, objects.get('network', object.networkId))
-  );
+  const { changedByOwnerOf, deletedByOwnerOf } = accessOf(object);
+  const owners = [changedByOwnerOf, deletes ? deletedByOwnerOf : undefined];
+  return owners.some((name) => name !== undefined && isOf(actor, related(objects, object, name)));
 }
 
 /** The object a command is about, and under what conditions. */

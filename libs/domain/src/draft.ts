@@ -1,34 +1,32 @@
 /**
- * Draft: the world as it would be with what this command has decided so far. A command that makes several things (a bulk create, a router with its
+ * Draft: the objects as they would be with what this command has decided so far. A command that makes several things (a bulk create, a router with its
  * gateway, a floating IP with its port) decides each against what the ones before it made; all of it becomes one `Decision`.
  *
  * A draft also keeps what the decision stands on (`reads`, `none`), so that whatever a concurrent command may change in between is either in the version
  * of a stream that this command expects or in a claim: libs/topology/src/claims.ts lists the claims.
  */
-import { AnyObject, keyOf, Kind, Meta, ObjectKey, PlumbEvent, Recorded, subjectOf } from '@plumbline/contracts';
-import { claimsOf, Decision, evolve, Topology } from '@plumbline/topology';
+import { AnyObject, keyOf, Kind, ObjectKey, PlumbEvent } from '@plumbline/contracts';
+import { claimsOf, Decision, Future, type OfKind, Topology } from '@plumbline/topology';
 import { groundsToSee } from './access.js';
 import type { Context } from './context.js';
 
-type OfKind<K extends Kind> = Extract<AnyObject, { kind: K }>;
-
 export class Draft {
-  readonly events: PlumbEvent[] = [];
+  private readonly future: Future;
   private readonly read = new Set<ObjectKey>();
   private readonly none = new Set<string>();
   private readonly renewed = new Set<string>();
-  private readonly before = new Map<ObjectKey, AnyObject | undefined>();
-  private readonly overlay = new Topology();
   private readonly taken = new Set<string>();
   private readonly released = new Set<string>();
 
   constructor(
-    private readonly topology: Topology,
+    topology: Topology,
     readonly context: Context,
-  ) {}
+  ) {
+    this.future = new Future(topology, context.now);
+  }
 
   get<K extends Kind>(kind: K, id: string): OfKind<K> | undefined {
-    return this.byKey(`${kind}/${id}`) as OfKind<K> | undefined;
+    return this.future.get(kind, id);
   }
 
   /** The object, if it is there and the actor sees it; the decision then stands on what lets it see it. */
@@ -41,13 +39,11 @@ export class Draft {
 
   /** Objects of one kind by an index term of the topology (`network/<id>`, `host/<host>`, ...). */
   find<K extends Kind>(kind: K, term: string): OfKind<K>[] {
-    const untouched = this.topology.find(kind, term).filter((object) => !this.before.has(`${kind}/${object.id}`));
-    return [...untouched, ...this.overlay.find(kind, term)];
+    return this.future.find(kind, term);
   }
 
   all<K extends Kind>(kind: K): OfKind<K>[] {
-    const untouched = this.topology.all(kind).filter((object) => !this.before.has(`${kind}/${object.id}`));
-    return [...untouched, ...this.overlay.all(kind)];
+    return this.future.all(kind);
   }
 
   /** The decision stands on this object (or on its absence): when it changes meanwhile, all is decided again. */
@@ -76,33 +72,23 @@ export class Draft {
   }
 
   record(event: PlumbEvent): void {
-    const { key } = subjectOf(event);
-    const current = this.byKey(key);
-    if (!this.before.has(key)) this.before.set(key, current);
-    const meta: Meta = { requestId: '', userId: '', projectId: '', time: this.context.now };
-    const position = -1 - this.events.length;
-    const after = evolve(current, { position, event: event as unknown as Recorded['event'], meta });
-    this.overlay.put(key, after);
-    for (const claim of claimsOf(current)) {
+    const { before, after } = this.future.record(event);
+    for (const claim of claimsOf(before)) {
       if (!this.taken.delete(claim)) this.released.add(claim);
     }
     for (const claim of claimsOf(after)) {
       if (!this.released.delete(claim)) this.taken.add(claim);
     }
-    this.events.push(event);
   }
 
   /** Every object this draft changed, as it was and as it would be. */
-  *changes(): Iterable<Readonly<{ before: AnyObject | undefined; after: AnyObject | undefined }>> {
-    for (const [key, before] of this.before) yield { before, after: this.overlay.byKey(key) };
+  changes(): ReturnType<Future['changes']> {
+    return this.future.changes();
   }
 
   decision(): Decision {
+    const { future } = this;
     const renew = this.renewed.size > 0 ? { renew: [...this.renewed] } : {};
-    return { events: this.events, reads: [...this.read], none: [...this.none], ...renew };
-  }
-
-  private byKey(key: ObjectKey): AnyObject | undefined {
-    return this.before.has(key) ? this.overlay.byKey(key) : this.topology.byKey(key);
+    return { events: future.events, reads: [...this.read], none: [...this.none], ...renew, future };
   }
 }

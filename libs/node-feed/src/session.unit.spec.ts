@@ -12,8 +12,8 @@ import {
   portCreated,
   id,
 } from '@plumbline/testkit';
-import { canonical, hostObjects } from '@plumbline/topology';
-import { Recorded, PlumbEvent, streamOf } from '@plumbline/contracts';
+import { canonical, hostObjects, streamOf } from '@plumbline/topology';
+import { Recorded, PlumbEvent } from '@plumbline/contracts';
 import { NodeSession } from './index.js';
 import { FakeBroker, FakeControlPlane, FakeNode, ManualClock, MemorySnapshots } from './testing/index.js';
 

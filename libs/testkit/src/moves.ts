@@ -262,12 +262,16 @@ const setGateway: Move = (walk, { a, b }) => {
   walk.settle(network.id);
 };
 
+/** True for a router with floating IPs or forwardings. */
+const carries = ({ topology }: Walk, routerId: string): boolean =>
+  topology.count('floatingip', `router/${routerId}`) + topology.count('portforwarding', `router/${routerId}`) > 0;
+
 const clearGateway: Move = (walk, { a }) => {
   const router = pick(
     walk.topology.all('router').filter((each) => each.gateway),
     a,
   );
-  if (!router?.gateway || walk.topology.has(`router/${router.id}`)) return;
+  if (!router?.gateway || carries(walk, router.id)) return;
   const { portId, networkId } = router.gateway;
   walk.emit({ type: 'RouterGatewayCleared', version: 1, data: { routerId: router.id, portId, networkId } });
   walk.emit({ type: 'PortDeleted', version: 1, data: { portId, networkId } });

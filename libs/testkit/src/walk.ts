@@ -6,8 +6,8 @@
  * Design: a case is a list of choices (small numbers). Each choice is read against the state so far; what does not apply is nothing. So any part of a
  * list is again a valid case, and shrinking works by leaving choices out.
  */
-import { isRouterPort, PlumbEvent, Recorded, streamOf } from '@plumbline/contracts';
-import { Topology } from '@plumbline/topology';
+import { isRouterPort, PlumbEvent, Recorded } from '@plumbline/contracts';
+import { streamOf, Topology } from '@plumbline/topology';
 import { metaOf, networkPlaced } from './builders.js';
 import { id, mac } from './ids.js';
 import { MOVES } from './moves.js';

@@ -9,10 +9,10 @@ import {
   known,
   Kind,
   ObjectKey,
-  objectOfStream,
   subjectOf,
 } from '@plumbline/contracts';
 import { evolve } from './evolve.js';
+import { objectOfStream } from './streams.js';
 import type { Frozen } from './topology.js';
 
 /** What one host knows of one log at one position. */

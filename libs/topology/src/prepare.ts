@@ -2,19 +2,12 @@
  * From a decision to what the log's one transaction needs: which stream versions it stands on, which claims it takes, which rows it writes and which hosts
  * must hear of it. All of it follows from the topology and the events; nobody writes it by hand.
  */
-import {
-  AnyObject,
-  forwardingStream,
-  Meta,
-  ObjectKey,
-  PlumbEvent,
-  Recorded,
-  streamOf,
-  subjectOf,
-} from '@plumbline/contracts';
+import { AnyObject, Kind, Meta, ObjectKey, PlumbEvent } from '@plumbline/contracts';
 import { claimsOf } from './claims.js';
-import { evolve } from './evolve.js';
-import { advance, nameOf } from './host-view.js';
+import { type Change, Future } from './future.js';
+import { nameOf } from './host-view.js';
+import { type Passed, scopeMoves, type ScopeMoves } from './scope.js';
+import { streamOf, streamOfName } from './streams.js';
 import { Topology } from './topology.js';
 
 /** What `decide` answers. No events: it is already so. */
@@ -31,6 +24,8 @@ export type Decision = Readonly<{
   renew?: readonly string[];
   /** Tally (`tallyOf`) -> how many there may be once the decision is stored. Whoever sets one says so itself when the topology shows too many. */
   limits?: Readonly<Record<string, number>>;
+  /** What the events make of the objects, when whoever decided has computed it. */
+  future?: Future;
 }>;
 
 export type Row =
@@ -49,25 +44,15 @@ export type Prepared = Readonly<{
   tally: Readonly<Record<string, number>>;
   limits: Readonly<Record<string, number>>;
   meta: Meta;
+  foreseen: Foreseen;
 }>;
+
+/** What a command will do once it is stored, as it was computed at `position`. */
+export type Foreseen = Readonly<{ future: Future; moves: ScopeMoves<AnyObject>; position: number }>;
 
 /** The key under which an object is counted: `<kind>/<project>`. Null for what belongs to no project. */
 export function tallyOf({ kind, projectId }: AnyObject): string | null {
   return projectId === '' ? null : `${kind}/${projectId}`;
-}
-
-/** Stream in which an object's events are written (`streamOf`). */
-export function streamOfObject(object: AnyObject): string {
-  switch (object.kind) {
-    case 'subnet':
-      return `network-${object.networkId}`;
-    case 'securitygrouprule':
-      return `securitygroup-${object.securityGroupId}`;
-    case 'portforwarding':
-      return forwardingStream(object);
-    default:
-      return `${object.kind}-${object.id}`;
-  }
 }
 
 /** What the read model keeps of an object: its own facts in `doc`, beside what rows are found and ordered by. `version`: of the object's stream after its last change. */
@@ -76,127 +61,90 @@ export function readRow(object: AnyObject, version: number) {
   return { kind: object.kind, id: object.id, version, projectId: doc.projectId, name: doc.name, doc, setAt };
 }
 
-/**
- * Positions are not known before the commit: the first event is at -1, the second at -2, ... and the store puts the real ones in place.
- * The topology is left as it was.
- */
+/** The topology is left as it was. */
 export function prepare(topology: Topology, decision: Decision, meta: Meta): Prepared {
-  const before = new Map<ObjectKey, AnyObject | undefined>();
-  const after = new Map<ObjectKey, AnyObject | undefined>();
+  const { events } = decision;
+  const made = decision.future;
+  const future = made?.events === events && made.now === meta.time ? made : Future.of(topology, events, meta.time);
+  const changes = future.changes();
+  const streams = events.map(streamOf);
   const expect: Record<string, number> = {};
-  const recorded: Recorded[] = decision.events.map((event, index) => {
-    const stream = streamOf(event);
-    const { key } = subjectOf(event);
-    if (!before.has(key)) before.set(key, topology.byKey(key));
-    const provisional = { position: -1 - index, stream, event: event as unknown as Recorded['event'], meta };
-    after.set(key, evolve(after.has(key) ? after.get(key) : before.get(key), provisional));
-    expect[stream] ??= topology.versionOf(stream);
-    return provisional;
-  });
+  const expectOf = (stream: string | null) => {
+    if (stream !== null) expect[stream] ??= topology.versionOf(stream);
+  };
+  for (const stream of streams) expectOf(stream);
   for (const key of decision.reads) {
-    const object = topology.byKey(key);
-    const stream = object ? streamOfObject(object) : `${nameOf(key).kind}-${nameOf(key).id}`;
-    expect[stream] ??= topology.versionOf(stream);
+    const { kind, id } = nameOf(key);
+    expectOf(streamOfName(kind, id, topology.byKey(key)) ?? `${kind}-${id}`);
   }
-  const held = new Set([...before.values()].flatMap(claimsOf));
-  const holds = new Set([...after.values()].flatMap(claimsOf));
-  const concerned = concernedHosts(topology, recorded);
-  for (const stream of concerned.scopes) expect[stream] ??= topology.versionOf(stream);
-  const fences = [...before.keys()].flatMap((key) => nodeFence(topology, key));
+  const fences = new Fences(topology, expectOf);
+  const moves = scopeMoves(topology.objects, changes, 'before', fences);
+  const held = new Set(changes.flatMap(({ before }) => claimsOf(before)));
+  const holds = new Set(changes.flatMap(({ after }) => claimsOf(after)));
   const released = [...held].filter((claim) => !holds.has(claim));
-  const renewed = new Set([...fences.flatMap((fence) => fence.known), ...(decision.renew ?? [])]);
   const taken = [...holds].filter((claim) => !held.has(claim));
+  const renewed = new Set([...fences.known, ...(decision.renew ?? [])]);
   for (const claim of [...released, ...taken]) renewed.delete(claim);
   return {
-    events: recorded.map(({ stream }, index) => ({ stream, event: decision.events[index] as PlumbEvent })),
+    events: events.map((event, index) => ({ stream: streams[index] as string, event })),
     expect,
     take: [...taken, ...renewed],
     release: [...released, ...renewed],
-    none: [...decision.none, ...fences.map((fence) => fence.prefix)],
-    rows: [...after].map(([key, object]) => (object ? { ...nameOf(key), object } : { ...nameOf(key), deleted: true })),
-    hosts: concerned.hosts,
-    tally: tallied(before, after),
+    none: [...decision.none, ...fences.prefixes],
+    rows: changes.map(({ key, after }) =>
+      after ? { ...nameOf(key), object: after } : { ...nameOf(key), deleted: true },
+    ),
+    hosts: hostsIn(moves),
+    tally: tallied(changes),
     limits: decision.limits ?? {},
     meta,
+    foreseen: { future, moves, position: topology.position },
   };
 }
 
-function tallied(
-  before: ReadonlyMap<ObjectKey, AnyObject | undefined>,
-  after: ReadonlyMap<ObjectKey, AnyObject | undefined>,
-): Record<string, number> {
+function hostsIn(moves: ScopeMoves<AnyObject>): string[] {
+  const hosts = new Set<string>();
+  for (const { entered, left, stayed } of moves.values())
+    for (const list of [entered, left, stayed]) for (const host of list) hosts.add(host);
+  return [...hosts].sort();
+}
+
+function tallied(changes: readonly Change[]): Record<string, number> {
   const tally: Record<string, number> = {};
-  for (const [key, was] of before) {
-    const is = after.get(key);
-    if (!was === !is) continue;
-    const counted = tallyOf((is ?? was) as AnyObject);
-    if (counted !== null) tally[counted] = (tally[counted] ?? 0) + (is ? 1 : -1);
+  for (const { before, after } of changes) {
+    if (!before === !after) continue;
+    const counted = tallyOf((after ?? before) as AnyObject);
+    if (counted !== null) tally[counted] = (tally[counted] ?? 0) + (after ? 1 : -1);
   }
   for (const counted of Object.keys(tally)) if (tally[counted] === 0) delete tally[counted];
   return tally;
 }
 
 /**
- * A node's facts go to every host that shares a network with it, so they must not pass a network that is placed on it at the same moment: such a
- * placement writes no stream that the node's event could expect. But each holds a local VLAN of the host. So the event demands that there is none beside
- * those it knows of, which it gives back and takes again in the same breath.
+ * What decides who must hear of a command must stay as it is until the command is stored, or a host that enters the scope at the same moment in another process is
+ * passed over. So the streams of the objects that the scope walks came through are expected unchanged. A walk to all that name an object stands on nobody else coming
+ * to name it, which writes no stream that could be expected: but each of them holds a claim under a prefix (`claimedUnder`), so the command demands that
+ * there is none beside those it knows of, which it gives back and takes again in the same breath.
  */
-function nodeFence(topology: Topology, key: ObjectKey): { prefix: string; known: string[] }[] {
-  const { kind, id } = nameOf(key);
-  if (kind !== 'node') return [];
-  const prefix = `local-vlan/${id}/`;
-  const placements = topology.find('placement', `host/${id}`);
-  return [{ prefix, known: placements.flatMap((each) => claimsOf(each).filter((claim) => claim.startsWith(prefix))) }];
-}
+class Fences implements Passed {
+  readonly prefixes = new Set<string>();
+  readonly known = new Set<string>();
 
-/**
- * Hosts that must hear of the events, and the streams that decide it (placements, routers): those are expected unchanged, so that a host that enters the
- * scope at the same moment in another process is not passed over.
- */
-function concernedHosts(topology: Topology, events: readonly Recorded[]): { hosts: string[]; scopes: Set<string> } {
-  const scopes = new Set<string>();
-  const touched = new Map<ObjectKey, AnyObject | undefined>();
-  for (const { event } of events) {
-    const { key } = subjectOf(event as unknown as PlumbEvent);
-    if (!touched.has(key)) touched.set(key, topology.byKey(key));
+  constructor(
+    private readonly topology: Topology,
+    private readonly expect: (stream: string | null) => void,
+  ) {}
+
+  through(kind: string, id: string): void {
+    const key = `${kind}/${id}` as ObjectKey;
+    this.expect(streamOfName(kind as Kind, id, this.topology.byKey(key)));
   }
-  const base = topology.position;
-  const renumbered = events.map((recorded, index) => ({ ...recorded, position: base + 1 + index }));
-  const parcels = advanceAndUndo(topology, renumbered, touched, (after) => {
-    for (const object of [...touched.values(), ...after]) {
-      if (!object) continue;
-      if (object.kind === 'network' || object.kind === 'placement') scopes.add(`placement-${object.id}`);
-      else if (object.kind === 'subnet') scopes.add(`placement-${object.networkId}`);
-      else if (object.kind === 'port' && topology.get('router', object.deviceId))
-        scopes.add(`router-${object.deviceId}`);
-      else if (object.kind === 'floatingip' && object.association) scopes.add(`router-${object.association.routerId}`);
-      else if (object.kind === 'portforwarding') scopes.add(`router-${object.routerId}`);
-      else if (object.kind === 'node')
-        for (const placement of topology.find('placement', `host/${object.id}`))
-          scopes.add(`placement-${placement.id}`);
-    }
-  });
-  return { hosts: parcels.map((parcel) => parcel.host).sort(), scopes };
-}
 
-/** Folds the events in to learn what they would do, and takes them out again: cheaper than a copy of the topology. */
-function advanceAndUndo(
-  topology: Topology,
-  events: readonly Recorded[],
-  touched: ReadonlyMap<ObjectKey, AnyObject | undefined>,
-  look: (after: readonly (AnyObject | undefined)[]) => void,
-) {
-  const position = topology.position;
-  try {
-    const parcels = advance(topology, events);
-    look([...touched.keys()].map((key) => topology.byKey(key)));
-    return parcels;
-  } finally {
-    for (const [key, object] of touched) topology.put(key, object);
-    const folded = events.slice(0, topology.position - position);
-    topology.rewind(
-      position,
-      folded.map(({ stream }) => stream),
-    );
+  allNaming(kind: string, relation: Parameters<Passed['allNaming']>[1], name: string, id: string): void {
+    const prefix = 'ids' in relation ? relation.claimedUnder?.(id) : undefined;
+    if (prefix === undefined || this.prefixes.has(prefix)) return;
+    this.prefixes.add(prefix);
+    for (const object of this.topology.find(kind as Kind, `${name}/${id}`))
+      for (const claim of claimsOf(object)) if (claim.startsWith(prefix)) this.known.add(claim);
   }
 }

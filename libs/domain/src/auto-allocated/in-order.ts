@@ -2,9 +2,8 @@
  * Several decisions as one: each is made on what those before it made, and all of it is stored or nothing. For compounds of what a client could ask for one by
  * one, so that they do not repeat how each is done. Within one aggregate a `Draft` says the same with less.
  */
-import type { AnyObject, ObjectKey, PlumbEvent } from '@plumbline/contracts';
-import { Meta, Recorded, subjectOf } from '@plumbline/contracts';
-import { claimsOf, evolve, Topology } from '@plumbline/topology';
+import type { ObjectKey } from '@plumbline/contracts';
+import { claimsOf, Future, Topology } from '@plumbline/topology';
 import type { Context, Decide } from '../context.js';
 
 /** Makes the next decision. `firstId`: what it gets for the first new id it asks for. */
@@ -14,9 +13,8 @@ export type Run = <R>(decide: Decide<R>, firstId?: string) => R;
 export const inOrder =
   <T>(steps: (run: Run, topology: Topology) => T): Decide<T> =>
   (topology, context) => {
-    const events: PlumbEvent[] = [];
+    const future = new Future(topology, context.now);
     const [reads, none, renew] = [new Set<ObjectKey>(), new Set<string>(), new Set<string>()];
-    const before = new Map<ObjectKey, AnyObject | undefined>();
     const [taken, released] = [new Set<string>(), new Set<string>()];
     const held = (claim: string) => taken.has(claim) || (!released.has(claim) && context.held(claim));
     const run: Run = (decide, firstId) => {
@@ -24,14 +22,10 @@ export const inOrder =
       const own: Context = { ...context, held, newId: () => ids.pop() ?? context.newId() };
       const decision = decide(topology, own);
       for (const event of decision.events) {
-        const { key } = subjectOf(event);
-        const current = topology.byKey(key);
-        if (!before.has(key)) before.set(key, current);
-        const after = evolve(current, provisional(event, events.length, context.now));
-        for (const claim of claimsOf(current)) if (!taken.delete(claim)) released.add(claim);
+        const { key, before, after } = future.record(event);
+        for (const claim of claimsOf(before)) if (!taken.delete(claim)) released.add(claim);
         for (const claim of claimsOf(after)) if (!released.delete(claim)) taken.add(claim);
         topology.put(key, after);
-        events.push(event);
       }
       for (const key of decision.reads) reads.add(key);
       for (const prefix of decision.none) none.add(prefix);
@@ -43,13 +37,8 @@ export const inOrder =
       // What was made here and stood on by a later step needs no version of its own: its stream is written.
       for (const claim of [...taken]) renew.delete(claim);
       const fences = renew.size > 0 ? { renew: [...renew] } : {};
-      return { events, reads: [...reads], none: [...none], ...fences, result };
+      return { events: future.events, reads: [...reads], none: [...none], ...fences, future, result };
     } finally {
-      for (const [key, object] of before) topology.put(key, object);
+      for (const { key, before } of future.changes()) topology.put(key, before);
     }
   };
-
-function provisional(event: PlumbEvent, index: number, now: string): Pick<Recorded, 'position' | 'event' | 'meta'> {
-  const meta: Meta = { requestId: '', userId: '', projectId: '', time: now };
-  return { position: -1 - index, event: event as unknown as Recorded['event'], meta };
-}

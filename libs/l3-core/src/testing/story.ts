@@ -1,6 +1,6 @@
 /** Short logs for specs, told in few words: networks, routers and floating IPs on one host, event by event. */
-import { ObjectKey, PlumbEvent, PortForwarding, Recorded, streamOf, subjectOf, versionOf } from '@plumbline/contracts';
-import { emptyView, fold, HostView, Topology, wholeView } from '@plumbline/topology';
+import { ObjectKey, PlumbEvent, PortForwarding, Recorded, subjectOf, versionOf } from '@plumbline/contracts';
+import { emptyView, fold, HostView, streamOf, Topology, wholeView } from '@plumbline/topology';
 
 const META = { requestId: 'req-1', userId: 'user', projectId: 'project', time: '2026-01-01T00:00:00Z' };
 const LOG = '00000000-0000-4000-8000-000000000001';

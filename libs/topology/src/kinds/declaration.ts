@@ -1,0 +1,101 @@
+/**
+ * What is declared of a kind of object, once, as data: in which stream its events are written, what it holds alone, by what it is found, what it relates to,
+ * which hosts must know it, who sees it, where its rows are kept. Topology, scope (`../scope.ts`), prepare, access (`libs/domain`) and the read tables
+ * (`libs/event-store`) read the declaration; nobody else says any of it again.
+ *
+ * A kind is of a union of objects `O`: the log's own is `AnyObject` (`index.ts`), a test may bring another one.
+ *
+ * Road not taken: a relation's path typed through all its kinds by TypeScript. The types were longer than the walk; a name that is not declared fails when the
+ * declarations are compiled (`../model.ts`), which every test and every start does.
+ */
+
+/** The least that any object has. */
+export type Thing = Readonly<{ kind: string; id: string; projectId: string }>;
+export type OfKind<O extends Thing, K extends O['kind']> = Extract<O, { kind: K }>;
+/** `<kind>/<id>`. */
+export type KeyOf<O extends Thing> = `${O['kind']}/${string}`;
+
+/** Objects of another kind that an object names. `sameId`: the one of that kind that has its own id; `when` must not change while the object lives. */
+export type Relation<O extends Thing, T extends Thing> =
+  | Readonly<{ to: O['kind']; sameId: true; when?(object: T): boolean }>
+  | Readonly<{
+      to: O['kind'];
+      /** Each is also an index term `<relation>/<id>` of the object. */
+      ids(object: T): readonly string[];
+      /** True: never another one while the object lives, so no command has to expect that it stays. */
+      fixed?: true;
+      /**
+       * Prefix of a claim that every object holds which names `id`. A scope that walks this relation backwards needs it: a command then demands that nobody
+       * came to name `id` meanwhile.
+       */
+      claimedUnder?(id: string): string;
+    }>;
+
+/** One step of a walk: along a relation of the object at hand, or, `from` another kind, to all objects of it that name the object at hand `by` a relation. */
+export type Step<O extends Thing> = string | Readonly<{ from: O['kind']; by: string }>;
+export type Steps<O extends Thing> = readonly Step<O>[];
+/**
+ * Steps that lead from an object to the nodes whose hosts must know it; a node's id is its host's name, and it need not be registered. `when`: only of these
+ * objects.
+ */
+export type Walk<O extends Thing, T extends Thing> = Steps<O> | Readonly<{ when(object: T): boolean; steps: Steps<O> }>;
+
+/** Who sees and may change an object beside administrators and its own project. The strings name relations. */
+export type Access<T extends Thing> = Readonly<{
+  /** True: every project sees it. */
+  everybody?(object: T): boolean;
+  /** RBAC policies may let a project see it. */
+  byPolicy?: true;
+  /** Whoever sees that object sees this one. */
+  seenWith?: string;
+  /** That object's project sees this one. */
+  seenByOwnerOf?: string;
+  /** That object's project may change and delete this one. */
+  changedByOwnerOf?: string;
+  /** That object's project may delete this one. */
+  deletedByOwnerOf?: string;
+}>;
+
+/** Of every kind. */
+type Common<O extends Thing, T extends Thing> = Readonly<{
+  relations: Readonly<Record<string, Relation<O, T>>>;
+  /** Index terms beside those of the relations and `project/<project>`. */
+  terms(object: T): readonly string[];
+  /** On which hosts an agent must know it. Empty: on none. */
+  scope: readonly Walk<O, T>[];
+  access: Access<T>;
+}>;
+
+/** A kind that events are written of. `Facts`: what its objects and the data of its events have in common. */
+export type Written<O extends Thing, T extends Thing, Facts> = Common<O, T> &
+  Readonly<{
+    /**
+     * 'own': `<kind>-<id>`. A part's is its whole's, so that two parts that must not collide are never made at once: the stream's version is what two
+     * concurrent writers collide on.
+     */
+    stream: 'own' | ((facts: Facts) => string);
+    /** What it holds that nobody else may (`../claims.ts`). */
+    claims(object: T): readonly string[];
+    /** Read table in schema `plumbline`; a new one is a migration. */
+    table: string;
+  }>;
+
+/**
+ * A kind that nobody writes events of: its objects follow from one object of another kind, and their positions (`setAt`) are those of its events. They
+ * travel to hosts as objects that enter, are not stored, and hold no claims.
+ */
+export type Derived<O extends Thing, T extends Thing> = Common<O, T> &
+  Readonly<{ derived: Readonly<{ from: O['kind']; of(source: O): readonly T[] }> }>;
+
+export type Declaration<O extends Thing, K extends O['kind'] = O['kind'], Facts = never> =
+  Written<O, OfKind<O, K>, OfKind<O, K> | Facts> | Derived<O, OfKind<O, K>>;
+
+/** Some kind's declaration, for those who take it as data: its functions must be given objects of that kind. */
+export type Declared<O extends Thing> = Written<O, O, O> | Derived<O, O>;
+
+/** A declaration for every kind of a union. */
+export type Declarations<O extends Thing> = { readonly [K in O['kind']]: Declaration<O, K> };
+
+export const NOWHERE: readonly never[] = [];
+export const NO_TERMS = (): readonly string[] => [];
+export const NO_CLAIMS = (): readonly string[] => [];

@@ -1,0 +1,36 @@
+import { isRouterPort } from '@plumbline/contracts';
+import { claimPart, type KindDeclaration } from './kind.js';
+
+/** Hosts: the one it is bound to; a router's port has no place of its own and is where its router is. */
+export const port: KindDeclaration<'port'> = {
+  stream: 'own',
+  claims: (object) => [
+    `port/${object.networkId}/${claimPart(object.projectId)}/${object.id}`,
+    ...object.securityGroupIds.map((group) => `member/${group}/${object.id}`),
+    `mac/${object.networkId}/${object.macAddress}`,
+    ...object.fixedIps.flatMap((ip) => [
+      `address/${object.networkId}/${ip.ipAddress}`,
+      `allocation/${ip.subnetId}/${ip.ipAddress}`,
+    ]),
+    ...(object.binding.host ? [`bound/${object.networkId}/${object.binding.host}/${object.id}`] : []),
+  ],
+  relations: {
+    network: { to: 'network', ids: ({ networkId }) => [networkId], fixed: true },
+    host: { to: 'node', ids: ({ binding }) => (binding.host ? [binding.host] : []) },
+    router: { to: 'router', ids: (object) => (isRouterPort(object) ? [object.deviceId] : []) },
+    securitygroup: {
+      to: 'securitygroup',
+      ids: ({ securityGroupIds }) => securityGroupIds,
+      claimedUnder: (group) => `member/${group}/`,
+    },
+  },
+  terms: (object) => [
+    `mac/${object.networkId}/${object.macAddress}`,
+    ...(object.deviceId ? [`device/${object.deviceId}`] : []),
+    ...object.fixedIps.map((ip) => `address/${object.networkId}/${ip.ipAddress}`),
+    ...(isRouterPort(object) ? [`legs/${object.networkId}`] : []),
+  ],
+  scope: [{ when: (object) => !isRouterPort(object), steps: ['host'] }, ['router', 'host']],
+  access: { seenByOwnerOf: 'network', deletedByOwnerOf: 'network' },
+  table: 'ports',
+};

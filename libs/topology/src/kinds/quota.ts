@@ -1,0 +1,13 @@
+import { NO_CLAIMS, NO_TERMS, NOWHERE } from './declaration.js';
+import type { KindDeclaration } from './kind.js';
+
+/** Hosts: none; only decisions ask for it. */
+export const quota: KindDeclaration<'quota'> = {
+  stream: 'own',
+  claims: NO_CLAIMS,
+  relations: {},
+  terms: NO_TERMS,
+  scope: NOWHERE,
+  access: {},
+  table: 'quotas',
+};

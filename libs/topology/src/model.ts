@@ -1,0 +1,128 @@
+/**
+ * Declarations made ready to be walked: names resolved, each walk as steps that know their kinds, and for each relation the walks that use it. Made once; a name
+ * that is not declared, and a walk that does not end at nodes or that no command could fence, throw here.
+ */
+import type { Declarations, Declared, Derived, Relation, Thing, Walk, Written } from './kinds/declaration.js';
+
+/** Kind of what hosts are known by: a node's id is its host's name. */
+export const NODE = 'node';
+
+/** A step between the objects at two places of a walk. `back`: the later one names the earlier one by the relation. */
+export type ModelStep = Readonly<{
+  before: string;
+  after: string;
+  name: string;
+  relation: Relation<Thing, Thing>;
+  back: boolean;
+}>;
+
+/** A walk of one kind's scope. */
+export type ModelWalk = Readonly<{
+  kind: string;
+  when: ((object: Thing) => boolean) | null;
+  steps: readonly ModelStep[];
+}>;
+
+/** A relation at work: step `at` of the walk follows it. */
+export type Use = Readonly<{ walk: ModelWalk; at: number }>;
+
+export type Model<O extends Thing> = Readonly<{
+  declarations: Declarations<O>;
+  kinds: readonly O['kind'][];
+  /** By kind: how an object of it comes to hosts. */
+  walks: ReadonlyMap<string, readonly ModelWalk[]>;
+  /** By kind, then by name of one of its relations: the walks in which it is a step. */
+  uses: ReadonlyMap<string, ReadonlyMap<string, readonly Use[]>>;
+  /** By kind: what follows from an object of it. */
+  derived: ReadonlyMap<string, readonly Derived<O, O>[]>;
+}>;
+
+/** An object's own declaration; its functions take that kind's objects. */
+export const declarationOf = <O extends Thing>(
+  { declarations }: Pick<Model<O>, 'declarations'>,
+  kind: O['kind'],
+): Declared<O> => declarations[kind] as unknown as Declared<O>;
+
+export const isWritten = <O extends Thing>(declaration: Declared<O>): declaration is Written<O, O, O> =>
+  'stream' in declaration;
+
+/** Ids that the object names by the relation. */
+export const idsOf = <O extends Thing, T extends Thing>(
+  relation: Relation<O, T>,
+  object: T | undefined,
+): readonly string[] => {
+  if (!object) return [];
+  if ('ids' in relation) return relation.ids(object);
+  return relation.when?.(object) === false ? [] : [object.id];
+};
+
+export function modelOf<O extends Thing>(declarations: Declarations<O>): Model<O> {
+  const kinds = Object.keys(declarations) as O['kind'][];
+  const walks = new Map<string, ModelWalk[]>();
+  const uses = new Map<string, Map<string, Use[]>>();
+  const derived = new Map<string, Derived<O, O>[]>();
+  for (const kind of kinds) {
+    const declaration = declarationOf({ declarations }, kind);
+    checkAccess(kind, declaration);
+    if (!isWritten(declaration)) pushTo(derived, declaration.derived.from, declaration);
+    const mine = declaration.scope.map((walk) => walkOf(declarations, kind, walk));
+    walks.set(kind, mine);
+    for (const walk of mine)
+      for (const [at, step] of walk.steps.entries()) {
+        const namer = step.back ? step.after : step.before;
+        const ofKind = uses.get(namer) ?? new Map<string, Use[]>();
+        uses.set(namer, ofKind);
+        pushTo(ofKind, step.name, { walk, at });
+      }
+  }
+  return { declarations, kinds, walks, uses, derived };
+}
+
+function pushTo<V>(map: Map<string, V[]>, name: string, value: V): void {
+  const list = map.get(name);
+  if (list) list.push(value);
+  else map.set(name, [value]);
+}
+
+function walkOf<O extends Thing>(declarations: Declarations<O>, kind: O['kind'], walk: Walk<O, O>): ModelWalk {
+  const given = 'steps' in walk ? walk.steps : walk;
+  const steps: ModelStep[] = [];
+  let at: string = kind;
+  for (const step of given) {
+    const back = typeof step !== 'string';
+    const namer: string = back ? step.from : at;
+    const name = back ? step.by : step;
+    const relation = relationOf(declarations, namer, name, `the scope of kind ${kind}`);
+    if (back && relation.to !== at)
+      throw new Error(
+        `the scope of kind ${kind} comes to ${at}, but ${namer}.${name} names objects of kind ${relation.to}`,
+      );
+    if (back && !('sameId' in relation) && !relation.claimedUnder)
+      throw new Error(
+        `the scope of kind ${kind} walks ${namer}.${name} backwards, so that relation must say claimedUnder`,
+      );
+    steps.push({ before: at, after: back ? namer : relation.to, name, relation, back });
+    at = back ? namer : relation.to;
+  }
+  if (at !== NODE) throw new Error(`a walk of the scope of kind ${kind} ends at ${at}, not at a node`);
+  return { kind, when: 'steps' in walk ? (walk.when as ModelWalk['when']) : null, steps };
+}
+
+function relationOf<O extends Thing>(
+  declarations: Declarations<O>,
+  kind: string,
+  name: string,
+  where: string,
+): Relation<Thing, Thing> {
+  const declaration = (declarations as unknown as Readonly<Record<string, Declared<Thing> | undefined>>)[kind];
+  const relation = declaration?.relations[name];
+  if (!relation) throw new Error(`${where} names relation "${name}" of kind ${kind}, which is not declared`);
+  return relation;
+}
+
+function checkAccess<O extends Thing>(kind: string, { access, relations }: Declared<O>): void {
+  const { seenWith, seenByOwnerOf, changedByOwnerOf, deletedByOwnerOf } = access;
+  for (const name of [seenWith, seenByOwnerOf, changedByOwnerOf, deletedByOwnerOf])
+    if (name !== undefined && !relations[name])
+      throw new Error(`the access of kind ${kind} names relation "${name}", which is not declared`);
+}
