@@ -1,9 +1,9 @@
 /** The API process, put together. */
 import { DynamicModule, Module } from '@nestjs/common';
+import { Ledger } from '@plumbline/ledger';
 import type { Logger } from '@plumbline/telemetry';
 import type pg from 'pg';
 import { AuthModule } from './auth/auth.module.js';
-import { Ledger } from './commands/ledger.js';
 import type { Config } from './config.js';
 import { CONFIG, CoreModule, LOOKUP_POOL, READ_POOL } from './core.module.js';
 import { HealthController } from './health.js';

@@ -1,9 +1,9 @@
 /** What the whole process stands on: configuration, reads, and the spine (log, ledger, feeds). Global; closed in reverse when the process stops. */
 import { DynamicModule, Global, Inject, Module, OnApplicationShutdown } from '@nestjs/common';
+import { Follower } from '@plumbline/ledger';
 import type { NatsWire } from '@plumbline/node-feed/nest';
 import { Health, Logger } from '@plumbline/telemetry';
 import pg from 'pg';
-import { Follower } from './commands/follower.js';
 import type { Config } from './config.js';
 import { SpineModule } from './feed/spine.module.js';
 import { OUTLET } from './feed/tokens.js';

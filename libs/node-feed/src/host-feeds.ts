@@ -53,8 +53,9 @@ export class HostFeeds {
     parcels: readonly Parcel[],
     links: readonly FeedLink[],
   ): FeedMessage[] {
+    const parcelOf = new Map(parcels.map((parcel) => [parcel.host, parcel]));
     return links.map(({ host, prev }) => {
-      const parcel = parcels.find((each) => each.host === host);
+      const parcel = parcelOf.get(host);
       const message: FeedMessage =
         prev === null
           ? { ...wholeView(topology, host, this.log, at.hash), position: at.position }

@@ -1,6 +1,6 @@
 /** Every half second, each process tells each host where its feed stands: so that even the loss of the last message is seen within a second. */
 import { AgentKind, Beacon, subjects } from '@plumbline/contracts';
-import { Follower } from '../commands/follower.js';
+import { Follower } from '@plumbline/ledger';
 import type { Outlet } from './publisher.js';
 
 /** Which agents have reported, by host. */

@@ -15,14 +15,13 @@ import { keyOf, Meta, PlumbEvent, subjects } from '@plumbline/contracts';
 import { Decide } from '@plumbline/domain';
 import { PostgresEventStore } from '@plumbline/event-store';
 import { startPostgres, TestPostgres } from '@plumbline/event-store/testing';
+import { Follower, Ledger } from '@plumbline/ledger';
 import { AgentModule, AgentService, natsOptions, NatsAccess } from '@plumbline/node-feed/nest';
 import { FakeNode } from '@plumbline/node-feed/testing';
 import { createLogger } from '@plumbline/telemetry';
 import { networkCreated, networkPlaced, nodeRegistered, portBound, portCreated } from '@plumbline/testkit';
 import { canonical, hostObjects } from '@plumbline/topology';
 import pg from 'pg';
-import { Follower } from '../commands/follower.js';
-import { Ledger } from '../commands/ledger.js';
 import { TestNats } from '../testing/start-nats.js';
 import { hearNodes, SpineModule } from './spine.module.js';
 

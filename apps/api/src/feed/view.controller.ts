@@ -6,10 +6,9 @@ import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { FeedMessage, HostName } from '@plumbline/contracts';
 import { badRequest } from '@plumbline/domain';
 import type { EventStore } from '@plumbline/event-store';
+import { Follower, toRecorded } from '@plumbline/ledger';
 import { Topology, wholeView } from '@plumbline/topology';
-import { Follower } from '../commands/follower.js';
-import { toRecorded } from '../commands/to-append.js';
-import { EVENT_STORE } from '../commands/tokens.js';
+import { EVENT_STORE } from '../tokens.js';
 
 /** Events read at a time when a past moment is folded. */
 const PAGE = 5_000;

@@ -7,9 +7,9 @@ import { Controller, Inject } from '@nestjs/common';
 import { Ctx, EventPattern, NatsContext, Payload } from '@nestjs/microservices';
 import { Meta, Report, senderOf, subjects } from '@plumbline/contracts';
 import { Fleet, registerNode, schedulePending, unscheduled } from '@plumbline/domain';
+import { Ledger } from '@plumbline/ledger';
 import type { Logger } from '@plumbline/telemetry';
-import { Ledger } from '../commands/ledger.js';
-import { LOGGER } from '../commands/tokens.js';
+import { LOGGER } from '../tokens.js';
 import { Observations } from './observations.js';
 import { FLEET } from './tokens.js';
 

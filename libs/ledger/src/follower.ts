@@ -12,7 +12,7 @@ import { CATALOGUE_VERSION, FeedMessage, subjectOf, known, ObjectKey } from '@pl
 import { AppendOk, EventStore, RecordedEvent } from '@plumbline/event-store';
 import { FeedLink, HostFeeds } from '@plumbline/node-feed';
 import type { Logger } from '@plumbline/telemetry';
-import { advance, claimsOf, Topology } from '@plumbline/topology';
+import { advance, claimsOf, type Foreseen, Topology } from '@plumbline/topology';
 import { objectOf, toRecorded } from './to-append.js';
 
 /** What is derived from the log was made by another release: its objects lack what this one reads, or hold what it does not know. */
@@ -38,10 +38,13 @@ export type FollowerOptions = Readonly<{
 
 const page = 1_000;
 
+/** A commit of this process, with what was computed when it was prepared. */
+type Own = Readonly<{ commit: AppendOk; foreseen: Foreseen }>;
+
 export class Follower {
   readonly claims = new Set<string>();
   hash: string;
-  private readonly own = new Map<number, AppendOk>();
+  private readonly own = new Map<number, Own>();
   private waiters: { position: number; resolve: () => void }[] = [];
   private reading: Promise<void> | null = null;
   private next: Promise<void> | null = null;
@@ -85,9 +88,9 @@ export class Follower {
   }
 
   /** A commit of this process, in the order of the answers. It is published when it is folded. */
-  committed(commit: AppendOk): void {
+  committed(commit: AppendOk, foreseen: Foreseen): void {
     if (commit.recorded.length === 0) return;
-    this.own.set(commit.before, commit);
+    this.own.set(commit.before, { commit, foreseen });
     this.foldOwn();
     if (this.own.size > 0)
       void this.catchUp().catch((err: unknown) =>
@@ -155,11 +158,11 @@ export class Follower {
 
   private foldOwn(): void {
     for (;;) {
-      const commit = this.own.get(this.topology.position);
-      if (!commit) break;
-      this.fold(commit.recorded, commit.feeds);
+      const own = this.own.get(this.topology.position);
+      if (!own) break;
+      this.fold(own.commit.recorded, own.commit.feeds, own.foreseen);
     }
-    for (const [before, commit] of this.own) {
+    for (const [before, { commit }] of this.own) {
       const at = before + commit.recorded.length;
       if (at > this.topology.position) continue;
       this.own.delete(before);
@@ -171,7 +174,7 @@ export class Follower {
   }
 
   /** Folds one command and makes its messages, in one go: nobody sees the one without the other. */
-  private fold(events: readonly RecordedEvent[], links: readonly FeedLink[]): void {
+  private fold(events: readonly RecordedEvent[], links: readonly FeedLink[], foreseen?: Foreseen): void {
     const last = events.at(-1);
     if (!last) return;
     try {
@@ -182,7 +185,7 @@ export class Follower {
         if (each) keys.add(subjectOf(each).key);
       }
       for (const key of keys) for (const claim of claimsOf(this.topology.byKey(key))) this.claims.delete(claim);
-      const parcels = advance(this.topology, recorded);
+      const parcels = advance(this.topology, recorded, foreseen);
       for (const key of keys) for (const claim of claimsOf(this.topology.byKey(key))) this.claims.add(claim);
       const told = new Set(links.map(({ host }) => host));
       for (const { host } of parcels)

@@ -97,7 +97,7 @@ export class Ledger {
         const answer = await store.append(toAppend(prepared));
         if (answer.ok) {
           const position = answer.before + answer.recorded.length;
-          follower.committed(answer);
+          follower.committed(answer, prepared.foreseen);
           await this.folded(position);
           logger.debug(
             { position, requestId: meta.requestId, events: answer.recorded.length, step: 'append' },
@@ -144,11 +144,10 @@ export class Ledger {
 
   /** The command is stored, whatever comes now: when it cannot be folded soon, the answer goes out all the same. */
   private async folded(position: number): Promise<void> {
-    const timer = new AbortController();
-    await Promise.race([
-      this.options.follower.reached(position),
-      delay(2_000, undefined, { signal: timer.signal }).catch(() => undefined),
-    ]);
-    timer.abort();
+    if (this.topology.position >= position) return;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, 2_000)));
+    await Promise.race([this.options.follower.reached(position), late]);
+    clearTimeout(timer);
   }
 }

@@ -1,3 +1,3 @@
-/** What the application gives to the modules of this folder and its neighbours. */
+/** What the application gives to its modules. */
 export const EVENT_STORE = Symbol('EventStore');
 export const LOGGER = Symbol('Logger');
