@@ -1,20 +1,32 @@
 /** A broker refuses payloads above its limit (NATS: 1 MiB unless set otherwise), so a large message travels in parts that are alike but for their number. */
 import { FeedMessage } from '@plumbline/contracts';
 
-const sizeOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
+const sizeOf = (value: object): number => Buffer.byteLength(JSON.stringify(value));
+
+/** Events and objects never change, and one of them often goes to a thousand hosts: measured once. */
+const sizes = new WeakMap<object, number>();
+
+function sizeOfItem(item: object): number {
+  let size = sizes.get(item);
+  if (size === undefined) sizes.set(item, (size = sizeOf(item)));
+  return size;
+}
 
 /**
  * The message as parts of at most `maxBytes` of JSON each, deterministically: two processes split the same message alike. One part when it fits. A single
  * object larger than the limit still makes a part of its own, which the broker will refuse.
  */
 export function split(message: FeedMessage, maxBytes: number): FeedMessage[] {
-  if (sizeOf(message) <= maxBytes) return [message];
   const frame = { ...message, part: { index: 9999, of: 9999 }, entered: [], left: [], events: [] };
   const room = maxBytes - sizeOf(frame);
+  let whole = 0;
+  for (const list of [message.events, message.left, message.entered])
+    for (const item of list) whole += sizeOfItem(item) + 1;
+  if (whole <= room) return [message];
   const parts: { entered: FeedMessage['entered']; left: FeedMessage['left']; events: FeedMessage['events'] }[] = [];
   let filled = Infinity;
   const add = <K extends 'entered' | 'left' | 'events'>(field: K, item: FeedMessage[K][number]): void => {
-    const size = sizeOf(item) + 1;
+    const size = sizeOfItem(item) + 1;
     if (filled + size > room) {
       parts.push({ entered: [], left: [], events: [] });
       filled = 0;

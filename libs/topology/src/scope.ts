@@ -122,7 +122,7 @@ export function objectsFor<O extends Thing>(index: ObjectIndex<O>, host: string)
 const keyOfObject = <O extends Thing>({ kind, id }: O): KeyOf<O> => `${kind as O['kind']}/${id}`;
 
 /** Hosts that an object comes to, goes from, and, for one that was itself changed, is known on before and after. */
-export type HostMoves = Readonly<{ entered: readonly string[]; left: readonly string[]; stayed: readonly string[] }>;
+export type HostMoves = Readonly<Record<'entered' | 'left' | 'stayed', Iterable<string>>>;
 export type ScopeMoves<O extends Thing> = ReadonlyMap<KeyOf<O>, HostMoves>;
 
 type Pairs<O extends Thing> = Map<KeyOf<O>, Set<string>>;
@@ -166,8 +166,8 @@ export function scopeMoves<O extends Thing>(
       stayed: was.filter((host) => post[at]?.has(host)),
     });
   }
-  for (const key of new Set([...left.keys(), ...entered.keys()]))
-    moves.set(key, { entered: [...(entered.get(key) ?? [])], left: [...(left.get(key) ?? [])], stayed: [] });
+  for (const [key, hosts] of left) moves.set(key, { entered: entered.get(key) ?? [], left: hosts, stayed: [] });
+  for (const [key, hosts] of entered) if (!left.has(key)) moves.set(key, { entered: hosts, left: [], stayed: [] });
   return moves;
 }
 
