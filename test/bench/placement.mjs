@@ -16,7 +16,9 @@ import { networkCreated, networkPlaced, nodeRegistered } from '../../libs/testki
 import { advance, prepare, Topology } from '../../libs/topology/dist/index.js';
 import { median } from './report.mjs';
 
-const ROUNDS = 7;
+const ROUNDS = 15;
+/** First rounds are not counted: the code is compiled in them. */
+const WARM_UP = 5;
 const CPU_MS = 50;
 const logger = createLogger({ name: 'bench', level: 'silent' });
 const meta = () => ({ requestId: 'req-bench', userId: 'bench', projectId: 'bench', time: new Date().toISOString() });
@@ -112,7 +114,7 @@ async function measure(hosts, shared) {
     const ledger = new Ledger({ store, follower, logger });
     while (!wire.connected) await new Promise((resolve) => setTimeout(resolve, 20));
     const [join, leave, ms] = [[], [], []];
-    for (let round = 0; round <= ROUNDS; round += 1) {
+    for (let round = -WARM_UP; round < ROUNDS; round += 1) {
       messages = [];
       const start = performance.now();
       const wish = createPorts([portOn(networks[0], host(hosts - 1))], { enforcing: null });
@@ -122,8 +124,7 @@ async function measure(hosts, shared) {
       if (messages.length !== hosts || nodes !== (shared ? 0 : 2 * (hosts - 1)))
         console.error(`  ${messages.length} messages with ${nodes} nodes`);
       const left = await timed(wire, () => ledger.execute(deletePort(joined.result.result[0]), meta()));
-      // The first round compiles.
-      if (round === 0) continue;
+      if (round < 0) continue;
       join.push(joined.ms);
       leave.push(left.ms);
       ms.push(took);

@@ -55,7 +55,8 @@ function parcels(topology: Topology, moves: ScopeMoves<AnyObject>, events: reado
   for (const [key, { entered, left, stayed }] of moves) {
     const object = topology.byKey(key);
     const told = heard.get(key);
-    for (const host of left) of(host).left.push(nameOf(key));
+    const name = nameOf(key);
+    for (const host of left) of(host).left.push(name);
     for (const host of stayed)
       if (told) of(host).events.push(...told);
       // No event tells of a derived object: those who know it get it anew.

@@ -122,7 +122,7 @@ function tallied(changes: readonly Change[]): Record<string, number> {
 
 /**
  * What decides who must hear of a command must stay as it is until the command is stored, or a host that enters the scope at the same moment in another process is
- * passed over. So the streams of the objects that the scope walks came through are expected unchanged. A walk to all that name an object stands on nobody else coming
+ * passed over. So the streams of the objects that the scope walks came through are expected unchanged. A walk to all that name an object holds only while nobody else comes
  * to name it, which writes no stream that could be expected: but each of them holds a claim under a prefix (`claimedUnder`), so the command demands that
  * there is none beside those it knows of, which it gives back and takes again in the same breath.
  */

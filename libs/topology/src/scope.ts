@@ -15,7 +15,7 @@ import type { KeyOf, Thing } from './kinds/declaration.js';
 import { idsOf, type ModelStep, type ModelWalk } from './model.js';
 import type { Change, ObjectIndex } from './object-index.js';
 
-/** What a walk came through: its caller learns what the answer stands on. */
+/** What a walk came through: its caller learns what must stay as it is for the answer to hold. */
 export interface Passed {
   /** The object with this name decides where the walk goes on: it names what comes next, or it names the one before. */
   through(kind: string, id: string): void;
@@ -129,7 +129,7 @@ type Pairs<O extends Thing> = Map<KeyOf<O>, Set<string>>;
 
 /**
  * What the changes of one command, each object once, do to the scope of any object. The index must be as it was before; `leave` says whether it is as it was or
- * as it will be when this returns. `passed` hears what the answer stands on beside the changed objects.
+ * as it will be when this returns. `passed` hears what else must stay as it is for the answer to hold.
  */
 export function scopeMoves<O extends Thing>(
   index: ObjectIndex<O>,
@@ -159,12 +159,11 @@ export function scopeMoves<O extends Thing>(
 
   const moves = new Map<KeyOf<O>, HostMoves>();
   for (const [at, { key }] of changes.entries()) {
-    const [was, is] = [[...(pre[at] ?? [])], [...(post[at] ?? [])]];
-    moves.set(key, {
-      entered: is.filter((host) => !pre[at]?.has(host)),
-      left: was.filter((host) => !post[at]?.has(host)),
-      stayed: was.filter((host) => post[at]?.has(host)),
-    });
+    const [was, is] = [pre[at] as Set<string>, post[at] as Set<string>];
+    const [entered, left, stayed]: [string[], string[], string[]] = [[], [], []];
+    for (const host of was) (is.has(host) ? stayed : left).push(host);
+    for (const host of is) if (!was.has(host)) entered.push(host);
+    moves.set(key, { entered, left, stayed });
   }
   for (const [key, hosts] of left) moves.set(key, { entered: entered.get(key) ?? [], left: hosts, stayed: [] });
   for (const [key, hosts] of entered) if (!left.has(key)) moves.set(key, { entered: hosts, left: [], stayed: [] });
