@@ -79,7 +79,8 @@ export function wire(command: AppendCommand): WireCommand {
       throw new InvalidCommand(`A key has ${key.length} characters; 1 to ${maxKeyLength} fit: "${key.slice(0, 60)}"`);
     }
   }
-  const twice = take.find((key, index) => take.indexOf(key) !== index);
+  const seen = new Set<string>();
+  const twice = take.find((key) => seen.size === seen.add(key).size);
   if (twice !== undefined) throw new InvalidCommand(`The claim "${twice}" is taken twice by one command.`);
   checkRows(rows, events.length);
   const numbered = number(events, command);
