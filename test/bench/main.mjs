@@ -16,6 +16,7 @@ const BENCHES = {
   memory: async (lab) => (await import('./memory.mjs')).memoryBench(await lab()),
   connect: async (lab) => (await import('./connect.mjs')).connectBench(await lab()),
   restart: async (lab) => (await import('./restart.mjs')).restartBench(await lab()),
+  placement: async () => (await import('./placement.mjs')).placementBench(),
   rates: async (lab) => (await import('./rates.mjs')).ratesBench(await lab()),
 };
 
