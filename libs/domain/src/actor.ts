@@ -1,4 +1,4 @@
-/** On whose behalf a decision is made: what the domain must know to say "not yours". Who it is and how that was proven is the API's business. */
+/** On whose behalf a decision is made. Authentication is done by the API; the domain only checks rights. */
 export type Role = 'admin' | 'member' | 'reader';
 
 export type Actor = Readonly<{
@@ -7,5 +7,5 @@ export type Actor = Readonly<{
   role: Role;
 }>;
 
-/** Plumbline itself: schedulers and observations, not a client. */
+/** Plumbline itself (schedulers, reports of agents), not a client. */
 export const SYSTEM: Actor = { projectId: '', role: 'admin' };

@@ -1,6 +1,6 @@
 /**
- * Choosing addresses. Pools are tried at random, so that concurrent requests seldom want the same address and a create costs the same at ten and at ten
- * thousand ports; only when chance fails (a pool almost full) are the addresses walked one by one. The claim `address/<network>/<ip>` decides in the end.
+ * Choosing addresses. Addresses of a pool are tried at random, so that concurrent requests seldom choose the same one and a create costs the same with ten
+ * ports and with ten thousand. Only when that fails (the pool is almost full) are they tried one by one. The claim `address/<network>/<ip>` decides in the end.
  */
 import {
   addressToInt,
@@ -32,7 +32,7 @@ export type RequestedIp = Readonly<{ subnetId?: string | undefined; ipAddress?: 
 
 const CHANCES = 32;
 const MAC_CHANCES = 64;
-/** Beyond this a pool is never walked: with so many addresses chance does not fail. */
+/** A pool with more addresses is never searched one by one: random choice does not fail there. */
 const WALK_AT_MOST = 2 ** 24;
 const MAX_FIXED_IPS = 5;
 const RANDOM_LIMIT = 2 ** 47;
@@ -76,13 +76,13 @@ export function freeAddress(draft: Draft, subnet: Subnet, taken: ReadonlySet<str
   return null;
 }
 
-/** Whose addresses are chosen: of a port that is there, or of one to be. `fixedIps`: what it has now and may keep. */
+/** The port that gets addresses: an existing or a new one. `fixedIps`: what it has now and may keep. */
 export type Holder = Pick<Port, 'macAddress' | 'deviceOwner' | 'fixedIps'>;
 
 /**
- * The addresses a port gets. `requested` null: one of each IP version the network has. In any case, and beside what is requested, it has those that follow
- * from its MAC on every subnet with automatic addresses; a router's interface has only what is asked for. Subnets with service types serve only the ports
- * they name, and those ports first.
+ * The addresses that a port gets. `requested` null: one of each IP version that the network has. In addition it always gets those that follow from its MAC on
+ * every subnet with automatic addresses; a router interface gets only what is requested. A subnet with service types is only for ports of those types, and
+ * preferred for them.
  */
 export function chooseAddresses(
   draft: Draft,
@@ -106,13 +106,13 @@ export function chooseAddresses(
 
 const isInterface = ({ deviceOwner }: Pick<Holder, 'deviceOwner'>) => deviceOwner === DEVICE_OWNER.routerInterface;
 
-/** Subnets that a port of this owner may have addresses on; those meant for it come first. */
+/** Subnets on which a port of this owner may have addresses; those for its service type come first. */
 export function serving<S extends Pick<Subnet, 'serviceTypes'>>(subnets: readonly S[], deviceOwner: string): S[] {
   const meant = subnets.filter(({ serviceTypes }) => serviceTypes.includes(deviceOwner));
   return [...meant, ...subnets.filter(({ serviceTypes }) => serviceTypes.length === 0)];
 }
 
-/** What the port makes itself of its MAC. */
+/** The addresses that the port makes of its MAC. */
 function automatic(draft: Draft, subnets: readonly Subnet[], { macAddress, fixedIps }: Holder): FixedIp[] {
   return subnets.filter(isAutoAddress).map((subnet) => {
     const ipAddress = eui64Address(subnet.cidr, macAddress);
@@ -199,7 +199,7 @@ const notInNetwork = (network: Network, subnetId: string | undefined) =>
     'fixed_ips',
   );
 
-/** True for an address that a host of this prefix may bear: not the network's, not the broadcast address. */
+/** True for an address that a host may have in this prefix: not the network's, not the broadcast address. */
 export function isHostAddress(cidr: string, address: string): boolean {
   if (!cidrContains(cidr, address)) return false;
   const { first, last } = hostRangeOf(cidr);
@@ -207,12 +207,12 @@ export function isHostAddress(cidr: string, address: string): boolean {
   return value >= first && value <= last;
 }
 
-/** The wished MAC when it is free in the network, or a free one of the OpenStack prefix fa:16:3e. */
-export function chooseMac(draft: Draft, networkId: string, wished: string | null): string {
+/** The requested MAC when it is free in the network, or a free one of the OpenStack prefix fa:16:3e. */
+export function chooseMac(draft: Draft, networkId: string, requested: string | null): string {
   const isFree = (mac: string) => !draft.held(`mac/${networkId}/${mac}`);
-  if (wished !== null) {
-    if (!isFree(wished)) throw macInUse(networkId, wished);
-    return wished;
+  if (requested !== null) {
+    if (!isFree(requested)) throw macInUse(networkId, requested);
+    return requested;
   }
   for (let chance = 0; chance < MAC_CHANCES; chance += 1) {
     const tail = draft.context

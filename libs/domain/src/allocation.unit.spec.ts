@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { createPorts, deletePort } from './ports/ports.js';
-import { make, port, UNENFORCED } from './testing/wishes.js';
+import { make, port, UNENFORCED } from './testing/requests.js';
 import { World } from './testing/world.js';
 
 describe('addresses', () => {

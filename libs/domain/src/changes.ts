@@ -1,4 +1,4 @@
-/** Of the fields a client wants, those that differ from what is: what an event then says was set. Compared as JSON. */
+/** The requested fields that differ from the current ones; an event then says that these were set. Compared as JSON. */
 export function changedFields<T extends object, W extends Partial<T>>(
   now: T,
   wanted: W,

@@ -1,11 +1,11 @@
-/** From work on a draft to a decision: what must follow from any change, whoever made it, follows here. */
+/** Makes a decision from a draft, and adds what follows from any change. */
 import type { Topology } from '@plumbline/topology';
 import type { Decide } from './context.js';
 import { Draft } from './draft.js';
 import { settlePlacements } from './placement.js';
 import { settlePolicies } from './rbac-policies/settle.js';
 
-/** Makes a decision of a function that works on a draft; network placements and the end of policies follow from what it changed. */
+/** Makes a decision of a function that works on a draft; adds network placements and the end of policies that follow from its changes. */
 export function deciding<T>(work: (draft: Draft, topology: Topology) => T): Decide<T> {
   return (topology, context) => {
     const draft = new Draft(topology, context);

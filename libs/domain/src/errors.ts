@@ -1,6 +1,6 @@
 /**
- * What a decision may refuse. `type` is the reference implementation's exception name and `message` its text: clients match on the first and show the
- * second. Status codes are the edge's business: the domain only says of what kind a refusal is.
+ * Refusals. `type` is the reference implementation's exception name and `message` its text: clients match on the first and show the second. The domain only
+ * says of what kind a refusal is; the API maps that to status codes.
  */
 export type ErrorKind = 'not-found' | 'conflict' | 'bad-request' | 'forbidden' | 'precondition-failed' | 'exhausted';
 
@@ -11,7 +11,7 @@ export class DomainError extends Error {
     readonly type: string,
     readonly kind: ErrorKind,
     message: string,
-    /** Where the input was wrong, when the message itself does not name it. */
+    /** Which input was wrong, if the message itself does not name it. */
     readonly detail: string = '',
   ) {
     super(message);
@@ -174,7 +174,7 @@ export const tunnelEndInUse = (host: string, address: string) =>
   );
 
 export const rbacPolicyNotFound = (id: string) => notFound('RbacPolicyNotFound')(`RBAC policy with ID ${id} not found`);
-/** In the words of the object's own "not found". */
+/** With the text of the kind's own "not found". */
 export function rbacObjectNotFound(objectType: string, id: string): DomainError {
   switch (objectType) {
     case 'network':

@@ -42,8 +42,8 @@ export { autoAllocate, autoAllocationRequirements, deleteAutoAllocated } from '.
 export type { Binding, BindingPolicy } from './ports/binding.js';
 export type { NewPort, PortChanges } from './ports/ports.js';
 export { createPorts, deletePort, updatePort } from './ports/ports.js';
-export type { WishedDhcpOption } from './ports/dhcp-options.js';
-export type { WishedPair } from './ports/security.js';
+export type { RequestedDhcpOption } from './ports/dhcp-options.js';
+export type { RequestedPair } from './ports/security.js';
 export { addressPairWithoutIp, duplicateAddressPair, tooManyAddressPairs } from './ports/errors.js';
 export type { NewSecurityGroup, SecurityGroupChanges } from './security-groups/security-groups.js';
 export {
@@ -71,7 +71,7 @@ export {
   updateAddressGroup,
 } from './address-groups/address-groups.js';
 export { addressGroupNotFound } from './address-groups/errors.js';
-export type { WishedGateway } from './routers/gateway.js';
+export type { RequestedGateway } from './routers/gateway.js';
 export type { NewRouter, RouterChanges } from './routers/routers.js';
 export { createRouters, deleteRouter, updateRouter } from './routers/routers.js';
 export type { InterfaceInfo, InterfaceName } from './routers/interfaces.js';

@@ -1,9 +1,10 @@
 /**
- * Placement: on which hosts a network is needed, and with which local VLAN there. It follows from what was decided: whoever claims
- * `bound/<network>/<host>/<port>` (a bound port, a leg of a scheduled router) needs the network on that host. The tag is chosen here, once, and is in
- * the log: a wiped node comes back with the same one (invariant 8).
+ * Placement: on which hosts a network is needed, and with which local VLAN. It follows from the other objects: each port with a claim
+ * `bound/<network>/<host>/<port>` (a bound port, a port of a scheduled router) needs the network on that host. The local VLAN is chosen here, once,
+ * and is in the log: a wiped node comes back with the same one (invariant 8).
  *
- * Races: who needs a network that is placed already stands on the placement; who withdraws it expects that nobody claims it any more.
+ * Races: a command that needs a network which is placed already has the placement as a precondition; a command that withdraws it requires that no
+ * such claim is left.
  */
 import { AnyObject } from '@plumbline/contracts';
 import { claimsOf } from '@plumbline/topology';
@@ -14,7 +15,7 @@ const LAST_VLAN = 4094;
 
 type Need = Readonly<{ networkId: string; host: string }>;
 
-/** Adds NetworkPlacedOnHost and NetworkWithdrawnFromHost for what the draft's changes came to need, or need no more. */
+/** Adds NetworkPlacedOnHost and NetworkWithdrawnFromHost where the draft's changes newly need a network on a host, or no longer need it. */
 export function settlePlacements(draft: Draft): void {
   const gained = new Map<string, Need>();
   const lost = new Map<string, Need>();
@@ -68,7 +69,7 @@ function stillNeeded(draft: Draft, networkId: string, host: string): boolean {
       .some(
         (router) =>
           router.gateway?.networkId === networkId ||
-          Object.values(router.interfaces).some((leg) => leg.networkId === networkId),
+          Object.values(router.interfaces).some((each) => each.networkId === networkId),
       )
   );
 }

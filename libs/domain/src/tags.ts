@@ -1,9 +1,9 @@
-/** Tags: words a client puts on an object. Any object that has them is changed in the same way. */
+/** Tags: words that a client puts on an object. All kinds of objects with tags are changed in the same way. */
 import type { EventType, Kind, PlumbEvent } from '@plumbline/contracts';
 import type { Decide } from './context.js';
 import { deciding } from './deciding.js';
 
-/** Kinds that have tags, and the event that says what they are. */
+/** Kinds that have tags, and the event that sets them. */
 const TAGGED = {
   network: ['NetworkAttributesSet', 'networkId'],
   subnet: ['SubnetAttributesSet', 'subnetId'],
@@ -15,10 +15,10 @@ const TAGGED = {
 } as const satisfies Partial<Record<Kind, readonly [EventType, string]>>;
 export type TaggedKind = keyof typeof TAGGED;
 
-/** Tags as they are kept: each once, sorted by code units. */
+/** Tags as they are stored: each once, sorted by code units. */
 export const sortedTags = (tags: Iterable<string>): string[] => [...new Set(tags)].sort();
 
-/** Changes the object's tags by `change` and answers with what they are then. The object must be there: `guarded` looks. */
+/** Changes the object's tags by `change` and returns them. The object must exist: `guarded` checks. */
 export const changeTags = (
   kind: TaggedKind,
   id: string,

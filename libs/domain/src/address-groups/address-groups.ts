@@ -20,12 +20,12 @@ export type NewAddressGroup = Readonly<{
 }>;
 export type AddressGroupChanges = Partial<Pick<NewAddressGroup, 'name' | 'description'>>;
 
-/** Most prefixes of one group: all of them are in each event that changes them. */
+/** Maximum number of prefixes in one group: each event that changes them contains all of them. */
 const MOST_ADDRESSES = 4096;
 
-export const createAddressGroups = (wishes: readonly NewAddressGroup[]): Decide<string[]> =>
+export const createAddressGroups = (requests: readonly NewAddressGroup[]): Decide<string[]> =>
   deciding((draft) =>
-    wishes.map(({ projectId, name, description, addresses }) => {
+    requests.map(({ projectId, name, description, addresses }) => {
       const addressGroupId = draft.context.newId();
       const data = { addressGroupId, projectId, name, description, addresses: inOrder(addresses) };
       draft.record({ type: 'AddressGroupCreated', version: 1, data });

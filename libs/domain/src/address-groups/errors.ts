@@ -1,4 +1,4 @@
-/** What address groups refuse: names and words of the reference's `address-group` extension. */
+/** Errors of address groups, with names and texts of the reference's `address-group` extension. */
 import { DomainError } from '../errors.js';
 
 const listed = (addresses: readonly string[]): string => `[${addresses.map((each) => `'${each}'`).join(', ')}]`;

@@ -1,4 +1,4 @@
-/** Address scopes: whose pools' addresses are unique and may be routed to each other. */
+/** Address scopes: the addresses of a scope's pools are unique and may be routed to each other. */
 import { changedFields } from '../changes.js';
 import type { Decide } from '../context.js';
 import { deciding } from '../deciding.js';
@@ -8,9 +8,9 @@ export type NewAddressScope = Readonly<{ projectId: string; name: string; ipVers
 export type AddressScopeChanges = Partial<Pick<NewAddressScope, 'name' | 'shared'>>;
 
 /** All or none, in one command. Returns the ids in the order asked. */
-export const createAddressScopes = (wishes: readonly NewAddressScope[]): Decide<string[]> =>
+export const createAddressScopes = (requests: readonly NewAddressScope[]): Decide<string[]> =>
   deciding((draft) =>
-    wishes.map(({ projectId, name, ipVersion, shared }) => {
+    requests.map(({ projectId, name, ipVersion, shared }) => {
       const addressScopeId = draft.context.newId();
       draft.record({
         type: 'AddressScopeCreated',
@@ -21,7 +21,7 @@ export const createAddressScopes = (wishes: readonly NewAddressScope[]): Decide<
     }),
   );
 
-/** A shared scope stays shared: others may have pools in it. */
+/** A shared scope cannot be un-shared: other projects may have pools in it. */
 export const updateAddressScope = (id: string, changes: AddressScopeChanges): Decide<void> =>
   deciding((draft) => {
     const scope = draft.get('addressscope', id);

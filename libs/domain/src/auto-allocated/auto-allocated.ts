@@ -1,6 +1,6 @@
 /**
- * A project's topology made by itself on first use: a network with a subnet of each default pool, and a router from it to the default external network. Ids are
- * the caller's, the same for a project each time: two that ask at once make it once, and it is found again whatever it was renamed to.
+ * A project's topology that is created on first use: a network with a subnet of each default pool, and a router from it to the default external network. The
+ * caller gives the ids, the same for a project each time: two requests at the same time create it once, and it is found again whatever its name is.
  */
 import type { Topology } from '@plumbline/topology';
 import type { Decide } from '../context.js';
@@ -16,7 +16,7 @@ import { defaultPool } from '../subnet-pools/allocation.js';
 import { createSubnets } from '../subnets/subnets.js';
 import { inOrder, Run } from './in-order.js';
 
-/** Of one project, and of no other. */
+/** The ids for one project. */
 export type TopologyIds = Readonly<{ networkId: string; routerId: string }>;
 
 export const autoAllocationFailure = (reason: string) =>
@@ -27,7 +27,7 @@ type Requirements = Readonly<{
   pools: readonly Readonly<{ id: string; ipVersion: 4 | 6 }>[];
 }>;
 
-/** What is needed for it: a default external network, and a default pool of at least one IP version. Throws AutoAllocationFailure. */
+/** The default external network and the default pools, at least one. Throws AutoAllocationFailure when something is missing. */
 export const autoAllocationRequirements: Decide<Requirements> = deciding((draft) => {
   const [network] = draft.find('network', 'default').filter(({ external }) => external);
   if (!network) throw autoAllocationFailure('No default router:external network');
@@ -42,7 +42,7 @@ function stand(draft: Draft, networkId: string, pools: readonly Readonly<{ id: s
   for (const { id } of pools) draft.standOn(`subnetpool/${id}`);
 }
 
-/** The id of the project's network, made when it is not there. */
+/** The id of the project's network, which is created if it does not exist. */
 export const autoAllocate = (
   projectId: string,
   ids: TopologyIds,
@@ -71,7 +71,7 @@ function privateNetwork(
   const flags = { adminStateUp: true, shared: false, external: false, isDefault: false, portSecurityEnabled: true };
   const segment = { networkType: null, physicalNetwork: null, segmentationId: null };
   run(createNetworks([{ ...named, ...flags, ...segment, mtuBytes: 0 }], segments), networkId);
-  const wishes = pools.map(({ id, ipVersion }) => ({
+  const requests = pools.map(({ id, ipVersion }) => ({
     ...named,
     name: `auto_allocated_subnet_v${ipVersion}`,
     networkId,
@@ -81,7 +81,7 @@ function privateNetwork(
     hostRoutes: [],
     enableDhcp: true,
   }));
-  return run(createSubnets(wishes));
+  return run(createSubnets(requests));
 }
 
 function connect(
@@ -95,7 +95,7 @@ function connect(
   for (const subnetId of subnets) run(addRouterInterface(routerId, { subnetId }, fleet));
 }
 
-/** What a step refuses as wrong or missing is told as the topology's own failure. Quotas and exhausted pools keep their names. */
+/** What a step refuses as wrong or missing becomes an AutoAllocationFailure. Quotas and exhausted pools keep their names. */
 function instead<T>(reason: string, step: () => T): T {
   try {
     return step();
@@ -106,7 +106,7 @@ function instead<T>(reason: string, step: () => T): T {
   }
 }
 
-/** Removes the router, and the network when nothing else uses it. What is gone already is passed over. */
+/** Removes the router, and the network if nothing else uses it. What no longer exists is skipped. */
 export const deleteAutoAllocated = (ids: TopologyIds): Decide<void> =>
   inOrder((run, topology) => {
     removeRouter(run, topology, ids.routerId);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { deletePort } from '../ports/ports.js';
 import { createSubnetPools } from '../subnet-pools/subnet-pools.js';
-import { make } from '../testing/wishes.js';
+import { make } from '../testing/requests.js';
 import { POLICY, World } from '../testing/world.js';
 import { autoAllocate, autoAllocationRequirements, deleteAutoAllocated } from './auto-allocated.js';
 

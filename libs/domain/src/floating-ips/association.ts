@@ -1,4 +1,4 @@
-/** The association of a floating IP with a fixed address: found, made, ended. Used by floating IPs and by the ports they lead to. */
+/** The association of a floating IP with a fixed address: make it, end it. Used by floating IPs and by ports. */
 import { FixedIp, FloatingIp, Port, Router, versionOf } from '@plumbline/contracts';
 import type { Draft } from '../draft.js';
 import {
@@ -13,8 +13,8 @@ import { floatingIpInUseByForwarding } from '../port-forwardings/errors.js';
 export type Target = Readonly<{ portId: string; fixedIpAddress: string | null }>;
 
 /**
- * Appends what makes the floating IP lead to the target: nothing when it does already, FloatingIpDisassociated first when it leads elsewhere.
- * The port and the router must stay as they are.
+ * Appends the events that associate the floating IP with the target: none when it is already, FloatingIpDisassociated first when
+ * it is associated with another. The port and the router become preconditions.
  */
 export function associate(draft: Draft, floatingIp: FloatingIp, target: Target): void {
   const port = draft.visible('port', target.portId);
@@ -56,7 +56,7 @@ export function associate(draft: Draft, floatingIp: FloatingIp, target: Target):
   });
 }
 
-/** Appends FloatingIpDisassociated when the floating IP leads anywhere. */
+/** Appends FloatingIpDisassociated when the floating IP is associated. */
 export function disassociate(draft: Draft, floatingIp: FloatingIp): void {
   if (!floatingIp.association) return;
   const { portId, fixedIpAddress, routerId } = floatingIp.association;
@@ -75,11 +75,11 @@ export function disassociatePort(draft: Draft, portId: string, fixedIpAddress?: 
       disassociate(draft, floatingIp);
 }
 
-function fixedIpOf(port: Port, wished: string | null): FixedIp {
+function fixedIpOf(port: Port, requested: string | null): FixedIp {
   const candidates = port.fixedIps.filter((ip) => versionOf(ip.ipAddress) === 4);
-  if (wished !== null) {
-    const found = candidates.find((ip) => ip.ipAddress === wished);
-    if (!found) throw badRequest('floatingip', `Port ${port.id} does not have fixed ip ${wished}`);
+  if (requested !== null) {
+    const found = candidates.find((ip) => ip.ipAddress === requested);
+    if (!found) throw badRequest('floatingip', `Port ${port.id} does not have fixed ip ${requested}`);
     return found;
   }
   const [first, ...more] = candidates;
@@ -101,16 +101,16 @@ export function routerBetweenIfAny(
   externalNetworkId: string,
 ): Router | null {
   const gatewayIp = draft.get('subnet', subnetId)?.gatewayIp;
-  const legs = draft.find('port', `legs/${port.networkId}`);
-  const candidates = legs.flatMap((leg) => {
-    const address = leg.fixedIps.find((ip) => ip.subnetId === subnetId)?.ipAddress;
-    const router = address === undefined ? undefined : draft.get('router', leg.deviceId);
+  const interfaces = draft.find('port', `legs/${port.networkId}`);
+  const candidates = interfaces.flatMap((each) => {
+    const address = each.fixedIps.find((ip) => ip.subnetId === subnetId)?.ipAddress;
+    const router = address === undefined ? undefined : draft.get('router', each.deviceId);
     return router?.gateway?.networkId === externalNetworkId ? [{ router, isGateway: address === gatewayIp }] : [];
   });
   return (candidates.find(({ isGateway }) => isGateway) ?? candidates[0])?.router ?? null;
 }
 
-/** The router with an interface on the subnet and its gateway on the external network. The one that bears the subnet's gateway address comes first. */
+/** The router with an interface on the subnet and its gateway on the external network. Preferred: the one that has the subnet's gateway address. */
 function routerBetween(draft: Draft, port: Port, subnetId: string, externalNetworkId: string): Router {
   const router = routerBetweenIfAny(draft, port, subnetId, externalNetworkId);
   if (!router) throw externalGatewayForFloatingIpNotFound(externalNetworkId, subnetId, port.id);

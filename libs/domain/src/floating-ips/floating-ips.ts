@@ -26,11 +26,11 @@ export type NewFloatingIp = Readonly<{
 export type FloatingIpChanges = Readonly<{ description?: string | undefined; target?: Target | null | undefined }>;
 
 /** All or none, in one command. Returns the ids in the order asked. */
-export const createFloatingIps = (wishes: readonly NewFloatingIp[]): Decide<string[]> =>
-  deciding((draft) => wishes.map((wish) => createFloatingIp(draft, wish)));
+export const createFloatingIps = (requests: readonly NewFloatingIp[]): Decide<string[]> =>
+  deciding((draft) => requests.map((request) => createFloatingIp(draft, request)));
 
-function createFloatingIp(draft: Draft, wish: NewFloatingIp): string {
-  const { projectId, description, floatingNetworkId, dnsName = '', dnsDomain = '' } = wish;
+function createFloatingIp(draft: Draft, request: NewFloatingIp): string {
+  const { projectId, description, floatingNetworkId, dnsName = '', dnsDomain = '' } = request;
   const network = draft.visible('network', floatingNetworkId);
   if (!network) throw networkNotFound(floatingNetworkId);
   if (!isExternalFor(draft, network))
@@ -48,7 +48,7 @@ function createFloatingIp(draft: Draft, wish: NewFloatingIp): string {
     deviceOwner: DEVICE_OWNER.floatingIp,
     portSecurityEnabled: false,
     macAddress: null,
-    fixedIps: wishedAddress(wish),
+    fixedIps: requestedAddress(request),
   });
   const address = draft.get('port', floatingPortId)?.fixedIps.find((ip) => subnets.some((s) => s.id === ip.subnetId));
   if (!address) throw badRequest('floatingip', `Network ${floatingNetworkId} has no IPv4 address for a floating IP`);
@@ -68,11 +68,11 @@ function createFloatingIp(draft: Draft, wish: NewFloatingIp): string {
       floatingPortId,
     },
   });
-  if (wish.target) associate(draft, draft.get('floatingip', floatingIpId) as FloatingIp, wish.target);
+  if (request.target) associate(draft, draft.get('floatingip', floatingIpId) as FloatingIp, request.target);
   return floatingIpId;
 }
 
-function wishedAddress({ floatingIpAddress, subnetId }: NewFloatingIp) {
+function requestedAddress({ floatingIpAddress, subnetId }: NewFloatingIp) {
   if (floatingIpAddress === null && subnetId === null) return null;
   return [{ subnetId: subnetId ?? undefined, ipAddress: floatingIpAddress ?? undefined }];
 }
@@ -88,7 +88,7 @@ export const updateFloatingIp = (id: string, changes: FloatingIpChanges): Decide
     else if (target) associate(draft, floatingIp, target);
   });
 
-/** Deletes the floating IP and its port; its forwardings must be gone before. */
+/** Deletes the floating IP and its port. Its port forwardings must be deleted before. */
 export const deleteFloatingIp = (id: string): Decide<void> =>
   deciding((draft) => {
     const floatingIp = draft.get('floatingip', id);

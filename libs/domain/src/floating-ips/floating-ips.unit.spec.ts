@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { deletePort } from '../ports/ports.js';
-import { floatingIp, make, scenarioA } from '../testing/wishes.js';
+import { floatingIp, make, scenarioA } from '../testing/requests.js';
 import { World } from '../testing/world.js';
 import { createFloatingIps, deleteFloatingIp, updateFloatingIp } from './floating-ips.js';
 

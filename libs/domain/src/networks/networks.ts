@@ -13,15 +13,15 @@ import {
 } from '../errors.js';
 import { disassociatePort } from '../floating-ips/association.js';
 import { recordPortDeleted } from '../ports/ports.js';
-import { chooseSegment, SegmentPolicy, WishedSegment } from './segments.js';
+import { chooseSegment, SegmentPolicy, RequestedSegment } from './segments.js';
 import { share, unshare } from './sharing.js';
 
-/** RFC 7348 over IPv4 with a VLAN tag to spare: what VXLAN takes of the underlay's packet size. */
+/** What VXLAN (RFC 7348) over IPv4 takes of the underlay's packet size, with room for a VLAN tag. */
 const VXLAN_OVERHEAD_BYTES = 50;
 const UNDERLAY_MTU_BYTES = 1500;
 const LEAST_MTU_BYTES = 68;
 
-export type NewNetwork = WishedSegment &
+export type NewNetwork = RequestedSegment &
   Readonly<{
     projectId: string;
     name: string;
@@ -36,20 +36,20 @@ export type NewNetwork = WishedSegment &
     /** '' for none; ends with a dot. */
     dnsDomain?: string | undefined;
   }>;
-export type NetworkChanges = Partial<Omit<NewNetwork, keyof WishedSegment | 'projectId'>>;
+export type NetworkChanges = Partial<Omit<NewNetwork, keyof RequestedSegment | 'projectId'>>;
 
 /** All or none, in one command. Returns the ids in the order asked. */
-export const createNetworks = (wishes: readonly NewNetwork[], policy: SegmentPolicy): Decide<string[]> =>
-  deciding((draft) => wishes.map((wish) => createNetwork(draft, wish, policy)));
+export const createNetworks = (requests: readonly NewNetwork[], policy: SegmentPolicy): Decide<string[]> =>
+  deciding((draft) => requests.map((request) => createNetwork(draft, request, policy)));
 
-/** `networkId`: of the caller's choice, when it is to be found again by it. */
+/** `networkId`: chosen by the caller, who wants to find the network by it again. */
 export function createNetwork(
   draft: Draft,
-  wish: NewNetwork,
+  request: NewNetwork,
   policy: SegmentPolicy,
   networkId = draft.context.newId(),
 ): string {
-  const { networkType, physicalNetwork, segmentationId, mtuBytes, shared, ...facts } = wish;
+  const { networkType, physicalNetwork, segmentationId, mtuBytes, shared, ...facts } = request;
   const segment = chooseSegment(draft, { networkType, physicalNetwork, segmentationId }, policy);
   if (facts.isDefault) mayBeDefault(draft, networkId, facts.external);
   const mtu = mtuOf(segment.networkType, mtuBytes);
@@ -68,7 +68,7 @@ export const updateNetwork = (id: string, changes: NetworkChanges): Decide<void>
     if (!network) throw networkNotFound(id);
     const { shared, ...wanted } = changes;
     if (wanted.mtuBytes !== undefined) wanted.mtuBytes = mtuOf(network.networkType, wanted.mtuBytes);
-    // A default is an external network: it ends with that.
+    // Only an external network can be the default.
     if (wanted.external === false && network.isDefault) wanted.isDefault ??= false;
     const set = changedFields(network, definedOnly(wanted));
     if (set.external === false) mayBecomeInternal(draft, network);
@@ -101,12 +101,13 @@ export function endNetwork(draft: Draft, id: string): void {
   draft.record({ type: 'NetworkDeleted', version: 1, data: { networkId: id } });
 }
 
-function mtuOf(networkType: Network['networkType'], wished: number): number {
+function mtuOf(networkType: Network['networkType'], requested: number): number {
   const most = networkType === 'vxlan' ? UNDERLAY_MTU_BYTES - VXLAN_OVERHEAD_BYTES : UNDERLAY_MTU_BYTES;
-  if (wished === 0) return most;
-  if (wished > most) throw invalidInput(`Requested MTU is too big, maximum is ${most}`, 'mtu');
-  if (wished < LEAST_MTU_BYTES) throw invalidInput(`Requested MTU is too small, minimum is ${LEAST_MTU_BYTES}`, 'mtu');
-  return wished;
+  if (requested === 0) return most;
+  if (requested > most) throw invalidInput(`Requested MTU is too big, maximum is ${most}`, 'mtu');
+  if (requested < LEAST_MTU_BYTES)
+    throw invalidInput(`Requested MTU is too small, minimum is ${LEAST_MTU_BYTES}`, 'mtu');
+  return requested;
 }
 
 function mayBeDefault(draft: Draft, id: string, external: boolean): void {

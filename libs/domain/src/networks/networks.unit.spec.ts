@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { deleteSubnet, updateSubnet } from '../subnets/subnets.js';
-import { make, network, subnet } from '../testing/wishes.js';
+import { make, network, subnet } from '../testing/requests.js';
 import { POLICY, World } from '../testing/world.js';
 import { createNetworks, deleteNetwork, updateNetwork } from './networks.js';
 import { createSubnets } from '../subnets/subnets.js';
@@ -16,28 +16,32 @@ describe('networks', () => {
 
   it('is flat on any physical network, once', () => {
     const world = new World();
-    const wish = { networkType: 'flat', physicalNetwork: 'physnet1', external: true };
-    expect(world.get('network', make.network(world, wish))).toMatchObject({ segmentationId: null, mtuBytes: 1500 });
-    expect(world.refusal(createNetworks([network(wish)], POLICY))).toBe(
+    const request = { networkType: 'flat', physicalNetwork: 'physnet1', external: true };
+    expect(world.get('network', make.network(world, request))).toMatchObject({ segmentationId: null, mtuBytes: 1500 });
+    expect(world.refusal(createNetworks([network(request)], POLICY))).toBe(
       'FlatNetworkInUse: Unable to create the flat network. Physical network physnet1 is in use.',
     );
   });
 
   it('is flat with a segmentation id of 0, which some clients say for none', () => {
     const world = new World();
-    const wish = { networkType: 'flat', physicalNetwork: 'physnet1', segmentationId: 0 };
-    expect(world.get('network', make.network(world, wish))).toMatchObject({ segmentationId: null });
-    expect(world.refusal(createNetworks([network({ ...wish, segmentationId: 1 })], POLICY))).toContain('prohibited');
+    const request = { networkType: 'flat', physicalNetwork: 'physnet1', segmentationId: 0 };
+    expect(world.get('network', make.network(world, request))).toMatchObject({ segmentationId: null });
+    expect(world.refusal(createNetworks([network({ ...request, segmentationId: 1 })], POLICY))).toContain('prohibited');
   });
 
   it('takes VLANs from the configured range until none is left', () => {
     const world = new World();
-    const wish = { networkType: 'vlan', physicalNetwork: 'physnet2' };
-    const ids = [1, 2, 3].map(() => world.get('network', make.network(world, wish)).segmentationId);
+    const request = { networkType: 'vlan', physicalNetwork: 'physnet2' };
+    const ids = [1, 2, 3].map(() => world.get('network', make.network(world, request)).segmentationId);
     expect(ids).toEqual([100, 101, 102]);
-    expect(world.refusal(createNetworks([network(wish)], POLICY))).toMatch(/^NoNetworkAvailable/);
-    expect(world.refusal(createNetworks([network({ ...wish, segmentationId: 101 })], POLICY))).toMatch(/^VlanIdInUse/);
-    expect(world.refusal(createNetworks([network({ ...wish, segmentationId: 4095 })], POLICY))).toMatch(/out of range/);
+    expect(world.refusal(createNetworks([network(request)], POLICY))).toMatch(/^NoNetworkAvailable/);
+    expect(world.refusal(createNetworks([network({ ...request, segmentationId: 101 })], POLICY))).toMatch(
+      /^VlanIdInUse/,
+    );
+    expect(world.refusal(createNetworks([network({ ...request, segmentationId: 4095 })], POLICY))).toMatch(
+      /out of range/,
+    );
   });
 
   it.each([
@@ -46,8 +50,8 @@ describe('networks', () => {
     [{ networkType: 'vxlan', physicalNetwork: 'x' }, 'specified for vxlan network'],
     [{ physicalNetwork: 'x' }, 'network_type required'],
     [{ mtuBytes: 1451 }, 'Requested MTU is too big, maximum is 1450'],
-  ])('refuses %j', (wish, reason) => {
-    expect(new World().refusal(createNetworks([network(wish)], POLICY))).toContain(reason);
+  ])('refuses %j', (request, reason) => {
+    expect(new World().refusal(createNetworks([network(request)], POLICY))).toContain(reason);
   });
 
   it('makes all of a bulk or none, each knowing of the others', () => {
@@ -140,9 +144,9 @@ describe('subnets', () => {
       },
       'OverlappingAllocationPools: Found overlapping allocation pools: 10.0.0.9-10.0.0.12 10.0.0.12-10.0.0.20 for subnet 10.0.0.0/24.',
     ],
-  ])('refuse %s with %j', (cidr, wish, reason) => {
+  ])('refuse %s with %j', (cidr, request, reason) => {
     const world = new World();
-    expect(world.refusal(createSubnets([subnet(make.network(world), cidr, wish)]))).toBe(reason);
+    expect(world.refusal(createSubnets([subnet(make.network(world), cidr, request)]))).toBe(reason);
   });
 
   it('do not overlap in one network, in one bulk neither, and may in two networks', () => {

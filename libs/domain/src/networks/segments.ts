@@ -1,17 +1,17 @@
-/** Which segment carries a network: the provider attributes a client gave, completed and checked, or one chosen from what is free. */
+/** The segment of a network: the provider attributes that a client gave, completed and checked, or a free segment. */
 import { NetworkType, VlanId, Vni } from '@plumbline/contracts';
 import type { Draft } from '../draft.js';
 import { flatNetworkInUse, invalidInput, noNetworkAvailable, tunnelIdInUse, vlanIdInUse } from '../errors.js';
 
-/** VLANs that may be chosen on a physical network, both ends included. */
+/** VLANs from which one may be chosen on a physical network, both ends included. */
 export type VlanRange = Readonly<{ physicalNetwork: string; first: number; last: number }>;
 export type SegmentPolicy = Readonly<{
   vlanRanges: readonly VlanRange[];
   vniRange: Readonly<{ first: number; last: number }>;
 }>;
 
-/** Null: not given. `networkType` is the client's word: it may name a type we do not know. */
-export type WishedSegment = Readonly<{
+/** Null: not given. `networkType` is the client's text and may name an unknown type. */
+export type RequestedSegment = Readonly<{
   networkType: string | null;
   physicalNetwork: string | null;
   segmentationId: number | null;
@@ -24,36 +24,36 @@ export type Segment = Readonly<{
 
 const VNI_CHANCES = 32;
 
-export function chooseSegment(draft: Draft, wish: WishedSegment, policy: SegmentPolicy): Segment {
-  switch (wish.networkType) {
+export function chooseSegment(draft: Draft, request: RequestedSegment, policy: SegmentPolicy): Segment {
+  switch (request.networkType) {
     case null:
-      if (wish.physicalNetwork !== null || wish.segmentationId !== null)
+      if (request.physicalNetwork !== null || request.segmentationId !== null)
         throw invalidInput('network_type required', 'provider:network_type');
       return vxlan(draft, null, policy);
     case 'flat':
-      return flat(draft, wish);
+      return flat(draft, request);
     case 'vlan':
-      return vlan(draft, wish, policy);
+      return vlan(draft, request, policy);
     case 'vxlan':
-      if (wish.physicalNetwork !== null)
+      if (request.physicalNetwork !== null)
         throw invalidInput('provider:physical_network specified for vxlan network', 'provider:physical_network');
-      return vxlan(draft, wish.segmentationId, policy);
+      return vxlan(draft, request.segmentationId, policy);
     default:
-      throw invalidInput(`network_type value '${wish.networkType}' not supported`, 'provider:network_type');
+      throw invalidInput(`network_type value '${request.networkType}' not supported`, 'provider:network_type');
   }
 }
 
-function flat(draft: Draft, { physicalNetwork, segmentationId }: WishedSegment): Segment {
+function flat(draft: Draft, { physicalNetwork, segmentationId }: RequestedSegment): Segment {
   if (physicalNetwork === null)
     throw invalidInput('physical_network required for flat provider network', 'provider:physical_network');
-  // gophercloud, and so Terraform, says 0 where there is none.
+  // gophercloud, and so Terraform, sends 0 for "none".
   if (segmentationId !== null && segmentationId !== 0)
     throw invalidInput('segmentation_id prohibited for flat provider network', 'provider:segmentation_id');
   if (draft.held(`segment/flat/${physicalNetwork}`)) throw flatNetworkInUse(physicalNetwork);
   return { networkType: 'flat', physicalNetwork, segmentationId: null };
 }
 
-function vlan(draft: Draft, { physicalNetwork, segmentationId }: WishedSegment, policy: SegmentPolicy): Segment {
+function vlan(draft: Draft, { physicalNetwork, segmentationId }: RequestedSegment, policy: SegmentPolicy): Segment {
   const isFree = (physical: string, id: number) => !draft.held(`segment/vlan/${physical}/${id}`);
   if (segmentationId !== null) {
     if (physicalNetwork === null)
@@ -79,18 +79,18 @@ function vlan(draft: Draft, { physicalNetwork, segmentationId }: WishedSegment, 
   throw noNetworkAvailable();
 }
 
-function vxlan(draft: Draft, wished: number | null, { vniRange }: SegmentPolicy): Segment {
+function vxlan(draft: Draft, requested: number | null, { vniRange }: SegmentPolicy): Segment {
   const isFree = (vni: number) => !draft.held(`segment/vxlan/${vni}`);
   const segment = (segmentationId: number): Segment => ({
     networkType: 'vxlan',
     physicalNetwork: null,
     segmentationId,
   });
-  if (wished !== null) {
-    if (!Vni.safeParse(wished).success)
+  if (requested !== null) {
+    if (!Vni.safeParse(requested).success)
       throw invalidInput('segmentation_id out of range (1 through 16777215)', 'provider:segmentation_id');
-    if (!isFree(wished)) throw tunnelIdInUse(wished);
-    return segment(wished);
+    if (!isFree(requested)) throw tunnelIdInUse(requested);
+    return segment(requested);
   }
   const count = vniRange.last - vniRange.first + 1;
   for (let chance = 0; chance < VNI_CHANCES; chance += 1) {

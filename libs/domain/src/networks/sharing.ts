@@ -1,6 +1,6 @@
 /**
- * Sharing a network with everybody. As in the reference it is an RBAC policy `access_as_shared` with target '*', whether it was made here or as a policy: one
- * truth, shown as `shared` on the network. The flag on a network itself is of logs that are older than policies.
+ * Sharing a network with everybody. As in the reference, this is an RBAC policy `access_as_shared` with target '*', whether it is made here or as a policy;
+ * the network shows it as `shared`. The flag on the network object itself is only for logs that are older than policies.
  */
 import type { Network, RbacPolicy } from '@plumbline/contracts';
 import type { Draft } from '../draft.js';
@@ -20,7 +20,7 @@ export function share(draft: Draft, network: Network): void {
     version: 1,
     data: {
       rbacPolicyId: draft.context.newId(),
-      // Nobody's: an administrator's doing must not use up the quota of the network's project.
+      // Of no project: what an administrator does must not count against the quota of the network's project.
       projectId: '',
       name: '',
       description: '',
@@ -32,7 +32,7 @@ export function share(draft: Draft, network: Network): void {
   });
 }
 
-/** Takes it back. Throws InvalidSharedSetting while another project uses the network that no other policy lets in. */
+/** Ends the sharing. Throws InvalidSharedSetting while a project uses the network to which no other policy gives access. */
 export function unshare(draft: Draft, network: Network): void {
   const policies = sharingPolicies(draft, network.id);
   const [everybodys] = policies.filter((policy) => policy.targetProject === EVERYBODY);
@@ -41,7 +41,7 @@ export function unshare(draft: Draft, network: Network): void {
   const ports = draft.find('port', `network/${network.id}`);
   const users = [...ports, ...draft.find('subnet', `network/${network.id}`)];
   if (users.some(({ projectId }) => !welcome.has(projectId))) throw invalidSharedSetting(network.id);
-  // A port that another project makes at this moment only reads the network and the policy.
+  // A port that another project creates at the same time has the network and the policy as preconditions, and writes neither.
   draft.expectOnly(`port/${network.id}/`, ports);
   for (const { id, targetProject } of policies) if (targetProject !== EVERYBODY) draft.standOn(`rbacpolicy/${id}`);
   if (network.shared)

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Actor } from '../actor.js';
 import { createPorts, deletePort } from '../ports/ports.js';
 import { createRbacPolicies, deleteRbacPolicy } from '../rbac-policies/rbac-policies.js';
-import { make, network, port, UNENFORCED } from '../testing/wishes.js';
+import { make, network, port, UNENFORCED } from '../testing/requests.js';
 import { POLICY, World } from '../testing/world.js';
 import { createNetworks, deleteNetwork, updateNetwork } from './networks.js';
 
@@ -60,16 +60,16 @@ describe('sharing of networks', () => {
 describe('the default external network', () => {
   it('is one, is external, and ends with that', () => {
     const world = new World();
-    const wish = { external: true, isDefault: true };
-    const id = make.network(world, wish);
-    expect(world.refusal(createNetworks([network(wish)], POLICY))).toBe(
+    const request = { external: true, isDefault: true };
+    const id = make.network(world, request);
+    expect(world.refusal(createNetworks([network(request)], POLICY))).toBe(
       `DefaultExternalNetworkExists: A default external network already exists: ${id}.`,
     );
     expect(world.refusal(createNetworks([network({ isDefault: true })], POLICY))).toMatch(/set router:external too/);
     world.do(updateNetwork(id, { name: 'x', isDefault: true }));
     world.do(updateNetwork(id, { external: false }));
     expect(world.get('network', id)).toMatchObject({ external: false, isDefault: false });
-    make.network(world, wish);
+    make.network(world, request);
     world.heldClaims();
   });
 });

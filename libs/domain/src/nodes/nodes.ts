@@ -1,4 +1,4 @@
-/** Nodes: what a machine says of itself becomes a fact once, and again when it changed. */
+/** Nodes: what a machine reports about itself becomes an event once, and again whenever it changed. */
 import type { Decide } from '../context.js';
 import { deciding } from '../deciding.js';
 import { DomainError, tunnelEndInUse } from '../errors.js';
@@ -29,7 +29,7 @@ export const registerNode = (facts: NodeFacts): Decide<void> =>
     draft.record({ type: 'NodeRegistered', version: 1, data: { host, tunnelIp, bridgeMappings } });
   });
 
-/** The node has no tunnel end and no bridges any more; what is bound to it stays bound. */
+/** The node has no tunnel end and no bridges any more. What is bound to it stays bound. */
 export const removeNode = (host: string): Decide<void> =>
   deciding((draft) => {
     const node = draft.get('node', host);

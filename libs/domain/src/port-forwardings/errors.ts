@@ -1,4 +1,4 @@
-/** What is refused of port forwardings. Names and texts are the reference implementation's where it has them; the rest is of forwardings of a gateway address. */
+/** Errors of port forwardings, with the reference implementation's names and texts. Those for a gateway address are our own. */
 import { badRequest, DomainError } from '../errors.js';
 
 export const badForwarding = (reason: string) => badRequest('port_forwarding', reason);
@@ -9,7 +9,7 @@ export const portForwardingNotFound = (id: string) =>
 export const rangesCollide = (attribute: string, one: string, other: string) =>
   badForwarding(`There is a port collision with the ${attribute}. The following ranges collides: ${one} and ${other}`);
 
-/** Two forwardings of a protocol without ports on one address. */
+/** Two port forwardings of a protocol without ports on one address. */
 export const protocolCollides = (protocol: string, other: string) =>
   badForwarding(`Protocol ${protocol} has no ports, and port forwarding ${other} of the same address has all of it`);
 

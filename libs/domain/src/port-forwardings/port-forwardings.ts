@@ -1,9 +1,9 @@
 /**
- * Port forwardings: ports of an outside address that lead to a port of an inside one. The outside address is a floating IP's, or a router's own gateway address.
+ * Port forwardings: from ports of an outside address to a port of an inside address. The outside address is a floating IP, or a router's own gateway address.
  *
- * Two forwardings of one address never share ports of a protocol: both are written to the stream of the floating IP (or of the router), so two that are made at
- * once collide there, and the second is decided again. What a forwarding stands on (the inside port, the router between) is expected unchanged; whoever takes
- * that away demands that no claim of a forwarding is left: `forwarded-to/<port>/`, `carried/<router>/<subnet>/`.
+ * Two port forwardings of one address never share ports of a protocol: both are written to the stream of the floating IP (or of the router), so two that are
+ * created at the same time conflict there, and the second is decided again. The inside port and the router are preconditions of a port forwarding. A command
+ * that removes one of them requires that no port forwarding holds a claim on it: `forwarded-to/<port>/`, `carried/<router>/<subnet>/`.
  */
 import { FixedIp, FloatingIp, Port, PortForwarding, Router, versionOf } from '@plumbline/contracts';
 import type { Decide } from '../context.js';
@@ -15,7 +15,7 @@ import { badForwarding, portForwardingNotFound, portHasFloatingIp } from './erro
 import { checkPorts, Ports, refuseCollision } from './ranges.js';
 import { recordForwardingDeleted } from './removal.js';
 
-/** Whose address: a floating IP's, or that of a router's gateway. */
+/** The owner of the outside address: a floating IP, or a router (its gateway address). */
 export type Outside = Readonly<{ floatingIpId: string }> | Readonly<{ routerId: string }>;
 
 export type NewPortForwarding = Ports &
@@ -37,15 +37,15 @@ export type PortForwardingChanges = Readonly<{
 }>;
 
 /** All or none, in one command. Returns the ids in the order asked. They belong to the project of the floating IP or router. */
-export const createPortForwardings = (wishes: readonly NewPortForwarding[]): Decide<string[]> =>
-  deciding((draft) => wishes.map((wish) => createPortForwarding(draft, wish)));
+export const createPortForwardings = (requests: readonly NewPortForwarding[]): Decide<string[]> =>
+  deciding((draft) => requests.map((request) => createPortForwarding(draft, request)));
 
-function createPortForwarding(draft: Draft, wish: NewPortForwarding): string {
-  const { description, protocol, externalPorts, internalPorts } = wish;
-  const whole = wholeOf(draft, wish.outside);
-  checkPorts(wish);
-  const port = theInsidePort(draft, wish.internalPortId);
-  const inside = fixedIpOf(port, wish.internalIpAddress);
+function createPortForwarding(draft: Draft, request: NewPortForwarding): string {
+  const { description, protocol, externalPorts, internalPorts } = request;
+  const whole = wholeOf(draft, request.outside);
+  checkPorts(request);
+  const port = theInsidePort(draft, request.internalPortId);
+  const inside = fixedIpOf(port, request.internalIpAddress);
   const facts = {
     protocol,
     externalPorts,
@@ -54,7 +54,7 @@ function createPortForwarding(draft: Draft, wish: NewPortForwarding): string {
     internalIpAddress: inside.ipAddress,
     internalSubnetId: inside.subnetId,
   };
-  const others = forwardingsOf(draft, wish.outside);
+  const others = forwardingsOf(draft, request.outside);
   refuseCollision(facts, others);
   const routerId = routeTo(draft, whole, port, inside, others);
   const portForwardingId = draft.context.newId();
@@ -75,7 +75,7 @@ function createPortForwarding(draft: Draft, wish: NewPortForwarding): string {
   return portForwardingId;
 }
 
-/** Changes what is named; the whole must be right afterwards. `outside`: of whose forwardings it is. */
+/** Changes the given attributes; the result must be valid as a whole. `outside`: the owner of the outside address. */
 export const updatePortForwarding = (outside: OutsideKind, id: string, changes: PortForwardingChanges): Decide<void> =>
   deciding((draft) => {
     const forwarding = theForwarding(draft, outside, id);
@@ -152,20 +152,20 @@ function theInsidePort(draft: Draft, id: string): Port {
   return port;
 }
 
-function fixedIpOf(port: Port, wished: string | null): FixedIp {
+function fixedIpOf(port: Port, requested: string | null): FixedIp {
   const candidates = port.fixedIps.filter((ip) => versionOf(ip.ipAddress) === 4);
   const [first] = candidates;
   if (!first) throw badForwarding(`Requested internal port ${port.id} must allocate an IPv4 address at least`);
-  if (wished === null) return first;
-  const found = candidates.find((ip) => ip.ipAddress === wished);
+  if (requested === null) return first;
+  const found = candidates.find((ip) => ip.ipAddress === requested);
   if (!found)
     throw badForwarding(
-      `Requested internal IP address ${wished} is not suitable for internal neutron port ${port.id}, as its fixed_ips are ${candidates.map((ip) => ip.ipAddress).join(', ')}`,
+      `Requested internal IP address ${requested} is not suitable for internal neutron port ${port.id}, as its fixed_ips are ${candidates.map((ip) => ip.ipAddress).join(', ')}`,
     );
   return found;
 }
 
-/** The router that carries the forwarding; it and the port must stay as they are. All forwardings of a floating IP have the same. */
+/** The router that carries the port forwarding; it and the port become preconditions. All port forwardings of a floating IP have the same router. */
 function routeTo(
   draft: Draft,
   whole: FloatingIp | Router,
@@ -228,8 +228,9 @@ function routerItself(draft: Draft, router: Router, port: Port, { subnetId }: Fi
   const outside = router.gateway && draft.get('port', router.gateway.portId);
   if (!outside?.fixedIps.some((ip) => versionOf(ip.ipAddress) === 4))
     throw badForwarding(`Router ${router.id} has no gateway with an IPv4 address to forward from`);
-  const isLeg = (leg: Port) => leg.id in router.interfaces && leg.fixedIps.some((ip) => ip.subnetId === subnetId);
-  if (!draft.find('port', `legs/${port.networkId}`).some(isLeg))
+  const isInterface = (each: Port) =>
+    each.id in router.interfaces && each.fixedIps.some((ip) => ip.subnetId === subnetId);
+  if (!draft.find('port', `legs/${port.networkId}`).some(isInterface))
     throw badForwarding(
       `Router ${router.id} has no interface on subnet ${subnetId}. Cannot set Port forwarding for port ${port.id} with its gateway address`,
     );

@@ -3,7 +3,7 @@ import { deleteFloatingIp, updateFloatingIp } from '../floating-ips/floating-ips
 import { deletePort, updatePort } from '../ports/ports.js';
 import { removeRouterInterface } from '../routers/interfaces.js';
 import { deleteRouter, updateRouter } from '../routers/routers.js';
-import { make, scenarioA, UNENFORCED } from '../testing/wishes.js';
+import { make, scenarioA, UNENFORCED } from '../testing/requests.js';
 import { World } from '../testing/world.js';
 import {
   createPortForwardings,
@@ -14,7 +14,11 @@ import {
 } from './port-forwardings.js';
 
 const at = (port: number) => ({ first: port, last: port });
-const wish = (outside: Outside, internalPortId: string, more: Partial<NewPortForwarding> = {}): NewPortForwarding => ({
+const request = (
+  outside: Outside,
+  internalPortId: string,
+  more: Partial<NewPortForwarding> = {},
+): NewPortForwarding => ({
   outside,
   description: '',
   protocol: 'tcp',
@@ -30,7 +34,7 @@ function setting() {
   const made = scenarioA(world);
   const floatingIpId = make.floatingIp(world, made.external);
   const create = (outside: Outside, more: Partial<NewPortForwarding> = {}) =>
-    createPortForwardings([wish(outside, made.instance, more)]);
+    createPortForwardings([request(outside, made.instance, more)]);
   return { world, ...made, floatingIpId, create };
 }
 
@@ -70,10 +74,10 @@ describe('port forwardings of a floating IP', () => {
     const other = make.port(world, tenant);
     const associated = make.floatingIp(world, external, { target: { portId: instance, fixedIpAddress: null } });
     expect(world.refusal(create({ floatingIpId }))).toMatch(/^PortHasBindingFloatingIP: Cannot create port forwarding/);
-    expect(world.refusal(createPortForwardings([wish({ floatingIpId: associated }, other)]))).toMatch(
+    expect(world.refusal(createPortForwardings([request({ floatingIpId: associated }, other)]))).toMatch(
       /^FloatingIPPortAlreadyAssociated/,
     );
-    const [id = ''] = world.do(createPortForwardings([wish({ floatingIpId }, other)]));
+    const [id = ''] = world.do(createPortForwardings([request({ floatingIpId }, other)]));
     const target = { portId: other, fixedIpAddress: null };
     const inUse = `FipInUseByPortForwarding: Floating IP ${floatingIpId} in use by Port Forwarding resources.`;
     expect(world.refusal(updateFloatingIp(floatingIpId, { target }))).toBe(inUse);
@@ -87,7 +91,7 @@ describe('port forwardings of a floating IP', () => {
     const elsewhere = make.network(world);
     make.subnet(world, elsewhere, '10.5.0.0/24');
     const lonely = make.port(world, elsewhere);
-    expect(world.refusal(createPortForwardings([wish({ floatingIpId }, lonely)]))).toMatch(
+    expect(world.refusal(createPortForwardings([request({ floatingIpId }, lonely)]))).toMatch(
       new RegExp(`^BadRequest: .*External network ${external} is not reachable from subnet`),
     );
     world.do(create({ floatingIpId }));

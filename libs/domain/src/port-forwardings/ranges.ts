@@ -1,4 +1,4 @@
-/** Ports of forwardings: what may lead where, and what collides. Ranges are inclusive. */
+/** Port ranges of port forwardings: which are valid, and which conflict. Ranges are inclusive. */
 import type { PortForwarding, PortRange } from '@plumbline/contracts';
 import { badForwarding, protocolCollides, rangesCollide } from './errors.js';
 
@@ -6,12 +6,12 @@ export const rangeText = ({ first, last }: PortRange): string => `${first}:${las
 export const rangesOverlap = (a: PortRange, b: PortRange): boolean => a.first <= b.last && b.first <= a.last;
 const sizeOf = ({ first, last }: PortRange): number => last - first + 1;
 
-/** What a forwarding says of ports. */
+/** Protocol and ports of a port forwarding. */
 export type Ports = Pick<PortForwarding, 'protocol' | 'externalPorts' | 'internalPorts'>;
-/** Where it leads. */
+/** Its inside address. */
 export type Inside = Pick<PortForwarding, 'internalPortId' | 'internalIpAddress'>;
 
-/** A port for a port, or all of a range to one port; a protocol without ports has none on either side. */
+/** As many inside ports as outside ports, or one inside port for all; a protocol without ports has none on either side. */
 export function checkPorts({ protocol, externalPorts, internalPorts }: Ports): void {
   if (protocol === 'icmp' || protocol === 'icmp6') {
     if (externalPorts || internalPorts) throw badForwarding(`Protocol ${protocol} has no ports to forward`);
@@ -25,7 +25,7 @@ export function checkPorts({ protocol, externalPorts, internalPorts }: Ports): v
     );
 }
 
-/** Refuses what another forwarding of the same outside address has: its outside ports, or the same inside ones. */
+/** Refuses outside ports, or inside ports, that another port forwarding of the same outside address uses. */
 export function refuseCollision(wanted: Ports & Inside, others: readonly PortForwarding[]): void {
   const rivals = others.filter(({ protocol }) => protocol === wanted.protocol);
   const inside = rivals.filter(

@@ -8,7 +8,7 @@ const range = fc
   .map(([first, length]): PortRange => ({ first, last: first + length }));
 const portsOf = ({ first, last }: PortRange): number[] =>
   Array.from({ length: last - first + 1 }, (_, index) => first + index);
-const wish = fc.record({
+const request = fc.record({
   protocol: fc.constantFrom('tcp', 'udp', 'sctp', 'dccp'),
   externalPorts: range,
   internalPorts: range,
@@ -37,11 +37,11 @@ describe('ports of forwardings', () => {
 
   it('taken one after the other never give an outside port, or an inside one, to two of a protocol', () => {
     fc.assert(
-      fc.property(fc.array(wish, { maxLength: 12 }), (wishes) => {
+      fc.property(fc.array(request, { maxLength: 12 }), (requests) => {
         const taken: PortForwarding[] = [];
         const outside = new Set<string>();
         const inside = new Set<string>();
-        for (const each of wishes) {
+        for (const each of requests) {
           const outsideOf = portsOf(each.externalPorts).map((port) => `${each.protocol} ${port}`);
           const insideOf = portsOf(each.internalPorts).map((port) =>
             [each.protocol, each.internalPortId, each.internalIpAddress, port].join(' '),
@@ -59,7 +59,7 @@ describe('ports of forwardings', () => {
 
   it('lead one to one, or all to one', () => {
     fc.assert(
-      fc.property(wish, (each) => {
+      fc.property(request, (each) => {
         const [out, into] = [portsOf(each.externalPorts).length, portsOf(each.internalPorts).length];
         expect(refused(() => checkPorts(each))).toBe(into !== 1 && into !== out);
       }),

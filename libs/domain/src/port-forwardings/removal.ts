@@ -1,4 +1,4 @@
-/** The end of port forwardings. Used by what they stand on: inside ports, floating IPs. */
+/** Deletes port forwardings whose inside port or floating IP is deleted. */
 import type { PortForwarding } from '@plumbline/contracts';
 import type { Draft } from '../draft.js';
 
@@ -11,7 +11,7 @@ export function recordForwardingDeleted(draft: Draft, forwarding: PortForwarding
   });
 }
 
-/** Ends every forwarding to a port, or to one of its addresses; none may be there when the decision is stored, whoever makes one meanwhile. */
+/** Deletes every port forwarding to a port, or to one of its addresses. That none is left is a precondition: one that is created meanwhile is a conflict. */
 export function removeForwardingsTo(draft: Draft, portId: string, fixedIpAddress?: string): void {
   for (const forwarding of draft.find('portforwarding', `port/${portId}`))
     if (fixedIpAddress === undefined || forwarding.internalIpAddress === fixedIpAddress)

@@ -1,6 +1,6 @@
 /**
- * Binding: a port belongs to a host. What a port's security says must hold there: a host whose agent does not enforce it gets no such port, unless the operator
- * chose so for all.
+ * Binding: a port belongs to a host. The host's agent must enforce the port's security: otherwise the binding is refused, unless the operator allows unenforced
+ * security groups for all hosts.
  */
 import type { Port } from '@plumbline/contracts';
 import type { Draft } from '../draft.js';
@@ -8,7 +8,7 @@ import { portSecurityNotEnforced } from './errors.js';
 
 export type Binding = Readonly<{ host: string; vnicType: string; profile: Readonly<Record<string, unknown>> }>;
 
-/** Hosts that enforce port security and security groups; null: the operator does without. */
+/** Hosts that enforce port security and security groups; null: the operator allows bindings without enforcement. */
 export type BindingPolicy = Readonly<{ enforcing: ReadonlySet<string> | null }>;
 
 export const UNBOUND: Binding = { host: '', vnicType: 'normal', profile: {} };
@@ -22,14 +22,14 @@ type Secured = Readonly<{ host: string; deviceOwner: string; portSecurityEnabled
 const enforcerOf = ({ host, deviceOwner, portSecurityEnabled }: Secured): string =>
   portSecurityEnabled && !isTrusted(deviceOwner) ? host : '';
 
-/** Refuses a port that comes to need a host to enforce its security, when that host does not. */
+/** Refuses a change after which a host would have to enforce the port's security and does not. */
 export function mustBeEnforced(before: Secured | null, after: Secured, { enforcing }: BindingPolicy): void {
   const host = enforcerOf(after);
   if (host === '' || (before && host === enforcerOf(before))) return;
   if (enforcing && !enforcing.has(host)) throw portSecurityNotEnforced(host);
 }
 
-/** Appends what binds the port, moves it or takes it from its host, and what is said of how it is plugged. */
+/** Appends the events that bind, move or unbind the port, or change how it is plugged. */
 export function bind(draft: Draft, port: Port, { host, vnicType, profile }: Binding): void {
   const { id: portId, networkId, binding: now } = port;
   const same = vnicType === now.vnicType && JSON.stringify(profile) === JSON.stringify(now.profile);

@@ -1,4 +1,4 @@
-/** What ports refuse of security and bindings: names and words of the reference, and one refusal of our own. */
+/** Errors of port security and bindings, with the reference's names and texts, and one of our own. */
 import { DomainError } from '../errors.js';
 
 const bad = (type: string, message: string) => new DomainError(type, 'bad-request', message);
@@ -29,7 +29,7 @@ export const tooManyAddressPairs = (most: number) =>
 export const addressPairWithoutIp = () =>
   bad('AllowedAddressPairsMissingIP', 'AllowedAddressPair must contain ip_address');
 
-/** Not the reference's: its nodes always enforce. */
+/** Not in the reference: its nodes always enforce. */
 export const portSecurityNotEnforced = (host: string) =>
   conflict(
     'PortSecurityNotEnforced',

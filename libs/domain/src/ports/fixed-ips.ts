@@ -1,4 +1,4 @@
-/** Addresses of a port after its creation: what leads to an address that goes, goes with it. */
+/** Changes of a port's addresses: what is associated with a removed address is disassociated or deleted. */
 import type { FixedIp, Port } from '@plumbline/contracts';
 import { isOf, policiesFor } from '../access.js';
 import { chooseAddresses, type RequestedIp } from '../allocation.js';
@@ -11,7 +11,7 @@ import { removeForwardingsTo } from '../port-forwardings/removal.js';
 export const ownsNetwork = (draft: Draft, networkId: string): boolean =>
   draft.context.actor.role === 'admin' || isOf(draft.context.actor, draft.get('network', networkId));
 
-/** Which address is the network owner's choice; which subnet also that of whom the network is shared with. */
+/** Only the network's owner may choose the address; a project with which the network is shared may choose the subnet. */
 export function mayAskFor(
   draft: Draft,
   networkId: string,
@@ -32,7 +32,7 @@ function isShared(draft: Draft, networkId: string): boolean {
   );
 }
 
-/** Appends PortFixedIpsSet when they change. `port` is as it will be: addresses that follow from its MAC follow the new one. */
+/** Appends PortFixedIpsSet when the addresses change. `port` is as it will be: addresses that follow from its MAC use the new MAC. */
 export function setFixedIps(draft: Draft, port: Port, requested: readonly RequestedIp[]): void {
   const network = draft.get('network', port.networkId);
   if (!network) throw networkNotFound(port.networkId);
@@ -53,7 +53,7 @@ export function setFixedIps(draft: Draft, port: Port, requested: readonly Reques
   });
 }
 
-/** Whoever associates a floating IP at the same moment only reads the port: the claim it takes is what this command must not find. */
+/** A command that associates a floating IP at the same time does not write the port's stream, but takes a claim: that this claim is free is a precondition. */
 function expectNoOtherAssociation(draft: Draft, portId: string, gone: readonly FixedIp[]): void {
   if (draft.find('floatingip', `associated/${portId}`).length === 0) {
     draft.expectNone(`association/${portId}/`);

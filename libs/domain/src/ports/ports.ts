@@ -1,4 +1,4 @@
-/** Ports of instances and of anything else that is not a router's or a floating IP's own: those come and go with their owners. */
+/** Ports of instances and others. Not those of routers and floating IPs: they are created and deleted with their owners. */
 import { AddressPair, DEVICE_OWNER, ExtraDhcpOpt, FixedIp, Network, Port } from '@plumbline/contracts';
 import { chooseAddresses, chooseMac, RequestedIp } from '../allocation.js';
 import { changedFields } from '../changes.js';
@@ -17,9 +17,9 @@ import {
 import { disassociatePort } from '../floating-ips/association.js';
 import { removeForwardingsTo } from '../port-forwardings/removal.js';
 import { bind, Binding, BindingPolicy, isTrusted, mustBeEnforced, UNBOUND } from './binding.js';
-import { mergedOptions, WishedDhcpOption } from './dhcp-options.js';
+import { mergedOptions, RequestedDhcpOption } from './dhcp-options.js';
 import { mayAskFor, ownsNetwork, setFixedIps } from './fixed-ips.js';
-import { groupsOfChangedPort, groupsOfNewPort, pairsWith, WishedPair } from './security.js';
+import { groupsOfChangedPort, groupsOfNewPort, pairsWith, RequestedPair } from './security.js';
 
 type Facts = Readonly<{
   projectId: string;
@@ -40,8 +40,8 @@ export type NewPort = Facts &
     networkId: string;
     /** Null: the project's default group, where groups apply. */
     securityGroupIds: readonly string[] | null;
-    allowedAddressPairs: readonly WishedPair[];
-    extraDhcpOpts: readonly WishedDhcpOption[];
+    allowedAddressPairs: readonly RequestedPair[];
+    extraDhcpOpts: readonly RequestedDhcpOption[];
     dnsName: string;
     binding: Binding;
   }>;
@@ -49,9 +49,9 @@ export type PortChanges = Partial<
   Pick<NewPort, 'name' | 'description' | 'adminStateUp' | 'deviceId' | 'deviceOwner' | 'dnsName' | 'macAddress'> & {
     portSecurityEnabled: boolean;
     securityGroupIds: readonly string[];
-    allowedAddressPairs: readonly WishedPair[];
-    /** Beside those there are. */
-    extraDhcpOpts: readonly WishedDhcpOption[];
+    allowedAddressPairs: readonly RequestedPair[];
+    /** Added to the existing ones. */
+    extraDhcpOpts: readonly RequestedDhcpOption[];
     fixedIps: readonly RequestedIp[];
     binding: Partial<Binding>;
   }
@@ -60,24 +60,24 @@ export type PortChanges = Partial<
 const OWNED: readonly string[] = [DEVICE_OWNER.routerInterface, DEVICE_OWNER.routerGateway, DEVICE_OWNER.floatingIp];
 
 /** All or none, in one command. Returns the ids in the order asked. */
-export const createPorts = (wishes: readonly NewPort[], policy: BindingPolicy): Decide<string[]> =>
-  deciding((draft) => wishes.map((wish) => createPort(draft, wish, policy)));
+export const createPorts = (requests: readonly NewPort[], policy: BindingPolicy): Decide<string[]> =>
+  deciding((draft) => requests.map((request) => createPort(draft, request, policy)));
 
-function createPort(draft: Draft, wish: NewPort, policy: BindingPolicy): string {
-  const { binding, networkId, deviceOwner, ...facts } = wish;
+function createPort(draft: Draft, request: NewPort, policy: BindingPolicy): string {
+  const { binding, networkId, deviceOwner, ...facts } = request;
   notOwned(deviceOwner);
   const network = draft.visible('network', networkId);
   if (!network) throw networkNotFound(networkId);
   if (isTrusted(deviceOwner) && !ownsNetwork(draft, networkId)) throw notAuthorized('create_port:device_owner');
-  mayAskFor(draft, networkId, wish.fixedIps, 'create');
-  const portSecurityEnabled = wish.portSecurityEnabled ?? network.portSecurityEnabled;
+  mayAskFor(draft, networkId, request.fixedIps, 'create');
+  const portSecurityEnabled = request.portSecurityEnabled ?? network.portSecurityEnabled;
   mustBeEnforced(null, { host: binding.host, deviceOwner, portSecurityEnabled }, policy);
   const portId = recordPort(draft, network, {
     ...facts,
     deviceOwner,
     portSecurityEnabled,
-    securityGroupIds: groupsOfNewPort(draft, { ...wish, portSecurityEnabled }),
-    extraDhcpOpts: mergedOptions([], wish.extraDhcpOpts),
+    securityGroupIds: groupsOfNewPort(draft, { ...request, portSecurityEnabled }),
+    extraDhcpOpts: mergedOptions([], request.extraDhcpOpts),
     ...(binding.host === '' && { vnicType: binding.vnicType, profile: binding.profile }),
   });
   if (binding.host !== '') bind(draft, draft.get('port', portId) as Port, binding);
@@ -85,16 +85,16 @@ function createPort(draft: Draft, wish: NewPort, policy: BindingPolicy): string 
 }
 
 type More = Readonly<{
-  /** Sorted; the decision stands on them. */
+  /** Sorted; preconditions of the decision. */
   securityGroupIds: readonly string[];
-  allowedAddressPairs: readonly WishedPair[];
+  allowedAddressPairs: readonly RequestedPair[];
   extraDhcpOpts: readonly ExtraDhcpOpt[];
   dnsName: string;
   vnicType: string;
   profile: Binding['profile'];
 }>;
 
-/** Appends PortCreated with its addresses and MAC chosen; the network must stay as it is. Returns the port's id. */
+/** Appends PortCreated with the chosen addresses and MAC; the network becomes a precondition. Returns the port's id. */
 export function recordPort(draft: Draft, network: Network, facts: Facts & Partial<More>): string {
   const portId = draft.context.newId();
   const { projectId, name, description, adminStateUp, deviceId, deviceOwner } = facts;
@@ -111,7 +111,7 @@ export function recordPort(draft: Draft, network: Network, facts: Facts & Partia
   return portId;
 }
 
-/** What the event need not say when it is nothing. */
+/** Fields that the event leaves out when they are empty. */
 function notEmpty(facts: Partial<More>, macAddress: string) {
   const { securityGroupIds = [], allowedAddressPairs = [], extraDhcpOpts = [], dnsName = '' } = facts;
   const { vnicType = UNBOUND.vnicType, profile = UNBOUND.profile } = facts;
@@ -154,7 +154,7 @@ type Settable = Partial<
     }
 >;
 
-/** What PortAttributesSet is to say: the port's own fields that differ, in the form in which they are kept. */
+/** The content of PortAttributesSet: the port's own fields that differ, in the form in which they are stored. */
 function fieldsToSet(draft: Draft, port: Port, changes: PortChanges): Settable {
   const { fixedIps: _ips, binding: _binding, macAddress: mac, ...facts } = changes;
   const { securityGroupIds: _groups, allowedAddressPairs: pairs, extraDhcpOpts: options, ...simple } = facts;
@@ -170,7 +170,7 @@ function fieldsToSet(draft: Draft, port: Port, changes: PortChanges): Settable {
   return changedFields(port, wanted) as Settable;
 }
 
-/** Deletes the port; floating IPs that lead to it become free. */
+/** Deletes the port; its floating IPs are disassociated. */
 export const deletePort = (id: string): Decide<void> =>
   deciding((draft) => {
     const port = draft.get('port', id);
@@ -180,7 +180,7 @@ export const deletePort = (id: string): Decide<void> =>
     recordPortDeleted(draft, port);
   });
 
-/** Appends PortDeleted, and the end of forwardings to it; nothing may be associated with the port any more when it is stored. */
+/** Appends PortDeleted, and the deletion of port forwardings to it. That nothing else is associated with the port is a precondition. */
 export function recordPortDeleted(draft: Draft, port: Port): void {
   removeForwardingsTo(draft, port.id);
   draft.expectNone(`association/${port.id}/`);
@@ -195,7 +195,7 @@ function notOwned(deviceOwner: string): void {
     );
 }
 
-/** Ports of routers and floating IPs keep what their owner relies on. */
+/** Refuses changes of ports of routers and floating IPs that would break their owner. */
 function ownersPortStays(port: Port, changes: PortChanges, set: Settable): void {
   const refused = (what: string) => servicePortFixed(port.id, what, port.deviceOwner);
   if (set.deviceId !== undefined) throw refused('device_id');

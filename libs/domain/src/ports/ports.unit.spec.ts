@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { make, port, scenarioA, UNENFORCED } from '../testing/wishes.js';
+import { make, port, scenarioA, UNENFORCED } from '../testing/requests.js';
 import { World } from '../testing/world.js';
 import { createPorts, deletePort, updatePort } from './ports.js';
 
@@ -28,8 +28,8 @@ describe('ports', () => {
     const { world, networkId, subnetId } = aNetwork();
     const id = make.port(world, networkId, { fixedIps: [{ ipAddress: '10.0.0.9' }], macAddress: 'fa:16:3e:00:00:01' });
     expect(world.get('port', id).fixedIps).toEqual([{ subnetId, ipAddress: '10.0.0.9' }]);
-    const refusal = (wish: Parameters<typeof port>[1]) =>
-      world.refusal(createPorts([port(networkId, wish)], UNENFORCED));
+    const refusal = (request: Parameters<typeof port>[1]) =>
+      world.refusal(createPorts([port(networkId, request)], UNENFORCED));
     expect(refusal({ fixedIps: [{ ipAddress: '10.0.0.9' }] })).toBe(
       `IpAddressAlreadyAllocated: IP address 10.0.0.9 already allocated in subnet ${subnetId}`,
     );
@@ -91,14 +91,14 @@ describe('ports', () => {
 
   it('are guarded when they belong to a router', () => {
     const world = new World();
-    const { leg } = scenarioA(world);
-    expect(world.refusal(deletePort(leg))).toBe(
-      `ServicePortInUse: Port ${leg} cannot be deleted directly via the port API: has device owner network:router_interface.`,
+    const { interfacePortId } = scenarioA(world);
+    expect(world.refusal(deletePort(interfacePortId))).toBe(
+      `ServicePortInUse: Port ${interfacePortId} cannot be deleted directly via the port API: has device owner network:router_interface.`,
     );
-    expect(world.refusal(updatePort(leg, { fixedIps: [{ ipAddress: '10.0.0.9' }] }, UNENFORCED))).toMatch(
+    expect(world.refusal(updatePort(interfacePortId, { fixedIps: [{ ipAddress: '10.0.0.9' }] }, UNENFORCED))).toMatch(
       /^ServicePortInUse/,
     );
-    expect(world.eventsOf(updatePort(leg, { name: 'leg' }, UNENFORCED))).toEqual(['PortAttributesSet']);
+    expect(world.eventsOf(updatePort(interfacePortId, { name: 'inside' }, UNENFORCED))).toEqual(['PortAttributesSet']);
   });
 
   it('follow their MAC on subnets with automatic addresses', () => {

@@ -15,7 +15,7 @@ import {
 } from './errors.js';
 
 /** An address or prefix; `macAddress` null: the port's own. */
-export type WishedPair = Readonly<{ ipAddress: string; macAddress: string | null }>;
+export type RequestedPair = Readonly<{ ipAddress: string; macAddress: string | null }>;
 
 const MOST_PAIRS = 10;
 
@@ -24,10 +24,10 @@ type Asked = Readonly<{
   deviceOwner: string;
   portSecurityEnabled: boolean;
   securityGroupIds: readonly string[] | null;
-  allowedAddressPairs: readonly WishedPair[];
+  allowedAddressPairs: readonly RequestedPair[];
 }>;
 
-/** Groups of a new port: those asked for, its project's default group, or none where none apply. The decision stands on each. */
+/** Groups of a new port: the requested ones, its project's default group, or none where none apply. Each becomes a precondition. */
 export function groupsOfNewPort(draft: Draft, asked: Asked): string[] {
   const { projectId, deviceOwner, portSecurityEnabled, securityGroupIds, allowedAddressPairs } = asked;
   if (!portSecurityEnabled) {
@@ -42,7 +42,7 @@ export function groupsOfNewPort(draft: Draft, asked: Asked): string[] {
   return groupsFor(draft, securityGroupIds ?? [defaultGroupOf(draft, projectId)], projectId);
 }
 
-/** Sorted, each once. `projectId`: they must be that project's or shared with it; null: what the actor sees will do. */
+/** Sorted, each once. `projectId`: they must be that project's or shared with it; null: whatever the actor may see. */
 function groupsFor(draft: Draft, ids: readonly string[], projectId: string | null): string[] {
   const groups = [...new Set(ids)].sort();
   const missing = groups.filter((id) => !isUsable(draft, id, projectId));
@@ -70,10 +70,10 @@ export type SecurityChanges = Readonly<{
   deviceOwner?: string | undefined;
   portSecurityEnabled?: boolean | undefined;
   securityGroupIds?: readonly string[] | undefined;
-  allowedAddressPairs?: readonly WishedPair[] | undefined;
+  allowedAddressPairs?: readonly RequestedPair[] | undefined;
 }>;
 
-/** Groups of a port that is changed, when they are named. Refuses what its port security, as it will be, does not go with. */
+/** The requested groups of a port that is changed. Refuses groups that its port security, as it will be, does not allow. */
 export function groupsOfChangedPort(draft: Draft, port: Port, changes: SecurityChanges): string[] | undefined {
   const { securityGroupIds, allowedAddressPairs } = changes;
   if (!(changes.portSecurityEnabled ?? port.portSecurityEnabled)) {
@@ -93,8 +93,8 @@ export function groupsOfChangedPort(draft: Draft, port: Port, changes: SecurityC
   return [...new Set([...securityGroupIds.filter((id) => kept.has(id)), ...added])].sort();
 }
 
-/** Pairs as they are kept: each with a MAC. */
-export function pairsWith(macAddress: string, pairs: readonly WishedPair[]): AddressPair[] {
+/** Pairs as they are stored: each with a MAC. */
+export function pairsWith(macAddress: string, pairs: readonly RequestedPair[]): AddressPair[] {
   if (pairs.length > MOST_PAIRS) throw tooManyAddressPairs(MOST_PAIRS);
   const seen = new Set<string>();
   return pairs.map((pair) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Actor } from '../actor.js';
 import { createSecurityGroups, ensureDefaultGroup } from '../security-groups/security-groups.js';
-import { make, port, UNENFORCED } from '../testing/wishes.js';
+import { make, port, UNENFORCED } from '../testing/requests.js';
 import { World } from '../testing/world.js';
 import type { BindingPolicy } from './binding.js';
 import { createPorts, NewPort, PortChanges, updatePort } from './ports.js';
@@ -17,7 +17,7 @@ function aNetwork() {
   const subnetId = make.subnet(world, networkId, '10.0.0.0/24');
   const own = world.do(ensureDefaultGroup('p'));
   const [web] = world.do(createSecurityGroups([{ projectId: 'p', name: 'web', description: '', stateful: true }]));
-  const create = (wish: Partial<NewPort>) => createPorts([port(networkId, wish)], UNENFORCED);
+  const create = (request: Partial<NewPort>) => createPorts([port(networkId, request)], UNENFORCED);
   const change = (id: string, changes: PortChanges) => updatePort(id, changes, UNENFORCED);
   return { world, networkId, subnetId, own, web: web as string, create, change };
 }
@@ -25,7 +25,8 @@ function aNetwork() {
 describe('security of ports', () => {
   it('is the default group where nothing is said, and nothing where none applies', () => {
     const { world, networkId, own, web } = aNetwork();
-    const groupsOf = (wish: Partial<NewPort>) => world.get('port', make.port(world, networkId, wish)).securityGroupIds;
+    const groupsOf = (request: Partial<NewPort>) =>
+      world.get('port', make.port(world, networkId, request)).securityGroupIds;
     expect(groupsOf({})).toEqual([own]);
     expect(groupsOf({ securityGroupIds: [] })).toEqual([]);
     expect(groupsOf({ securityGroupIds: [web, own, web] })).toEqual([own, web].sort());
@@ -47,7 +48,7 @@ describe('security of ports', () => {
 
   it('is refused in parts that do not go together', () => {
     const { world, web, create } = aNetwork();
-    const refusal = (wish: Partial<NewPort>) => world.refusal(create(wish));
+    const refusal = (request: Partial<NewPort>) => world.refusal(create(request));
     const pair = { ipAddress: '10.0.0.9', macAddress: null };
     expect(refusal({ portSecurityEnabled: false, securityGroupIds: [web] })).toBe(
       'PortSecurityAndIPRequiredForSecurityGroups: Port security must be enabled and port must have an IP address in order to use security groups.',
@@ -96,8 +97,8 @@ describe('security of ports', () => {
 
   it('is bound only where it is enforced', () => {
     const { world, networkId } = aNetwork();
-    const bound = (wish: Partial<NewPort>, policy: BindingPolicy) =>
-      createPorts([port(networkId, { binding: ON, ...wish })], policy);
+    const bound = (request: Partial<NewPort>, policy: BindingPolicy) =>
+      createPorts([port(networkId, { binding: ON, ...request })], policy);
     expect(world.refusal(bound({}, NOWHERE))).toMatch(
       /^PortSecurityNotEnforced: Host cmp1 does not enforce .*port_security_enabled=false.*PLUMB_UNENFORCED_SECURITY_GROUPS=true/,
     );
@@ -164,15 +165,15 @@ describe('security of ports', () => {
 
 describe('ports of members on networks of others', () => {
   const MEMBER: Actor = { projectId: 'q', role: 'member' };
-  const rights = (world: World, networkId: string, wish: Partial<NewPort>) => () =>
-    world.as(MEMBER, createPorts([port(networkId, { projectId: 'q', ...wish })], UNENFORCED));
+  const rights = (world: World, networkId: string, request: Partial<NewPort>) => () =>
+    world.as(MEMBER, createPorts([port(networkId, { projectId: 'q', ...request })], UNENFORCED));
 
   it('choose a subnet of a shared network, and leave the rest to its owner', () => {
     const world = new World();
     const networkId = make.network(world, { shared: true });
     const subnetId = make.subnet(world, networkId, '10.0.0.0/24');
     const [id] = rights(world, networkId, { fixedIps: [{ subnetId }] })() as [string];
-    const may = (wish: Partial<NewPort>) => rights(world, networkId, wish);
+    const may = (request: Partial<NewPort>) => rights(world, networkId, request);
     expect(may({ fixedIps: [{ ipAddress: '10.0.0.9' }] })).toThrow('rule:create_port:fixed_ips:ip_address');
     expect(may({ deviceOwner: 'network:dhcp' })).toThrow('rule:create_port:device_owner');
     const change = (changes: PortChanges) => () => world.as(MEMBER, updatePort(id, changes, UNENFORCED));

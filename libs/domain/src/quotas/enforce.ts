@@ -1,6 +1,6 @@
 /**
- * Quotas: how many objects of a kind a project may have. Judged here on the topology, and once more by the log under its head lock (`limits` of the decision,
- * counted by the log's own tallies), so that two processes cannot both give away the last one; and it stands on the project's quota being what it was.
+ * Quotas: how many objects of a kind a project may have. Checked here on the topology, and again by the log under its head lock (`limits` of the decision against
+ * the log's own counters), so two processes cannot both hand out the last one. The project's quota is a precondition.
  */
 import { Kind, PlumbEvent, subjectOf } from '@plumbline/contracts';
 import type { Topology } from '@plumbline/topology';
@@ -21,24 +21,24 @@ export const QUOTA_RESOURCES = {
 } as const satisfies Record<string, Kind>;
 export type QuotaResource = keyof typeof QUOTA_RESOURCES;
 
-/** Resource -> most objects of a project; -1: no bound. */
+/** Resource -> maximum number of objects of a project; -1: no limit. */
 export type Limits = Readonly<Record<string, number>>;
 
 const RESOURCE_OF = new Map<Kind, QuotaResource>(
   Object.entries(QUOTA_RESOURCES).map(([name, kind]) => [kind, name as QuotaResource]),
 );
 
-/** What holds for a project: its own limits over the defaults. */
+/** The limits of a project: its own where set, otherwise the defaults. */
 export const limitsOf = (topology: Pick<Topology, 'get'>, projectId: string, defaults: Limits): Limits => ({
   ...defaults,
   ...topology.get('quota', projectId)?.limits,
 });
 
-/** Objects of a resource that a project has. */
+/** Number of objects of a resource that a project has. */
 export const used = (topology: Pick<Topology, 'count'>, projectId: string, resource: QuotaResource): number =>
   topology.count(QUOTA_RESOURCES[resource], `project/${projectId}`);
 
-/** The decision, unless it would make more of something than its project may have: then OverQuota, naming every resource that is too much. */
+/** The decision, unless a project would have more of something than it may: then throws OverQuota, which names every such resource. */
 export const withinQuotas =
   <T>(decide: Decide<T>, defaults: Limits): Decide<T> =>
   (topology, context) => {

@@ -1,4 +1,4 @@
-/** A project's own limits: what an administrator set; the rest is as the defaults say. */
+/** A project's own limits, set by an administrator; the defaults apply to the rest. */
 import type { Decide } from '../context.js';
 import { deciding } from '../deciding.js';
 import { limitBelowUsage, quotaNotFound } from '../errors.js';
@@ -23,7 +23,7 @@ export const setQuota = (projectId: string, limits: Limits, check: boolean): Dec
     draft.record({ type: 'QuotaSet', version: 1, data: { quotaProjectId: projectId, limits: sorted } });
   });
 
-/** The defaults hold again. */
+/** Removes the project's own limits: the defaults apply again. */
 export const resetQuota = (projectId: string): Decide<void> =>
   deciding((draft) => {
     if (!draft.get('quota', projectId)) throw quotaNotFound(projectId);
@@ -32,7 +32,7 @@ export const resetQuota = (projectId: string): Decide<void> =>
 
 export type Usage = Readonly<Record<QuotaResource, Readonly<{ limit: number; used: number }>>>;
 
-/** What a project may have and has, as a decision that changes nothing: it is read at the head of the log. */
+/** Limits and usage of a project, as a decision without events: so it is read at the head of the log. */
 export const usageOf =
   (projectId: string, defaults: Limits): Decide<Usage> =>
   (topology) => {

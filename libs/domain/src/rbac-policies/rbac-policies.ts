@@ -1,7 +1,7 @@
 /**
- * RBAC policies: an owner lets another project (or an administrator with '*' all) see and use an object. They end with their object; one that somebody stands
- * on alone stays. Whoever uses an object holds a claim under its name, so a use that begins in another process at the moment in which a policy is taken away is
- * seen by one of the two.
+ * RBAC policies: an owner (or with '*' an administrator) lets another project (or all) see and use an object. They end with their object. A policy cannot be
+ * removed while it is the only one that allows somebody's use. Whatever uses an object holds a claim under the object's name, so when a use begins in another
+ * process while a policy is being removed, one of the two commands is in conflict and decided again.
  */
 import type { AnyObject, RbacPolicy } from '@plumbline/contracts';
 import { claimPart } from '@plumbline/topology';
@@ -34,16 +34,16 @@ const actionsOf = (type: RbacPolicy['objectType']): readonly RbacPolicy['action'
   type === 'network' ? ['access_as_shared', 'access_as_external'] : ['access_as_shared'];
 
 /** All or none, in one command. Returns the ids in the order asked. */
-export const createRbacPolicies = (wishes: readonly NewRbacPolicy[]): Decide<string[]> =>
-  deciding((draft) => wishes.map((wish) => create(draft, wish)));
+export const createRbacPolicies = (requests: readonly NewRbacPolicy[]): Decide<string[]> =>
+  deciding((draft) => requests.map((request) => create(draft, request)));
 
-function create(draft: Draft, wish: NewRbacPolicy): string {
-  const { objectType, objectId, targetProject, projectId } = wish;
+function create(draft: Draft, request: NewRbacPolicy): string {
+  const { objectType, objectId, targetProject, projectId } = request;
   const { actor } = draft.context;
   const object: AnyObject | undefined = draft.visible(KIND_OF[objectType], objectId);
   if (!object) throw rbacObjectNotFound(objectType, objectId);
-  const action = actionsOf(objectType).find((each) => each === wish.action);
-  if (!action) throw invalidActionForType(wish.action, objectType, actionsOf(objectType));
+  const action = actionsOf(objectType).find((each) => each === request.action);
+  if (!action) throw invalidActionForType(request.action, objectType, actionsOf(objectType));
   if (actor.role !== 'admin' && object.projectId !== actor.projectId)
     throw invalidInput('Only admins can manipulate policies on objects they do not own');
   mayTarget(draft, targetProject, 'create');
@@ -65,7 +65,7 @@ function mayTarget(draft: Draft, targetProject: string, verb: 'create' | 'update
     throw notAuthorized(`${verb}_rbac_policy:target_tenant`);
 }
 
-/** Lets another project in instead of the one it let in before. */
+/** Changes the project to which the policy gives access. */
 export const retargetRbacPolicy = (id: string, targetProject: string | undefined): Decide<void> =>
   deciding((draft) => {
     const policy = draft.get('rbacpolicy', id);
@@ -90,7 +90,7 @@ export const deleteRbacPolicy = (id: string): Decide<void> =>
     recordDeleted(draft, policy);
   });
 
-/** Refuses to take away what somebody uses by this policy alone. */
+/** Refuses to remove the policy while somebody uses the object and only this policy allows it. */
 function unused(draft: Draft, policy: RbacPolicy): void {
   const object: AnyObject | undefined = draft.get(KIND_OF[policy.objectType], policy.objectId);
   if (!object) return;
@@ -108,7 +108,7 @@ function unused(draft: Draft, policy: RbacPolicy): void {
   for (const prefix of claimsOfUse(object)) draft.expectOnly(prefix, holdersOf(draft, object));
 }
 
-/** Under what its users hold claims: whoever begins to use it at the same moment holds one that this decision does not know. */
+/** The prefixes under which users of the object hold claims. A use that begins at the same time takes a claim that this decision has not read. */
 function claimsOfUse({ kind, id }: AnyObject): readonly string[] {
   switch (kind) {
     case 'network':

@@ -8,7 +8,7 @@ import { changeTags } from '../tags.js';
 import { resetQuota, setQuota, usageOf } from '../quotas/quotas.js';
 import { withinQuotas } from '../quotas/enforce.js';
 import { make, POLICY, World } from '../testing/index.js';
-import { network } from '../testing/wishes.js';
+import { network } from '../testing/requests.js';
 import { createRbacPolicies, deleteRbacPolicy, retargetRbacPolicy } from './rbac-policies.js';
 
 const owner: Actor = { projectId: 'p', role: 'member' };
@@ -39,15 +39,15 @@ describe('what an actor sees and may change', () => {
   });
 
   it('a policy lets another project see, not change, and only the owner makes one', () => {
-    const wish = { projectId: 'p', objectType: 'network', objectId: id, action: 'access_as_shared' } as const;
-    expect(refusalOf(() => world.as(other, createRbacPolicies([{ ...wish, targetProject: 'other' }])))).toBe(
+    const request = { projectId: 'p', objectType: 'network', objectId: id, action: 'access_as_shared' } as const;
+    expect(refusalOf(() => world.as(other, createRbacPolicies([{ ...request, targetProject: 'other' }])))).toBe(
       'NetworkNotFound',
     );
-    expect(refusalOf(() => world.as(owner, createRbacPolicies([{ ...wish, targetProject: '*' }])))).toBe(
+    expect(refusalOf(() => world.as(owner, createRbacPolicies([{ ...request, targetProject: '*' }])))).toBe(
       'PolicyNotAuthorized',
     );
-    const [policy = ''] = world.as(owner, createRbacPolicies([{ ...wish, targetProject: 'other' }]));
-    expect(refusalOf(() => world.as(owner, createRbacPolicies([{ ...wish, targetProject: 'other' }])))).toBe(
+    const [policy = ''] = world.as(owner, createRbacPolicies([{ ...request, targetProject: 'other' }]));
+    expect(refusalOf(() => world.as(owner, createRbacPolicies([{ ...request, targetProject: 'other' }])))).toBe(
       'DuplicateRbacPolicy',
     );
     expect(canSee(world.topology, other, world.get('network', id))).toBe(true);
@@ -59,8 +59,8 @@ describe('what an actor sees and may change', () => {
 
   it('a policy that somebody uses stays, and ends with its object', () => {
     const [shared = ''] = world.as(owner, createNetworks([network({ projectId: 'p' })], POLICY));
-    const wish = { projectId: 'p', objectType: 'network', objectId: shared, action: 'access_as_shared' } as const;
-    const [policy = ''] = world.as(owner, createRbacPolicies([{ ...wish, targetProject: 'other' }]));
+    const request = { projectId: 'p', objectType: 'network', objectId: shared, action: 'access_as_shared' } as const;
+    const [policy = ''] = world.as(owner, createRbacPolicies([{ ...request, targetProject: 'other' }]));
     const port = make.port(world, shared, { projectId: 'other' });
     expect(world.refusal(deleteRbacPolicy(policy))).toMatch(/^RbacPolicyInUse/);
     world.do(deletePort(port));

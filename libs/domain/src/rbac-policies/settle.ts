@@ -1,4 +1,4 @@
-/** How policies end: by themselves, or with the object that they open. */
+/** How policies end: by request, or with their object. */
 import type { Kind, RbacPolicy } from '@plumbline/contracts';
 import type { Draft } from '../draft.js';
 
@@ -19,7 +19,7 @@ export function recordDeleted(draft: Draft, { id, objectType, objectId, action, 
   });
 }
 
-/** Policies end with the object that they open. Part of every decision. */
+/** Policies end with their object. Part of every decision. */
 export function settlePolicies(draft: Draft): void {
   const gone = [...draft.changes()].flatMap(({ before, after }) =>
     before && !after && SHARED_KINDS.has(before.kind) ? [before.id] : [],

@@ -1,4 +1,4 @@
-/** What is refused of routers' schedules, zones and routes, in the reference implementation's names and texts. */
+/** Errors of router scheduling, zones and routes, with the reference implementation's names and texts. */
 import { DomainError } from '../errors.js';
 
 export const availabilityZoneNotFound = (zone: string) =>
@@ -22,7 +22,7 @@ export const routerHostedByL3Agent = (router: string, agent: string) =>
   );
 export const routerNotHostedByL3Agent = (router: string, agent: string) =>
   new DomainError('RouterNotHostedByL3Agent', 'conflict', `The router ${router} is not hosted by L3 agent ${agent}.`);
-/** `reason`: what the host lacks; it goes to `detail`, for the text is known to clients. */
+/** `reason`: what the host lacks. It goes to `detail`, since clients know the text. */
 export const routerSchedulingFailed = (router: string, agent: string, reason: string) =>
   new DomainError(
     'RouterSchedulingFailed',

@@ -1,9 +1,9 @@
-/** Whether a network is outside for somebody: for all, or for a project by an RBAC policy. */
+/** Whether a network is external: for everybody, or for one project by an RBAC policy. */
 import type { Network } from '@plumbline/contracts';
 import { policiesFor } from '../access.js';
 import type { Draft } from '../draft.js';
 
-/** True when the actor may have gateways and floating IPs on the network; what lets it is stood on. An administrator may where any project may. */
+/** True when the actor may have gateways and floating IPs on the network; what allows it becomes a precondition. An administrator may where any project may. */
 export function isExternalFor(draft: Draft, network: Network): boolean {
   if (network.external) return true;
   const { role, projectId } = draft.context.actor;

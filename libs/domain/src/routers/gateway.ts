@@ -1,4 +1,4 @@
-/** A router's gateway: its port on an external network, made and removed with it. */
+/** A router's gateway: its port on an external network, created and deleted with the gateway. */
 import { DEVICE_OWNER, FixedIp, Network, Port, Router, versionOf } from '@plumbline/contracts';
 import { RequestedIp } from '../allocation.js';
 import type { Draft } from '../draft.js';
@@ -7,9 +7,9 @@ import { gatewayInUseByForwarding } from '../port-forwardings/errors.js';
 import { setFixedIps } from '../ports/fixed-ips.js';
 import { recordPort, recordPortDeleted } from '../ports/ports.js';
 import { isExternalFor } from './external.js';
-import { refuseOverlap, subnetsOf, subnetsOfAddresses } from './legs.js';
+import { refuseOverlap, subnetsOf, subnetsOfAddresses } from './router-ports.js';
 
-export type WishedGateway = Readonly<{
+export type RequestedGateway = Readonly<{
   networkId: string;
   /** Undefined: as it is, or true for a new gateway. */
   enableSnat?: boolean | undefined;
@@ -18,31 +18,35 @@ export type WishedGateway = Readonly<{
 }>;
 
 /** Source NAT and the choice of outside addresses are for administrators, whatever the value is. */
-export function mayWishFor(draft: Draft, wish: WishedGateway | null | undefined, verb: 'create' | 'update'): void {
-  if (!wish || draft.context.actor.role === 'admin') return;
+export function mayRequestGateway(
+  draft: Draft,
+  request: RequestedGateway | null | undefined,
+  verb: 'create' | 'update',
+): void {
+  if (!request || draft.context.actor.role === 'admin') return;
   const rule = `${verb}_router:external_gateway_info`;
-  if (wish.enableSnat !== undefined) throw notAuthorized(`${rule}:enable_snat`);
-  if (wish.externalFixedIps !== undefined) throw notAuthorized(`${rule}:external_fixed_ips`);
+  if (request.enableSnat !== undefined) throw notAuthorized(`${rule}:enable_snat`);
+  if (request.externalFixedIps !== undefined) throw notAuthorized(`${rule}:external_fixed_ips`);
 }
 
-/** Makes the router's gateway what is wished: null for none. Appends nothing when it is so already. Other addresses on the same network keep the port. */
-export function setGateway(draft: Draft, routerId: string, wish: WishedGateway | null): void {
+/** Sets the router's gateway as requested; null: none. Appends nothing when it is the same already. With other addresses on the same network the port stays. */
+export function setGateway(draft: Draft, routerId: string, request: RequestedGateway | null): void {
   const router = draft.get('router', routerId) as Router;
   const held = router.gateway;
   const port = held && draft.get('port', held.portId);
-  if (wish === null) {
+  if (request === null) {
     if (held) clearGateway(draft, router);
     return;
   }
-  if (!held || !port || held.networkId !== wish.networkId) {
+  if (!held || !port || held.networkId !== request.networkId) {
     if (held) clearGateway(draft, router);
-    newGateway(draft, routerId, { ...wish, enableSnat: wish.enableSnat ?? held?.enableSnat ?? true });
+    newGateway(draft, routerId, { ...request, enableSnat: request.enableSnat ?? held?.enableSnat ?? true });
     return;
   }
-  const enableSnat = wish.enableSnat ?? held.enableSnat;
-  const keeps = keepsAddresses(port, wish);
+  const enableSnat = request.enableSnat ?? held.enableSnat;
+  const keeps = keepsAddresses(port, request);
   if (keeps && enableSnat === held.enableSnat) return;
-  if (!keeps) readdress(draft, router, port, wish.externalFixedIps ?? []);
+  if (!keeps) readdress(draft, router, port, request.externalFixedIps ?? []);
   const { fixedIps } = draft.get('port', port.id) as Port;
   draft.record({
     type: 'RouterGatewaySet',
@@ -51,31 +55,31 @@ export function setGateway(draft: Draft, routerId: string, wish: WishedGateway |
   });
 }
 
-function keepsAddresses(port: Port, { externalFixedIps }: WishedGateway): boolean {
+function keepsAddresses(port: Port, { externalFixedIps }: RequestedGateway): boolean {
   if (externalFixedIps === undefined) return true;
   return (
     externalFixedIps.length === port.fixedIps.length &&
-    externalFixedIps.every((wished) =>
+    externalFixedIps.every((requested) =>
       port.fixedIps.some(
         (ip) =>
-          (wished.ipAddress === undefined || wished.ipAddress === ip.ipAddress) &&
-          (wished.subnetId === undefined || wished.subnetId === ip.subnetId),
+          (requested.ipAddress === undefined || requested.ipAddress === ip.ipAddress) &&
+          (requested.subnetId === undefined || requested.subnetId === ip.subnetId),
       ),
     )
   );
 }
 
-function readdress(draft: Draft, router: Router, port: Port, wished: readonly RequestedIp[]): void {
-  refuseNextHop(draft, port.networkId, wished);
-  setFixedIps(draft, port, wished);
+function readdress(draft: Draft, router: Router, port: Port, requested: readonly RequestedIp[]): void {
+  refuseNextHop(draft, port.networkId, requested);
+  setFixedIps(draft, port, requested);
   const { fixedIps } = draft.get('port', port.id) as Port;
   refuseOverlaps(draft, router, fixedIps, port.id);
   if (!fixedIps.some((ip) => versionOf(ip.ipAddress) === 4)) refuseForwarded(draft, router.id);
 }
 
-function newGateway(draft: Draft, routerId: string, wish: WishedGateway & { enableSnat: boolean }): void {
-  const network = externalNetwork(draft, wish.networkId);
-  refuseNextHop(draft, network.id, wish.externalFixedIps ?? []);
+function newGateway(draft: Draft, routerId: string, request: RequestedGateway & { enableSnat: boolean }): void {
+  const network = externalNetwork(draft, request.networkId);
+  refuseNextHop(draft, network.id, request.externalFixedIps ?? []);
   const portId = recordPort(draft, network, {
     projectId: '',
     name: '',
@@ -85,14 +89,14 @@ function newGateway(draft: Draft, routerId: string, wish: WishedGateway & { enab
     deviceOwner: DEVICE_OWNER.routerGateway,
     portSecurityEnabled: false,
     macAddress: null,
-    fixedIps: wish.externalFixedIps ?? null,
+    fixedIps: request.externalFixedIps ?? null,
   });
   const fixedIps = draft.get('port', portId)?.fixedIps ?? [];
   refuseOverlaps(draft, draft.get('router', routerId) as Router, fixedIps, portId);
   draft.record({
     type: 'RouterGatewaySet',
     version: 1,
-    data: { routerId, portId, networkId: network.id, fixedIps, enableSnat: wish.enableSnat },
+    data: { routerId, portId, networkId: network.id, fixedIps, enableSnat: request.enableSnat },
   });
 }
 
@@ -103,10 +107,10 @@ function externalNetwork(draft: Draft, id: string): Network {
   return network;
 }
 
-/** The address by which the network itself is left is not for a router of ours. */
-function refuseNextHop(draft: Draft, networkId: string, wished: readonly RequestedIp[]): void {
+/** Refuses the gateway address of the external subnet itself. */
+function refuseNextHop(draft: Draft, networkId: string, requested: readonly RequestedIp[]): void {
   const gateways = new Set(draft.find('subnet', `network/${networkId}`).map((subnet) => subnet.gatewayIp));
-  const taken = wished.find(({ ipAddress }) => ipAddress !== undefined && gateways.has(ipAddress));
+  const taken = requested.find(({ ipAddress }) => ipAddress !== undefined && gateways.has(ipAddress));
   if (taken) throw badRequest('router', `External IP ${taken.ipAddress} is the same as the gateway IP`);
 }
 
@@ -124,7 +128,7 @@ function refuseForwarded(draft: Draft, routerId: string): void {
     );
 }
 
-/** Appends RouterGatewayCleared and the end of its port. The router may carry no floating IP and no port forwarding. */
+/** Appends RouterGatewayCleared and the deletion of its port. The router must have no floating IP and no port forwarding. */
 export function clearGateway(draft: Draft, router: Router): void {
   if (!router.gateway) return;
   const { portId, networkId } = router.gateway;

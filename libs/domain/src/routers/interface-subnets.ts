@@ -1,11 +1,11 @@
-/** On which subnets a router may have a leg, and on whose. */
+/** On which subnets a router may have an interface, and on whose. */
 import { addressToInt, cidrContains, FixedIp, Network, Port, Router, Subnet, versionOf } from '@plumbline/contracts';
 import { isOf, policiesFor } from '../access.js';
 import type { Draft } from '../draft.js';
 import { badRequest, subnetNotFound } from '../errors.js';
-import { refuseOverlap, subnetsOf } from './legs.js';
+import { refuseOverlap, subnetsOf } from './router-ports.js';
 
-/** The subnet, seen by the actor, with its network; it must stay as it is. */
+/** The subnet, which the actor must see, with its network; it becomes a precondition. */
 export function seenSubnet(draft: Draft, subnetId: string): { subnet: Subnet; network: Network } {
   const subnet = draft.visible('subnet', subnetId);
   const network = subnet && draft.get('network', subnet.networkId);
@@ -14,8 +14,8 @@ export function seenSubnet(draft: Draft, subnetId: string): { subnet: Subnet; ne
 }
 
 /**
- * A leg made by subnet bears the subnet's gateway address: that of everybody there. So it is for the subnet's own project, and for those that its network was
- * opened to by name; not for all that share a network with all (the reference's rule).
+ * An interface that is requested by subnet gets the subnet's gateway address, which everybody on the subnet uses. So only the subnet's own project may request it,
+ * and projects to which the network is shared by name; not every project when it is shared with all (the reference's rule).
  */
 export function refuseForeign(draft: Draft, subnet: Subnet): void {
   const { actor } = draft.context;
@@ -31,7 +31,7 @@ export function refuseForeign(draft: Draft, subnet: Subnet): void {
   draft.standOn(`rbacpolicy/${policy.id}`);
 }
 
-/** A leg made of a port on somebody else's subnet bears an address of its pools, which never hold the subnet's gateway. */
+/** An interface from a port on another project's subnet has an address of its pools, which never contain the subnet's gateway. */
 export function refuseOutsidePools(draft: Draft, port: Port, subnets: readonly Subnet[]): void {
   const { actor } = draft.context;
   if (actor.role === 'admin') return;
@@ -51,7 +51,7 @@ const inPools = (subnet: Subnet, address: string): boolean =>
     ({ start, end }) => addressToInt(start) <= addressToInt(address) && addressToInt(address) <= addressToInt(end),
   );
 
-/** Refuses what the router could not route: a subnet it has already, one that overlaps, one whose router advertisements come from elsewhere. */
+/** Refuses what the router could not route: a subnet it has already, an overlapping one, one with router advertisements from another router. */
 export function refuseSubnet(draft: Draft, router: Router, subnet: Subnet): void {
   if (subnet.ipVersion === 6 && subnet.ipv6RaMode === null && subnet.ipv6AddressMode !== null)
     throw badRequest(
@@ -67,7 +67,7 @@ export function refuseSubnet(draft: Draft, router: Router, subnet: Subnet): void
 export const hasIpv6 = (fixedIps: readonly FixedIp[]): boolean =>
   fixedIps.some(({ ipAddress }) => versionOf(ipAddress) === 6);
 
-/** The router's leg on the network that has IPv6 addresses: all IPv6 subnets of a network share it. */
+/** The router's interface with IPv6 addresses on the network: all IPv6 subnets of a network share it. */
 export const ipv6LegOn = (draft: Draft, router: Router, networkId: string): Port | undefined =>
   Object.keys(router.interfaces)
     .map((id) => draft.get('port', id))

@@ -1,6 +1,7 @@
 /**
- * A router's interfaces on tenant networks, by subnet or by port. Each IPv4 subnet has a leg of its own; the IPv6 subnets of one network share one, as in the
- * reference implementation. Whatever changes a leg's addresses is also written to the router's stream: two subnets that overlap cannot be joined at once.
+ * A router's interfaces on tenant networks, by subnet or by port. Each IPv4 subnet has an interface of its own; the IPv6 subnets of one network share one, as in
+ * the reference implementation. Every change of an interface's addresses is also written to the router's stream, so two overlapping subnets cannot be added at
+ * the same time.
  */
 import { DEVICE_OWNER, FixedIp, Port, Router } from '@plumbline/contracts';
 import { canChange } from '../access.js';
@@ -32,19 +33,19 @@ import {
   refuseSubnet,
   seenSubnet,
 } from './interface-subnets.js';
-import { subnetsOf, theRouter } from './legs.js';
+import { subnetsOf, theRouter } from './router-ports.js';
 import { nexthopReachable } from './routes.js';
 import { Fleet, schedule } from './scheduling.js';
 
 /** Which interface: its subnet, its port, or (to remove) both. */
 export type InterfaceName = Readonly<{ subnetId?: string | undefined; portId?: string | undefined }>;
-/** What a client is told of an interface that came or went. */
+/** The answer to a client that added or removed an interface. */
 export type InterfaceInfo = Readonly<{
   routerId: string;
   projectId: string;
   portId: string;
   networkId: string;
-  /** Those that came or went. */
+  /** The subnets that were added or removed. */
   subnetIds: readonly string[];
 }>;
 
@@ -57,7 +58,7 @@ export const addRouterInterface = (routerId: string, name: InterfaceName, fleet:
       name.portId !== undefined
         ? adoptPort(draft, router, name.portId)
         : portOnSubnet(draft, router, subnetNamed(name));
-    recordLeg(draft, router, port);
+    recordInterface(draft, router, port);
     schedule(draft, routerId, fleet);
     return info(router, port, name.subnetId === undefined ? subnetIdsOf(port) : [name.subnetId]);
   });
@@ -75,7 +76,7 @@ export const removeRouterInterface = (routerId: string, name: InterfaceName): De
     if (kept.length > 0) {
       for (const { ipAddress } of gone) disassociatePort(draft, portId, ipAddress);
       draft.record({ type: 'PortFixedIpsSet', version: 1, data: { portId, networkId, fixedIps: kept } });
-      recordLeg(draft, router, draft.get('port', portId) as Port);
+      recordInterface(draft, router, draft.get('port', portId) as Port);
     } else {
       draft.record({ type: 'RouterInterfaceRemoved', version: 1, data: { routerId, portId, networkId } });
       disassociatePort(draft, portId);
@@ -85,8 +86,8 @@ export const removeRouterInterface = (routerId: string, name: InterfaceName): De
     return info(router, port, [...new Set(gone.map((ip) => ip.subnetId))]);
   });
 
-/** The leg as it is from here on. */
-function recordLeg(draft: Draft, router: Router, { id: portId, networkId, fixedIps }: Port): void {
+/** Appends the event with the interface's addresses from now on. */
+function recordInterface(draft: Draft, router: Router, { id: portId, networkId, fixedIps }: Port): void {
   draft.record({
     type: 'RouterInterfaceAdded',
     version: 1,
@@ -137,7 +138,7 @@ function portOnSubnet(draft: Draft, router: Router, subnetId: string): Port {
   return draft.get('port', portId) as Port;
 }
 
-/** A port a client made becomes the router's: it loses its binding, for it is where its router is. */
+/** A client's port becomes the router's. It loses its binding, since it is on the router's host. */
 function adoptPort(draft: Draft, router: Router, portId: string): Port {
   const port = draft.visible('port', portId);
   if (!port) throw portNotFound(portId);
@@ -166,7 +167,7 @@ function adoptPort(draft: Draft, router: Router, portId: string): Port {
   return draft.get('port', portId) as Port;
 }
 
-/** An outside address leads to instances, not to a router's leg. */
+/** A floating IP or port forwarding leads to an instance, not to a router interface. */
 function refuseLedTo(draft: Draft, port: Port): void {
   const ledTo =
     draft.find('floatingip', `associated/${port.id}`).length > 0 ||

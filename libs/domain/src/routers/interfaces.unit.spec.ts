@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Actor } from '../actor.js';
 import type { Decide } from '../context.js';
 import { createRbacPolicies } from '../rbac-policies/rbac-policies.js';
-import { make, router, scenarioA } from '../testing/wishes.js';
+import { make, router, scenarioA } from '../testing/requests.js';
 import { World } from '../testing/world.js';
 import { addRouterInterface, removeRouterInterface } from './interfaces.js';
 import { createRouters } from './routers.js';
@@ -49,8 +49,10 @@ describe('interfaces on IPv6 subnets', () => {
     const { routerId } = scenarioA(world);
     const networkId = make.network(world);
     const subnets = ['fd00:1::/64', 'fd00:2::/64'].map((cidr) => make.subnet(world, networkId, cidr));
-    const [leg] = subnets.map((subnetId) => world.do(addRouterInterface(routerId, { subnetId }, fleet)).portId);
-    expect(world.do(removeRouterInterface(routerId, { portId: leg })).subnetIds).toEqual(subnets);
+    const [interfacePortId] = subnets.map(
+      (subnetId) => world.do(addRouterInterface(routerId, { subnetId }, fleet)).portId,
+    );
+    expect(world.do(removeRouterInterface(routerId, { portId: interfacePortId })).subnetIds).toEqual(subnets);
     world.heldClaims();
   });
 
@@ -59,10 +61,10 @@ describe('interfaces on IPv6 subnets', () => {
     const { routerId } = scenarioA(world);
     const networkId = make.network(world);
     const [one = '', two = ''] = ['fd00:1::/64', 'fd00:2::/64'].map((cidr) => make.subnet(world, networkId, cidr));
-    const leg = world.do(addRouterInterface(routerId, { subnetId: one }, fleet)).portId;
+    const interfacePortId = world.do(addRouterInterface(routerId, { subnetId: one }, fleet)).portId;
     const portId = make.port(world, networkId, { fixedIps: [{ subnetId: two }] });
     expect(world.refusal(addRouterInterface(routerId, { portId }, fleet))).toBe(
-      `BadRequest: Bad router request: Router already contains IPv6 port ${leg} belonging to network id ${networkId}. Only one IPv6 port from the same network subnet can be connected to a router.`,
+      `BadRequest: Bad router request: Router already contains IPv6 port ${interfacePortId} belonging to network id ${networkId}. Only one IPv6 port from the same network subnet can be connected to a router.`,
     );
   });
 });

@@ -5,8 +5,8 @@ import type { Decide } from '../context.js';
 import { deciding } from '../deciding.js';
 import type { Draft } from '../draft.js';
 import { routerInUse } from '../errors.js';
-import { clearGateway, mayWishFor, setGateway, WishedGateway } from './gateway.js';
-import { theRouter } from './legs.js';
+import { clearGateway, mayRequestGateway, setGateway, RequestedGateway } from './gateway.js';
+import { theRouter } from './router-ports.js';
 import { setRoutes } from './routes.js';
 import { Fleet, knownZones, schedule } from './scheduling.js';
 
@@ -15,7 +15,7 @@ export type NewRouter = Readonly<{
   name: string;
   description: string;
   adminStateUp: boolean;
-  gateway: WishedGateway | null;
+  gateway: RequestedGateway | null;
   /** Zones it may be scheduled in; none: any. */
   availabilityZoneHints?: readonly string[] | undefined;
 }>;
@@ -24,17 +24,17 @@ export type RouterChanges = Readonly<{
   description?: string | undefined;
   adminStateUp?: boolean | undefined;
   /** Null: none. Absent: as it is. */
-  gateway?: WishedGateway | null | undefined;
+  gateway?: RequestedGateway | null | undefined;
   routes?: readonly HostRoute[] | undefined;
 }>;
 
 /** All or none, in one command. Returns the ids in the order asked. */
-export const createRouters = (wishes: readonly NewRouter[], fleet: Fleet): Decide<string[]> =>
-  deciding((draft) => wishes.map((wish) => createRouter(draft, wish, fleet)));
+export const createRouters = (requests: readonly NewRouter[], fleet: Fleet): Decide<string[]> =>
+  deciding((draft) => requests.map((request) => createRouter(draft, request, fleet)));
 
-function createRouter(draft: Draft, wish: NewRouter, fleet: Fleet): string {
-  const { gateway, availabilityZoneHints: hints = [], projectId, name, description, adminStateUp } = wish;
-  mayWishFor(draft, gateway, 'create');
+function createRouter(draft: Draft, request: NewRouter, fleet: Fleet): string {
+  const { gateway, availabilityZoneHints: hints = [], projectId, name, description, adminStateUp } = request;
+  mayRequestGateway(draft, gateway, 'create');
   knownZones(fleet, hints);
   const routerId = draft.context.newId();
   draft.record({
@@ -58,7 +58,7 @@ export const updateRouter = (id: string, changes: RouterChanges, fleet: Fleet): 
   deciding((draft) => {
     const router = theRouter(draft, id);
     const { gateway, routes, ...facts } = changes;
-    mayWishFor(draft, gateway, 'update');
+    mayRequestGateway(draft, gateway, 'update');
     const set = changedFields(router, facts as Partial<Router>);
     if (Object.keys(set).length > 0)
       draft.record({ type: 'RouterAttributesSet', version: 1, data: { routerId: id, set } });

@@ -3,9 +3,9 @@ import { deletePort } from '../ports/ports.js';
 import { registerNode } from '../nodes/nodes.js';
 import { createFloatingIps } from '../floating-ips/floating-ips.js';
 import { createRbacPolicies } from '../rbac-policies/rbac-policies.js';
-import { floatingIp, make, router, scenarioA } from '../testing/wishes.js';
+import { floatingIp, make, router, scenarioA } from '../testing/requests.js';
 import { World } from '../testing/world.js';
-import type { WishedGateway } from './gateway.js';
+import type { RequestedGateway } from './gateway.js';
 import { addRouterInterface, removeRouterInterface } from './interfaces.js';
 import { createRouters, deleteRouter, updateRouter } from './routers.js';
 import { addRoutes, MOST_ROUTES, removeRoutes } from './routes.js';
@@ -14,11 +14,14 @@ import { schedulePending } from './scheduling.js';
 describe('routers', () => {
   it('get a gateway port, an interface at the gateway address, and a host that maps the physical network', () => {
     const world = new World();
-    const { routerId, leg, external, tenant, outside } = scenarioA(world);
+    const { routerId, interfacePortId, external, tenant, outside } = scenarioA(world);
     const made = world.get('router', routerId);
     expect(made).toMatchObject({ host: 'net1', gateway: { networkId: external, enableSnat: true } });
-    expect(Object.keys(made.interfaces)).toEqual([leg]);
-    expect(world.get('port', leg)).toMatchObject({ deviceId: routerId, fixedIps: [{ ipAddress: '10.0.0.1' }] });
+    expect(Object.keys(made.interfaces)).toEqual([interfacePortId]);
+    expect(world.get('port', interfacePortId)).toMatchObject({
+      deviceId: routerId,
+      fixedIps: [{ ipAddress: '10.0.0.1' }],
+    });
     expect(world.get('port', made.gateway?.portId ?? '').fixedIps[0]?.subnetId).toBe(outside);
     for (const id of [external, tenant]) expect(Object.keys(world.get('placement', id).hosts)).toContain('net1');
   });
@@ -27,8 +30,8 @@ describe('routers', () => {
     const world = new World();
     const external = make.network(world, { external: true, networkType: 'flat', physicalNetwork: 'physnet1' });
     make.subnet(world, external, '10.1.0.0/24');
-    const wish = { gateway: { networkId: external } };
-    const ids = [1, 2, 3].map(() => make.router(world, wish, ['net1', 'net2']));
+    const request = { gateway: { networkId: external } };
+    const ids = [1, 2, 3].map(() => make.router(world, request, ['net1', 'net2']));
     expect(ids.map((id) => world.get('router', id).host)).toEqual([null, null, null]);
     world.do(registerNode({ host: 'net1', tunnelIp: null, bridgeMappings: { other: 'br-x' } }));
     world.do(registerNode({ host: 'net2', tunnelIp: null, bridgeMappings: { physnet1: 'br-ex' } }));
@@ -60,7 +63,7 @@ describe('routers', () => {
 
   it('keep an interface and a gateway that a floating IP needs', () => {
     const world = new World();
-    const { routerId, inside, leg, external, instance, fleet } = scenarioA(world);
+    const { routerId, inside, interfacePortId, external, instance, fleet } = scenarioA(world);
     make.floatingIp(world, external, { target: { portId: instance, fixedIpAddress: null } });
     expect(world.refusal(removeRouterInterface(routerId, { subnetId: inside }))).toBe(
       `RouterInterfaceInUseByFloatingIP: Router interface for subnet ${inside} on router ${routerId} cannot be deleted, as it is required by one or more floating IPs.`,
@@ -69,10 +72,10 @@ describe('routers', () => {
       /^RouterExternalGatewayInUseByFloatingIp/,
     );
     expect(world.refusal(deleteRouter(routerId))).toBe(
-      `RouterInUse: Router ${routerId} has ports still attached: ${leg}`,
+      `RouterInUse: Router ${routerId} has ports still attached: ${interfacePortId}`,
     );
     world.do(deletePort(instance));
-    expect(world.eventsOf(removeRouterInterface(routerId, { portId: leg }))).toEqual([
+    expect(world.eventsOf(removeRouterInterface(routerId, { portId: interfacePortId }))).toEqual([
       'RouterInterfaceRemoved',
       'PortDeleted',
       'NetworkWithdrawnFromHost',
@@ -153,7 +156,7 @@ describe('routers', () => {
     const world = new World();
     const { routerId, external, fleet } = scenarioA(world);
     const actor = { projectId: 'p', role: 'member' } as const;
-    const refusal = (gateway: WishedGateway) =>
+    const refusal = (gateway: RequestedGateway) =>
       world.refusal((topology, context) => updateRouter(routerId, { gateway }, fleet)(topology, { ...context, actor }));
     const rule = 'PolicyNotAuthorized: rule:update_router:external_gateway_info';
     expect(refusal({ networkId: external, enableSnat: true })).toBe(`${rule}:enable_snat is disallowed by policy`);

@@ -13,7 +13,7 @@ import { deciding } from '../deciding.js';
 import type { Draft } from '../draft.js';
 import { invalidRoutes } from '../errors.js';
 import { routesExhausted } from './errors.js';
-import { legPorts, subnetsOf, theRouter } from './legs.js';
+import { routerPortIds, subnetsOf, theRouter } from './router-ports.js';
 
 /** As the reference's `max_routes`. */
 export const MOST_ROUTES = 30;
@@ -21,12 +21,12 @@ export const MOST_ROUTES = 30;
 export const nexthopReachable = (route: HostRoute, subnets: readonly Subnet[]): boolean =>
   subnets.some(({ cidr }) => cidrContains(cidr, route.nexthop));
 
-export function setRoutes(draft: Draft, router: Router, wished: readonly HostRoute[]): void {
+export function setRoutes(draft: Draft, router: Router, requested: readonly HostRoute[]): void {
   const subnets = subnetsOf(draft, router);
   const own = new Set(
-    legPorts(router).flatMap((id) => draft.get('port', id)?.fixedIps.map((ip) => ip.ipAddress) ?? []),
+    routerPortIds(router).flatMap((id) => draft.get('port', id)?.fixedIps.map((ip) => ip.ipAddress) ?? []),
   );
-  const routes = wished.map((route) => {
+  const routes = requested.map((route) => {
     const canonical = checked(route);
     const shown = JSON.stringify(route);
     if (!nexthopReachable(canonical, subnets)) throw invalidRoutes(shown, 'the nexthop is not connected with router');
@@ -46,7 +46,7 @@ export const addRoutes = (routerId: string, added: readonly HostRoute[]): Decide
     setRoutes(draft, router, [...all.values()]);
   });
 
-/** Takes routes away; those that are not there are no error. */
+/** Removes routes; a route that does not exist is no error. */
 export const removeRoutes = (routerId: string, removed: readonly HostRoute[]): Decide<void> =>
   deciding((draft) => {
     const router = theRouter(draft, routerId);

@@ -1,7 +1,7 @@
 /**
- * Which network node carries a router. A router is scheduled when it gets its first leg, to a live L3 host that reaches the physical networks of all its
- * legs, in one of the zones it hints at; the one with the fewest routers, by lot among equals. Which hosts are alive is observed, not in the log: it comes in as
- * an argument. An administrator may put a router on a host and take it off.
+ * Which network node carries a router. A router is scheduled when it gets its first interface or gateway, to a live L3 host that has the physical networks of all
+ * of them, in one of its availability zone hints; to the host with the fewest routers, at random among equals. Which hosts are alive is observed and not in the
+ * log, so it is an argument. An administrator may put a router on a host and take it off.
  */
 import { Network, Node, Router } from '@plumbline/contracts';
 import type { Decide } from '../context.js';
@@ -13,9 +13,9 @@ import {
   routerNotHostedByL3Agent,
   routerSchedulingFailed,
 } from './errors.js';
-import { theRouter } from './legs.js';
+import { theRouter } from './router-ports.js';
 
-/** Zone of an agent that says none. */
+/** Zone of an agent that reports none. */
 export const DEFAULT_ZONE = 'nova';
 
 export type Fleet = Readonly<{
@@ -42,12 +42,12 @@ export function reaches(node: Node | undefined, network: Network | undefined): b
 
 const legsOf = (router: Router): string[] => [
   ...(router.gateway ? [router.gateway.networkId] : []),
-  ...Object.values(router.interfaces).map((leg) => leg.networkId),
+  ...Object.values(router.interfaces).map(({ networkId }) => networkId),
 ];
 
 /**
- * Appends RouterScheduled when the router has a leg and no host, or a host that does not reach one of its networks while another does. Without a host
- * to go to it stays as it is: `schedulePending` tries again when a host comes.
+ * Appends RouterScheduled when the router has an interface or gateway and no host, or when its host lacks one of its networks and another host has all. If no
+ * host is suitable, the router stays as it is; `schedulePending` tries again later.
  */
 export function schedule(draft: Draft, routerId: string, fleet: Fleet): void {
   const router = draft.get('router', routerId);
@@ -80,11 +80,11 @@ function leastLoaded(draft: Draft, hosts: readonly string[]): string | null {
   return equals[equals.length > 1 ? draft.context.randomInt(equals.length) : 0]?.host ?? null;
 }
 
-/** Routers that have a leg and no host, and that nobody took off theirs by hand. */
+/** Routers with an interface or gateway and no host, which no administrator took off a host. */
 export const unscheduled = (routers: readonly Router[]): Router[] =>
   routers.filter((router) => router.host === null && !router.heldOff && legsOf(router).length > 0);
 
-/** Schedules up to `atMost` of the routers that wait for a host, passing over those that no host can carry. Returns how many found one. */
+/** Schedules up to `atMost` of the routers that wait for a host, and skips those that no host can carry. Returns how many were scheduled. */
 export const schedulePending = (fleet: Fleet, atMost: number): Decide<number> =>
   deciding((draft) => {
     let scheduled = 0;
@@ -99,7 +99,7 @@ export const schedulePending = (fleet: Fleet, atMost: number): Decide<number> =>
 /** An L3 agent, as an administrator names it. */
 export type L3Agent = Readonly<{ id: string; host: string }>;
 
-/** Puts a router that has no host on that of an agent. No event when it is there already. `agentOn`: the agent of the host that has it. */
+/** Puts a router without a host on the agent's host. No event when it is there already. `agentOn`: the agent on the host that has it. */
 export const assignRouter = (routerId: string, agent: L3Agent, agentOn: (host: string) => string): Decide<void> =>
   deciding((draft) => {
     const router = theRouter(draft, routerId);
@@ -113,7 +113,7 @@ export const assignRouter = (routerId: string, agent: L3Agent, agentOn: (host: s
     draft.record({ type: 'RouterScheduled', version: 1, data: { routerId, host: agent.host } });
   });
 
-/** Takes a router off an agent's host; it stays off until somebody puts it on one, or its owner changes its legs. */
+/** Takes a router off an agent's host. It stays off until somebody puts it on a host, or its owner changes its interfaces or gateway. */
 export const unassignRouter = (routerId: string, agent: L3Agent): Decide<void> =>
   deciding((draft) => {
     const router = theRouter(draft, routerId);

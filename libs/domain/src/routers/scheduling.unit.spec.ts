@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { make, router, scenarioA } from '../testing/wishes.js';
+import { make, router, scenarioA } from '../testing/requests.js';
 import { World } from '../testing/world.js';
 import { registerNode } from '../nodes/nodes.js';
 import { addRouterInterface } from './interfaces.js';
@@ -22,10 +22,10 @@ describe('availability zones', () => {
 
   it('say where a router may run, also when it has to wait', () => {
     const { world, gateway } = setting();
-    const wish = router({ gateway, availabilityZoneHints: ['west'] });
+    const request = router({ gateway, availabilityZoneHints: ['west'] });
     const [id = '', waiting = ''] = [
-      ...world.do(createRouters([wish], { l3Hosts: ['net1', 'net2'], zones })),
-      ...world.do(createRouters([wish], { l3Hosts: ['net1'], zones })),
+      ...world.do(createRouters([request], { l3Hosts: ['net1', 'net2'], zones })),
+      ...world.do(createRouters([request], { l3Hosts: ['net1'], zones })),
     ];
     expect(world.get('router', id)).toMatchObject({ host: 'net2', availabilityZoneHints: ['west'] });
     expect(world.get('router', waiting).host).toBeNull();
@@ -35,8 +35,8 @@ describe('availability zones', () => {
 
   it('must be somebody’s', () => {
     const { world } = setting();
-    const wish = router({ availabilityZoneHints: ['east', 'north'] });
-    expect(world.refusal(createRouters([wish], { l3Hosts: [], zones }))).toBe(
+    const request = router({ availabilityZoneHints: ['east', 'north'] });
+    expect(world.refusal(createRouters([request], { l3Hosts: [], zones }))).toBe(
       'AvailabilityZoneNotFound: AvailabilityZone north could not be found.',
     );
     expect(world.do(createRouters([router({ availabilityZoneHints: ['nova'] })], { l3Hosts: ['net1'] }))).toHaveLength(

@@ -1,9 +1,9 @@
-/** What security groups refuse: names and words of the reference's `securitygroup` extension. */
+/** Errors of security groups, with names and texts of the reference's `securitygroup` extension. */
 import { DomainError } from '../errors.js';
 
 const bad = (type: string, message: string) => new DomainError(type, 'bad-request', message);
 const conflict = (type: string, message: string) => new DomainError(type, 'conflict', message);
-/** A client's value in a message: short, whatever it is. An object's own `toString` may be anything. */
+/** A client's value for use in a message: short, whatever it is. An object's own `toString` may be anything. */
 const shown = (value: unknown): string =>
   typeof value === 'object' && value !== null
     ? Array.isArray(value)

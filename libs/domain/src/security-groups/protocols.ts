@@ -1,6 +1,6 @@
 /**
- * IP protocols as the Networking API names them. A rule keeps the client's spelling (a name, or an IANA number as text); what it means is the number, with
- * one turn of the reference: in a rule for IPv6, ICMP is ICMPv6, however it is spelt.
+ * IP protocols as the Networking API names them. A rule keeps the client's spelling (a name, or an IANA number as text); it means the number, with one exception
+ * from the reference: in a rule for IPv6, ICMP is ICMPv6, however it is spelt.
  */
 import { invalidProtocol } from './errors.js';
 
@@ -41,7 +41,7 @@ export const WITH_PORTS: readonly string[] = ['dccp', 'sctp', 'tcp', 'udp', 'udp
 const PORTED: ReadonlySet<number> = new Set(WITH_PORTS.map((name) => NUMBERS[name] as number));
 const IPV6_ONLY: ReadonlySet<number> = new Set([41, 43, 44, 58, 59, 60]);
 
-/** A client's word for a protocol as it is kept: lower case, null for any. Throws SecurityGroupRuleInvalidProtocol. */
+/** A client's text for a protocol as it is stored: lower case, null for any. Throws SecurityGroupRuleInvalidProtocol. */
 export function toProtocol(value: unknown): string | null {
   if (value === null || value === 'any') return null;
   const text = typeof value === 'number' ? String(value) : value;
@@ -52,10 +52,10 @@ export function toProtocol(value: unknown): string | null {
   return name;
 }
 
-/** The number of a protocol as kept. */
+/** The number of a stored protocol. */
 export const numberOf = (protocol: string): number => NUMBERS[protocol] ?? Number(protocol);
 
-/** As the reference keeps it: `icmp` and `icmpv6` in a rule for IPv6 are `ipv6-icmp`, and 1 is 58. */
+/** As the reference stores it: `icmp` and `icmpv6` in a rule for IPv6 are `ipv6-icmp`, and 1 is 58. */
 export function inEthertype(protocol: string | null, ethertype: 'IPv4' | 'IPv6'): string | null {
   if (ethertype === 'IPv4' || protocol === null) return protocol;
   if (protocol === 'icmp' || protocol === 'icmpv6') return 'ipv6-icmp';
@@ -64,5 +64,5 @@ export function inEthertype(protocol: string | null, ethertype: 'IPv4' | 'IPv6')
 
 export const hasPorts = (protocol: string): boolean => PORTED.has(numberOf(protocol));
 export const isIcmp = (protocol: string): boolean => [ICMP, ICMP_V6].includes(numberOf(protocol));
-/** True for what exists in IPv6 alone. */
+/** True for protocols that exist in IPv6 only. */
 export const isOfIpv6 = (protocol: string): boolean => IPV6_ONLY.has(numberOf(protocol));

@@ -1,5 +1,5 @@
 /**
- * A rule by itself: what a client may say, the one form it is kept in, and what it means. Two rules that mean the same are the same rule, however they are
+ * One rule: what a client may send, the one form in which it is stored, and what it means. Two rules that mean the same are the same rule, however they are
  * spelt: `tcp` and `6`, `icmp` and `ipv6-icmp` for IPv6, all ports and no ports, no prefix and 0.0.0.0/0, host bits set or not.
  */
 import { canonicalCidr, SecurityGroupRule, versionOf } from '@plumbline/contracts';
@@ -16,7 +16,7 @@ import {
 } from './errors.js';
 import { hasPorts, inEthertype, isIcmp, isOfIpv6, numberOf, WITH_PORTS } from './protocols.js';
 
-/** What a rule matches, beside the group it is of. */
+/** What a rule matches, besides its group. */
 export type Match = Pick<
   SecurityGroupRule,
   | 'direction'
@@ -41,9 +41,9 @@ export const ANYTHING: Omit<Match, 'direction' | 'ethertype'> = {
 const ALL_PORTS = [1, 65535] as const;
 const MOST_ICMP = 255;
 
-/** The rule as it is kept. Throws what is wrong with it; a rule that was kept once is kept as it is. */
-export function normalised(wish: Match): Match {
-  const rule = { ...wish, protocol: inEthertype(wish.protocol, wish.ethertype) };
+/** The rule as it is stored. Throws if it is invalid. Idempotent. */
+export function normalised(request: Match): Match {
+  const rule = { ...request, protocol: inEthertype(request.protocol, request.ethertype) };
   checkPorts(rule);
   if (rule.remoteIpPrefix !== null && `IPv${versionOf(rule.remoteIpPrefix)}` !== rule.ethertype)
     throw ethertypeConflictsWithPrefix(rule.ethertype, rule.remoteIpPrefix);

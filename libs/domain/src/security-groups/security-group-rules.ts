@@ -1,4 +1,4 @@
-/** Rules of security groups. They are made and deleted, never changed. All of a group's are in one stream, so that no two that mean the same are made at once. */
+/** Rules of security groups. They are created and deleted, never changed. All rules of a group are in one stream, so no two that mean the same are created at once. */
 import type { Decide } from '../context.js';
 import { deciding } from '../deciding.js';
 import type { Draft } from '../draft.js';
@@ -19,12 +19,12 @@ import { recordRule } from './security-groups.js';
 export type NewSecurityGroupRule = Match &
   Readonly<{ projectId: string; securityGroupId: string; description: string }>;
 
-/** All or none; all of one group and one project. */
-export const createSecurityGroupRules = (wishes: readonly NewSecurityGroupRule[]): Decide<string[]> =>
+/** All or none; all must be of one group and one project. */
+export const createSecurityGroupRules = (requests: readonly NewSecurityGroupRule[]): Decide<string[]> =>
   deciding((draft) => {
-    if (new Set(wishes.map(({ securityGroupId }) => securityGroupId)).size > 1) throw notOneGroup();
-    if (new Set(wishes.map(({ projectId }) => projectId)).size > 1) throw notOneProject();
-    const rules = wishes.map((wish) => ({ ...wish, ...normalised(wish) }));
+    if (new Set(requests.map(({ securityGroupId }) => securityGroupId)).size > 1) throw notOneGroup();
+    if (new Set(requests.map(({ projectId }) => projectId)).size > 1) throw notOneProject();
+    const rules = requests.map((request) => ({ ...request, ...normalised(request) }));
     for (const rule of rules) checkNamed(draft, rule);
     refuseDuplicates(draft, rules);
     return rules.map((rule) => recordRule(draft, rule.securityGroupId, rule));

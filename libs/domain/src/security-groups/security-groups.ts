@@ -1,8 +1,10 @@
 /**
- * Security groups. Each project has one of the name `default`, made by the first decision that needs it; the claim `default-group/<project>` lets only one be
- * made. A group ends with its rules, and with the rules of other groups that name it, as in the reference; while a port is in it, it stays.
+ * Security groups. Each project has one named `default`, created by the first decision that needs it; the claim `default-group/<project>` makes sure that it is
+ * created once. When a group is deleted, its rules are deleted, and the rules of other groups that name it, as in the reference. A group that a port uses
+ * cannot be deleted.
  *
- * Races: whoever puts a port into a group, or names it in a rule, stands on the group; who deletes the group expects no claim of theirs.
+ * Races: a command that puts a port into a group, or names the group in a rule, has the group as a precondition; a command that deletes the group requires that
+ * no such use holds a claim.
  */
 import type { SecurityGroup } from '@plumbline/contracts';
 import { changedFields } from '../changes.js';
@@ -24,21 +26,21 @@ export type SecurityGroupChanges = Partial<Omit<NewSecurityGroup, 'projectId'>>;
 const DEFAULT = 'default';
 const ETHERTYPES = ['IPv4', 'IPv6'] as const;
 
-/** All or none. Each begins with leave to send anything. Their projects have their default groups then, too. */
-export const createSecurityGroups = (wishes: readonly NewSecurityGroup[]): Decide<string[]> =>
+/** All or none. Each gets the rules that allow all outgoing traffic. Their projects also get their default groups. */
+export const createSecurityGroups = (requests: readonly NewSecurityGroup[]): Decide<string[]> =>
   deciding((draft) =>
-    wishes.map((wish) => {
-      if (wish.name.toLowerCase() === DEFAULT) throw defaultAlreadyExists();
-      defaultGroupOf(draft, wish.projectId);
-      return recordGroup(draft, { ...wish, isDefault: false });
+    requests.map((request) => {
+      if (request.name.toLowerCase() === DEFAULT) throw defaultAlreadyExists();
+      defaultGroupOf(draft, request.projectId);
+      return recordGroup(draft, { ...request, isDefault: false });
     }),
   );
 
-/** Makes the project's default group, if it has none. */
+/** Creates the project's default group, if it has none. */
 export const ensureDefaultGroup = (projectId: string): Decide<string> =>
   deciding((draft) => defaultGroupOf(draft, projectId));
 
-/** Id of the project's default group, which is made here if there is none. */
+/** Id of the project's default group, which is created here if there is none. */
 export function defaultGroupOf(draft: Draft, projectId: string): string {
   const [found] = draft.find('securitygroup', `default/${projectId}`);
   if (found) return found.id;
@@ -82,7 +84,7 @@ export function recordRule(
   return securityGroupRuleId;
 }
 
-/** The default group keeps its name; a group in use stays stateful, or stateless. */
+/** The default group cannot be renamed; a group in use cannot change between stateful and stateless. */
 export const updateSecurityGroup = (id: string, changes: SecurityGroupChanges): Decide<void> =>
   deciding((draft) => {
     const group = existing(draft, id);
@@ -96,7 +98,7 @@ export const updateSecurityGroup = (id: string, changes: SecurityGroupChanges): 
       draft.record({ type: 'SecurityGroupAttributesSet', version: 1, data: { securityGroupId: id, set } });
   });
 
-/** The default group is removed by administrators alone; its project gets another when it next needs one. */
+/** Only administrators may delete the default group; its project gets a new one when it next needs one. */
 export const deleteSecurityGroup = (id: string): Decide<void> =>
   deciding((draft) => {
     const group = existing(draft, id);

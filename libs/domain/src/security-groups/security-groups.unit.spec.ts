@@ -4,7 +4,7 @@ import type { Actor } from '../actor.js';
 import { createAddressGroups } from '../address-groups/address-groups.js';
 import { createPorts, updatePort } from '../ports/ports.js';
 import { createRbacPolicies } from '../rbac-policies/rbac-policies.js';
-import { make, port, UNENFORCED } from '../testing/wishes.js';
+import { make, port, UNENFORCED } from '../testing/requests.js';
 import { World } from '../testing/world.js';
 import { ANYTHING } from './rule.js';
 import { createSecurityGroupRules, deleteSecurityGroupRule, NewSecurityGroupRule } from './security-group-rules.js';
@@ -19,11 +19,11 @@ const MEMBER: Actor = { projectId: 'p', role: 'member' };
 const OTHER: Actor = { projectId: 'q', role: 'member' };
 
 const named = { projectId: 'p', name: 'web', description: '', stateful: true };
-const aGroup = (world: World, wish: Partial<typeof named> = {}) =>
-  world.do(createSecurityGroups([{ ...named, ...wish }]))[0] as string;
-const rule = (securityGroupId: string, wish: Partial<NewSecurityGroupRule> = {}): NewSecurityGroupRule => ({
+const aGroup = (world: World, request: Partial<typeof named> = {}) =>
+  world.do(createSecurityGroups([{ ...named, ...request }]))[0] as string;
+const rule = (securityGroupId: string, request: Partial<NewSecurityGroupRule> = {}): NewSecurityGroupRule => ({
   ...{ ...ANYTHING, projectId: 'p', description: '', securityGroupId, direction: 'ingress', ethertype: 'IPv4' },
-  ...wish,
+  ...request,
 });
 const rulesOf = (world: World, id: string) =>
   world.topology
@@ -130,7 +130,7 @@ describe('security groups', () => {
     const world = new World();
     const mine = aGroup(world);
     const theirs = aGroup(world, { projectId: 'q' });
-    const asOther = (wish: NewSecurityGroupRule) => () => world.as(OTHER, createSecurityGroupRules([wish]));
+    const asOther = (request: NewSecurityGroupRule) => () => world.as(OTHER, createSecurityGroupRules([request]));
     expect(asOther(rule(mine))).toThrow(`Security group ${mine} does not exist`);
     expect(asOther(rule(theirs, { remoteGroupId: mine }))).toThrow(`Security group ${mine} does not exist`);
     const [offices] = world.do(

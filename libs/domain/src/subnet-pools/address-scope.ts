@@ -16,7 +16,7 @@ import { anyOverlap } from './prefixes.js';
 
 type Scoped = Pick<SubnetPool, 'id' | 'ipVersion' | 'prefixes' | 'addressScopeId'>;
 
-/** Refuses a scope the actor does not see, one of another IP version, prefixes another pool of it has, and a network left in two scopes. */
+/** Refuses a scope that the actor does not see, one of another IP version, prefixes that another of its pools has, and a network in two scopes. */
 export function checkScope(draft: Draft, pool: Scoped, before?: SubnetPool): void {
   if (before && before.addressScopeId !== pool.addressScopeId) checkAffinity(draft, before);
   if (pool.addressScopeId === null) return;
@@ -34,7 +34,7 @@ export function checkScope(draft: Draft, pool: Scoped, before?: SubnetPool): voi
     throw addressScopePrefixConflict();
 }
 
-/** Nobody takes one of the pool's prefixes in its scope at the same moment. `own`: those it holds there already. */
+/** Precondition: nobody else has one of the pool's prefixes in its scope. `own`: those that the pool holds there already. */
 export function expectUniqueInScope(draft: Draft, pool: Scoped, own: readonly string[]): void {
   if (pool.addressScopeId === null) return;
   for (const cidr of pool.prefixes) {
@@ -43,7 +43,7 @@ export function expectUniqueInScope(draft: Draft, pool: Scoped, own: readonly st
   }
 }
 
-/** A scope's owner, not everybody who sees it, may have its pools changed. */
+/** Only the owner of a scope, not everybody who may see it, may change which pools it has. */
 export function mayChangeInScope(draft: Draft, pool: SubnetPool): void {
   if (pool.addressScopeId === null) return;
   const { actor } = draft.context;

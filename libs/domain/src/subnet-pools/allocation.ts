@@ -1,6 +1,6 @@
 /**
- * Prefixes of subnets, taken from a pool. Two that overlap are never given: the claim `pool/<pool>/<bits>/` of a subnet's prefix begins with the bits of every
- * prefix that holds it, so whoever takes one demands that nothing is claimed under its own bits, and of each shorter prefix that it is not claimed itself.
+ * Prefixes of subnets, taken from a pool. Two that overlap are never given out: the claim `pool/<pool>/<bits>/` of a prefix begins with the bits of every prefix
+ * that contains it. So a command that takes a prefix requires that nothing is claimed under its bits, and that no shorter prefix of it is claimed.
  */
 import { canonicalCidr, prefixBits, prefixLengthOf, Subnet, SubnetPool, versionOf } from '@plumbline/contracts';
 import type { Draft } from '../draft.js';
@@ -18,12 +18,16 @@ import { prefixesWithout, smallestFit } from './prefixes.js';
 /** Quotas count addresses of IPv4 and /64 prefixes of IPv6. */
 const QUOTA_UNIT_BITS = { 4: 32, 6: 64 } as const;
 
-/** The pool that a subnet is to come from, if the actor sees it; null when neither is wished. The decision stands on it. */
-export function wishedPool(
+/** The pool for a subnet, if the actor sees it; null when no pool is requested. The pool becomes a precondition. */
+export function requestedPool(
   draft: Draft,
-  wish: Readonly<{ subnetPoolId?: string | null | undefined; useDefaultPool?: boolean | undefined; ipVersion: 4 | 6 }>,
+  request: Readonly<{
+    subnetPoolId?: string | null | undefined;
+    useDefaultPool?: boolean | undefined;
+    ipVersion: 4 | 6;
+  }>,
 ): SubnetPool | null {
-  const { subnetPoolId = null, useDefaultPool = false, ipVersion } = wish;
+  const { subnetPoolId = null, useDefaultPool = false, ipVersion } = request;
   if (useDefaultPool && subnetPoolId !== null)
     throw badRequest('subnets', 'subnetpool_id and use_default_subnetpool cannot both be specified');
   if (subnetPoolId === null && !useDefaultPool) return null;
@@ -42,25 +46,25 @@ export function defaultPool(draft: Draft, ipVersion: 4 | 6): SubnetPool | undefi
   return pool && draft.visible('subnetpool', pool.id);
 }
 
-/** Refuses a second default; whoever makes it then holds the claim. */
+/** Refuses a second default pool; the default pool holds a claim. */
 export function mayBeDefaultPool(draft: Draft, ipVersion: 4 | 6): void {
   if (draft.held(`default-pool/${ipVersion}/`)) throw defaultPoolExists();
 }
 
-/** A prefix of the pool for a subnet of this project: this one, or with null any of `length` bits (null: as the pool has it). */
+/** A prefix of the pool for a subnet of this project: `cidr`, or with null any of `length` bits (null: the pool's default length). */
 export function takePrefix(
   draft: Draft,
   pool: SubnetPool,
-  wish: Readonly<{ projectId: string; cidr: string | null; length: number | null }>,
+  request: Readonly<{ projectId: string; cidr: string | null; length: number | null }>,
 ): string {
-  const length = wish.cidr === null ? (wish.length ?? pool.defaultPrefixLength) : prefixLengthOf(wish.cidr);
+  const length = request.cidr === null ? (request.length ?? pool.defaultPrefixLength) : prefixLengthOf(request.cidr);
   if (length > pool.maxPrefixLength) throw prefixTooLong(length, pool.maxPrefixLength);
   if (length < pool.minPrefixLength) throw prefixTooShort(length, pool.minPrefixLength);
   const subnets = draft.find('subnet', `subnetpool/${pool.id}`);
-  withinPoolQuota(draft, pool, subnets, { projectId: wish.projectId, length });
+  withinPoolQuota(draft, pool, subnets, { projectId: request.projectId, length });
   const taken = subnets.map(({ cidr }) => cidr);
   const free = prefixesWithout(pool.prefixes, taken, pool.ipVersion);
-  const cidr = wish.cidr === null ? smallestFit(free, length, pool.ipVersion) : canonicalCidr(wish.cidr);
+  const cidr = request.cidr === null ? smallestFit(free, length, pool.ipVersion) : canonicalCidr(request.cidr);
   if (cidr === null) throw subnetAllocationError(`Insufficient prefix space to allocate subnet size /${length}`);
   if (!free.some((block) => holds(block, cidr)))
     throw subnetAllocationError('Cannot allocate requested subnet from the available set of prefixes');
@@ -71,12 +75,12 @@ export function takePrefix(
 const holds = (outer: string, inner: string): boolean =>
   versionOf(outer) === versionOf(inner) && prefixBits(inner).startsWith(prefixBits(outer));
 
-/** No subnet of the pool overlaps the prefix when the command is stored. */
+/** Precondition: no subnet of the pool overlaps the prefix. */
 export function expectUntaken(draft: Draft, pool: Pick<SubnetPool, 'id' | 'prefixes'>, cidr: string): void {
   expectNoOverlap(draft, `pool/${pool.id}/`, cidr, Math.min(...pool.prefixes.map(prefixLengthOf)));
 }
 
-/** No claim `<under><bits>/` is of a prefix that overlaps this one; none is shorter than `shortest`. */
+/** Precondition: no claim `<under><bits>/` is of a prefix that overlaps this one. No prefix is shorter than `shortest`. */
 export function expectNoOverlap(draft: Draft, under: string, cidr: string, shortest: number): void {
   const bits = prefixBits(cidr);
   draft.expectNone(`${under}${bits}`);
@@ -95,6 +99,6 @@ function withinPoolQuota(
     .filter((subnet) => subnet.projectId === projectId)
     .reduce((sum, { cidr }) => sum + units(prefixLengthOf(cidr)), 0);
   if (used + units(length) > pool.defaultQuota) throw subnetPoolQuotaExceeded();
-  // A subnet that the same project takes at this moment would count too.
+  // A subnet that the same project takes at the same time counts too.
   draft.expectOnly(`pool/${pool.id}/`, subnets);
 }

@@ -1,4 +1,4 @@
-/** What subnet pools and address scopes refuse, in the reference's names and words. */
+/** Errors of subnet pools and address scopes, with the reference's names and texts. */
 import { DomainError } from '../errors.js';
 
 const badRequest = (type: string, message: string) => new DomainError(type, 'bad-request', message);

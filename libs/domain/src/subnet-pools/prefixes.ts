@@ -74,7 +74,7 @@ export const anyOverlap = (some: readonly string[], others: readonly string[]): 
 
 const sizeOf = (spans: readonly Span[]): bigint => spans.reduce((sum, { first, last }) => sum + last - first + 1n, 0n);
 
-/** A prefix of this length in the free prefixes: of the smallest that has room, the lowest. Null when none has. */
+/** A prefix of this length in the free prefixes: the lowest in the smallest one that has room. Null when none has. */
 export function smallestFit(free: readonly string[], length: number, version: 4 | 6): string | null {
   let best: string | null = null;
   for (const cidr of free)

@@ -1,4 +1,4 @@
-/** Subnet pools: prefixes to take subnets from. Their prefixes may grow at any time, and shrink by what no subnet has. */
+/** Subnet pools: prefixes from which subnets are taken. Prefixes may be added at any time, and removed if no subnet has them. */
 import { SubnetPool, versionOf } from '@plumbline/contracts';
 import { changedFields, definedOnly } from '../changes.js';
 import type { Decide } from '../context.js';
@@ -39,20 +39,20 @@ export type SubnetPoolChanges = Partial<Omit<NewSubnetPool, 'projectId' | 'share
 const BOUNDS = { 4: { min: 8, max: 32 }, 6: { min: 64, max: 128 } } as const;
 
 /** All or none, in one command. Returns the ids in the order asked. */
-export const createSubnetPools = (wishes: readonly NewSubnetPool[]): Decide<string[]> =>
-  deciding((draft) => wishes.map((wish) => createSubnetPool(draft, wish)));
+export const createSubnetPools = (requests: readonly NewSubnetPool[]): Decide<string[]> =>
+  deciding((draft) => requests.map((request) => createSubnetPool(draft, request)));
 
-function createSubnetPool(draft: Draft, wish: NewSubnetPool): string {
+function createSubnetPool(draft: Draft, request: NewSubnetPool): string {
   const subnetPoolId = draft.context.newId();
-  const { projectId, name, description, defaultQuota, addressScopeId, shared, isDefault } = wish;
-  const ipVersion = versionOfAll(wish.prefixes);
-  const prefixes = mergedPrefixes(wish.prefixes, ipVersion);
-  const minPrefixLength = wish.minPrefixLength ?? BOUNDS[ipVersion].min;
-  const maxPrefixLength = wish.maxPrefixLength ?? BOUNDS[ipVersion].max;
+  const { projectId, name, description, defaultQuota, addressScopeId, shared, isDefault } = request;
+  const ipVersion = versionOfAll(request.prefixes);
+  const prefixes = mergedPrefixes(request.prefixes, ipVersion);
+  const minPrefixLength = request.minPrefixLength ?? BOUNDS[ipVersion].min;
+  const maxPrefixLength = request.maxPrefixLength ?? BOUNDS[ipVersion].max;
   const lengths = {
     minPrefixLength,
     maxPrefixLength,
-    defaultPrefixLength: wish.defaultPrefixLength ?? minPrefixLength,
+    defaultPrefixLength: request.defaultPrefixLength ?? minPrefixLength,
   };
   checkLengths(lengths, ipVersion);
   if (isDefault) mayBeDefaultPool(draft, ipVersion);
@@ -80,7 +80,7 @@ export const updateSubnetPool = (id: string, changes: SubnetPoolChanges): Decide
     });
   });
 
-/** Adds prefixes; answers with all. */
+/** Adds prefixes; returns all. */
 export const addPrefixes = (id: string, added: readonly string[]): Decide<readonly string[]> =>
   deciding((draft) => {
     const pool = thePool(draft, id);
@@ -90,7 +90,7 @@ export const addPrefixes = (id: string, added: readonly string[]): Decide<readon
     return prefixes;
   });
 
-/** Takes prefixes out that no subnet has; what the pool does not hold is passed over. Answers with what is left. */
+/** Removes prefixes that no subnet has; prefixes that the pool does not have are skipped. Returns what is left. */
 export const removePrefixes = (id: string, removed: readonly string[]): Decide<readonly string[]> =>
   deciding((draft) => {
     const pool = thePool(draft, id);
@@ -106,7 +106,7 @@ export const removePrefixes = (id: string, removed: readonly string[]): Decide<r
     return prefixes;
   });
 
-/** The pool takes over the subnets of its version that a network has; answers with them. The network must be the actor's. */
+/** The pool takes over a network's subnets of its IP version; returns them. The network must be the actor's. */
 export const onboardSubnets = (id: string, networkId: string): Decide<readonly { id: string; cidr: string }[]> =>
   deciding((draft) => {
     const pool = thePool(draft, id);

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { createAddressScopes, deleteAddressScope, updateAddressScope } from '../address-scopes/address-scopes.js';
 import type { Actor } from '../actor.js';
 import { createSubnets, deleteSubnet, NewSubnet } from '../subnets/subnets.js';
-import { make, subnet } from '../testing/wishes.js';
+import { make, subnet } from '../testing/requests.js';
 import { World } from '../testing/world.js';
 import {
   addPrefixes,
@@ -16,7 +16,7 @@ import {
   updateSubnetPool,
 } from './subnet-pools.js';
 
-const pool = (prefixes: readonly string[], wish: Partial<NewSubnetPool> = {}): NewSubnetPool => ({
+const pool = (prefixes: readonly string[], request: Partial<NewSubnetPool> = {}): NewSubnetPool => ({
   projectId: 'p',
   name: '',
   description: '',
@@ -25,10 +25,10 @@ const pool = (prefixes: readonly string[], wish: Partial<NewSubnetPool> = {}): N
   addressScopeId: null,
   shared: false,
   isDefault: false,
-  ...wish,
+  ...request,
 });
-const makePool = (world: World, prefixes: readonly string[], wish: Partial<NewSubnetPool> = {}) =>
-  world.do(createSubnetPools([pool(prefixes, wish)]))[0] as string;
+const makePool = (world: World, prefixes: readonly string[], request: Partial<NewSubnetPool> = {}) =>
+  world.do(createSubnetPools([pool(prefixes, request)]))[0] as string;
 const makeScope = (world: World, ipVersion: 4 | 6 = 4, shared = false) =>
   world.do(createAddressScopes([{ projectId: 'p', name: '', ipVersion, shared }]))[0] as string;
 const fromPool = (networkId: string, subnetPoolId: string, prefixLength: number | null = null, projectId = 'p') => ({
@@ -68,8 +68,8 @@ describe('subnet pools', () => {
     ],
     [['10.0.0.0/8'], { maxPrefixLength: 33 }, /^IllegalSubnetPoolPrefixBounds.*max_prefixlen=33, ip_version_max=32/],
     [['10.0.0.0/8'], { minPrefixLength: 24, defaultPrefixLength: 20 }, /default_prefixlen=20, min_prefixlen=24/],
-  ])('refuse %j %j', (prefixes, wish, reason) => {
-    expect(new World().refusal(createSubnetPools([pool(prefixes, wish)]))).toMatch(reason);
+  ])('refuse %j %j', (prefixes, request, reason) => {
+    expect(new World().refusal(createSubnetPools([pool(prefixes, request)]))).toMatch(reason);
   });
 
   it('give prefixes of any size and specific ones, within their bounds', () => {
@@ -101,10 +101,10 @@ describe('subnet pools', () => {
     [{ subnetPoolId: null, useDefaultPool: true }, /No default subnetpool found for IPv4/],
     [{ ipVersion: 6 }, /Cannot allocate IPv6 subnet from IPv4 subnet pool/],
     [{ allocationPools: [{ start: '10.0.0.2', end: '10.0.0.3' }] }, /allocation_pools allowed only for specific/],
-  ])('refuse a subnet of %j', (wish, reason) => {
+  ])('refuse a subnet of %j', (request, reason) => {
     const world = new World();
     const id = makePool(world, ['10.0.0.0/8'], { defaultPrefixLength: 24 });
-    expect(world.refusal(createSubnets([{ ...fromPool(make.network(world), id), ...wish }]))).toMatch(reason);
+    expect(world.refusal(createSubnets([{ ...fromPool(make.network(world), id), ...request }]))).toMatch(reason);
   });
 
   it('are never given twice whatever comes and goes, and all of a pool can be used', () => {
@@ -205,9 +205,9 @@ describe('subnet pools', () => {
     );
     makePool(world, ['fd00::/48'], { isDefault: true });
     const networkId = make.network(world, { projectId: 'q' });
-    const wish = { ...fromPool(networkId, id, null, 'q'), subnetPoolId: null, useDefaultPool: true };
-    expect(cidrOf(world, world.as(member, createSubnets([wish])))).toBe('10.0.0.0/24');
-    expect(() => world.as(member, createSubnets([{ ...wish, ipVersion: 6 }]))).toThrow(/No default subnetpool/);
+    const request = { ...fromPool(networkId, id, null, 'q'), subnetPoolId: null, useDefaultPool: true };
+    expect(cidrOf(world, world.as(member, createSubnets([request])))).toBe('10.0.0.0/24');
+    expect(() => world.as(member, createSubnets([{ ...request, ipVersion: 6 }]))).toThrow(/No default subnetpool/);
     expect(() =>
       world.as(member, createSubnets([fromPool(networkId, makePool(world, ['11.0.0.0/8']), 24, 'q')])),
     ).toThrow(/Subnet pool .* could not be found/);
@@ -237,10 +237,10 @@ describe('address scopes', () => {
     expect(world.refusal(createSubnetPools([pool(['10.0.0.0/8'], { addressScopeId: scope })]))).toMatch(
       /^IllegalSubnetPoolIpVersionAssociationToAddressScope: .*because subnetpool ip_version is not 6\.$/,
     );
-    const wish = pool(['fd00::/48'], { addressScopeId: scope, projectId: 'q' });
-    expect(() => world.as(member, createSubnetPools([wish]))).toThrow(/Illegal subnetpool association/);
+    const request = pool(['fd00::/48'], { addressScopeId: scope, projectId: 'q' });
+    expect(() => world.as(member, createSubnetPools([request]))).toThrow(/Illegal subnetpool association/);
     const open = makeScope(world, 6, true);
-    const [id] = world.as(member, createSubnetPools([{ ...wish, addressScopeId: open }]));
+    const [id] = world.as(member, createSubnetPools([{ ...request, addressScopeId: open }]));
     expect(() => world.as(member, updateSubnetPool(id as string, { name: 'x' }))).toThrow(
       /cannot be updated when associated with shared address scope/,
     );

@@ -1,7 +1,6 @@
 /**
- * Addresses of ports that come and go with a subnet. On a subnet with automatic addresses every port but a router's interface has one that follows from its
- * MAC, from the moment the subnet is there until it goes. All of it is one command: so that it stays one of bearable size, the network's ports must not be more
- * than MOST_PORTS_AT_ONCE.
+ * Addresses of ports that are added and removed with a subnet. On a subnet with automatic addresses every port except a router interface has an address that
+ * follows from its MAC, as long as the subnet exists. All of it is one command; to limit its size, the network must not have more than MOST_PORTS_AT_ONCE ports.
  */
 import { DEVICE_OWNER, FixedIp, Port, Subnet } from '@plumbline/contracts';
 import { serving } from '../allocation.js';
@@ -13,10 +12,10 @@ import { isDhcpPort } from './checks.js';
 import { tooManyPortsAtOnce } from './errors.js';
 import { eui64Address, isAutoAddress } from './ipv6.js';
 
-/** Ports that get, or lose, an address with a subnet. */
+/** Maximum number of ports that get, or lose, an address with a subnet. */
 export const MOST_PORTS_AT_ONCE = 1000;
 
-/** Gives the network's ports their addresses on a new subnet. A port that is made at the same moment is not passed over. */
+/** Gives the network's ports their addresses on a new subnet. A port that is created at the same time is a conflict, so none is missed. */
 export function giveAutomaticAddresses(draft: Draft, subnet: Subnet): void {
   if (!isAutoAddress(subnet)) return;
   const { networkId } = subnet;
@@ -34,8 +33,8 @@ export function giveAutomaticAddresses(draft: Draft, subnet: Subnet): void {
 }
 
 /**
- * Takes a subnet's addresses from the ports that do not keep it: of DHCP servers, and where addresses are automatic of all but routers. Throws SubnetInUse when
- * another port has one, or takes one at the same moment.
+ * Removes a subnet's addresses from ports of DHCP servers and, where addresses are automatic, from all ports except those of routers. Throws SubnetInUse when
+ * another port has one; that no port takes one meanwhile is a precondition.
  */
 export function takeAddressesBack(draft: Draft, subnet: Subnet): void {
   const { id, networkId } = subnet;

@@ -1,4 +1,4 @@
-/** What must hold of a subnet's own attributes, whatever network it is on. */
+/** Checks of a subnet's own attributes, whatever network it is on. */
 import {
   canonicalAddress,
   canonicalCidr,
@@ -13,7 +13,7 @@ import { invalidServiceType, tooManyHostRoutes, tooManyNameservers } from './err
 
 const MOST_NAMESERVERS = 5;
 const MOST_HOST_ROUTES = 20;
-/** With DHCP there is room for a server beside a host. */
+/** With DHCP the prefix must have room for a server and a host. */
 const LONGEST_WITH_DHCP = { 4: 30, 6: 126 } as const;
 const NOT_FOR_HOSTS = [
   ['Multicast', ['224.0.0.0/4', 'ff00::/8']],

@@ -1,4 +1,4 @@
-/** What the making of subnets and the choice of addresses may refuse, in the reference's names and words. */
+/** Errors of creating subnets and choosing addresses, with the reference's names and texts. */
 import { DomainError } from '../errors.js';
 
 export const allocationOnAutoAddressSubnet = (address: string, subnet: string) =>

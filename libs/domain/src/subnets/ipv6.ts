@@ -19,7 +19,7 @@ export function eui64Address(cidr: string, macAddress: string): string {
   return intToAddress(rangeOf(cidr).first + id.reduce((value, byte) => (value << 8n) | byte, 0n), 6);
 }
 
-/** Which modes go together, with what version, prefix and DHCP. Throws InvalidInput. */
+/** Checks that modes, IP version, prefix and DHCP are a valid combination. Throws InvalidInput. */
 export function checkModes(subnet: Ipv6Modes & Pick<Subnet, 'ipVersion' | 'cidr' | 'enableDhcp'>): void {
   const { ipv6RaMode, ipv6AddressMode } = subnet;
   for (const [name, mode] of [
@@ -41,7 +41,7 @@ export function checkModes(subnet: Ipv6Modes & Pick<Subnet, 'ipVersion' | 'cidr'
     );
 }
 
-/** DHCP stays on where a mode relies on it. */
+/** DHCP cannot be turned off where a mode needs it. */
 export function checkDhcpChange(subnet: Ipv6Modes, enableDhcp: boolean | undefined): void {
   if (enableDhcp === false && (subnet.ipv6RaMode !== null || subnet.ipv6AddressMode !== null))
     throw invalidInput('Cannot disable enable_dhcp with ipv6 attributes set', 'enable_dhcp');

@@ -13,7 +13,7 @@ import { gatewayConflictsWithPools, invalidInput, invalidPool, outOfBoundsPool, 
 
 const textOf = (pool: AllocationPool) => `${pool.start}-${pool.end}`;
 
-/** The first address a host may bear; null when the prefix has none to spare. */
+/** The first address that a host may have; null when the prefix has none to spare. */
 export function defaultGateway(cidr: string): string | null {
   const { first, last, version } = hostRangeOf(cidr);
   return first < last ? intToAddress(first, version) : null;

@@ -1,4 +1,4 @@
-/** Subnets. Their events are in their network's stream: two that overlap cannot be made at once. */
+/** Subnets. Their events are in their network's stream, so two that overlap cannot be created at the same time. */
 import {
   AllocationPool,
   canonicalCidr,
@@ -14,7 +14,7 @@ import { deciding } from '../deciding.js';
 import type { Draft } from '../draft.js';
 import { badRequest, gatewayIpInUse, invalidInput, networkNotFound, notAuthorized, subnetNotFound } from '../errors.js';
 import { ownsNetwork } from '../ports/fixed-ips.js';
-import { takePrefix, wishedPool } from '../subnet-pools/allocation.js';
+import { takePrefix, requestedPool } from '../subnet-pools/allocation.js';
 import { giveAutomaticAddresses, takeAddressesBack } from './automatic.js';
 import { checkDhcpPrefix, checkedNameservers, checkedRoutes, checkedServiceTypes, sameVersion } from './checks.js';
 import { networkAddressScopeAffinity, networkSubnetPoolAffinity } from './errors.js';
@@ -29,7 +29,7 @@ export type NewSubnet = Readonly<{
   ipVersion: 4 | 6;
   /** Undefined or null: any of the pool. */
   cidr?: string | null | undefined;
-  /** With a pool and no prefix of its own; undefined or null: as the pool has it. */
+  /** With a pool and no prefix of its own; undefined or null: the pool's default length. */
   prefixLength?: number | null | undefined;
   subnetPoolId?: string | null | undefined;
   useDefaultPool?: boolean | undefined;
@@ -42,7 +42,7 @@ export type NewSubnet = Readonly<{
   enableDhcp: boolean;
   ipv6RaMode?: Subnet['ipv6RaMode'] | undefined;
   ipv6AddressMode?: Subnet['ipv6AddressMode'] | undefined;
-  /** Device owners whose ports alone may have addresses here; none: all. */
+  /** Only ports of these device owners may have addresses here; empty: all. */
   serviceTypes?: readonly string[] | undefined;
 }>;
 export type SubnetChanges = Partial<
@@ -62,17 +62,17 @@ export type SubnetChanges = Partial<
 const NEW = 'new subnet';
 
 /** All or none, in one command. Returns the ids in the order asked. */
-export const createSubnets = (wishes: readonly NewSubnet[]): Decide<string[]> =>
-  deciding((draft) => wishes.map((wish) => createSubnet(draft, wish)));
+export const createSubnets = (requests: readonly NewSubnet[]): Decide<string[]> =>
+  deciding((draft) => requests.map((request) => createSubnet(draft, request)));
 
-export function createSubnet(draft: Draft, wish: NewSubnet): string {
-  const { networkId, ipVersion, ipv6RaMode = null, ipv6AddressMode = null } = wish;
+export function createSubnet(draft: Draft, request: NewSubnet): string {
+  const { networkId, ipVersion, ipv6RaMode = null, ipv6AddressMode = null } = request;
   if (!draft.visible('network', networkId)) throw networkNotFound(networkId);
   if (!ownsNetwork(draft, networkId)) throw notAuthorized('create_subnet');
-  const pool = wishedPool(draft, wish);
-  const cidr = prefixOf(draft, wish, pool);
-  if (wish.enableDhcp) checkDhcpPrefix(cidr);
-  checkModes({ ipVersion, cidr, enableDhcp: wish.enableDhcp, ipv6RaMode, ipv6AddressMode });
+  const pool = requestedPool(draft, request);
+  const cidr = prefixOf(draft, request, pool);
+  if (request.enableDhcp) checkDhcpPrefix(cidr);
+  checkModes({ ipVersion, cidr, enableDhcp: request.enableDhcp, ipv6RaMode, ipv6AddressMode });
   const others = draft.find('subnet', `network/${networkId}`);
   if (others.some((other) => cidrsOverlap(other.cidr, cidr)))
     throw invalidInput(
@@ -84,12 +84,12 @@ export function createSubnet(draft: Draft, wish: NewSubnet): string {
     pool,
     others.filter((other) => other.ipVersion === ipVersion),
   );
-  const gatewayIp = gatewayOf(wish.gatewayIp, cidr, ipVersion);
-  const allocationPools = wish.allocationPools
-    ? checkedPools(cidr, wish.allocationPools)
+  const gatewayIp = gatewayOf(request.gatewayIp, cidr, ipVersion);
+  const allocationPools = request.allocationPools
+    ? checkedPools(cidr, request.allocationPools)
     : defaultPools(cidr, gatewayIp);
   checkGatewayOutsidePools(gatewayIp, allocationPools);
-  const serviceTypes = checkedServiceTypes(wish.serviceTypes ?? []);
+  const serviceTypes = checkedServiceTypes(request.serviceTypes ?? []);
   const subnetId = draft.context.newId();
   draft.record({
     type: 'SubnetCreated',
@@ -97,16 +97,16 @@ export function createSubnet(draft: Draft, wish: NewSubnet): string {
     data: {
       subnetId,
       networkId,
-      projectId: wish.projectId,
-      name: wish.name,
-      description: wish.description,
+      projectId: request.projectId,
+      name: request.name,
+      description: request.description,
       ipVersion,
       cidr,
       gatewayIp,
       allocationPools,
-      dnsNameservers: checkedNameservers(wish.dnsNameservers, ipVersion, NEW),
-      hostRoutes: checkedRoutes(wish.hostRoutes, ipVersion, NEW),
-      enableDhcp: wish.enableDhcp,
+      dnsNameservers: checkedNameservers(request.dnsNameservers, ipVersion, NEW),
+      hostRoutes: checkedRoutes(request.hostRoutes, ipVersion, NEW),
+      enableDhcp: request.enableDhcp,
       ipv6RaMode,
       ipv6AddressMode,
       ...(pool && { subnetPoolId: pool.id }),
@@ -117,13 +117,13 @@ export function createSubnet(draft: Draft, wish: NewSubnet): string {
   return subnetId;
 }
 
-/** The prefix as wished, or taken from the pool. */
-function prefixOf(draft: Draft, wish: NewSubnet, pool: SubnetPool | null): string {
-  const { ipVersion, projectId, cidr = null, prefixLength = null } = wish;
+/** The prefix as requested, or taken from the pool. */
+function prefixOf(draft: Draft, request: NewSubnet, pool: SubnetPool | null): string {
+  const { ipVersion, projectId, cidr = null, prefixLength = null } = request;
   if (cidr !== null && prefixLength !== null)
     throw badRequest('subnets', 'cidr and prefixlen must not be supplied together');
   if (cidr !== null) sameVersion('cidr', cidr, ipVersion);
-  if (pool && cidr === null && wish.allocationPools)
+  if (pool && cidr === null && request.allocationPools)
     throw badRequest('subnets', 'allocation_pools allowed only for specific subnet requests');
   if (pool) return takePrefix(draft, pool, { projectId, cidr, length: prefixLength });
   if (cidr === null) throw badRequest('subnets', 'a subnetpool must be specified in the absence of a cidr');
@@ -187,11 +187,11 @@ export const deleteSubnet = (id: string): Decide<void> =>
     draft.record({ type: 'SubnetDeleted', version: 1, data: { subnetId: id, networkId: subnet.networkId } });
   });
 
-function gatewayOf(wished: string | null | undefined, cidr: string, ipVersion: 4 | 6): string | null {
-  if (wished === undefined) return defaultGateway(cidr);
-  if (wished === null) return null;
-  sameVersion('gateway_ip', wished, ipVersion);
-  return checkGateway(cidr, wished);
+function gatewayOf(requested: string | null | undefined, cidr: string, ipVersion: 4 | 6): string | null {
+  if (requested === undefined) return defaultGateway(cidr);
+  if (requested === null) return null;
+  sameVersion('gateway_ip', requested, ipVersion);
+  return checkGateway(cidr, requested);
 }
 
 function oldGatewayIsFree(draft: Draft, subnet: Subnet): void {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { Actor } from '../actor.js';
 import { createPorts, deletePort, updatePort } from '../ports/ports.js';
 import { addRouterInterface } from '../routers/interfaces.js';
-import { make, port, subnet, UNENFORCED } from '../testing/wishes.js';
+import { make, port, subnet, UNENFORCED } from '../testing/requests.js';
 import { World } from '../testing/world.js';
 import { eui64Address } from './ipv6.js';
 import { createSubnets, deleteSubnet, NewSubnet, updateSubnet } from './subnets.js';
@@ -22,9 +22,9 @@ describe('IPv6 modes', () => {
     ['fd00::/64', { ...SLAAC, ipv6AddressMode: 'dhcpv6-stateful' }, /they must be the same value/],
     ['fd00::/63', SLAAC, /Invalid CIDR fd00::\/63 for IPv6 address mode/],
     ['fd00::/80', { ipv6AddressMode: 'dhcpv6-stateless' }, /requires the prefix to be \/64/],
-  ])('refuse %s with %j', (cidr, wish, reason) => {
+  ])('refuse %s with %j', (cidr, request, reason) => {
     const world = new World();
-    expect(world.refusal(createSubnets([subnet(make.network(world), cidr, wish)]))).toMatch(reason);
+    expect(world.refusal(createSubnets([subnet(make.network(world), cidr, request)]))).toMatch(reason);
   });
 
   it('go together where the reference says so, and DHCP stays on with them', () => {
@@ -96,13 +96,13 @@ describe('subnets with automatic addresses', () => {
     const six = make.subnet(world, networkId, 'fd00:1::/64', SLAAC);
     expect(addressesOf(world, id)).toEqual([expect.any(String), 'fd00:1::f816:3eff:fe00:1']);
     expect(addressesOf(world, bare)).toEqual(['fd00:1::f816:3eff:fe00:2']);
-    const leg = world.do(addRouterInterface(routerId, { subnetId: six }, { l3Hosts: [] })).portId;
-    expect(addressesOf(world, leg)).toEqual(['fd00:1::1']);
+    const interfacePortId = world.do(addRouterInterface(routerId, { subnetId: six }, { l3Hosts: [] })).portId;
+    expect(addressesOf(world, interfacePortId)).toEqual(['fd00:1::1']);
     expect(world.refusal(deleteSubnet(six))).toMatch(/^SubnetInUse/);
     world.heldClaims();
     const seven = make.subnet(world, networkId, 'fd00:7::/64', SLAAC);
     expect(addressesOf(world, id)).toHaveLength(3);
-    expect(addressesOf(world, leg)).toEqual(['fd00:1::1']);
+    expect(addressesOf(world, interfacePortId)).toEqual(['fd00:1::1']);
     world.do(deleteSubnet(seven));
     expect(addressesOf(world, id)).toHaveLength(2);
     world.heldClaims();
@@ -154,9 +154,9 @@ describe('subnets', () => {
     ['10.0.0.0/24', { dnsNameservers: ['fd00::1'] }, /dns_nameserver 'fd00::1' does not match/],
     ['10.0.0.0/24', { dnsNameservers: [1, 2, 3, 4, 5, 6].map((n) => `9.9.9.${n}`) }, /^DNSNameServersExhausted/],
     ['10.0.0.0/24', { hostRoutes: [{ destination: 'fd00::/64', nexthop: '10.0.0.2' }] }, /destination 'fd00::\/64'/],
-  ])('refuse %s with %j', (cidr, wish, reason) => {
+  ])('refuse %s with %j', (cidr, request, reason) => {
     const world = new World();
-    expect(world.refusal(createSubnets([subnet(make.network(world), cidr, wish)]))).toMatch(reason);
+    expect(world.refusal(createSubnets([subnet(make.network(world), cidr, request)]))).toMatch(reason);
   });
 
   it('overlap on different networks only', () => {

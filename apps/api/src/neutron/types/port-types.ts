@@ -4,8 +4,8 @@ import {
   duplicateAddressPair,
   invalidInput,
   tooManyAddressPairs,
-  type WishedDhcpOption,
-  type WishedPair,
+  type RequestedDhcpOption,
+  type RequestedPair,
 } from '@plumbline/domain';
 import { z } from 'zod';
 import {
@@ -41,7 +41,7 @@ export const securityGroupIds: AttributeType = {
   filter: (text, attribute) => [uuid.filter?.(text, attribute)],
 };
 
-const addressPair = (value: unknown, attribute: string): WishedPair => {
+const addressPair = (value: unknown, attribute: string): RequestedPair => {
   if (value === null || typeof value !== 'object' || Array.isArray(value))
     throw invalidAttribute(attribute, `'${shown(value)}' is not a dictionary`);
   const { ip_address: ip, mac_address: macAddress, ...rest } = value as Record<string, unknown>;
@@ -90,7 +90,7 @@ function oneLine(value: unknown, attribute: string, most: number, least: number)
   return value;
 }
 
-const dhcpOption = (item: unknown, attribute: string): WishedDhcpOption => {
+const dhcpOption = (item: unknown, attribute: string): RequestedDhcpOption => {
   const fields = members(item, attribute, 'DHCP option', ['opt_name', 'opt_value', 'ip_version']);
   const missing = ['opt_name', 'opt_value'].filter((name) => fields[name] === undefined);
   if (missing.length > 0)

@@ -9,21 +9,21 @@ export function theRouter(draft: Draft, id: string): Router {
   return router;
 }
 
-/** Port ids of all legs of a router: its interfaces and its gateway. */
-export const legPorts = (router: Router): string[] => [
+/** Ids of all ports of a router: its interfaces and its gateway. */
+export const routerPortIds = (router: Router): string[] => [
   ...Object.keys(router.interfaces),
   ...(router.gateway ? [router.gateway.portId] : []),
 ];
 
-/** Subnets on which a router has an address. `except`: a leg that does not count. */
+/** Subnets on which a router has an address. `except`: a port to leave out. */
 export function subnetsOf(draft: Draft, router: Router, except?: string): Subnet[] {
-  return legPorts(router)
+  return routerPortIds(router)
     .filter((portId) => portId !== except)
     .flatMap((portId) => draft.get('port', portId)?.fixedIps ?? [])
     .flatMap(({ subnetId }) => draft.get('subnet', subnetId) ?? []);
 }
 
-/** Two legs of one router must not lead to overlapping prefixes: it could not tell where a packet belongs. */
+/** Two ports of one router must not have overlapping prefixes: the router could not tell where to send a packet. */
 export function refuseOverlap(subnet: Subnet, others: readonly Subnet[]): void {
   const overlapping = others.find((other) => cidrsOverlap(other.cidr, subnet.cidr));
   if (overlapping)
@@ -33,6 +33,6 @@ export function refuseOverlap(subnet: Subnet, others: readonly Subnet[]): void {
     );
 }
 
-/** The subnets of some addresses; the network is stood on, so they stay. */
+/** The subnets of some addresses. They cannot change: their network is a precondition already. */
 export const subnetsOfAddresses = (draft: Draft, ips: readonly FixedIp[]): Subnet[] =>
   ips.flatMap(({ subnetId }) => draft.get('subnet', subnetId) ?? []);

@@ -1,4 +1,4 @@
-/** What a client would ask for, with the API's defaults filled in. */
+/** Requests as a client would make them, with the API's defaults filled in. */
 import { createNetworks, NewNetwork } from '../networks/networks.js';
 import type { BindingPolicy } from '../ports/binding.js';
 import { NewPort, createPorts } from '../ports/ports.js';
@@ -9,12 +9,12 @@ import { createSubnets, NewSubnet } from '../subnets/subnets.js';
 import { createFloatingIps, NewFloatingIp } from '../floating-ips/floating-ips.js';
 import { POLICY, World } from './world.js';
 
-/** Bindings as an operator has them who does without enforcement. */
+/** The policy of an operator who allows unenforced security groups. */
 export const UNENFORCED: BindingPolicy = { enforcing: null };
 
 const named = { projectId: 'p', name: '', description: '' };
 
-export const network = (wish: Partial<NewNetwork> = {}): NewNetwork => ({
+export const network = (request: Partial<NewNetwork> = {}): NewNetwork => ({
   ...named,
   adminStateUp: true,
   shared: false,
@@ -25,9 +25,9 @@ export const network = (wish: Partial<NewNetwork> = {}): NewNetwork => ({
   networkType: null,
   physicalNetwork: null,
   segmentationId: null,
-  ...wish,
+  ...request,
 });
-export const subnet = (networkId: string, cidr: string, wish: Partial<NewSubnet> = {}): NewSubnet => ({
+export const subnet = (networkId: string, cidr: string, request: Partial<NewSubnet> = {}): NewSubnet => ({
   ...named,
   networkId,
   cidr,
@@ -35,9 +35,9 @@ export const subnet = (networkId: string, cidr: string, wish: Partial<NewSubnet>
   dnsNameservers: [],
   hostRoutes: [],
   enableDhcp: true,
-  ...wish,
+  ...request,
 });
-export const port = (networkId: string, wish: Partial<NewPort> = {}): NewPort => ({
+export const port = (networkId: string, request: Partial<NewPort> = {}): NewPort => ({
   ...named,
   networkId,
   adminStateUp: true,
@@ -51,35 +51,35 @@ export const port = (networkId: string, wish: Partial<NewPort> = {}): NewPort =>
   extraDhcpOpts: [],
   dnsName: '',
   binding: { host: '', vnicType: 'normal', profile: {} },
-  ...wish,
+  ...request,
 });
-export const router = (wish: Partial<NewRouter> = {}): NewRouter => ({
+export const router = (request: Partial<NewRouter> = {}): NewRouter => ({
   ...named,
   adminStateUp: true,
   gateway: null,
-  ...wish,
+  ...request,
 });
-export const floatingIp = (floatingNetworkId: string, wish: Partial<NewFloatingIp> = {}): NewFloatingIp => ({
+export const floatingIp = (floatingNetworkId: string, request: Partial<NewFloatingIp> = {}): NewFloatingIp => ({
   projectId: 'p',
   description: '',
   floatingNetworkId,
   floatingIpAddress: null,
   subnetId: null,
   target: null,
-  ...wish,
+  ...request,
 });
 
 export const make = {
-  network: (world: World, wish: Partial<NewNetwork> = {}) =>
-    world.do(createNetworks([network(wish)], POLICY))[0] as string,
-  subnet: (world: World, networkId: string, cidr: string, wish: Partial<NewSubnet> = {}) =>
-    world.do(createSubnets([subnet(networkId, cidr, wish)]))[0] as string,
-  port: (world: World, networkId: string, wish: Partial<NewPort> = {}) =>
-    world.do(createPorts([port(networkId, wish)], UNENFORCED))[0] as string,
-  router: (world: World, wish: Partial<NewRouter> = {}, l3Hosts: readonly string[] = []) =>
-    world.do(createRouters([router(wish)], { l3Hosts }))[0] as string,
-  floatingIp: (world: World, networkId: string, wish: Partial<NewFloatingIp> = {}) =>
-    world.do(createFloatingIps([floatingIp(networkId, wish)]))[0] as string,
+  network: (world: World, request: Partial<NewNetwork> = {}) =>
+    world.do(createNetworks([network(request)], POLICY))[0] as string,
+  subnet: (world: World, networkId: string, cidr: string, request: Partial<NewSubnet> = {}) =>
+    world.do(createSubnets([subnet(networkId, cidr, request)]))[0] as string,
+  port: (world: World, networkId: string, request: Partial<NewPort> = {}) =>
+    world.do(createPorts([port(networkId, request)], UNENFORCED))[0] as string,
+  router: (world: World, request: Partial<NewRouter> = {}, l3Hosts: readonly string[] = []) =>
+    world.do(createRouters([router(request)], { l3Hosts }))[0] as string,
+  floatingIp: (world: World, networkId: string, request: Partial<NewFloatingIp> = {}) =>
+    world.do(createFloatingIps([floatingIp(networkId, request)]))[0] as string,
 };
 
 /** Scenario A: an external network, a tenant network, a router between them on `net1`, an instance on `cmp1`. */
@@ -95,11 +95,11 @@ export function scenarioA(world: World) {
   const inside = make.subnet(world, tenant, '10.0.0.0/24');
   const fleet = { l3Hosts: ['net1'] };
   const routerId = make.router(world, { gateway: { networkId: external } }, fleet.l3Hosts);
-  const leg = world.do(addRouterInterface(routerId, { subnetId: inside }, fleet)).portId;
+  const interfacePortId = world.do(addRouterInterface(routerId, { subnetId: inside }, fleet)).portId;
   const instance = make.port(world, tenant, {
     deviceOwner: 'compute:nova',
     deviceId: 'qvm1',
     binding: { host: 'cmp1', vnicType: 'normal', profile: {} },
   });
-  return { external, outside, tenant, inside, routerId, leg, instance, fleet };
+  return { external, outside, tenant, inside, routerId, interfacePortId, instance, fleet };
 }
