@@ -1,17 +1,17 @@
-/** Which waiting commands make the next batch. Pure, so that its rule can be tested without a database. */
+/** Chooses the waiting commands of the next batch. Pure, so that the rule can be tested without a database. */
 
-/** By name: what a command changes, and what it only stands on. */
+/** By name: what a command changes, and what it only has as preconditions. */
 export type Touches = Readonly<{ changes: readonly string[]; reads: readonly string[] }>;
 
-/** A command in the queue: what it must not share a batch over, and how large its answer and text will be, in bytes. */
+/** A command in the queue: what decides with which others it may share a batch, and the sizes of its answer and text in bytes. */
 export type Waiting = Readonly<{ touches: Touches; answerBytes: number; textBytes: number }>;
 
 export type BatchLimits = Readonly<{ commands: number; answerBytes: number; textBytes: number }>;
 
 /**
  * Splits the queue, oldest first, into a batch and the rest, both in order. Two commands never share a batch when one changes what the other
- * changes or stands on, and a later one never overtakes an earlier one it conflicts with. `busy` holds what batches under way change. The first
- * command that may go goes however large it is: alone it must be possible.
+ * changes or has as a precondition, and a later one never overtakes an earlier one that it conflicts with. `busy`: what batches in flight change.
+ * The first command that may go is taken however large it is: every command must be possible alone.
  */
 export function takeBatch<T extends Waiting>(
   queue: readonly T[],

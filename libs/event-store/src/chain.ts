@@ -17,7 +17,7 @@ export function chainHash(prevHash: string, position: number, envelope: string):
   return createHash('sha256').update(Buffer.from(prevHash, 'hex')).update(at).update(envelope, 'utf8').digest('hex');
 }
 
-/** An event as it lies in the store, with the columns that repeat its envelope. */
+/** An event as stored, with the columns that repeat its envelope. */
 export type StoredEvent = Readonly<{
   position: number;
   id: string;
@@ -29,7 +29,7 @@ export type StoredEvent = Readonly<{
   hash: string;
 }>;
 
-/** Walks `pages` (events after `from`, in order) up to `head` and reports the first position that differs. */
+/** Checks `pages` (events after `from`, in order) up to `head` and reports the first position that differs. */
 export async function walkChain(
   from: Head,
   head: Head,

@@ -1,6 +1,6 @@
 /**
- * From a command to what is stored: checked, with event ids and stream versions, each event's envelope made into its exact bytes.
- * Shared by both stores, so that the fake refuses what PostgreSQL would.
+ * Makes the stored form of a command: checks it, adds event ids and stream versions, and makes the exact bytes of each event's envelope.
+ * Both stores use it, so the fake refuses what PostgreSQL would refuse.
  */
 import { randomUUID } from 'node:crypto';
 import { Touches } from './batch.js';
@@ -29,9 +29,9 @@ export type WireCommand = Readonly<{
   hosts: readonly string[];
   tally: Readonly<Record<string, number>>;
   limits: Readonly<Record<string, number>>;
-  /** The caller named the events, so it may be repeating itself. */
+  /** The caller named the events, so this may be a repetition. */
   again: boolean;
-  /** All but `again` as JSON, as it is sent. */
+  /** Everything except `again` as JSON, as it is sent. */
   text: string;
 }>;
 
@@ -63,8 +63,7 @@ export function wire(command: AppendCommand): WireCommand {
   const limited = Object.keys(limits);
   for (const key of limited) {
     const most = limits[key] as number;
-    if (!Number.isSafeInteger(most) || most < 0)
-      throw new InvalidCommand(`limits[${key}] is ${most}, not a number of things.`);
+    if (!Number.isSafeInteger(most) || most < 0) throw new InvalidCommand(`limits[${key}] is ${most}, not a count.`);
   }
   for (const key of [
     ...take,
@@ -100,7 +99,7 @@ export function wire(command: AppendCommand): WireCommand {
   return { events: numbered, expect: command.expect, take, release, none, rows, hosts, tally, limits, again, text };
 }
 
-/** What two commands of one batch must not share: streams, rows and claims that either changes. */
+/** Streams, rows and claims that the command changes or has as preconditions: two commands of one batch must not change the same. */
 export function touchesOf(command: WireCommand): Touches {
   const changes = [
     ...command.events.map((event) => `stream ${event.stream}`),
@@ -136,7 +135,7 @@ type Envelope = Readonly<{
   meta: Meta;
 }>;
 
-/** An event as every reader sees it: from the stored bytes, so that nobody sees more than was stored. */
+/** An event as every reader sees it: parsed from the stored bytes, so nobody sees more than was stored. */
 export function recorded(position: number, envelope: string, hash: string): RecordedEvent {
   const { id, stream, streamVersion, type, version, data, meta } = JSON.parse(envelope) as Envelope;
   return { position, id, stream, streamVersion, hash, event: { type, version, data }, meta };
@@ -152,7 +151,7 @@ function number(events: readonly EventInput[], command: AppendCommand): readonly
       throw new InvalidCommand(`${type} has version ${version}; versions begin at 1.`);
     const from = next.get(stream) ?? command.expect[stream];
     if (from === undefined) {
-      throw new InvalidCommand(`The command writes stream "${stream}" and does not say which version it expects.`);
+      throw new InvalidCommand(`The command writes stream "${stream}" without the version it expects.`);
     }
     const sv = from + 1;
     next.set(stream, sv);
@@ -179,11 +178,13 @@ function checkRows(rows: readonly Row[], events: number): void {
 }
 
 /**
- * PostgreSQL's text holds no NUL and no half of a surrogate pair; one such command would spoil its whole batch. JSON.stringify
- * writes both as an escape; a doubled backslash is a backslash that somebody typed.
+ * PostgreSQL's text cannot contain NUL or half of a surrogate pair; one such command would make its whole batch fail. JSON.stringify
+ * writes both as an escape; a doubled backslash is a real backslash.
  */
 function refuseUnstorableText(json: string): void {
   if (json.includes('\\u') && /\\u(0000|d[89a-f])/.test(json.replaceAll('\\\\', ''))) {
-    throw new InvalidCommand('The command holds a NUL character or half of a surrogate pair, which cannot be stored.');
+    throw new InvalidCommand(
+      'The command contains a NUL character or half of a surrogate pair, which cannot be stored.',
+    );
   }
 }

@@ -1,16 +1,16 @@
 /**
  * The port of the one log (docs/design/event-log.md).
  *
- * Goals: positions 1, 2, 3, ... in commit order; a command is stored whole or not at all; a command that lost says why and
- * harms no other; what follows from the log (streams, claims, read rows, feed rows) changes in the same transaction.
+ * Goals: positions 1, 2, 3, ... in commit order; a command is stored whole or not at all; a command in conflict is answered with
+ * the reason and affects no other; what is derived from the log (streams, claims, read rows, feed rows) changes in the same transaction.
  * Road not taken: read, check and write from the client. A client that stalls between two round trips would hold the head
- * row and stop every other writer, so all that is checked is said in the command and checked by the store.
+ * row and stop every other writer. So the command states its preconditions, and the store checks them.
  */
 
 /**
  * One event to append. It belongs to one stream and changes exactly one object. `version` is the event type's version.
- * `id` (UUID) makes a repeat safe: a command whose first event is in the log already is answered as it was then and
- * stored once. Without it the store makes one, and can repeat only by itself.
+ * `id` (UUID) makes a repetition safe: a command whose first event is in the log already is stored once and gets its first answer
+ * again. Without it the store makes an id, and only the store itself can repeat the command.
  */
 export type EventInput = Readonly<{ id?: string; stream: string; type: string; version: number; data: unknown }>;
 
@@ -37,13 +37,13 @@ export type RowDelete = Readonly<{ kind: string; id: string; deleted: true }>;
 export type Row = RowUpsert | RowDelete;
 
 /**
- * All that one append needs. Checked in this order, and the first that fails is the answer:
- * 1. `expect`: stream -> version it must have (0: must not exist). Holds every stream written, and may hold streams that were only read.
+ * Everything that one append needs. Its preconditions are checked in this order, and the first that does not hold is the answer:
+ * 1. `expect`: stream -> version it must have (0: must not exist). Has every stream written, and may have streams that were only read.
  * 2. `none`: prefixes under which no claim may exist (claims this command releases do not count).
- * 3. `take`: claims that must be free (or be released by this same command). Released: `release`; releasing a free one is no error.
- * 4. `limits`: per key of a tally, the most there may be with what `tally` of this command adds.
- * `rows` are the read model rows, at most one an object. `hosts` get a feed row at the command's last position.
- * Without events the command is a success that does nothing and checks nothing; it may hold no rows, claims, hosts or tallies then.
+ * 3. `take`: claims that must be free, or be released by this same command (`release`; releasing a free claim is no error).
+ * 4. `limits`: per counter, its maximum once `tally` of this command is added.
+ * `rows` are the read model rows, at most one for each object. `hosts` get a feed row at the command's last position.
+ * A command without events succeeds, does nothing and checks nothing; it must not have rows, claims, hosts or tallies.
  */
 export type AppendCommand = Readonly<{
   events: readonly EventInput[];
@@ -53,9 +53,9 @@ export type AppendCommand = Readonly<{
   none: readonly string[];
   rows: readonly Row[];
   hosts: readonly string[];
-  /** Per key (`<kind>/<project>`), by how much the command changes how many there are. */
+  /** Counter (`<kind>/<project>`) -> by how much the command changes it. */
   tally: Readonly<Record<string, number>>;
-  /** Per key, how many there may be at most once the command is stored. */
+  /** Counter -> its maximum once the command is stored. */
   limits: Readonly<Record<string, number>>;
   meta: Meta;
 }>;
@@ -71,7 +71,7 @@ export type RecordedEvent = Readonly<{
   meta: Meta;
 }>;
 
-/** Why a command was not stored. Decide again on a log read to its head; the same command would lose again. */
+/** The precondition that did not hold, so the command was not stored. Read the log to its head and decide again; the same command would be in conflict again. */
 export type Lost =
   | Readonly<{ kind: 'version'; stream: string }>
   | Readonly<{ kind: 'claim'; key: string }>
@@ -105,7 +105,7 @@ export type StoredRow = Readonly<{
   setAt: Readonly<Record<string, number>>;
 }>;
 
-/** One consistent moment of the log: head, the generation of the catalogue that made what is derived, every stream's version, every read model row of every kind, each host's feed head. */
+/** The log at one position: head, the catalogue version that made the derived tables, every stream's version, every read model row of every kind, each host's feed head. */
 export type Loaded = Readonly<{
   logId: string;
   head: Head;
@@ -115,10 +115,10 @@ export type Loaded = Readonly<{
   feeds: readonly Readonly<{ host: string; position: number }>[];
 }>;
 
-/** A stored feed row: at `position` the host gets a message; its message before was at `prev`. */
+/** A stored feed row: the host gets a message at `position`; its previous message was at `prev`. */
 export type FeedRow = Readonly<{ position: number; host: string; prev: number | null }>;
 
-/** What `verify` found: the chain holds up to the head, or the first position that differs and how. */
+/** Result of `verify`: the chain is intact up to the head, or the first position that differs and how. */
 export type Verdict = Readonly<{ ok: true; head: Head }> | Readonly<{ ok: false; position: number; reason: string }>;
 
 export interface EventStore {
@@ -129,22 +129,22 @@ export interface EventStore {
    * Throws `InvalidCommand` (nothing stored) and `StoreUnavailable` (read its `outcome`).
    */
   append(command: AppendCommand): Promise<AppendResult>;
-  /** Events after `after` in order, at most `limit`: never a hole, and never one that could still vanish. */
+  /** Events after `after` in order, at most `limit`. Never with a gap, and never an event that could still be rolled back. */
   read(after: number, limit: number): Promise<readonly RecordedEvent[]>;
   /** The events of one stream in order. */
   readStream(stream: string): Promise<readonly RecordedEvent[]>;
   head(): Promise<Head>;
   /** Chain hash (hex) at a position; 0 is the genesis hash; null beyond the head. */
   hashAt(position: number): Promise<string | null>;
-  /** Head, rows and feed heads of one same moment. */
+  /** Head, rows and feed heads, all at the same position. */
   load(): Promise<Loaded>;
   /** Feed rows with `after < position <= upTo`, by position, then host. */
   feedRows(after: number, upTo: number): Promise<readonly FeedRow[]>;
   /**
-   * Walks the chain from `from` (a position and the hash kept elsewhere for it; default: genesis) to the head.
+   * Checks the chain from `from` (a position and the hash kept elsewhere for it; default: genesis) to the head.
    * Changes nothing; reports the first position that differs.
    */
   verify(from?: Head): Promise<Verdict>;
-  /** Waits for appends under way, then lets go of all connections. */
+  /** Waits for appends in flight, then closes all connections. */
   close(): Promise<void>;
 }

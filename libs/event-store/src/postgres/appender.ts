@@ -1,12 +1,12 @@
 /**
- * The one writer of a process. Commands that arrive while a batch is under way make up the next, so concurrent requests share a commit
- * and a lone request waits for nobody.
+ * The one writer of a process. Commands that arrive while a batch is in flight form the next batch, so concurrent requests share a commit
+ * and a single request does not wait.
  *
  * After a lost connection nobody knows whether the batch was stored. It is sent again with `again`: under the head lock the function
- * finds a first event that is there already and answers as it was then. The lost connection's own statement may still run afterwards; its
- * commands then lose their expected versions, and nobody listens. So an answer is always the truth, and nothing is stored twice.
+ * looks for each command's first event; if it is there, it gives the first answer again. The lost connection's own statement may still run
+ * afterwards; its commands are then in conflict, and nobody hears the answer. So an answer is always true, and nothing is stored twice.
  *
- * Each command has a deadline. One that was never sent by then fails as `not-stored`, one that was sent as `unknown`.
+ * Each command has a deadline. A command that was not sent by then fails as `not-stored`, one that was sent as `unknown`.
  */
 import { AppendResult } from '../event-store.js';
 import { answered, touchesOf, WireCommand } from '../command.js';
@@ -15,9 +15,9 @@ import { StoreUnavailable } from '../errors.js';
 import { Answer, isTransient, Link } from './link.js';
 
 export type AppenderOptions = Readonly<{
-  /** Most commands a batch holds. Default 128. */
+  /** Maximum number of commands in a batch. Default 128. */
   batchSize?: number;
-  /** Batches under way at once, each on its own connection. Default 1 (measured: docs/design/event-log.md). */
+  /** Batches in flight at the same time, each on its own connection. Default 1 (measured: docs/design/event-log.md). */
   inFlight?: number;
   /** A command fails when it has waited this long for the database. Default 10,000. */
   deadlineMs?: number;
@@ -34,7 +34,7 @@ type Entry = Waiting & {
   fail(error: Error): void;
 };
 
-/** Half of what a unix socket's default buffer holds: an answer must fit without its reader (see append-batch.ts). */
+/** Half of a unix socket's default buffer: an answer must fit even if nobody reads it (see append-batch.ts). */
 const maxAnswerBytes = 64 * 1024;
 const maxTextBytes = 2 * 1024 * 1024;
 const firstBackoffMs = 20;
@@ -148,7 +148,7 @@ export class Appender {
           await new Promise((resolve) => setTimeout(resolve, backoffMs));
           backoffMs = Math.min(backoffMs * 2, longestBackoffMs);
         } else if (batch.length > 1) {
-          // The database refused the statement as a whole, so nothing of it is stored: find out whose fault it is.
+          // The database rejected the statement as a whole, so nothing of it is stored: find the command at fault.
           for (const entry of batch) await this.deliver(lane, [entry]);
           return;
         } else {
@@ -159,7 +159,7 @@ export class Appender {
     }
   }
 
-  /** One more turn first: after a stop of the whole process the answer may lie in the socket, read right after the timers. */
+  /** One more turn of the event loop first: after a pause of the whole process the answer may be in the socket, which is read right after the timers. */
   private expire(entry: Entry): void {
     setImmediate(() => {
       if (entry.settled) return;
@@ -181,13 +181,13 @@ function resultOf(command: WireCommand, answer: Answer): AppendResult {
   return answered(command, answer.b, answer.h, answer.p ?? []);
 }
 
-/** A server that neither answers nor hangs up is left when nobody waits any more. */
+/** The connection to a server that neither answers nor closes it is dropped when nobody waits for it any more. */
 async function withDeadline<T>(link: Link, answer: Promise<T>, dueAt: number): Promise<T> {
   const timer = setTimeout(() => setImmediate(() => link.destroy()), Math.max(0, dueAt - performance.now()));
   return answer.finally(() => clearTimeout(timer));
 }
 
-/** A connection that is opened when it is needed and opened anew when it broke. */
+/** A connection that is opened when needed and opened again after it broke. */
 class Lane {
   running: Promise<void> | undefined;
   private link: Link | undefined;

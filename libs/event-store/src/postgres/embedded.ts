@@ -1,12 +1,12 @@
 /**
- * PostgreSQL as an embedded default: the system's own binaries on a private cluster, for a user who gave no database.
+ * Embedded PostgreSQL: the system's own binaries on a private cluster, for a user who gave no database.
  *
- * Goals: a cluster nobody else can log in to (passwords, private directories); durable like any other (fsync stays on: it holds the only
- * truth); it may outlive the process that started it and be found again; after a crash it starts without a hand.
- * Road not taken: pg_ctl, which waits by polling too, hides the postmaster's pid and its log, and is missing its user switch.
+ * Goals: a cluster that nobody else can log in to (passwords, private directories); durable like any other (fsync stays on: it has the only
+ * truth); it may outlive the process that started it and be found again; after a crash it starts without manual help.
+ * Road not taken: pg_ctl, which also polls, hides the postmaster's pid and its log, and cannot switch users.
  *
- * This file spawns by itself: a lib of storage may not depend on the process runner of the agents, and what is started here is a daemon with
- * another user's id and no pipes, which that runner is not made for.
+ * This file spawns processes by itself: a storage lib may not depend on the agents' process runner, and what is started here is a daemon with
+ * another user's id and no pipes, for which that runner is not made.
  */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -66,8 +66,8 @@ const lookEveryMs = 20;
 type Owner = Readonly<{ uid: number; gid: number }> | undefined;
 
 /**
- * Starts the cluster in `dataDir` (made at first use), or finds it running. It is detached: it runs on after this process ends.
- * Fails with what to do when the binaries are missing or the directory cannot be reached.
+ * Starts the cluster in `dataDir` (made at first use), or finds it running. It is detached: it keeps running after this process ends.
+ * When the binaries are missing or the directory cannot be reached, the error says what to do.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const socketDir = resolve(options.socketDir);
@@ -97,7 +97,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     pid = await usable(found).then(
       () => found,
       async (error: unknown) => {
-        // It may have been killed a moment ago and only now be going.
+        // It may have been killed a moment ago and not have ended yet.
         if (await goneWithin(found, goingWithinMs)) return undefined;
         throw error;
       },
@@ -139,7 +139,7 @@ async function findBinaries(): Promise<string> {
   );
 }
 
-/** PostgreSQL refuses to run as root: then its packages' user owns the cluster. */
+/** PostgreSQL refuses to run as root: as root, its package's user owns the cluster. */
 async function clusterOwner(): Promise<Owner> {
   if (process.getuid?.() !== 0) return undefined;
   const line = (await readFile('/etc/passwd', 'utf8')).split('\n').find((each) => each.startsWith('postgres:'));
@@ -155,10 +155,10 @@ async function directory(path: string, owner: Owner, mode: number): Promise<void
   await chmod(path, mode);
 }
 
-/** Made beside its place and moved there when complete: a cluster that is in its place is whole, whatever was interrupted. */
+/** Makes the cluster beside its final place and moves it there when complete: a cluster in its place is always complete. */
 async function initialize(bin: string, dataDir: string, owner: Owner, flush: boolean): Promise<void> {
   if ((await readdir(dataDir).catch(() => [])).length > 0) {
-    throw new Error(`${dataDir} holds something that is not our cluster. Move it away or choose another directory.`);
+    throw new Error(`${dataDir} contains something that is not our cluster. Move it away or choose another directory.`);
   }
   const building = `${dataDir}.new`;
   await rm(building, { recursive: true, force: true });
@@ -219,7 +219,7 @@ async function launch(
   owner: Owner,
 ): Promise<number> {
   await orphansGone(dataDir);
-  // A crash leaves these; their pid may belong to another process by now, and PostgreSQL would then refuse to start.
+  // A crash leaves these files. Their pid may belong to another process by now, and PostgreSQL would then refuse to start.
   await rm(join(dataDir, 'postmaster.pid'), { force: true });
   for (const name of await readdir(socketDir)) {
     if (name.startsWith(`.s.PGSQL.${port ?? socketPort}`)) await rm(join(socketDir, name), { force: true });
@@ -265,7 +265,7 @@ async function serves(pid: number, dataDir: string): Promise<boolean> {
   return (await readlink(`/proc/${pid}/cwd`).catch(() => '')) === dataDir;
 }
 
-/** When a server was killed its sessions end by themselves, but a new one must not start before they have let go of the shared memory. */
+/** When a server was killed its sessions end by themselves, but a new server must not start before they have released the shared memory. */
 async function orphansGone(dataDir: string): Promise<void> {
   const dueAt = performance.now() + orphansWithinMs;
   for (;;) {
@@ -310,7 +310,7 @@ async function ready(dataDir: string, pid: number): Promise<void> {
   }
 }
 
-/** Passwords are hexadecimal and names are constants of this file, so they can stand in the statement. */
+/** Passwords are hexadecimal and names are constants of this file, so they are safe in the statement's text. */
 async function ensureRolesAndDatabase(adminUrl: string, passwords: Passwords): Promise<void> {
   const client = new pg.Client({ connectionString: adminUrl });
   await client.connect();
@@ -324,7 +324,7 @@ async function ensureRolesAndDatabase(adminUrl: string, passwords: Passwords): P
       const found = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role]);
       if (found.rows.length === 0) await client.query(`CREATE ROLE ${role} LOGIN PASSWORD '${password}'`);
     }
-    // Last, so that an interrupted start is taken up where it was left.
+    // Last, so that an interrupted start is continued.
     await client.query(`CREATE DATABASE ${database} OWNER ${migrationRole}`);
     await client.query(`REVOKE ALL ON DATABASE ${database} FROM PUBLIC`);
     await client.query(`GRANT CONNECT ON DATABASE ${database} TO ${embeddedServiceRole}`);
@@ -333,7 +333,7 @@ async function ensureRolesAndDatabase(adminUrl: string, passwords: Passwords): P
   }
 }
 
-/** SIGINT is PostgreSQL's fast shutdown; SIGQUIT, when that takes too long, leaves a crash recovery to the next start. */
+/** SIGINT is PostgreSQL's fast shutdown. If that takes too long, SIGQUIT ends it at once, and the next start does crash recovery. */
 async function stopServer(pid: number, dataDir: string): Promise<void> {
   for (const [signal, withinMs] of [
     ['SIGINT', 30_000],

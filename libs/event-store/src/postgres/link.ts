@@ -1,11 +1,11 @@
 /**
- * One connection that sends batches. By the simple protocol, where a statement is one message: the server starts when it has all of
- * it and commits without hearing from the client again. (With Parse, Bind, Execute, Sync it would hold the transaction open until the Sync,
- * and a client stopped between the two would hold the head row.)
+ * One connection that sends batches. It uses the simple query protocol, where a statement is one message: the server starts when it has all
+ * of it and commits without hearing from the client again. (With Parse, Bind, Execute, Sync the transaction would be open until the Sync,
+ * and a client that stopped between the two would hold the head row.)
  */
 import pg from 'pg';
 
-/** A command's answer as the function gives it: stored after `b` with hashes `h` and feed links `p`, or what was lost. */
+/** A command's answer as the function gives it: stored after `b` with hashes `h` and feed links `p`, or what the conflict is about. */
 export type Answer = Readonly<
   { b: number; h: string[]; p?: (number | null)[] } | { v: string } | { c: string } | { n: string } | { l: string }
 >;
@@ -13,7 +13,7 @@ export type Answer = Readonly<
 export interface Link {
   /** Sends commands (JSON objects as text) and answers after the commit. Rejects with the database's or socket's error. */
   send(commands: readonly string[]): Promise<readonly Answer[]>;
-  /** Drops the connection at once; a batch under way rejects and its outcome is unknown. */
+  /** Drops the connection at once; a batch in flight rejects and its outcome is unknown. */
   destroy(): void;
   end(): Promise<void>;
   readonly broken: boolean;
@@ -50,7 +50,7 @@ export async function openLink(url: string, connectTimeoutMs: number): Promise<L
         `SELECT plumbline.append_batch(${literal}::jsonb) AS answers`,
       );
       const answers = rows[0]?.answers;
-      if (answers?.length !== commands.length) throw new Error('append_batch did not answer each command');
+      if (answers?.length !== commands.length) throw new Error('append_batch did not answer every command');
       return answers;
     },
     destroy() {
@@ -64,7 +64,7 @@ export async function openLink(url: string, connectTimeoutMs: number): Promise<L
   };
 }
 
-/** The database may answer the very same batch later: connection lost or refused, starting, stopping, failing over, full, deadlocked. */
+/** True when the same batch may succeed later: connection lost or refused, server starting, stopping, failing over, full, deadlocked. */
 export function isTransient(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
   if (typeof code !== 'string' || !/^[0-9A-Z]{5}$/.test(code))

@@ -1,6 +1,6 @@
 /**
- * Schema and rights. The migration login owns the tables; the service login may read and insert events and no more, so that no
- * fault or intruder in the service can rewrite the log. A role that owns a table can give itself back what was revoked: hence two logins.
+ * Schema and rights. The migration login owns the tables; the service login may only read and insert events, so no fault of the
+ * service and no intruder in it can rewrite the log. There are two logins because the owner of a table can grant itself what was revoked.
  */
 import { CATALOGUE_VERSION } from '@plumbline/contracts';
 import pg from 'pg';
@@ -21,10 +21,10 @@ GRANT EXECUTE ON FUNCTION plumbline.append_batch(jsonb) TO ${role};
 `;
 
 /**
- * Brings the schema to this release, makes what is derived anew when another generation of the catalogue made it, and sets the service role's rights anew. Repeating it changes nothing; two at once wait for each
- * other. `migrationUrl` is the login that owns (or shall own) the tables. Without `serviceRole` no rights are given: one login for all.
- * Without `derivation` a log that has events keeps what it has; the API then refuses to start on it. `remade`: what was made anew, null when nothing was.
- * Fails when the role does not exist, and when the schema is younger than this release knows.
+ * Brings the schema to this release, rebuilds the derived tables when another catalogue version made them, and sets the service role's rights again. Repeating
+ * it changes nothing; two at the same time wait for each other. `migrationUrl` is the login that owns (or shall own) the tables. Without `serviceRole` no rights
+ * are granted: one login for all. Without `derivation` the derived tables of a log with events stay as they are; the API may then refuse to start on it.
+ * `remade`: what was rebuilt, null when nothing was. Fails when the role does not exist, and when the schema is newer than this release.
  */
 export async function migrate<O extends object>(
   migrationUrl: string,
@@ -61,7 +61,7 @@ async function refuseYoungerSchema(client: pg.Client, known: ReadonlySet<string>
   }
 }
 
-/** Of an empty log nothing is derived, so it is of any generation. */
+/** Nothing is derived from an empty log, so it fits any catalogue version. */
 async function remake<O extends object>(
   client: pg.Client,
   migrationUrl: string,
@@ -92,7 +92,7 @@ async function grant(client: pg.Client, serviceRole: string): Promise<void> {
   await client.query(`BEGIN; ${rights(client.escapeIdentifier(serviceRole))} COMMIT`);
 }
 
-/** Whether the service login is kept from rewriting the log, and if not, why not, in words for an operator. */
+/** Whether the service login is prevented from rewriting the log, and if not, why not, in words for an operator. */
 export type GuardStatus = Readonly<{ on: boolean; reasons: readonly string[] }>;
 
 /** Asks the database what this login may do to the log. Changes nothing. */

@@ -24,15 +24,15 @@ const hex = (column: string): string => `encode(${column}, 'hex') AS hash`;
 type EventColumns = { position: string; envelope: string; hash: string };
 
 /**
- * The log in PostgreSQL (schema of `migrate`). Appends go through one `Appender`; reads use a small pool and hold no lock that an
- * append could wait for. Every read throws `StoreUnavailable` when the database cannot be reached: a read may simply be repeated.
+ * The log in PostgreSQL (schema of `migrate`). Appends go through one `Appender`; reads use a small pool and take no lock for which an
+ * append would wait. Every read throws `StoreUnavailable` when the database cannot be reached; it may simply be repeated.
  */
 export class PostgresEventStore implements EventStore {
   private readonly appender: Appender;
   private readonly pool: pg.Pool;
   private id: string | undefined;
 
-  /** `url` is the service login's. Connects at first use. */
+  /** `url`: the service login. Connects at first use. */
   constructor(url: string, options: PostgresEventStoreOptions = {}) {
     this.appender = new Appender((timeoutMs) => openLink(url, timeoutMs), options);
     this.pool = new pg.Pool({

@@ -1,23 +1,23 @@
 /**
- * Everything derived, made again from the log: streams, claims, read rows and tallies. Feed rows are left as they are: they are positions that
- * were given out, and a host whose rows are missing starts from nothing anyway.
+ * Rebuilds everything derived from the log: streams, claims, read rows and tallies. Feed rows stay as they are: agents have received their
+ * positions, and a host whose rows are missing starts from nothing anyway.
  */
 import pg from 'pg';
 import { recorded } from '../command.js';
 import { RecordedEvent, RowUpsert } from '../event-store.js';
 
-/** Pure functions that say what follows from an event; those of the log's catalogue, given by the caller. */
+/** Pure functions that say what follows from an event. The caller gives those of the log's catalogue. */
 export type Derivation<O extends object> = Readonly<{
   /** Name of the one object an event changes. */
   keyOf(event: RecordedEvent): string;
-  /** The object after the event; undefined when it is gone. Numbers in its provenance are absolute positions. */
+  /** The object after the event; undefined when it is gone. Its `setAt` has absolute positions. */
   evolve(object: O | undefined, event: RecordedEvent): O | undefined;
-  /** Its read row, with `event` the last that changed it; `version` is that event's stream version. */
+  /** Its read row; `event` is the last event that changed it, `version` that event's stream version. */
   rowOf(object: O, event: RecordedEvent): RowUpsert;
   claimsOf(object: O): readonly string[];
-  /** The key under which the object is counted; null when nobody counts it. */
+  /** The counter of the object; null when objects of its kind are not counted. */
   tallyOf(object: O): string | null;
-  /** Generation of the catalogue these functions are of. */
+  /** Catalogue version of these functions. */
   generation: number;
 }>;
 
@@ -26,8 +26,8 @@ export type Rebuilt = Readonly<{ events: number; streams: number; rows: number; 
 const page = 2_000;
 
 /**
- * Deletes and recreates what is derived, in one transaction that holds the head row: appends wait, readers see the old rows until it
- * is done. `migrationUrl` is the owner's login (the service may not delete streams). Fails, changing nothing, when two objects hold one claim.
+ * Deletes and recreates the derived tables, in one transaction that holds the head row: appends wait, readers see the old rows until it
+ * is done. `migrationUrl` is the owner's login (the service may not delete streams). Fails without a change when two objects hold one claim.
  */
 export async function rebuildReadModels<O extends object>(
   migrationUrl: string,

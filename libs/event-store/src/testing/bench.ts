@@ -1,5 +1,5 @@
 /**
- * Appends a second beside bare inserts on the same server in the same run. Run: `node libs/event-store/dist/testing/bench.js`.
+ * Appends per second, beside bare inserts on the same server in the same run. Run: `node libs/event-store/dist/testing/bench.js`.
  * A bare insert is one row (id, text) by one prepared statement in its own commit, one connection a writer: the database's own commit rate.
  */
 import { randomUUID } from 'node:crypto';

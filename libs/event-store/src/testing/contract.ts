@@ -10,7 +10,7 @@ const stored = (result: AppendResult): AppendOk => {
   return result;
 };
 
-/** What every event store must do. `make` gives an empty log; `end` lets go of what the makings needed. */
+/** What every event store must do. `make` gives an empty log; `end` releases what `make` needed. */
 export function eventStoreContract(name: string, make: () => Promise<EventStore>, end?: () => Promise<void>): void {
   describe(`${name} as an event store`, () => {
     let store: EventStore;

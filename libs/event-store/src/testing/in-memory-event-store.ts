@@ -18,7 +18,7 @@ import {
 } from '../event-store.js';
 
 /**
- * The event store in memory: same answers, same hashes, nothing shared with the caller (all goes in and out as JSON). One contract
+ * The event store in memory: same answers, same hashes, no object shared with the caller (everything is copied as JSON). One contract
  * spec runs on it and on PostgreSQL.
  */
 export class InMemoryEventStore implements EventStore {

@@ -1,6 +1,6 @@
 /**
  * Writers in a process of their own, for tests of several API processes. Started as `node writer-process.js <json>`; writes until it reads `stop`
- * on stdin, then prints one line: what it was answered, as `WriterReport`.
+ * on stdin, then prints one line: the answers it got, as `WriterReport`.
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ export type WriterOptions = Readonly<{
   writers: number;
   /** Each command waits a random time up to this first. */
   delayMs: number;
-  /** Share of rounds in which a writer appends in a transaction of its own, dawdles and rolls back. */
+  /** Share of rounds in which a writer appends in a transaction of its own, waits and rolls back. */
   rollbacks: number;
   deadlineMs?: number;
 }>;
@@ -29,7 +29,7 @@ export type WriterReport = Readonly<{
 
 const dawdle = (upToMs: number): Promise<void> => new Promise((done) => setTimeout(done, Math.random() * upToMs));
 
-/** Runs the writers until `stopping()`; every fourth command wants a claim that one of the others may hold. */
+/** Runs the writers until `stopping()`; every fourth command takes a claim that another may hold. */
 export async function write(options: WriterOptions, stopping: () => boolean): Promise<WriterReport> {
   const stored: [string, number][] = [];
   const failed: string[] = [];

@@ -1,19 +1,19 @@
 /**
- * The append itself: one function, so one round trip and one implicit transaction; a client stopped at any instant holds nothing.
+ * The append itself: one function, so one round trip and one implicit transaction; a client that stops at any instant holds nothing.
  *
- * Everything is checked before anything is changed: a loser leaves nothing behind, and no sub-transaction is paid for. Nobody else can change a stream, a
+ * Everything is checked before anything is changed: a command in conflict leaves nothing behind, and needs no savepoint. Nobody else can change a stream, a
  * claim or a tally meanwhile, because every append locks the head row first; a check followed by a plain insert is therefore the same as ON
- * CONFLICT DO NOTHING, and tells which claim was lost.
+ * CONFLICT DO NOTHING, and says which claim the conflict is about.
  *
- * A statement costs more than what it does for one command, so each is for the whole batch. That is the same as one command after the other as long as none stands
- * on what another of the batch changes: the appender sees to it (batch.ts), and a batch that is not so is refused whole, whereupon it comes again command by command.
- * Limits alone are added up in order, in `tallied`.
+ * Starting a statement costs more than its work for one command, so each statement handles the whole batch. That equals one command after the other as long as no
+ * command changes a precondition of another in the batch. The appender makes sure of this (batch.ts); a batch that breaks it is refused, and the appender then
+ * sends its commands one by one. Only limits are added up in order, in `tallied`.
  *
  * SECURITY INVOKER: it can do only what its caller may. Plans are pinned to index look-ups, because tables are empty when a
- * session plans first and large when it still runs that plan.
+ * session makes its plans and large when it still runs them.
  *
- * Answers are short on purpose ({b: before, h: hashes, p: feed prevs} or {v|c|n|l: what was lost}): rows are sent before the commit,
- * and an answer larger than the socket's buffer would let a stopped client hold the head row.
+ * Answers are short on purpose ({b: before, h: hashes, p: feed prevs} or {v|c|n|l: the conflict}): rows are sent before the commit,
+ * and with an answer larger than the socket's buffer a stopped client would hold the head row.
  */
 export const appendBatch = `
 CREATE OR REPLACE FUNCTION plumbline.append_batch(batch jsonb) RETURNS jsonb

@@ -1,16 +1,16 @@
 /**
- * What the built-in identity remembers beside its file: tokens taken back before their time, and application credentials. Short-lived keys and secrets, no
- * facts of the network: outside log and read models.
+ * State of the built-in identity service besides its file: revoked tokens, and application credentials. These are short-lived keys and secrets, not facts of the
+ * network, so they are not in the log or the read models.
  *
- * Rights of the service on both tables: SELECT, INSERT, DELETE. Nothing is ever changed in place.
+ * Rights of the service on both tables: SELECT, INSERT, DELETE. No row is ever updated.
  */
 export const identityTables = `
 CREATE TABLE plumbline.revoked_tokens (
-  -- 'token <audit id>', or 'application credential <id>' for all tokens that one gave.
+  -- 'token <audit id>', or 'application credential <id>' for all tokens made with it.
   key text PRIMARY KEY,
-  -- Other processes look for what is new.
+  -- Other processes look for new rows by this column.
   revoked_at timestamptz NOT NULL DEFAULT now(),
-  -- From then on the token would not count anyway, and the row may go.
+  -- When the token expires anyway; the row may be deleted then.
   expires_at timestamptz NOT NULL
 );
 CREATE INDEX revoked_tokens_by_time ON plumbline.revoked_tokens (revoked_at);
@@ -21,7 +21,7 @@ CREATE TABLE plumbline.application_credentials (
   project_id text NOT NULL,
   name text NOT NULL,
   description text,
-  -- As passwords are kept (scrypt, PHC string).
+  -- Stored like a password (scrypt, PHC string).
   secret_hash text NOT NULL,
   role text NOT NULL CHECK (role IN ('admin', 'member', 'reader')),
   unrestricted boolean NOT NULL,
