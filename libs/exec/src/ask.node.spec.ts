@@ -67,6 +67,6 @@ describe('questions by frame', () => {
 
   it('refuse a pattern that could be anything else', async () => {
     const asked = spawner.askFrames([{ ...question(7), answers: ['(?{1})'] }], { forMs: 10, times: 1 });
-    await expect(asked).rejects.toThrow('cannot be the beginning of a frame');
+    await expect(asked).rejects.toThrow('cannot be the start of a frame');
   });
 });

@@ -12,12 +12,12 @@ interface Failure {
   readonly stderr?: string;
   readonly stdin?: string | undefined;
   readonly netns?: string | undefined;
-  /** What happened, in words, for reasons that carry no exit code. */
+  /** What happened, in words, for reasons without an exit code. */
   readonly detail?: string;
 }
 
 /**
- * A command that did not do its work. The message says what was run, where, and why it failed; for a batch
+ * A command that failed. The message says what was run, where, and why it failed; for a batch
  * (`ip -batch`, `iptables-restore`, `ovs-ofctl`) it also quotes the line of the input that was refused.
  */
 export class CommandFailed extends Error {

@@ -32,29 +32,29 @@ export function encodeRequest(id: number, type: number, netns: string, fields: r
 
 /** Cuts a byte stream into answers, however it was chopped on the way. */
 export class AnswerReader {
-  #chunks: Buffer[] = [];
-  #size = 0;
-  #need = 4;
+  private chunks: Buffer[] = [];
+  private size = 0;
+  private need = 4;
 
   /** The answers that are complete with this chunk, in order. */
   push(chunk: Buffer): Answer[] {
-    this.#chunks.push(chunk);
-    this.#size += chunk.length;
-    if (this.#size < this.#need) return [];
-    let bytes = Buffer.concat(this.#chunks);
+    this.chunks.push(chunk);
+    this.size += chunk.length;
+    if (this.size < this.need) return [];
+    let bytes = Buffer.concat(this.chunks);
     const answers: Answer[] = [];
-    this.#need = 4;
+    this.need = 4;
     while (bytes.length >= 4) {
       const length = 4 + bytes.readUInt32BE(0);
       if (bytes.length < length) {
-        this.#need = length;
+        this.need = length;
         break;
       }
       answers.push(decodeAnswer(bytes.subarray(4, length)));
       bytes = bytes.subarray(length);
     }
-    this.#chunks = [bytes];
-    this.#size = bytes.length;
+    this.chunks = [bytes];
+    this.size = bytes.length;
     return answers;
   }
 }

@@ -1,4 +1,4 @@
-// A Runner that says what it would do, as a script a person can read and run.
+// A Runner that prints what it would do, as a script that a person can read and run.
 //
 // Goal: `--dry-run` prints the very batches, in order; run as a shell script they do the same work.
 // Design: commands marked `reads` go to a real runner when there is one, since a plan needs to see the node; all else
@@ -19,7 +19,7 @@ import { shellCommand } from './shell-text.js';
 
 /** How a PrintingRunner is set up. */
 export interface PrintingRunnerOptions {
-  /** Answers what changes nothing. Without it reads answer as on an empty node: no output, no parameters. */
+  /** Runs the commands that change nothing. Without it they answer as on an empty node: no output, no parameters. */
   readonly reader?: Runner;
   /** Gets each command as it comes. */
   readonly print?: (command: string) => void;
@@ -31,40 +31,40 @@ export interface PrintingRunnerOptions {
 export class PrintingRunner implements Runner {
   /** What would have been run, each a shell command with its input as a here-document. */
   readonly commands: string[] = [];
-  readonly #options: PrintingRunnerOptions;
+  private readonly options: PrintingRunnerOptions;
 
   constructor(options: PrintingRunnerOptions = {}) {
-    this.#options = options;
+    this.options = options;
   }
 
   async run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
     checkArgv(argv);
-    if (options.reads) return (await this.#options.reader?.run(argv, options)) ?? { stdout: '', stderr: '', code: 0 };
+    if (options.reads) return (await this.options.reader?.run(argv, options)) ?? { stdout: '', stderr: '', code: 0 };
     const env = Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`);
-    this.#record(env.length > 0 ? ['env', ...env, ...argv] : argv, options.netns, options.stdin);
+    this.record(env.length > 0 ? ['env', ...env, ...argv] : argv, options.netns, options.stdin);
     return { stdout: '', stderr: '', code: 0 };
   }
 
   async readSysctls(keys: readonly string[], options: SysctlOptions = {}): Promise<ReadonlyMap<string, string>> {
-    return (await this.#options.reader?.readSysctls(keys, options)) ?? new Map();
+    return (await this.options.reader?.readSysctls(keys, options)) ?? new Map();
   }
 
   async writeSysctls(values: Readonly<Record<string, string>>, options: SysctlOptions = {}): Promise<void> {
     const pairs = Object.entries(values).map(
       ([key, value]) => `${sysctlPath(key).slice('/proc/sys/'.length)}=${value}`,
     );
-    if (pairs.length > 0) this.#record(['sysctl', '-q', '-w', ...pairs], options.netns);
+    if (pairs.length > 0) this.record(['sysctl', '-q', '-w', ...pairs], options.netns);
   }
 
   async readTxChecksum(devices: readonly string[], options: SysctlOptions = {}): Promise<ReadonlyMap<string, boolean>> {
-    return (await this.#options.reader?.readTxChecksum(devices, options)) ?? new Map();
+    return (await this.options.reader?.readTxChecksum(devices, options)) ?? new Map();
   }
 
   async setTxChecksum(devices: readonly string[], on: boolean, options: SysctlOptions = {}): Promise<void> {
-    for (const device of devices) this.#record(['ethtool', '-K', device, 'tx', on ? 'on' : 'off'], options.netns);
+    for (const device of devices) this.record(['ethtool', '-K', device, 'tx', on ? 'on' : 'off'], options.netns);
   }
 
-  /** A frame leaves nothing behind on the node: it is not printed. */
+  /** Sending a frame changes nothing on the node, so it is not printed. */
   async sendFrames(): Promise<void> {}
 
   /** Nothing is sent, so nobody answers. */
@@ -75,14 +75,14 @@ export class PrintingRunner implements Runner {
   /** Records a line that is no command, such as a comment or a change made over a socket. */
   note(line: string): void {
     this.commands.push(line);
-    this.#options.print?.(line);
+    this.options.print?.(line);
   }
 
-  #record(argv: readonly string[], netns?: string, stdin?: string): void {
+  private record(argv: readonly string[], netns?: string, stdin?: string): void {
     const inside =
       netns === undefined
         ? argv
-        : ['nsenter', `--net=${netnsPath(netns, this.#options.netnsDir ?? defaultNetnsDir)}`, '--', ...argv];
+        : ['nsenter', `--net=${netnsPath(netns, this.options.netnsDir ?? defaultNetnsDir)}`, '--', ...argv];
     this.note(shellCommand(inside, stdin));
   }
 }

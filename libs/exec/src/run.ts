@@ -1,4 +1,4 @@
-// The cold path: one execa call, one process. For what is started a few times in the life of a program.
+// The slow path: one execa call, one process. For commands that a program runs a few times in its life.
 import { readFile, writeFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { CommandFailed, SysctlFailed } from './errors.js';
@@ -71,22 +71,22 @@ export async function run(
   return { stdout, stderr, code: result.exitCode };
 }
 
-/** The cold path as a Runner. Holds nothing open; a sysctl in a namespace costs a process each. */
+/** The slow path as a Runner. Keeps nothing open; each sysctl in a namespace costs a process. */
 export class ExecaRunner implements Runner {
-  readonly #netnsDir: string;
+  private readonly netnsDir: string;
 
   constructor(options: { readonly netnsDir?: string } = {}) {
-    this.#netnsDir = options.netnsDir ?? defaultNetnsDir;
+    this.netnsDir = options.netnsDir ?? defaultNetnsDir;
   }
 
   run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-    return run(argv, options, this.#netnsDir);
+    return run(argv, options, this.netnsDir);
   }
 
   async readSysctls(keys: readonly string[], options: SysctlOptions = {}): Promise<ReadonlyMap<string, string>> {
     const values = new Map<string, string>();
     for (const key of keys) {
-      const text = await this.#read(sysctlPath(key), options.netns);
+      const text = await this.read(sysctlPath(key), options.netns);
       if (text !== undefined) values.set(key, text.replace(/\n$/, ''));
     }
     return values;
@@ -108,24 +108,24 @@ export class ExecaRunner implements Runner {
   }
 
   readTxChecksum(devices: readonly string[], options: SysctlOptions = {}): Promise<ReadonlyMap<string, boolean>> {
-    return this.#once((spawner) => spawner.readTxChecksum(devices, options));
+    return this.once((spawner) => spawner.readTxChecksum(devices, options));
   }
 
   setTxChecksum(devices: readonly string[], on: boolean, options: SysctlOptions = {}): Promise<void> {
-    return this.#once((spawner) => spawner.setTxChecksum(devices, on, options));
+    return this.once((spawner) => spawner.setTxChecksum(devices, on, options));
   }
 
   sendFrames(device: string, frames: readonly Uint8Array[], options: SysctlOptions = {}): Promise<void> {
-    return this.#once((spawner) => spawner.sendFrames(device, frames, options));
+    return this.once((spawner) => spawner.sendFrames(device, frames, options));
   }
 
   askFrames(questions: readonly FrameQuestion[], options: AskOptions): Promise<readonly FrameAnswer[]> {
-    return this.#once((spawner) => spawner.askFrames(questions, options));
+    return this.once((spawner) => spawner.askFrames(questions, options));
   }
 
-  /** What no command does in one process is left to a helper that lives for one call. */
-  async #once<T>(ask: (spawner: Spawner) => Promise<T>): Promise<T> {
-    const spawner = new Spawner({ netnsDir: this.#netnsDir });
+  /** For requests that no single command can do: a helper process that lives for one call. */
+  private async once<T>(ask: (spawner: Spawner) => Promise<T>): Promise<T> {
+    const spawner = new Spawner({ netnsDir: this.netnsDir });
     try {
       return await ask(spawner);
     } finally {
@@ -133,7 +133,7 @@ export class ExecaRunner implements Runner {
     }
   }
 
-  async #read(path: string, netns: string | undefined): Promise<string | undefined> {
+  private async read(path: string, netns: string | undefined): Promise<string | undefined> {
     if (netns === undefined) return readFile(path, 'utf8').catch(() => undefined);
     const result = await this.run(['cat', '--', path], { netns, okCodes: [0, 1] });
     return result.code === 0 ? result.stdout : undefined;

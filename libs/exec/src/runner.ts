@@ -1,10 +1,10 @@
 // The port through which drivers touch the node: commands and sysctls, nothing else.
 //
-// Goals: a driver is written once and runs on the hot path (Spawner), the cold one (ExecaRunner), or prints what it
+// Goals: a driver is written once and runs on the fast path (Spawner), the slow path (ExecaRunner), or prints what it
 // would do (PrintingRunner); a value can never become syntax, because a command is a list of arguments and a sysctl
-// a path and a value, and no shell is ever asked.
-// Road not taken: `ip netns exec NAME` in every argv. A process more for each call, and the printed form would hide
-// which namespace a command belongs to.
+// a path and a value, and no shell is involved.
+// Road not taken: `ip netns exec NAME` in every argv. It costs one more process for each call, and the printed form would
+// not show which namespace a command belongs to.
 
 /** How a command is run. Times in milliseconds. */
 export interface RunOptions {
@@ -18,11 +18,11 @@ export interface RunOptions {
   readonly okCodes?: readonly number[];
   /** Added to the runner's own environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** True for a command that changes nothing. Only a runner that prints makes a difference: it really runs these. */
+  /** True for a command that changes nothing. Only a printing runner uses this: it really runs these commands. */
   readonly reads?: boolean;
 }
 
-/** What a command answered. The texts are decoded as UTF-8 and not trimmed. */
+/** Result of a command. The texts are decoded as UTF-8 and not trimmed. */
 export interface RunResult {
   readonly stdout: string;
   readonly stderr: string;
@@ -46,13 +46,13 @@ export interface FrameQuestion {
   readonly answers: readonly string[];
 }
 
-/** The first answer heard, null when there was none; `error`: why nothing could be asked there, else null. */
+/** The first answer, null when there was none; `error`: why the question could not be sent, else null. */
 export interface FrameAnswer {
   readonly frame: Uint8Array | null;
   readonly error: string | null;
 }
 
-/** How long answers are waited for, and how often a question is put in that time, evenly; at least once. */
+/** How long to wait for answers, and how often to send each question in that time, evenly; at least once. */
 export interface AskOptions {
   readonly forMs: number;
   readonly times: number;
@@ -77,8 +77,8 @@ export interface Runner {
   /** Sends link-layer frames, header included, from a device; no checksum is added. Rejects as above. */
   sendFrames(device: string, frames: readonly Uint8Array[], options?: SysctlOptions): Promise<void>;
   /**
-   * Sends each question, hears only frames of its own ethertype and from another sender, and answers in order. All are asked side by side, whatever
-   * their namespaces: it takes `forMs` at the most, less when all are answered.
+   * Sends each question and returns the answers in order; only frames of the same ethertype and from another sender count. All questions are sent at the same
+   * time, whatever their namespaces: it takes at most `forMs`, less when all are answered.
    */
   askFrames(questions: readonly FrameQuestion[], options: AskOptions): Promise<readonly FrameAnswer[]>;
 }

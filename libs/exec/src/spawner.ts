@@ -1,11 +1,11 @@
-// The hot path: commands started by a small long-lived helper process.
+// The fast path: commands started by a small long-lived helper process.
 //
-// Goals: a command costs the same whatever this process weighs (forking it costs 2 ms at 50 MB and 35 ms at 262); many
-// at the same time; a helper that dies is replaced, and what it was doing is reported, never silently repeated.
-// Design: one child, fed and read through pipes (helper/spawner.pl). It is started by the first request, restarted by
-// the first after its death. At most `maxConcurrent` requests are with it, the rest wait here in order of arrival.
-// Road not taken: repeating what was in flight when the helper died. A command may have done its work: whoever asked
-// must look at the world first, which is what a reconciler does anyway.
+// Goals: a command costs the same whatever the memory of this process (forking it costs 2 ms at 50 MB and 35 ms at 262);
+// many at the same time; a helper that dies is replaced, and the requests it had are reported, never silently repeated.
+// Design: one child, written to and read from through pipes (helper/spawner.pl). The first request starts it, and restarts
+// it after its death. At most `maxConcurrent` requests are in flight, the rest wait here in order of arrival.
+// Road not taken: repeating what was in flight when the helper died. A command may have done its work: the caller must
+// observe the node first, which a reconciler does anyway.
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -42,7 +42,7 @@ export interface SpawnerOptions {
   readonly netnsDir?: string;
   /** Commands running at the same time. Default 16. */
   readonly maxConcurrent?: number;
-  /** A command that starts the helper, given after it: `unshare ...` or `nsenter ...`. All commands then run where it leads. */
+  /** A command that starts the helper, given after it: `unshare ...` or `nsenter ...`. All commands then run in the namespaces that it enters. */
   readonly under?: readonly string[];
   /** How long a killed command, or the helper at `close`, may take to be gone. Default 5,000 ms. */
   readonly killGraceMs?: number;
@@ -67,33 +67,33 @@ const helperFile = fileURLToPath(new URL('../helper/spawner.pl', import.meta.url
 
 /** Runs commands and sysctls through the helper process. Close it when done: an open helper keeps the program alive. */
 export class Spawner implements Runner {
-  readonly #netnsDir: string;
-  readonly #maxConcurrent: number;
-  readonly #under: readonly string[];
-  readonly #killGraceMs: number;
-  readonly #waiting: Request[] = [];
-  readonly #running = new Map<number, Request>();
-  #helper: Helper | undefined;
-  #nextId = 1;
-  #closed = false;
+  private readonly netnsDir: string;
+  private readonly maxConcurrent: number;
+  private readonly under: readonly string[];
+  private readonly killGraceMs: number;
+  private readonly waiting: Request[] = [];
+  private readonly running = new Map<number, Request>();
+  private helper: Helper | undefined;
+  private nextId = 1;
+  private closed = false;
 
   constructor(options: SpawnerOptions = {}) {
-    this.#netnsDir = options.netnsDir ?? defaultNetnsDir;
-    this.#maxConcurrent = options.maxConcurrent ?? 16;
-    this.#under = options.under ?? [];
-    this.#killGraceMs = options.killGraceMs ?? 5000;
+    this.netnsDir = options.netnsDir ?? defaultNetnsDir;
+    this.maxConcurrent = options.maxConcurrent ?? 16;
+    this.under = options.under ?? [];
+    this.killGraceMs = options.killGraceMs ?? 5000;
   }
 
   /** The helper's process id, while there is one. */
   get helperPid(): number | undefined {
-    return this.#helper?.pid;
+    return this.helper?.pid;
   }
 
   async run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
     checkArgv(argv);
     const env = Object.entries(options.env ?? {});
     const fields = [argv.length, ...argv, env.length, ...env.flat(), options.stdin ?? ''];
-    const answer = await this.#ask(argv, requestType.run, fields, options);
+    const answer = await this.ask(argv, requestType.run, fields, options);
     const result = { stdout: answer.stdout.toString('utf8'), stderr: answer.stderr.toString('utf8') };
     if (answer.kind !== answerKind.exited || !(options.okCodes ?? [0]).includes(answer.value)) {
       throw failureOf(argv, options, answer, result);
@@ -102,40 +102,40 @@ export class Spawner implements Runner {
   }
 
   async readSysctls(keys: readonly string[], options: SysctlOptions = {}): Promise<ReadonlyMap<string, string>> {
-    return this.#readAll(requestType.read, 'read-sysctls', keys, keys.map(sysctlPath), options);
+    return this.readAll(requestType.read, 'read-sysctls', keys, keys.map(sysctlPath), options);
   }
 
   async writeSysctls(values: Readonly<Record<string, string>>, options: SysctlOptions = {}): Promise<void> {
     const pairs = Object.entries(values).map(([key, value]) => ({ key, value, name: sysctlPath(key) }));
-    return this.#setAll(requestType.write, 'write-sysctls', pairs, options);
+    return this.setAll(requestType.write, 'write-sysctls', pairs, options);
   }
 
   async readTxChecksum(devices: readonly string[], options: SysctlOptions = {}): Promise<ReadonlyMap<string, boolean>> {
-    const found = await this.#readAll(requestType.offloads, 'read-tx-checksum', devices, devices, options);
+    const found = await this.readAll(requestType.offloads, 'read-tx-checksum', devices, devices, options);
     return new Map([...found].map(([device, value]) => [device, value === '1']));
   }
 
   async setTxChecksum(devices: readonly string[], on: boolean, options: SysctlOptions = {}): Promise<void> {
     const pairs = devices.map((device) => ({ key: device, value: on ? '1' : '0', name: device }));
-    return this.#setAll(requestType.offload, 'set-tx-checksum', pairs, options);
+    return this.setAll(requestType.offload, 'set-tx-checksum', pairs, options);
   }
 
   async sendFrames(device: string, frames: readonly Uint8Array[], options: SysctlOptions = {}): Promise<void> {
     const pairs = frames.map((frame) => ({ key: device, value: Buffer.from(frame).toString('hex'), name: device }));
-    return this.#setAll(requestType.frames, 'send-frames', pairs, options);
+    return this.setAll(requestType.frames, 'send-frames', pairs, options);
   }
 
   async askFrames(questions: readonly FrameQuestion[], { forMs, times }: AskOptions): Promise<readonly FrameAnswer[]> {
     if (questions.length === 0) return [];
     const fields = questions.flatMap(({ netns, device, frame, answers }) => {
       const bad = answers.find((pattern) => !/^[0-9a-f.]+$/.test(pattern));
-      if (bad !== undefined) throw new TypeError(`${JSON.stringify(bad)} cannot be the beginning of a frame`);
-      const path = netns === undefined ? '' : netnsPath(netns, this.#netnsDir);
+      if (bad !== undefined) throw new TypeError(`${JSON.stringify(bad)} cannot be the start of a frame`);
+      const path = netns === undefined ? '' : netnsPath(netns, this.netnsDir);
       return [path, device, Buffer.from(frame).toString('hex'), answers.join('|')];
     });
     const argv = ['ask-frames', ...questions.map(({ netns, device }) => (netns ? `${netns}/${device}` : device))];
     const options = { timeoutMs: forMs + defaultTimeoutMs };
-    const answer = await this.#ask(argv, requestType.ask, [forMs, times, questions.length, ...fields], options);
+    const answer = await this.ask(argv, requestType.ask, [forMs, times, questions.length, ...fields], options);
     if (answer.kind !== answerKind.exited || answer.value !== 0) throw failureOf(argv, options, answer, noText);
     return decodeRead(answer.stdout).map(({ errno, text }) => ({
       frame: text === '' ? null : Buffer.from(text, 'hex'),
@@ -143,20 +143,20 @@ export class Spawner implements Runner {
     }));
   }
 
-  /** Ends the helper and every command it runs; what was asked and not answered is rejected. May be called again. */
+  /** Ends the helper and every command it runs; requests without an answer are rejected. May be called again. */
   async close(): Promise<void> {
-    this.#closed = true;
-    const helper = this.#helper;
-    this.#rejectAll('closed', 'the spawner was closed', [...this.#running.values(), ...this.#waiting.splice(0)]);
+    this.closed = true;
+    const helper = this.helper;
+    this.rejectAll('closed', 'the spawner was closed', [...this.running.values(), ...this.waiting.splice(0)]);
     if (!helper || helper.exitCode !== null || helper.signalCode !== null) return;
     const ended = new Promise<void>((resolve) => helper.once('close', () => resolve()));
     helper.stdin.end();
-    const timer = setTimeout(() => helper.kill('SIGKILL'), this.#killGraceMs);
+    const timer = setTimeout(() => helper.kill('SIGKILL'), this.killGraceMs);
     await ended;
     clearTimeout(timer);
   }
 
-  async #readAll(
+  private async readAll(
     type: number,
     verb: string,
     keys: readonly string[],
@@ -165,7 +165,7 @@ export class Spawner implements Runner {
   ): Promise<ReadonlyMap<string, string>> {
     if (keys.length === 0) return new Map();
     const argv = [verb, ...keys];
-    const answer = await this.#ask(argv, type, [names.length, ...names], options);
+    const answer = await this.ask(argv, type, [names.length, ...names], options);
     if (answer.kind !== answerKind.exited || answer.value !== 0) throw failureOf(argv, options, answer, noText);
     const files = decodeRead(answer.stdout);
     return new Map(
@@ -176,7 +176,7 @@ export class Spawner implements Runner {
     );
   }
 
-  async #setAll(
+  private async setAll(
     type: number,
     verb: string,
     pairs: readonly { readonly key: string; readonly value: string; readonly name: string }[],
@@ -185,7 +185,7 @@ export class Spawner implements Runner {
     if (pairs.length === 0) return;
     const argv = [verb, ...pairs.map(({ key, value }) => `${key}=${value}`)];
     const fields = [pairs.length, ...pairs.flatMap(({ name, value }) => [name, value])];
-    const answer = await this.#ask(argv, type, fields, options);
+    const answer = await this.ask(argv, type, fields, options);
     if (answer.kind !== answerKind.exited || answer.value !== 0) throw failureOf(argv, options, answer, noText);
     const errnos = decodeWritten(answer.stdout);
     const failed = pairs.flatMap(({ key, value }, index) => {
@@ -195,46 +195,46 @@ export class Spawner implements Runner {
     if (failed.length > 0) throw new SysctlFailed(failed, options.netns);
   }
 
-  #ask(
+  private ask(
     argv: readonly string[],
     type: number,
     fields: readonly (number | string)[],
     options: RunOptions,
   ): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const path = options.netns === undefined ? '' : netnsPath(options.netns, this.#netnsDir);
-      const request = { id: this.#nextId, argv, type, fields, netnsPath: path, options, resolve, reject };
-      this.#nextId = (this.#nextId + 1) % 0xffffffff || 1;
-      if (this.#closed) return this.#rejectAll('closed', 'the spawner was closed', [request]);
-      this.#waiting.push(request);
-      this.#sendMore();
+      const path = options.netns === undefined ? '' : netnsPath(options.netns, this.netnsDir);
+      const request = { id: this.nextId, argv, type, fields, netnsPath: path, options, resolve, reject };
+      this.nextId = (this.nextId + 1) % 0xffffffff || 1;
+      if (this.closed) return this.rejectAll('closed', 'the spawner was closed', [request]);
+      this.waiting.push(request);
+      this.sendMore();
     });
   }
 
-  #sendMore(): void {
-    while (this.#running.size < this.#maxConcurrent) {
-      const request = this.#waiting.shift();
+  private sendMore(): void {
+    while (this.running.size < this.maxConcurrent) {
+      const request = this.waiting.shift();
       if (!request) return;
-      this.#helper ??= this.#start();
-      this.#running.set(request.id, request);
-      const helper = this.#helper;
+      this.helper ??= this.start();
+      this.running.set(request.id, request);
+      const helper = this.helper;
       helper.stdin.write(encodeRequest(request.id, request.type, request.netnsPath, request.fields));
       const timeoutMs = request.options.timeoutMs ?? defaultTimeoutMs;
       if (timeoutMs === 0) continue;
       request.timer = setTimeout(() => {
         request.timedOut = true;
         helper.stdin.write(encodeRequest(request.id, requestType.kill, '', []));
-        // A process inside an uninterruptible system call outlives its killing; who asked must not wait for it.
+        // A process inside an uninterruptible system call survives SIGKILL for a while; the caller must not wait for it.
         request.timer = setTimeout(() => {
-          this.#rejectAll('timeout', `killed after ${timeoutMs} ms and still not gone`, [request]);
-          this.#sendMore();
-        }, this.#killGraceMs);
+          this.rejectAll('timeout', `killed after ${timeoutMs} ms and still not gone`, [request]);
+          this.sendMore();
+        }, this.killGraceMs);
       }, timeoutMs);
     }
   }
 
-  #start(): Helper {
-    const [program = 'perl', ...rest] = [...this.#under, 'perl', helperFile];
+  private start(): Helper {
+    const [program = 'perl', ...rest] = [...this.under, 'perl', helperFile];
     const helper = spawn(program, rest, { stdio: ['pipe', 'pipe', 'pipe'], env: commandEnvironment() });
     const reader = new AnswerReader();
     let said = '';
@@ -242,26 +242,26 @@ export class Spawner implements Runner {
     const lost = (why: string): void => {
       if (gone) return;
       gone = true;
-      if (this.#helper === helper) this.#helper = undefined;
+      if (this.helper === helper) this.helper = undefined;
       const text = said.trim() ? `${why}: ${said.trim()}` : why;
-      this.#rejectAll('lost', `${text}; whether the command did its work is not known`, [...this.#running.values()]);
-      this.#sendMore();
+      this.rejectAll('lost', `${text}; whether the command did its work is not known`, [...this.running.values()]);
+      this.sendMore();
     };
     helper.stdout.on('data', (chunk: Buffer) => {
-      for (const answer of reader.push(chunk)) this.#answered(answer);
-      this.#sendMore();
+      for (const answer of reader.push(chunk)) this.answered(answer);
+      this.sendMore();
     });
     helper.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString('utf8')).slice(-2000)));
-    helper.stdin.on('error', () => undefined); // its end is told by 'close' below
+    helper.stdin.on('error', () => undefined); // 'close' below reports its end
     helper.on('error', (error) => lost(`the spawner's helper process did not start (${error.message})`));
     helper.on('close', (code, signal) => lost(`the spawner's helper process ended (${signal ?? `code ${code}`})`));
     return helper;
   }
 
-  #answered(answer: Answer): void {
-    const request = this.#running.get(answer.id);
+  private answered(answer: Answer): void {
+    const request = this.running.get(answer.id);
     if (!request) return;
-    this.#running.delete(answer.id);
+    this.running.delete(answer.id);
     clearTimeout(request.timer);
     if (request.timedOut && answer.kind === answerKind.signalled) {
       const timeoutMs = request.options.timeoutMs ?? defaultTimeoutMs;
@@ -272,9 +272,9 @@ export class Spawner implements Runner {
     } else request.resolve(answer);
   }
 
-  #rejectAll(reason: 'lost' | 'closed' | 'timeout', detail: string, requests: readonly Request[]): void {
+  private rejectAll(reason: 'lost' | 'closed' | 'timeout', detail: string, requests: readonly Request[]): void {
     for (const request of requests) {
-      this.#running.delete(request.id);
+      this.running.delete(request.id);
       clearTimeout(request.timer);
       const told = { argv: request.argv, netns: request.options.netns };
       request.reject(new CommandFailed({ ...told, reason, code: null, detail }));

@@ -47,7 +47,7 @@ export class OvsdbTransactionFailed extends OvsdbError {
   }
 }
 
-/** The transaction is in the database, but ovs-vswitchd has not answered that it carried it out. */
+/** The transaction is in the database, but ovs-vswitchd has not confirmed that it carried it out. */
 export class OvsdbNotApplied extends OvsdbError {
   override readonly name = 'OvsdbNotApplied';
   constructor(nextCfg: number, timeoutMs: number, why: string) {

@@ -30,6 +30,6 @@ describe('parseRemote', () => {
     expect(parseRemote('tcp:[::1]:6640')).toEqual({ host: '::1', port: 6640 });
   });
   it.each(['', 'unix:', 'ssl:1.2.3.4:5', '/run/x', 'tcp:host'])('refuses %j', (remote) => {
-    expect(() => parseRemote(remote)).toThrow('is no OVSDB address');
+    expect(() => parseRemote(remote)).toThrow('is not an OVSDB address');
   });
 });

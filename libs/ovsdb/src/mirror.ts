@@ -1,8 +1,8 @@
-// Open vSwitch as rows in memory, true to the last commit the server told of.
+// Open vSwitch's database as rows in memory, up to date with the last commit that the server reported.
 //
 // Goals: agents wait for a port or an ofport instead of asking for it; observing a switch costs nothing; a change is
-// made and carried out in one call. Design: one monitor over the tables of vswitch-tables.ts, rows found by name
-// and by uuid. The server tells of a change before it answers the transaction that made it, and ovs-vswitchd writes ofport
+// made and confirmed in one call. Design: one monitor over the tables of vswitch-tables.ts, rows found by name
+// and by uuid. The server reports a change before it answers the transaction that made it, and ovs-vswitchd writes ofport
 // and error in the transaction that raises cur_cfg: after `commit` both are here.
 import type { OvsdbClient, Monitor } from './client.js';
 import { OvsdbNotApplied, OvsdbUnreachable } from './errors.js';
@@ -19,7 +19,7 @@ import {
   type VswitchTable,
 } from './vswitch-tables.js';
 
-/** One row that came (no `before`), changed, or went (no `after`); `columns` differ. */
+/** One row that is new (no `before`), changed, or gone (no `after`); `columns` differ. */
 export type MirrorChange = {
   [T in VswitchTable]: {
     readonly table: T;
@@ -37,100 +37,100 @@ export type MirrorListener = (changes: readonly MirrorChange[]) => void;
 export interface WaitOptions {
   /** Default 10,000. */
   readonly timeoutMs?: number;
-  /** What is waited for, for the message when it does not come. */
+  /** What is waited for; used in the error message. */
   readonly what?: string;
 }
 
-/** Rows in memory. Open it once a program. */
+/** Rows in memory. Open it once in a program. */
 export class OvsdbMirror {
-  readonly #rows: { readonly [T in VswitchTable]: Map<string, VswitchRow<T>> } = {
+  private readonly rows: { readonly [T in VswitchTable]: Map<string, VswitchRow<T>> } = {
     Open_vSwitch: new Map(),
     Bridge: new Map(),
     Port: new Map(),
     Interface: new Map(),
   };
-  readonly #byName = {
+  private readonly byName = {
     Bridge: new Map<string, string>(),
     Port: new Map<string, string>(),
     Interface: new Map<string, string>(),
   };
-  readonly #listeners = new Set<MirrorListener>();
-  #bridgeOfPort: Map<string, string> | undefined;
-  #portOfInterface: Map<string, string> | undefined;
-  #monitor: Monitor | undefined;
-  #inSync = false;
+  private readonly listeners = new Set<MirrorListener>();
+  private bridgeOfPort: Map<string, string> | undefined;
+  private portOfInterface: Map<string, string> | undefined;
+  private monitor: Monitor | undefined;
+  private synced = false;
 
   private constructor(readonly client: OvsdbClient) {}
 
   /** Watches the switch and resolves when all rows are here. */
   static async open(client: OvsdbClient): Promise<OvsdbMirror> {
     const mirror = new OvsdbMirror(client);
-    mirror.#monitor = await client.monitor(vswitchDatabase, vswitchTables, (event) => mirror.#take(event));
+    mirror.monitor = await client.monitor(vswitchDatabase, vswitchTables, (event) => mirror.take(event));
     return mirror;
   }
 
   /** False while the connection is down: the rows are those of before. */
   get inSync(): boolean {
-    return this.#inSync;
+    return this.synced;
   }
 
   /** The row of the whole switch; undefined in a database that was never initialised. */
   get root(): OpenVswitchRow | undefined {
-    return this.#rows.Open_vSwitch.values().next().value;
+    return this.rows.Open_vSwitch.values().next().value;
   }
 
   /** All bridges, in no order. */
   bridges(): readonly BridgeRow[] {
-    return [...this.#rows.Bridge.values()];
+    return [...this.rows.Bridge.values()];
   }
   /** All ports of all bridges, in no order. */
   ports(): readonly PortRow[] {
-    return [...this.#rows.Port.values()];
+    return [...this.rows.Port.values()];
   }
   /** All interfaces, in no order. */
   interfaces(): readonly InterfaceRow[] {
-    return [...this.#rows.Interface.values()];
+    return [...this.rows.Interface.values()];
   }
 
   /** The bridge of this name. */
   bridge(name: string): BridgeRow | undefined {
-    return this.#rows.Bridge.get(this.#byName.Bridge.get(name) ?? '');
+    return this.rows.Bridge.get(this.byName.Bridge.get(name) ?? '');
   }
   /** The port of this name. */
   port(name: string): PortRow | undefined {
-    return this.#rows.Port.get(this.#byName.Port.get(name) ?? '');
+    return this.rows.Port.get(this.byName.Port.get(name) ?? '');
   }
   /** The interface of this name. */
   interface(name: string): InterfaceRow | undefined {
-    return this.#rows.Interface.get(this.#byName.Interface.get(name) ?? '');
+    return this.rows.Interface.get(this.byName.Interface.get(name) ?? '');
   }
 
   /** The ports of a bridge. */
   portsOf(bridge: BridgeRow): readonly PortRow[] {
-    return bridge.ports.flatMap((uuid) => this.#rows.Port.get(uuid) ?? []);
+    return bridge.ports.flatMap((uuid) => this.rows.Port.get(uuid) ?? []);
   }
-  /** The interfaces of a port: one, but for bonds. */
+  /** The interfaces of a port: one, except for bonds. */
   interfacesOf(port: PortRow): readonly InterfaceRow[] {
-    return port.interfaces.flatMap((uuid) => this.#rows.Interface.get(uuid) ?? []);
+    return port.interfaces.flatMap((uuid) => this.rows.Interface.get(uuid) ?? []);
   }
   /** The bridge a port is on. */
   bridgeOf(port: PortRow): BridgeRow | undefined {
-    this.#bridgeOfPort ??= new Map(this.bridges().flatMap((bridge) => bridge.ports.map((uuid) => [uuid, bridge.uuid])));
-    return this.#rows.Bridge.get(this.#bridgeOfPort.get(port.uuid) ?? '');
+    this.bridgeOfPort ??= new Map(this.bridges().flatMap((bridge) => bridge.ports.map((uuid) => [uuid, bridge.uuid])));
+    return this.rows.Bridge.get(this.bridgeOfPort.get(port.uuid) ?? '');
   }
   /** The port an interface belongs to. */
   portOf(iface: InterfaceRow): PortRow | undefined {
-    this.#portOfInterface ??= new Map(this.ports().flatMap((port) => port.interfaces.map((uuid) => [uuid, port.uuid])));
-    return this.#rows.Port.get(this.#portOfInterface.get(iface.uuid) ?? '');
+    this.portOfInterface ??= new Map(this.ports().flatMap((port) => port.interfaces.map((uuid) => [uuid, port.uuid])));
+    return this.rows.Port.get(this.portOfInterface.get(iface.uuid) ?? '');
   }
 
-  /** Calls the listener with each commit's changes, until the answer is called. */
+  /** Calls the listener with each commit's changes, until the returned function is called. */
   onChange(listener: MirrorListener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 
-  /** Resolves with what `find` finds, as soon as it finds something; it is asked now and after each commit. */
+  /** Resolves with the result of `find` as soon as it finds something; `find` is called now and after each commit. */
   until<T>(find: (mirror: this) => T | undefined | null | false, options: WaitOptions = {}): Promise<T> {
     return new Promise((resolve, reject) => {
       const look = (): void => {
@@ -187,28 +187,28 @@ export class OvsdbMirror {
 
   /** Ends the watch; the client stays open. */
   close(): void {
-    this.#monitor?.cancel();
-    this.#inSync = false;
-    this.#listeners.clear();
+    this.monitor?.cancel();
+    this.synced = false;
+    this.listeners.clear();
   }
 
-  #take(event: MonitorEvent): void {
-    if (event.type !== 'changes') this.#inSync = event.type === 'synced';
-    const changes = event.type === 'changes' ? event.changes.map((change) => this.#put(change)) : [];
-    for (const listener of [...this.#listeners]) listener(changes);
+  private take(event: MonitorEvent): void {
+    if (event.type !== 'changes') this.synced = event.type === 'synced';
+    const changes = event.type === 'changes' ? event.changes.map((change) => this.put(change)) : [];
+    for (const listener of [...this.listeners]) listener(changes);
   }
 
-  #put(change: RowChange): MirrorChange {
+  private put(change: RowChange): MirrorChange {
     const { table, uuid, columns } = change;
     const before = change.before && { uuid, ...change.before };
     const after = change.after && { uuid, ...change.after };
-    const rows = this.#rows[table as VswitchTable] as Map<string, object>;
+    const rows = this.rows[table as VswitchTable] as Map<string, object>;
     if (after) rows.set(uuid, after);
     else rows.delete(uuid);
-    if (table === 'Bridge') this.#bridgeOfPort = undefined;
-    if (table === 'Port') this.#portOfInterface = undefined;
+    if (table === 'Bridge') this.bridgeOfPort = undefined;
+    if (table === 'Port') this.portOfInterface = undefined;
     if (table !== 'Open_vSwitch') {
-      const names = this.#byName[table as 'Bridge' | 'Port' | 'Interface'];
+      const names = this.byName[table as 'Bridge' | 'Port' | 'Interface'];
       const name = String((change.after ?? change.before)?.['name']);
       if (after) names.set(name, uuid);
       else if (names.get(name) === uuid) names.delete(name);

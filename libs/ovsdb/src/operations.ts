@@ -43,7 +43,7 @@ export type Operation =
   | { readonly op: 'comment'; readonly comment: string }
   | { readonly op: 'abort' };
 
-/** What one operation answers; which fields there are depends on the operation. */
+/** Result of one operation; its fields depend on the operation. */
 export interface OperationResult {
   /** Of an insert: the new row. */
   readonly uuid?: readonly ['uuid', string];

@@ -23,11 +23,11 @@ interface Message {
 
 /** A live connection. Made by openRpc. */
 export class Rpc {
-  readonly #stream = new JsonStream();
-  readonly #waiting = new Map<number, Waiting>();
-  #nextId = 1;
-  #ended: Error | undefined;
-  #probe: NodeJS.Timeout | undefined;
+  private readonly stream = new JsonStream();
+  private readonly waiting = new Map<number, Waiting>();
+  private nextId = 1;
+  private ended: Error | undefined;
+  private probe: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly socket: Socket,
@@ -36,21 +36,21 @@ export class Rpc {
     private readonly closed: (error: Error) => void,
     probeMs: number,
   ) {
-    socket.on('data', (chunk) => this.#received(chunk));
+    socket.on('data', (chunk) => this.received(chunk));
     socket.on('error', (error) => this.end(error));
     socket.on('close', () => this.end(new Error('the server closed the connection')));
     if (probeMs > 0) {
-      this.#probe = setInterval(() => {
+      this.probe = setInterval(() => {
         const dead = (error: Error): void => this.end(error);
         this.request('echo', [], probeMs, () => undefined, dead);
       }, probeMs);
-      this.#probe.unref();
+      this.probe.unref();
     }
   }
 
   /**
-   * Sends a request. `answered` runs before any later message of the server is looked at, which a promise could not
-   * promise: a monitor's first state must be in place before its first change.
+   * Sends a request. `answered` runs before any later message of the server is processed, which a promise could not
+   * guarantee: a monitor's first state must be in place before its first change.
    */
   request(
     method: string,
@@ -59,25 +59,25 @@ export class Rpc {
     answered: (result: unknown) => void,
     failed: (error: Error) => void,
   ): void {
-    if (this.#ended) return failed(new OvsdbUnreachable(this.remote, this.#ended.message));
-    const id = this.#nextId++;
+    if (this.ended) return failed(new OvsdbUnreachable(this.remote, this.ended.message));
+    const id = this.nextId++;
     const late = (): void => {
-      this.#waiting.delete(id);
+      this.waiting.delete(id);
       failed(new OvsdbOutcomeUnknown(this.remote, method, `no answer within ${timeoutMs} ms`));
     };
     const timer = timeoutMs > 0 ? setTimeout(late, timeoutMs) : undefined;
-    this.#waiting.set(id, { method, answered, failed, timer });
+    this.waiting.set(id, { method, answered, failed, timer });
     this.socket.write(JSON.stringify({ id, method, params }));
   }
 
-  /** Breaks the connection; requests without an answer fail. Once more is nothing. */
+  /** Breaks the connection; requests without an answer fail. May be called again. */
   end(why: Error): void {
-    if (this.#ended) return;
-    this.#ended = why;
-    clearInterval(this.#probe);
+    if (this.ended) return;
+    this.ended = why;
+    clearInterval(this.probe);
     this.socket.destroy();
-    const waiting = [...this.#waiting.values()];
-    this.#waiting.clear();
+    const waiting = [...this.waiting.values()];
+    this.waiting.clear();
     for (const { method, failed, timer } of waiting) {
       clearTimeout(timer);
       failed(new OvsdbOutcomeUnknown(this.remote, method, `the connection broke (${why.message})`));
@@ -85,23 +85,23 @@ export class Rpc {
     this.closed(why);
   }
 
-  #received(chunk: Buffer): void {
+  private received(chunk: Buffer): void {
     try {
-      for (const message of this.#stream.push(chunk)) this.#take(message as Message);
+      for (const message of this.stream.push(chunk)) this.take(message as Message);
     } catch (error) {
       this.end(error instanceof Error ? error : new Error(String(error)));
     }
   }
 
-  #take(message: Message): void {
+  private take(message: Message): void {
     if (message.method === 'echo' && message.id !== null && message.id !== undefined) {
       this.socket.write(JSON.stringify({ id: message.id, result: message.params ?? [], error: null }));
     } else if (message.method !== undefined) {
       this.notified(message.method, message.params ?? []);
     } else if (typeof message.id === 'number') {
-      const waiting = this.#waiting.get(message.id);
+      const waiting = this.waiting.get(message.id);
       if (!waiting) return;
-      this.#waiting.delete(message.id);
+      this.waiting.delete(message.id);
       clearTimeout(waiting.timer);
       if (message.error !== null && message.error !== undefined) {
         waiting.failed(new OvsdbRequestRefused(waiting.method, message.error));
@@ -143,5 +143,7 @@ export function parseRemote(remote: string): { path: string } | { host: string; 
   const tcp = /^tcp:(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(remote);
   const host = tcp?.[1] ?? tcp?.[2];
   if (tcp && host !== undefined) return { host, port: Number(tcp[3]) };
-  throw new TypeError(`${JSON.stringify(remote)} is no OVSDB address: use unix:PATH, tcp:HOST:PORT or tcp:[IPV6]:PORT`);
+  throw new TypeError(
+    `${JSON.stringify(remote)} is not an OVSDB address: use unix:PATH, tcp:HOST:PORT or tcp:[IPV6]:PORT`,
+  );
 }

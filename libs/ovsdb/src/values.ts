@@ -1,6 +1,6 @@
 // OVSDB's notation of values (RFC 7047 section 5.1) and ours.
 //
-// On the wire a set of one element may stand as the bare element, so that a value cannot be read without its column's
+// On the wire a set of one element may be written as the bare element, so a value cannot be read without its column's
 // type. Here a column's type is one word: `string`, `integer`, `boolean` or `uuid`; with `?` for at most one, with `*` for
 // any number; or `map` for text to text.
 
@@ -68,8 +68,8 @@ export function decodeValue(type: ColumnType, wire: WireValue): Value {
 }
 
 /**
- * A value after a change as `update2` tells it (ovsdb-server(7), 4.1.14): of a set the elements that came or went, of a map
- * the pairs that came, went or changed, of anything else the new value.
+ * A value after a change as `update2` tells it (ovsdb-server(7), 4.1.14): of a set the elements added or removed, of a map
+ * the pairs added, removed or changed, of anything else the new value.
  */
 export function applyChange(type: ColumnType, before: Value, wire: WireValue): Value {
   if (type === 'map') {
@@ -86,14 +86,14 @@ export function applyChange(type: ColumnType, before: Value, wire: WireValue): V
   return [...elements].sort(compareAtoms);
 }
 
-/** What a column holds that was never set. */
+/** The value of a column that was never set. */
 export function defaultValue(type: ColumnType): Value {
   if (type === 'map') return {};
   if (type.endsWith('*')) return [];
   return type.endsWith('?') ? null : defaultAtom(type);
 }
 
-/** True when both hold the same. Sets and maps must be as decodeValue makes them. */
+/** True when both are equal. Sets and maps must be as decodeValue makes them. */
 export function sameValue(a: Value, b: Value): boolean {
   return a === b || (typeof a === 'object' && typeof b === 'object' && JSON.stringify(a) === JSON.stringify(b));
 }

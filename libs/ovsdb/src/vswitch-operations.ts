@@ -1,9 +1,9 @@
-// What one does to Open vSwitch, as operations to be put together into one transaction.
+// Changes of Open vSwitch, as operations to be combined into one transaction.
 //
-// Goals: pure data, so that a plan can be shown before it is done; any number of changes in one transaction; a change to
-// what is not there fails the whole instead of doing nothing (an OVSDB mutate that matches no row succeeds).
+// Goals: pure data, so that a plan can be shown before it is applied; any number of changes in one transaction; a change of
+// a missing row fails the transaction instead of doing nothing (an OVSDB mutate that matches no row succeeds).
 // Design: rows are found by name, and a `wait` with timeout 0 before each change is the check that they exist. Removals
-// go by uuid, which only who has looked knows: they take exactly what was seen, never a namesake made since.
+// are by uuid, so they remove exactly the row that was observed, never a later one of the same name.
 import { mutateNamed, named, putPairs, updateNamed, type Operation } from './operations.js';
 import { encodeValue, namedUuid, uuid, wireSet, type ColumnType, type Value, type WireRow } from './values.js';
 import { vswitchTables, type MapColumn, type Settable, type VswitchTable } from './vswitch-tables.js';
@@ -70,7 +70,7 @@ export function setKeys<T extends Exclude<VswitchTable, 'Open_vSwitch'>>(
   return mutateNamed(table, name, putPairs(column, pairs));
 }
 
-/** Takes keys out of a map column of a row found by name; keys that are not there are no failure, a missing row is. */
+/** Removes keys from a map column of a row found by name; a missing key is no failure, a missing row is. */
 export function unsetKeys<T extends Exclude<VswitchTable, 'Open_vSwitch'>>(
   table: T,
   name: string,
@@ -88,13 +88,13 @@ export function setRootKeys(
   return [{ op: 'mutate', table: 'Open_vSwitch', where: [], mutations: putPairs(column, pairs) }];
 }
 
-/** Takes a port, seen with this uuid, off a bridge: it and its interface are gone. Gone already is success. */
+/** Removes the port with this uuid, and its interface, from a bridge. Success if it is gone already. */
 export function removePort(bridge: string, portUuid: string): readonly Operation[] {
   const mutations = [['ports', 'delete', wireSet([uuid(portUuid)])]] as const;
   return [{ op: 'mutate', table: 'Bridge', where: named(bridge), mutations }];
 }
 
-/** Takes a bridge, seen with this uuid, away with all its ports. Gone already is success. */
+/** Removes the bridge with this uuid, with all its ports. Success if it is gone already. */
 export function removeBridge(bridgeUuid: string): readonly Operation[] {
   const mutations = [['bridges', 'delete', wireSet([uuid(bridgeUuid)])]] as const;
   return [{ op: 'mutate', table: 'Open_vSwitch', where: [], mutations }];

@@ -16,13 +16,13 @@ export interface HealthServerOptions {
 export interface HealthServer {
   /** The socket path, or the port it got. */
   readonly address: string | number;
-  /** Stops listening and removes the socket; once more is success. */
+  /** Stops listening and removes the socket; may be called again. */
   close(): Promise<void>;
 }
 
 /**
- * Serves `GET /health`: 200 when all checks are well, else 503, the report as JSON in both cases. The socket of a
- * program that died is replaced; one that is listened on is not, and the call rejects with EADDRINUSE.
+ * Serves `GET /health`: 200 when all checks are well, else 503, with the report as JSON in both cases. The socket of a
+ * program that died is replaced. If somebody listens on it, the call rejects with EADDRINUSE.
  */
 export async function serveHealth(options: HealthServerOptions): Promise<HealthServer> {
   const server = createServer((request, response) => {

@@ -1,12 +1,12 @@
 /** What one check found. Further fields are shown as they are. */
 export interface CheckResult {
   readonly ok: boolean;
-  /** For a person: what is wrong and what to do, or how well it is. */
+  /** For a person: what is wrong and what to do about it, or the state when all is well. */
   readonly detail?: string;
   readonly [field: string]: unknown;
 }
 
-/** Looks at one thing. A rejection counts as failing, and so does no answer in time. */
+/** One check. A rejection counts as failing, and so does no answer in time. */
 export type Check = () => CheckResult | Promise<CheckResult>;
 
 /** The whole: failing as soon as one check is. */
@@ -15,29 +15,29 @@ export interface HealthReport {
   readonly checks: Readonly<Record<string, CheckResult>>;
 }
 
-/** Named checks, asked when someone asks. */
+/** Named checks, run on request. */
 export class Health {
-  readonly #checks = new Map<string, Check>();
+  private readonly checks = new Map<string, Check>();
 
   constructor(private readonly options: { readonly timeoutMs?: number } = {}) {}
 
-  /** Adds a check, or puts another in its place; the answer takes it away again. */
+  /** Adds or replaces a check; the returned function removes it again. */
   add(name: string, check: Check): () => void {
-    this.#checks.set(name, check);
+    this.checks.set(name, check);
     return () => {
-      if (this.#checks.get(name) === check) this.#checks.delete(name);
+      if (this.checks.get(name) === check) this.checks.delete(name);
     };
   }
 
-  /** Asks all checks side by side. Never rejects, and takes no longer than the limit (default 2,000 ms). */
+  /** Runs all checks at the same time. Never rejects, and takes no longer than the limit (default 2,000 ms). */
   async report(): Promise<HealthReport> {
-    const names = [...this.#checks.keys()].sort();
-    const results = await Promise.all(names.map((name) => this.#ask(this.#checks.get(name) as Check)));
+    const names = [...this.checks.keys()].sort();
+    const results = await Promise.all(names.map((name) => this.ask(this.checks.get(name) as Check)));
     const checks = Object.fromEntries(names.map((name, index) => [name, results[index] as CheckResult]));
     return { status: results.every((result) => result.ok) ? 'ok' : 'failing', checks };
   }
 
-  async #ask(check: Check): Promise<CheckResult> {
+  private async ask(check: Check): Promise<CheckResult> {
     const timeoutMs = this.options.timeoutMs ?? 2000;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<CheckResult>((resolve) => {

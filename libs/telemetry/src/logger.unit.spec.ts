@@ -24,7 +24,7 @@ describe('createLogger', () => {
   });
 
   it('refuses a level it does not know', () => {
-    expect(() => createLogger({ name: 'x', level: 'loud' })).toThrow('"loud" is none of trace, debug, info');
+    expect(() => createLogger({ name: 'x', level: 'loud' })).toThrow('"loud" is not one of trace, debug, info');
   });
 });
 

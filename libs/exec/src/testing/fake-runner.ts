@@ -14,18 +14,18 @@ export class FakeRunner implements Runner {
   readonly txChecksumOff = new Map<string, Set<string>>();
   /** Every frame sent, as hex. */
   readonly frames: { readonly netns: string; readonly device: string; readonly hex: string }[] = [];
-  #failures: string[] = [];
+  private failures: string[] = [];
 
   constructor(private readonly command: FakeCommand) {}
 
   /** The next command fails with this text. */
   failNext(stderr = 'failed on purpose'): void {
-    this.#failures.push(stderr);
+    this.failures.push(stderr);
   }
 
   async run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
     this.calls.push({ argv, options });
-    const failure = this.#failures.shift();
+    const failure = this.failures.shift();
     const told = { argv, stdin: options.stdin, netns: options.netns };
     if (failure !== undefined) throw new CommandFailed({ ...told, reason: 'exit', code: 1, stderr: failure });
     const stdout = this.command(argv, options);

@@ -6,7 +6,7 @@ let made = 0;
 export interface ScratchNetns {
   readonly name: string;
   readonly path: string;
-  /** Removes it; once more is success. */
+  /** Removes it; may be called again. */
   remove(): Promise<void>;
 }
 
