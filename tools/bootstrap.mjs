@@ -1,8 +1,8 @@
 /**
- * The way in on a fresh clone: `npm run lab`, `npm test`, `npm run bench`.
+ * Entry point on a fresh clone: `npm run lab`, `npm test`, `npm run bench`.
  *
- * Plain Node without dependencies. It checks the machine, installs what is missing (Debian packages, npm packages), builds, and hands over. Every step
- * looks first and does nothing when there is nothing to do, so that a second start costs a second.
+ * Plain Node without dependencies. It checks the machine, installs what is missing (Debian packages, npm packages), builds, and starts the
+ * command. A step with nothing to do does nothing, so a second start costs a second.
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -29,7 +29,7 @@ async function prepare(purpose) {
 }
 
 async function handOver(argv) {
-  // The terminal sends Ctrl-C to the child too, and the child knows how to stop: wait for it instead of dying first.
+  // The terminal sends Ctrl-C to the child too, and the child knows how to stop: wait for it instead of ending first.
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {});
   return runVisible(process.execPath, argv, { cwd: projectDir });
 }

@@ -1,5 +1,5 @@
 /**
- * `npm run check`, the inner loop: format, lint (with the import rules), types, unit tests. Two lanes, because two cores are the least a machine has.
+ * `npm run check`, the inner loop: format, lint (with the import rules), types, unit tests. Two lanes at the same time, because every machine has at least two cores.
  */
 import { spawn } from 'node:child_process';
 import { projectDir, requireNode, SetupError } from './setup/machine.mjs';

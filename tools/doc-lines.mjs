@@ -1,8 +1,8 @@
 /**
  * Lines of documents that are too long to read in a terminal: `node tools/doc-lines.mjs`, a part of `npm run check`.
  *
- * prettier wraps prose; this also covers what prettier leaves alone: code blocks and drawings. Free are tables, generated documents, and lines that have
- * no blank to break at (a long link).
+ * prettier wraps prose; this also covers what prettier does not: code blocks and drawings. Exempt are tables, generated documents, and lines without a
+ * blank to break at (a long link).
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * The allocator under fire: 32 clients on two API processes of one database share a pool of 29 addresses. Whatever becomes of clients and processes, no address
- * is with two ports, what is full says so, what is freed comes back, and the log's claims are those of the objects.
+ * The allocator under load: 32 clients on two API processes of one database share a pool of 29 addresses. Whatever happens to clients and processes, no two ports
+ * have the same address, a full pool is reported as full, freed addresses can be used again, and the log's claims are those of the objects.
  */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AnyObject } from '@plumbline/contracts';

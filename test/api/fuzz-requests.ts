@@ -1,4 +1,4 @@
-/** Requests as fast-check arbitraries, made from the declarations: bodies of the declared attributes, filters of the declared names, paths of all that answers. */
+/** Requests as fast-check arbitraries, made from the declarations: bodies with the declared attributes, filters with the declared names, all paths. */
 import fc from 'fast-check';
 import { z } from 'zod';
 import { RESOURCES } from '../../apps/api/src/neutron/catalogue.js';
@@ -7,7 +7,7 @@ import { ACTIONS } from '../../apps/api/src/neutron/description/openapi-actions.
 import { type Attribute, type Resource, segmentOf } from '../../apps/api/src/neutron/resource.js';
 import { anyText, deep, junk, ofSchema, someOf } from './fuzz-values.js';
 
-/** Whose token it bears; nobody's is none at all, or anything. */
+/** Whose token it has; nobody: no token, or any text. */
 export type Who = 'admin' | 'member' | 'nobody';
 /** Ids in `path` and `body` are placeholders (`someOf`). */
 export type Request = Readonly<{

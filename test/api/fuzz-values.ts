@@ -1,15 +1,15 @@
-/** Values as a hostile or a careless client sends them, and values that a declared type may take: fast-check arbitraries, so that a seed repeats a run. */
+/** Values as a hostile or careless client sends them, and valid values of each declared type: fast-check arbitraries, so that a seed repeats a run. */
 import fc from 'fast-check';
 
 type Json = Readonly<Record<string, unknown>>;
 type Value = fc.Arbitrary<unknown>;
 
-/** Stands for the id of something that is there, of this resource; `filled` puts one in. */
+/** Placeholder for the id of an existing object of this resource; `filled` replaces it. */
 export const someOf = (resource: string): fc.Arbitrary<string> => fc.nat(40).map((n) => `{{${resource}:${n}}}`);
 export const filled = (text: string, ids: (resource: string, n: number) => string): string =>
   text.replace(/\{\{([a-z_]+):(\d+)\}\}/g, (_all, resource: string, n: string) => ids(resource, Number(n)));
 
-/** Text that is syntax somewhere: to a shell, SQL, iptables, ovs-ofctl, NATS, JSON, HTML, or to nobody but us. */
+/** Text that is syntax somewhere: in a shell, SQL, iptables, ovs-ofctl, NATS, JSON, HTML, or in our own formats. */
 export const SYNTAX: readonly string[] = [
   '; rm -rf /',
   '$(reboot)',

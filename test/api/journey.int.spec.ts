@@ -10,7 +10,7 @@ const addressOf = (port: Fields) => (port['fixed_ips'] as { ip_address: string }
 let api: ApiProcess;
 let node: ObservedNode;
 let external: Fields, outside: Fields, tenant: Fields, inside: Fields, router: Fields;
-let leg: { port_id: string };
+let interfacePort: { port_id: string };
 let vm1: Fields, vm2: Fields, floating: Fields;
 
 beforeAll(async () => {
@@ -117,11 +117,11 @@ describe('a journey through the Networking API', () => {
         external_fixed_ips: [{ subnet_id: outside.id, ip_address: expect.stringMatching(/^10\.200\./) }],
       },
     });
-    leg = await api.make('PUT', `/v2.0/routers/${router.id}/add_router_interface`, { subnet_id: inside.id });
-    expect(leg).toEqual({
+    interfacePort = await api.make('PUT', `/v2.0/routers/${router.id}/add_router_interface`, { subnet_id: inside.id });
+    expect(interfacePort).toEqual({
       id: router.id,
       tenant_id: router['tenant_id'],
-      port_id: leg.port_id,
+      port_id: interfacePort.port_id,
       network_id: tenant.id,
       subnet_id: inside.id,
       subnet_ids: [inside.id],
@@ -158,12 +158,12 @@ describe('a journey through the Networking API', () => {
   it("shows ports where they are: an instance on its host, a router port on its router's", async () => {
     const details = { bridge_name: 'br-int', datapath_type: 'netdev', connectivity: 'l2' };
     expect(vm1).toMatchObject({ 'binding:vif_type': 'ovs', 'binding:vif_details': details });
-    const legs = await api.make<Fields[]>('GET', `/v2.0/ports?device_id=${router.id}`, undefined);
-    expect(legs.map((each) => each['device_owner']).sort()).toEqual([
+    const routerPorts = await api.make<Fields[]>('GET', `/v2.0/ports?device_id=${router.id}`, undefined);
+    expect(routerPorts.map((each) => each['device_owner']).sort()).toEqual([
       'network:router_gateway',
       'network:router_interface',
     ]);
-    for (const each of legs) expect(each).toMatchObject({ 'binding:host_id': 'vm', 'binding:vif_type': 'ovs' });
+    for (const each of routerPorts) expect(each).toMatchObject({ 'binding:host_id': 'vm', 'binding:vif_type': 'ovs' });
     const elsewhere = await made('ports', 'port', { network_id: tenant.id, 'binding:host_id': 'nowhere' });
     expect(elsewhere).toMatchObject({ 'binding:vif_type': 'binding_failed' });
     expect(await api.call('DELETE', `/v2.0/ports/${elsewhere.id}`)).toMatchObject({ status: 204 });
@@ -344,7 +344,7 @@ describe('a journey through the Networking API', () => {
         undefined,
         409,
         'RouterInUse',
-        `Router ${router.id} has ports still attached: ${leg.port_id}`,
+        `Router ${router.id} has ports still attached: ${interfacePort.port_id}`,
       ],
       [
         'PUT',
@@ -372,11 +372,11 @@ describe('a journey through the Networking API', () => {
       ],
       [
         'DELETE',
-        `${P}/${leg.port_id}`,
+        `${P}/${interfacePort.port_id}`,
         undefined,
         409,
         'ServicePortInUse',
-        `Port ${leg.port_id} cannot be deleted directly via the port API: has device owner network:router_interface.`,
+        `Port ${interfacePort.port_id} cannot be deleted directly via the port API: has device owner network:router_interface.`,
       ],
       [
         'PUT',
@@ -455,7 +455,7 @@ describe('a journey through the Networking API', () => {
     expect(await api.make('GET', `/v2.0/floatingips/${floating.id}`, undefined)).toMatchObject({ port_id: null });
     for (const path of [`floatingips/${floating.id}`, `ports/${vm2.id}`])
       expect(await api.call('DELETE', `/v2.0/${path}`)).toMatchObject({ status: 204 });
-    await api.make('PUT', `/v2.0/routers/${router.id}/remove_router_interface`, { port_id: leg.port_id });
+    await api.make('PUT', `/v2.0/routers/${router.id}/remove_router_interface`, { port_id: interfacePort.port_id });
     expect(
       await api.make('PUT', `/v2.0/routers/${router.id}`, { router: { external_gateway_info: null } }),
     ).toMatchObject({ external_gateway_info: null });

@@ -1,4 +1,4 @@
-/** What one client may take: bytes of a body and of headers, items of a bulk, and time. A client that is slow, or silent, holds nothing for long. */
+/** What one client may use: bytes of a body and of headers, items of a bulk create, and time. A slow or silent client holds nothing for long. */
 import { connect, Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { RESOURCES } from '../../apps/api/src/neutron/catalogue.js';

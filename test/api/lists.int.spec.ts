@@ -18,13 +18,13 @@ beforeAll(async () => {
     });
     networks.push(network);
   }
-  const wishes = Array.from({ length: 20 }, (_, n) => ({
+  const wanted = Array.from({ length: 20 }, (_, n) => ({
     network_id: networks[n % 2]?.id,
     name: `p${n % 5}`,
     device_id: n < 3 ? 'd' : '',
     'binding:host_id': n < 2 ? 'cmp1' : '',
   }));
-  all = await api.make<Port[]>('POST', '/v2.0/ports', { ports: wishes });
+  all = await api.make<Port[]>('POST', '/v2.0/ports', { ports: wanted });
 });
 afterAll(() => api?.stop());
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ApiProcess } from './api-process.js';
 import { ObservedNode } from './observed.js';
 
-/** The answer to a create is made of the object alone where that says all of it; a get reads the row, a list what is not known of it. */
+/** The answer to a create is made from the object in memory where that has all of it; a get reads the row, a list reads what memory does not have. */
 describe('what a create answers', () => {
   let api: ApiProcess;
   let node: ObservedNode;

@@ -87,7 +87,7 @@ describe('networks', () => {
     });
   });
 
-  it('have a DNS domain, and no availability zones to wish for', async () => {
+  it('have a DNS domain, and no availability zone hints', async () => {
     expect(await network({ dns_domain: 'Example.org.' })).toMatchObject({ dns_domain: 'example.org.' });
     expect(await refused('/v2.0/networks', { network: { dns_domain: 'example.org' } })).toMatchObject({ status: 400 });
     expect(await refused('/v2.0/networks', { network: { availability_zone_hints: ['a'] } })).toMatchObject({
@@ -96,9 +96,9 @@ describe('networks', () => {
   });
 
   it('have one default', async () => {
-    const wish = { 'router:external': true, is_default: true };
-    const { id } = await network(wish);
-    expect(await refused('/v2.0/networks', { network: wish })).toMatchObject({
+    const wanted = { 'router:external': true, is_default: true };
+    const { id } = await network(wanted);
+    expect(await refused('/v2.0/networks', { network: wanted })).toMatchObject({
       status: 409,
       body: {
         NeutronError: {

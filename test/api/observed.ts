@@ -1,4 +1,4 @@
-/** A node as the API hears it: reports over NATS, as an agent sends them. */
+/** A node as the API sees it: reports over NATS, as an agent sends them. */
 import { connect, NatsConnection } from '@nats-io/transport-node';
 import { AgentKind, ObjectStatus, Report, subjects } from '@plumbline/contracts';
 import { type ApiProcess, eventually } from './api-process.js';

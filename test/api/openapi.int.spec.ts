@@ -1,4 +1,4 @@
-/** The description that is served is of what is served: everything that each resource shows is of the type it says. */
+/** The served OpenAPI description matches what is served: every attribute that a resource shows has the described type. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { RESOURCES } from '../../apps/api/src/neutron/catalogue.js';
 import { segmentOf } from '../../apps/api/src/neutron/resource.js';

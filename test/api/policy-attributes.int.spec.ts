@@ -1,6 +1,6 @@
 /**
- * Attributes that are an administrator's or a network owner's, and attributes that name other objects: those of another project are as good as absent. The
- * walk is over the declarations: a new attribute is covered, or fails for want of a line in policy-fixtures.ts.
+ * Attributes for administrators or a network's owner, and attributes that name other objects: an object of another project is treated as absent. The spec goes
+ * through the declarations: a new attribute is covered, or fails until it has a line in policy-fixtures.ts.
  */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { RESOURCES } from '../../apps/api/src/neutron/catalogue.js';

@@ -1,4 +1,4 @@
-/** Who may use the paths that are no resource of the common shape, and what is only observed. Every declared endpoint is here, or this fails. */
+/** Who may use the paths that are not ordinary resources, and what is only observed. Fails for a declared endpoint that is not here. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { RESOURCES } from '../../apps/api/src/neutron/catalogue.js';
 import { ENDPOINTS } from '../../apps/api/src/neutron/endpoints/index.js';
@@ -37,7 +37,7 @@ const OPEN: Readonly<Record<string, Expected>> = {
     path: () => `network-ip-availabilities/${NOBODY}`,
     statuses: { owner: 404, reader: 404, other: 404, admin: 404 },
   },
-  // What it needs is not there: whoever may ask is told so.
+  // What it needs does not exist: a caller who may ask is told so.
   'GET auto-allocated-topology/:project': {
     path: () => `auto-allocated-topology/${world.projectOf('owner')}?fields=dry-run`,
     statuses: { owner: 409, reader: 409, other: 403, admin: 409 },

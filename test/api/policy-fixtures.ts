@@ -1,6 +1,6 @@
 /**
  * How to make one of each resource, in every situation in which somebody else might see it; what a change and an action of it look like; and which of its
- * attributes name other objects. One entry a resource: the specs fail when a declared resource has none.
+ * attributes name other objects. One entry for each resource: the specs fail when a declared resource has none.
  */
 import type { Resource } from '../../apps/api/src/neutron/resource.js';
 import type { Fields, Maker, PolicyWorld } from './policy-world.js';
@@ -99,7 +99,7 @@ const onAs =
 const nothing = async () => undefined;
 const toB = (world: PolicyWorld, id: string) => letIn(world, 'owner', 'network', id, world.projectOf('other'));
 
-/** A router with a gateway outside and a leg on a subnet with one port. */
+/** A router with a gateway and an interface on a subnet with one port. */
 async function routed(world: PolicyWorld, by: Maker) {
   const networkId = await network(world, by);
   const subnetId = await subnet(world, by, networkId);
@@ -108,7 +108,7 @@ async function routed(world: PolicyWorld, by: Maker) {
     external_gateway_info: { network_id: await outside(world) },
   });
   const answer = await world.as(by, 'PUT', `routers/${routerId}/add_router_interface`, { subnet_id: subnetId });
-  if (answer.status !== 200) throw new Error(`no leg: ${JSON.stringify(answer.body)}`);
+  if (answer.status !== 200) throw new Error(`no interface: ${JSON.stringify(answer.body)}`);
   return { routerId, subnetId, portId, networkId, address: await addressOf(world, portId) };
 }
 async function addressOf(world: PolicyWorld, portId: string): Promise<string> {
@@ -200,16 +200,16 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
   router: {
     fields: async () => ({ name: 'r' }),
     situations: {
-      'with a gateway and a leg': async (world) => ({ id: (await routed(world, 'owner')).routerId }),
+      'with a gateway and an interface': async (world) => ({ id: (await routed(world, 'owner')).routerId }),
     },
     actions: {
       add_router_interface: async (world, _made, by) => ({
         subnet_id: await subnet(world, by, await network(world, by)),
       }),
       remove_router_interface: async (world, { id }, by) => {
-        const leg = { subnet_id: await subnet(world, by, await network(world, by)) };
-        await world.as(by, 'PUT', `routers/${id}/add_router_interface`, leg);
-        return leg;
+        const inside = { subnet_id: await subnet(world, by, await network(world, by)) };
+        await world.as(by, 'PUT', `routers/${id}/add_router_interface`, inside);
+        return inside;
       },
       add_extraroutes: async () => ({ router: { routes: [] } }),
       remove_extraroutes: async () => ({ router: { routes: [] } }),

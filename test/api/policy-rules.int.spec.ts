@@ -1,6 +1,6 @@
 /**
- * Rules of the reference's default policy that depend on values, or on whose thing another thing is on: no declaration of an attribute can say them, so they
- * stand here one by one (neutron/conf/policies of the reference).
+ * Rules of the reference's default policy that depend on values, or on the owner of another object: the declaration of an attribute cannot express them, so they
+ * are tested one by one (neutron/conf/policies of the reference).
  */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Fields, type Persona, PolicyWorld } from './policy-world.js';

@@ -1,6 +1,6 @@
 /**
  * Two projects and an administrator of a third, as people who log in: A's member and reader, B's member, the cloud's admin. What they may see and do is
- * asked of the running API and compared with the domain's own answer on the log's objects.
+ * tried on the running API and compared with the domain's own answer on the log's objects.
  */
 import { AnyObject, type Kind, type ObjectKey } from '@plumbline/contracts';
 import type { Actor } from '@plumbline/domain';

@@ -34,8 +34,8 @@ const listed = async (path: string) =>
 describe('forwardings of a floating IP', () => {
   let floating: Fields, associated: Fields, forwarding: Fields, path: string;
   beforeAll(async () => {
-    const wish = { floating_network_id: world.external.id };
-    floating = await create(api, 'floatingips', 'floatingip', { ...wish, description: 'for port forwarding' });
+    const wanted = { floating_network_id: world.external.id };
+    floating = await create(api, 'floatingips', 'floatingip', { ...wanted, description: 'for port forwarding' });
     path = below('floatingips', floating.id);
   });
 
@@ -84,10 +84,10 @@ describe('forwardings of a floating IP', () => {
       floating_network_id: world.external.id,
       port_id: vm.id,
     });
-    const wish = ssh({ external_port: 2223, internal_ip_address: addressOf(vm), internal_port_id: vm.id });
+    const wanted = ssh({ external_port: 2223, internal_ip_address: addressOf(vm), internal_port_id: vm.id });
     const message = `Cannot create port forwarding to floating IP ${String(associated['floating_ip_address'])} (${associated.id}) with port ${vm.id} using fixed IP ${addressOf(vm)}, as that port already has a binding floating IP.`;
     for (const at of [path, below('floatingips', associated.id)]) {
-      const answer = await post(at, wish);
+      const answer = await post(at, wanted);
       expect(answer).toMatchObject({
         status: 409,
         body: { NeutronError: { type: 'PortHasBindingFloatingIP', message, detail: '' } },
@@ -246,8 +246,8 @@ describe('forwardings of a floating IP', () => {
 
   it('end with the port they lead to', async () => {
     const port = await create(api, 'ports', 'port', { network_id: world.tenant.id });
-    const wish = ssh({ internal_port_id: port.id, internal_ip_address: undefined });
-    const { port_forwarding: made } = (await post(path, wish)).body as unknown as { port_forwarding: Fields };
+    const wanted = ssh({ internal_port_id: port.id, internal_ip_address: undefined });
+    const { port_forwarding: made } = (await post(path, wanted)).body as unknown as { port_forwarding: Fields };
     expect(made['internal_ip_address']).toBe(addressOf(port));
     expect((await api.call('DELETE', `/v2.0/ports/${port.id}`)).status).toBe(204);
     expect(await listed(path)).toEqual([]);
@@ -304,8 +304,8 @@ describe('many at once', () => {
   const statuses = (answers: readonly Answer[]) => answers.map(({ status }) => status).sort();
 
   it('never give a port to two, nor a floating IP to a port and to its forwardings', async () => {
-    const wish = { floating_network_id: world.external.id };
-    const floating = await create(api, 'floatingips', 'floatingip', wish);
+    const wanted = { floating_network_id: world.external.id };
+    const floating = await create(api, 'floatingips', 'floatingip', wanted);
     const paths = [below('floatingips', floating.id), below('routers', world.router.id)];
     for (const path of paths) {
       const made = await Promise.all(
@@ -314,7 +314,7 @@ describe('many at once', () => {
       expect(statuses(made)).toEqual([201, ...Array.from({ length: 11 }, () => 400)]);
       expect(await listed(path)).toHaveLength(1);
     }
-    const other = await create(api, 'floatingips', 'floatingip', wish);
+    const other = await create(api, 'floatingips', 'floatingip', wanted);
     const [, forwarded] = await Promise.all([
       api.call('PUT', `/v2.0/floatingips/${other.id}`, { floatingip: { port_id: world.port.id } }),
       post(below('floatingips', other.id), ssh({ external_port: 6000, internal_port: 6000 })),
@@ -326,7 +326,7 @@ describe('many at once', () => {
     for (const { id } of [floating, other]) await api.call('DELETE', `/v2.0/floatingips/${id}`);
   });
 
-  it('leave nothing that leads nowhere when what they stand on goes at the same moment', async () => {
+  it('leave none behind when the port or interface they need is removed at the same time', async () => {
     const network = await create(api, 'networks', 'network', {});
     const subnet = await create(api, 'subnets', 'subnet', {
       network_id: network.id,
@@ -337,9 +337,9 @@ describe('many at once', () => {
     for (let round = 0; round < 8; round += 1) {
       await api.call('PUT', `/v2.0/routers/${world.router.id}/add_router_interface`, { subnet_id: subnet.id });
       const port = await create(api, 'ports', 'port', { network_id: network.id });
-      const wish = ssh({ internal_port_id: port.id, internal_ip_address: undefined });
+      const wanted = ssh({ internal_port_id: port.id, internal_ip_address: undefined });
       const [made, gone] = await Promise.all([
-        post(path, wish),
+        post(path, wanted),
         round % 2 === 0
           ? api.call('DELETE', `/v2.0/ports/${port.id}`)
           : api.call('PUT', `/v2.0/routers/${world.router.id}/remove_router_interface`, { subnet_id: subnet.id }),
@@ -348,9 +348,9 @@ describe('many at once', () => {
       expect([200, 204, 409]).toContain(gone.status);
       const left = await listed(path);
       const { ports } = (await api.call('GET', `/v2.0/ports?network_id=${network.id}`)).body as { ports: Fields[] };
-      const legs = ports.filter((each) => each['device_owner'] === 'network:router_interface').length;
+      const interfaces = ports.filter((each) => each['device_owner'] === 'network:router_interface').length;
       for (const { internal_port_id: to } of left)
-        expect({ leg: legs, port: ports.some(({ id }) => id === to) }).toEqual({ leg: 1, port: true });
+        expect({ interfaces, port: ports.some(({ id }) => id === to) }).toEqual({ interfaces: 1, port: true });
       for (const { id } of left) await api.call('DELETE', `${path}/${id}`);
       for (const { id } of ports) await api.call('DELETE', `/v2.0/ports/${id}`);
       await api.call('PUT', `/v2.0/routers/${world.router.id}/remove_router_interface`, { subnet_id: subnet.id });

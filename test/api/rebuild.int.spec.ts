@@ -1,4 +1,4 @@
-/** Everything derived is deleted and made again from the log by `plumb db rebuild`, as an operator would, under a running API. */
+/** `plumb db rebuild` deletes everything derived and makes it again from the log, as an operator would run it, under a running API. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';

@@ -1,4 +1,4 @@
-/** Routers as clients of the reference implementation know them: refusals (samples 50 to 54), extra routes, gateways, zones, IPv6 legs. */
+/** Routers as clients of the reference implementation know them: refusals (samples 50 to 54), extra routes, gateways, zones, IPv6 interfaces. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ApiProcess, eventually } from './api-process.js';
 import { ObservedNode } from './observed.js';
@@ -26,12 +26,12 @@ const shown = async (id: string) => ((await api.call('GET', at(id))).body as { r
 
 describe('refusals of a router', () => {
   it('are those that clients know', async () => {
-    const { router, inside, leg, external } = world;
+    const { router, inside, interfacePort, external } = world;
     refused(
       await api.call('DELETE', at(router.id)),
       409,
       'RouterInUse',
-      `Router ${router.id} has ports still attached: ${leg.port_id}`,
+      `Router ${router.id} has ports still attached: ${interfacePort.port_id}`,
     );
     refused(
       await put(at(router.id, 'add_router_interface'), { subnet_id: inside.id }),
@@ -45,7 +45,7 @@ describe('refusals of a router', () => {
       'BadRequest',
       'Bad router request: Either subnet_id or port_id must be specified.',
     );
-    for (const port of [leg.port_id, ...(await gatewayPorts(router.id))])
+    for (const port of [interfacePort.port_id, ...(await gatewayPorts(router.id))])
       refused(await api.call('DELETE', `/v2.0/ports/${port}`), 409, 'ServicePortInUse', /cannot be deleted directly/);
     const floating = await create(api, 'floatingips', 'floatingip', {
       floating_network_id: external.id,
@@ -152,9 +152,9 @@ describe('availability zones', () => {
       availability_zones: [{ name: 'east' }],
     });
     expect((await api.call('GET', '/v2.0/availability_zones?color=red')).status).toBe(400);
-    const wish = { external_gateway_info: { network_id: world.external.id } };
+    const wanted = { external_gateway_info: { network_id: world.external.id } };
     for (const zone of ['east', 'nova']) {
-      const router = await create(api, 'routers', 'router', { ...wish, availability_zone_hints: [zone] });
+      const router = await create(api, 'routers', 'router', { ...wanted, availability_zone_hints: [zone] });
       expect(router).toMatchObject({ availability_zone_hints: [zone], availability_zones: [zone] });
       expect((await api.call('DELETE', at(router.id))).status).toBe(204);
     }
@@ -169,7 +169,7 @@ describe('availability zones', () => {
 });
 
 describe('IPv6 subnets of one network', () => {
-  it('share a leg, and leave it one by one', async () => {
+  it('share an interface, and leave it one by one', async () => {
     const network = await create(api, 'networks', 'network', {});
     const [one, two] = [
       await create(api, 'subnets', 'subnet', { network_id: network.id, cidr: 'fd00:1::/64', ip_version: 6 }),

@@ -33,10 +33,12 @@ export async function scenario(api: ApiProcess) {
     name: 'r1',
     external_gateway_info: { network_id: external.id },
   });
-  const leg = await api.call('PUT', `/v2.0/routers/${router.id}/add_router_interface`, { subnet_id: inside.id });
-  expect(leg.status).toBe(200);
+  const interfacePort = await api.call('PUT', `/v2.0/routers/${router.id}/add_router_interface`, {
+    subnet_id: inside.id,
+  });
+  expect(interfacePort.status).toBe(200);
   const port = await create(api, 'ports', 'port', { network_id: tenant.id });
-  return { external, outside, tenant, inside, router, leg: leg.body as { port_id: string }, port };
+  return { external, outside, tenant, inside, router, interfacePort: interfacePort.body as { port_id: string }, port };
 }
 
 /** The refusal's status, type and message, ids of this run taken for those of a sample. */

@@ -1,4 +1,4 @@
-/** What every resource shares: tags, revisions that a client can insist on, and quotas. */
+/** What all resources have in common: tags, `If-Match` on revisions, and quotas. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ApiProcess } from './api-process.js';
 
@@ -183,10 +183,10 @@ describe('quotas', () => {
 describe('RBAC policies', () => {
   it('are made, changed, listed and deleted; a second like it is refused', async () => {
     const { id } = await make('shared-with');
-    const wish = { object_type: 'network', object_id: id, action: 'access_as_shared', target_tenant: 'other' };
-    const made = await api.make<{ id: string }>('POST', '/v2.0/rbac-policies', { rbac_policy: wish });
-    expect(made).toMatchObject(wish);
-    expect(await api.call('POST', '/v2.0/rbac-policies', { rbac_policy: wish })).toMatchObject({
+    const wanted = { object_type: 'network', object_id: id, action: 'access_as_shared', target_tenant: 'other' };
+    const made = await api.make<{ id: string }>('POST', '/v2.0/rbac-policies', { rbac_policy: wanted });
+    expect(made).toMatchObject(wanted);
+    expect(await api.call('POST', '/v2.0/rbac-policies', { rbac_policy: wanted })).toMatchObject({
       status: 409,
       body: { NeutronError: { type: 'DuplicateRbacPolicy' } },
     });
@@ -207,7 +207,7 @@ describe('RBAC policies', () => {
     [{ action: 'access_as_owner' }, 400],
   ])('refuse %j', async (wrong, status) => {
     const { id } = await make('other');
-    const wish = { object_type: 'network', object_id: id, action: 'access_as_shared', target_tenant: 'x', ...wrong };
-    expect((await api.call('POST', '/v2.0/rbac-policies', { rbac_policy: wish })).status).toBe(status);
+    const wanted = { object_type: 'network', object_id: id, action: 'access_as_shared', target_tenant: 'x', ...wrong };
+    expect((await api.call('POST', '/v2.0/rbac-policies', { rbac_policy: wanted })).status).toBe(status);
   });
 });

@@ -1,4 +1,4 @@
-/** `plumb status` as an operator runs it, against a real API: what it says, and how it ends. */
+/** `plumb status` as an operator runs it, against a real API: its output and exit code. */
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { run } from '@plumbline/exec';

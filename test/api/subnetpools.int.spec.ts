@@ -152,12 +152,12 @@ describe('subnet pools and address scopes', () => {
   it('are the default of their IP version', async () => {
     const { id } = await pool({ prefixes: ['fd00:9::/48'], is_default: true });
     const network = await make('networks', 'network', {});
-    const wish = { network_id: network.id, ip_version: 6, use_default_subnetpool: true };
-    expect(await make('subnets', 'subnet', { ...wish, ipv6_address_mode: 'slaac' })).toMatchObject({
+    const wanted = { network_id: network.id, ip_version: 6, use_default_subnetpool: true };
+    expect(await make('subnets', 'subnet', { ...wanted, ipv6_address_mode: 'slaac' })).toMatchObject({
       cidr: 'fd00:9::/64',
       subnetpool_id: id,
     });
-    expect(await api.call('POST', '/v2.0/subnets', { subnet: { ...wish, ip_version: 4 } })).toMatchObject({
+    expect(await api.call('POST', '/v2.0/subnets', { subnet: { ...wanted, ip_version: 4 } })).toMatchObject({
       status: 400,
       body: { NeutronError: { message: 'Bad subnets request: No default subnetpool found for IPv4.' } },
     });

@@ -101,18 +101,18 @@ describe('subnets', () => {
 
   it('refuse segments, and what a pool is needed for', async () => {
     const { id: network_id } = await network();
-    const wish = { network_id, ip_version: 4 };
+    const wanted = { network_id, ip_version: 4 };
     for (const [fields, reason] of [
       [{ cidr: '10.0.0.0/24', segment_id: network_id }, 'is not supported'],
       [{}, 'a subnetpool must be specified in the absence of a cidr'],
       [{ prefixlen: 24 }, 'a subnetpool must be specified in the absence of a cidr'],
       [{ prefixlen: 24, cidr: '10.0.0.0/24' }, 'cidr and prefixlen must not be supplied together'],
     ] as const)
-      expect(await refused({ ...wish, ...fields })).toMatchObject({
+      expect(await refused({ ...wanted, ...fields })).toMatchObject({
         status: 400,
         body: { NeutronError: { message: expect.stringContaining(reason) } },
       });
-    await subnet({ ...wish, cidr: '10.0.0.0/24', segment_id: null });
+    await subnet({ ...wanted, cidr: '10.0.0.0/24', segment_id: null });
   });
 
   it('count what is there and taken, exactly', async () => {

@@ -1,4 +1,4 @@
-/** A lab of the benchmarks' own, as `plumb lab up` makes it, and what they need of it. */
+/** The benchmarks' own lab, made by `plumb lab up`, and what they need of it. */
 import http from 'node:http';
 import path from 'node:path';
 import { run } from '@plumbline/exec';

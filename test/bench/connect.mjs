@@ -1,5 +1,5 @@
 /**
- * From POST of an associated floating IP to the first TCP connection from `outside` through it. Nobody outside knows the address beforehand: its neighbour table is emptied
+ * From POST of an associated floating IP to the first TCP connection from `outside` through it. The neighbour table of `outside` is emptied
  * before each turn, and a connection is tried every few milliseconds from the moment the API has answered.
  */
 import { run } from '@plumbline/exec';

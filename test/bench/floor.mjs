@@ -1,6 +1,6 @@
 /**
  * The physical floor of a rebuild: a hand-made script that is not part of this project. PLUMB_FLOOR says where it is; by default beside the clone. It runs in
- * namespaces of its own, so that the names it makes are seen by nobody else.
+ * namespaces of its own, so its names cannot conflict with others.
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -10,7 +10,7 @@ import { projectDir } from './report.mjs';
 const script = path.resolve(projectDir, process.env.PLUMB_FLOOR ?? '../shared/floor/rebuild-floor.sh');
 const VARIANTS = { internal: [], veth: ['-t', 'veth', '-O'] };
 
-/** Answers `{ totalMs, objects }`, or `{ missing }` when there is no such script. */
+/** Returns `{ totalMs, objects }`, or `{ missing }` when there is no such script. */
 export async function runFloor(variant, routers, floating) {
   if (!existsSync(script)) return { missing: `no script at ${script} (PLUMB_FLOOR names another)` };
   const prefix = `f${process.pid % 100_000}-`;

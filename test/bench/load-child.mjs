@@ -1,5 +1,5 @@
 /**
- * The clients of the rates benchmark, in a process of their own: HTTP/1.1 over kept connections, as bytes. A client library would take as much of the machine as the API does.
+ * The clients of the rates benchmark, in a process of their own: HTTP/1.1 over persistent connections, as bytes. A client library would use as much of the machine as the API does.
  * A line of JSON in: `{ host, port, headers, clients, count, method, paths, bodies? }`; request n is of path and body n modulo their number.
  * A line out: `{ ms, totalMs, last }`, `last` being one answer's body, or `{ error }` when an answer was not 2xx.
  */
@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 
 const END = Buffer.from('\r\n\r\n');
 
-/** One connection; `ask` sends a request and answers its response, one at a time. */
+/** One connection; `ask` sends a request and returns its response, one at a time. */
 function connection(host, port) {
   const socket = connect({ host, port, noDelay: true });
   let parts = [];

@@ -1,7 +1,7 @@
 /**
  * `npm run bench [-- name...]`: the figures the project promises, measured on this machine.
  *
- * Plain Node on top of what is built. Each benchmark answers rows `{ name, value, unit, target?, detail? }`; a ratio is measured beside its comparison in the same
+ * Plain Node on top of what is built. Each benchmark returns rows `{ name, value, unit, target?, detail? }`; a ratio is measured beside its comparison in the same
  * run, because machines are shared and a figure alone says little. Prints a table, writes `.plumb/bench/<time>.json` and `.plumb/bench/latest.json`.
  * `--check` makes a missed target the exit code.
  */
@@ -10,7 +10,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { benchDir, loadNow, printTable, verdict } from './report.mjs';
 
-/** In the order they run; those that share the lab stand side by side. */
+/** In the order they run; those that share the lab are next to each other. */
 const BENCHES = {
   rebuild: async () => (await import('./rebuild.mjs')).rebuildBench(),
   memory: async (lab) => (await import('./memory.mjs')).memoryBench(await lab()),

@@ -1,4 +1,4 @@
-/** Memory at rest: the API and each agent of the lab, their helper processes said apart. Resident set size (VmRSS, proc(5)), as `top` shows it. */
+/** Memory at rest: the API and each agent of the lab, with their helper processes listed separately. Resident set size (VmRSS, proc(5)), as `top` shows it. */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -1,4 +1,4 @@
-/** What the API takes and gives a second: writes by clients side by side, gets, lists, and how both grow with the number of rows. */
+/** Requests per second: writes by clients at the same time, gets, lists, and how they grow with the number of rows. */
 import { readRunning } from '@plumbline/lab';
 import { cpuMs, median, quantile } from './report.mjs';
 
@@ -96,8 +96,8 @@ export async function ratesBench(lab) {
     let from = 0;
     for (const [clients, count] of Object.entries(ASSOCIATED)) {
       const targets = ground.ports.slice(from, (from += count));
-      const wished = targets.map(({ id }) => ({ floating_network_id: ground.outside.id, port_id: id }));
-      const timed = await crowd(Number(clients), count, post('floatingip', ...wished));
+      const requested = targets.map(({ id }) => ({ floating_network_id: ground.outside.id, port_id: id }));
+      const timed = await crowd(Number(clients), count, post('floatingip', ...requested));
       rows.push(rate('POST floatingips, associated', Number(clients), timed, AT_LEAST.associated));
     }
     return rows;

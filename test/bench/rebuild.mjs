@@ -2,9 +2,9 @@
  * A node rebuilt from empty: 50 routers with 5 floating IPs each.
  *
  * Three ways on the same machine, in turn: `plumb replay`'s rebuild() in a process of its own, the script that --dry-run prints run by sh, and the floor,
- * a hand-made script that makes a leaner node. Each run gets a node of its own: namespaces, Open vSwitch (userspace datapath) and its database are new. The
- * clock runs until every router has answered on its outside and on its inside address. A second look at the built node, which must find nothing to
- * do, tells that all is there.
+ * a hand-made script that makes a smaller node. Each run gets a node of its own: namespaces, Open vSwitch (userspace datapath) and its database are new. The
+ * clock runs until every router has answered on its outside and on its inside address. A second check of the built node, which must find nothing to
+ * do, shows that it is complete.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

@@ -1,4 +1,4 @@
-/** Each agent of the lab restarted with nothing changed: what its log says it did, and when it had looked at all. */
+/** Each agent of the lab restarted with nothing changed: the steps in its log, and the time until it had checked the node. */
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';

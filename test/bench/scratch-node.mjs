@@ -1,8 +1,8 @@
 /**
- * A node of one run's own and a host beside it, each in namespaces that a keeper process holds open: nothing of it is seen from, or touches, the machine.
+ * A node for one run and a host beside it, each in namespaces that a keeper process holds open: they neither see nor touch the machine.
  *
- *     prober ── out0 ═══ eth1 (plugged into br-ex once that is there) ── node
- *            └─ in<vlan> ═══ plug<vlan> (one a tenant network, plugged into br-int once that is there)
+ *     prober ── out0 ═══ eth1 (plugged into br-ex once that exists) ── node
+ *            └─ in<vlan> ═══ plug<vlan> (one for each tenant network, plugged into br-int once that exists)
  *
  * The prober asks each address with a TCP connect to a closed port: the refusal comes from the router itself.
  */

@@ -1,4 +1,4 @@
-/** Messages between agents and API are lost, doubled and come out of order, both ways; floating IPs made meanwhile become ACTIVE and answer all the same. */
+/** Messages between agents and API are lost, doubled and reordered, in both directions; floating IPs created meanwhile become ACTIVE and answer all the same. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { InstanceState } from '@plumbline/lab';
 import { TestLab, until, upTimeoutMs } from '../system/testing/test-lab.js';

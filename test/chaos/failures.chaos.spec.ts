@@ -1,6 +1,6 @@
 /**
- * Everything that runs is killed, a node is wiped, the log is exchanged: the lab converges without a hand, and a TCP stream through a floating IP lives on
- * wherever only software of ours died. What starts processes again is the lab's supervisor, as systemd does on a real node.
+ * Every process is killed, a node is wiped, the log is replaced: the lab converges without manual help, and a TCP stream through a floating IP continues
+ * wherever only our own software died. What starts processes again is the lab's supervisor, as systemd does on a real node.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { InstanceState } from '@plumbline/lab';

@@ -1,4 +1,4 @@
-/** A command line client: the same commands by a process each, as a person types them, or by one process for many. */
+/** A command line client: one process for each command, as a person types them, or one process for many. */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -7,7 +7,7 @@ import { run } from '@plumbline/exec';
 import { MEMBER, PYTHON, type Cloud } from './cloud.js';
 
 export type Program = 'openstack' | 'neutron';
-/** Whoever types, and at what: the administrator at either program, or somebody of another project at `openstack`. */
+/** Who types, and with which program: the administrator with either program, or a member of another project with `openstack`. */
 export type Seat = Program | 'member';
 export type Said = Readonly<{ code: number; stdout: string; stderr: string }>;
 export interface Client {

@@ -60,8 +60,8 @@ check('does scenario A') do |net|
   routed(net) do |outside, inside, router|
     same(outside.router_external, true)
     same(router.external_gateway_info['network_id'], outside.id)
-    leg, = net.ports.all(device_id: router.id, device_owner: 'network:router_interface')
-    same(leg.fixed_ips.map { |each| each['ip_address'] }, ['10.0.0.1'])
+    inner, = net.ports.all(device_id: router.id, device_owner: 'network:router_interface')
+    same(inner.fixed_ips.map { |each| each['ip_address'] }, ['10.0.0.1'])
     port = net.ports.create(network_id: inside.id, name: 'qvm1', fixed_ips: [{ ip_address: '10.0.0.3' }])
     ip = net.floating_ips.create(floating_network_id: outside.id, floating_ip_address: '10.16.161.51')
     same([ip.floating_ip_address, ip.port_id, ip.router_id], ['10.16.161.51', nil, nil])

@@ -1,5 +1,5 @@
 /**
- * A journey: what somebody types at a client, and what the client then shows. Data, so that one list runs with every client process and every way to log in.
+ * A journey: what a person types into a client, and what the client then shows. Data, so that one list runs with every client process and every way to log in.
  *
  * What a step shows can be named (`as`), and later steps use it: `{fip.floating_ip_address}` in an argument or an expectation is that field of what `fip`
  * showed. Steps assert on what the client reads back, not on its exit code alone.

@@ -1,4 +1,4 @@
-/** docker-compose.yml as Compose reads it. Needs the program, no engine and no root. */
+/** docker-compose.yml as Compose reads it. Needs the Compose program, but no engine and no root. */
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { run } from '@plumbline/exec';
 import { z } from 'zod';

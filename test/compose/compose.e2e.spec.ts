@@ -1,7 +1,7 @@
 /**
  * Scenario A on the containers of docker-compose.yml: every image built from its Dockerfile, brought up as docs/how-to/run-in-containers.md says, packets sent.
  *
- * It runs where an engine can run (engine/programs.ts says what that takes), and otherwise names itself as not run. The base root is kept in .plumb/compose.
+ * It runs where a container engine can run (engine/programs.ts says what that needs), and otherwise reports that it did not run. The base root is kept in .plumb/compose.
  */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -1,4 +1,4 @@
-/** `plumb lab` as a user runs it: made, found, interrupted, removed; the host stays as it was. */
+/** `plumb lab` as a user runs it: started, started again, interrupted, removed; the host stays as it was. */
 import { mkdtempSync, readFileSync, rmSync, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

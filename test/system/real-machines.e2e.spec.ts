@@ -109,7 +109,7 @@ describe('the page, followed', () => {
   let node: Machine;
   let outside: Machine;
   const followed: Block[] = [];
-  /** Each step stands on those before it. */
+  /** Each step needs the ones before it. */
   let lost: string | null = null;
 
   beforeAll(async () => {

@@ -1,7 +1,7 @@
 /**
- * One log, six ways to one node: as written, every event twice, an agent's restart after every event, one converge at the end, each event first without the
- * right to remove. On a real namespace with its own Open vSwitch, by both agents' hands; compared in canonical form. And a sixth: each step failing once, some
- * before and some after they were done.
+ * One log, six ways to the same node: as written; every event twice; a restart of the agent after every event; one reconcile at the end; each event first without
+ * the right to remove; and each step failing once, some before and some after they were done. On a real namespace with its own Open vSwitch, with the code of
+ * both agents; the results are compared in canonical form.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { converge, L3Memory } from '@plumbline/l3-core';

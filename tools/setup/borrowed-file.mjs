@@ -1,9 +1,9 @@
 /**
- * Borrowing a system file: our text stands in a path for a while, then the path is as it was.
+ * Replaces a system file for a while, then restores it.
  *
- * The owner's file is renamed aside and renamed back, so that its mode, owner, times and link target stay untouched. Ours bears a marker line: after a
- * `kill -9` the next start recognises what was left behind and puts it right first. The road not taken, reading the file and writing it again,
- * loses what a copy cannot hold and everything when the process dies in between.
+ * The original file is renamed aside and renamed back, so its mode, owner, times and link target stay untouched. Our file has a marker line: after a
+ * `kill -9` the next start recognises it and restores the original first. Road not taken: reading the file and writing it again. That loses what a copy
+ * cannot hold, and everything when the process dies in between.
  */
 import { existsSync, lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 
@@ -11,13 +11,13 @@ const MARKER = '# placed by the Plumbline setup while packages are installed; re
 const aside = (path) => `${path}.plumbline-saved`;
 const exists = (path) => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 
-/** Undoes a loan that a killed setup left behind. Nothing of that kind there: changes nothing. */
+/** Restores a file that a killed setup left replaced. Otherwise changes nothing. */
 export function returnFile(path) {
   if (exists(path) && existsSync(path) && readFileSync(path, 'utf8').includes(MARKER)) rmSync(path);
   if (exists(aside(path)) && !exists(path)) renameSync(aside(path), path);
 }
 
-/** Puts `text` at `path` until `returnFile(path)`. `text` may use the text that stood there (empty when none did). */
+/** Puts `text` at `path` until `returnFile(path)`. `text` gets the original text (empty when there is no file). */
 export function borrowFile(path, text, mode) {
   returnFile(path);
   const before = existsSync(path) ? readFileSync(path, 'utf8') : '';
@@ -25,11 +25,11 @@ export function borrowFile(path, text, mode) {
   writeFileSync(path, text(before, MARKER), { mode, flag: 'wx' });
 }
 
-/** Runs `work` with the borrowed files in place and gives them back whatever happens: success, failure, SIGINT, SIGTERM, SIGHUP, exit. */
+/** Runs `work` with the files replaced, and restores them whatever happens: success, failure, SIGINT, SIGTERM, SIGHUP, exit. */
 export async function withBorrowedFiles(loans, work) {
   const giveBack = () => loans.forEach(({ path }) => returnFile(path));
   let interruptedBy = null;
-  // The signal waits until the package manager has stopped: taking the files away under its feet would start the services after all.
+  // The signal waits until the package manager has stopped: restoring the files earlier would let it start the services after all.
   const onSignal = (signal) => (interruptedBy = signal);
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   signals.forEach((signal) => process.on(signal, onSignal));

@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 
 /**
- * Runs a command with this terminal's output and waits for its end. Answers the exit code; 128 + signal when it was killed, and 127 when it cannot be started.
+ * Runs a command with this terminal's output and waits for its end. Returns the exit code; 128 + signal when it was killed, and 127 when it cannot be started.
  * The terminal sends Ctrl-C to the child as well, so the caller need not: it waits and then cleans up.
  */
 export function runVisible(command, args, options = {}) {
@@ -17,7 +17,7 @@ export function runVisible(command, args, options = {}) {
   });
 }
 
-/** Runs a command and answers its exit code and standard output. For short questions only. */
+/** Runs a command and returns its exit code and standard output. For short queries only. */
 export function ask(command, args, options = {}) {
   const { status, stdout } = spawnSync(command, args, {
     encoding: 'utf8',

@@ -1,4 +1,4 @@
-/** Processes recognised by a variable in the environment they inherited: nobody else's process can bear it. */
+/** Processes recognised by a variable in the environment that they inherited: no other process has it. */
 import { readdirSync, readFileSync } from 'node:fs';
 
 const GRACE_MS = 5000;
@@ -20,7 +20,7 @@ export function processesWith(name, value) {
   return found;
 }
 
-/** Ends the processes: asks first, and insists after five seconds. */
+/** Ends the processes: SIGTERM first, SIGKILL after five seconds. */
 export async function stopAll(pids) {
   const alive = () => pids.filter((pid) => send(pid, 0));
   pids.forEach((pid) => send(pid, 'SIGTERM'));

@@ -1,5 +1,5 @@
 /**
- * What kind of machine this is, and what may be done on it. Plain Node without dependencies: it runs before `npm ci`.
+ * What kind of machine this is, and what this process may do on it. Plain Node without dependencies: it runs before `npm ci`.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -8,10 +8,10 @@ import { fileURLToPath } from 'node:url';
 /** The project's folder, wherever the command was started. */
 export const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 
-/** Oldest Node.js that works: the first 20.x whose `require` takes ES modules, which jest and Nest 12 count on. */
+/** Oldest Node.js that works: the first 20.x whose `require` accepts ES modules, which jest and Nest 12 need. */
 const OLDEST_NODE = [20, 19];
 
-/** A mistake or a lack on the user's side: printed as it is, without a stack. */
+/** Something that the user must fix: printed as it is, without a stack. */
 export class SetupError extends Error {}
 
 /** Throws a SetupError when this Node.js is too old. */
@@ -23,7 +23,7 @@ export function requireNode() {
   );
 }
 
-/** True when apt and dpkg are this system's own tools: Debian or one of its children. */
+/** True when apt and dpkg are this system's own tools: Debian or a system derived from it. */
 export function isDebian() {
   try {
     const release = readFileSync('/etc/os-release', 'utf8');

@@ -5,8 +5,8 @@ import { runVisible } from './child.mjs';
 import { projectDir, SetupError } from './machine.mjs';
 
 /**
- * True when node_modules holds what package-lock.json says. npm writes what it installed into node_modules/.package-lock.json as its last act, so a
- * broken-off installation shows as well. Optional packages of other platforms may be absent.
+ * True when node_modules has what package-lock.json says. npm writes what it installed into node_modules/.package-lock.json as its last action, so an
+ * interrupted installation is noticed as well. Optional packages of other platforms may be absent.
  */
 export function modulesMatchLock(folder = projectDir) {
   const installedFile = path.join(folder, 'node_modules/.package-lock.json');

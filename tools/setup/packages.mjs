@@ -1,7 +1,7 @@
 /**
- * Debian packages that the lab and the tests stand on.
+ * Debian packages that the lab and the tests need.
  *
- * They are wanted for their programs only. Their services must not start, neither now (a policy-rc.d that answers 101, see invoke-rc.d(8)) nor at the
+ * Only their programs are needed. Their services must not start, neither now (a policy-rc.d that answers 101, see invoke-rc.d(8)) nor at the
  * next boot (disabled after the installation), and postgresql must not make a cluster of its own (create_main_cluster, see pg_createcluster(8)):
  * another Open vSwitch, NATS or PostgreSQL of this machine stays as it is.
  */
@@ -23,8 +23,8 @@ const WANTED = [
   { name: 'postgresql', programs: ['/usr/lib/postgresql'], services: ['postgresql'] },
 ];
 /**
- * What the tests want beside that: an engine to bring docker-compose.yml up in, with base images made from a Debian root, the clients that the Networking
- * API is for with a compiler for the one that wants it, a real Keystone, and what the docs tell a reader to type.
+ * What the tests need besides that: a container engine for docker-compose.yml, with base images made from a Debian root; clients of the Networking API, with
+ * a compiler for the one that needs it; a real Keystone; and what the documents tell a reader to type.
  */
 const WANTED_BY_TESTS = [
   {
@@ -49,7 +49,7 @@ const WANTED_BY_TESTS = [
   },
   // Where its own files are depends on its version.
   { name: 'ruby-fog-openstack', programs: ['/var/lib/dpkg/info/ruby-fog-openstack.list'], services: [] },
-  // Asks nothing and makes no database when nobody answers (debconf's own defaults).
+  // Asks nothing and makes no database when not interactive (debconf's own defaults).
   { name: 'keystone', programs: ['/usr/bin/keystone-manage'], services: ['keystone'] },
   { name: 'debootstrap', programs: ['/usr/sbin/debootstrap'], services: [] },
   { name: 'slirp4netns', programs: ['/usr/bin/slirp4netns'], services: [] },
@@ -70,12 +70,12 @@ const NO_CLUSTER = {
 const APT = ['-o', 'DPkg::Lock::Timeout=300', '--no-install-recommends', '--yes'];
 const quiet = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' };
 
-/** The packages wanted for a purpose ('test' or another) that this machine lacks. Counted by program, so that a package built by hand is welcome too. */
+/** The packages for a purpose ('test' or another) that this machine lacks. It looks for programs, so one that was installed in another way counts too. */
 export function missingPackages(purpose) {
   return wantedFor(purpose).filter(({ programs }) => !programs.some((program) => existsSync(program)));
 }
 
-/** Installs what is missing, after saying what apt will do. Nothing missing: does nothing. Throws a SetupError that says what to do by hand. */
+/** Installs what is missing, after printing what apt will do; does nothing if nothing is. Throws a SetupError that says what to do by hand. */
 export async function installPackages(purpose) {
   const missing = missingPackages(purpose);
   if (missing.length === 0) return;
@@ -87,7 +87,9 @@ export async function installPackages(purpose) {
 
   const plan = await plannedInstall(names);
   console.log(`apt will install: ${plan.join(' ')}`);
-  console.log('Their services stay off: Plumbline starts what it needs by itself, in places of its own.');
+  console.log(
+    'Their services stay off: Plumbline starts what it needs by itself, in namespaces and folders of its own.',
+  );
   await withBorrowedFiles([POLICY], async () => {
     // postgresql-common first: its configuration must be there before postgresql's own installation reads it.
     if (names.includes('postgresql')) {
@@ -126,7 +128,7 @@ async function apt(...names) {
 
 function keepOffAtBoot(service) {
   if (ask('systemctl', ['disable', '--quiet', service]).code === 0) return;
-  // No systemd here (a container, a chroot): take away what a later one, or sysvinit, would find.
+  // No systemd here (a container, a chroot): remove what a later one, or sysvinit, would start.
   ask('deb-systemd-helper', ['disable', service.includes('.') ? service : `${service}.service`], {
     env: { ...quiet, DPKG_MAINTSCRIPT_PACKAGE: service },
   });

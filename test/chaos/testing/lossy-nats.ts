@@ -4,7 +4,7 @@
  *     agent ── tcp ──► relay in the node's place ── unix socket ──► LossyNats (this process) ── tcp ──► nats-server
  *
  * It reads the protocol of NATS (docs.nats.io, "Client Protocol") as far as is needed to tell one message from the next: MSG and HMSG towards the client,
- * PUB and HPUB from it; all other lines pass. Whatever is done, a whole message is done to: a connection never breaks because of it.
+ * PUB and HPUB from it; all other lines pass. It only acts on whole messages, so a connection never breaks because of it.
  */
 import { rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';

@@ -111,10 +111,10 @@ func build(client *gophercloud.ServiceClient) *topology {
 	waitFor("the router", routerState(client, built.router.ID), "ACTIVE")
 	same("outside addresses", len(built.router.GatewayInfo.ExternalFixedIPs), 1)
 
-	leg, err := routers.AddInterface(client, built.router.ID, routers.AddInterfaceOpts{SubnetID: built.insideSubnet.ID}).Extract()
+	added, err := routers.AddInterface(client, built.router.ID, routers.AddInterfaceOpts{SubnetID: built.insideSubnet.ID}).Extract()
 	must(err)
-	waitFor("the router's interface", portState(client, leg.PortID), "ACTIVE", "DOWN")
-	built.interfacePort = leg.PortID
+	waitFor("the router's interface", portState(client, added.PortID), "ACTIVE", "DOWN")
+	built.interfacePort = added.PortID
 
 	none := []string{}
 	built.instance, err = ports.Create(client, portsbinding.CreateOptsExt{

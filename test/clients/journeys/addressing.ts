@@ -1,4 +1,4 @@
-/** Address scopes, subnet pools, what is left of a network, and a topology made by itself, with `openstack`. */
+/** Address scopes, subnet pools, free addresses of a network, and an auto-allocated topology, with `openstack`. */
 import { expect } from '@jest/globals';
 import type { Journey, Step } from '../journey.js';
 

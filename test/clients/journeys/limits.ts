@@ -1,4 +1,4 @@
-/** Limits of a project: seen, set, met. By `neutron`, whose commands ask for nothing but the Networking API, and what `openstack` 6.0.0 can do. */
+/** Limits of a project: shown, set, reached. By `neutron`, whose commands ask for nothing but the Networking API, and what `openstack` 6.0.0 can do. */
 import { expect } from '@jest/globals';
 import type { Journey } from '../journey.js';
 

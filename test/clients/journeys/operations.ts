@@ -1,4 +1,4 @@
-/** What an administrator asks and does with `openstack`: agents and where routers are, extensions, zones, limits. */
+/** What an administrator does with `openstack`: agents, routers on agents, extensions, zones, limits. */
 import { expect } from '@jest/globals';
 import type { Journey } from '../journey.js';
 

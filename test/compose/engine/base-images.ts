@@ -1,6 +1,6 @@
 /**
  * The two public base images, made here under their public names, so that the Dockerfiles can be built where no image can be pulled: Debian's from debootstrap(8),
- * Node.js's from that and this machine's own node and npm. What makes the public ones small and quick to install into is done here too.
+ * Node.js's from that and this machine's own node and npm. What makes the public images small and quick to install into is done here too.
  */
 import { cpSync, existsSync, mkdirSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

@@ -4,7 +4,7 @@
 #   unshare --net --mount --pid --fork --kill-child --mount-proc -- engine.sh FOLDER CGROUP
 #
 # so that its bridges, rules, forwarding switch, mounts, images and containers are in namespaces that end with it: killing it leaves nothing. All it shares with
-# the host are cgroups, under one name of its own. Images are kept in memory: nothing to remove, and nothing waits for a disk.
+# the host are cgroups, under one name of its own. Images are kept in memory: there is nothing to remove, and nothing waits for a disk.
 set -euo pipefail
 folder=$1 cgroup=$2
 mount --make-rprivate /

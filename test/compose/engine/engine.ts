@@ -1,7 +1,7 @@
 /**
  * A container engine of the test's own, in namespaces of its own (engine.sh says which).
  *
- * The road not taken is the machine's own engine: building there would leave images and volumes beside the user's, its networks would change the host's rules,
+ * Road not taken: the machine's own engine: building there would leave images and volumes beside the user's, its networks would change the host's rules,
  * and a CI machine seldom has one.
  */
 import { spawn, type ChildProcess } from 'node:child_process';

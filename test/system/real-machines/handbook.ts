@@ -1,14 +1,14 @@
 /**
- * A how-to as something that can be followed: headings, and under each its shell blocks in order.
+ * A how-to that a program can follow: headings, and under each its shell blocks in order.
  *
  * The word after ```sh says on which machine a block is typed, the one after that what is special about it:
  *
  *     systemd     needs a machine with systemd; `hand` beside it does the same without
  *     hand        the other way
  *     packages    installs packages
- *     code        brings the clone
+ *     code        fetches the clone
  *     tell-node   what it prints is typed on the node
- *     copy        may hold scp lines
+ *     copy        may contain scp lines
  */
 import { readFileSync } from 'node:fs';
 
@@ -31,7 +31,7 @@ export function readBlocks(file: string): readonly Block[] {
     else if (line.startsWith('```sh')) {
       const [, where = '', kind, ...rest] = line.split(' ');
       if (!['controller', 'node', 'outside', 'both'].includes(where) || rest.length > 0)
-        throw new Error(`${file}: nobody knows where this block is typed: ${line}`);
+        throw new Error(`${file}: this block does not say where it is typed: ${line}`);
       if (kind !== undefined && !isKind(kind)) throw new Error(`${file}: unknown kind of block: ${line}`);
       open = { where, kind: kind ?? 'plain', lines: [] };
     } else if (/^#{2,3} /.test(line)) heading = line.replace(/^#+ /, '');

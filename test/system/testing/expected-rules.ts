@@ -1,6 +1,6 @@
 /**
- * The rules of a router with one leg inside (10.0.2.0/24 in scenario B), a gateway and one floating IP, as iptables-save lists them: tables in alphabetical
- * order, chains as the kernel lists them. Ours to the letter, but for the comment of each rule.
+ * The rules of a router with one interface (10.0.2.0/24 in scenario B), a gateway and one floating IP, as iptables-save lists them: tables in alphabetical
+ * order, chains as the kernel lists them. Exactly ours, except for the comment of each rule.
  */
 
 const agent = 'neutron-l3-agent';

@@ -1,4 +1,4 @@
-/** Harm done to a lab's nodes from outside of Plumbline: what an operator, a reboot or a broken disk does. */
+/** Damage to a lab's nodes from outside Plumbline: what an operator, a reboot or a broken disk does. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { migrate } from '@plumbline/event-store';
@@ -25,7 +25,7 @@ export async function wipe(lab: TestLab, host: string): Promise<void> {
   await lab.at(host, [...vsctl, '--', '--if-exists', 'del-port', 'br-ex', 'phy-br-ex']);
 }
 
-/** Plugs an instance's interface in again, as whoever runs instances does after a bridge was lost: it is not Plumbline's. */
+/** Plugs an instance's interface in again after a bridge was lost, as a hypervisor does: the interface is not Plumbline's. */
 export async function plugAgain(lab: TestLab, instance: InstanceState): Promise<void> {
   const tap = tapName(instance.portId);
   await lab.at(instance.host, [

@@ -1,5 +1,5 @@
 /**
- * A node in canonical form: what is on it, and nothing that only counts, ages or numbers. Two pictures are equal when the nodes are (invariant 5).
+ * A node in canonical form: what is on it, without counters, ages and arbitrary numbers. Two pictures are equal when the nodes are (invariant 5).
  *
  * Names instead of ofports and ifindexes; rules without counters; flows without statistics and without those that the switch learned by itself.
  */

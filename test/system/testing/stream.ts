@@ -1,11 +1,11 @@
-/** A TCP stream through the lab that a spec holds while it does harm, and asks afterwards. The two ends are units of the lab (`ticker.mjs`). */
+/** A TCP stream through the lab that a spec keeps open while it breaks something, and checks afterwards. The two ends are units of the lab (`ticker.mjs`). */
 import { z } from 'zod';
 import { argvAt, ensureUnit, labEnvironment, removeUnit, runningPlace } from '@plumbline/lab';
 import { until, type TestLab } from './test-lab.js';
 
 const port = 7000;
 const Line = z.object({ at: z.number(), lines: z.number(), gapMs: z.number(), ended: z.string().nullable() });
-/** Lines received so far, the longest silence, when that was said, and how it ended (null: it lives). */
+/** Lines received so far, the longest silence, when it was reported, and how the stream ended (null: it is open). */
 export type StreamState = z.infer<typeof Line>;
 
 export class HeldStream {

@@ -1,8 +1,8 @@
 /**
- * A TCP stream that tells how it fares: `ticker.mjs serve <port>`, `ticker.mjs follow <host> <port>`.
+ * A TCP stream that reports its state: `ticker.mjs serve <port>`, `ticker.mjs follow <host> <port>`.
  *
  * The server sends a numbered line every 20 ms on each connection, the follower a byte: both ways carry packets. The follower writes a line
- * `{"at", "lines", "gapMs", "ended"}` every 50 ms: lines received, the longest silence between two, and how the stream ended (null while it lives).
+ * `{"at", "lines", "gapMs", "ended"}` every 50 ms: lines received, the longest silence between two, and how the stream ended (null while it is open).
  * Numbers that are not in order end the stream as `disorder`.
  */
 import { connect, createServer } from 'node:net';
