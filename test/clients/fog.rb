@@ -70,7 +70,7 @@ check('does scenario A') do |net|
     second = net.ports.create(network_id: inside.id, name: 'qvm2')
     other = net.floating_ips.create(floating_network_id: outside.id, port_id: second.id)
     same(net.floating_ips.all(router_id: router.id).map(&:id).sort, [ip.id, other.id].sort)
-    refused(Excon::Error::Conflict, 'RouterInterfaceInUseByFloatingIP') { net.remove_router_interface(router.id, leg.fixed_ips[0]['subnet_id']) }
+    refused(Excon::Error::Conflict, 'RouterInterfaceInUseByFloatingIP') { net.remove_router_interface(router.id, inner.fixed_ips[0]['subnet_id']) }
     ip.disassociate
     same(net.floating_ips.get(ip.id).port_id, nil)
     ip.destroy
