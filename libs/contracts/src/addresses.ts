@@ -5,7 +5,7 @@ export type Range = Readonly<{ first: bigint; last: bigint; version: 4 | 6 }>;
 
 const bytesToInt = (bytes: readonly number[]): bigint => bytes.reduce((n, byte) => (n << 8n) | BigInt(byte), 0n);
 
-/** Shortest text of an address (RFC 5952 for IPv6). Throws on what is none. */
+/** Shortest text of an address (RFC 5952 for IPv6). Throws if the text is not an address. */
 export const canonicalAddress = (address: string): string => ipaddr.parse(address).toString();
 
 export function versionOf(address: string): 4 | 6 {
@@ -30,7 +30,7 @@ export function rangeOf(cidr: string): Range {
   return { first, last: first + (1n << hostBits) - 1n, version };
 }
 
-/** The addresses a host may bear: for IPv4 up to /30 without network and broadcast address; for IPv6 without the subnet-router anycast (RFC 4291 2.6.1). */
+/** The addresses that a host may have: for IPv4 up to /30 without network and broadcast address; for IPv6 without the subnet-router anycast (RFC 4291 2.6.1). */
 export function hostRangeOf(cidr: string): Range {
   const { first, last, version } = rangeOf(cidr);
   const size = last - first + 1n;
@@ -57,7 +57,7 @@ export function cidrsOverlap(a: string, b: string): boolean {
   return ra.version === rb.version && ra.first <= rb.last && rb.first <= ra.last;
 }
 
-/** The fixed bits of a prefix as text: `128.0.0.0/2` is `10`. One prefix holds another when its text is the beginning of the other's. */
+/** The fixed bits of a prefix as text: `128.0.0.0/2` is `10`. One prefix contains another when its text is the start of the other's. */
 export function prefixBits(cidr: string): string {
   const { first, version } = rangeOf(cidr);
   return first

@@ -1,8 +1,8 @@
 /**
  * The objects a log describes, as they stand at one position. One shape serves the API's memory, the read models, the host views that agents keep
- * and the snapshots on their disks (CATALOGUE_VERSION tells which generation wrote it).
+ * and the snapshots on their disks (CATALOGUE_VERSION says which version wrote it).
  *
- * `setAt` maps each facet of an object to the position of the event that last set it: that is how a rule on a node can say why it exists.
+ * `setAt` maps each facet of an object to the position of the event that last set it, so that a rule on a node can say why it exists.
  */
 import { z } from 'zod';
 import {
@@ -28,7 +28,7 @@ import {
   VlanId,
 } from './primitives.js';
 
-/** Raised whenever an object's shape or an event's meaning grows; a reader with another number refolds or says what it cannot do. */
+/** Raised whenever an object gets a field or an event gets more meaning. A reader with another number folds again, or says what it cannot do. */
 export const CATALOGUE_VERSION = 2;
 
 const common = {
@@ -36,7 +36,7 @@ const common = {
   projectId: z.string(),
   name: z.string(),
   description: z.string(),
-  /** Words a client put on it, sorted. Defaults here and below are for snapshots of an older catalogue. */
+  /** Tags that a client set, sorted. Defaults here and below are for snapshots of an older catalogue. */
   tags: z.array(z.string()).default([]),
   createdAt: Time,
   updatedAt: Time,
@@ -82,7 +82,7 @@ export const Subnet = z.object({
   serviceTypes: z.array(z.string()).default([]),
 });
 
-/** Facets: `port`, `fixedIps`, `binding`. A router's port has no binding of its own: it is where its router is. */
+/** Facets: `port`, `fixedIps`, `binding`. A router's port has no binding of its own: it is on its router's host. */
 export const Port = z.object({
   kind: z.literal('port'),
   ...common,
@@ -95,7 +95,7 @@ export const Port = z.object({
   portSecurityEnabled: z.boolean(),
   /** Sorted. */
   securityGroupIds: z.array(Id).default([]),
-  /** Addresses or prefixes, each with a MAC, that the port may speak for beside its own. */
+  /** Addresses or prefixes, each with a MAC, from which the port may also send. */
   allowedAddressPairs: z.array(AddressPair).default([]),
   extraDhcpOpts: z.array(ExtraDhcpOpt).default([]),
   dnsName: z.string().default(''),
@@ -118,7 +118,7 @@ export const Router = z.object({
   routes: z.array(HostRoute),
   /** The network node that carries it. */
   host: HostName.nullable(),
-  /** True: an administrator took it off its node; it is scheduled again by hand or by its owner's next change, not by the clock. */
+  /** True: an administrator took it off its node. It is scheduled again by hand or by its owner's next change, not automatically. */
   heldOff: z.boolean().default(false),
   availabilityZoneHints: z.array(z.string()).default([]),
 });
@@ -136,7 +136,7 @@ export const FloatingIp = z.object({
 });
 
 /**
- * A range of ports of an outside address that leads to a range of an inside one. The outside address is a floating IP's, or, with `floatingIpId` null, the
+ * Forwards a range of ports of an outside address to ports of an inside address. The outside address is a floating IP's, or, with `floatingIpId` null, the
  * router's own gateway address. Facets: `portforwarding`.
  */
 export const PortForwarding = z.object({
@@ -148,7 +148,7 @@ export const PortForwarding = z.object({
   /** The floating IP's address; null: the router's gateway address. */
   externalIpAddress: Ipv4.nullable(),
   protocol: ForwardedProtocol,
-  /** Null for a protocol without ports. As long as `internalPorts`, or that is one port. */
+  /** Null for a protocol without ports. As many ports as `internalPorts`, or `internalPorts` is one port. */
   externalPorts: PortRange.nullable(),
   internalPorts: PortRange.nullable(),
   internalPortId: Id,
@@ -160,20 +160,20 @@ export const PortForwarding = z.object({
 export const SecurityGroup = z.object({
   kind: z.literal('securitygroup'),
   ...common,
-  /** False: rules match each packet by itself, without connection tracking. */
+  /** False: rules match each packet separately, without connection tracking. */
   stateful: z.boolean(),
   /** The one group `default` that each project has. */
   isDefault: z.boolean(),
 });
 
-/** Null matches everything. At most one of the three remotes is set. Facets: `securitygrouprule`. */
+/** Null matches everything. At most one of the three remote fields is set. Facets: `securitygrouprule`. */
 export const SecurityGroupRule = z.object({
   kind: z.literal('securitygrouprule'),
   ...common,
   securityGroupId: Id,
   direction: z.enum(['ingress', 'egress']),
   ethertype: z.enum(['IPv4', 'IPv6']),
-  /** A name of the Networking API's list, or an IANA protocol number as text. */
+  /** A name from the Networking API's list, or an IANA protocol number as text. */
   protocol: z.string().nullable(),
   /** Ports; with ICMP type and code. */
   portRangeMin: z.number().int().nullable(),
@@ -191,7 +191,7 @@ export const AddressGroup = z.object({
   addresses: z.array(Cidr),
 });
 
-/** Addresses that must not overlap and may be routed to each other. Facets: `addressscope`. */
+/** A set of pools whose addresses do not overlap and may be routed to each other. Facets: `addressscope`. */
 export const AddressScope = z.object({
   kind: z.literal('addressscope'),
   ...common,
@@ -199,7 +199,7 @@ export const AddressScope = z.object({
   shared: z.boolean(),
 });
 
-/** Where subnets take their prefixes from. Facets: `subnetpool`. */
+/** Prefixes from which subnets are taken. Facets: `subnetpool`. */
 export const SubnetPool = z.object({
   kind: z.literal('subnetpool'),
   ...common,
@@ -209,14 +209,14 @@ export const SubnetPool = z.object({
   defaultPrefixLength: z.number().int(),
   minPrefixLength: z.number().int(),
   maxPrefixLength: z.number().int(),
-  /** Most addresses (IPv4) or /64 prefixes (IPv6) that one project may hold of it; null: no bound. */
+  /** Maximum number of addresses (IPv4) or /64 prefixes (IPv6) that one project may have of it; null: no limit. */
   defaultQuota: z.number().int().nullable(),
   addressScopeId: Id.nullable(),
   shared: z.boolean(),
   isDefault: z.boolean(),
 });
 
-/** Lets another project (or with '*' all) see or use an object. Facets: `rbacpolicy`. */
+/** Lets another project (with '*': all projects) see or use an object. Facets: `rbacpolicy`. */
 export const RbacPolicy = z.object({
   kind: z.literal('rbacpolicy'),
   ...common,
@@ -231,11 +231,11 @@ export const Quota = z.object({
   kind: z.literal('quota'),
   ...common,
   id: z.string(),
-  /** Resource name of the API -> most objects; -1: no bound. */
+  /** Resource name of the API -> maximum number of objects; -1: no limit. */
   limits: z.record(z.string(), z.number().int().min(-1)),
 });
 
-/** On which hosts a network is present, and with which local VLAN. Its id is the network's. Facets: `host:<host>`. */
+/** The hosts on which a network is present, each with its local VLAN. Its id is the network's. Facets: `host:<host>`. */
 export const Placement = z.object({
   kind: z.literal('placement'),
   ...common,
@@ -302,6 +302,6 @@ export const DEVICE_OWNER = {
   floatingIp: 'network:floatingip',
   dhcp: 'network:dhcp',
 } as const;
-/** True for ports that live in a router's namespace. */
+/** True for ports in a router's namespace. */
 export const isRouterPort = (port: Pick<Port, 'deviceOwner'>): boolean =>
   port.deviceOwner === DEVICE_OWNER.routerInterface || port.deviceOwner === DEVICE_OWNER.routerGateway;

@@ -1,5 +1,5 @@
 /**
- * The small vocabulary that events, objects and messages share. Everything that can later become syntax on a node (addresses, MACs, host names,
+ * Types that events, objects and messages share. Everything that can later become syntax on a node (addresses, MACs, host names,
  * device names) is parsed here once, so that a rendered rule or command never holds unparsed user text (invariant 15).
  */
 import { z } from 'zod';
@@ -18,7 +18,7 @@ export const Cidr = z.union([z.cidrv4(), z.cidrv6()]);
 export const Mac = z
   .string()
   .regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/, 'six pairs of lower-case hex digits joined by ":"');
-/** Position in the log: 1, 2, 3, ... without holes. */
+/** Position in the log: 1, 2, 3, ... without gaps. */
 export const Position = z.number().int().nonnegative();
 /** Chain hash at a position: sha256, 64 hex digits. */
 export const Hash = z.string().regex(/^[0-9a-f]{64}$/);
@@ -58,7 +58,7 @@ export type AllocationPool = Readonly<z.infer<typeof AllocationPool>>;
 export type HostRoute = Readonly<z.infer<typeof HostRoute>>;
 export type NetworkType = z.infer<typeof NetworkType>;
 
-/** Marks a branch that types say cannot be reached. */
+/** For a branch that the types exclude. */
 export function absurd(value: never): never {
   throw new Error(`not a known case: ${JSON.stringify(value)}`);
 }

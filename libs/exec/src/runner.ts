@@ -1,4 +1,4 @@
-// The port through which drivers touch the node: commands and sysctls, nothing else.
+// The port through which drivers reach the node: commands, kernel parameters, checksum offload, and link-layer frames.
 //
 // Goals: a driver is written once and runs on the fast path (Spawner), the slow path (ExecaRunner), or prints what it
 // would do (PrintingRunner); a value can never become syntax, because a command is a list of arguments and a sysctl
