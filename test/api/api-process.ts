@@ -42,6 +42,8 @@ export class ApiProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const database = new pg.Pool({ connectionString: postgres.migrationUrl, max: 2 });
+    // A connection that `stop` closes may still hear that the server stops; a query that fails rejects by itself.
+    database.on('error', () => undefined);
     const started = new ApiProcess(api, nats, natsUrl, postgres, database, dir, environment);
     try {
       started.url = await listening(api);
