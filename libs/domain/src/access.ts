@@ -1,7 +1,7 @@
 /**
  * Who sees and who may change an object: the reference's default policy, on the objects of the topology (Networking policy reference, roles admin, member and
- * reader). What an actor does not see does not exist for it (404); what it sees and may not do is forbidden (403). Lists ask PostgreSQL the same questions by
- * each resource's `visible` condition; a test walks both.
+ * reader). What an actor may not see does not exist for it (404); what it may see but not change is forbidden (403). Lists apply the same rules in PostgreSQL, by
+ * each resource's `visible` condition; a test compares both.
  *
  *   admin     everything
  *   own       what is its project's; a reader changes nothing
@@ -13,10 +13,10 @@ import type { Actor } from './actor.js';
 import type { Decide } from './context.js';
 import { DomainError, notAuthorized, revisionDiffers } from './errors.js';
 
-/** What access is judged by: a topology, or a draft over one. */
+/** What access is decided on: a topology, or a draft over one. */
 export type Objects = Pick<Topology, 'get' | 'find'>;
 
-/** Policies that open an object to the project. */
+/** Policies that give the project access to an object. */
 export function policiesFor(
   objects: Objects,
   objectId: string,
@@ -31,7 +31,7 @@ export function policiesFor(
     );
 }
 
-/** The objects by whose leave the actor sees this one, itself first; null when it does not see it. */
+/** The objects that allow the actor to see this one, itself first; null when it may not see it. */
 export function groundsToSee(objects: Objects, actor: Actor, object: AnyObject): readonly ObjectKey[] | null {
   const itself: ObjectKey = `${object.kind}/${object.id}`;
   const { everybody, byPolicy, seenWith, seenByOwnerOf } = accessOf(object);
@@ -70,7 +70,7 @@ export function canChange(objects: Objects, actor: Actor, object: AnyObject, del
   return owners.some((name) => name !== undefined && isOf(actor, related(objects, object, name)));
 }
 
-/** The object a command is about, and under what conditions. */
+/** The object that a command is about, and its conditions. */
 export type Subject = Readonly<{
   kind: Kind;
   id: string;

@@ -2,8 +2,8 @@
  * Draft: the objects as they would be with what this command has decided so far. A command that makes several things (a bulk create, a router with its
  * gateway, a floating IP with its port) decides each against what the ones before it made; all of it becomes one `Decision`.
  *
- * A draft also keeps what the decision stands on (`reads`, `none`), so that whatever a concurrent command may change in between is either in the version
- * of a stream that this command expects or in a claim: libs/topology/src/claims.ts lists the claims.
+ * A draft also keeps the decision's preconditions (`reads`, `none`), so that every change of a concurrent command that matters shows either in the version
+ * of a stream that this command expects or in a claim (libs/topology/src/claims.ts lists the claims).
  */
 import { AnyObject, keyOf, Kind, ObjectKey, PlumbEvent } from '@plumbline/contracts';
 import { claimsOf, Decision, Future, type OfKind, Topology } from '@plumbline/topology';
@@ -14,7 +14,7 @@ export class Draft {
   private readonly future: Future;
   private readonly read = new Set<ObjectKey>();
   private readonly none = new Set<string>();
-  private readonly renewed = new Set<string>();
+  private readonly retaken = new Set<string>();
   private readonly taken = new Set<string>();
   private readonly released = new Set<string>();
 
@@ -29,11 +29,11 @@ export class Draft {
     return this.future.get(kind, id);
   }
 
-  /** The object, if it is there and the actor sees it; the decision then stands on what lets it see it. */
+  /** The object, if it exists and the actor may see it; the RBAC policy that allows this becomes a precondition. */
   visible<K extends Kind>(kind: K, id: string): OfKind<K> | undefined {
     const object: OfKind<K> | undefined = this.get(kind, id);
     const grounds = object && groundsToSee(this, this.context.actor, object);
-    for (const key of grounds ?? []) if (key.startsWith('rbacpolicy/')) this.standOn(key);
+    for (const key of grounds ?? []) if (key.startsWith('rbacpolicy/')) this.dependOn(key);
     return grounds ? object : undefined;
   }
 
@@ -46,26 +46,26 @@ export class Draft {
     return this.future.all(kind);
   }
 
-  /** The decision stands on this object (or on its absence): when it changes meanwhile, all is decided again. */
-  standOn(key: ObjectKey): void {
+  /** Makes this object (or its absence) a precondition: if it changes meanwhile, the command is decided again. */
+  dependOn(key: ObjectKey): void {
     this.read.add(key);
   }
 
-  /** Nothing may be claimed under this prefix when the command is stored, beside what it releases itself. */
+  /** Precondition: nothing is claimed under this prefix, except what the command releases itself. */
   expectNone(prefix: string): void {
     this.none.add(prefix);
   }
 
-  /** Nothing may be claimed under this prefix when the command is stored, but by these objects, which must stay as they are until then. */
+  /** Precondition: nothing is claimed under this prefix except by these objects, and these do not change. */
   expectOnly(prefix: string, holders: readonly AnyObject[]): void {
     this.none.add(prefix);
     for (const holder of holders) {
-      this.standOn(keyOf(holder));
-      for (const claim of claimsOf(holder)) if (claim.startsWith(prefix)) this.renewed.add(claim);
+      this.dependOn(keyOf(holder));
+      for (const claim of claimsOf(holder)) if (claim.startsWith(prefix)) this.retaken.add(claim);
     }
   }
 
-  /** True when nobody may take this claim: held in the log, on its way in this process, or taken earlier in this draft. */
+  /** True when this claim is held: in the log, by a command in flight of this process, or earlier in this draft. */
   held(claim: string): boolean {
     if (this.taken.has(claim)) return true;
     return !this.released.has(claim) && this.context.held(claim);
@@ -88,7 +88,7 @@ export class Draft {
 
   decision(): Decision {
     const { future } = this;
-    const renew = this.renewed.size > 0 ? { renew: [...this.renewed] } : {};
-    return { events: future.events, reads: [...this.read], none: [...this.none], ...renew, future };
+    const retake = this.retaken.size > 0 ? { retake: [...this.retaken] } : {};
+    return { events: future.events, reads: [...this.read], none: [...this.none], ...retake, future };
   }
 }

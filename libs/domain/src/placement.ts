@@ -40,7 +40,7 @@ function needsOf(object: AnyObject | undefined): ReadonlyMap<string, Need> {
 
 function place(draft: Draft, { networkId, host }: Need): void {
   if (draft.get('placement', networkId)?.hosts[host]) {
-    draft.standOn(`placement/${networkId}`);
+    draft.dependOn(`placement/${networkId}`);
     return;
   }
   for (let localVlanId = 1; localVlanId <= LAST_VLAN; localVlanId += 1) {

@@ -1,6 +1,6 @@
 /**
- * Commands of this process that are on their way to the log. A decision that would collide with one of them waits for it and is decided anew, instead of
- * making the trip to be told that it lost. Limits are no obstacle: how many others of a project will be stored, the log alone knows.
+ * Commands of this process that are being stored. A decision that would conflict with one of them waits for it and is decided again, instead of being sent
+ * only to fail. Limits do not make a decision wait: only the log knows how many other commands of a project will be stored.
  */
 import { Prepared } from '@plumbline/topology';
 
@@ -10,12 +10,12 @@ export class InFlight {
   private readonly flights = new Set<Flight>();
   private readonly taken = new Map<string, Flight>();
 
-  /** The flight that holds this claim. */
+  /** The command in flight that holds this claim. */
   holder(claim: string): Flight | undefined {
     return this.taken.get(claim);
   }
 
-  /** A flight that this command cannot pass: it changes what the command expects, or takes what it takes or wants to be free. */
+  /** A command in flight that conflicts with this one: it changes a stream that this one expects, or takes a claim that this one takes or requires to be free. */
   obstacle(prepared: Prepared): Flight | undefined {
     for (const claim of prepared.take) {
       const flight = this.taken.get(claim);
@@ -28,7 +28,7 @@ export class InFlight {
     return undefined;
   }
 
-  /** The command leaves. The answer says that it landed: stored and folded, or lost. */
+  /** The command is sent. Call the returned function when it is stored and folded, or was in conflict. */
   add(prepared: Prepared): () => void {
     let land = (): void => undefined;
     const landed = new Promise<void>((resolve) => (land = resolve));

@@ -1,11 +1,11 @@
 /**
- * The ledger: the one way in which this process writes. decide → prepare → append → fold, and again when the log said no.
+ * The ledger: the only way in which this process writes. decide → prepare → append → fold, and again after a conflict.
  *
- * Goals: an answer is true at a head of the log that is not older than the request, success and refusal alike; what a caller wrote, it reads; no lost race
+ * Goals: an answer, success or refusal, is true at a head of the log that is not older than the request; a caller's reads show its own writes; no conflict
  * reaches a client.
- * Design: decided on the objects in memory, which may lag behind other processes. The log checks what the decision stood on; when it says no, the log is read
- * to its head and decided again. A refusal, or an answer that changes nothing, is believed only when it was decided on a topology read to the head since the
- * request began.
+ * Design: a command is decided on the objects in memory, which may be behind other processes. The log checks the decision's preconditions; if one does not
+ * hold, the log is read to its head and the command decided again. A refusal, or an answer that changes nothing, is returned only if it was decided on a
+ * topology that was read to the head since the request began.
  */
 import { randomInt, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -18,12 +18,12 @@ import { Follower } from './follower.js';
 import { Flight, InFlight } from './in-flight.js';
 import { toAppend } from './to-append.js';
 
-/** Others were faster again and again until the time was up. Nothing was stored; the request may be repeated. */
+/** The command was in conflict every time until its time was up. Nothing was stored; the request may be repeated. */
 export class LedgerBusy extends Error {
   override readonly name = 'LedgerBusy';
   constructor(waitedMs: number, lost: string) {
     super(
-      `The change lost to concurrent ones for ${waitedMs} ms (last at ${lost}); nothing was stored. Repeat the request.`,
+      `The change conflicted with concurrent ones for ${waitedMs} ms (last at ${lost}); nothing was stored. Repeat the request.`,
     );
   }
 }
@@ -32,7 +32,7 @@ export type LedgerOptions = Readonly<{
   store: EventStore;
   follower: Follower;
   logger: Logger;
-  /** How long a command is decided anew. Default 10,000. */
+  /** How long a command in conflict is decided again. Default 10,000. */
   patienceMs?: number;
 }>;
 
@@ -41,7 +41,7 @@ export class Ledger {
 
   constructor(private readonly options: LedgerOptions) {}
 
-  /** All objects at the position this process has folded. Not to be changed. */
+  /** All objects at the position that this process has folded. Read-only. */
   get topology(): Topology {
     return this.options.follower.topology;
   }
@@ -62,7 +62,7 @@ export class Ledger {
   }
 
   /**
-   * Decides on behalf of `actor` and stores. `position` is that of the command's last event, or, when all was so already, one at which it is so. Rejects with the decision's
+   * Decides on behalf of `actor` and stores. `position`: of the command's last event or, if nothing had to change, one at which this is true. Rejects with the decision's
    * DomainError, with LedgerBusy, and with StoreUnavailable (read its `outcome`).
    */
   async execute<T>(decide: Decide<T>, meta: Meta, actor: Actor = SYSTEM): Promise<{ result: T; position: number }> {
@@ -75,7 +75,7 @@ export class Ledger {
       const pending = new Set<Flight>();
       const decided = this.decide(decide, { now: meta.time, actor }, pending);
       if (decided instanceof DomainError || decided.events.length === 0) {
-        // Refused for the sake of a command that may yet lose: wait how it ends.
+        // Refused because of a command that is still being stored and may fail: wait for its outcome.
         if (pending.size > 0) await Promise.all([...pending].map(({ landed }) => landed));
         else if (fresh) {
           if (decided instanceof DomainError) throw decided;
@@ -107,7 +107,7 @@ export class Ledger {
         }
         const { lost } = answer;
         lostAt = lost.kind === 'version' ? lost.stream : lost.kind === 'none' ? lost.prefix : lost.key;
-        logger.debug({ lost, requestId: meta.requestId, attempt, step: 'append' }, 'lost a race, deciding again');
+        logger.debug({ lost, requestId: meta.requestId, attempt, step: 'append' }, 'conflict, deciding again');
         await follower.catchUp();
         fresh = true;
       } finally {
@@ -118,7 +118,7 @@ export class Ledger {
     throw new LedgerBusy(patienceMs, lostAt);
   }
 
-  /** `pending` collects the commands on their way that this decision gave way to. */
+  /** `pending` collects the commands in flight that this decision yielded to. */
   private decide<T>(
     decide: Decide<T>,
     given: Pick<Context, 'now' | 'actor'>,
@@ -142,7 +142,7 @@ export class Ledger {
     }
   }
 
-  /** The command is stored, whatever comes now: when it cannot be folded soon, the answer goes out all the same. */
+  /** The command is stored: even if it cannot be folded soon, the answer is sent. */
   private async folded(position: number): Promise<void> {
     if (this.topology.position >= position) return;
     let timer: NodeJS.Timeout | undefined;

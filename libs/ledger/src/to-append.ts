@@ -1,4 +1,4 @@
-/** From what a decision needs (`prepare`) to what the event store is told. */
+/** Makes the event store's command of a prepared decision. */
 import { AnyObject, keyOf, ObjectKey, Recorded, subjectOf } from '@plumbline/contracts';
 import { AppendCommand, RecordedEvent, Row, StoredRow } from '@plumbline/event-store';
 import { Prepared, readRow } from '@plumbline/topology';
@@ -27,7 +27,7 @@ export function toAppend(prepared: Prepared): AppendCommand {
   };
 }
 
-/** Of each object the version of its stream after the object's last change: parts of one whole share a stream, and each has its own. */
+/** For each object, the version of its stream after the object's last change: objects that share a stream have different versions. */
 function versionsAfter({ events, expect }: Prepared): ReadonlyMap<ObjectKey, number> {
   const streams = new Map<string, number>();
   const versions = new Map<ObjectKey, number>();
@@ -39,10 +39,10 @@ function versionsAfter({ events, expect }: Prepared): ReadonlyMap<ObjectKey, num
   return versions;
 }
 
-/** The object that a read model row holds. */
+/** The object of a read model row. */
 export const objectOf = (row: StoredRow): AnyObject => ({ ...(row.doc as object), setAt: row.setAt }) as AnyObject;
 
-/** An event as agents and folds see it: who stored it and how is not theirs. */
+/** An event as agents and folds see it, without the store's own fields. */
 export const toRecorded = ({ position, stream, event, meta }: RecordedEvent): Recorded => ({
   position,
   stream,

@@ -1,6 +1,6 @@
 /**
- * Claims: what an object holds that nobody else may. A claim is a text key; the event log's transaction takes it or the command loses. They follow from
- * the object alone (`claims` of its kind's declaration in `kinds`), so they can be rebuilt from the log. Prefixes are asked too: "no port of this network" is "no claim under `port/<network>/`".
+ * Claims: what an object holds exclusively. A claim is a text key; the log's transaction takes it, or the command is in conflict. Claims follow from
+ * the object alone (`claims` of its kind's declaration in `kinds`), so they can be rebuilt from the log. Prefixes are checked too: "no port of this network" is "no claim under `port/<network>/`".
  *
  *   segment/vxlan/<vni>  segment/vlan/<physical network>/<vlan>  segment/flat/<physical network>
  *   subnet/<network>/<subnet>
@@ -8,7 +8,7 @@
  *   member/<security group>/<port>   remote/<security or address group>/<rule>
  *   default-group/<project>   default-network/   default-pool/<4 or 6>/      one of a kind
  *   pool/<subnet pool>/<bits of the subnet's prefix>/    scope-pool/<address scope>/<subnet pool>
- *   scope/<address scope>/<4 or 6>/<bits of a pool's prefix>/      a prefix that holds another is its text's beginning
+ *   scope/<address scope>/<4 or 6>/<bits of a pool's prefix>/      a prefix that contains another is the start of its text
  *   gateway-forwarding/<router>/<forwarding>   forwarded/<floating ip>/<forwarding>   forwarded-to/<port>/<fixed ip>/<forwarding>
  *   policy/<object>/<action>/<target project>/
  *   bound/<network>/<host>/<port>            the network is needed on that host

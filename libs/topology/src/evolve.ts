@@ -1,5 +1,5 @@
 /**
- * `evolve`: what one event makes of the one object it changes. Pure; the only place that knows what an event means for state.
+ * `evolve`: applies one event to the one object it changes. Pure; the only place that knows what an event means for state.
  * API memory, read models, host views on nodes and snapshots all come from here, so they cannot disagree.
  */
 import {
@@ -62,7 +62,7 @@ export class NoSuchObject extends Error {
 
 /**
  * The object after `recorded`; undefined when the event ends it. `before` is undefined for what does not exist yet.
- * An event of unknown type or version must not come here (`known` tells).
+ * An event of unknown type or version must not be passed (see `known`).
  */
 export function evolve(
   before: AnyObject | undefined,

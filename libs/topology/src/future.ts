@@ -1,8 +1,8 @@
 /**
- * Future: the objects as they would be with the events that a command has so far. A decision reads it while it makes the events, `prepare` takes what the log must be
- * told from it, and the follower folds it once it is stored: what a command makes of the objects is computed once.
+ * Future: the objects as they would be with the events that a command has so far. A decision reads it while it makes the events, `prepare` takes from it what the
+ * log needs, and the follower folds it once it is stored. So a command's changes of objects are computed once.
  *
- * Positions are not known before the commit: the first event is at -1, the second at -2, ... in `setAt`, until `settledAfter` puts the real ones in place.
+ * Positions are not known before the commit: the first event is at -1, the second at -2, ... in `setAt`, until `settledAfter` puts in the real ones.
  */
 import { AnyObject, Kind, Meta, ObjectKey, PlumbEvent, Recorded, subjectOf } from '@plumbline/contracts';
 import { evolve } from './evolve.js';
@@ -18,13 +18,13 @@ export class Future {
   private readonly before = new Map<ObjectKey, AnyObject | undefined>();
   private readonly overlay = new ObjectIndex(MODEL);
 
-  /** `now`: when the events will say that they happened. The topology must stay as it is while the future is read or added to. */
+  /** `now`: the time of the events. The topology must not change while the future is read or added to. */
   constructor(
     private readonly topology: Pick<Topology, 'byKey' | 'find' | 'all'>,
     readonly now: string,
   ) {}
 
-  /** The future that these events, in this order, make. */
+  /** The future with these events, in this order. */
   static of(topology: Topology, events: readonly PlumbEvent[], now: string): Future {
     const future = new Future(topology, now);
     for (const event of events) future.record(event);
@@ -48,7 +48,7 @@ export class Future {
     return [...this.untouched(this.topology.all(kind)), ...this.overlay.all(kind)];
   }
 
-  /** Adds an event; answers what it changed. */
+  /** Adds an event; returns what it changed. */
   record(event: PlumbEvent): Change {
     const { key } = subjectOf(event);
     const before = this.byKey(key);
@@ -66,7 +66,7 @@ export class Future {
     return [...this.before].map(([key, before]) => ({ key, before, after: this.overlay.byKey(key) }));
   }
 
-  /** The same once the command is stored behind position `before`. */
+  /** The same with real positions, once the command is stored after position `before`. */
   settledAfter(before: number): Change[] {
     return this.changes().map((change) =>
       change.after ? { ...change, after: settled(change.after, before) } : change,

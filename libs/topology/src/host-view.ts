@@ -1,6 +1,6 @@
 /**
  * What one host must know. A kind's declaration says on which hosts an object matters (`scope` in `kinds`); a host's view is every object that names it. From that
- * one rule come the feed messages: what an event makes enter or leave a host's view, and which events a host must hear (invariant 3).
+ * one rule come the feed messages: which objects an event makes enter or leave a host's view, and which events a host must get (invariant 3).
  */
 import { AnyObject, CATALOGUE_VERSION, FeedMessage, known, ObjectKey, Recorded, subjectOf } from '@plumbline/contracts';
 import type { Foreseen } from './prepare.js';
@@ -17,8 +17,8 @@ export type Parcel = Readonly<{
 }>;
 
 /**
- * Folds one command's events in and says what each host must hear of them: at most one parcel a host, at the command's last position. `foreseen`: what `prepare`
- * computed for this very command; what it makes of the objects is taken from there, and who must hear it as well while no other command came in between.
+ * Folds one command's events and returns what each host must learn: at most one parcel for each host, at the command's last position. `foreseen`: what `prepare`
+ * computed for this command. The changes of objects are taken from there; the hosts too, if no other command was stored in between.
  */
 export function advance(topology: Topology, events: readonly Recorded[], foreseen?: Foreseen): Parcel[] {
   topology.mustFollow(events);
@@ -59,7 +59,7 @@ function parcels(topology: Topology, moves: ScopeMoves<AnyObject>, events: reado
     for (const host of left) of(host).left.push(name);
     for (const host of stayed)
       if (told) of(host).events.push(...told);
-      // No event tells of a derived object: those who know it get it anew.
+      // No event is about a derived object: hosts that know it get it again.
       else if (object) of(host).entered.push(object);
     if (object) for (const host of entered) of(host).entered.push(object);
   }
@@ -73,7 +73,7 @@ function parcels(topology: Topology, moves: ScopeMoves<AnyObject>, events: reado
   }));
 }
 
-/** Splits `kind/id`; ids never hold a slash, kinds neither. */
+/** Splits `kind/id`; neither ids nor kinds contain a slash. */
 export function nameOf(key: ObjectKey): { kind: AnyObject['kind']; id: string } {
   const slash = key.indexOf('/');
   return { kind: key.slice(0, slash) as AnyObject['kind'], id: key.slice(slash + 1) };

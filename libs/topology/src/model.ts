@@ -1,6 +1,6 @@
 /**
- * Declarations made ready to be walked: names resolved, each walk as steps that know their kinds, and for each relation the walks that use it. Made once; a name
- * that is not declared, and a walk that does not end at nodes or that no command could fence, throw here.
+ * Declarations, prepared for walks: names resolved, each walk as steps that know their kinds, and for each relation the walks that use it. Made once. Throws for a
+ * name that is not declared, and for a walk that does not end at nodes or that no precondition could protect.
  */
 import type { Declarations, Declared, Derived, Relation, Thing, Walk, Written } from './kinds/declaration.js';
 
@@ -23,7 +23,7 @@ export type ModelWalk = Readonly<{
   steps: readonly ModelStep[];
 }>;
 
-/** A relation at work: step `at` of the walk follows it. */
+/** A use of a relation: step `at` of the walk follows it. */
 export type Use = Readonly<{ walk: ModelWalk; at: number }>;
 
 export type Model<O extends Thing> = Readonly<{

@@ -4,7 +4,7 @@
 import type { KeyOf, OfKind, Thing } from './kinds/declaration.js';
 import { declarationOf, idsOf, type Model } from './model.js';
 
-/** One object of a command's outcome: as it was and as it is. */
+/** One object that a command changed: as it was and as it is. */
 export type Change<O extends Thing> = Readonly<{ key: KeyOf<O>; before: O | undefined; after: O | undefined }>;
 
 export class ObjectIndex<O extends Thing> {
@@ -37,7 +37,7 @@ export class ObjectIndex<O extends Thing> {
     return found;
   }
 
-  /** Number of objects that `find` would give; costs the same whatever it is. */
+  /** Number of objects that `find` would return, at constant cost. */
   count(kind: O['kind'], term: string): number {
     return this.index.get(`${kind} ${term}`)?.size ?? 0;
   }

@@ -1,6 +1,6 @@
 /**
- * From a decision to what the log's one transaction needs: which stream versions it stands on, which claims it takes, which rows it writes and which hosts
- * must hear of it. All of it follows from the topology and the events; nobody writes it by hand.
+ * Makes of a decision what the log's one transaction needs: its preconditions on stream versions, the claims it takes, the rows it writes and the hosts that
+ * must learn of it. All of this follows from the topology and the events.
  */
 import { AnyObject, Kind, Meta, ObjectKey, PlumbEvent } from '@plumbline/contracts';
 import { claimsOf } from './claims.js';
@@ -10,21 +10,21 @@ import { type Passed, scopeMoves, type ScopeMoves } from './scope.js';
 import { streamOf, streamOfName } from './streams.js';
 import { Topology } from './topology.js';
 
-/** What `decide` answers. No events: it is already so. */
+/** Result of `decide`. No events: nothing has to change. */
 export type Decision = Readonly<{
   events: readonly PlumbEvent[];
-  /** Objects the decision stands on without changing them: if one changes meanwhile, it is decided again. */
+  /** Preconditions: objects that the decision was based on without changing them. If one changes meanwhile, it is decided again. */
   reads: readonly ObjectKey[];
-  /** Claim prefixes under which nothing may be held, beside what this decision itself releases. */
+  /** Preconditions: claim prefixes under which nothing may be held, except what this decision itself releases. */
   none: readonly string[];
   /**
-   * Claims that others hold and this decision knows of: given back and taken again in the same breath, so that under a prefix of `none` nothing is held but
-   * them. What appeared or went meanwhile makes the decision lose.
+   * Claims of objects that the decision has read. They are released and taken again in the same transaction, so that nothing but them may be held under a
+   * prefix of `none`. A claim that appeared or went meanwhile is a conflict.
    */
-  renew?: readonly string[];
-  /** Tally (`tallyOf`) -> how many there may be once the decision is stored. Whoever sets one says so itself when the topology shows too many. */
+  retake?: readonly string[];
+  /** Counter (`tallyOf`) -> its maximum once the decision is stored. A decision that sets one refuses by itself when the topology has too many. */
   limits?: Readonly<Record<string, number>>;
-  /** What the events make of the objects, when whoever decided has computed it. */
+  /** What the events make of the objects, if the decision has computed it. */
   future?: Future;
 }>;
 
@@ -40,7 +40,7 @@ export type Prepared = Readonly<{
   none: readonly string[];
   rows: readonly Row[];
   hosts: readonly string[];
-  /** By how much the decision changes each tally. */
+  /** Counter -> by how much the decision changes it. */
   tally: Readonly<Record<string, number>>;
   limits: Readonly<Record<string, number>>;
   meta: Meta;
@@ -50,18 +50,18 @@ export type Prepared = Readonly<{
 /** What a command will do once it is stored, as it was computed at `position`. */
 export type Foreseen = Readonly<{ future: Future; moves: ScopeMoves<AnyObject>; position: number }>;
 
-/** The key under which an object is counted: `<kind>/<project>`. Null for what belongs to no project. */
+/** The counter of an object: `<kind>/<project>`. Null if it belongs to no project. */
 export function tallyOf({ kind, projectId }: AnyObject): string | null {
   return projectId === '' ? null : `${kind}/${projectId}`;
 }
 
-/** What the read model keeps of an object: its own facts in `doc`, beside what rows are found and ordered by. `version`: of the object's stream after its last change. */
+/** An object's row in the read model: its own facts in `doc`, beside the columns that rows are found and ordered by. `version`: of the object's stream after its last change. */
 export function readRow(object: AnyObject, version: number) {
   const { setAt, ...doc } = object;
   return { kind: object.kind, id: object.id, version, projectId: doc.projectId, name: doc.name, doc, setAt };
 }
 
-/** The topology is left as it was. */
+/** Does not change the topology. */
 export function prepare(topology: Topology, decision: Decision, meta: Meta): Prepared {
   const { events } = decision;
   const made = decision.future;
@@ -83,13 +83,13 @@ export function prepare(topology: Topology, decision: Decision, meta: Meta): Pre
   const holds = new Set(changes.flatMap(({ after }) => claimsOf(after)));
   const released = [...held].filter((claim) => !holds.has(claim));
   const taken = [...holds].filter((claim) => !held.has(claim));
-  const renewed = new Set([...fences.known, ...(decision.renew ?? [])]);
-  for (const claim of [...released, ...taken]) renewed.delete(claim);
+  const retaken = new Set([...fences.known, ...(decision.retake ?? [])]);
+  for (const claim of [...released, ...taken]) retaken.delete(claim);
   return {
     events: events.map((event, index) => ({ stream: streams[index] as string, event })),
     expect,
-    take: [...taken, ...renewed],
-    release: [...released, ...renewed],
+    take: [...taken, ...retaken],
+    release: [...released, ...retaken],
     none: [...decision.none, ...fences.prefixes],
     rows: changes.map(({ key, after }) =>
       after ? { ...nameOf(key), object: after } : { ...nameOf(key), deleted: true },
@@ -121,10 +121,10 @@ function tallied(changes: readonly Change[]): Record<string, number> {
 }
 
 /**
- * What decides who must hear of a command must stay as it is until the command is stored, or a host that enters the scope at the same moment in another process is
- * passed over. So the streams of the objects that the scope walks came through are expected unchanged. A walk to all that name an object holds only while nobody else comes
- * to name it, which writes no stream that could be expected: but each of them holds a claim under a prefix (`claimedUnder`), so the command demands that
- * there is none beside those it knows of, which it gives back and takes again in the same breath.
+ * Preconditions that keep the list of hosts right until the command is stored: otherwise a host that enters the scope at the same time in another process would be
+ * missed. The streams of the objects that the scope walks passed through must not change. A walk to all objects that name an object is right only while no
+ * other object starts to name it. That writes no stream that could be a precondition, but each such object holds a claim under a prefix (`claimedUnder`). So
+ * the command requires that only the claims it has read are held there, and releases and retakes these.
  */
 class Fences implements Passed {
   readonly prefixes = new Set<string>();

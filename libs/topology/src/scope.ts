@@ -5,8 +5,8 @@
  * Goal of `scopeMoves`: a command costs what it changes. An object's hosts move only when a walk appears or goes, and a walk is a row of steps from one object to
  * the next, so one of its steps must have appeared or gone: a relation that a changed object has now and had not, or had and has no more. So for each such step
  * only the objects that walk to it and the nodes behind it are looked at. A host that joins a network of n hosts makes two such steps in the walk of nodes: its
- * own first one (it, to n hosts) and everybody's last one (n, to it): 2n pairs. A pair counts as moved only when it cannot be walked another way, so who shares
- * another network with the new host is told nothing.
+ * own first one (it, to n hosts) and everybody's last one (n, to it): 2n pairs. A pair counts as moved only when it cannot be reached another way, so a host that shares
+ * another network with the new host gets nothing.
  *
  * Road not taken: a count of shared networks for each pair of hosts. It answers as fast, but holds a million numbers for a thousand hosts and is a second truth
  * beside the placements.
@@ -15,9 +15,9 @@ import type { KeyOf, Thing } from './kinds/declaration.js';
 import { idsOf, type ModelStep, type ModelWalk } from './model.js';
 import type { Change, ObjectIndex } from './object-index.js';
 
-/** What a walk came through: its caller learns what must stay as it is for the answer to hold. */
+/** What a walk passed through: the caller makes preconditions of it. */
 export interface Passed {
-  /** The object with this name decides where the walk goes on: it names what comes next, or it names the one before. */
+  /** The object with this name decides where the walk continues: it names the next object, or the previous one. */
   through(kind: string, id: string): void;
   /** All objects that name `id` by this relation were walked to. */
   allNaming(kind: string, relation: ModelStep['relation'], name: string, id: string): void;
@@ -102,7 +102,7 @@ export function hostsOf<O extends Thing>(index: ObjectIndex<O>, object: O | unde
   return hosts;
 }
 
-/** The object itself is its caller's business. */
+/** The caller handles the object itself. */
 const beyond = (object: Thing, passed: Passed): Passed => ({
   through: (kind, id) => {
     if (kind !== object.kind || id !== object.id) passed.through(kind, id);
@@ -129,7 +129,7 @@ type Pairs<O extends Thing> = Map<KeyOf<O>, Set<string>>;
 
 /**
  * What the changes of one command, each object once, do to the scope of any object. The index must be as it was before; `leave` says whether it is as it was or
- * as it will be when this returns. `passed` hears what else must stay as it is for the answer to hold.
+ * as it will be when this returns. `passed` gets what else must not change for the answer to be right.
  */
 export function scopeMoves<O extends Thing>(
   index: ObjectIndex<O>,

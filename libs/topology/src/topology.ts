@@ -1,5 +1,5 @@
 /**
- * Topology: every object of a log at one position, with the indexes that questions need. `apply` folds one event in; it changes the topology in place
+ * Topology: every object of a log at one position, with the indexes that queries need. `apply` folds one event in; it changes the topology in place
  * (the fold is pure at its boundary: same log, same topology) and costs no more than the object it changes.
  */
 import { AnyObject, keyOf, Kind, known, ObjectKey, Recorded, subjectOf } from '@plumbline/contracts';
@@ -9,7 +9,7 @@ import { MODEL } from './kinds/model.js';
 import { ObjectIndex } from './object-index.js';
 import { objectOfStream } from './streams.js';
 
-/** Why an object is frozen: an event this catalogue does not know. Nothing is added to or removed from what it stands for (invariant 6). */
+/** Why an object is frozen: an event that this catalogue does not know. On the node nothing of the object is added or removed (invariant 6). */
 export type Frozen = Readonly<{ position: number; type: string; version: number }>;
 
 export class Topology {
@@ -54,7 +54,7 @@ export class Topology {
     return this.objects.find(kind, term);
   }
 
-  /** Number of objects that `find` would give; costs the same whatever it is. */
+  /** Number of objects that `find` would return, at constant cost. */
   count(kind: Kind, term: string): number {
     return this.objects.count(kind, term);
   }
@@ -73,7 +73,7 @@ export class Topology {
     return this.find('port', `router/${routerId}`);
   }
 
-  /** Folds the next event. Throws when its position is not the next one: a reader of a log misses nothing and learns nothing twice. */
+  /** Folds the next event. Throws when its position is not the next one: a reader of a log skips no event and applies none twice. */
   apply(recorded: Recorded): void {
     this.mustFollow([recorded]);
     for (const { key, after } of this.changesBy([recorded])) this.put(key, after);

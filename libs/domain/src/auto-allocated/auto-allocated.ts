@@ -38,8 +38,8 @@ export const autoAllocationRequirements: Decide<Requirements> = deciding((draft)
 });
 
 function stand(draft: Draft, networkId: string, pools: readonly Readonly<{ id: string }>[]): void {
-  draft.standOn(`network/${networkId}`);
-  for (const { id } of pools) draft.standOn(`subnetpool/${id}`);
+  draft.dependOn(`network/${networkId}`);
+  for (const { id } of pools) draft.dependOn(`subnetpool/${id}`);
 }
 
 /** The id of the project's network, which is created if it does not exist. */

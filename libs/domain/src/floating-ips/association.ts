@@ -39,8 +39,8 @@ export function associate(draft: Draft, floatingIp: FloatingIp, target: Target):
       fixedIp: ipAddress,
       network: floatingNetworkId,
     });
-  draft.standOn(`port/${port.id}`);
-  draft.standOn(`router/${router.id}`);
+  draft.dependOn(`port/${port.id}`);
+  draft.dependOn(`router/${router.id}`);
   if (held) disassociate(draft, floatingIp);
   draft.record({
     type: 'FloatingIpAssociated',

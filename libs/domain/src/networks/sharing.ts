@@ -14,7 +14,7 @@ const sharingPolicies = (draft: Draft, networkId: string): RbacPolicy[] =>
 /** Appends the policy, unless the network is shared with everybody already. */
 export function share(draft: Draft, network: Network): void {
   if (network.shared || sharingPolicies(draft, network.id).some((policy) => policy.targetProject === EVERYBODY)) return;
-  draft.standOn(`network/${network.id}`);
+  draft.dependOn(`network/${network.id}`);
   draft.record({
     type: 'RbacPolicyCreated',
     version: 1,
@@ -43,7 +43,7 @@ export function unshare(draft: Draft, network: Network): void {
   if (users.some(({ projectId }) => !welcome.has(projectId))) throw invalidSharedSetting(network.id);
   // A port that another project creates at the same time has the network and the policy as preconditions, and writes neither.
   draft.expectOnly(`port/${network.id}/`, ports);
-  for (const { id, targetProject } of policies) if (targetProject !== EVERYBODY) draft.standOn(`rbacpolicy/${id}`);
+  for (const { id, targetProject } of policies) if (targetProject !== EVERYBODY) draft.dependOn(`rbacpolicy/${id}`);
   if (network.shared)
     draft.record({
       type: 'NetworkAttributesSet',

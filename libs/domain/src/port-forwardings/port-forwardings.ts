@@ -178,8 +178,8 @@ function routeTo(
     whole.kind === 'floatingip'
       ? routerOfFloatingIp(draft, whole, port, inside, others)
       : routerItself(draft, whole, port, inside);
-  draft.standOn(`port/${port.id}`);
-  draft.standOn(`router/${routerId}`);
+  draft.dependOn(`port/${port.id}`);
+  draft.dependOn(`router/${routerId}`);
   return routerId;
 }
 

@@ -36,7 +36,7 @@ function isShared(draft: Draft, networkId: string): boolean {
 export function setFixedIps(draft: Draft, port: Port, requested: readonly RequestedIp[]): void {
   const network = draft.get('network', port.networkId);
   if (!network) throw networkNotFound(port.networkId);
-  draft.standOn(`network/${network.id}`);
+  draft.dependOn(`network/${network.id}`);
   const fixedIps = chooseAddresses(draft, network, requested, draft.get('port', port.id) ?? port);
   const text = (ips: readonly FixedIp[]) => JSON.stringify(ips.map((ip) => [ip.subnetId, ip.ipAddress]));
   if (text(fixedIps) === text(port.fixedIps)) return;

@@ -99,7 +99,7 @@ export function recordPort(draft: Draft, network: Network, facts: Facts & Partia
   const portId = draft.context.newId();
   const { projectId, name, description, adminStateUp, deviceId, deviceOwner } = facts;
   const portSecurityEnabled = facts.portSecurityEnabled ?? network.portSecurityEnabled;
-  draft.standOn(`network/${network.id}`);
+  draft.dependOn(`network/${network.id}`);
   const macAddress = chooseMac(draft, network.id, facts.macAddress);
   const fixedIps = chooseAddresses(draft, network, facts.fixedIps, { macAddress, deviceOwner, fixedIps: [] });
   const named = { projectId, name, description, adminStateUp, deviceId, deviceOwner, portSecurityEnabled };

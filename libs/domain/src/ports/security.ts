@@ -53,11 +53,11 @@ function groupsFor(draft: Draft, ids: readonly string[], projectId: string | nul
 function isUsable(draft: Draft, id: string, projectId: string | null): boolean {
   const group = draft.visible('securitygroup', id);
   if (!group) return false;
-  draft.standOn(`securitygroup/${id}`);
+  draft.dependOn(`securitygroup/${id}`);
   if (projectId === null || projectId === '' || group.projectId === projectId) return true;
   const [policy] = policiesFor(draft, id, projectId);
   if (!policy) return false;
-  draft.standOn(`rbacpolicy/${policy.id}`);
+  draft.dependOn(`rbacpolicy/${policy.id}`);
   return true;
 }
 

@@ -50,7 +50,7 @@ function create(draft: Draft, request: NewRbacPolicy): string {
   if (action === 'access_as_external' && actor.role !== 'admin') throw notAuthorized('create_rbac_policy:action');
   if (draft.held(`policy/${objectId}/${action}/${claimPart(targetProject)}/`)) throw duplicateRbacPolicy();
   const rbacPolicyId = draft.context.newId();
-  draft.standOn(`${object.kind}/${objectId}`);
+  draft.dependOn(`${object.kind}/${objectId}`);
   const named = { projectId, name: '', description: '' };
   draft.record({
     type: 'RbacPolicyCreated',

@@ -12,6 +12,6 @@ export function isExternalFor(draft: Draft, network: Network): boolean {
     role === 'admin'
       ? draft.find('rbacpolicy', `object/${network.id}`).filter((each) => each.action === action)
       : policiesFor(draft, network.id, projectId, action);
-  if (policy) draft.standOn(`rbacpolicy/${policy.id}`);
+  if (policy) draft.dependOn(`rbacpolicy/${policy.id}`);
   return policy !== undefined;
 }

@@ -28,7 +28,7 @@ export function refuseForeign(draft: Draft, subnet: Subnet): void {
       'router',
       `Cannot add interface to router because subnet ${subnet.id} is not owned by project making the request`,
     );
-  draft.standOn(`rbacpolicy/${policy.id}`);
+  draft.dependOn(`rbacpolicy/${policy.id}`);
 }
 
 /** An interface from a port on another project's subnet has an address of its pools, which never contain the subnet's gateway. */

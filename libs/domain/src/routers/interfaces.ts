@@ -119,7 +119,7 @@ function portOnSubnet(draft: Draft, router: Router, subnetId: string): Port {
   if (draft.held(`address/${network.id}/${ipAddress}`)) throw addressAllocated(ipAddress, subnetId);
   const shared = subnet.ipVersion === 6 ? ipv6LegOn(draft, router, network.id) : undefined;
   if (shared) {
-    draft.standOn(`network/${network.id}`);
+    draft.dependOn(`network/${network.id}`);
     const fixedIps = [...shared.fixedIps, { subnetId, ipAddress }];
     draft.record({ type: 'PortFixedIpsSet', version: 1, data: { portId: shared.id, networkId: network.id, fixedIps } });
     return draft.get('port', shared.id) as Port;
@@ -157,7 +157,7 @@ function adoptPort(draft: Draft, router: Router, portId: string): Port {
       'router',
       `Router already contains IPv6 port ${other.id} belonging to network id ${port.networkId}. Only one IPv6 port from the same network subnet can be connected to a router`,
     );
-  draft.standOn(`network/${port.networkId}`);
+  draft.dependOn(`network/${port.networkId}`);
   if (port.binding.host) {
     const unbound = { portId, networkId: port.networkId, host: port.binding.host };
     draft.record({ type: 'PortUnbound', version: 1, data: unbound });

@@ -59,7 +59,7 @@ export function schedule(draft: Draft, routerId: string, fleet: Fleet): void {
     return networks.every((network) => reaches(node, network));
   };
   if (router.host !== null && carries(router.host)) {
-    draft.standOn(`node/${router.host}`);
+    draft.dependOn(`node/${router.host}`);
     return;
   }
   const { availabilityZoneHints: hints } = router;
@@ -69,7 +69,7 @@ export function schedule(draft: Draft, routerId: string, fleet: Fleet): void {
     fleet.l3Hosts.filter((each) => inZone(each) && carries(each)),
   );
   if (host === null || host === router.host) return;
-  draft.standOn(`node/${host}`);
+  draft.dependOn(`node/${host}`);
   draft.record({ type: 'RouterScheduled', version: 1, data: { routerId, host } });
 }
 
@@ -109,7 +109,7 @@ export const assignRouter = (routerId: string, agent: L3Agent, agentOn: (host: s
     const lacking = legsOf(router).find((id) => !reaches(node, draft.get('network', id)));
     if (lacking !== undefined)
       throw routerSchedulingFailed(routerId, agent.id, `Host ${agent.host} does not reach network ${lacking}.`);
-    draft.standOn(`node/${agent.host}`);
+    draft.dependOn(`node/${agent.host}`);
     draft.record({ type: 'RouterScheduled', version: 1, data: { routerId, host: agent.host } });
   });
 

@@ -39,11 +39,11 @@ function checkNamed(
   if (!canChange(draft, draft.context.actor, group, false)) throw notAuthorized('create_security_group_rule');
   if (remoteGroupId !== null) {
     if (!draft.visible('securitygroup', remoteGroupId)) throw securityGroupNotFound(remoteGroupId);
-    draft.standOn(`securitygroup/${remoteGroupId}`);
+    draft.dependOn(`securitygroup/${remoteGroupId}`);
   }
   if (remoteAddressGroupId !== null) {
     if (!draft.visible('addressgroup', remoteAddressGroupId)) throw addressGroupNotFound(remoteAddressGroupId);
-    draft.standOn(`addressgroup/${remoteAddressGroupId}`);
+    draft.dependOn(`addressgroup/${remoteAddressGroupId}`);
   }
 }
 

@@ -23,7 +23,7 @@ export function checkScope(draft: Draft, pool: Scoped, before?: SubnetPool): voi
   const scope = draft.visible('addressscope', pool.addressScopeId);
   if (!scope) throw illegalScopeAssociation(pool.id, pool.addressScopeId);
   if (scope.ipVersion !== pool.ipVersion) throw illegalScopeVersion(pool.id, scope.id, scope.ipVersion);
-  draft.standOn(`addressscope/${scope.id}`);
+  draft.dependOn(`addressscope/${scope.id}`);
   const others = draft.find('subnetpool', `scope/${scope.id}`).filter(({ id }) => id !== pool.id);
   if (
     anyOverlap(
@@ -57,7 +57,7 @@ export function mayChangeInScope(draft: Draft, pool: SubnetPool): void {
 function checkAffinity(draft: Draft, pool: SubnetPool): void {
   const subnets = draft.find('subnet', `subnetpool/${pool.id}`);
   for (const networkId of new Set(subnets.map((subnet) => subnet.networkId))) {
-    draft.standOn(`network/${networkId}`);
+    draft.dependOn(`network/${networkId}`);
     const strangers = draft
       .find('subnet', `network/${networkId}`)
       .filter(({ ipVersion, subnetPoolId }) => ipVersion === pool.ipVersion && subnetPoolId !== pool.id);

@@ -36,7 +36,7 @@ export function requestedPool(
   if (!pool) throw badRequest('subnets', `No default subnetpool found for IPv${ipVersion}`);
   if (pool.ipVersion !== ipVersion)
     throw badRequest('subnets', `Cannot allocate IPv${ipVersion} subnet from IPv${pool.ipVersion} subnet pool`);
-  draft.standOn(`subnetpool/${pool.id}`);
+  draft.dependOn(`subnetpool/${pool.id}`);
   return pool;
 }
 

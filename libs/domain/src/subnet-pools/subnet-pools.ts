@@ -112,7 +112,7 @@ export const onboardSubnets = (id: string, networkId: string): Decide<readonly {
     const pool = thePool(draft, id);
     if (!draft.visible('network', networkId)) throw networkNotFound(networkId);
     if (!ownsNetwork(draft, networkId)) throw notAuthorized('onboard_network_subnets');
-    draft.standOn(`network/${networkId}`);
+    draft.dependOn(`network/${networkId}`);
     const subnets = draft
       .find('subnet', `network/${networkId}`)
       .filter(({ ipVersion }) => ipVersion === pool.ipVersion);

@@ -136,7 +136,7 @@ function checkAffinity(draft: Draft, pool: SubnetPool | null, others: readonly S
   if (strangers.length === 0) return;
   const scopes = strangers.map(({ subnetPoolId }) => {
     if (subnetPoolId === null) return null;
-    draft.standOn(`subnetpool/${subnetPoolId}`);
+    draft.dependOn(`subnetpool/${subnetPoolId}`);
     return draft.get('subnetpool', subnetPoolId)?.addressScopeId ?? null;
   });
   const scope = pool?.addressScopeId ?? null;

@@ -1,7 +1,7 @@
 import { NO_CLAIMS, NO_TERMS, NOWHERE } from './declaration.js';
 import type { KindDeclaration } from './kind.js';
 
-/** Hosts: none; only decisions ask for it. */
+/** Hosts: none; only decisions read it. */
 export const addressscope: KindDeclaration<'addressscope'> = {
   stream: 'own',
   claims: NO_CLAIMS,

@@ -70,19 +70,19 @@ type Common<O extends Thing, T extends Thing> = Readonly<{
 export type Written<O extends Thing, T extends Thing, Facts> = Common<O, T> &
   Readonly<{
     /**
-     * 'own': `<kind>-<id>`. A part's is its whole's, so that two parts that must not collide are never made at once: the stream's version is what two
-     * concurrent writers collide on.
+     * 'own': `<kind>-<id>`. A sub-resource uses its parent's stream, so that two that would conflict are never created at the same time: the stream's version is
+     * the precondition on which two concurrent writers conflict.
      */
     stream: 'own' | ((facts: Facts) => string);
-    /** What it holds that nobody else may (`../claims.ts`). */
+    /** What it holds exclusively (`../claims.ts`). */
     claims(object: T): readonly string[];
     /** Read table in schema `plumbline`; a new one is a migration. */
     table: string;
   }>;
 
 /**
- * A kind that nobody writes events of: its objects follow from one object of another kind, and their positions (`setAt`) are those of its events. They
- * travel to hosts as objects that enter, are not stored, and hold no claims.
+ * A kind without events: its objects follow from one object of another kind, and their positions (`setAt`) are those of its events. They are
+ * sent to hosts as objects that enter, are not stored, and have no claims.
  */
 export type Derived<O extends Thing, T extends Thing> = Common<O, T> &
   Readonly<{ derived: Readonly<{ from: O['kind']; of(source: O): readonly T[] }> }>;
@@ -90,7 +90,7 @@ export type Derived<O extends Thing, T extends Thing> = Common<O, T> &
 export type Declaration<O extends Thing, K extends O['kind'] = O['kind'], Facts = never> =
   Written<O, OfKind<O, K>, OfKind<O, K> | Facts> | Derived<O, OfKind<O, K>>;
 
-/** Some kind's declaration, for those who take it as data: its functions must be given objects of that kind. */
+/** Any kind's declaration, as data: its functions must be given objects of that kind. */
 export type Declared<O extends Thing> = Written<O, O, O> | Derived<O, O>;
 
 /** A declaration for every kind of a union. */

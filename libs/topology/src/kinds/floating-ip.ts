@@ -1,6 +1,6 @@
 import type { KindDeclaration } from './kind.js';
 
-/** Hosts: that of the router that carries it. */
+/** Hosts: the host of the router that carries it. */
 export const floatingip: KindDeclaration<'floatingip'> = {
   stream: 'own',
   claims: ({ id, floatingNetworkId, association }) =>

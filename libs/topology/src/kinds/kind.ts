@@ -4,5 +4,5 @@ import type { Declaration } from './declaration.js';
 
 export type KindDeclaration<K extends Kind> = Declaration<AnyObject, K, EventOfKind<K>['data']>;
 
-/** Text of a client's choice as one part of a claim: it holds no slash. */
+/** A client's text as one part of a claim: contains no slash. */
 export const claimPart = (text: string): string => (/^[\w-]*$/.test(text) ? text : encodeURIComponent(text));

@@ -1,13 +1,13 @@
 import type { Network } from '@plumbline/contracts';
 import type { KindDeclaration } from './kind.js';
 
-/** Hosts: those it is placed on, for their switches carry it. */
+/** Hosts: those on which it is placed, since their switches carry it. */
 export const network: KindDeclaration<'network'> = {
   stream: 'own',
   claims: (object) => [segment(object), ...(object.isDefault ? ['default-network/'] : [])],
   relations: {
     placement: { to: 'placement', sameId: true },
-    /** Where its hosts are each other's tunnel ends. A network's type never changes. */
+    /** Only where its hosts are each other's tunnel ends. A network's type never changes. */
     mesh: { to: 'placement', sameId: true, when: ({ networkType }) => networkType === 'vxlan' },
   },
   terms: ({ external, isDefault, shared }) => [

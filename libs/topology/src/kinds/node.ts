@@ -1,7 +1,7 @@
 import { NO_TERMS } from './declaration.js';
 import type { KindDeclaration } from './kind.js';
 
-/** Hosts: itself, and every host that shares a VXLAN network with it, for they are each other's tunnel ends. */
+/** Hosts: itself, and every host that shares a VXLAN network with it, since they are each other's tunnel ends. */
 export const node: KindDeclaration<'node'> = {
   stream: 'own',
   claims: ({ tunnelIp }) => (tunnelIp ? [`tunnel-ip/${tunnelIp}`] : []),

@@ -1,7 +1,7 @@
 import { NO_TERMS } from './declaration.js';
 import type { KindDeclaration } from './kind.js';
 
-/** Has its network's id. Hosts: those it names, for each must know its own local VLAN and the others' part in the network. */
+/** Has its network's id. Hosts: those it names, since each must know its own local VLAN and which others have the network. */
 export const placement: KindDeclaration<'placement'> = {
   stream: 'own',
   claims: ({ hosts }) => Object.entries(hosts).map(([host, { localVlanId }]) => `local-vlan/${host}/${localVlanId}`),

@@ -1,8 +1,8 @@
 import type { KindDeclaration } from './kind.js';
 
 /**
- * Written in the stream of its floating IP, or else of its router, for forwardings of one address must not overlap; one of a floating IP may change its router
- * and stays in its stream. Hosts: that of the router that carries it.
+ * Written in the stream of its floating IP, or else of its router, since port forwardings of one address must not overlap. One of a floating IP may change its
+ * router and stays in its stream. Hosts: the host of the router that carries it.
  */
 export const portforwarding: KindDeclaration<'portforwarding'> = {
   stream: ({ floatingIpId, routerId }) => (floatingIpId === null ? `router-${routerId}` : `floatingip-${floatingIpId}`),

@@ -1,7 +1,7 @@
 import { isRouterPort } from '@plumbline/contracts';
 import { claimPart, type KindDeclaration } from './kind.js';
 
-/** Hosts: the one it is bound to; a router's port has no place of its own and is where its router is. */
+/** Hosts: the one it is bound to; a router's port has no binding and is on its router's host. */
 export const port: KindDeclaration<'port'> = {
   stream: 'own',
   claims: (object) => [

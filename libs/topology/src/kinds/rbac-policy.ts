@@ -1,12 +1,12 @@
 import { NOWHERE } from './declaration.js';
 import { claimPart, type KindDeclaration } from './kind.js';
 
-/** Hosts: none; only decisions ask for it. */
+/** Hosts: none; only decisions read it. */
 export const rbacpolicy: KindDeclaration<'rbacpolicy'> = {
   stream: 'own',
   claims: ({ objectId, action, targetProject }) => [`policy/${objectId}/${action}/${claimPart(targetProject)}/`],
   relations: {},
-  /** Its object is of one of several kinds, so it is no relation. */
+  /** Its object may be of several kinds, so this is not a relation. */
   terms: ({ objectId }) => [`object/${objectId}`],
   scope: NOWHERE,
   access: {},

@@ -1,7 +1,7 @@
 import { NOWHERE } from './declaration.js';
 import type { KindDeclaration } from './kind.js';
 
-/** Written in its group's stream, for two rules of a group must not be alike. Hosts: none, until an agent enforces it. */
+/** Written in its group's stream, since two rules of a group must not mean the same. Hosts: none, until an agent enforces it. */
 export const securitygrouprule: KindDeclaration<'securitygrouprule'> = {
   stream: ({ securityGroupId }) => `securitygroup-${securityGroupId}`,
   claims: ({ id, remoteGroupId, remoteAddressGroupId }) =>

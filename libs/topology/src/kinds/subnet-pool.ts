@@ -2,7 +2,7 @@ import { prefixBits, type SubnetPool } from '@plumbline/contracts';
 import { NOWHERE } from './declaration.js';
 import type { KindDeclaration } from './kind.js';
 
-/** Hosts: none; only decisions ask for it. */
+/** Hosts: none; only decisions read it. */
 export const subnetpool: KindDeclaration<'subnetpool'> = {
   stream: 'own',
   claims: (object) => [

@@ -1,7 +1,7 @@
 import { prefixBits } from '@plumbline/contracts';
 import type { KindDeclaration } from './kind.js';
 
-/** Written in its network's stream, for subnets of one network must not overlap. Hosts: its network's. */
+/** Written in its network's stream, since subnets of one network must not overlap. Hosts: its network's. */
 export const subnet: KindDeclaration<'subnet'> = {
   stream: ({ networkId }) => `network-${networkId}`,
   claims: ({ networkId, id, subnetPoolId, cidr }) => [
