@@ -66,7 +66,7 @@ const ofNode = changesOf('node', 'host');
 const named = { projectId: z.string(), name: z.string(), description: z.string() };
 const pick = <S extends z.ZodRawShape>(shape: S) => shape;
 
-/** What later releases added: absent in older events, and then what evolve says. */
+/** Fields that later releases added. In older events they are absent; `evolve` gives the default. */
 const tags = z.array(z.string()).optional();
 const networkLater = pick({ dnsDomain: z.string().optional(), tags });
 const subnetLater = pick({ serviceTypes: z.array(z.string()).optional(), tags });
@@ -123,7 +123,7 @@ export const NetworkCreated = ofNetwork('NetworkCreated', {
   physicalNetwork: Network.shape.physicalNetwork,
   segmentationId: Network.shape.segmentationId,
 });
-/** Attributes a client set on a network; what is absent stays as it was. */
+/** Attributes that a client set on a network; an absent one did not change. */
 export const NetworkAttributesSet = ofNetwork('NetworkAttributesSet', {
   networkId: Id,
   set: z.object({ ...networkFacts, ...networkLater }).partial(),
@@ -145,7 +145,7 @@ export const SubnetCreated = ofSubnet('SubnetCreated', {
 export const SubnetAttributesSet = ofSubnet('SubnetAttributesSet', {
   subnetId: Id,
   networkId: Id,
-  /** `subnetPoolId`: a subnet of its own prefix that came to belong to a pool. */
+  /** `subnetPoolId`: a subnet with a prefix of its own was taken over by a pool. */
   set: z.object({ ...subnetFacts, ...subnetLater, subnetPoolId: Id.nullable() }).partial(),
 });
 export const SubnetDeleted = ofSubnet('SubnetDeleted', { subnetId: Id, networkId: Id });
@@ -156,7 +156,7 @@ export const PortCreated = ofPort('PortCreated', {
   ...named,
   ...portFacts,
   ...portLater,
-  /** Of a port that is bound later, or by somebody who only knows its id. */
+  /** For a port that is bound later, or by a caller who only knows its id. */
   vnicType: z.string().optional(),
   profile: z.record(z.string(), z.unknown()).optional(),
   fixedIps: z.array(FixedIp),
@@ -165,7 +165,7 @@ export const PortAttributesSet = ofPort('PortAttributesSet', {
   portId: Id,
   set: z.object({ ...portFacts, ...portLater }).partial(),
 });
-/** The port's addresses, all of them, after a client changed them. */
+/** All addresses of the port after a client changed them. */
 export const PortFixedIpsSet = ofPort('PortFixedIpsSet', { portId: Id, networkId: Id, fixedIps: z.array(FixedIp) });
 /** The port belongs to a host now. Binding again to another host is a move. */
 export const PortBound = ofPort('PortBound', {
@@ -176,7 +176,7 @@ export const PortBound = ofPort('PortBound', {
   profile: z.record(z.string(), z.unknown()),
 });
 export const PortUnbound = ofPort('PortUnbound', { portId: Id, networkId: Id, host: HostName });
-/** How the port shall be plugged, said while it is bound to no host. */
+/** How the port shall be plugged, set while it is bound to no host. */
 export const PortBindingAttributesSet = ofPort('PortBindingAttributesSet', {
   portId: Id,
   vnicType: z.string(),
@@ -206,7 +206,7 @@ export const RouterInterfaceAdded = ofRouter('RouterInterfaceAdded', {
 export const RouterInterfaceRemoved = ofRouter('RouterInterfaceRemoved', { routerId: Id, portId: Id, networkId: Id });
 export const RouterRoutesSet = ofRouter('RouterRoutesSet', { routerId: Id, routes: z.array(HostRoute) });
 export const RouterScheduled = ofRouter('RouterScheduled', { routerId: Id, host: HostName });
-/** `heldOff`: by hand; the router waits until somebody asks for it again. */
+/** `heldOff`: an administrator did it; the router is not scheduled again automatically. */
 export const RouterUnscheduled = ofRouter('RouterUnscheduled', {
   routerId: Id,
   host: HostName,
@@ -263,7 +263,7 @@ export const PortForwardingCreated = ofForwarding('PortForwardingCreated', {
   ...named,
   ...forwardingFacts,
 });
-/** The forwarding as it is from here on: connections made by what it was before end. `routerId` may be another one now. */
+/** The port forwarding from now on: connections made by what it was before are ended. `routerId` may have changed. */
 export const PortForwardingChanged = ofForwarding('PortForwardingChanged', { ...forwarding, ...forwardingFacts });
 export const PortForwardingDeleted = ofForwarding('PortForwardingDeleted', forwarding);
 
@@ -356,12 +356,12 @@ export const RbacPolicyCreated = ofRbacPolicy('RbacPolicyCreated', { ...rbac, ..
 export const RbacPolicyTargetSet = ofRbacPolicy('RbacPolicyTargetSet', rbac);
 export const RbacPolicyDeleted = ofRbacPolicy('RbacPolicyDeleted', rbac);
 
-/** All limits of a project that are its own. */
+/** All of a project's own limits. */
 export const QuotaSet = ofQuota('QuotaSet', { quotaProjectId: z.string(), limits: Quota.shape.limits });
-/** The defaults hold again. */
+/** The project has no limits of its own any more: the defaults apply. */
 export const QuotaReset = ofQuota('QuotaReset', { quotaProjectId: z.string() });
 
-/** A network is needed on a host from here on; the local VLAN is chosen here, once, so that a wiped node comes back with the same tag. */
+/** A network is needed on a host from now on. The local VLAN is chosen here, once, so that a wiped node comes back with the same tag. */
 export const NetworkPlacedOnHost = ofPlacement('NetworkPlacedOnHost', {
   networkId: Id,
   host: HostName,
@@ -438,7 +438,7 @@ export type EventType = keyof typeof EVENTS;
 export type PlumbEvent = { [T in EventType]: Readonly<z.infer<(typeof EVENTS)[T]>> }[EventType];
 export type EventOf<T extends EventType> = Extract<PlumbEvent, { type: T }>;
 
-/** Who asked, and when. Kept with each event; `plumb why` shows it. */
+/** Who asked for it, and when. Stored with each event. */
 export const Meta = z.object({ requestId: z.string(), userId: z.string(), projectId: z.string(), time: Time });
 export type Meta = Readonly<z.infer<typeof Meta>>;
 

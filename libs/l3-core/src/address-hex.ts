@@ -1,4 +1,4 @@
-/** Addresses as they stand in a frame, for drivers, which know no other form of ours. */
+/** Addresses as they are in a frame, for drivers. */
 import { addressToInt, intToAddress, versionOf } from '@plumbline/contracts';
 
 /** 8 hex digits of an IPv4 address, 32 of an IPv6 one. */

@@ -6,14 +6,14 @@ import { Taken } from './forwardings.js';
 import { TableEdits } from './rule.js';
 import { L3State, PortMark } from './state.js';
 
-/** One small truth about a node. Names say the end state: repeating a step that was done, or half done, is success. */
+/** One small change of a node. Names say the end state: repeating a step that was done, or half done, is success. */
 export type L3Step =
   /** A namespace, with nothing in it. */
   | Readonly<{ op: 'add-netns'; netns: string }>
   | Readonly<{ op: 'remove-netns'; netns: string }>
-  /** A veth pair, the inner end born in the namespace and down, the outer one in the root namespace and up. */
+  /** A veth pair, the inner end created in the namespace and down, the outer one in the root namespace and up. */
   | Readonly<{ op: 'add-link'; netns: string; device: string; outside: string; mac: string; mtuBytes: number }>
-  /** Both ends go. */
+  /** Removes both ends. */
   | Readonly<{ op: 'remove-link'; outside: string }>
   /** An inner end whose outer one is gone or elsewhere. */
   | Readonly<{ op: 'remove-device'; netns: string; device: string }>
@@ -22,7 +22,7 @@ export type L3Step =
   | Readonly<{ op: 'silence-outside'; outside: string }>
   | Readonly<{ op: 'add-port'; outside: string; port: PortMark }>
   | Readonly<{ op: 'remove-port'; outside: string }>
-  /** Rules, by one command that reads `lines` (dialects/): what they say of each table becomes true whole or not at all. `edits`: the same, for who must know. */
+  /** Rules, by one command that reads `lines` (dialects/): the changes of each table are made whole or not at all. `edits`: the same as data. */
   | Readonly<{
       op: 'restore';
       netns: string;
@@ -40,18 +40,18 @@ export type L3Step =
   /** Ends the connections that are translated to or from this floating address, and no others. */
   | Readonly<{ op: 'end-connections'; netns: string; address: string }>
   /**
-   * Ends the connections to these ports of an address that `answeredBy` answers, and no others: those that a forwarding led there or, where it is the address
-   * itself, those that came before there was a forwarding. `ports` null: all of the protocol.
+   * Ends the connections to these ports of an address that `answeredBy` answers, and no others: those of a port forwarding or, if `answeredBy` is the address
+   * itself, those from before the port forwarding. `ports` null: all of the protocol.
    */
   | Readonly<{ op: 'end-forwarded'; netns: string; answeredBy: string } & Taken>
-  /** Tells the neighbours where the address is now (gratuitous ARP, RFC 5227 section 3). Not waited for. */
+  /** Tells the neighbours where the address is now (gratuitous ARP, RFC 5227 section 3). Does not wait. */
   | Readonly<{ op: 'announce'; netns: string; device: string; mac: string; address: string }>;
 
 type Route = { version: 4 | 6; destination: string; via: string | null; device: string };
 
-/** An address that a device is to get, to be asked for on the segment behind it. `outside`: the switch's port of that device. */
+/** An address that a device shall get, to be probed on the segment behind it. `outside`: the switch's port of that device. */
 export type Probe = Readonly<{ netns: string; device: string; outside: string; mac: string; address: string }>;
-/** `unknown`: it could not be asked, which says nothing of the address. */
+/** `unknown`: it could not be probed, so nothing is known about the address. */
 export type ProbeAnswer =
   Readonly<{ kind: 'free' }> | Readonly<{ kind: 'taken'; mac: string }> | Readonly<{ kind: 'unknown'; reason: string }>;
 
@@ -64,8 +64,8 @@ export interface L3Driver {
    */
   apply(steps: readonly L3Step[]): Promise<void>;
   /**
-   * Asks whether somebody else has these addresses (RFC 5227 section 2.1, RFC 4862 section 5.4), from devices that are up, and answers in order. All are
-   * asked side by side: many cost the time of one. Changes nothing.
+   * Probes whether somebody else has these addresses (RFC 5227 section 2.1, RFC 4862 section 5.4), from devices that are up; returns the answers in order. All
+   * are probed at the same time: many take as long as one. Changes nothing.
    */
   probe(probes: readonly Probe[]): Promise<readonly ProbeAnswer[]>;
 }

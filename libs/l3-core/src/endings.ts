@@ -1,9 +1,9 @@
 /**
- * Connections that are still to be ended, noted on the node itself. The rule that made them is gone or leads elsewhere with the same commit that writes the
- * note; the note goes when they have been ended, so an agent that dies in between loses nothing. Each note is a rule behind all others of its chain that
- * does nothing to a packet but be found by a process that has no memory.
+ * Connections that still have to be ended, noted on the node itself. The commit that removes or changes the rule which made them also writes the note. The note is
+ * removed when they have been ended, so nothing is lost if the agent dies in between. Each note is a rule behind all others of its chain; it has no effect on
+ * packets, and a process without memory finds it.
  *
- * An address that leaves needs no note: without its rule it says the same of itself (plan.ts).
+ * An address that is being removed needs no note: an address without its rule means the same (plan.ts).
  */
 import { ObjectKey } from '@plumbline/contracts';
 import { Taken, takenBy, takenMatch, takenText } from './forwardings.js';
@@ -13,7 +13,7 @@ import { Rule, RuleBody, Table, TableEdits } from './rule.js';
 /** All connections of an address; with `forwarded` those that came in by a forwarding and were answered by `answeredBy`. */
 export type Ending = Readonly<{ address: string; forwarded: (Taken & Readonly<{ answeredBy: string }>) | null }>;
 
-/** Chain of the nat table that sends outside addresses to inside ones. */
+/** Chain of the nat table that translates outside addresses to inside ones. */
 export const INWARD = ownChain('PREROUTING');
 
 /** The address of a rule that matches a destination and nothing else. */
@@ -36,7 +36,7 @@ const noteOf = ({ address, forwarded }: Ending, owner: ObjectKey): Rule => ({
 export const endingText = ({ address, forwarded }: Ending): string =>
   forwarded ? `${takenText(forwarded)} ${forwarded.answeredBy}` : address;
 
-/** What is noted among these rules. */
+/** The notes among these rules. */
 export function endingsIn(rules: readonly RuleBody[]): Ending[] {
   const endings: Ending[] = [];
   for (const rule of rules) {
@@ -76,7 +76,7 @@ export const withNotes = (tables: readonly Table[], notes: readonly Rule[]): rea
         },
   );
 
-/** What takes the notes away. */
+/** The edits that remove the notes. */
 export const removalOf = (notes: readonly Rule[]): TableEdits[] => [
   { table: 'nat', edits: notes.map((rule) => ({ edit: 'remove', rule })) },
 ];

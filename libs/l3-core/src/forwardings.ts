@@ -1,23 +1,23 @@
 /**
- * Port forwardings as NAT rules, and back. One chain a forwarding, reached from one chain for floating IPs (the reference's name) and one for the router's
- * own address:
+ * Port forwardings as NAT rules, and back. Each has one chain, reached from one chain for floating IPs (the reference's name) or one for the router's own
+ * address:
  *
  *   l3-agent-PREROUTING, l3-agent-OUTPUT ─► fip-pf ─► pf-<8 characters of its id>   to <outside>, tcp, <ports>: DNAT to <inside>, <ports>
  *                                       └─► gw-pf ─► pf-...
  *
- * Ports map one to one. A range that keeps its ports names none in the target: the kernel then has no port to choose. A shifted range names its first
- * outside port: without it the kernel takes the first free port of the range.
+ * Ports map one to one. For a range that keeps its ports the target names no port: the kernel then has none to choose. A shifted range names its first outside
+ * port: without it the kernel takes the first free port of the range.
  */
 import { ObjectKey, PortForwarding, PortRange } from '@plumbline/contracts';
 import { ownChain } from './marks.js';
 import { Action, Draft, jump, Match, Origin, Protocol, rule, RuleBody } from './rule.js';
 
-/** A forwarding of a router on this host. `address`: where it is reached; null while the router has no address outside. */
+/** A port forwarding of a router on this host. `address`: its outside address; null while the router has none. */
 export type Forwarding = Readonly<{ object: PortForwarding; address: string | null; position: number }>;
-/** What of an address a forwarding takes. `ports` null: all there is of a protocol without ports. */
+/** What a port forwarding takes of an address. `ports` null: everything of a protocol without ports. */
 export type Taken = Readonly<{ address: string; protocol: Protocol; ports: PortRange | null }>;
 type Target = Extract<Action, { do: 'dnat' }>;
-/** A forwarding as a rule says it: what it takes, and where that goes. */
+/** A port forwarding as in a rule: what it takes, and its inside address. */
 export type ForwardedTo = Taken & Readonly<{ target: Target }>;
 
 const HUBS = { floating: ownChain('fip-pf'), own: ownChain('gw-pf') } as const;
@@ -40,7 +40,7 @@ export function takenBy({ match }: Pick<RuleBody, 'match'>): Taken | null {
 /** Equal for equal ones. */
 export const takenText = ({ address, protocol, ports }: Taken): string =>
   `${address} ${protocol} ${ports?.first ?? ''}:${ports?.last ?? ''}`;
-/** Equal for forwardings that take the same to the same place. */
+/** Equal for port forwardings that take the same to the same inside address. */
 export const forwardedText = (forwarded: ForwardedTo): string => {
   const { to, ports, base } = forwarded.target;
   return `${takenText(forwarded)} ${to} ${ports?.first ?? ''}-${ports?.last ?? ''}/${base ?? ''}`;
@@ -75,7 +75,7 @@ export function forwardingChains(
       const origin = { owner: `portforwarding/${object.id}` as ObjectKey, position };
       const chain = forwardingChain(object.id);
       const taken = { address: address ?? '', protocol: object.protocol, ports: object.externalPorts };
-      // Two ids may begin alike.
+      // Two ids may have the same start.
       (chains[chain] ??= []).push(rule(origin, takenMatch(taken), targetOf(object)));
       if (!entered.has(chain)) inHub.push(jump(origin, chain));
       entered.add(chain);
@@ -84,7 +84,7 @@ export function forwardingChains(
   return { jumps, chains };
 }
 
-/** Forwardings as the NAT rules among these say them. */
+/** The port forwardings in the NAT rules among these. */
 export function forwardingsIn(rules: readonly RuleBody[]): ForwardedTo[] {
   const all: ForwardedTo[] = [];
   for (const each of rules) {

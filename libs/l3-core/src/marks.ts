@@ -11,7 +11,7 @@ export const GATEWAY_PREFIX = 'qg-';
 /** Outer end: the port of the integration bridge. Ours when its peer is one of the above, or when its OVS port says so. */
 export const OUTSIDE_PREFIX = 'tap';
 export const INTEGRATION_BRIDGE = 'br-int';
-/** Local VLAN of a port that nobody has wired yet; OVS drops what bears it (the OVS agent replaces it). */
+/** Local VLAN of a port that is not wired yet; OVS drops its packets (the OVS agent replaces it). */
 export const DEAD_VLAN = 4095;
 /** Routing protocol number (rtm_protocol) of routes we make; free in rtnetlink(7) and in iproute2's rt_protos. */
 export const ROUTE_PROTOCOL = 201;
@@ -22,7 +22,7 @@ export const OWNER = 'l3';
 export const POSITION_KEY = 'plumb';
 
 /**
- * Own chains by name. Everything in them is ours; of a built-in chain only our jumps are. Each rule bears its position, in words of the dialect that it is
+ * Own chains by name. Everything in them is ours; of a built-in chain only our jumps are. Each rule has its position, in words of the dialect that it is
  * written in (dialects/).
  */
 export const CHAIN_PREFIX = 'neutron-l3-agent-';

@@ -1,11 +1,11 @@
 /**
- * Outside addresses while nobody has confirmed the view (invariant 13). A node that boots alone knows what was its own when it last heard of the log; since
- * then an address may have been given to another node. So what is on the gateway's device already stays, and what is not there yet is asked for first.
+ * Outside addresses while no control plane has confirmed the view (invariant 13). A node that boots alone knows what it had when it last heard of the log; since
+ * then another node may have got an address. So an address that is on the gateway's device already stays, and one that is not there yet is probed first.
  *
- * Design: held back is an address that render does not see. Without it neither its rules nor the routes through it are wanted, by the same code that makes a
- * router that never had it; when the segment has been silent it is wanted like any other, in a second pass of the same converge. Interfaces are not
- * probed: their addresses are the tenant's, and no other node bears them.
- * Road not taken: detection by the kernel. It knows no IPv4, does not say who answered, and would have the address on the device while it asks.
+ * Design: render does not see an address that is held back. So neither its rules nor the routes through it are wanted, by the same code that makes a router
+ * without it. When nobody answered, the address is wanted like any other, in a second pass of the same converge. Interfaces are not probed: their addresses
+ * are the tenant's, and no other node has them.
+ * Road not taken: detection by the kernel. It does not cover IPv4, does not say who answered, and has the address on the device while it probes.
  */
 import { canonicalAddress } from '@plumbline/contracts';
 import { Probe, ProbeAnswer } from './driver.js';
@@ -18,7 +18,7 @@ export type Held = ReadonlyMap<string, string>;
 
 const ipOf = (address: string): string => address.split('/')[0] ?? '';
 
-/** Outside addresses of a router that are wanted and not on the node. None on a gateway that is down: it tells nobody of them. */
+/** Outside addresses of a router that are wanted and not on the node. None on a gateway that is down: it does not announce them. */
 export function unproven({ gateway }: Gathered, { netns, links }: RouterState, found: L3State): Probe[] {
   const link = links.find(({ device }) => device === gateway?.device);
   if (!link?.up) return [];
@@ -47,13 +47,13 @@ export function withhold(gathered: Gathered, held: Held): Gathered {
 
 const UNCONFIRMED = 'and no control plane has confirmed yet that it is ours';
 
-/** All of them, until they have been asked for. */
+/** All of them, until they have been probed. */
 export const heldUntilAsked = (probes: readonly Probe[]): Held =>
   new Map(
     probes.map(({ address }) => [address, `${address} is held back until it is probed: ${UNCONFIRMED.slice(4)}`]),
   );
 
-/** What the answers leave held back. `answers` are in the order of `probes`. */
+/** The addresses that stay held back after these answers. `answers` are in the order of `probes`. */
 export function heldAfter(gathered: Gathered, probes: readonly Probe[], answers: readonly ProbeAnswer[]): Held {
   const held = new Map<string, string>();
   for (const [index, { address }] of probes.entries()) {
@@ -72,7 +72,7 @@ export function heldAfter(gathered: Gathered, probes: readonly Probe[], answers:
   return held;
 }
 
-/** What is held back, by the object that it is of: the floating IP, the forwarding, or the gateway's port. */
+/** What is held back, by its object: the floating IP, the port forwarding, or the gateway's port. */
 export function heldObjects(
   { gateway, floatingIps, forwardings }: Gathered,
   held: Held,

@@ -1,9 +1,9 @@
 /**
- * A firewall or NAT rule as data: what it matches, what it does, for which API object it is there and since which event. Everything that decides (plan,
+ * A firewall or NAT rule as data: what it matches, what it does, its owner (an API object) and the position of its event. Everything that decides (plan,
  * status, endings, forwardings) looks at this. How a rule is written and read on a node is a dialect's own (dialects/).
  *
  * The unions hold what we render and no more: a kind of match or action that is new is added here, and the compiler then names every dialect that lacks it.
- * Road not taken: rules as text lines. They are what is compared in the end, but whoever had to know what a rule was for parsed them again, each its own way.
+ * Road not taken: rules as text lines. In the end lines are compared, but all code that had to know the meaning of a rule parsed the line again, each in its own way.
  */
 import { ObjectKey, PortForwarding, PortRange } from '@plumbline/contracts';
 
@@ -29,8 +29,8 @@ export type Action =
   | Readonly<{ do: 'accept' | 'drop' }>
   | Readonly<{ do: 'jump'; chain: string }>
   /**
-   * To this address. `ports` null: to the port that the packet has. `base`: the port of the matched range that is translated to the first of `ports`, and so
-   * on, one to one; null where `ports` is a single one.
+   * To this address. `ports` null: the packet keeps its port. `base`: the port of the matched range that is translated to the first of `ports`, and so on, one to
+   * one; null where `ports` is a single one.
    */
   | Readonly<{ do: 'dnat'; to: string; ports: PortRange | null; base: number | null }>
   /** From this address, and from a port that is chosen at random, so that two connections begun at once do not choose the same. */
@@ -50,12 +50,12 @@ export type RuleBody = Readonly<{
   position: number | null;
 }>;
 
-/** A wanted rule. `owner`: the API object that it is there for. It is not written on the node: what is found belongs to whom the equal wanted rule does. */
+/** A wanted rule. `owner`: the API object that it exists for. The owner is not written on the node: a found rule has the owner of the equal wanted rule. */
 export type Rule = RuleBody & Readonly<{ owner: ObjectKey }>;
 
 /** A rule that is not in a chain yet. */
 export type Draft = Pick<Rule, 'match' | 'action' | 'owner' | 'position'>;
-/** Whose a rule is, and since which event. */
+/** Owner and position of a rule. */
 export type Origin = Pick<Rule, 'owner' | 'position'>;
 export const rule = ({ owner, position }: Origin, match: readonly Match[], action: Action): Draft => ({
   match,
@@ -92,6 +92,6 @@ export type Edit =
 /** Made true whole or not at all; no packet sees a part of it. Declarations come first. */
 export type TableEdits = Readonly<{ table: TableName; edits: readonly Edit[] }>;
 
-/** The rules that edits write or take away, those that they write again included. */
+/** The rules that edits write or remove, including those that they write again. */
 export const rulesOf = (edits: readonly TableEdits[]): Rule[] =>
   edits.flatMap(({ edits: all }) => all.flatMap((each) => ('rule' in each ? [each.rule] : [])));

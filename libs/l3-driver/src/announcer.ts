@@ -1,7 +1,7 @@
 /**
- * Tells neighbours where an address is now. Three times over two and a half seconds: a port is on the dead VLAN until the OVS agent has wired it, and a
- * frame that goes there is heard by nobody. As the reference does, once as request and once as answer (RFC 5227 section 3), because hosts differ in
- * which of the two they learn from. Nobody waits for it and its failure is nobody's failure.
+ * Announces the new place of an address to neighbours, three times within two and a half seconds: a port is on the dead VLAN until the OVS agent has wired it, and
+ * nobody receives a frame sent there. Like the reference, it sends a request and a reply each time (RFC 5227 section 3), because hosts differ in which of the two
+ * they learn from. Nothing waits for it, and a failure is ignored.
  */
 import { Runner } from '@plumbline/exec';
 import { L3Step } from '@plumbline/l3-core';
@@ -34,7 +34,7 @@ export class Announcer {
     }
   }
 
-  /** The address is going from this namespace: it must not be announced again. */
+  /** The address is being removed from this namespace: it must not be announced again. */
   forget(netns: string, address: string): void {
     this.wanted.delete(keyOf(netns, address));
   }
@@ -62,7 +62,7 @@ export class Announcer {
 
 const keyOf = (netns: string, address: string): string => `${netns} ${address}`;
 
-/** A gratuitous ARP frame (RFC 826): `operation` 1 a request, 2 an answer. Sender and target address are the announced one. */
+/** A gratuitous ARP frame (RFC 826): `operation` 1: request, 2: reply. Sender and target address are the announced one. */
 export function arpFrame({ mac, address }: Pick<Announcement, 'mac' | 'address'>, operation: 1 | 2): Uint8Array {
   const from = mac.split(':').map((byte) => parseInt(byte, 16));
   const ip = address.split('.').map(Number);

@@ -1,8 +1,8 @@
 /**
- * Ending connections by conntrack(8), and no others than those meant.
+ * Ends connections with conntrack(8), exactly those that are meant.
  *
- * conntrack(8) exits 1 when it found none, and also gives up in the middle when one ends by itself between being listed and being deleted: then it is asked
- * again. It takes one port, not a range: of a range the ports in use are listed first, and all that is deleted then is one process.
+ * conntrack(8) exits 1 when it found none, and also gives up in the middle when one ends by itself between being listed and being deleted: then it is run
+ * again. It takes one port, not a range: for a range the ports in use are listed first, and then deleted in one process.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { CommandFailed, Runner } from '@plumbline/exec';
@@ -12,10 +12,10 @@ const FAREWELL_MS = 250;
 const TRIES = 20;
 
 /**
- * Connections from outside have the address as first destination, those from inside as the answer's.
+ * Connections from outside have the address as original destination, those from inside as the destination of the reply.
  *
- * When TCP connections were open the address stays a moment longer: the router answers what comes next for them with a reset, and without an address there
- * would be no answer, ever, and the peer would wait for minutes. A peer that has something on its way repeats it within TCP's least timeout (200 ms).
+ * When TCP connections were open the address stays a moment longer: the router answers their next packets with a reset. Without the address there
+ * would be no answer, and the peer would wait for minutes. A peer with unacknowledged data repeats it within TCP's least timeout (200 ms).
  */
 export async function endConnections(
   runner: Runner,
@@ -29,13 +29,13 @@ export async function endConnections(
   if (open) await delay(FAREWELL_MS);
 }
 
-/** The address stays, so the router answers with a reset for as long as anybody asks. */
+/** The address stays, so the router answers later packets with a reset. */
 export async function endForwarded(
   runner: Runner,
   { netns, address, protocol, ports, answeredBy }: Extract<L3Step, { op: 'end-forwarded' }>,
 ): Promise<void> {
   const pair = ['-p', NAMES[protocol] ?? protocol, '--orig-dst', address, '--reply-src', answeredBy];
-  // A kernel that does not track DCCP knows no ports of it.
+  // A kernel that does not track DCCP does not know its ports.
   if (ports === null || protocol === 'dccp')
     return void (await deleted(runner, netns, async () => ({ argv: ['conntrack', '-D', ...pair] })));
   const onPort = (port: number): string[] => ['-D', ...pair, '--orig-port-dst', `${port}`];
@@ -50,14 +50,14 @@ export async function endForwarded(
   });
 }
 
-/** Protocols as conntrack(8) calls them where the API's name is another. */
+/** Protocols that conntrack(8) calls by another name than the API. */
 const NAMES: Readonly<Record<string, string>> = { icmp6: 'icmpv6' };
-/** Of a line that conntrack(8) lists: the port of the first packet, not of the answer. */
+/** In a line of conntrack(8): the port of the original packet, not of the reply. */
 const FIRST_DPORT = /^.*? dport=(\d+)/gm;
 
 type Command = Readonly<{ argv: readonly string[]; stdin?: string }>;
 
-/** Runs a deletion and says what it deleted. `command` is asked anew for each try; null: there is nothing to delete. */
+/** Runs a deletion and returns what it deleted. `command` is called for each try; null: there is nothing to delete. */
 async function deleted(runner: Runner, netns: string, command: () => Promise<Command | null>): Promise<string> {
   for (let tries = 1, all = ''; ; tries += 1) {
     const asked = await command();

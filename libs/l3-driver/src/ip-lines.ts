@@ -1,4 +1,4 @@
-/** Steps as lines of `ip -batch` (ip(8)), and what ip(8) says when a step was done before. */
+/** Steps as lines of `ip -batch` (ip(8)), and what ip(8) prints when a step was done before. */
 import { L3Step, ROUTE_PROTOCOL } from '@plumbline/l3-core';
 
 /** Steps that ip(8) does in the node's root namespace. */
@@ -58,7 +58,7 @@ export function ipLine(step: IpStep): string {
   }
 }
 
-/** A route that goes may have been made by someone else with another protocol number: found by what it does. */
+/** A route to remove may have been made by somebody else with another protocol number, so it is found by its other attributes. */
 function routeText(step: Extract<IpStep, { op: 'replace-route' | 'remove-route' }>): string {
   const family = step.destination === 'default' && step.version === 6 ? '::/0' : step.destination;
   const via = step.via ? ` via ${step.via}` : '';
@@ -73,7 +73,7 @@ export function isDoneAlready(line: string, complaint: string): boolean {
   if (verb === 'add') return /File exists/.test(complaint);
   if (verb !== 'del') return false;
   if (object === 'netns') return /No such file or directory/.test(complaint);
-  // "No such device": it went between being found by its name and being deleted.
+  // "No such device": it disappeared between being found by name and being deleted.
   return /Cannot find device|Address not found|No such device|Cannot assign requested address|No such process/.test(
     complaint,
   );

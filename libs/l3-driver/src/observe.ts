@@ -1,6 +1,6 @@
 /**
- * Reading a node. Per router namespace three commands side by side (one ip(8) for links, addresses and routes of both families; the
- * rules of each IP version) and two questions to the exec helper, which start no program. Nothing is changed.
+ * Reads a node. For each router namespace three commands at the same time (one ip(8) for links, addresses and routes of both families; the
+ * rules of each IP version) and two requests to the exec helper, which start no program. Changes nothing.
  */
 import {
   dialect,
@@ -65,8 +65,8 @@ export async function observeVeths(runner: Runner): Promise<Veths> {
 }
 
 /**
- * Rejects when the namespace is not there (CommandFailed, reason `netns`) or cannot be read. `guess`: the devices it had the last time. Their parameters are asked
- * for at once, together with what devices there are, and once more when the guess was wrong: waiting for the names costs a round of processes.
+ * Rejects when the namespace is not there (CommandFailed, reason `netns`) or cannot be read. `guess`: the devices it had the last time. Their parameters are read
+ * together with the list of devices, and again when the guess was wrong: waiting for the names would cost a round of processes.
  */
 export async function readRouter(runner: Runner, id: string, guess: readonly string[] = []): Promise<RawRouter> {
   const netns = netnsOf(id);
@@ -77,7 +77,7 @@ export async function readRouter(runner: Runner, id: string, guess: readonly str
       runner.readTxChecksum(names, { netns }),
     ]);
   const guessed = guess.length > 0 ? parameters(guess) : null;
-  // Whoever needs it sees its failure; with a wrong guess nobody does.
+  // A failure is reported where the result is used; after a wrong guess it is not used.
   guessed?.catch(() => undefined);
   const devices = async (): Promise<Omit<RawRouter, 'id' | 'rules4' | 'rules6'>> => {
     const stdin = 'address show\nroute show table all\n';
@@ -111,7 +111,7 @@ export async function readRouter(runner: Runner, id: string, guess: readonly str
 export const readOutsides = (runner: Runner, devices: readonly string[]): Promise<ReadonlyMap<string, string>> =>
   runner.readSysctls(devices.map((device) => outsideSysctl(outsideOf(device))));
 
-/** Outer ends by name. Only of those that belong to `routers` is it known whether they speak IPv6; `known`: values that were read already. */
+/** Outer ends by name. Whether IPv6 is on is only read for those of `routers`; `known`: values that were read already. */
 export async function observeOutsides(
   runner: Runner,
   veths: Veths,
@@ -148,7 +148,7 @@ export const observedRouter = (raw: RawRouter, veths: Veths): ObservedRouter => 
 const isUp = (link: IpLink): boolean => link.flags?.includes('UP') ?? false;
 
 function observedLink(link: IpLink, veths: Veths, txChecksum: boolean): ObservedLink {
-  // A veth's index of the other end says nothing of the namespace it is in: both must point at each other.
+  // A veth's index of its peer does not say in which namespace the peer is: both must point at each other.
   const other = veths.get(link.link_index ?? -1);
   return {
     device: link.ifname,

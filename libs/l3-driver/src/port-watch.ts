@@ -1,9 +1,9 @@
 /**
- * What the switch's database tells of our devices: a namespace that somebody deleted takes its devices along, and ovs-vswitchd writes that down at once. So
- * does a port that was taken off the bridge, and a bridge that was deleted, even when the OVS agent has made it anew within the same update.
+ * Watches the switch's database for our devices. When somebody deletes a namespace, its devices are gone, and ovs-vswitchd records that at once. The same holds
+ * for a port that was taken off the bridge, and for a bridge that was deleted, even when the OVS agent has made it again within the same update.
  *
- * Only what becomes worse is told: what an own converge makes does not wake the next one. What the database does not show (a rule, an address, a route) is
- * found by the full look on the timer.
+ * Only changes for the worse are reported, so a reconcile does not trigger the next one. What the database does not show (a rule, an address, a route) is found
+ * by the full check on the timer.
  */
 import { INTEGRATION_BRIDGE, OWNER, OWNER_KEY } from '@plumbline/l3-core';
 import type { InterfaceRow, OvsdbMirror } from '@plumbline/ovsdb';
@@ -13,7 +13,7 @@ export type WatchedSwitch = Pick<OvsdbMirror, 'inSync' | 'bridge' | 'onChange'>;
 
 const isOurs = (row: InterfaceRow): boolean => row.external_ids[OWNER_KEY] === OWNER;
 
-/** Worse: the device is gone or down, the port is gone, or it says to be another. */
+/** Worse: the device is gone or down, the port is gone, or it claims to be another. */
 function isWorse(before: InterfaceRow, after: InterfaceRow | undefined): boolean {
   if (!after) return true;
   const ids = ['iface-id', 'attached-mac', OWNER_KEY] as const;
@@ -27,8 +27,8 @@ function isWorse(before: InterfaceRow, after: InterfaceRow | undefined): boolean
 }
 
 /**
- * Calls `look` with the router ports to look at, or `all` when the integration bridge is there and was not, or is another one, or the switch's database can
- * be reached again. Until the answer is called.
+ * Calls `look` with the router ports to check, or with `all` when the integration bridge appeared or was replaced, or when the switch's database can be reached
+ * again; until the returned function is called.
  */
 export function watchPorts(mirror: WatchedSwitch, look: (ports: ReadonlySet<string> | 'all') => void): () => void {
   const bridgeNow = (): string | null => (mirror.inSync ? (mirror.bridge(INTEGRATION_BRIDGE)?.uuid ?? null) : null);
@@ -36,7 +36,7 @@ export function watchPorts(mirror: WatchedSwitch, look: (ports: ReadonlySet<stri
   return mirror.onChange((changes) => {
     const was = bridge;
     bridge = bridgeNow();
-    // Without a bridge there is nothing to plug into: its coming is told.
+    // Without a bridge there is nothing to plug into; its return is reported.
     if (bridge === null) return;
     if (bridge !== was) return look('all');
     const ports = new Set<string>();

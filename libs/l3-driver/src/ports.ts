@@ -24,7 +24,7 @@ export type ObservedSwitch = Readonly<{
 export interface SwitchPorts {
   /** Rejects when the switch cannot be asked. */
   observe(): Promise<ObservedSwitch>;
-  /** One transaction. Done already is success. */
+  /** One transaction. Success if it is done already. */
   apply(steps: readonly PortStep[]): Promise<void>;
   /** Those of these ports that the OVS agent has wired; waits for the others for `timeoutMs` at the most. */
   wired(outsides: ReadonlySet<string>, timeoutMs: number): Promise<ReadonlySet<string>>;
@@ -48,12 +48,12 @@ export const observedPort = (name: string, ids: Readonly<Record<string, string>>
   ours: ids[OWNER_KEY] === OWNER,
 });
 
-/** How long ovs-vswitchd may take to let go of ports. One that does not run holds none. */
+/** How long ovs-vswitchd may take to release ports. One that does not run holds none. */
 const RELEASE_TIMEOUT_MS = 2_000;
 
 /**
- * Over OVSDB. Observing costs nothing: the mirror is in memory. What adds is not waited for in ovs-vswitchd: the device is there, it will open it. What
- * removes is: a port that is removed and added before ovs-vswitchd looks is to it the same port, and keeps the device of before.
+ * Over OVSDB. Observing costs nothing: the mirror is in memory. Additions do not wait for ovs-vswitchd: the device exists, and it will open it. Removals do wait:
+ * if a port is removed and added again before ovs-vswitchd sees it, it is the same port to it, and keeps the old device.
  */
 export class OvsdbPorts implements SwitchPorts {
   constructor(private readonly mirror: OvsdbMirror) {}
@@ -108,7 +108,7 @@ export class OvsdbPorts implements SwitchPorts {
   }
 }
 
-/** Prints one ovs-vsctl command a call. `observed`: the switch as it is, or none for a node that was wiped. */
+/** Prints one ovs-vsctl command for each call. `observed`: the switch as it is, or none for a node that was wiped. */
 export class PrintingPorts implements SwitchPorts {
   constructor(
     private readonly print: (argv: readonly string[]) => unknown,

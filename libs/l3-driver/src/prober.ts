@@ -1,9 +1,10 @@
 /**
- * Asks a segment whether somebody has an address, before we take it: an ARP probe (RFC 5227 section 2.1), for IPv6 the neighbour solicitation of duplicate
+ * Probes a segment for an address before we use it: an ARP probe (RFC 5227 section 2.1), for IPv6 the neighbour solicitation of duplicate
  * address detection (RFC 4862 section 5.4). Three times in a second: the port may have been wired a moment ago, its flows come right after its tag.
- * The RFC's own times, up to seven seconds, are for hosts that nobody waits for. All addresses of a node are one question to the exec helper.
+ * The RFC's own times, up to seven seconds, are for hosts that nobody waits for. All addresses of a node are one request to the exec helper.
  *
- * Whoever probes for the address at the same time counts as having it: of two nodes that boot alone, both stand back and are told apart by their next try.
+ * A host that probes for the address at the same time counts as having it: when two nodes boot alone, both hold the address back, and their next tries come at
+ * different times.
  */
 import { FrameQuestion, Runner } from '@plumbline/exec';
 import { addressHex, Probe, ProbeAnswer } from '@plumbline/l3-core';
@@ -50,7 +51,7 @@ function arpProbe(from: string, address: string): { frame: string; answers: stri
     answers: [
       // Request or answer, its sender has the address.
       `${any(12)}0806000108000604${any(2)}${any(6)}${ip}`,
-      // Somebody else's probe for it.
+      // A probe for it by somebody else.
       `${any(12)}${arp}${any(6)}${'00'.repeat(4)}${any(6)}${ip}`,
     ],
   };
@@ -71,7 +72,7 @@ function solicitation(from: string, address: string): { frame: string; answers: 
     answers: [
       // An advertisement of the address.
       `${any(12)}86dd${any(6)}3a${any(1)}${any(32)}88${any(7)}${ip}`,
-      // Somebody else's detection for it.
+      // Duplicate address detection for it by somebody else.
       `${any(12)}86dd${any(6)}3a${any(1)}${UNSPECIFIED}${any(16)}87${any(7)}${ip}`,
     ],
   };

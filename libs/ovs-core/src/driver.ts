@@ -1,6 +1,6 @@
 /**
- * The port to a node's Open vSwitch: what can be seen, what can be asked for. Implemented by libs/ovs-driver (the real switch, and one that prints) and
- * by its fake. Database and flows are seen apart, because flows can only be planned for ports that the switch has taken up.
+ * The port to a node's Open vSwitch: what can be observed, and the steps. Implemented by libs/ovs-driver (the real switch, and a printing one) and by its
+ * fake. Database and flows are observed separately, because flows can only be planned for ports that the switch has opened.
  */
 import type { Flow, Owner } from './flow.js';
 
@@ -18,9 +18,9 @@ export type ObservedPort = Readonly<{
   ifaceId: string | null;
   type: string;
   options: Readonly<Record<string, string>>;
-  /** OpenFlow port number; null until the switch has taken the port up, and when it cannot. */
+  /** OpenFlow port number; null until the switch has opened the port, and when it cannot. */
   ofport: number | null;
-  /** The switch's own words when it cannot take the port up. */
+  /** The switch's own error text when it cannot open the port. */
   error: string | null;
 }>;
 
@@ -30,7 +30,7 @@ export type ObservedBridge = Readonly<{
   failMode: string | null;
   /** external_ids:plumb, null when we never touched it. */
   mark: number | null;
-  /** It was there before us. */
+  /** It existed before us. */
   adopted: boolean;
   ports: ReadonlyMap<string, ObservedPort>;
 }>;
@@ -42,14 +42,14 @@ export type ObservedSwitch = ReadonlyMap<string, ObservedBridge>;
 export type ObservedFlows = Readonly<{
   /** Flow key -> what it does and why. Without what the switch learned. */
   ours: ReadonlyMap<string, Readonly<{ actions: string; position: number }>>;
-  /** Keys of flows that bear another cookie. */
+  /** Keys of flows with another cookie. */
   foreign: ReadonlySet<string>;
 }>;
 
 export type BridgeWant = Readonly<{
   name: string;
   datapathType: string;
-  /** A provider bridge may be somebody's: then only marks and patch ports are ours, and its mode stays. */
+  /** A provider bridge may belong to somebody else: then only marks and patch ports are ours, and its mode stays. */
   provider: boolean;
   position: number;
   owner: Owner;
@@ -66,7 +66,7 @@ export type PortWant = Readonly<{
 
 export type TagWant = Readonly<{ bridge: string; name: string; tag: number; position: number; owner: Owner }>;
 
-/** One change of the database. Each names what it needs by name; repeated on what is so already it changes nothing. */
+/** One change of the database. Everything is found by name; repeating it changes nothing. */
 export type SwitchChange =
   | Readonly<{ op: 'add-bridge'; want: BridgeWant }>
   /** Marks and, unless `failMode` is null, fail mode and datapath type of a bridge that is there. */
@@ -82,16 +82,16 @@ export type SwitchChange =
   | Readonly<{ op: 'set-tag'; want: TagWant }>
   | Readonly<{ op: 'delete-port'; bridge: string; name: string; owner: Owner }>
   | Readonly<{ op: 'delete-bridge'; bridge: string; owner: Owner }>
-  /** Takes our marks off a bridge that was there before us. */
+  /** Removes our marks from a bridge that existed before us. */
   | Readonly<{ op: 'release-bridge'; bridge: string; owner: Owner }>;
 
-/** A flow to be written, with its actions for the ports there are. */
+/** A flow to be written, with its actions for the existing ports. */
 export type FlowAdd = Readonly<{ key: string; actions: string; position: number; owner: Flow['owner'] }>;
 
 export type OvsStep =
   /** All or nothing, one transaction; true when the switch has carried it out. */
   | Readonly<{ op: 'transact'; changes: readonly SwitchChange[] }>
-  /** All or nothing, one bundle: first `remove` (only ours go), then `add`; `forget`: local tags whose learned flows go. */
+  /** All or nothing, one bundle: first `remove` (only ours), then `add`; `forget`: local tags whose learned flows are removed. */
   | Readonly<{
       op: 'flows';
       bridge: string;
@@ -103,13 +103,13 @@ export type OvsStep =
 export interface OvsDriver {
   /** Every bridge and port there is. Changes nothing. Throws OvsUnavailable. */
   observe(): Promise<ObservedSwitch>;
-  /** Flows of these bridges; one that does not exist is absent. `fresh` false: what the switch is known to hold may answer. */
+  /** Flows of these bridges; one that does not exist is absent. `fresh` false: a copy of what the switch is known to have may be returned. */
   flows(bridges: readonly string[], options: { fresh: boolean }): Promise<ReadonlyMap<string, ObservedFlows>>;
   /** Makes one step true. Already true is success; half done and then repeated is success. Throws OvsUnavailable when nothing can be done at all. */
   apply(step: OvsStep): Promise<void>;
 }
 
-/** Nothing can be done on this switch now: database or switch do not answer. */
+/** Nothing can be done on this switch now: the database or the switch does not answer. */
 export class OvsUnavailable extends Error {
   override readonly name = 'OvsUnavailable';
 }

@@ -5,7 +5,7 @@
 import type { ObjectKey } from '@plumbline/contracts';
 import { cookieOf } from './marks.js';
 
-/** Who a piece of the node is for: an object, a provider bridge, or '' for what everything stands on. Failures stay inside one owner. */
+/** The owner of a part of the node: an object, a provider bridge, or '' for what everything needs. A failure affects one owner only. */
 export type Owner = ObjectKey | `bridge/${string}` | '';
 
 export type Flow = Readonly<{
@@ -17,7 +17,7 @@ export type Flow = Readonly<{
   floods?: readonly string[];
   /** Ports named in match and actions: without one of them the flow cannot be written. */
   ports: readonly string[];
-  /** Position of the event that last set what this flow says. */
+  /** Position of the event that last set this flow. */
   position: number;
   owner: Owner;
 }>;
@@ -36,7 +36,7 @@ export function portText(name: string): string {
 export const keyOfFlow = (table: number, priority: number, match: string): string =>
   `${table > 0 ? `table=${table}, ` : ''}priority=${priority}${match ? `,${match}` : ''}`;
 
-/** Action text with the outputs to those flood ports that exist. Null when nobody is left to flood to. */
+/** Action text with the outputs to those flood ports that exist. Null when none is left. */
 export function actionsOn(flow: Flow, hasPort: (name: string) => boolean): string | null {
   if (!flow.floods) return flow.actions;
   const outputs = flow.floods.filter(hasPort).map((name) => `output:${portText(name)}`);

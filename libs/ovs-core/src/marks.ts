@@ -34,7 +34,7 @@ export const cookieOf = (position: number): string => hex64((MARK << 48n) | BigI
 /** The cookie our learn() action gives the flows it makes. */
 export const LEARNED_COOKIE = hex64((MARK << 48n) | LEARNED_BIT);
 
-/** Whose flow a cookie says it is. */
+/** Whether a flow is ours, according to its cookie. */
 export type CookieOwner = Readonly<{ ours: false } | { ours: true; learned: boolean; position: number }>;
 
 export function readCookie(cookie: string): CookieOwner {

@@ -9,9 +9,9 @@
  *          10 ARP, port P ─────────────────────────────► sender is P's ──► dl_src is P's ──► ► 59 ─► 60 NORMAL
  *          9  port P ────────────────────────────────────────────────────► dl_src is P's ──► ┘
  *          3  int-<bridge>, outer tag of a network ─► its local tag ─────────────────────────► 59
- *          2  int-<bridge>, or a port without a place ─► drop
+ *          2  int-<bridge>, or a port without placement ─► drop
  *          0  the rest (patch-tun, router ports, ports without port security) ───────────────► 59
- *   23: drop, never reached: the canary. A switch without it was restarted.      62 NORMAL: accepted egress, for the firewall to come.
+ *   23: drop, never reached: the canary. A switch without it was restarted.      62 NORMAL: accepted egress, for a later firewall.
  *   P: ports with port security. What leaves to a port is untagged by its access tag; NORMAL learns and forwards by local tag.
  *
  * br-<provider>
@@ -65,7 +65,7 @@ const setVlan = (vlanId: number): string => `set_field:${0x1000 + vlanId}->vlan_
 const pushVlan = (vlanId: number): string => `push_vlan:0x8100,${setVlan(vlanId)}`;
 const UNTAGGED = 'vlan_tci=0x0000/0x1fff';
 
-/** What br-int holds before any network or port is there. */
+/** The flows of br-int before there is any network or port. */
 export function integrationBase(position: number): Flow[] {
   const made: Made = { position, owner: '' };
   return [
@@ -114,11 +114,11 @@ export function antiSpoofing(
   ];
 }
 
-/** A port without a place (unknown, or administratively down) sends nothing. */
+/** A port without placement (unknown, or administratively down) sends nothing. */
 export const dead = (device: string, owner: ObjectKey, position: number): Flow =>
   flow({ position, owner }, TABLE.classify, 2, `in_port=${portText(device)}`, 'drop', [device]);
 
-/** What joins br-int and a provider bridge before any network uses it. `at`: which of the two bridges the flow is for. */
+/** The flows between br-int and a provider bridge before any network uses it. `at`: for which of the two bridges. */
 export function providerBase(bridge: string, position: number): { integration: Flow[]; provider: Flow[] } {
   const made: Made = { position, owner: `bridge/${bridge}` };
   const phy = phyPatch(bridge);
@@ -162,7 +162,7 @@ const LEARN = [
   'output:OXM_OF_IN_PORT[])',
 ].join(',');
 
-/** What br-tun holds before any tunnel is there. */
+/** The flows of br-tun before there is any tunnel. */
 export function tunnelBase(position: number): Flow[] {
   const made: Made = { position, owner: '' };
   const patch = portText(PATCH_INT);
@@ -208,7 +208,7 @@ export function tunnelNetwork(
   return [inward, { ...outward, floods: net.tunnels }];
 }
 
-/** The local tag that a flow of table 4 gives to what comes in, if it is one: what was learned for that tag goes with the flow. */
+/** The local tag that a flow of table 4 gives to incoming packets, if it is such a flow: what was learned for that tag is removed with the flow. */
 export function localTagOf(key: string, actions: string): number | null {
   if (!key.startsWith(`table=${TABLE.vxlan}, `)) return null;
   const found = /set_field:(\d+)->vlan_vid/.exec(actions);

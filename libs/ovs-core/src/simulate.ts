@@ -1,6 +1,6 @@
 /**
- * What a switch looks like after a step: the step's meaning, written down once more and independently of any switch. The printing driver shows with it what
- * would follow, and the property tests that plans converge.
+ * The state of a switch after a step: the step's meaning, written independently of any switch. The printing driver uses it to show what would follow, the property
+ * tests to show that plans converge.
  */
 import type {
   ObservedBridge,
@@ -12,7 +12,7 @@ import type {
   SwitchChange,
 } from './driver.js';
 
-/** The database after these changes, every port taken up. Changes to bridges and ports that are not there are left out. */
+/** The database after these changes, with every port opened. Changes to bridges and ports that are not there are left out. */
 export function afterChanges(observed: ObservedSwitch, changes: readonly SwitchChange[]): ObservedSwitch {
   const bridges = new Map(observed);
   for (const change of changes) {

@@ -4,14 +4,14 @@
  */
 import { flowLine, LEARNED_COOKIES, ObservedFlows, OUR_COOKIES, OvsStep, readCookie } from '@plumbline/ovs-core';
 
-/** Reads a dump. Learned flows of ours are left out: the switch makes and ages them. Throws on a line that is no flow. */
+/** Reads a dump. Learned flows of ours are left out: the switch makes and ages them. Throws on a line that is not a flow. */
 export function parseFlows(dump: string): ObservedFlows {
   const ours = new Map<string, { actions: string; position: number }>();
   const foreign = new Set<string>();
   for (const line of dump.split('\n')) {
     if (!line.startsWith(' ')) continue; // the reply's header, and the empty last line
     const found = /^ (?:cookie=(0x[0-9a-f]+), )?(.*?) ?actions=(.*)$/.exec(line);
-    if (!found) throw new Error(`ovs-ofctl printed a line that is no flow: ${line}`);
+    if (!found) throw new Error(`ovs-ofctl printed a line that is not a flow: ${line}`);
     const [, cookie = '0x0', key = '', actions = ''] = found;
     const owner = readCookie(cookie);
     if (!owner.ours) foreign.add(key);
@@ -20,7 +20,7 @@ export function parseFlows(dump: string): ObservedFlows {
   return { ours, foreign };
 }
 
-/** The input of `ovs-ofctl --bundle add-flows BRIDGE -`: one atomic change (OpenFlow 1.4, 7.3.9). Removals bear our cookie mask: a namesake of others stays. */
+/** The input of `ovs-ofctl --bundle add-flows BRIDGE -`: one atomic change (OpenFlow 1.4, 7.3.9). Removals use our cookie mask, so an equal flow of others stays. */
 export function bundleText(step: Extract<OvsStep, { op: 'flows' }>): string {
   const forget = step.forget.map(
     (tag) => `delete cookie=${LEARNED_COOKIES}, table=20, vlan_tci=0x${tag.toString(16).padStart(4, '0')}/0x0fff`,
@@ -30,5 +30,5 @@ export function bundleText(step: Extract<OvsStep, { op: 'flows' }>): string {
   return [...forget, ...remove, ...add, ''].join('\n');
 }
 
-/** Ours have none; somebody who added one to a flow of ours must not keep it from being removed. */
+/** Our flows have none; if somebody added one to a flow of ours, it must still be removed. */
 const withoutTimeouts = (key: string): string => key.replace(/\b(?:idle_timeout|hard_timeout|importance)=\d+, ?/g, '');

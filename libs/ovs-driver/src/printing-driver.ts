@@ -1,8 +1,8 @@
 /**
- * The port of ovs-core that changes nothing and says what it would do: shell commands that, run in their order, do the same work (`--dry-run`).
+ * A driver that changes nothing and prints what it would do: shell commands that, run in order, do the same (`--dry-run`).
  *
  * Design: transactions are printed as ovs-vsctl(8), which an operator reads and which waits for the switch as our own commit does; bundles as they are. What
- * was printed counts as done for what follows.
+ * was printed counts as done for the next steps.
  */
 import { shellCommand } from '@plumbline/exec';
 import {
@@ -21,7 +21,7 @@ import {
 import { bundleText } from './flow-text.js';
 
 export type PrintingDriverOptions = Readonly<{
-  /** Shows the switch as it is. Without it the switch is empty: what a rebuild from nothing starts from. */
+  /** Observes the real switch. Without it the switch is empty, as for a rebuild from nothing. */
   reader?: OvsDriver;
   /** Gets each command, in order. */
   print: (command: string) => void;

@@ -1,8 +1,8 @@
 /**
- * Notices at once that ovs-vswitchd went and came back: an OpenFlow connection to a bridge's management socket breaks when the process ends, and the socket
+ * Notices a restart of ovs-vswitchd at once: an OpenFlow connection to a bridge's management socket breaks when the process ends, and the socket
  * answers again only after the switch has attached its ports.
  *
- * Road not taken: `ovs-ofctl monitor` (a process a bridge for ever), or looking for the canary flow every second. The database does not tell: a restarted
+ * Road not taken: `ovs-ofctl monitor` (one more process for each bridge), or polling for the canary flow every second. The database does not show a restart: a restarted
  * switch writes the values that are there already.
  */
 import { createConnection, Socket } from 'node:net';
@@ -32,7 +32,7 @@ export class SwitchWatch {
     private readonly listener: SwitchWatchListener,
   ) {}
 
-  /** Once more is nothing. */
+  /** May be called again. */
   start(): void {
     if (this.started) return;
     this.started = true;
@@ -67,7 +67,7 @@ export class SwitchWatch {
     });
   }
 
-  /** Answers signs of life asked for; all else is none of ours. Gives back what is not yet whole. */
+  /** Answers echo requests and ignores everything else. Returns the incomplete rest. */
   private read(socket: Socket, bytes: Buffer<ArrayBuffer>): Buffer<ArrayBuffer> {
     let rest = bytes;
     while (rest.length >= HEADER) {

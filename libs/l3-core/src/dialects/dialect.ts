@@ -1,6 +1,6 @@
 /**
- * What differs between one packet filter's language and another's: how rules are written, how they are read back, and by which commands. Nothing outside this
- * folder knows a word of it. A dialect is one file that implements this type, and its spec; index.ts says which one nodes are spoken to in.
+ * What differs between one packet filter's language and another's: how rules are written, how they are read back, and by which commands. No code outside this
+ * folder knows it. A dialect is one file that implements this type, and its spec; index.ts says which one nodes use.
  */
 import { RuleBody, SavedTables, TableEdits } from '../rule.js';
 
@@ -13,11 +13,11 @@ export type Dialect = Readonly<{
   tablesIn(saved: string): SavedTables;
   /** The rule as `save` prints it, but for its chain. The same rule is the same line, whatever the order of its matches. */
   lineOf(rule: RuleBody): string;
-  /** The reverse: `parse(table, chain, lineOf(rule))` is the rule. Null for a line that says what no rule of ours says. */
+  /** The reverse: `parse(table, chain, lineOf(rule))` is the rule. Null for a line that cannot be a rule of ours. */
   parse(table: string, chain: string, line: string): RuleBody | null;
   /** A line without the position in it: equal for rules that do the same. */
   effectOf(line: string): string;
-  /** The chain that a line leads to, whoever wrote it; null when it leads to none. */
+  /** The chain that a line jumps to, whether the rule is ours or not; null when it does not jump. */
   targetOf(line: string): string | null;
   /** What `restore` reads; no lines for no edits. */
   inputOf(edits: readonly TableEdits[]): string[];

@@ -1,4 +1,4 @@
-/** The dialect that nodes are spoken to in. Where a node may have another one, this becomes a property of the node. */
+/** The dialect that all nodes use. If nodes can have different ones, this becomes a property of the node. */
 import { Dialect } from './dialect.js';
 import { iptables } from './iptables.js';
 

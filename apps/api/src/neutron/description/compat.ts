@@ -264,6 +264,7 @@ export const NOTES: Readonly<Record<string, Note>> = {
     'Enforced by nobody yet: a port that has any is bound only where the operator allows it (PLUMB_UNENFORCED_SECURITY_GROUPS).',
   ),
   'port.port_security_enabled': differs('Enforced by nobody yet, as security_groups.'),
+  'port.allowed_address_pairs': differs('Kept and shown; no agent lets a port send from them yet.'),
   'port.extra_dhcp_opts': differs("Kept for a DHCP server of one's own: no DHCP agent yet."),
   'port.dns_name': differs('Kept and shown; nobody publishes names.'),
   'port.dns_domain': absent("A port's names end as the operator set PLUMB_DNS_DOMAIN."),
