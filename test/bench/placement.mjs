@@ -117,8 +117,8 @@ async function measure(hosts, shared) {
     for (let round = -WARM_UP; round < ROUNDS; round += 1) {
       messages = [];
       const start = performance.now();
-      const wish = createPorts([portOn(networks[0], host(hosts - 1))], { enforcing: null });
-      const joined = await timed(wire, () => ledger.execute(wish, meta()));
+      const request = createPorts([portOn(networks[0], host(hosts - 1))], { enforcing: null });
+      const joined = await timed(wire, () => ledger.execute(request, meta()));
       const took = performance.now() - start - 50;
       const nodes = messages.reduce((sum, each) => sum + each.entered.filter(({ kind }) => kind === 'node').length, 0);
       if (messages.length !== hosts || nodes !== (shared ? 0 : 2 * (hosts - 1)))

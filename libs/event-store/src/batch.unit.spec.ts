@@ -37,13 +37,13 @@ describe('takeBatch', () => {
       'bc',
     ],
     [
-      'keeps apart who changes a stream and who stands on it, in the order they came',
+      'separates a command that changes a stream from those that expect it, in order of arrival',
       [waiting('a', ['1'], 10, ['s']), waiting('b', ['s']), waiting('c', ['2'], 10, ['s']), waiting('d', ['3'])],
       'ad',
       'bc',
     ],
     [
-      'lets those that stand on one stream go together',
+      'lets commands that expect the same stream share a batch',
       [waiting('a', ['1'], 10, ['s']), waiting('b', ['2'], 10, ['s'])],
       'ab',
       '',

@@ -101,7 +101,7 @@ export function routerBetweenIfAny(
   externalNetworkId: string,
 ): Router | null {
   const gatewayIp = draft.get('subnet', subnetId)?.gatewayIp;
-  const interfaces = draft.find('port', `legs/${port.networkId}`);
+  const interfaces = draft.find('port', `router-ports/${port.networkId}`);
   const candidates = interfaces.flatMap((each) => {
     const address = each.fixedIps.find((ip) => ip.subnetId === subnetId)?.ipAddress;
     const router = address === undefined ? undefined : draft.get('router', each.deviceId);

@@ -1,6 +1,6 @@
 /**
  * A world to decide in: a log in memory whose commits check what the real one checks (claims taken, claims that must not be there) and say so loudly,
- * because in a single thread a decision must never lose. Ids and chance are counted, not random, so that a failure repeats.
+ * because in a single thread a decision must never be in conflict. Ids and random numbers are counted, not random, so that a failure repeats.
  */
 import { AnyObject, EventType, Kind, KINDS, known, Meta, PlumbEvent, Recorded } from '@plumbline/contracts';
 import { claimsOf, prepare, streamOf, Topology } from '@plumbline/topology';

@@ -29,7 +29,7 @@ describe('append_batch', () => {
 
   it.each<[string, readonly AppendCommand[]]>([
     [
-      'of which one stands on a stream that another one writes',
+      'of which one expects a stream that another one writes',
       [happened('port-a', 0), happened('port-b', 0, { expect: { 'port-a': 0 } })],
     ],
     ['of which two write one stream', [happened('port-a', 0), happened('port-a', 1)]],

@@ -28,7 +28,7 @@ export const port: KindDeclaration<'port'> = {
     `mac/${object.networkId}/${object.macAddress}`,
     ...(object.deviceId ? [`device/${object.deviceId}`] : []),
     ...object.fixedIps.map((ip) => `address/${object.networkId}/${ip.ipAddress}`),
-    ...(isRouterPort(object) ? [`legs/${object.networkId}`] : []),
+    ...(isRouterPort(object) ? [`router-ports/${object.networkId}`] : []),
   ],
   scope: [{ when: (object) => !isRouterPort(object), steps: ['host'] }, ['router', 'host']],
   access: { seenByOwnerOf: 'network', deletedByOwnerOf: 'network' },

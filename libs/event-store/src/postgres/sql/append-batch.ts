@@ -90,7 +90,7 @@ BEGIN
       SELECT k, w.i, false FROM unnest(live) w (i), jsonb_object_keys(batch -> w.i -> 'expect') k) touched
     GROUP BY stream HAVING bool_or(written) AND min(i) <> max(i);
     IF FOUND THEN
-      RAISE EXCEPTION 'a command of the batch stands on a stream that another one writes' USING ERRCODE = '22023';
+      RAISE EXCEPTION 'a command of the batch expects a stream that another one writes' USING ERRCODE = '22023';
     END IF;
     IF prefixes THEN
       PERFORM 1 FROM unnest(live) w (i), jsonb_array_elements_text(batch -> w.i -> 'none') p (prefix),
