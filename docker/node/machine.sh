@@ -74,10 +74,12 @@ mount --bind /proc/sys/net /proc/sys/net && mount -o remount,bind,rw /proc/sys/n
 
 # take ADDRESS NAME: finds the interface to which the engine gave this address, renames it, removes the address and prints the
 # prefix length. The engine's names may differ at each start, and Open vSwitch's database would have the old ones.
+# ARP is off there from now on: with the userspace datapath the kernel still sees what arrives, and would answer for the
+# bridge's address with this interface's MAC, where no tunnel ends.
 take() {
   local device prefix
   read -r device prefix < <(device_of "$1") || { say "no interface has the address $1" >&2; return 1; }
-  ip link set "$device" down && ip address flush dev "$device" && ip link set "$device" name "$2" && ip link set "$2" up
+  ip link set "$device" down && ip address flush dev "$device" && ip link set "$device" name "$2" && ip link set "$2" arp off up
   echo "$prefix"
 }
 
@@ -92,7 +94,7 @@ if [ -n "${UPLINK_IP:-}" ]; then
   ethtool -K wire tx off >/dev/null
   ip link add br-wire type bridge
   for each in external wire; do ip link set "$each" master br-wire; done
-  for each in br-wire wire uplink; do ip link set "$each" up; done
+  for each in br-wire wire uplink; do ip link set "$each" arp off up; done
   bridges+=(-- --may-exist add-br br-ex -- set Bridge br-ex "datapath_type=$datapath" -- --may-exist add-port br-ex uplink)
 fi
 

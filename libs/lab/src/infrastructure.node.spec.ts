@@ -15,7 +15,7 @@ import { seedFile } from './nats.js';
 import { placeFolder, type Place } from './place.js';
 import { processesWith } from './process-identity.js';
 import { silent } from './progress.js';
-import { labSpec } from './spec.js';
+import { labSpec, type NodeSpec } from './spec.js';
 import { newLabState, StateKeeper } from './state.js';
 import { hostPicture } from './testing/host-picture.js';
 import { tryOnNats } from '@plumbline/nats-logins/testing';
@@ -142,6 +142,19 @@ describe('the lab without its programs', () => {
       await on(place, 'ovs-vsctl', 'del-br', 'br-try');
       await on(place, 'ip', 'netns', 'delete', 'guest');
     }
+  });
+
+  test('the bridge alone answers ARP for a tunnel end, whoever asks', async () => {
+    const answered = async (from: NodeSpec, to: NodeSpec) => {
+      // Each question goes to everybody on the wire; with more answers than questions arping(8) ends with 1.
+      const ask = ['arping', '-b', '-c', '3', '-w', '10', '-I', 'br-phy', to.tunnelIp];
+      const { stdout } = await run([...node(from.host).enter, ...ask], { okCodes: [0, 1] });
+      const [, mac] = /link\/ether (\S+)/.exec((await on(node(to.host), 'ip', 'link', 'show', 'br-phy')).stdout) ?? [];
+      const heard = [...stdout.matchAll(/reply from \S+ \[(\S+)\]/g)].map(([, found]) => found?.toLowerCase());
+      expect([...new Set(heard)]).toEqual([mac]);
+    };
+    const pairs = spec.nodes.flatMap((from) => spec.nodes.filter((to) => to !== from).map((to) => [from, to] as const));
+    await Promise.all(pairs.map(([from, to]) => answered(from, to)));
   });
 
   test('a node’s NATS login opens its own subjects and no others', async () => {

@@ -27,7 +27,12 @@ export async function layWires(spec: LabSpec, labId: string, mgmt: Place, link: 
   await ipBatch(mgmt, [`address add ${link.lab}/30 dev plumb-mgmt0`, 'link set plumb-mgmt0 up']);
 }
 
-/** The node's three interfaces, eth0 with its management address. */
+/**
+ * The node's three interfaces, eth0 with its management address.
+ *
+ * eth1 and eth2 become ports of the node's bridges. The kernel still sees what arrives there when the datapath is in user space, and would answer ARP requests
+ * for br-phy's address with eth2's own MAC, which ends no tunnel; a neighbour that hears both answers keeps the later one. So ARP is off there.
+ */
 export async function wireNode(mgmt: Place, node: Place, managementIp: string): Promise<void> {
   const ends = [
     ['eth0', 'mgmt', 'm'],
@@ -40,6 +45,7 @@ export async function wireNode(mgmt: Place, node: Place, managementIp: string): 
   );
   await ipBatch(node, [
     `address add ${managementIp}/${managementNetwork.prefix} dev eth0`,
+    ...['eth1', 'eth2'].map((uplink) => `link set ${uplink} arp off`),
     ...ends.map(([inner]) => `link set ${inner} up`),
   ]);
 }

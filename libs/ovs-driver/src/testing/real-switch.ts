@@ -117,7 +117,8 @@ export async function joinUnderlay(
       ...addBridge({ name: 'br-under', bridge: { datapath_type: 'netdev' } }),
       ...addPort({ bridge: 'br-under', name: 'wire0' }),
     ]);
-    await run(['ip', '-n', netns, 'link', 'set', 'wire0', 'up']);
+    // The bridge answers for its address, the kernel must not: its answer would bear the wire's MAC, which ends no tunnel.
+    await run(['ip', '-n', netns, 'link', 'set', 'wire0', 'arp', 'off', 'up']);
     await run(['ip', '-n', netns, 'address', 'add', `${addresses[index]}/24`, 'dev', 'br-under']);
     await run(['ip', '-n', netns, 'link', 'set', 'br-under', 'mtu', '1500', 'up']);
   }
