@@ -54,7 +54,7 @@ describe('devices, without a program for each', () => {
 
 describe('a helper started elsewhere', () => {
   it('runs its commands there: in a network and mount namespace of its own', async () => {
-    const prepare = 'mount -t tmpfs none /run/netns && exec "$@"';
+    const prepare = 'mount -t tmpfs -o mode=755 tmpfs /run && exec "$@"';
     const there = new Spawner({ under: ['unshare', '--net', '--mount', '--', 'sh', '-c', prepare, 'sh'] });
     try {
       await there.run(['ip', 'netns', 'add', netns.name]);

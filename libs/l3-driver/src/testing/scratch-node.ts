@@ -1,5 +1,5 @@
 /**
- * A real network node of a test's own: a network and a mount namespace with its own /run/netns, Open vSwitch on the userspace datapath, and a driver that
+ * A real network node of a test's own: a network and a mount namespace with an empty /run, Open vSwitch on the userspace datapath, and a driver that
  * works there. Nothing of it is seen from, or touches, the machine; it is gone when its helper process is.
  */
 import {
@@ -68,7 +68,8 @@ export type ScratchNode = {
 
 /** Needs root, Open vSwitch and iptables. */
 export async function makeNode(): Promise<ScratchNode> {
-  const prepare = 'mount -t tmpfs none /run/netns && ip link set lo up && exec "$@"';
+  // The machine's /run may be empty (nobody has run `ip netns` since it booted): the node brings its own, as it would after its own boot.
+  const prepare = 'mount -t tmpfs -o mode=755 tmpfs /run && ip link set lo up && exec "$@"';
   const spawner = new Spawner({ under: ['unshare', '--net', '--mount', '--', 'sh', '-c', prepare, 'sh'] });
   await spawner.run(['true']);
   const ovs = await startOvs({ netns: `/proc/${spawner.helperPid}/ns/net` });
