@@ -1,24 +1,34 @@
 /** Plants a forbidden import in each kind of place and expects lint to name it: boundaries that nobody enforces are decoration. */
-import { beforeAll, describe, expect, it } from '@jest/globals';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFileSync, spawn, type ChildProcessByStdio } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { MAY_IMPORT, PURE } from '../../eslint.config.mjs';
 
 const root = new URL('../..', import.meta.url).pathname;
 
-function lint(file: string, source: string): string[] {
-  const run = spawnSync('node_modules/.bin/eslint', ['--stdin', '--stdin-filename', file, '--format', 'json'], {
-    cwd: root,
-    input: source,
-    encoding: 'utf8',
-  });
-  const [result] = JSON.parse(run.stdout) as { messages: { ruleId: string; message: string }[] }[];
-  return result!.messages.map(({ ruleId, message }) => `${ruleId}: ${message}`);
+let eslint: ChildProcessByStdio<Writable, Readable, null>;
+let answers: AsyncIterator<string>;
+
+async function lint(file: string, source: string): Promise<string[]> {
+  eslint.stdin.write(`${JSON.stringify([file, source])}\n`);
+  const { value, done } = await answers.next();
+  if (done) throw new Error(`eslint ended at ${file}`);
+  return JSON.parse(value) as string[];
 }
 
 describe('boundaries', () => {
   // The rule reads nx's project graph; without one it is silently skipped, so make it here as `npm run lint` does.
   beforeAll(() => {
     execFileSync('node_modules/.bin/nx', ['show', 'projects'], { cwd: root, stdio: 'ignore' });
+    eslint = spawn(process.execPath, ['test/boundaries/lint.mjs'], { cwd: root, stdio: ['pipe', 'pipe', 'inherit'] });
+    answers = createInterface({ input: eslint.stdout })[Symbol.asyncIterator]();
+  });
+  afterAll(async () => {
+    const ended = once(eslint, 'exit');
+    eslint.stdin.end();
+    await ended;
   });
 
   it('names every project of the workspace', () => {
@@ -40,32 +50,35 @@ describe('boundaries', () => {
     ['apps/l3-agent/src/planted.ts', '@plumbline/event-store'],
     ['apps/api/src/planted.ts', '@plumbline/l3-driver'],
     ['libs/reconcile/src/planted.ts', '@plumbline/contracts'],
-  ])('%s must not import %s', (file, imported) => {
-    expect(lint(file, `import * as planted from '${imported}';\nexport const seen = planted;\n`)).toContainEqual(
+  ])('%s must not import %s', async (file, imported) => {
+    expect(await lint(file, `import * as planted from '${imported}';\nexport const seen = planted;\n`)).toContainEqual(
       expect.stringContaining('@nx/enforce-module-boundaries'),
     );
   });
 
-  it('lets through what is allowed', () => {
+  it('lets through what is allowed', async () => {
     expect(
-      lint(
+      await lint(
         'libs/l3-core/src/planted.ts',
         `import { keyOf } from '@plumbline/contracts';\nexport const seen = keyOf;\n`,
       ),
     ).toEqual([]);
   });
 
-  it.each(PURE)('%s gets time, ids and effects as arguments', (name) => {
+  it.each(PURE)('%s gets time, ids and effects as arguments', async (name) => {
     const source = `import { readFileSync } from 'node:fs';\nexport const seen = [Date.now(), Math.random(), process.pid, readFileSync];\n`;
-    const rules = lint(`libs/${name}/src/planted.ts`, source).map((message) => message.split(':')[0]);
+    const rules = (await lint(`libs/${name}/src/planted.ts`, source)).map((message) => message.split(':')[0]);
     expect(rules).toEqual(
       expect.arrayContaining(['no-restricted-imports', 'no-restricted-globals', 'no-restricted-properties']),
     );
   });
 
-  it.each(['libs/l3-driver/src/planted.ts', 'apps/api/src/planted.ts'])('%s starts no process of its own', (file) => {
-    expect(lint(file, `import { spawn } from 'node:child_process';\nexport const seen = spawn;\n`)).toContainEqual(
-      expect.stringContaining('no-restricted-imports'),
-    );
-  });
+  it.each(['libs/l3-driver/src/planted.ts', 'apps/api/src/planted.ts'])(
+    '%s starts no process of its own',
+    async (file) => {
+      expect(
+        await lint(file, `import { spawn } from 'node:child_process';\nexport const seen = spawn;\n`),
+      ).toContainEqual(expect.stringContaining('no-restricted-imports'));
+    },
+  );
 });
