@@ -28,7 +28,7 @@ beforeAll(async () => {
   vm2 = lab.instance('vm2');
   floating = lab.state.floatingIp ?? '';
 }, upTimeoutMs);
-afterAll(async () => lab.down(), upTimeoutMs);
+afterAll(async () => lab?.down(), upTimeoutMs);
 
 const pictures = async (): Promise<Record<string, NodePicture>> =>
   Object.fromEntries(await Promise.all(hosts.map(async (host) => [host, await nodePicture(lab, host)] as const)));

@@ -64,7 +64,7 @@ beforeAll(async () => {
     await newSite('third', 'cmp2', '10.62.0.0/24', '10.62.0.1'),
   ];
 }, upTimeoutMs + 60_000);
-afterAll(async () => lab.down(), upTimeoutMs);
+afterAll(async () => lab?.down(), upTimeoutMs);
 
 describe('a forwarding is one call', () => {
   test("on a router's own gateway address: an outside host opens TCP, and is seen by its own address", async () => {

@@ -42,7 +42,7 @@ beforeAll(async () => {
   await replay('--save', savedView);
   agents = await without(['l3-agent-net1', 'ovs-agent-net1']);
 }, upTimeoutMs);
-afterAll(async () => lab.down(), upTimeoutMs);
+afterAll(async () => lab?.down(), upTimeoutMs);
 
 describe('a wiped node, its agents stopped', () => {
   beforeEach(async () => {

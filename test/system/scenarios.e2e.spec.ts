@@ -29,7 +29,7 @@ beforeAll(async () => {
   if (found === undefined) throw new Error('the lab came without a floating IP');
   first = found;
 }, upTimeoutMs);
-afterAll(async () => lab.down(), upTimeoutMs);
+afterAll(async () => lab?.down(), upTimeoutMs);
 
 async function routerOnNode(routerId: string): Promise<NamespacePicture> {
   const found = (await nodePicture(lab, 'net1')).routers[`qrouter-${routerId}`];

@@ -50,17 +50,21 @@ export class TestLab {
     this.client = new ApiClient(this.apiUrl, loginsOf(this.state)[0]);
   }
 
-  /** Makes it; `letter` tells the labs of a run's specs apart. Takes some ten seconds. */
+  /** Makes it; `letter` tells the labs of a run's specs apart. Takes some ten seconds. When it fails nothing is left. */
   static async up(letter: string): Promise<TestLab> {
     const folder = mkdtempSync(path.join(tmpdir(), 'plumb-lab-'));
     const spec = labSpec({ projectDir, name: `${letter}${process.pid}`, stateDir: path.join(folder, 'state') });
-    await plumb(spec, ['lab', '--name', spec.name, 'up']);
-    return new TestLab(spec, folder);
+    try {
+      await plumb(spec, ['lab', '--name', spec.name, 'up']);
+      return new TestLab(spec, folder);
+    } catch (error) {
+      await remove(spec, folder);
+      throw error;
+    }
   }
 
-  async down(): Promise<void> {
-    await plumb(this.spec, ['lab', '--name', this.spec.name, 'down']);
-    rmSync(this.folder, { recursive: true, force: true });
+  down(): Promise<void> {
+    return remove(this.spec, this.folder);
   }
 
   /** `plumb <args>` on the host, with this lab as the one that is meant. */
@@ -236,6 +240,11 @@ export class TestLab {
     );
     return performance.now() - start;
   }
+}
+
+async function remove(spec: LabSpec, folder: string): Promise<void> {
+  await plumb(spec, ['lab', '--name', spec.name, 'down']);
+  rmSync(folder, { recursive: true, force: true });
 }
 
 function plumb(spec: LabSpec, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
