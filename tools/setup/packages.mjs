@@ -38,6 +38,9 @@ const WANTED_BY_TESTS = [
     services: [],
   },
   { name: 'curl', programs: ['/usr/bin/curl'], services: [] },
+  { name: 'git', programs: ['/usr/bin/git'], services: [] },
+  // sysctl(8), which printed scripts call, and ps(1).
+  { name: 'procps', programs: ['/usr/sbin/sysctl', '/sbin/sysctl'], services: [] },
   { name: 'python3-openstackclient', programs: ['/usr/bin/openstack'], services: [] },
   { name: 'python3-openstacksdk', programs: ['/usr/lib/python3/dist-packages/openstack'], services: [] },
   { name: 'python3-neutronclient', programs: ['/usr/bin/neutron'], services: [] },
