@@ -5,9 +5,13 @@ import { type ApiProcess, eventually } from './api-process.js';
 
 type Said = Omit<ObjectStatus, 'position'> & { position: number };
 
+/** An agent that says nothing for 75 s counts as silent, and gets no routers. */
+const BEAT_MS = 15_000;
+
 export class ObservedNode {
   private sequence = 0;
   private readonly startedAt = new Date().toISOString();
+  private heart: NodeJS.Timeout | undefined;
 
   private constructor(
     private readonly api: ApiProcess,
@@ -37,26 +41,37 @@ export class ObservedNode {
   /** Sends until the API has it: core NATS may lose what comes before the subscription. */
   async report(agent: AgentKind, objects: readonly Said[]): Promise<void> {
     await eventually(async () => {
-      const report: Report = {
-        log: null,
-        state: 'in-sync',
-        sequence: (this.sequence += 1),
-        position: 0,
-        full: false,
-        objects: [...objects],
-        frozen: [],
-        driftRepaired: 0,
-        startedAt: this.startedAt,
-        ...(agent === 'l3' && this.zone !== undefined && { availabilityZone: this.zone }),
-        ...(agent === 'ovs' && {
-          node: { tunnelIp: this.tunnelIp, bridgeMappings: { physnet1: 'br-ex' }, datapathType: 'netdev' },
-        }),
-      };
-      const pattern = subjects.report(this.host, agent);
-      this.nats.publish(pattern, JSON.stringify({ pattern, data: report }));
+      this.publish(agent, objects);
       await this.nats.flush();
       return this.isKnown(agent, objects);
     });
+  }
+
+  private publish(agent: AgentKind, objects: readonly Said[]): void {
+    const report: Report = {
+      log: null,
+      state: 'in-sync',
+      sequence: (this.sequence += 1),
+      position: 0,
+      full: false,
+      objects: [...objects],
+      frozen: [],
+      driftRepaired: 0,
+      startedAt: this.startedAt,
+      ...(agent === 'l3' && this.zone !== undefined && { availabilityZone: this.zone }),
+      ...(agent === 'ovs' && {
+        node: { tunnelIp: this.tunnelIp, bridgeMappings: { physnet1: 'br-ex' }, datapathType: 'netdev' },
+      }),
+    };
+    const pattern = subjects.report(this.host, agent);
+    this.nats.publish(pattern, JSON.stringify({ pattern, data: report }));
+  }
+
+  /** Both agents give a sign of life now and again until the node ends, as agents do: for specs that may take longer than silence is suffered. */
+  keepAlive(): void {
+    this.heart ??= setInterval(() => {
+      for (const agent of ['ovs', 'l3'] as const) this.publish(agent, []);
+    }, BEAT_MS);
   }
 
   /** Until the API has taken in all that this agent said: its reports come in order. */
@@ -71,6 +86,7 @@ export class ObservedNode {
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.heart);
     await this.nats.close();
   }
 

@@ -19,7 +19,8 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), `plumb-gophercloud-${process.pid}-`));
   program = join(dir, 'program');
   // Debian's Go libraries stand in /usr/share/gocode, for builds without modules.
-  const env = { GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOCACHE: join(dir, 'cache'), CGO_ENABLED: '0' };
+  const cache = process.env['PLUMB_TEST_GOCACHE'] ?? join(dir, 'cache');
+  const env = { GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOCACHE: cache, CGO_ENABLED: '0' };
   const files = readdirSync(SOURCE).map((file) => join(SOURCE, file));
   await run(['go', 'build', '-o', program, ...files], { env, timeoutMs: 120_000 });
 }, 120_000);

@@ -49,7 +49,6 @@ describe.each(LOGINS)('openstack with auth=%s', (login) => {
     const steps = journey.filter(({ only }) => only === undefined || only === login);
     beforeAll(async () => {
       if (spoilt) await enter();
-      else await cloud?.beat();
     });
 
     it.each(steps.map((step) => [titleOf(step), step] as const))('%s', async (_title, step) => {

@@ -15,6 +15,9 @@ const PLUMB = `${process.execPath} ${join(projectDir, 'apps/cli/dist/main.js')}`
 const ADDRESS = 'http://127.0.0.1:9696';
 const PASSWORD = 'a password of hers';
 const TIMEOUT_MS = 120_000;
+/** What another spec has compiled of Go's own library need not be compiled again. */
+const { PLUMB_TEST_GOCACHE } = process.env;
+const goCache = PLUMB_TEST_GOCACHE === undefined ? {} : { GOCACHE: PLUMB_TEST_GOCACHE };
 
 type Block = Readonly<{ language: string; login: string; kind: string; text: string }>;
 const PAGE = readFileSync(join(projectDir, 'docs/how-to/use-clients.md'), 'utf8');
@@ -56,6 +59,7 @@ describe.each(LOGINS)('the page with auth=%s', (login) => {
       Object.fromEntries([...printed.matchAll(/^(PLUMB_\w+)=(.+)$/gm)].map(([, ...pair]) => pair)),
     );
     node = await ObservedNode.start(api, 'net1');
+    node.keepAlive();
     await mkdir(join(home, '.config/openstack'), { recursive: true });
     await writeFile(join(home, '.config/openstack/clouds.yaml'), here(textOf(login, 'yaml')));
     await writeFile(join(home, 'main.go'), here(textOf(login, 'go')));
@@ -70,7 +74,7 @@ describe.each(LOGINS)('the page with auth=%s', (login) => {
   /** As typed in a new shell of somebody whose home is empty but for what the page put there. */
   const shell = (text: string, stdin = ''): Promise<RunResult> =>
     run(['sh', '-euc', `plumb() { ${PLUMB} "$@"; }\ncd ~\n${text}`], {
-      env: { HOME: home, PLUMB_IDENTITY_FILE: join(home, 'identity.json') },
+      env: { HOME: home, PLUMB_IDENTITY_FILE: join(home, 'identity.json'), ...goCache },
       stdin,
       timeoutMs: TIMEOUT_MS,
     });
