@@ -1,5 +1,6 @@
 /**
- * Entry point on a fresh clone: `npm run lab`, `npm test`, `npm run bench`.
+ * Entry point on a fresh clone: `npm run lab`, `npm test`, `npm run bench`. `prepare` is the first half of `npm test`
+ * alone.
  *
  * Plain Node without dependencies. It checks the machine, installs what is missing (Debian packages, npm packages), builds, and starts the
  * command. A step with nothing to do does nothing, so a second start costs a second.
@@ -43,6 +44,9 @@ async function main() {
         throw new SetupError('The lab makes network namespaces: run it as root (sudo npm run lab).');
       await prepare();
       return handOver(['apps/cli/dist/main.js', 'lab', ...args]);
+    case 'prepare':
+      await prepare('test');
+      return 0;
     case 'test':
       await prepare('test');
       return runTests(args);
@@ -55,7 +59,7 @@ async function main() {
       return handOver([entry, ...args]);
     }
     default:
-      throw new SetupError('usage: node tools/bootstrap.mjs lab|test|bench [arguments]');
+      throw new SetupError('usage: node tools/bootstrap.mjs lab|prepare|test|bench [arguments]');
   }
 }
 

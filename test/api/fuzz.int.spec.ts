@@ -2,9 +2,10 @@
  * Requests of every declared resource with values of its types and with anything else. None may be a fault of ours, be answered in another form than the
  * reference's, make the process grow, or leave something in the log that cannot be read or that reaches a node as syntax.
  *
- * PLUMB_FUZZ_REQUESTS: how many (default 8000); PLUMB_FUZZ_SEED: which. A failure names both.
+ * 5000 of them, and more in a longer run (`npm run test:long`), which draws others each time. A failure names its seed: PLUMB_TEST_SEED draws the same again.
  */
 import { execFile } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Agent, request as httpRequest } from 'node:http';
 import { promisify } from 'node:util';
@@ -20,6 +21,7 @@ import {
 } from '@plumbline/ovs-core';
 import { objectsOf } from '@plumbline/topology';
 import fc from 'fast-check';
+import { effort, seed, times } from '../../tools/jest/effort.mjs';
 import { viewFromDatabase, viewOf } from '../../apps/cli/src/replay/view-source.js';
 import { IdentityProcess } from './identity-process.js';
 import { ObservedNode } from './observed.js';
@@ -27,8 +29,8 @@ import { filled } from './fuzz-values.js';
 import { anyRequest, partsOf, type Request, type Who } from './fuzz-requests.js';
 
 const PLUMB = new URL('../../apps/cli/dist/main.js', import.meta.url).pathname;
-const REQUESTS = Number(process.env['PLUMB_FUZZ_REQUESTS'] ?? 8000);
-const SEED = Number(process.env['PLUMB_FUZZ_SEED'] ?? 20240229);
+const REQUESTS = times(5000);
+const SEED = seed ?? (effort > 1 ? randomInt(2 ** 31) : 20240229);
 const BATCH = 250;
 const AT_ONCE = 12;
 /** More than this after the warm-up is a leak: what the requests made is a few hundred objects. */

@@ -3,9 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { InstanceState } from '@plumbline/lab';
 import { TestLab, until, upTimeoutMs } from '../system/testing/test-lab.js';
 import { LossyNats, noFaults, type Faults } from './testing/lossy-nats.js';
+import { seed as chosen, times } from '../../tools/jest/effort.mjs';
 
-const rounds = 3;
-const seed = 20_261;
+const rounds = times(3);
+const seed = chosen ?? 20_261;
 let lab: TestLab;
 let vm2: InstanceState;
 let proxies: LossyNats[] = [];
@@ -20,10 +21,10 @@ beforeAll(async () => {
 }, upTimeoutMs);
 afterAll(async () => {
   await Promise.all(proxies.map((proxy) => proxy.stop()));
-  await lab.down();
+  await lab?.down();
 }, upTimeoutMs);
 
-describe('messages on their way', () => {
+describe(`messages on their way (seed ${seed})`, () => {
   test.each<[string, Faults, 'dropped' | 'doubled' | 'swapped']>([
     ['every fifth one is lost', { drop: 0.2, double: 0, swap: 0 }, 'dropped'],
     ['all come twice', { drop: 0, double: 1, swap: 0 }, 'doubled'],

@@ -1,136 +1,105 @@
 /**
- * All tests, level by level, and one plain line at the end: `N passed, N failed` (and `, N skipped` when some were).
+ * All tests, level by level, then the slowest specs, and one plain line at the end: `N passed, N failed` (and `, N skipped` when some were).
  *
- * Each level is one run of jest (the file's suffix says what it needs, see jest.config.mjs). A suite that cannot even be loaded counts as one failed
- * test. Everything the tests start inherits PLUMB_TEST_RUN in its environment: what is still alive at the end is named, stopped, and counted as a failure.
+ * Most of the time goes where a machine waits, so as many specs run side by side as it has cores (levels.mjs says how). What they must not share they are given
+ * once each: a database and a broker by their own set-up, a network and an empty /run by alone.sh.
  */
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { isRoot, projectDir } from './machine.mjs';
-import { missingPackages } from './packages.mjs';
-import { processesWith, stopAll } from './leftovers.mjs';
+import { listSpecs, runJest } from './jest-process.mjs';
+import { needsInternet, whyNot } from './levels.mjs';
+import { projectDir } from './machine.mjs';
+import { readOptions } from './options.mjs';
+import { shuffled } from './order.mjs';
+import { Timings } from './timings.mjs';
 
-const LEVELS = [
-  { name: 'unit', needsRoot: false, needsPrograms: false, serial: false },
-  { name: 'int', needsRoot: false, needsPrograms: true, serial: true },
-  { name: 'node', needsRoot: true, needsPrograms: true, serial: true },
-  { name: 'e2e', needsRoot: true, needsPrograms: true, serial: true },
-  { name: 'chaos', needsRoot: true, needsPrograms: true, serial: true },
-];
-/** jest writes its results and then waits for what the tests left open: how long it may. */
-const GRACE_MS = 20_000;
+const ALONE = ['unshare', '--net', '--mount', '--propagation', 'private', '--', path.join(projectDir, 'tools/setup/alone.sh')]; // prettier-ignore
 
-/** Runs the tests; arguments go to jest (patterns, -t ...). Answers the exit code: 0 only when tests ran, all levels of them, and none failed, or with --unprivileged all that can run. */
+/** Lines of one spec that are shown. */
+const MOST_LINES = 150;
+
+/** Runs the tests. Answers the exit code: 0 only when tests ran, all levels of them, and none failed, or with --unprivileged all that can run. */
 export async function runTests(args) {
-  const unprivileged = args.includes('--unprivileged');
-  const jestArgs = args.filter((arg) => arg !== '--unprivileged');
-  const runId = randomUUID();
-  const results = mkdtempSync(path.join(tmpdir(), 'plumbline-test-'));
+  const options = readOptions(args);
+  if (options.effort !== null) process.env.PLUMB_TEST_EFFORT = String(options.effort);
+  if (options.seed !== null) process.env.PLUMB_TEST_SHUFFLE = String(options.seed);
+  const results = options.results ?? mkdtempSync(path.join(tmpdir(), 'plumbline-test-'));
+  const run = { ...options, id: randomUUID(), results, stopped: false };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => (run.stopped = true));
+
+  const reasons = options.levels.map((level) => [level, whyNot(level)]);
+  const levels = reasons.filter(([, reason]) => reason === null).map(([level]) => level);
   const total = { passed: 0, failed: 0, skipped: 0 };
-  const notRun = [];
-  const state = { stopped: false };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => (state.stopped = true));
+  const timings = new Timings();
+  const heard = (level, counted) => {
+    for (const name of Object.keys(total)) total[name] += counted[name];
+    for (const complaint of counted.complaints) console.error(`${level}: ${complaint}`);
+    timings.add(level, counted.specs);
+  };
+  const steps = [
+    ...levels.filter((level) => level.run === 'together').map((level) => () => runTogether(level, run, heard)),
+    () => runAlone(levels.filter((level) => level.run === 'alone'), run, heard), // prettier-ignore
+  ];
+  for (const step of steps) if (!run.stopped) await step();
+  if (options.results === null) rmSync(results, { recursive: true, force: true });
 
-  for (const level of LEVELS) {
-    const reason = whyNot(level);
-    if (reason !== null) {
-      notRun.push(`${level.name} (${reason})`);
-      continue;
-    }
-    if (state.stopped) break;
-    const count = await runLevel(level, jestArgs, path.join(results, `${level.name}.json`), runId);
-    total.passed += count.passed;
-    total.failed += count.failed;
-    total.skipped += count.skipped;
-  }
-  total.failed += await stopLeftovers(runId);
-  rmSync(results, { recursive: true, force: true });
-
-  for (const name of notRun) console.log(`not run: ${name}`);
-  if (state.stopped) console.log('interrupted: not everything was run');
+  for (const line of timings.lines()) console.log(line);
+  if (options.seed !== null) console.log(`order of specs: --shuffle=${options.seed}`);
+  if (options.effort !== null) console.log(`effort: --long=${options.effort}`);
+  for (const [level, reason] of reasons) if (reason !== null) console.log(`not run: ${level.name} (${reason})`);
+  if (run.stopped) console.log('interrupted: not everything was run');
   console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`);
-  const complete = !state.stopped && (notRun.length === 0 || unprivileged);
+  const complete = !run.stopped && (levels.length === reasons.length || options.unprivileged);
   // No test at all is a mistake in the pattern or in the configuration, not a success.
   return total.passed > 0 && total.failed === 0 && complete ? 0 : 1;
 }
 
-function whyNot(level) {
-  if (level.needsRoot && !isRoot()) return 'needs root: it makes network namespaces';
-  const missing = level.needsPrograms ? missingPackages().map(({ name }) => name) : [];
-  return missing.length > 0 ? `needs ${missing.join(', ')}` : null;
-}
-
-async function runLevel(level, jestArgs, resultFile, runId) {
+async function runTogether(level, run, heard) {
   console.log(`\n--- ${level.name}`);
-  const argv = [
-    '--experimental-vm-modules',
-    '--no-warnings',
-    'node_modules/jest/bin/jest.js',
-    '--selectProjects',
-    level.name,
-  ];
-  argv.push(
-    '--passWithNoTests',
-    '--json',
-    `--outputFile=${resultFile}`,
-    ...(level.serial ? ['--runInBand'] : []),
-    ...jestArgs,
-  );
-  const child = spawn(process.execPath, argv, {
-    cwd: projectDir,
-    env: { ...process.env, PLUMB_TEST_RUN: runId, CI: 'true' },
-    stdio: ['ignore', 'ignore', 'inherit'], // --json prints all results on stdout; people read stderr
-  });
-  const { code, leftOpen } = await ended(child, resultFile);
-  const result = readResult(resultFile);
-  if (result === null) {
-    console.error(`${level.name}: jest ended with code ${code} and no results`);
-    return { passed: 0, failed: 1, skipped: 0 };
-  }
-  const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
-  if (leftOpen)
-    console.error(`${level.name}: the tests ended but left something open (a timer, a socket, a child process)`);
-  const unexplained = failed === 0 && (leftOpen || (code !== 0 && result.numTotalTestSuites > 0)) ? 1 : 0;
-  return {
-    passed: result.numPassedTests,
-    failed: failed + unexplained,
-    skipped: result.numPendingTests + result.numTodoTests,
+  const sequencer = run.seed === null ? [] : ['--testSequencer=<rootDir>/tools/jest/shuffle.mjs'];
+  const argv = ['--selectProjects', level.name, '--passWithNoTests', `--maxWorkers=${run.workers}`, ...sequencer, ...run.jestArgs]; // prettier-ignore
+  const resultFile = path.join(run.results, `${level.name}.json`);
+  heard(level.name, await runJest({ argv, resultFile, run: run.id, loud: true }));
+}
+
+/** One queue for all such levels: the long ones first, so that no core waits at the end. */
+async function runAlone(levels, run, heard) {
+  const names = levels.map(({ name }) => name);
+  if (names.length === 0) return;
+  console.log(`\n--- ${names.join(', ')}`);
+  const files = await listSpecs(names, run.jestArgs);
+  const queue = run.seed === null ? longFirst(files) : shuffled(files, run.seed);
+  let started = 0;
+  const worker = async () => {
+    for (let file = queue.shift(); file !== undefined && !run.stopped; file = queue.shift()) {
+      const level = names.find((name) => file.endsWith(`.${name}.spec.ts`));
+      const number = (started += 1);
+      const counted = await runJest({
+        argv: ['--selectProjects', level, '--passWithNoTests', '--runInBand', '--verbose=false', ...run.jestArgs],
+        under: needsInternet(file) ? [] : ALONE,
+        env: { PLUMB_TEST_FILE: file },
+        resultFile: path.join(run.results, `${number}.json`),
+        run: `${run.id}-${number}`,
+        loud: false,
+      });
+      if (counted.said !== '') console.error(shortened(counted.said, `npm test -- --level=${level} ${file}`));
+      heard(`${level} ${file}`, counted);
+    }
   };
+  await Promise.all(Array.from({ length: run.workers }, worker));
 }
 
-/** Waits for jest; when its results are there and it still does not end, ends it. */
-function ended(child, resultFile) {
-  return new Promise((resolve) => {
-    let resultSince = null;
-    let leftOpen = false;
-    const watch = setInterval(() => {
-      if (readResult(resultFile) === null) return;
-      resultSince ??= Date.now();
-      if (Date.now() - resultSince < GRACE_MS) return;
-      leftOpen = true;
-      child.kill('SIGKILL');
-    }, 1000);
-    child.once('exit', (code) => {
-      clearInterval(watch);
-      resolve({ code, leftOpen });
-    });
-  });
+/** A spec's length is what is known of its time beforehand; what is built from mirrors takes longest. */
+function longFirst(files) {
+  const weight = (file) => (needsInternet(file) ? Infinity : statSync(path.join(projectDir, file)).size);
+  return [...files].sort((a, b) => weight(b) - weight(a));
 }
 
-function readResult(file) {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch {
-    return null;
-  }
-}
-
-async function stopLeftovers(runId) {
-  const left = processesWith('PLUMB_TEST_RUN', runId);
-  for (const { pid, command } of left) console.error(`left running by the tests, stopped now: ${pid} ${command}`);
-  await stopAll(left.map(({ pid }) => pid));
-  return left.length > 0 ? 1 : 0;
+/** A spec whose set-up failed says so once for each of its tests: its beginning tells enough. */
+function shortened(said, command) {
+  const lines = said.split('\n');
+  if (lines.length <= MOST_LINES) return said;
+  return [...lines.slice(0, MOST_LINES), `... ${lines.length - MOST_LINES} more lines; alone: ${command}`].join('\n');
 }

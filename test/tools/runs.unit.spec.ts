@@ -1,0 +1,55 @@
+/** How a run of the tests is told what to do: options, order, effort. */
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { times } from '../../tools/jest/effort.mjs';
+import { readOptions } from '../../tools/setup/options.mjs';
+import { shuffled } from '../../tools/setup/order.mjs';
+
+describe('another order', () => {
+  it('has all of them once, and is the same for the same seed', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.string()), fc.nat(), (names, seed) => {
+        const order = shuffled(names, seed);
+        expect([...order].sort()).toEqual([...names].sort());
+        expect(shuffled(names, seed)).toEqual(order);
+      }),
+    );
+  });
+
+  it('differs from seed to seed', () => {
+    const names = Array.from({ length: 30 }, (_, n) => n);
+    const orders = new Set(names.map((seed) => shuffled(names, seed).join()));
+    expect(orders.size).toBe(names.length);
+  });
+});
+
+describe('options', () => {
+  it('are taken out of what goes to jest', () => {
+    const own = ['--level=node,e2e', '--shuffle=7', '--long=3', '--workers=1', '--unprivileged'];
+    const options = readOptions(['forwarding', ...own, '-t', 'a name']);
+    expect(options).toMatchObject({ unprivileged: true, seed: 7, effort: 3, workers: 1, jestArgs: ['forwarding', '-t', 'a name'] }); // prettier-ignore
+    expect(options.levels.map(({ name }) => name)).toEqual(['node', 'e2e']);
+  });
+
+  it('have values of their own: all levels, ten times the effort, some seed', () => {
+    const options = readOptions(['--long', '--shuffle']);
+    expect(options.levels).toHaveLength(5);
+    expect(options.effort).toBe(10);
+    expect(options.seed).toBeGreaterThanOrEqual(0);
+  });
+
+  it.each(['--level=int,nothing', '--shuffle=x', '--long=0', '--workers=', '--results='])('%s is a mistake', (arg) => {
+    expect(() => readOptions([arg])).toThrow('--');
+  });
+});
+
+it('a property is tried as often as it says, times the effort of the run', () => {
+  let tried = 0;
+  fc.assert(
+    fc.property(fc.nat(), () => {
+      tried += 1;
+    }),
+    { numRuns: 7 },
+  );
+  expect(tried).toBe(times(7));
+});
