@@ -29,6 +29,8 @@ const UNIT = [
     '--selectProjects',
     'unit',
     '--passWithNoTests',
+    // By default jest leaves a core to whoever waits.
+    '--maxWorkers=100%',
   ),
 ];
 

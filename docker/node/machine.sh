@@ -68,7 +68,7 @@ vswitchd() {
   exec ovs-vswitchd "$socket" --pidfile -vconsole:warn -vsyslog:off -vfile:off
 }
 
-mkdir -p /run/netns /run/openvswitch /run/lock /etc/openvswitch /var/lib/plumbline
+mkdir -p /run/openvswitch /run/lock /etc/openvswitch /var/lib/plumbline
 # The routers' kernel parameters are under this folder; the rest of /proc/sys stays read-only.
 mount --bind /proc/sys/net /proc/sys/net && mount -o remount,bind,rw /proc/sys/net
 

@@ -114,6 +114,7 @@ async function showFiles(spec: LabSpec, place: Place): Promise<void> {
 async function makeMachine(place: Place): Promise<void> {
   const inside = (...argv: string[]) => run([...place.enter, ...argv]);
   await inside('mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/run');
-  await inside('mkdir', '/run/netns', '/run/openvswitch', '/run/lock');
+  // Nothing else: /run is empty after a boot, and whoever makes namespaces makes their folder.
+  await inside('mkdir', '/run/openvswitch', '/run/lock');
   await inside('mount', '-t', 'sysfs', 'sysfs', '/sys');
 }

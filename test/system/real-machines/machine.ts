@@ -22,7 +22,7 @@ const readyMark = '/run/machine-is-ready';
 const setUp = `
 set -eu
 mount -t tmpfs -o mode=755 tmpfs /run
-mkdir -p /run/netns /run/lock /run/etc /run/project /run/bin
+mkdir -p /run/lock /run/etc /run/project /run/bin
 mount -o bind,ro "$PROJECT" /run/project
 touch /run/bin/node && mount -o bind,ro "$NODE" /run/bin/node
 cp -a /etc/. /run/etc && mount --bind /run/etc /etc
