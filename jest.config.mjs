@@ -43,5 +43,6 @@ const once = {
 };
 export default {
   projects: [level('unit'), level('int', once), level('node'), level('e2e'), level('chaos')],
-  testTimeout: 60_000 * effort,
+  // Far beyond what any needs: it ends what hangs, and says nothing about a slow machine.
+  testTimeout: 180_000 * effort,
 };

@@ -123,7 +123,10 @@ describe('plumb status', () => {
     clearInterval(speaking);
     for (const agent of ['l3', 'ovs'] as const) await node.report(agent, []).then(() => node.heard(agent));
     await api.database.query(`UPDATE plumbline.agents SET heartbeat_at = now() - interval '1 hour' WHERE kind = 'l3'`);
-    await api.database.query(`UPDATE plumbline.agents SET sync = 'catching-up' WHERE kind = 'ovs'`);
+    // Alive for the whole test: nobody speaks for it any more.
+    await api.database.query(
+      `UPDATE plumbline.agents SET sync = 'catching-up', heartbeat_at = now() + interval '1 hour' WHERE kind = 'ovs'`,
+    );
     const behind = await api.head();
     const { lines } = await status(['--url', api.url]);
     expect(lines.some((line) => line.startsWith('  the l3 agent of net1 is silent since 20'))).toBe(true);
@@ -177,6 +180,7 @@ describe('plumb status of an API with logins', () => {
 
   it('with the environment of the clients, or a token', async () => {
     const node = await ObservedNode.start(identity.api, 'net1');
+    node.keepAlive();
     try {
       expect((await status(url(), as('root', 'admin'))).lines.at(-1)).toBe('all is well');
       const token = await identity.token('root', 'admin');
