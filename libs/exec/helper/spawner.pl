@@ -1,51 +1,52 @@
 #!/usr/bin/perl
-# Starts processes for a parent whose own fork would be slow.
+# Starts processes for a parent whose own fork would be slow, and puts questions to the kernel for it.
 #
-# Goals: a process started at the price of forking a small program, whatever the parent's size; a network
-# namespace entered without a program of its own (ip netns exec, nsenter); sysctls read and written without any
-# exec; values that can never become syntax.
+# Goals: a process started at the price of forking a small program, whatever the parent's size; a network namespace
+# entered without a program of its own (ip netns exec, nsenter); values that can never become syntax.
 #
-# Design: one loop over select(2). Frames come in on fd 0 and go out on fd 1, each a 32-bit big-endian length and
-# a body; strings in a body are a 32-bit length and bytes (pack "N/a*").
+# Design: one loop over select(2). This file receives requests, starts one child for each, and sends one answer. What a
+# child then does is one of two things: it becomes a command (run, below), or it answers a question to the kernel
+# (kernel.pl, which says what there is to ask and how). Requests come in on fd 0 and answers go out on fd 1, each a
+# 32-bit big-endian length and a body; a string in a body is a 32-bit length and bytes (pack "N/a*").
 #   request  id:u32 type:u8 netns:str, then
 #     1 run    argc:u32 arg:str... envc:u32 (name:str value:str)... stdin:str
-#     2 write  count:u32 (path:str value:str)...      paths below /proc/sys only
-#     3 read   count:u32 path:str...                  paths below /proc/sys only
-#     4 kill   (ends the request of that id with SIGKILL, its process group included)
-#     5 offload  count:u32 (device:str "0"|"1":str)...  transmit checksum offload, as ethtool -K DEVICE tx off|on
-#     6 offloads count:u32 device:str...                reads the same
-#     7 frames   count:u32 (device:str hex:str)...      link-layer frames to send
-#     8 ask      forMs:u32 times:u32 count:u32 (netns:str device:str hex:str patterns:str)...
-#                frames to send, and what the beginning of an answer looks like: hex digits, dots, and | between patterns
+#     4 kill   nothing: the request of that id is ended with SIGKILL, its process group included; it has no answer
+#     others   the body of a question: kernel.pl
 #   answer   id:u32 kind:u8 value:u32 stdout:str stderr:str
 #     kind 0 exited (value: code), 1 signalled (value: signal), 2 namespace not entered (value: errno),
-#     3 not started (value: errno)
-#   The stdout of write, offload and frames is, for each pair, a u32 errno; of read and offloads, for each name, a
-#   u32 errno and a str; of ask, for each question, a u32 errno and the answer's hex.
-# Each request has one child, in a process group of its own, that dies with this process (PR_SET_PDEATHSIG). The
-# end of fd 0 ends this process and, so, every child. SIGINT and SIGTERM are left to the parent: it decides.
+#     3 not started (value: errno; EINVAL for a type that nobody knows)
+#     For a question stdout is its answer, in kernel.pl's form.
+# Each child has a process group of its own and dies with this process (PR_SET_PDEATHSIG). The end of fd 0 ends this
+# process and, so, every child. SIGINT and SIGTERM are left to the parent: it decides.
 # An answer is sent when the child itself ends: what a grandchild may write later is not waited for. A pidfd
 # (pidfd_open(2), Linux 5.3) is readable from then on. SIGCHLD is not used: perl runs a handler only between two of
 # its own operations, so one that comes just before select(2) sleeps would wait for whatever wakes it next.
+# Where this cannot work (an unknown architecture, an old kernel) it says why on stderr and exits with code 69
+# (EX_UNAVAILABLE of sysexits.h) before it takes a request: the parent reports that sentence.
 #
 # Only perl-base is needed (Essential on Debian).
-# Road not taken: a compiled helper (needs a compiler on the node), nsenter (an exec more for each call).
+# Roads not taken: a compiled helper (needs a compiler on the node); nsenter (one exec more for each call); a process of
+# its own for the questions to the kernel. Two perls would cost an agent as much memory again as this one has, and a
+# question needs the same child in the same namespace as a command does, so there would be two loops like this one.
 use strict;
 use warnings;
 use POSIX ();
-use Fcntl qw(F_GETFL F_SETFL O_NONBLOCK O_RDONLY O_WRONLY);
+use Fcntl qw(F_GETFL F_SETFL O_NONBLOCK O_RDONLY);
 
-use constant { RUN => 1, WRITE => 2, READ => 3, KILL => 4, OFFLOAD => 5, OFFLOADS => 6, FRAMES => 7, ASK => 8 };
-# linux/sockios.h, linux/ethtool.h, bits/socket.h; the same on every architecture known here.
-use constant { SIOCETHTOOL => 0x8946, SIOCGIFINDEX => 0x8933, GTXCSUM => 0x16, STXCSUM => 0x17 };
-use constant { AF_INET => 2, AF_PACKET => 17, SOCK_DGRAM => 2, SOCK_RAW => 3, SOL_SOCKET => 1, SO_RCVBUFFORCE => 33 };
+use constant { RUN => 1, KILL => 4 };
 use constant { EXITED => 0, SIGNALLED => 1, NO_NETNS => 2, NOT_STARTED => 3 };
 use constant { CLONE_NEWNET => 0x40000000, PR_SET_PDEATHSIG => 1, SIGKILL => 9, CHUNK => 65536 };
 
-my $machine = (POSIX::uname())[4];
+# perl knows no name for these system calls. A number that is wrong is another call, so there is no guessing.
+# To add an architecture: __NR_setns, __NR_prctl and __NR_pidfd_open of its asm/unistd.h, and run the specs there.
 my %numbers = (x86_64 => [ 308, 157, 434 ], aarch64 => [ 268, 167, 434 ]);
-my $syscalls = $numbers{$machine} or die "spawner: setns is not known on $machine\n";
+my $machine = (POSIX::uname())[4];
+my $known = join ' and ', sort keys %numbers;
+my $syscalls = $numbers{$machine} or cannot_work("the numbers of the system calls setns, prctl and pidfd_open"
+  . " are not known for the architecture $machine, only for $known");
 my ($SETNS, $PRCTL, $PIDFD_OPEN) = @$syscalls;
+
+require(__FILE__ =~ s{[^/]*\z}{kernel.pl}r);
 
 $SIG{INT} = $SIG{TERM} = $SIG{HUP} = $SIG{PIPE} = 'IGNORE';
 $SIG{CHLD} = 'DEFAULT';
@@ -54,7 +55,7 @@ nonblocking(*STDIN);
 
 my $self = $$;
 my ($inbox, %by_id) = ('');
-pidfd($self) or die "spawner: pidfd_open: $! (Linux 5.3 or newer is needed)\n";
+pidfd($self) or cannot_work("pidfd_open: $! (Linux 5.3 or newer is needed)");
 
 while (1) {
   my ($readable, $writable) = ('', '');
@@ -74,6 +75,11 @@ while (1) {
     finish($job) if vec($readable, fileno($job->{ended}), 1);
   }
   receive() if vec($readable, fileno(*STDIN), 1);
+}
+
+sub cannot_work {
+  print STDERR "$_[0]\n";
+  exit 69;
 }
 
 # A handle that is readable once this process has ended.
@@ -114,8 +120,12 @@ sub accept_request {
     kill SIGKILL, $job->{pid};
     return;
   }
-  my ($argv, $env, $stdin) = $type == RUN ? parse_run($rest) : ([], [], '');
   my $fail = sub { answer($id, NOT_STARTED, $! + 0, '', "spawner: $_[0]: $!") };
+  if ($type != RUN && !Kernel::knows($type)) {
+    $! = POSIX::EINVAL();
+    return $fail->("request type $type");
+  }
+  my ($argv, $env, $stdin) = $type == RUN ? parse_run($rest) : ([], [], '');
   pipe(my $in_child, my $in) or return $fail->('pipe');
   pipe(my $out, my $out_child) or return $fail->('pipe');
   pipe(my $err, my $err_child) or return $fail->('pipe');
@@ -161,10 +171,7 @@ sub child {
   setpgrp 0, 0;
   syscall $PRCTL, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0;
   POSIX::_exit(127) if getppid != $self;
-  if (length $netns) {
-    sysopen my $handle, $netns, O_RDONLY or $quit->(NO_NETNS, $! + 0);
-    syscall($SETNS, fileno $handle, CLONE_NEWNET) == 0 or $quit->(NO_NETNS, $! + 0);
-  }
+  if (length $netns) { my $errno = enter($netns); $quit->(NO_NETNS, $errno) if $errno }
   POSIX::dup2(fileno $in, 0);
   POSIX::dup2(fileno $out, 1);
   POSIX::dup2(fileno $err, 2);
@@ -175,16 +182,7 @@ sub child {
     exec { $argv->[0] } @$argv;
     $quit->(NOT_STARTED, $! + 0);
   }
-  my ($count, $list) = unpack 'N a*', $rest;
-  my $reply = $type == ASK ? ask($rest) : '';
-  my %sets = (WRITE, \&write_value, OFFLOAD, \&set_offload, FRAMES, \&send_frame);
-  if (my $set = $sets{$type}) {
-    my @pairs = unpack '(N/a*)' . (2 * $count), $list;
-    for (my $i = 0; $i < @pairs; $i += 2) { $reply .= pack 'N', $set->($pairs[$i], $pairs[ $i + 1 ]) }
-  } elsif ($type != ASK) {
-    my $get = $type == READ ? \&read_value : \&get_offload;
-    $reply .= $get->($_) for unpack "(N/a*)$count", $list;
-  }
+  my $reply = Kernel::reply($type, $rest, \&enter);
   while (length $reply) {
     my $sent = syswrite STDOUT, $reply;
     POSIX::_exit(126) if !defined $sent;
@@ -193,128 +191,11 @@ sub child {
   POSIX::_exit(0);
 }
 
-sub is_sysctl { $_[0] =~ m{\A/proc/sys/} && $_[0] !~ m{/\.\.?(?:/|\z)|[\0\n]} }
-
-sub write_value {
-  my ($path, $value) = @_;
-  return POSIX::EPERM() if !is_sysctl($path);
-  sysopen my $handle, $path, O_WRONLY or return $! + 0;
-  my $sent = syswrite $handle, $value;
-  return defined $sent ? 0 : $! + 0;
-}
-
-sub read_value {
+# Enters the network namespace of this path; the errno, 0 when it is entered.
+sub enter {
   my ($path) = @_;
-  return pack 'N N/a*', POSIX::EPERM(), '' if !is_sysctl($path);
-  sysopen my $handle, $path, O_RDONLY or return pack 'N N/a*', $! + 0, '';
-  my $value = '';
-  while (1) {
-    my $got = sysread $handle, $value, CHUNK, length $value;
-    return pack 'N N/a*', $! + 0, '' if !defined $got;
-    last if $got == 0;
-  }
-  return pack 'N N/a*', 0, $value;
-}
-
-# The errno and the value. `pack 'P'` is a pointer to the string itself: the kernel answers into $value.
-sub ethtool {
-  my ($device, $command, $data) = @_;
-  socket my $socket, AF_INET, SOCK_DGRAM, 0 or return ($! + 0, 0);
-  my $value = pack 'L L', $command, $data;
-  my $request = pack 'a16 P x16', $device, $value;
-  ioctl $socket, SIOCETHTOOL, $request or return ($! + 0, 0);
-  return (0, (unpack 'L L', $value)[1]);
-}
-
-sub set_offload { (ethtool($_[0], STXCSUM, $_[1]))[0] }
-
-sub get_offload {
-  my ($errno, $on) = ethtool($_[0], GTXCSUM, 0);
-  return pack 'N N/a*', $errno, $errno ? '' : $on;
-}
-
-sub send_frame {
-  my ($device, $hex) = @_;
-  socket my $socket, AF_PACKET, SOCK_RAW, 0 or return $! + 0;
-  my $address = link_address($socket, $device, 0) or return $! + 0;
-  return defined send($socket, pack('H*', $hex), 0, $address) ? 0 : $! + 0;
-}
-
-# sockaddr_ll of packet(7): frames of this ethertype on this device. Nothing when there is no such device.
-sub link_address {
-  my ($socket, $device, $ethertype) = @_;
-  my $request = pack 'a16 x24', $device;
-  ioctl $socket, SIOCGIFINDEX, $request or return;
-  return pack 'S n l S C C a8', AF_PACKET, $ethertype, (unpack 'x16 l', $request), 0, 0, 6, '';
-}
-
-# A socket belongs to the namespace it was made in: one process asks in all of them at the same time. One socket a device and ethertype, for on a segment
-# with many askers each of them hears all the others' questions.
-sub ask {
-  my ($for_ms, $times, $count, $list) = unpack 'N N N a*', $_[0];
-  my @fields = unpack '(N/a*)' . (4 * $count), $list;
-  my (@asked, %ears);
-  while (my ($netns, $device, $hex, $patterns) = splice @fields, 0, 4) {
-    my $frame = pack 'H*', $hex;
-    my $ethertype = unpack 'x12 n', $frame;
-    my $ear = $ears{"$ethertype $device $netns"} ||= listen_on($netns, $device, $ethertype);
-    my $each = { ear => $ear, frame => $frame, like => qr/\A(?:$patterns)/, errno => $ear->{errno}, heard => '' };
-    push @{ $ear->{asked} }, $each;
-    push @asked, $each;
-  }
-  my @ears = grep { !$_->{errno} } values %ears;
-  $times ||= 1;
-  my $start = clock();
-  for my $round (1 .. $times) {
-    for my $each (grep { is_open($_) } @asked) {
-      defined send($each->{ear}{socket}, $each->{frame}, 0, $each->{ear}{to}) or $each->{errno} = $! + 0;
-    }
-    my $left;
-    while (grep({ is_open($_) } @asked) && ($left = $start + $for_ms / 1000 * $round / $times - clock()) > 0) {
-      my $readable = '';
-      vec($readable, fileno $_->{socket}, 1) = 1 for @ears;
-      select $readable, undef, undef, $left or next;
-      select undef, undef, undef, 0.005; # frames come in bursts: many are taken at a time
-      hear($_) for @ears;
-    }
-  }
-  return join '', map { pack 'N N/a*', $_->{errno}, $_->{heard} } @asked;
-}
-
-# Seconds since some moment, in steps of a hundredth.
-sub clock { (POSIX::times())[0] / POSIX::sysconf(POSIX::_SC_CLK_TCK()) }
-
-sub is_open { !$_[0]{errno} && !length $_[0]{heard} }
-
-# Hears from here on. Leaves the process in that namespace: each call enters its own.
-sub listen_on {
-  my ($netns, $device, $ethertype) = @_;
-  my $ear = { errno => 0, asked => [] };
-  my $fail = sub { $ear->{errno} = $! + 0; return $ear };
-  our $home;
-  $home or sysopen $home, '/proc/self/ns/net', O_RDONLY or return $fail->();
-  my $handle = $home;
-  if (length $netns) { undef $handle; sysopen $handle, $netns, O_RDONLY or return $fail->() }
-  syscall($SETNS, fileno $handle, CLONE_NEWNET) == 0 or return $fail->();
-  # Protocol 0 hears nothing until it is bound to the device.
-  socket my $socket, AF_PACKET, SOCK_RAW, 0 or return $fail->();
-  setsockopt $socket, SOL_SOCKET, SO_RCVBUFFORCE, pack 'l', 1 << 20;
-  $ear->{to} = link_address($socket, $device, $ethertype) or return $fail->();
-  bind $socket, $ear->{to} or return $fail->();
-  nonblocking($socket);
-  $ear->{socket} = $socket;
-  return $ear;
-}
-
-sub hear {
-  my ($ear) = @_;
-  while (defined sysread $ear->{socket}, my $frame, 2048) {
-    my $hex = unpack 'H*', $frame;
-    for my $each (@{ $ear->{asked} }) {
-      next if substr($frame, 6, 6) eq substr($each->{frame}, 6, 6);
-      $each->{heard} ||= $hex if $hex =~ $each->{like};
-    }
-  }
+  sysopen my $handle, $path, O_RDONLY or return $! + 0;
+  return syscall($SETNS, fileno $handle, CLONE_NEWNET) == 0 ? 0 : $! + 0;
 }
 
 # Reads once, or until there is nothing more for now.

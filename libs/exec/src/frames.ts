@@ -1,7 +1,8 @@
-// The wire between Spawner and its helper process (helper/spawner.pl states the format). All integers are 32-bit big-endian.
+// The wire between HelperProcess and its process (helper/spawner.pl states the format). All integers are 32-bit
+// big-endian.
 
-/** Kinds of request, as the helper numbers them. */
-export const requestType = { run: 1, write: 2, read: 3, kill: 4, offload: 5, offloads: 6, frames: 7, ask: 8 } as const;
+/** Types of request, as helper/spawner.pl numbers them. Others are questions to the kernel (kernel-questions.ts). */
+export const requestType = { run: 1, kill: 4 } as const;
 
 /** Kinds of answer, as the helper numbers them. */
 export const answerKind = { exited: 0, signalled: 1, noNetns: 2, notStarted: 3 } as const;
@@ -59,20 +60,20 @@ export class AnswerReader {
   }
 }
 
-/** The list of errnos a write request answers with. */
-export function decodeWritten(bytes: Buffer): number[] {
+/** A list of errnos, one for each thing that was set or sent. */
+export function decodeErrnos(bytes: Buffer): number[] {
   return Array.from({ length: Math.floor(bytes.length / 4) }, (_, index) => bytes.readUInt32BE(index * 4));
 }
 
-/** The errno and text of each file a read request answers with, of each question an ask request does. */
-export function decodeRead(bytes: Buffer): { readonly errno: number; readonly text: string }[] {
-  const files: { errno: number; text: string }[] = [];
+/** An errno and a text for each thing that was asked. */
+export function decodeTexts(bytes: Buffer): { readonly errno: number; readonly text: string }[] {
+  const all: { errno: number; text: string }[] = [];
   for (let at = 0; at + 8 <= bytes.length;) {
     const end = at + 8 + bytes.readUInt32BE(at + 4);
-    files.push({ errno: bytes.readUInt32BE(at), text: bytes.toString('utf8', at + 8, end) });
+    all.push({ errno: bytes.readUInt32BE(at), text: bytes.toString('utf8', at + 8, end) });
     at = end;
   }
-  return files;
+  return all;
 }
 
 function decodeAnswer(body: Buffer): Answer {

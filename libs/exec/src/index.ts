@@ -15,4 +15,4 @@ export {
   type SysctlOptions,
 } from './runner.js';
 export { shellCommand, shellLine, shellQuote } from './shell-text.js';
-export { Spawner, type SpawnerOptions } from './spawner.js';
+export { Spawner } from './spawner.js';

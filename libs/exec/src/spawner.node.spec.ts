@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { answerKind } from './frames.js';
+import { HelperProcess } from './helper-process.js';
 import { CommandFailed, Spawner, run } from './index.js';
 
 let spawner: Spawner;
@@ -71,6 +73,51 @@ describe('the helper process', () => {
     process.kill(pid, 'SIGSTOP');
     await spawner.close();
     expect(existsSync(`/proc/${pid}`)).toBe(false);
+  });
+
+  it('on an architecture whose system calls it does not know: says at its start which one, and which it knows', async () => {
+    // uname(2) then names the 32-bit architecture of this machine (personality(2), PER_LINUX32).
+    const under = ['setarch', 'linux32', '--'];
+    const machine = (await run([...under, 'uname', '-m'])).stdout.trim();
+    expect(machine).not.toBe((await run(['uname', '-m'])).stdout.trim());
+    spawner = new Spawner({ under });
+    for (const asked of [spawner.start(), spawner.readSysctls(['kernel/ostype'])]) {
+      const error: unknown = await asked.catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(CommandFailed);
+      expect(error).toMatchObject({ reason: 'not-started' });
+      expect((error as Error).message).toContain(
+        `no command can be started on this node: the numbers of the system calls setns, prctl and pidfd_open are not known for ` +
+          `the architecture ${machine}, only for aarch64 and x86_64`,
+      );
+      expect((error as Error).message).not.toContain('whether the command did its work');
+    }
+  });
+
+  it('started before it is needed: it is there, and nothing is said', async () => {
+    spawner = new Spawner();
+    await spawner.start();
+    const pid = spawner.helperPid ?? 0;
+    await spawner.run(['true']);
+    expect(spawner.helperPid).toBe(pid);
+  });
+
+  it('refuses a request of a type that it does not know, and goes on', async () => {
+    spawner = new Spawner();
+    const helper = new HelperProcess();
+    try {
+      const answer = await helper.ask({ argv: ['nonsense'], type: 99, fields: [], options: {} });
+      expect([answer.kind, answer.value, `${answer.stderr}`]).toEqual([
+        answerKind.notStarted,
+        22,
+        expect.stringContaining('request type 99'),
+      ]);
+      const pid = helper.pid;
+      const run = { argv: ['echo'], type: 1, fields: [2, 'echo', 'on', 0, ''], options: {} };
+      expect(`${(await helper.ask(run)).stdout}`).toBe('on\n');
+      expect(helper.pid).toBe(pid);
+    } finally {
+      await helper.close();
+    }
   });
 
   it('is cheaper a call than execa', async () => {
