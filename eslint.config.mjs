@@ -11,7 +11,7 @@ export const MAY_IMPORT = {
   reconcile: [],
   exec: [],
   telemetry: [],
-  identity: [],
+  identity: ['telemetry'],
   ovsdb: ['exec'],
   'event-store': ['contracts', 'topology'],
   'node-feed': ['contracts', 'topology', 'reconcile', 'telemetry', 'testkit'],

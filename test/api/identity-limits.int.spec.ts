@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import http from 'node:http';
 import pg from 'pg';
 import { createLogger } from '@plumbline/telemetry';
-import { Revocations } from '../../apps/api/src/identity/revocations.js';
+import { createDataSource } from '@plumbline/event-store';
+import { CREDENTIAL_ENTITIES, RevocationEntity, Revocations } from '@plumbline/identity/login';
 import { ApiProcess, eventually } from './api-process.js';
 import { IdentityProcess } from './identity-process.js';
 
@@ -32,7 +33,9 @@ describe('requests of a project', () => {
   it('taken back tokens are known to every process within seconds, and forgotten when their time is over', async () => {
     const pool = new pg.Pool({ connectionString: cloud.api.serviceUrl, max: 2 });
     const logger = createLogger({ name: 'test', level: 'silent' });
-    const [here, there] = [new Revocations(pool, logger), new Revocations(pool, logger)];
+    const source = createDataSource(cloud.api.serviceUrl, { poolSize: 2, entities: CREDENTIAL_ENTITIES });
+    const rows = (await source.initialize()).getRepository(RevocationEntity);
+    const [here, there] = [new Revocations(rows, logger), new Revocations(rows, logger)];
     try {
       await pool.query(
         `INSERT INTO plumbline.revoked_tokens (key, expires_at) VALUES ('token old', now() - interval '1 s')`,
@@ -42,11 +45,12 @@ describe('requests of a project', () => {
       expect(here.has('token x')).toBe(true);
       await eventually(async () => (there.has('token x') ? true : undefined));
       expect(there.has('token y')).toBe(false);
-      const { rows } = await pool.query('SELECT key FROM plumbline.revoked_tokens');
-      expect(rows).toEqual([{ key: 'token x' }]);
+      const kept = await pool.query('SELECT key FROM plumbline.revoked_tokens');
+      expect(kept.rows).toEqual([{ key: 'token x' }]);
     } finally {
       here.stop();
       there.stop();
+      await source.destroy();
       await pool.end();
     }
   });

@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { readIdentityFile, removeUser, writeIdentityFile } from '@plumbline/identity';
-import { signToken, verifyToken } from '../../apps/api/src/identity/tokens.js';
+import { signToken, verifyToken } from '@plumbline/identity/login';
 import { Answer, eventually } from './api-process.js';
 import { byPassword, byToken, IdentityProcess, inProject, passwordOf } from './identity-process.js';
 

@@ -3,10 +3,10 @@ import { DynamicModule, Module } from '@nestjs/common';
 import { Ledger } from '@plumbline/ledger';
 import type { Logger } from '@plumbline/telemetry';
 import type pg from 'pg';
-import { AuthModule } from './auth/auth.module.js';
 import type { Config } from './config.js';
 import { CONFIG, CoreModule, LOOKUP_POOL, READ_POOL } from './core.module.js';
 import { HealthController } from './health.js';
+import { IdentityModule } from './identity/identity.module.js';
 import { NeutronModule } from './neutron/neutron.module.js';
 
 @Module({})
@@ -16,7 +16,7 @@ export class AppModule {
       module: AppModule,
       imports: [
         CoreModule.with(config, logger),
-        AuthModule.with(config, logger),
+        IdentityModule.with(config, logger),
         NeutronModule.registerAsync({
           inject: [Ledger, READ_POOL, LOOKUP_POOL, CONFIG],
           useFactory: (commands: Ledger, pool: pg.Pool, lookups: pg.Pool, config: Config) => ({

@@ -2,23 +2,23 @@
 import { isIP } from 'node:net';
 import { PhysicalNetwork, VlanId } from '@plumbline/contracts';
 import type { SegmentPolicy, VlanRange } from '@plumbline/domain';
-import type { NatsAccess, NatsLogin } from '@plumbline/node-feed/nest';
-import { z } from 'zod';
 import {
-  AUTH_ENVIRONMENT,
-  AuthConfig,
-  authConfigOf,
-  authProblems,
+  LOGIN_ENVIRONMENT,
+  type LoginConfig,
+  loginConfigOf,
+  loginProblems,
   unreadable,
   wholeNumber,
-} from './auth/auth-config.js';
+} from '@plumbline/identity/login';
+import type { NatsAccess, NatsLogin } from '@plumbline/node-feed/nest';
+import { z } from 'zod';
 import { parseQuotas } from './quotas-text.js';
 
 export type Config = Readonly<{
   listen: Readonly<{ host: string; port: number }>;
   databaseUrl: string;
   nats: NatsAccess;
-  auth: AuthConfig;
+  auth: LoginConfig;
   /** As clients reach us, when that is not the address they name: behind a proxy that ends TLS. */
   publicUrl: string | undefined;
   logLevel: string;
@@ -98,7 +98,7 @@ const Environment = z.object({
   NATS_USER: z.string().optional(),
   NATS_PASSWORD_FILE: z.string().optional(),
   NATS_CA_FILE: z.string().optional(),
-  ...AUTH_ENVIRONMENT,
+  ...LOGIN_ENVIRONMENT,
   PLUMB_PUBLIC_URL: url(['http', 'https'])
     .transform((text) => text.replace(/\/+$/, ''))
     .optional(),
@@ -142,15 +142,15 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const env = parsed.data;
   const problems = [
     ...loopbackProblems(env.PLUMB_AUTH, env.PLUMB_LISTEN.host),
+    ...natsLoginProblems(env),
     ...loginProblems(env),
-    ...authProblems(env),
   ];
   if (problems.length > 0) throw new BadConfig(problems);
   return {
     listen: env.PLUMB_LISTEN,
     databaseUrl: env.DATABASE_URL,
-    nats: { url: env.NATS_URL, login: loginOf(env), caFile: env.NATS_CA_FILE },
-    auth: authConfigOf(env),
+    nats: { url: env.NATS_URL, login: natsLoginOf(env), caFile: env.NATS_CA_FILE },
+    auth: loginConfigOf(env),
     publicUrl: env.PLUMB_PUBLIC_URL,
     logLevel: env.PLUMB_LOG_LEVEL,
     segments: { vlanRanges: env.PLUMB_VLAN_RANGES, vniRange: VNI_RANGE },
@@ -164,7 +164,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
 }
 
 /** Without login everybody who reaches the port is the administrator. */
-function loopbackProblems(auth: AuthConfig['kind'], host: string): string[] {
+function loopbackProblems(auth: LoginConfig['kind'], host: string): string[] {
   const isLoopback = host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
   return auth === 'none' && !isLoopback
     ? [
@@ -175,14 +175,14 @@ function loopbackProblems(auth: AuthConfig['kind'], host: string): string[] {
 
 type Env = z.infer<typeof Environment>;
 
-function loginProblems(env: Env): string[] {
+function natsLoginProblems(env: Env): string[] {
   const { NATS_NKEY_FILE: nkey, NATS_USER: user, NATS_PASSWORD_FILE: password } = env;
   if (nkey !== undefined && user !== undefined) return ['NATS_NKEY_FILE and NATS_USER: give one of them'];
   if ((user === undefined) !== (password === undefined)) return ['NATS_USER and NATS_PASSWORD_FILE: give both or none'];
   return [nkey, password].flatMap((file) => (file === undefined ? [] : unreadable(file)));
 }
 
-function loginOf({ NATS_NKEY_FILE: seedFile, NATS_USER: user, NATS_PASSWORD_FILE: passwordFile }: Env): NatsLogin {
+function natsLoginOf({ NATS_NKEY_FILE: seedFile, NATS_USER: user, NATS_PASSWORD_FILE: passwordFile }: Env): NatsLogin {
   if (seedFile !== undefined) return { kind: 'nkey', seedFile };
   if (user !== undefined && passwordFile !== undefined) return { kind: 'password', user, passwordFile };
   return { kind: 'none' };

@@ -1,5 +1,8 @@
-/** What the whole process stands on: configuration, reads, and the spine (log, ledger, feeds). Global; closed in reverse when the process stops. */
+/** What the whole process uses: configuration, connections to the database, and the spine (log, ledger, feeds). Global; closed in reverse when the process stops. */
 import { DynamicModule, Global, Inject, Module, OnApplicationShutdown } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { createDataSource } from '@plumbline/event-store';
+import { CREDENTIAL_ENTITIES } from '@plumbline/identity/login';
 import { Follower } from '@plumbline/ledger';
 import type { NatsWire } from '@plumbline/node-feed/nest';
 import { Health, Logger } from '@plumbline/telemetry';
@@ -15,6 +18,8 @@ export const LOOKUP_POOL = Symbol('pg.Pool of rows by id');
 
 const READ_CONNECTIONS = 8;
 const LOOKUP_CONNECTIONS = 4;
+/** Of TypeORM, for rows that people change: few at a time. */
+const ENTITY_CONNECTIONS = 2;
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /** Just-in-time compilation costs more than any of our statements. */
@@ -35,6 +40,15 @@ function openPool(url: string, logger: Logger, max: number, options: string): pg
   });
   pool.on('error', (err) => logger.warn({ err, step: 'database' }, 'an idle database connection was lost'));
   return pool;
+}
+
+/** A database that is away at the start ends the start, as it does for the log. */
+function entitiesOf(url: string): DynamicModule {
+  const source = createDataSource(url, { poolSize: ENTITY_CONNECTIONS, entities: CREDENTIAL_ENTITIES });
+  return TypeOrmModule.forRootAsync({
+    useFactory: () => ({ ...source.options, retryAttempts: 0 }),
+    dataSourceFactory: () => source.initialize(),
+  });
 }
 
 @Global()
@@ -58,7 +72,7 @@ export class CoreModule implements OnApplicationShutdown {
     });
     return {
       module: CoreModule,
-      imports: [spine],
+      imports: [spine, entitiesOf(config.databaseUrl)],
       providers: [
         { provide: CONFIG, useValue: config },
         { provide: READ_POOL, useValue: pool },

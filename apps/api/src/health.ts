@@ -2,7 +2,7 @@
 import { Controller, Get, Inject, Res } from '@nestjs/common';
 import { Health } from '@plumbline/telemetry';
 import type { FastifyReply } from 'fastify';
-import { STATUS_OF_HEALTH } from './neutron/errors.filter.js';
+import { STATUS_OF_HEALTH } from './errors/errors.filter.js';
 
 @Controller()
 export class HealthController {

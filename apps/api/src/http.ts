@@ -3,8 +3,8 @@ import { FastifyAdapter, NestFastifyApplication } from '@nestjs/platform-fastify
 import { NestFactory } from '@nestjs/core';
 import { Logger, NestLogger } from '@plumbline/telemetry';
 import { randomUUID } from 'node:crypto';
-import { Gate } from './auth/gate.js';
-import { answerToNoRequest, ErrorsFilter } from './neutron/errors.filter.js';
+import { Gate } from './identity/gate.js';
+import { answerToNoRequest, ErrorsFilter } from './errors/errors.filter.js';
 
 /** As the reference implementation has it. */
 const BODY_LIMIT_BYTES = 1024 * 1024;

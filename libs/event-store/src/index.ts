@@ -22,17 +22,7 @@ export { InvalidCommand, StoreUnavailable } from './errors.js';
 export { readTables } from './read-tables.js';
 export { PostgresEventStore, type PostgresEventStoreOptions } from './postgres/postgres-event-store.js';
 export { guardStatus, migrate, type GuardStatus } from './postgres/migrate.js';
-export {
-  AgentEntity,
-  createDataSource,
-  EventEntity,
-  objectEntities,
-  ObjectStatusEntity,
-  type AgentRow,
-  type EventRow,
-  type ObjectRow,
-  type ObjectStatusRow,
-} from './postgres/data-source.js';
+export { AgentEntity, createDataSource, type AgentRow, type DataSourceOptions } from './postgres/data-source.js';
 export {
   embeddedServiceRole,
   startEmbeddedPostgres,

@@ -1,8 +1,20 @@
-/** Users, projects and roles in a file, and how their passwords are kept: what the API and `plumb user` both know. */
-export * from './clouds-yaml.js';
-export * from './editing.js';
-export * from './identity-file.js';
-export * from './login.js';
-export * from './password.js';
-export * from './roles.js';
-export * from './token-key.js';
+/**
+ * Everything about who somebody is, in three parts. Two entry points, because the command line needs no database and serves no HTTP:
+ *
+ *   file/             `@plumbline/identity`: users, projects and roles in a file, passwords, the token key, clouds.yaml
+ *   client/           `@plumbline/identity`: how our own programs get a token, as any client does
+ *   login/            `@plumbline/identity/login`: from a token to a user, a project and a role, in the three ways an operator may choose
+ *     login-config.ts   which way (PLUMB_AUTH)
+ *     none.ts           nobody is asked
+ *     builtin/          users of the file; Identity v3 (`/v3`), tokens, revocations, application credentials
+ *     keystone/         a Keystone of the operator's is asked
+ *
+ * What the API process adds is wiring, in apps/api/src/identity: the gate in front of every route, and the controller of `/v3`.
+ */
+export * from './client/log-in.js';
+export * from './file/clouds-yaml.js';
+export * from './file/editing.js';
+export * from './file/identity-file.js';
+export * from './file/password.js';
+export * from './file/roles.js';
+export * from './file/token-key.js';

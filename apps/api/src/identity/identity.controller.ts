@@ -1,11 +1,13 @@
-/** One controller for the whole built-in identity: takes a request apart, hands it on, sends the answer. Under /v3, and under /identity/v3 as other clouds have it. */
+/** One controller for the whole built-in identity: takes a request apart, hands it to libs/identity, sends the answer. */
 import { All, Controller, Inject, Req, Res } from '@nestjs/common';
+import { IdentityApi } from '@plumbline/identity/login';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../config.js';
 import { CONFIG } from '../core.module.js';
-import { STATUS_OF_OUTCOME } from '../neutron/errors.filter.js';
+import { STATUS_OF_OUTCOME } from '../errors/errors.filter.js';
+import { parseJson } from '../json-body.js';
 import { originOf } from '../origin.js';
-import { IdentityApi } from './identity-api.js';
+import { IDENTITY_ROUTES } from './identity-paths.js';
 
 @Controller()
 export class IdentityController {
@@ -14,7 +16,7 @@ export class IdentityController {
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  @All(['/v3', '/v3/*', '/identity', '/identity/*'])
+  @All(IDENTITY_ROUTES)
   async answer(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const url = new URL(request.url, 'http://localhost');
     const { outcome, body, headers } = await this.api.answer({
@@ -23,7 +25,7 @@ export class IdentityController {
       search: url.searchParams,
       origin: originOf(request, this.config.publicUrl),
       headers: request.headers,
-      raw: request.body,
+      body: () => parseJson(request.body),
       address: request.ip,
     });
     reply

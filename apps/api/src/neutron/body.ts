@@ -1,7 +1,7 @@
 /** From a request's body to wishes: the checks every resource shares, in the order and words of the reference. */
-import type { Caller } from '../auth/caller.js';
+import type { Caller } from '@plumbline/identity/login';
 import { shown } from './types/attribute-types.js';
-import { badRequest } from './edge-error.js';
+import { badRequest } from '../errors/edge-error.js';
 import { Attribute, isProject, Resource, Wish } from './resource.js';
 
 /** Most items of one bulk create. */
@@ -9,16 +9,6 @@ export const MOST_IN_BULK = 200;
 
 /** A parsed body: what is wished, and the attributes it sets that not everybody may set. */
 export type Parsed = Readonly<{ wish: Wish; set: readonly Attribute[] }>;
-
-/** JSON text -> value. */
-export function parseJson(raw: unknown): unknown {
-  if (!(raw instanceof Uint8Array) || raw.length === 0) throw badRequest('Resource body required');
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(raw));
-  } catch {
-    throw badRequest('Malformed request body: cannot understand JSON.');
-  }
-}
 
 type Fields = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Fields =>

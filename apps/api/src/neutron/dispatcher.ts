@@ -13,11 +13,12 @@ import {
 } from '@plumbline/domain';
 import type { Kind, Meta } from '@plumbline/contracts';
 import type { Topology } from '@plumbline/topology';
-import type { Caller } from '../auth/caller.js';
+import type { Caller } from '@plumbline/identity/login';
 import { isUuid, shown, uuid } from './types/attribute-types.js';
-import { parseCreate, parseJson, parseUpdate } from './body.js';
+import { parseJson } from '../json-body.js';
+import { parseCreate, parseUpdate } from './body.js';
 import { RESOURCES } from './catalogue.js';
-import { badRequest, EdgeError, methodNotAllowed, noSuchPath } from './edge-error.js';
+import { badRequest, EdgeError, methodNotAllowed, noSuchPath } from '../errors/edge-error.js';
 import { type ApiAnswer, type ApiRequest, type Endpoint, ok, type Tools } from './endpoint.js';
 import { ENDPOINTS } from './endpoints/index.js';
 import { EXTENSIONS } from './extensions.js';

@@ -1,6 +1,7 @@
 /** Paths of the API that are no resource of the common shape: quotas, what agents carry, topologies made on request. Listed in endpoints/index.ts. */
 import type { Decide } from '@plumbline/domain';
-import type { Caller } from '../auth/caller.js';
+import type { Outcome } from '../errors/errors.filter.js';
+import type { Caller } from '@plumbline/identity/login';
 import type { ReadModel } from './read-model.js';
 import type { Surroundings } from './resource.js';
 
@@ -18,7 +19,7 @@ export type ApiRequest = Readonly<{
   caller: Caller;
 }>;
 /** `outcome` becomes a status code in errors.filter.ts. A body that is a string is JSON text already. */
-export type ApiAnswer = Readonly<{ outcome: 'ok' | 'created' | 'no-content'; body?: unknown }>;
+export type ApiAnswer = Readonly<{ outcome: Outcome; body?: unknown }>;
 
 export type Tools = Readonly<{
   read: ReadModel;

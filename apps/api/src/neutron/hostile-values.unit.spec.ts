@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { DomainError } from '@plumbline/domain';
 import fc from 'fast-check';
 import { RESOURCES } from './catalogue.js';
-import { EdgeError } from './edge-error.js';
+import { EdgeError } from '../errors/edge-error.js';
 
 const MOST_TEXT = 2000;
 /** Names that mean something to JavaScript, as names of members that say something else. */

@@ -1,10 +1,10 @@
 /** One controller for all declared resources: takes a request apart, hands it to the dispatcher, sends the answer. */
 import { All, Controller, Get, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { identityOf } from '../auth/gate.js';
+import { identityOf } from '../identity/gate.js';
 import { originOf } from '../origin.js';
 import { Dispatcher, versions } from './dispatcher.js';
-import { STATUS_OF_OUTCOME } from './errors.filter.js';
+import { STATUS_OF_OUTCOME } from '../errors/errors.filter.js';
 import { NEUTRON_OPTIONS, NeutronOptions } from './neutron-options.js';
 import { openApi } from './description/openapi.js';
 import { openApiPage, PAGE_HEADERS } from './description/openapi-page.js';

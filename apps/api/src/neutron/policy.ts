@@ -3,7 +3,7 @@
  * rights of attributes are declared beside each attribute. Rule names in refusals are the reference's: `create_port:mac_address`.
  */
 import { Decide, guarded, isOf, notAuthorized, type Subject } from '@plumbline/domain';
-import type { Caller } from '../auth/caller.js';
+import type { Caller } from '@plumbline/identity/login';
 import type { Attribute, Resource, Viewer, Wish } from './resource.js';
 
 export const isAdmin = ({ role }: Viewer): boolean => role === 'admin';

@@ -1,7 +1,7 @@
 /** The query of a list: filters, fields, sorting, pages. Parsed against the resource's declaration; what it does not name is refused. */
 import { badRequest as badResource } from '@plumbline/domain';
 import { isStorable, isUuid, shown } from './types/attribute-types.js';
-import { badRequest } from './edge-error.js';
+import { badRequest } from '../errors/edge-error.js';
 import { Attribute, Resource } from './resource.js';
 
 export type Filter = Readonly<{ attribute: Attribute; values: readonly unknown[] }>;

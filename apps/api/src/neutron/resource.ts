@@ -5,7 +5,7 @@
 import type { Kind } from '@plumbline/contracts';
 import type { Decide, DomainError, Fleet, Limits, SegmentPolicy } from '@plumbline/domain';
 import type { z } from 'zod';
-import type { Caller } from '../auth/caller.js';
+import type { Caller } from '@plumbline/identity/login';
 import type { Topology } from '@plumbline/topology';
 import type { AttributeType } from './types/attribute-types.js';
 

@@ -1,10 +1,10 @@
 /** The sub-resource `tags` of every resource that has them (Networking API reference, "Standard attributes tag extension"). */
 import { changeTags, Decide, tagNotFound, type TaggedKind } from '@plumbline/domain';
 import { isStorable, list, shown } from './types/attribute-types.js';
-import { badRequest, invalidAttribute, methodNotAllowed } from './edge-error.js';
+import { badRequest, invalidAttribute, methodNotAllowed } from '../errors/edge-error.js';
 import type { ApiAnswer, ApiRequest } from './endpoint.js';
 import { ok } from './endpoint.js';
-import { parseJson } from './body.js';
+import { parseJson } from '../json-body.js';
 
 const LONGEST = 255;
 const MOST = 50;

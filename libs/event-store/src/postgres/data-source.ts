@@ -1,20 +1,18 @@
+/**
+ * What TypeORM is used for, and what not.
+ *
+ * It runs the migrations, and it reads and writes rows that are looked up by a key, changed and deleted one by one: what an operator says of an agent here,
+ * application credentials and revoked tokens in libs/identity.
+ *
+ * It is not used for the log (`append_batch` alone writes it, many commands in one statement), for reports of agents (one statement for a whole report,
+ * with rules about which report wins), and for lists of the Networking API (one statement, made from the declaration of a resource, with joins and filters
+ * on JSON): there a mapper would hide the one thing that matters, which statement runs.
+ */
 import { DataSource, EntitySchema } from 'typeorm';
-import { readTables } from '../read-tables.js';
 import { Log1763700000001 } from './migrations/0001-log.js';
 import { Tallies1763800000002 } from './migrations/0002-tallies.js';
 
-/** Row of a read table (`networks`, `ports`, ...), as TypeORM reads it. bigint columns arrive as text. */
-export type ObjectRow = {
-  id: string;
-  kind: string;
-  projectId: string;
-  name: string;
-  version: string;
-  position: string;
-  doc: Record<string, unknown>;
-  setAt: Record<string, number>;
-};
-/** An agent as it last reported. Observation: outside the log. */
+/** An agent as it last reported. Observation: outside the log. bigint columns arrive as text. */
 export type AgentRow = {
   id: string;
   host: string;
@@ -28,68 +26,8 @@ export type AgentRow = {
   description: string;
   availabilityZone: string | null;
 };
-/** What one kind of agent on one host last said of one object. Observation: outside the log. */
-export type ObjectStatusRow = {
-  agentKind: string;
-  objectKind: string;
-  objectId: string;
-  host: string;
-  position: string;
-  status: string;
-  reason: string;
-  updatedAt: Date;
-};
-/** An event's row. Written by `append_batch` alone. */
-export type EventRow = {
-  position: string;
-  id: string;
-  stream: string;
-  streamVersion: string;
-  type: string;
-  version: number;
-  envelope: string;
-  hash: Buffer;
-};
 
 const schema = 'plumbline';
-
-const objectEntity = (table: string): EntitySchema<ObjectRow> =>
-  new EntitySchema<ObjectRow>({
-    name: table,
-    tableName: table,
-    schema,
-    columns: {
-      id: { type: 'text', primary: true },
-      kind: { type: 'text', primary: true },
-      projectId: { type: 'text', name: 'project_id' },
-      name: { type: 'text' },
-      version: { type: 'bigint' },
-      position: { type: 'bigint' },
-      doc: { type: 'jsonb' },
-      setAt: { type: 'jsonb', name: 'set_at' },
-    },
-  });
-
-/** Entity of each kind's read table. */
-export const objectEntities: Readonly<Record<string, EntitySchema<ObjectRow>>> = Object.fromEntries(
-  Object.entries(readTables).map(([kind, table]) => [kind, objectEntity(table)]),
-);
-
-export const EventEntity = new EntitySchema<EventRow>({
-  name: 'events',
-  tableName: 'events',
-  schema,
-  columns: {
-    position: { type: 'bigint', primary: true },
-    id: { type: 'uuid' },
-    stream: { type: 'text' },
-    streamVersion: { type: 'bigint', name: 'stream_version' },
-    type: { type: 'text' },
-    version: { type: 'integer' },
-    envelope: { type: 'text' },
-    hash: { type: 'bytea' },
-  },
-});
 
 export const AgentEntity = new EntitySchema<AgentRow>({
   name: 'agents',
@@ -110,33 +48,24 @@ export const AgentEntity = new EntitySchema<AgentRow>({
   },
 });
 
-export const ObjectStatusEntity = new EntitySchema<ObjectStatusRow>({
-  name: 'object_status',
-  tableName: 'object_status',
-  schema,
-  columns: {
-    objectKind: { type: 'text', name: 'object_kind', primary: true },
-    objectId: { type: 'text', name: 'object_id', primary: true },
-    agentKind: { type: 'text', name: 'agent_kind', primary: true },
-    host: { type: 'text', primary: true },
-    position: { type: 'bigint' },
-    status: { type: 'text' },
-    reason: { type: 'text' },
-    updatedAt: { type: 'timestamptz', name: 'updated_at' },
-  },
-});
+export type DataSourceOptions = Readonly<{
+  /** Number of connections; default 4. */
+  poolSize?: number;
+  /** Beside the agents; their tables come from the migrations here. */
+  entities?: readonly EntitySchema[];
+}>;
 
 /**
  * A TypeORM data source on the log's database, not yet initialized. `synchronize` is off: the schema comes from migrations alone, and
- * events are written through `EventStore.append` alone. `poolSize` is its number of connections (default 4).
+ * events are written through `EventStore.append` alone.
  */
-export function createDataSource(url: string, options: Readonly<{ poolSize?: number }> = {}): DataSource {
+export function createDataSource(url: string, { poolSize = 4, entities = [] }: DataSourceOptions = {}): DataSource {
   return new DataSource({
     type: 'postgres',
     // As a connection string for pg itself: TypeORM's own reading of a URL knows no unix socket.
-    extra: { connectionString: url, max: options.poolSize ?? 4 },
+    extra: { connectionString: url, max: poolSize },
     schema,
-    entities: [EventEntity, AgentEntity, ObjectStatusEntity, ...Object.values(objectEntities)],
+    entities: [AgentEntity, ...entities],
     migrations: [Log1763700000001, Tallies1763800000002],
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'all',

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { readTables } from '../read-tables.js';
 import { happened } from '../testing/commands.js';
 import { startPostgres, TestPostgres } from '../testing/start-postgres.js';
-import { createDataSource, EventEntity, objectEntities } from './data-source.js';
+import { AgentEntity, createDataSource } from './data-source.js';
 import { embeddedServiceRole } from './embedded.js';
 import { guardStatus, migrate } from './migrate.js';
 import { PostgresEventStore } from './postgres-event-store.js';
@@ -123,16 +123,19 @@ describe('who may do what to the log', () => {
     await owner.query(`DELETE FROM plumbline.migrations WHERE timestamp = 9999999999999`);
   });
 
-  it('has a table for each kind, and entities that read them', async () => {
+  it('has a table for each kind, and the service reads them, the log and the agents', async () => {
     const { rows } = await owner.query<{ relname: string }>(
       `SELECT relid::regclass::text AS relname FROM pg_partition_tree('plumbline.objects') WHERE isleaf`,
     );
     const tables = Object.values(readTables).map((table) => `plumbline.${table}`);
     expect(rows.map((row) => row.relname).sort()).toEqual(tables.sort());
+    expect((await service.query('SELECT position, stream FROM plumbline.events')).rows).toEqual([
+      { position: '1', stream: 'port-a' },
+    ]);
+    for (const table of tables) expect((await service.query(`SELECT FROM ${table}`)).rows).toEqual([]);
     const source = await createDataSource(postgres.serviceUrl).initialize();
     try {
-      expect(await source.getRepository(EventEntity).find()).toMatchObject([{ position: '1', stream: 'port-a' }]);
-      for (const entity of Object.values(objectEntities)) expect(await source.getRepository(entity).count()).toBe(0);
+      expect(await source.getRepository(AgentEntity).count()).toBe(0);
     } finally {
       await source.destroy();
     }

@@ -1,6 +1,7 @@
 /** What can be done with agents: they are observations, so these are plain statements on their table; which of them carries a router is a fact, and a command. */
 import { removeNode } from '@plumbline/domain';
-import { parseJson, parseUpdate } from '../body.js';
+import { parseJson } from '../../json-body.js';
+import { parseUpdate } from '../body.js';
 import { type Endpoint, type Handler, ok } from '../endpoint.js';
 import { present } from '../present.js';
 import { IS_ALIVE } from '../read-model.js';

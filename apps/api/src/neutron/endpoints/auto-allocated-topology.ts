@@ -9,9 +9,9 @@ import {
   notAuthorized,
   type TopologyIds,
 } from '@plumbline/domain';
-import type { Caller } from '../../auth/caller.js';
+import type { Caller } from '@plumbline/identity/login';
 import { isStorable } from '../types/attribute-types.js';
-import { noSuchPath } from '../edge-error.js';
+import { noSuchPath } from '../../errors/edge-error.js';
 import { type Endpoint, type Handler, ok } from '../endpoint.js';
 import { isAdmin } from '../policy.js';
 

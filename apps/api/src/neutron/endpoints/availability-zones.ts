@@ -1,6 +1,6 @@
 /** Availability zones: the zones that agents say they are in (alias availability_zone, with its filters). Networks have none: no agent is theirs alone. */
 import { shown } from '../types/attribute-types.js';
-import { badRequest } from '../edge-error.js';
+import { badRequest } from '../../errors/edge-error.js';
 import { type Endpoint, type Handler, ok } from '../endpoint.js';
 import { parseFields, parseQuery } from '../query.js';
 import { agents } from '../resources/agents.js';

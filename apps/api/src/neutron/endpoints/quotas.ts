@@ -8,10 +8,10 @@ import {
   usageOf,
   type Usage,
 } from '@plumbline/domain';
-import type { Caller } from '../../auth/caller.js';
+import type { Caller } from '@plumbline/identity/login';
 import { bool, integer, isStorable, shown } from '../types/attribute-types.js';
-import { parseJson } from '../body.js';
-import { badRequest, noSuchPath } from '../edge-error.js';
+import { parseJson } from '../../json-body.js';
+import { badRequest, noSuchPath } from '../../errors/edge-error.js';
 import { type Endpoint, type Handler, ok, type Tools } from '../endpoint.js';
 import { isAdmin } from '../policy.js';
 

@@ -1,8 +1,8 @@
 /** Which L3 agent carries which router: shown, and changed by hand (alias l3_agent_scheduler). */
 import { assignRouter, invalidL3Agent, type L3Agent, unassignRouter } from '@plumbline/domain';
 import { isUuid, shown, text } from '../types/attribute-types.js';
-import { parseJson } from '../body.js';
-import { badRequest } from '../edge-error.js';
+import { parseJson } from '../../json-body.js';
+import { badRequest } from '../../errors/edge-error.js';
 import { type Endpoint, type Handler, ok } from '../endpoint.js';
 import { present } from '../present.js';
 import { type ListQuery, parseQuery } from '../query.js';

@@ -1,5 +1,5 @@
 /** Segments are read as a resource; that they cannot be made, changed or removed by themselves is said here. */
-import { EdgeError } from '../edge-error.js';
+import { EdgeError } from '../../errors/edge-error.js';
 import type { Endpoint, Handler } from '../endpoint.js';
 
 const refuse: Handler = async () => {

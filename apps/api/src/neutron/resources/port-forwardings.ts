@@ -11,7 +11,7 @@ import {
 } from '@plumbline/domain';
 import { z } from 'zod';
 import { type AttributeType, integer, ip, oneOf, orNull, shown, text, uuid } from '../types/attribute-types.js';
-import { badRequest, invalidAttribute } from '../edge-error.js';
+import { badRequest, invalidAttribute } from '../../errors/edge-error.js';
 import { type Attribute, containing, type Resource, type Row, type Wish } from '../resource.js';
 import { description, id } from './standard.js';
 

@@ -24,7 +24,7 @@ import {
   refuseDuplicates,
   text,
 } from '../types/attribute-types.js';
-import { badRequest } from '../edge-error.js';
+import { badRequest } from '../../errors/edge-error.js';
 import type { Resource, Row } from '../resource.js';
 import { gatewayInfo, hostRoutes, interfaceName } from '../types/structured-types.js';
 import { adminStateUp, head, name, oneOf, SHOWN, status, tail } from './standard.js';

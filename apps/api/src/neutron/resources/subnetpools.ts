@@ -24,7 +24,7 @@ import {
   toCidr,
   uuid,
 } from '../types/attribute-types.js';
-import { badRequest } from '../edge-error.js';
+import { badRequest } from '../../errors/edge-error.js';
 import type { Action, Attribute, Resource } from '../resource.js';
 import { isOpened, shared, sharedWith } from './shared.js';
 import { head, name, tail } from './standard.js';

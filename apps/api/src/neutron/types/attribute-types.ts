@@ -7,7 +7,7 @@
 import { canonicalAddress, HostName, Id, IpAddress, Mac, PhysicalNetwork } from '@plumbline/contracts';
 import { invalidInput } from '@plumbline/domain';
 import { z } from 'zod';
-import { invalidAttribute } from '../edge-error.js';
+import { invalidAttribute } from '../../errors/edge-error.js';
 
 export type AttributeType = Readonly<{
   schema: z.ZodType;

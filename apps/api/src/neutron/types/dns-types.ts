@@ -1,7 +1,7 @@
 /** DNS names as the API takes them (alias dns-integration): labels of RFC 1123, kept in lower case. */
 import { z } from 'zod';
 import { type AttributeType, shown, text } from './attribute-types.js';
-import { invalidAttribute } from '../edge-error.js';
+import { invalidAttribute } from '../../errors/edge-error.js';
 
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const LONGEST = 253;

@@ -21,7 +21,7 @@ import {
   toIp,
   uuid,
 } from './attribute-types.js';
-import { badRequest, invalidAttribute } from '../edge-error.js';
+import { badRequest, invalidAttribute } from '../../errors/edge-error.js';
 import { containing, type Param } from '../resource.js';
 import { fixedIps } from './structured-types.js';
 

@@ -3,7 +3,7 @@ import { invalidEthertype, invalidIpPrefix, invalidPortValue, toProtocol } from 
 import { canonicalAddress, IpAddress } from '@plumbline/contracts';
 import { z } from 'zod';
 import { type AttributeType, integer, isStorable, list, shown, text, toCidr } from './attribute-types.js';
-import { badRequest, invalidAttribute } from '../edge-error.js';
+import { badRequest, invalidAttribute } from '../../errors/edge-error.js';
 
 const MOST_ADDRESSES = 1024;
 

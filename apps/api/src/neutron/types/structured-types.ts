@@ -13,7 +13,7 @@ import {
   toIp,
   uuid,
 } from './attribute-types.js';
-import { badRequest, invalidAttribute } from '../edge-error.js';
+import { badRequest, invalidAttribute } from '../../errors/edge-error.js';
 
 const MOST_ITEMS = 64;
 const address = z.union([z.ipv4(), z.ipv6()]);

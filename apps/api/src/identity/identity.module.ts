@@ -1,21 +1,29 @@
-/** Who may ask: the gate, and behind it the way to log in that the operator chose. Global; stands on CoreModule's pool. */
+/**
+ * Who may ask: the gate, and behind it the way to log in that the operator chose (libs/identity has all of it; here is the wiring). Global; uses the
+ * data source of CoreModule.
+ */
 import { DynamicModule, Global, Inject, Module, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
+import { getRepositoryToken, TypeOrmModule } from '@nestjs/typeorm';
 import { readTokenKey } from '@plumbline/identity';
+import {
+  ApplicationCredentials,
+  type Authenticator,
+  type BuiltinConfig,
+  BuiltinIdentity,
+  CREDENTIAL_ENTITIES,
+  CredentialEntity,
+  Directory,
+  IdentityApi,
+  KeystoneAuthenticator,
+  openToAll,
+  RevocationEntity,
+  Revocations,
+} from '@plumbline/identity/login';
 import type { Logger } from '@plumbline/telemetry';
-import type pg from 'pg';
 import type { Config } from '../config.js';
-import { CONFIG, READ_POOL } from '../core.module.js';
-import { ApplicationCredentials } from '../identity/application-credentials.js';
-import { BuiltinIdentity } from '../identity/builtin-identity.js';
-import { Directory } from '../identity/directory.js';
-import { IdentityApi } from '../identity/identity-api.js';
-import { IdentityController } from '../identity/identity.controller.js';
-import { Revocations } from '../identity/revocations.js';
-import type { BuiltinConfig } from './auth-config.js';
-import type { Authenticator } from './caller.js';
+import { CONFIG } from '../core.module.js';
 import { Gate } from './gate.js';
-import { KeystoneAuthenticator } from './keystone.js';
-import { openToAll } from './none.js';
+import { IdentityController } from './identity.controller.js';
 
 const MS_OF_HOUR = 3_600_000;
 const AUTHENTICATOR = Symbol('Authenticator');
@@ -32,13 +40,19 @@ class BuiltinModule implements OnModuleInit, OnApplicationShutdown {
     const settings = { key: readTokenKey(config.tokenKeyFile), tokenMs: config.tokenHours * MS_OF_HOUR };
     return {
       module: BuiltinModule,
+      imports: [TypeOrmModule.forFeature([...CREDENTIAL_ENTITIES])],
       providers: [
         { provide: Directory, useFactory: () => new Directory(config.identityFile, logger) },
-        { provide: Revocations, inject: [READ_POOL], useFactory: (pool: pg.Pool) => new Revocations(pool, logger) },
+        {
+          provide: Revocations,
+          inject: [getRepositoryToken(RevocationEntity)],
+          useFactory: (rows: ConstructorParameters<typeof Revocations>[0]) => new Revocations(rows, logger),
+        },
         {
           provide: ApplicationCredentials,
-          inject: [READ_POOL],
-          useFactory: (pool: pg.Pool) => new ApplicationCredentials(pool),
+          inject: [getRepositoryToken(CredentialEntity)],
+          useFactory: (rows: ConstructorParameters<typeof ApplicationCredentials>[0]) =>
+            new ApplicationCredentials(rows),
         },
         {
           provide: BuiltinIdentity,
@@ -71,10 +85,10 @@ class BuiltinModule implements OnModuleInit, OnApplicationShutdown {
 
 @Global()
 @Module({})
-export class AuthModule {
+export class IdentityModule {
   static with({ auth }: Config, logger: Logger): DynamicModule {
     return {
-      module: AuthModule,
+      module: IdentityModule,
       imports: auth.kind === 'builtin' ? [BuiltinModule.with(auth, logger)] : [],
       providers: [
         auth.kind === 'builtin'

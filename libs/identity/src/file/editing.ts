@@ -12,8 +12,8 @@ export type NewUser = Readonly<{
 }>;
 
 /** Adds the user, or gives an existing one the role in this project in place of what it had there. The project is made when it is not there. */
-export function addUser(file: IdentityFile, wish: NewUser): IdentityFile {
-  const { name, project, role, passwordHash, now } = wish;
+export function addUser(file: IdentityFile, input: NewUser): IdentityFile {
+  const { name, project, role, passwordHash, now } = input;
   const projects = file.projects.some((each) => each.name === project)
     ? file.projects
     : [...file.projects, { id: newId(), name: project }];

@@ -4,16 +4,16 @@
  *
  * It runs before a body is read: who is refused costs no memory.
  */
+import { type Authenticator, type Identity, IdentityError, notAuthorized } from '@plumbline/identity/login';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../config.js';
 import { originOf } from '../origin.js';
 import { refuseBrowsers } from './browser.js';
-import type { Authenticator, Identity } from './caller.js';
-import { IdentityError, notAuthorized } from './identity-error.js';
-import { RequestRate } from './requests.js';
+import { IDENTITY_ROUTES } from './identity-paths.js';
+import { RequestRate } from './request-rate.js';
 
 /** Discovery, health, the API's description; the identity routes ask for themselves. */
-const OPEN_ROUTES = ['/', '/healthz', '/openapi.json', '/docs', '/v3', '/v3/*', '/identity', '/identity/*'];
+const OPEN_ROUTES = ['/', '/healthz', '/openapi.json', '/docs', ...IDENTITY_ROUTES];
 /** The control plane's own side: whole nodes, not what a project owns. */
 const ADMIN_ROUTES = '/plumbline/';
 

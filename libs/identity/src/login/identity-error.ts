@@ -1,11 +1,21 @@
-/** What the identity side refuses, in Keystone's body: `{"error": {"code", "message", "title"}}`. Status codes are errors.filter.ts's knowledge. */
-import type { ErrorKind } from '@plumbline/domain';
-import type { EdgeErrorKind } from '../neutron/edge-error.js';
+/**
+ * What log-in refuses, in Keystone's words. Which status code and which body each kind becomes is the HTTP side's knowledge
+ * (apps/api/src/errors): `{"error": {"code", "message", "title"}}` for whoever is not let in.
+ */
+export type IdentityErrorKind =
+  | 'bad-request'
+  | 'unauthorized'
+  | 'forbidden'
+  | 'not-found'
+  | 'method-not-allowed'
+  | 'conflict'
+  | 'too-many-requests'
+  | 'unavailable';
 
 export class IdentityError extends Error {
   override readonly name = 'IdentityError';
   constructor(
-    readonly kind: ErrorKind | EdgeErrorKind,
+    readonly kind: IdentityErrorKind,
     message: string,
     readonly headers: Readonly<Record<string, string>> = {},
   ) {
@@ -24,6 +34,10 @@ export const notAuthorized = (action: string) =>
   new IdentityError('forbidden', `You are not authorized to perform the requested action: ${action}.`);
 export const notFound = (message: string) => new IdentityError('not-found', message);
 export const malformed = (message: string) => new IdentityError('bad-request', message);
-
-/** Whether a request is for the built-in identity, and its errors are to be in Keystone's form. */
-export const isIdentityPath = (url: string): boolean => /^\/(v3|identity)([/?]|$)/.test(url);
+export const methodNotAllowed = () =>
+  new IdentityError(
+    'method-not-allowed',
+    'The server could not comply with the request since it is either malformed or otherwise incorrect.',
+  );
+/** Nobody can tell at the moment: not a refusal, so that a client keeps its token. */
+export const unavailable = (message: string) => new IdentityError('unavailable', message);

@@ -1,11 +1,9 @@
 /** The paths of the built-in identity, one line each, and how one is found. */
-import type { ApiAnswer } from '../neutron/endpoint.js';
-import { EdgeError, methodNotAllowed } from '../neutron/edge-error.js';
-import { IdentityError, notFound } from '../auth/identity-error.js';
+import { methodNotAllowed, notFound } from '../identity-error.js';
 import type { Session } from './builtin-identity.js';
 
 export type IdentityAnswer = Readonly<{
-  outcome: ApiAnswer['outcome'];
+  outcome: 'ok' | 'created' | 'no-content';
   body?: unknown;
   headers?: Readonly<Record<string, string>>;
 }>;
@@ -17,8 +15,8 @@ export type IdentityRequest = Readonly<{
   search: URLSearchParams;
   origin: string;
   headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** Body as it came; undefined when there was none. */
-  raw: unknown;
+  /** The body, parsed; throws when there is none, or it is no JSON. */
+  body(): unknown;
   /** The client's address. */
   address: string;
 }>;
@@ -56,9 +54,6 @@ export function find(routes: readonly Route[], method: string, segments: readonl
   if (matching.length === 0)
     throw notFound('The resource could not be found: Plumbline has a small part of Identity v3.');
   const found = matching.find(([route]) => route.method === method);
-  if (!found) {
-    const refusal: EdgeError = methodNotAllowed();
-    throw new IdentityError(refusal.kind, refusal.message);
-  }
+  if (!found) throw methodNotAllowed();
   return found;
 }

@@ -1,11 +1,11 @@
 /** Who asks: what each way to log in (`auth=none`, `builtin`, `keystone`) must be able to say of a request. */
-import type { Role } from '@plumbline/domain';
+import type { RoleName } from '../file/roles.js';
 
 export type Identity = Readonly<{
   userId: string;
   projectId: string;
   /** The strongest of admin, member and reader in that project. */
-  role: Role;
+  role: RoleName;
 }>;
 
 /** An identity and the request it made. */

@@ -6,8 +6,8 @@
  * Road not taken: ignoring Content-Type as the reference does. There a token stands in the way.
  */
 import { isIP } from 'node:net';
-import { badRequest } from '../neutron/edge-error.js';
-import { IdentityError } from './identity-error.js';
+import { badRequest } from '../errors/edge-error.js';
+import { IdentityError } from '@plumbline/identity/login';
 
 const FORM_TYPES = ['application/x-www-form-urlencoded', 'multipart/form-data', 'text/plain'];
 

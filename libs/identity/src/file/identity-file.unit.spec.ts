@@ -19,7 +19,7 @@ import {
   verifyPassword,
   weaker,
   writeIdentityFile,
-} from './index.js';
+} from '../index.js';
 
 const NOW = '2026-01-02T03:04:05.000Z';
 const LATER = '2026-01-03T03:04:05.000Z';
@@ -96,9 +96,9 @@ describe('an identity file', () => {
 
   it('is edited: another project, another role, another password, a user less', async () => {
     const passwordHash = await hashPassword('x');
-    const wish = { name: 'ann', project: 'garden', role: 'member', passwordHash, now: NOW } as const;
-    const one = addUser(emptyIdentityFile(), wish);
-    const two = addUser(one, { ...wish, project: 'house', role: 'reader', passwordHash: undefined, now: LATER });
+    const given = { name: 'ann', project: 'garden', role: 'member', passwordHash, now: NOW } as const;
+    const one = addUser(emptyIdentityFile(), given);
+    const two = addUser(one, { ...given, project: 'house', role: 'reader', passwordHash: undefined, now: LATER });
     expect(two.users[0]).toMatchObject({
       id: one.users[0]?.id,
       passwordSetAt: NOW,
@@ -107,7 +107,7 @@ describe('an identity file', () => {
         { project: 'house', role: 'reader' },
       ],
     });
-    expect(addUser(two, { ...wish, role: 'admin' }).users[0]?.roles).toContainEqual({
+    expect(addUser(two, { ...given, role: 'admin' }).users[0]?.roles).toContainEqual({
       project: 'garden',
       role: 'admin',
     });
@@ -115,7 +115,7 @@ describe('an identity file', () => {
     expect(removeUser(two, 'ann', 'house').users[0]?.roles).toEqual([{ project: 'garden', role: 'member' }]);
     expect(removeUser(two, 'ann')).toMatchObject({ users: [], projects: [{ name: 'garden' }, { name: 'house' }] });
     expect(() => removeUser(two, 'bob')).toThrow("no user 'bob' here; there are: ann");
-    expect(() => addUser(two, { ...wish, name: 'bob', passwordHash: undefined })).toThrow('needs a password');
+    expect(() => addUser(two, { ...given, name: 'bob', passwordHash: undefined })).toThrow('needs a password');
   });
 
   it('with faults is refused, all of them named', () => {

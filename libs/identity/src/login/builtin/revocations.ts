@@ -3,8 +3,9 @@
  * Rows whose token would be over anyway are deleted.
  */
 import type { Logger } from '@plumbline/telemetry';
-import type pg from 'pg';
-import { unavailable } from '../neutron/edge-error.js';
+import { Raw, type Repository } from 'typeorm';
+import { unavailable } from '../identity-error.js';
+import type { RevocationRow } from './entities.js';
 
 const REFRESH_EVERY_MS = 2_000;
 /** After an absence shorter than half of it, what is new within it is all that is new: longer than any of our transactions is open. */
@@ -15,8 +16,6 @@ const DELETE_EVERY_MS = 10 * 60_000;
 export const tokenKey = (auditId: string): string => `token ${auditId}`;
 export const credentialKey = (id: string): string => `application credential ${id}`;
 
-type Row = Readonly<{ key: string; expires_at: Date }>;
-
 export class Revocations {
   private readonly expiryByKey = new Map<string, number>();
   private timer: NodeJS.Timeout | undefined;
@@ -26,7 +25,7 @@ export class Revocations {
   private silent = false;
 
   constructor(
-    private readonly pool: pg.Pool,
+    private readonly rows: Repository<RevocationRow>,
     private readonly logger: Logger,
   ) {}
 
@@ -49,10 +48,8 @@ export class Revocations {
 
   /** Holds from now on, in every process within seconds. Repeatable. `expiresAt`: when it would be over anyway, ms. */
   async revoke(key: string, expiresAt: number): Promise<void> {
-    await this.pool.query(
-      'INSERT INTO plumbline.revoked_tokens (key, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING',
-      [key, new Date(expiresAt)],
-    );
+    const row = { key, expiresAt: new Date(expiresAt) };
+    await this.rows.createQueryBuilder().insert().values(row).orIgnore().execute();
     this.expiryByKey.set(key, expiresAt);
   }
 
@@ -60,11 +57,14 @@ export class Revocations {
     const now = performance.now();
     const recent = now - this.readAt < OVERLAP_MS / 2;
     try {
-      const { rows } = await this.pool.query<Row>(
-        `SELECT key, expires_at FROM plumbline.revoked_tokens
-         WHERE expires_at > now()${recent ? ` AND revoked_at > now() - interval '${OVERLAP_MS} ms'` : ''}`,
-      );
-      for (const { key, expires_at } of rows) this.expiryByKey.set(key, expires_at.getTime());
+      const rows = await this.rows.find({
+        select: { key: true, expiresAt: true },
+        where: {
+          expiresAt: Raw((column) => `${column} > now()`),
+          ...(recent && { revokedAt: Raw((column) => `${column} > now() - interval '${OVERLAP_MS} ms'`) }),
+        },
+      });
+      for (const { key, expiresAt } of rows) this.expiryByKey.set(key, expiresAt.getTime());
       this.readAt = now;
       this.silent = false;
       await this.forget();
@@ -79,6 +79,6 @@ export class Revocations {
     if (now - this.deletedAt < DELETE_EVERY_MS) return;
     this.deletedAt = now;
     for (const [key, expiresAt] of this.expiryByKey) if (expiresAt <= now) this.expiryByKey.delete(key);
-    await this.pool.query('DELETE FROM plumbline.revoked_tokens WHERE expires_at < now()');
+    await this.rows.delete({ expiresAt: Raw((column) => `${column} < now()`) });
   }
 }

@@ -1,6 +1,8 @@
 /** Identity v3 on the wire: what clients read. `snake_case` begins and ends here. */
 import { createHash } from 'node:crypto';
-import { DOMAIN, implied, Project, REGION, RoleName, User } from '@plumbline/identity';
+import { DOMAIN, REGION } from '../../file/clouds-yaml.js';
+import type { Project, User } from '../../file/identity-file.js';
+import { implied, type RoleName } from '../../file/roles.js';
 import type { Credential } from './application-credentials.js';
 import type { Session } from './builtin-identity.js';
 

@@ -5,12 +5,14 @@
  *   token                   another scope for the same proof: not longer valid than the first; not from an application credential's token
  *   application_credential  its own project and role, no other
  */
-import { DOMAIN, Project, RoleName, TooManyChecks, User, verifyPassword, weaker } from '@plumbline/identity';
-import type { Authenticator, Identity } from '../auth/caller.js';
-import { IdentityError, unauthorized } from '../auth/identity-error.js';
-import { Lru } from '../auth/lru.js';
-import { FailedLogins } from '../auth/requests.js';
-import { unavailable } from '../neutron/edge-error.js';
+import { DOMAIN } from '../../file/clouds-yaml.js';
+import type { Project, User } from '../../file/identity-file.js';
+import { TooManyChecks, verifyPassword } from '../../file/password.js';
+import { type RoleName, weaker } from '../../file/roles.js';
+import type { Authenticator, Identity } from '../caller.js';
+import { FailedLogins } from '../failed-logins.js';
+import { IdentityError, unauthorized, unavailable } from '../identity-error.js';
+import { Lru } from '../lru.js';
 import type { ApplicationCredentials, Credential } from './application-credentials.js';
 import type { Proof, Ref, Scope } from './auth-request.js';
 import type { Directory } from './directory.js';

@@ -3,22 +3,20 @@ import { STATUS_CODES } from 'node:http';
 import { ArgumentsHost, Catch, ExceptionFilter, HttpException } from '@nestjs/common';
 import { DomainError, ErrorKind } from '@plumbline/domain';
 import { StoreUnavailable } from '@plumbline/event-store';
+import { IdentityError, type IdentityErrorKind } from '@plumbline/identity/login';
 import { LedgerBusy } from '@plumbline/ledger';
 import type { Logger } from '@plumbline/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { ApiAnswer } from './endpoint.js';
-import { IdentityError, isIdentityPath } from '../auth/identity-error.js';
+import { isIdentityPath } from '../identity/identity-paths.js';
 import { EdgeError, EdgeErrorKind, methodNotAllowed, noSuchPath, unavailable } from './edge-error.js';
 
-export const STATUS_OF_OUTCOME: Readonly<Record<ApiAnswer['outcome'], number>> = {
-  ok: 200,
-  created: 201,
-  'no-content': 204,
-};
+export const STATUS_OF_OUTCOME = { ok: 200, created: 201, 'no-content': 204 } as const;
+/** What became of a request that was served. */
+export type Outcome = keyof typeof STATUS_OF_OUTCOME;
 
 export const STATUS_OF_HEALTH: Readonly<Record<'ok' | 'failing', number>> = { ok: 200, failing: 503 };
 
-const STATUS_OF_KIND: Readonly<Record<ErrorKind | EdgeErrorKind, number>> = {
+const STATUS_OF_KIND: Readonly<Record<ErrorKind | EdgeErrorKind | IdentityErrorKind, number>> = {
   'bad-request': 400,
   unauthorized: 401,
   forbidden: 403,
@@ -81,7 +79,7 @@ export function answerToNoRequest(code: string | undefined): string {
 
 type Refusal = DomainError | EdgeError | IdentityError;
 
-/** Keystone's form on the identity side and for who is not let in, the reference's elsewhere. */
+/** Keystone's form on the identity side and for whoever is not let in, the reference's elsewhere. */
 function bodyOf(refusal: Refusal, status: number, identitySide: boolean): unknown {
   const { message } = refusal;
   if (identitySide || refusal instanceof IdentityError)
@@ -90,7 +88,9 @@ function bodyOf(refusal: Refusal, status: number, identitySide: boolean): unknow
 }
 
 function asRefusal(thrown: unknown): Refusal {
-  if (thrown instanceof DomainError || thrown instanceof EdgeError || thrown instanceof IdentityError) return thrown;
+  if (thrown instanceof DomainError || thrown instanceof EdgeError) return thrown;
+  // Nobody could tell who asks: that is no refusal, and is said in the form of the service that was asked.
+  if (thrown instanceof IdentityError) return thrown.kind === 'unavailable' ? unavailable(thrown.message) : thrown;
   if (thrown instanceof StoreUnavailable || thrown instanceof LedgerBusy) return unavailable(thrown.message);
   if (thrown instanceof HttpException) return ofStatus(thrown.getStatus(), thrown.message);
   const { code, statusCode, message } = thrown as { code?: unknown; statusCode?: unknown; message?: string };

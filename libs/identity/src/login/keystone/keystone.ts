@@ -5,13 +5,12 @@
  * We ask with a token of our own (password of a service user, role admin or service), got when it is needed and got anew when Keystone says it is over.
  */
 import { readFileSync } from 'node:fs';
-import { RoleName, ROLES, strongest } from '@plumbline/identity';
 import { z } from 'zod';
-import { unavailable } from '../neutron/edge-error.js';
-import type { KeystoneConfig } from './auth-config.js';
-import type { Authenticator, Identity } from './caller.js';
-import { IdentityError, unauthorized } from './identity-error.js';
-import { Lru } from './lru.js';
+import { type RoleName, ROLES, strongest } from '../../file/roles.js';
+import type { Authenticator, Identity } from '../caller.js';
+import { IdentityError, unauthorized, unavailable } from '../identity-error.js';
+import type { KeystoneConfig } from '../login-config.js';
+import { Lru } from '../lru.js';
 
 const TOKENS_KEPT = 10_000;
 const LONGEST_TOKEN = 8192;

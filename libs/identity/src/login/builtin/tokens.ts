@@ -8,8 +8,8 @@
  * A token says who logged in how, and for which project. What that user may do there is looked up when it is used: a role taken away counts at once.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { RoleName } from '@plumbline/identity';
 import { z } from 'zod';
+import { RoleName } from '../../file/roles.js';
 
 const PREFIX = 'plumb1';
 const Milliseconds = z.number().int().positive();

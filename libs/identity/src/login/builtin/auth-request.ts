@@ -1,6 +1,6 @@
 /** The body of `POST /v3/auth/tokens`, from the wire to what is meant. */
 import { z } from 'zod';
-import { malformed } from '../auth/identity-error.js';
+import { malformed } from '../identity-error.js';
 
 /** PostgreSQL has no text with a zero in it. */
 const Text = z

@@ -1,9 +1,10 @@
 /** Which of the three ways to log in an operator chose, from the environment. */
 import { readFileSync } from 'node:fs';
-import { readIdentityFile, readTokenKey } from '@plumbline/identity';
 import { z } from 'zod';
+import { readIdentityFile } from '../file/identity-file.js';
+import { readTokenKey } from '../file/token-key.js';
 
-export type NoAuthConfig = Readonly<{ kind: 'none' }>;
+export type NoLoginConfig = Readonly<{ kind: 'none' }>;
 export type BuiltinConfig = Readonly<{
   kind: 'builtin';
   identityFile: string;
@@ -22,7 +23,7 @@ export type KeystoneConfig = Readonly<{
   /** How long a token that was found good is good without asking again. */
   cacheSeconds: number;
 }>;
-export type AuthConfig = NoAuthConfig | BuiltinConfig | KeystoneConfig;
+export type LoginConfig = NoLoginConfig | BuiltinConfig | KeystoneConfig;
 
 /** A whole number within these bounds, written in digits. */
 export const wholeNumber = (least: number, most: number) =>
@@ -34,7 +35,7 @@ export const wholeNumber = (least: number, most: number) =>
   });
 
 /** The part of the environment that this file reads. */
-export const AUTH_ENVIRONMENT = {
+export const LOGIN_ENVIRONMENT = {
   PLUMB_AUTH: z.enum(['none', 'builtin', 'keystone'], { error: 'must be none, builtin or keystone' }).default('none'),
   PLUMB_IDENTITY_FILE: z.string().optional(),
   PLUMB_TOKEN_KEY_FILE: z.string().optional(),
@@ -51,10 +52,10 @@ export const AUTH_ENVIRONMENT = {
   PLUMB_KEYSTONE_PASSWORD_FILE: z.string().optional(),
   PLUMB_KEYSTONE_CACHE_SECONDS: wholeNumber(0, 3600).prefault('60'),
 };
-export type AuthEnvironment = z.infer<z.ZodObject<typeof AUTH_ENVIRONMENT>>;
+export type LoginEnvironment = z.infer<z.ZodObject<typeof LOGIN_ENVIRONMENT>>;
 
 /** What is missing or cannot be read, one line each. */
-export function authProblems(env: AuthEnvironment): string[] {
+export function loginProblems(env: LoginEnvironment): string[] {
   if (env.PLUMB_AUTH === 'none') return [];
   const wanted =
     env.PLUMB_AUTH === 'builtin'
@@ -77,8 +78,8 @@ export function authProblems(env: AuthEnvironment): string[] {
   ].map((problem) => (problem.includes('ENOENT') ? `${problem} ("plumb user add" makes it)` : problem));
 }
 
-/** Only after authProblems found none. */
-export function authConfigOf(env: AuthEnvironment): AuthConfig {
+/** Only after loginProblems found none. */
+export function loginConfigOf(env: LoginEnvironment): LoginConfig {
   if (env.PLUMB_AUTH === 'builtin')
     return {
       kind: 'builtin',

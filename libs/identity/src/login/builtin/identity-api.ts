@@ -1,8 +1,8 @@
 /** The minimal Identity v3: what unmodified clients ask on their way to the Networking API, and no way to change users. Those are in a file (`plumb user`). */
-import { DOMAIN, RoleName, ROLES, strongest, weaker } from '@plumbline/identity';
 import { z } from 'zod';
-import { IdentityError, malformed, notAuthorized, notFound, unauthorized } from '../auth/identity-error.js';
-import { parseJson } from '../neutron/body.js';
+import { DOMAIN } from '../../file/clouds-yaml.js';
+import { type RoleName, ROLES, strongest, weaker } from '../../file/roles.js';
+import { IdentityError, malformed, notAuthorized, notFound, unauthorized } from '../identity-error.js';
 import type { ApplicationCredentials, Credential } from './application-credentials.js';
 import { parseAuthRequest } from './auth-request.js';
 import type { BuiltinIdentity, Session } from './builtin-identity.js';
@@ -125,8 +125,8 @@ export class IdentityApi {
     return session;
   }
 
-  private async logIn({ raw, address, origin, search }: Asked): Promise<IdentityAnswer> {
-    const { proof, scope } = parseAuthRequest(parseJson(raw));
+  private async logIn({ body, address, origin, search }: Asked): Promise<IdentityAnswer> {
+    const { proof, scope } = parseAuthRequest(body());
     const { token, session } = await this.identity.logIn(proof, scope, address);
     return {
       outcome: 'created',
@@ -214,14 +214,14 @@ export class IdentityApi {
     requireUnrestricted(session);
     if (asked.params[0] !== session.user.id) throw notAuthorized('identity:create_application_credential');
     if (!session.scope) throw malformed('The token is for no project, and an application credential is for one.');
-    const wish = parseCredential(parseJson(asked.raw));
-    if (wish.role !== null && weaker(wish.role, session.scope.role) !== wish.role)
-      throw malformed(`You have no role ${wish.role} in this project to give.`);
+    const { role, ...input } = parseCredential(asked.body());
+    if (role !== null && weaker(role, session.scope.role) !== role)
+      throw malformed(`You have no role ${role} in this project to give.`);
     const { credential, secret } = await this.credentials.create({
-      ...wish,
+      ...input,
       userId: session.user.id,
       projectId: session.scope.project.id,
-      role: wish.role ?? session.scope.role,
+      role: role ?? session.scope.role,
     });
     return {
       outcome: 'created',

@@ -1,7 +1,8 @@
 /** Users, projects and roles, as the identity file says now. The file is read again when it changes; a broken one is reported, and what was read before counts. */
 import { stat } from 'node:fs/promises';
-import { IdentityFile, Project, readIdentityFile, RoleName, User } from '@plumbline/identity';
 import type { Logger } from '@plumbline/telemetry';
+import { IdentityFile, Project, readIdentityFile, User } from '../../file/identity-file.js';
+import type { RoleName } from '../../file/roles.js';
 
 const LOOK_EVERY_MS = 1_000;
 

@@ -1,0 +1,52 @@
+/** Application credentials: made, found and deleted. In the database, outside the log: they are secrets, and no facts of the network. */
+import { randomBytes } from 'node:crypto';
+import type { Repository } from 'typeorm';
+import { newId } from '../../file/identity-file.js';
+import { hashPassword } from '../../file/password.js';
+import { IdentityError } from '../identity-error.js';
+import type { CredentialRow } from './entities.js';
+
+const SECRET_BYTES = 64;
+const MOST_OF_A_USER = 100;
+const ID = /^[0-9a-f]{32}$/;
+const UNIQUE_VIOLATION = '23505';
+
+export type Credential = Readonly<CredentialRow>;
+/** `secret` undefined: one is made. */
+export type NewCredential = Omit<Credential, 'id' | 'secretHash'> & Readonly<{ secret: string | undefined }>;
+
+export class ApplicationCredentials {
+  constructor(private readonly rows: Repository<CredentialRow>) {}
+
+  /** The only time that the secret is seen. Rejects with 'conflict' when the user has one of this name. */
+  async create({ secret: given, ...input }: NewCredential): Promise<{ credential: Credential; secret: string }> {
+    const secret = given ?? randomBytes(SECRET_BYTES).toString('base64url');
+    if ((await this.rows.countBy({ userId: input.userId })) >= MOST_OF_A_USER)
+      throw new IdentityError(
+        'forbidden',
+        `A user has ${MOST_OF_A_USER} application credentials at most: delete some.`,
+      );
+    const credential: Credential = { ...input, id: newId(), secretHash: await hashPassword(secret) };
+    await this.rows.insert(credential).catch((error: { code?: string }) => {
+      if (error.code !== UNIQUE_VIOLATION) throw error;
+      throw new IdentityError('conflict', `An application credential named '${input.name}' exists already.`);
+    });
+    return { credential, secret };
+  }
+
+  async byId(id: string): Promise<Credential | undefined> {
+    if (!ID.test(id)) return undefined;
+    return (await this.rows.findOneBy({ id })) ?? undefined;
+  }
+
+  /** Of one user, by name; `name` undefined: all. */
+  async ofUser(userId: string, name?: string): Promise<readonly Credential[]> {
+    if (name?.includes('\0')) return [];
+    return this.rows.find({ where: { userId, ...(name !== undefined && { name }) }, order: { name: 'ASC' } });
+  }
+
+  /** None there is fine. */
+  async delete(id: string): Promise<void> {
+    await this.rows.delete({ id });
+  }
+}
