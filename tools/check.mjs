@@ -10,6 +10,7 @@ const LANES = [
   [
     ['types', ...node('node_modules/typescript/bin/tsc', '--build')],
     ['width of documents', ...node('tools/doc-lines.mjs')],
+    ['unused dependencies', ...node('tools/unused-dependencies.mjs')],
     ['generated docs', ...node('tools/reference-docs.mjs', '--check')],
     ['types of specs', ...node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.spec.json', '--noEmit')],
   ],
