@@ -73,6 +73,19 @@ describe('boundaries', () => {
     );
   });
 
+  it.each(["'SELECT 1 FROM plumbline.ports'", '`SELECT ${1} FROM plumbline.ports p`'])(
+    'the Networking API names no table: %s',
+    async (sql) => {
+      const planted = await lint('apps/api/src/neutron/resources/planted.ts', `export const seen = ${sql};\n`);
+      expect(planted).toContainEqual(expect.stringContaining('Tables have their names from tables.ts'));
+    },
+  );
+
+  it('the Networking API has no enum either', async () => {
+    const planted = await lint('apps/api/src/neutron/planted.ts', 'export enum Seen { One }\n');
+    expect(planted).toContainEqual(expect.stringContaining('no-restricted-syntax'));
+  });
+
   it.each(['libs/l3-driver/src/planted.ts', 'apps/api/src/planted.ts'])(
     '%s starts no process of its own',
     async (file) => {

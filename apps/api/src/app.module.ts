@@ -7,6 +7,7 @@ import type { Config } from './config.js';
 import { CONFIG, CoreModule, LOOKUP_POOL, READ_POOL } from './core.module.js';
 import { HealthController } from './health.js';
 import { IdentityModule } from './identity/identity.module.js';
+import { NETWORKING_API } from './neutron/catalogue.js';
 import { NeutronModule } from './neutron/neutron.module.js';
 
 @Module({})
@@ -17,7 +18,7 @@ export class AppModule {
       imports: [
         CoreModule.with(config, logger),
         IdentityModule.with(config, logger),
-        NeutronModule.registerAsync({
+        NeutronModule.registerAsync(NETWORKING_API, {
           inject: [Ledger, READ_POOL, LOOKUP_POOL, CONFIG],
           useFactory: (commands: Ledger, pool: pg.Pool, lookups: pg.Pool, config: Config) => ({
             commands,

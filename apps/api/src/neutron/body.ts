@@ -1,14 +1,15 @@
-/** From a request's body to wishes: the checks every resource shares, in the order and words of the reference. */
+/** From a request's body to the input of `create` and `update`: the checks every resource shares, in the order and words of the reference. */
 import type { Caller } from '@plumbline/identity/login';
 import { shown } from './types/attribute-types.js';
 import { badRequest } from '../errors/edge-error.js';
-import { Attribute, isProject, Resource, Wish } from './resource.js';
+import type { Input } from './input.js';
+import { Attribute, isProject, Resource } from './resource.js';
 
 /** Most items of one bulk create. */
 export const MOST_IN_BULK = 200;
 
-/** A parsed body: what is wished, and the attributes it sets that not everybody may set. */
-export type Parsed = Readonly<{ wish: Wish; set: readonly Attribute[] }>;
+/** A parsed body: the input, and the attributes it sets that not everybody may set. */
+export type Parsed = Readonly<{ input: Input; set: readonly Attribute[] }>;
 
 type Fields = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Fields =>
@@ -33,15 +34,15 @@ export function parseUpdate(resource: Resource, body: unknown): Parsed {
   if (!isObject(body) || Object.keys(body).length === 0) throw badRequest('Resource body required');
   const fields = itemOf(body, resource.name);
   refuseUnknown(resource, fields);
-  const wish: Record<string, unknown> = {};
+  const input: Record<string, unknown> = {};
   const set: Attribute[] = [];
   for (const attribute of resource.attributes) {
     if (!Object.hasOwn(fields, attribute.name)) continue;
     if (!attribute.put) throw badRequest(`Cannot update read-only attribute ${attribute.name}`);
-    put(wish, attribute, attribute.type.parse(fields[attribute.name], attribute.name));
+    put(input, attribute, attribute.type.parse(fields[attribute.name], attribute.name));
     if (attribute.write) set.push(attribute);
   }
-  return { wish, set };
+  return { input, set };
 }
 
 function itemOf(body: Fields, name: string): Fields {
@@ -62,25 +63,25 @@ function toCreate(resource: Resource, fields: Fields, caller: Caller): Parsed {
     if (!given && post === 'required')
       throw badRequest(`Failed to parse request. Required attribute '${name}' not specified`);
   }
-  const wish: Record<string, unknown> = { projectId: projectOf(resource, fields, caller) };
+  const input: Record<string, unknown> = { projectId: projectOf(resource, fields, caller) };
   const set: Attribute[] = [];
   for (const attribute of resource.attributes) {
     if (!attribute.post || isProject(attribute.name)) continue;
     if (Object.hasOwn(fields, attribute.name)) {
       const value = attribute.type.parse(fields[attribute.name], attribute.name);
-      put(wish, attribute, value);
+      put(input, attribute, value);
       if (attribute.write && !isDefault(attribute, value)) set.push(attribute);
-    } else if (attribute.default !== undefined) put(wish, attribute, attribute.default);
+    } else if (attribute.default !== undefined) put(input, attribute, attribute.default);
   }
-  return { wish, set };
+  return { input, set };
 }
 
-/** Whoever asks for what would be so anyway asks for nothing. */
+/** Naming the default needs no more rights than leaving the attribute out. */
 const isDefault = (attribute: Attribute, value: unknown): boolean =>
   value === undefined || JSON.stringify(value) === JSON.stringify(attribute.default);
 
-function put(wish: Record<string, unknown>, { path }: Attribute, value: unknown): void {
-  if (path !== undefined && value !== undefined) wish[path] = value;
+function put(input: Record<string, unknown>, { path }: Attribute, value: unknown): void {
+  if (path !== undefined && value !== undefined) input[path] = value;
 }
 
 function projectOf(resource: Resource, fields: Fields, caller: Caller): string {

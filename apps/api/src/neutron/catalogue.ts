@@ -1,4 +1,5 @@
-/** Every resource this server has. To add one, declare it and name it here (docs/how-to/add-a-resource.md). */
+/** Every resource this server has, and the API they make. To add one, declare it and name it here (docs/how-to/add-a-resource.md). */
+import { ENDPOINTS } from './endpoints/index.js';
 import type { Resource } from './resource.js';
 import { addressGroups } from './resources/address-groups.js';
 import { addressScopes } from './resources/address-scopes.js';
@@ -14,6 +15,7 @@ import { securityGroups } from './resources/security-groups.js';
 import { segments } from './resources/segments.js';
 import { subnetpools } from './resources/subnetpools.js';
 import { subnets } from './resources/subnets.js';
+import type { Api } from './route.js';
 
 export const RESOURCES: readonly Resource[] = [
   networks,
@@ -32,3 +34,6 @@ export const RESOURCES: readonly Resource[] = [
   rbacPolicies,
   agents,
 ];
+
+/** The Networking API v2.0. */
+export const NETWORKING_API: Api = { version: 'v2.0', prefix: '/v2.0', resources: RESOURCES, endpoints: ENDPOINTS };

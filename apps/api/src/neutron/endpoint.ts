@@ -1,7 +1,9 @@
 /** Paths of the API that are no resource of the common shape: quotas, what agents carry, topologies made on request. Listed in endpoints/index.ts. */
 import type { Decide } from '@plumbline/domain';
+import type { AgentRow } from '@plumbline/event-store';
 import type { Outcome } from '../errors/errors.filter.js';
 import type { Caller } from '@plumbline/identity/login';
+import type { Repository } from 'typeorm';
 import type { ReadModel } from './read-model.js';
 import type { Surroundings } from './resource.js';
 
@@ -23,6 +25,7 @@ export type ApiAnswer = Readonly<{ outcome: Outcome; body?: unknown }>;
 
 export type Tools = Readonly<{
   read: ReadModel;
+  agents: Repository<AgentRow>;
   around: Surroundings;
   /** Decides on behalf of the caller, within quotas, and stores. */
   execute<T>(decide: Decide<T>, caller: Caller): Promise<T>;
@@ -32,7 +35,7 @@ export type Tools = Readonly<{
 export type Handler = (request: ApiRequest, ids: readonly string[], tools: Tools) => Promise<ApiAnswer>;
 
 export type Endpoint = Readonly<{
-  /** Below `/v2.0`: `['quotas', ':project']`; a segment with a colon stands for any text. */
+  /** Below the API's prefix: `['quotas', ':project']`; a segment with a colon stands for any text. */
   path: readonly string[];
   about: string;
   /** By whom: 'admin', or any caller with a project (the handler looks further). */

@@ -1,11 +1,14 @@
-/** What the Networking API stands on and what an operator may set of it. */
+/** What the Networking API needs, and what an operator may set of it. */
 import type pg from 'pg';
-import type { Commands, Settings } from './dispatcher.js';
+import type { Commands } from './commands.js';
+import type { Settings } from './dispatcher.js';
+import type { Api } from './route.js';
 
 export const NEUTRON_OPTIONS = Symbol('NeutronOptions');
 
 export type NeutronOptions = Settings &
   Readonly<{
+    api: Api;
     commands: Commands;
     pool: pg.Pool;
     /** As `pool`, for rows by id alone. */

@@ -1,32 +1,47 @@
-/** The Networking API as a Nest module. What it stands on is given by whoever uses it. */
+/** The Networking API as a Nest module. What it needs, and what it serves under which prefix, is given by whoever uses it. */
 import { DynamicModule, Module } from '@nestjs/common';
+import { getRepositoryToken, TypeOrmModule } from '@nestjs/typeorm';
+import { AgentEntity } from '@plumbline/event-store';
+import { DiscoveryController } from './discovery.controller.js';
 import { Dispatcher } from './dispatcher.js';
+import type { Tools } from './endpoint.js';
 import { NEUTRON_OPTIONS, NeutronOptions } from './neutron-options.js';
-import { NeutronController } from './neutron.controller.js';
+import { networkingController } from './networking.controller.js';
 import { ReadModel } from './read-model.js';
+import type { Api } from './route.js';
+import { PRESENT } from './tables.js';
 
 @Module({})
 export class NeutronModule {
   /** `inject`: tokens of the providers that `useFactory` is called with, from modules that are global. */
-  static registerAsync(from: {
-    inject: readonly (string | symbol | (new (...args: never[]) => unknown))[];
-    useFactory: (...provided: never[]) => NeutronOptions;
-  }): DynamicModule {
+  static registerAsync(
+    api: Api,
+    from: {
+      inject: readonly (string | symbol | (new (...args: never[]) => unknown))[];
+      useFactory: (...provided: never[]) => Omit<NeutronOptions, 'api'>;
+    },
+  ): DynamicModule {
     return {
       module: NeutronModule,
-      controllers: [NeutronController],
+      imports: [TypeOrmModule.forFeature([AgentEntity])],
+      controllers: [DiscoveryController, networkingController(api.prefix)],
       providers: [
-        { provide: NEUTRON_OPTIONS, inject: [...from.inject], useFactory: from.useFactory },
+        {
+          provide: NEUTRON_OPTIONS,
+          inject: [...from.inject],
+          useFactory: (...provided: never[]): NeutronOptions => ({ ...from.useFactory(...provided), api }),
+        },
         {
           provide: ReadModel,
           inject: [NEUTRON_OPTIONS],
           useFactory: ({ pool, lookups, commands }: NeutronOptions) =>
-            new ReadModel(pool, lookups, (key) => commands.topology.byKey(key)),
+            new ReadModel(pool, lookups, (key) => commands.topology.byKey(key), PRESENT),
         },
         {
           provide: Dispatcher,
-          inject: [NEUTRON_OPTIONS, ReadModel],
-          useFactory: (options: NeutronOptions, read: ReadModel) => new Dispatcher(options.commands, read, options),
+          inject: [NEUTRON_OPTIONS, ReadModel, getRepositoryToken(AgentEntity)],
+          useFactory: (options: NeutronOptions, read: ReadModel, agents: Tools['agents']) =>
+            new Dispatcher(api, options.commands, read, agents, options),
         },
       ],
       exports: [ReadModel],

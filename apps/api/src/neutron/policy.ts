@@ -4,7 +4,8 @@
  */
 import { Decide, guarded, isOf, notAuthorized, type Subject } from '@plumbline/domain';
 import type { Caller } from '@plumbline/identity/login';
-import type { Attribute, Resource, Viewer, Wish } from './resource.js';
+import type { Input } from './input.js';
+import type { Attribute, Resource, Viewer } from './resource.js';
 
 export const isAdmin = ({ role }: Viewer): boolean => role === 'admin';
 
@@ -13,11 +14,11 @@ export const ruleOf = (verb: 'create' | 'update' | 'delete' | 'get', { name, par
   `${verb}_${partOf ? `${partOf.name}_` : ''}${name}`;
 
 /** Refuses a create that the caller may not make whatever is there: as a reader, for another project, with what is for administrators only. */
-export function mayCreate(resource: Resource, wish: Wish, set: readonly Attribute[], caller: Caller): void {
+export function mayCreate(resource: Resource, input: Input, set: readonly Attribute[], caller: Caller): void {
   if (isAdmin(caller)) return;
   const rule = ruleOf('create', resource);
   if (caller.role === 'reader' || resource.write === 'admin') throw notAuthorized(rule);
-  if (wish['projectId'] !== caller.projectId) throw notAuthorized(`${rule}:tenant_id`);
+  if (input['projectId'] !== caller.projectId) throw notAuthorized(`${rule}:tenant_id`);
   forAdmins(set, rule);
 }
 
@@ -35,12 +36,14 @@ export function mayAsk(resource: Resource, attributes: readonly Attribute[], cal
 /** Of a create: attributes that only a network's owner may set are refused on the network of somebody else. */
 export function creating<T>(
   resource: Resource,
-  wishes: readonly Readonly<{ wish: Wish; set: readonly Attribute[] }>[],
+  inputs: readonly Readonly<{ input: Input; set: readonly Attribute[] }>[],
   decide: Decide<T>,
 ): Decide<T> {
-  const bound = wishes.flatMap(({ wish, set }) => {
+  const bound = inputs.flatMap(({ input, set }) => {
     const [first] = set.filter(({ write }) => write === 'network-owner');
-    return first ? [{ networkId: String(wish['networkId']), rule: `${ruleOf('create', resource)}:${first.name}` }] : [];
+    return first
+      ? [{ networkId: String(input['networkId']), rule: `${ruleOf('create', resource)}:${first.name}` }]
+      : [];
   });
   if (bound.length === 0) return decide;
   return (topology, context) => {

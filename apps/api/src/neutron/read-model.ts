@@ -11,6 +11,7 @@ import { GatheredRows } from './gathered-rows.js';
 import { ListQuery } from './query.js';
 import type { Resource, Row } from './resource.js';
 import { listRows, markerRow, rowsById, type Scope, Statement } from './sql.js';
+import { PRESENT, type Tables } from './tables.js';
 
 /** An agent that has not reported for this long is not alive (it reports every 5 s at the latest). */
 export const ALIVE_SECONDS = 15;
@@ -18,14 +19,14 @@ export const IS_ALIVE = `heartbeat_at > now() - interval '${ALIVE_SECONDS} secon
 
 type Known = Record<string, unknown> & { id: string; revision: number; doc?: AnyObject };
 
-const nameOf = ({ name, partOf }: Resource, scope: Scope): string =>
-  `by-id ${partOf ? `${partOf.name} ` : ''}${name}${scope === null ? '' : ' seen'}`;
+const nameOf = ({ name, partOf }: Resource, scope: Scope, tables: Tables): string =>
+  `by-id ${tables.name} ${partOf ? `${partOf.name} ` : ''}${name}${scope === null ? '' : ' seen'}`;
 
 /** Hosts whose L3 agent is alive and enabled, and the zone of each host that has one. */
-export async function readFleet(pool: pg.Pool): Promise<Fleet> {
+export async function readFleet(pool: pg.Pool, tables: Tables = PRESENT): Promise<Fleet> {
   const { rows } = await pool.query<{ host: string; zone: string; ready: boolean }>(
     `SELECT host, coalesce(availability_zone, '${DEFAULT_ZONE}') AS zone, admin_state_up AND ${IS_ALIVE} AS ready
-     FROM plumbline.agents WHERE kind = 'l3' ORDER BY host`,
+     FROM ${tables.agents} WHERE kind = 'l3' ORDER BY host`,
   );
   return {
     l3Hosts: rows.filter(({ ready }) => ready).map(({ host }) => host),
@@ -36,16 +37,20 @@ export async function readFleet(pool: pg.Pool): Promise<Fleet> {
 export class ReadModel {
   private readonly gathered: GatheredRows;
 
-  /** `lookups`: connections whose plans are of index look-ups alone. `known`: an object as this process has it, perhaps not of the latest revision. */
+  /**
+   * `lookups`: connections whose plans are of index look-ups alone. `known`: an object as this process has it, perhaps not of the latest revision. `tables`:
+   * where rows are read.
+   */
   constructor(
     private readonly pool: pg.Pool,
     lookups: pg.Pool,
     private readonly known: (key: ObjectKey) => AnyObject | undefined,
+    private readonly tables: Tables,
   ) {
     this.gathered = new GatheredRows(async (resource, ids, scope) => {
-      const { text, values } = rowsById(resource, ids, scope);
+      const { text, values } = rowsById(resource, ids, scope, tables);
       // Named: the server keeps its plan.
-      return (await lookups.query<Row>({ name: nameOf(resource, scope), text, values: [...values] })).rows;
+      return (await lookups.query<Row>({ name: nameOf(resource, scope, tables), text, values: [...values] })).rows;
     });
   }
 
@@ -62,8 +67,8 @@ export class ReadModel {
   async list(resource: Resource, query: ListQuery, scope: Scope): Promise<Row[]> {
     const after = await this.markerOf(resource, query, scope);
     const rows =
-      (await this.knownRows(resource, listRows(resource, query, after, scope, 'by revision'))) ??
-      (await this.rows<Row>(listRows(resource, query, after, scope, 'whole')));
+      (await this.knownRows(resource, listRows(resource, query, after, scope, 'by revision', this.tables))) ??
+      (await this.rows<Row>(listRows(resource, query, after, scope, 'whole', this.tables)));
     return query.pageReverse ? rows.reverse() : rows;
   }
 
@@ -80,32 +85,27 @@ export class ReadModel {
   }
 
   fleet(): Promise<Fleet> {
-    return readFleet(this.pool);
+    return readFleet(this.pool, this.tables);
   }
 
   /** Hosts whose Open vSwitch agent reports that it enforces security groups. */
   async enforcing(): Promise<ReadonlySet<string>> {
     const { rows } = await this.pool.query<{ host: string }>(
-      `SELECT host FROM plumbline.agents WHERE kind = 'ovs' AND configurations @> '{"security_groups": true}'`,
+      `SELECT host FROM ${this.tables.agents} WHERE kind = 'ovs' AND configurations @> '{"security_groups": true}'`,
     );
     return new Set(rows.map(({ host }) => host));
   }
 
   /** Projects whose quota is their own. */
   async quotaProjects(): Promise<string[]> {
-    const { rows } = await this.pool.query<{ id: string }>('SELECT id FROM plumbline.quotas ORDER BY id');
+    const { rows } = await this.pool.query<{ id: string }>(`SELECT id FROM ${this.tables.of('quota')} ORDER BY id`);
     return rows.map(({ id }) => id);
-  }
-
-  /** Changes one agent's row; the row it was, as the statement's RETURNING says, or null when there is none. */
-  async agentChange<T extends object>(text: string, values: readonly unknown[]): Promise<T | null> {
-    return (await this.pool.query<T>(text, [...values])).rows[0] ?? null;
   }
 
   private async markerOf(resource: Resource, query: ListQuery, scope: Scope): Promise<string[] | null> {
     if (query.marker === null) return null;
     if (scope !== null) await this.byIds(resource, [query.marker], scope);
-    const { text, values } = markerRow(resource, query);
+    const { text, values } = markerRow(resource, query, this.tables);
     const { rows } = await this.pool.query<Record<string, string>>(text, [...values]);
     const row = rows[0];
     if (!row) throw resource.notFound(query.marker);

@@ -1,12 +1,17 @@
 /**
  * How a resource of the Networking API is declared: a table of attributes, where its rows are read, and the decisions that change it. The generic
- * implementation (body.ts, query.ts, sql.ts, present.ts, dispatcher.ts, openapi.ts) does the rest; nothing there knows a resource by name.
+ * implementation (body.ts, query.ts, sql.ts, present.ts, reads.ts, writes.ts, openapi.ts) does the rest; nothing there knows a resource by name.
+ *
+ * The table of attributes also types what `create` and `update` are given (input.ts): a field that a decision needs and no attribute gives does not compile.
  */
 import type { Kind } from '@plumbline/contracts';
 import type { Decide, DomainError, Fleet, Limits, SegmentPolicy } from '@plumbline/domain';
-import type { z } from 'zod';
 import type { Caller } from '@plumbline/identity/login';
-import type { Topology } from '@plumbline/topology';
+import type { z } from 'zod';
+import type { Computed } from './computed/computed.js';
+import type { Join } from './computed/joins.js';
+import type { CreateInput, Input, UpdateInput } from './input.js';
+import type { Tables } from './tables.js';
 import type { AttributeType } from './types/attribute-types.js';
 
 /** One row as read: the object in `doc`, and whatever the resource's `columns` add. */
@@ -15,10 +20,18 @@ export type Row = Readonly<{ id: string; doc: Readonly<Record<string, unknown>> 
 /** Adds a value to a statement and gives its placeholder. */
 export type Param = (value: unknown, type: 'jsonb' | 'text' | 'text[]' | 'bigint') => string;
 
+/** The statement that a condition is for. */
+export type ConditionContext = Readonly<{
+  param: Param;
+  tables: Tables;
+  /** The caller's; null of one who sees everything. */
+  project: string | null;
+}>;
+
 /** One row holds one of these: answered by the index on `doc`. */
 export const containing =
   (partOf: (value: unknown) => object) =>
-  (values: readonly unknown[], param: Param): string =>
+  (values: readonly unknown[], { param }: Pick<ConditionContext, 'param'>): string =>
     values.map((value) => `o.doc @> ${param(JSON.stringify(partOf(value)), 'jsonb')}`).join(' OR ');
 
 export type Attribute = Readonly<{
@@ -38,12 +51,9 @@ export type Attribute = Readonly<{
   /** False: never shown (an input only). */
   visible?: false;
   /** Text expression over the resource's tables, where the value is not in the object: filters and sorting use it. */
-  sql?: string;
-  /**
-   * Condition of a filter where equality is not enough, or an index can answer it better. Values are what `type.filter` made; `project` is the caller's, null of
-   * one who sees everything.
-   */
-  where?: (values: readonly unknown[], param: Param, project: string | null) => string;
+  sql?: string | Computed['sql'];
+  /** Condition of a filter where equality is not enough, or an index can answer it better. Values are what `type.filter` made. */
+  where?: (values: readonly unknown[], statement: ConditionContext) => string;
   filter?: true;
   sort?: true;
   /** Who sees it, and may filter and sort by it. Absent: whoever sees the resource. */
@@ -55,6 +65,9 @@ export type Attribute = Readonly<{
   write?: 'admin' | 'network-owner';
   about: string;
 }>;
+
+/** A table of attributes as it was written down, so that the types of its fields are kept. */
+export const table = <const A extends readonly Attribute[]>(attributes: A): A => attributes;
 
 /** Of a caller, what a presenter may depend on. */
 export type Viewer = Pick<Caller, 'projectId' | 'role'> &
@@ -74,8 +87,6 @@ export type Surroundings = Readonly<{
   /** Appended to a port's DNS name; ends with a dot. */
   dnsDomain: string;
 }>;
-/** Parsed input by `path`, and the project it is for. */
-export type Wish = Readonly<Record<string, unknown>>;
 
 /** Its result is the answer; null: the object itself, as it is then. */
 export type Action = (
@@ -84,15 +95,16 @@ export type Action = (
   around: Surroundings,
 ) => Promise<Decide<Record<string, unknown> | null>>;
 
-/** A resource whose path is below another's: `/v2.0/floatingips/{id}/port_forwardings`. It is written by whoever may change the whole. */
-export type Whole = Readonly<{
+/** A resource whose path is below another's: `floatingips/{id}/port_forwardings`. It is written by whoever may change the whole. */
+export type Whole<P extends string = string> = Readonly<{
   /** Name of the resource it is part of. */
   name: string;
   /** Field of the part that holds the whole's id: given to `create`, and what lists are narrowed by. */
-  path: string;
+  path: P;
 }>;
 
-export type Resource = Readonly<{
+/** Of a resource, everything that does not depend on the types of its fields. */
+type Described = Readonly<{
   name: string;
   /** Name of the list in bodies. */
   collection: string;
@@ -103,9 +115,9 @@ export type Resource = Readonly<{
   partOf?: Whole;
   /**
    * Who sees a row, beside administrators and (but for 'admin') the project that owns it. 'own': nobody; 'admin': not even that one; else a condition over
-   * `from`, in which `project` is the placeholder of the caller's project. libs/domain/src/access.ts says the same of objects.
+   * the row, in which `project` is the placeholder of the caller's project. libs/domain/src/access.ts says the same of objects.
    */
-  visible: 'own' | 'admin' | ((project: string) => string);
+  visible: 'own' | 'admin' | ((project: string, tables: Tables) => string);
   /** Who may create, update and delete; absent: members, what is their project's. */
   write?: 'admin';
   /** Has the sub-resource `tags`. Its kind must be a TaggedKind. */
@@ -114,27 +126,48 @@ export type Resource = Readonly<{
   before?: (projectId: string) => Decide<unknown>;
   about: string;
   attributes: readonly Attribute[];
-  /** FROM clause; the resource's own row is `o`. From this source only, never from a request. */
-  from: string;
-  /** Columns of a row beside the object, each named; of what is not in the log, all of them. */
-  columns?: string;
-  /**
-   * The columns of an object made just now, when they follow from the objects alone: no node can have reported of it, and nothing can point at its id. Null: they must be read.
-   * Absent: always.
-   */
-  born?: (doc: Row['doc'], topology: Topology) => Readonly<Record<string, unknown>> | null;
+  /** The table expression of its own rows, which are called `o`; absent: the table of its kind. From this source only, never from a request. */
+  from?: (tables: Tables) => string;
+  /** What its rows are joined with, each by those before it. */
+  joins?: readonly Join[];
+  /** Columns of a row beside the object, by name; of what is not in the log, `doc` among them where it has one. */
+  columns?: Readonly<Record<string, Computed>>;
   notFound(id: string): DomainError;
-  /** Absent verbs are 405. */
-  create?: (wishes: readonly Wish[], around: Surroundings) => Promise<Decide<string[]>>;
-  update?: (id: string, wish: Wish, around: Surroundings) => Promise<Decide<unknown>>;
   delete?: (id: string) => Decide<unknown>;
   /** `PUT /<collection>/{id}/<action>`; by whoever may update. */
   actions?: Readonly<Record<string, Action>>;
 }>;
 
+/** Absent verbs are 405. */
+export type Resource = Described &
+  Readonly<{
+    create?(inputs: readonly Input[], around: Surroundings): Promise<Decide<string[]>>;
+    update?(id: string, input: Input, around: Surroundings): Promise<Decide<unknown>>;
+  }>;
+
+/** A resource as it is written down. `P`: the field that names the whole, of a part. */
+export type Declaration<A extends readonly Attribute[], P extends string = never> = Described &
+  Readonly<{
+    attributes: A;
+    partOf?: Whole<P>;
+    create?(
+      inputs: readonly (CreateInput<A> & Readonly<Record<P, string>>)[],
+      around: Surroundings,
+    ): Promise<Decide<string[]>>;
+    update?(id: string, input: UpdateInput<A>, around: Surroundings): Promise<Decide<unknown>>;
+  }>;
+
+/**
+ * Here the types of the fields end: the generic part parses by the same table of attributes that typed them, which the compiler cannot see (it takes the
+ * methods `create` and `update` for ones that may be given less than they ask for).
+ */
+export const declare = <A extends readonly Attribute[], P extends string = never>(
+  declaration: Declaration<A, P>,
+): Resource => declaration;
+
 /** An attribute that is there under two names: `tenant_id` of old, `project_id` of today. */
 export const isProject = (name: string): boolean => name === 'project_id' || name === 'tenant_id';
 
-/** Its place below `/v2.0`, or below its whole. */
+/** Its place below the API's prefix, or below its whole. */
 export const segmentOf = ({ segment, collection }: Pick<Resource, 'segment' | 'collection'>): string =>
   segment ?? collection;

@@ -2,8 +2,10 @@
  * From a list query to one SQL statement. Names in it come from declarations, values always travel as parameters. Equality on an object's fields is
  * containment (`doc @> ...`), which the GIN index answers; pages go by the values of the marker's row, not by offset.
  */
+import type { Kind } from '@plumbline/contracts';
 import type { ListQuery, Sort, TagFilter } from './query.js';
-import { type Attribute, containing, type Param, type Resource } from './resource.js';
+import { type Attribute, type ConditionContext, containing, type Resource } from './resource.js';
+import type { Tables } from './tables.js';
 
 export type Statement = Readonly<{ text: string; values: readonly unknown[] }>;
 
@@ -11,33 +13,44 @@ export type Statement = Readonly<{ text: string; values: readonly unknown[] }>;
 export type Scope = string | null;
 
 /** One row by id, or some. */
-export const rowsById = (resource: Resource, ids: readonly string[], scope: Scope): Statement =>
+export const rowsById = (resource: Resource, ids: readonly string[], scope: Scope, tables: Tables): Statement =>
   scope === null
-    ? { text: `${selectOf(resource, 'whole')} WHERE o.id = ANY($1)`, values: [ids] }
+    ? { text: `${selectOf(resource, 'whole', tables)} WHERE o.id = ANY($1)`, values: [ids] }
     : {
-        text: `${selectOf(resource, 'whole')} WHERE o.id = ANY($1) AND (${seenBy(resource, '$2::text')})`,
+        text: `${selectOf(resource, 'whole', tables)} WHERE o.id = ANY($1) AND (${seenBy(resource, '$2::text', tables)})`,
         values: [ids, scope],
       };
 
 /** Condition: the row is seen by the project in this placeholder. It always names the placeholder: PostgreSQL refuses a parameter that nothing uses. */
-function seenBy({ visible }: Resource, project: string): string {
+function seenBy({ visible }: Resource, project: string, tables: Tables): string {
   if (visible === 'admin') return `${project} IS NULL`;
   const own = `o.project_id = ${project}`;
-  return visible === 'own' ? own : `${own} OR ${visible(project)}`;
+  return visible === 'own' ? own : `${own} OR ${visible(project, tables)}`;
 }
 
 /** Of an object in the log its document, or which one it is: a revision of an object is one document, ever. */
 export type Objects = 'whole' | 'by revision';
 
-function selectOf({ kind, columns, from }: Resource, objects: Objects): string {
+function selectOf(resource: Resource, objects: Objects, tables: Tables): string {
   const object = objects === 'whole' ? 'o.doc' : `(o.doc ->> 'revision')::int AS revision`;
-  const all = ['o.id', ...(kind === null ? [] : [object]), ...(columns === undefined ? [] : [columns])];
-  return `SELECT ${all.join(', ')} FROM ${from}`;
+  const columns = Object.entries(resource.columns ?? {}).map(([name, { sql }]) => `${sql(tables)} AS ${name}`);
+  const all = ['o.id', ...(resource.kind === null ? [] : [object]), ...columns];
+  return `SELECT ${all.join(', ')} FROM ${fromOf(resource, tables)}`;
 }
 
+function fromOf({ name, kind, from, joins = [] }: Resource, tables: Tables): string {
+  if (!from && kind === null) throw new Error(`${name} has no kind and does not say where its rows are`);
+  const own = from ? from(tables) : `${tables.of(kind as Kind)} o`;
+  return [own, ...joins.map((join) => join.sql(tables))].join(' ');
+}
+
+const sqlOf = ({ sql }: Attribute, tables: Tables): string | undefined =>
+  typeof sql === 'function' ? sql(tables) : sql;
+
 /** The sort values of the marker's row, as JSON text, in the order of the sorts. */
-export const markerRow = (resource: Resource, query: ListQuery): Statement => ({
-  text: `SELECT ${query.sorts.map((sort, n) => `(${sortKey(sort.attribute)})::text AS k${n}`).join(', ')} FROM ${resource.from} WHERE o.id = $1`,
+export const markerRow = (resource: Resource, query: ListQuery, tables: Tables): Statement => ({
+  text: `SELECT ${query.sorts.map((sort, n) => `(${sortKey(sort.attribute, tables)})::text AS k${n}`).join(', ')}
+    FROM ${fromOf(resource, tables)} WHERE o.id = $1`,
   values: [query.marker],
 });
 
@@ -48,41 +61,49 @@ export function listRows(
   after: readonly string[] | null,
   scope: Scope,
   objects: Objects,
+  tables: Tables,
 ): Statement {
   const values: unknown[] = [];
-  const param: Param = (value, type) => `$${values.push(value)}::${type}`;
-  const conditions = query.filters.map(({ attribute, values: wanted }) => condition(attribute, wanted, param, scope));
-  conditions.push(...query.tags.map((filter) => havingTags(filter, param)));
-  if (scope !== null) conditions.push(seenBy(resource, param(scope, 'text')));
-  if (after) conditions.push(beyond(query, after, param));
+  const context: ConditionContext = {
+    param: (value, type) => `$${values.push(value)}::${type}`,
+    tables,
+    project: scope,
+  };
+  const { param } = context;
+  const conditions = query.filters.map(({ attribute, values: wanted }) => condition(attribute, wanted, context));
+  conditions.push(...query.tags.map((filter) => havingTags(filter, context)));
+  if (scope !== null) conditions.push(seenBy(resource, param(scope, 'text'), tables));
+  if (after) conditions.push(beyond(query, after, context));
   const order = query.sorts.map(
-    (sort) => `${sortKey(sort.attribute)} ${sort.descending !== query.pageReverse ? 'DESC' : 'ASC'}`,
+    (sort) => `${sortKey(sort.attribute, tables)} ${sort.descending !== query.pageReverse ? 'DESC' : 'ASC'}`,
   );
   const where = conditions.length > 0 ? ` WHERE ${conditions.map((each) => `(${each})`).join(' AND ')}` : '';
   const limit = query.limit === null ? '' : ` LIMIT ${param(query.limit, 'bigint')}`;
-  return { text: `${selectOf(resource, objects)}${where} ORDER BY ${order.join(', ')}${limit}`, values };
+  return { text: `${selectOf(resource, objects, tables)}${where} ORDER BY ${order.join(', ')}${limit}`, values };
 }
 
-function havingTags({ tags, any, not }: TagFilter, param: Param): string {
+function havingTags({ tags, any, not }: TagFilter, context: ConditionContext): string {
   const having = any
-    ? containing((tag) => ({ tags: [tag] }))(tags, param)
-    : containing((all) => ({ tags: all }))([tags], param);
+    ? containing((tag) => ({ tags: [tag] }))(tags, context)
+    : containing((all) => ({ tags: all }))([tags], context);
   return not ? `NOT (${having})` : having;
 }
 
-function condition(attribute: Attribute, wanted: readonly unknown[], param: Param, scope: Scope): string {
-  const { sql, path, where } = attribute;
-  if (where) return where(wanted, param, scope);
-  if (sql === undefined) return containing((value) => ({ [path as string]: value }))(wanted, param);
+function condition(attribute: Attribute, wanted: readonly unknown[], context: ConditionContext): string {
+  const { path, where } = attribute;
+  if (where) return where(wanted, context);
+  const sql = sqlOf(attribute, context.tables);
+  if (sql === undefined) return containing((value) => ({ [path as string]: value }))(wanted, context);
   const texts = wanted.filter((value) => value !== null).map(String);
-  const parts = texts.length > 0 ? [`${sql} = ANY(${param(texts, 'text[]')})`] : [];
+  const parts = texts.length > 0 ? [`${sql} = ANY(${context.param(texts, 'text[]')})`] : [];
   return [...parts, ...(wanted.includes(null) ? [`${sql} IS NULL`] : [])].join(' OR ');
 }
 
 /** What to sort by: columns as they are, other text by bytes, other values as JSON orders them; null is a value like any other. */
-function sortKey({ name, sql, path }: Attribute): string {
-  if (name === 'id') return sql as string;
-  if (/^o\.\w+$/.test(sql ?? '')) return sql as string;
+function sortKey(attribute: Attribute, tables: Tables): string {
+  const { name, path } = attribute;
+  const sql = sqlOf(attribute, tables);
+  if (sql !== undefined && (name === 'id' || /^o\.\w+$/.test(sql))) return sql;
   if (sql !== undefined) return `coalesce(${sql}, '') COLLATE "C"`;
   return `coalesce(o.doc -> '${path}', 'null'::jsonb)`;
 }
@@ -90,10 +111,10 @@ function sortKey({ name, sql, path }: Attribute): string {
 const isText = ({ name, sql }: Attribute) => name === 'id' || sql !== undefined;
 
 /** Rows after the marker's in the order asked: (a > x) or (a = x and b > y) or ... */
-function beyond(query: ListQuery, after: readonly string[], param: Param): string {
+function beyond(query: ListQuery, after: readonly string[], { param, tables }: ConditionContext): string {
   const compare = ({ attribute, descending }: Sort, n: number, operator: '=' | 'beyond') => {
     const sign = operator === '=' ? '=' : descending !== query.pageReverse ? '<' : '>';
-    return `${sortKey(attribute)} ${sign} ${param(after[n], isText(attribute) ? 'text' : 'jsonb')}`;
+    return `${sortKey(attribute, tables)} ${sign} ${param(after[n], isText(attribute) ? 'text' : 'jsonb')}`;
   };
   return query.sorts
     .map((sort, n) =>

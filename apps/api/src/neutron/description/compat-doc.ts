@@ -1,11 +1,12 @@
 /** docs/reference/networking-api.md, from the declarations and what compat.ts says of them. Markdown, not yet laid out. */
 import { z } from 'zod';
-import { RESOURCES } from '../catalogue.js';
+import { NETWORKING_API } from '../catalogue.js';
 import { ABSENT_EXTENSIONS, NOTES, OUR_EXTENSIONS, REFERENCE } from './compat.js';
-import { ENDPOINTS } from '../endpoints/index.js';
 import { EXTENSIONS } from '../extensions.js';
 import { typeText } from './openapi-page.js';
 import { type Attribute, type Resource, segmentOf } from '../resource.js';
+
+const { prefix, resources } = NETWORKING_API;
 
 /** Name in compat.ts: of a part, with its whole's. */
 export const compatName = ({ name, partOf }: Resource): string => (partOf ? `${partOf.name}/${name}` : name);
@@ -58,8 +59,8 @@ function seenBy({ visible }: Resource): string {
 
 function section(resource: Resource): string {
   const key = compatName(resource);
-  const whole = RESOURCES.find(({ name }) => name === resource.partOf?.name);
-  const path = `/v2.0/${whole ? `${segmentOf(whole)}/{id}/` : ''}${segmentOf(resource)}`;
+  const whole = resources.find(({ name }) => name === resource.partOf?.name);
+  const path = `${prefix}/${whole ? `${segmentOf(whole)}/{id}/` : ''}${segmentOf(resource)}`;
   const verbs = list([
     'list',
     'show',
@@ -102,8 +103,8 @@ const extensions = (): string =>
 const endpoints = (): string =>
   table(
     ['path', 'methods', 'who', 'what'],
-    ENDPOINTS.map(({ path, methods, who: by, about }) => [
-      `\`/v2.0/${path.map((part) => (part.startsWith(':') ? `{${part.slice(1)}}` : part)).join('/')}\``,
+    NETWORKING_API.endpoints.map(({ path, methods, who: by, about }) => [
+      `\`${prefix}/${path.map((part) => (part.startsWith(':') ? `{${part.slice(1)}}` : part)).join('/')}\``,
       Object.keys(methods).join(', '),
       by === 'admin' ? 'administrators' : 'everybody, of what they see',
       about,
@@ -115,11 +116,11 @@ export const networkingApiDoc = (): string =>
   [
     '# The Networking API, attribute by attribute',
     'Made by `npm run docs` from the declarations in `apps/api/src/neutron` and the notes in `compat.ts` there; edits here are lost. The reference is OpenStack Neutron 21. What has no note is as there. Rules that hold everywhere: docs/design/api-compat.md.',
-    ...RESOURCES.map(section),
+    ...resources.map(section),
     '## Other paths',
     endpoints(),
     '## Extensions',
-    '`GET /v2.0/extensions` lists an alias only when all of it works.',
+    `\`GET ${prefix}/extensions\` lists an alias only when all of it works.`,
     extensions(),
     '',
   ].join('\n\n');

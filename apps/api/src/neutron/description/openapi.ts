@@ -3,12 +3,11 @@
  * endpoints/index.ts. Nothing here knows a resource by name; bodies of actions, which are no resources, are listed in openapi-actions.ts.
  */
 import { z } from 'zod';
-import { RESOURCES } from '../catalogue.js';
-import { ENDPOINTS } from '../endpoints/index.js';
 import type { Endpoint } from '../endpoint.js';
 import { ACTIONS } from './openapi-actions.js';
 import { COMPONENTS, inHeader, inPath, inQuery, type Json, json, named, refusals } from './openapi-parts.js';
 import { type Attribute, type Resource, segmentOf } from '../resource.js';
+import type { Api } from '../route.js';
 
 const SCHEMA_REF = '#/components/schemas';
 const ref = (name: string): Json => ({ $ref: `${SCHEMA_REF}/${name}` });
@@ -113,18 +112,18 @@ const READ = ['400', '404'];
 const WRITE = ['400', '403', '404', '409', '413'];
 const CHANGE = [...WRITE, '412'];
 
-/** Where a resource's list is, and its path parameters: of the whole, when it is a part. */
-function placeOf(resource: Resource): { path: string; parameters: Json[] } {
-  const whole = RESOURCES.find(({ name }) => name === resource.partOf?.name);
-  if (!whole) return { path: `/v2.0/${segmentOf(resource)}`, parameters: [] };
+/** Where a resource's list is below the prefix, and its path parameters: of the whole, when it is a part. */
+function placeOf(resource: Resource, resources: Api['resources']): { path: string; parameters: Json[] } {
+  const whole = resources.find(({ name }) => name === resource.partOf?.name);
+  if (!whole) return { path: `/${segmentOf(resource)}`, parameters: [] };
   const id = `${whole.name}_id`;
-  return { path: `/v2.0/${segmentOf(whole)}/{${id}}/${segmentOf(resource)}`, parameters: [inPath(id)] };
+  return { path: `/${segmentOf(whole)}/{${id}}/${segmentOf(resource)}`, parameters: [inPath(id)] };
 }
 
-function pathsOf(resource: Resource): Record<string, Json> {
+function pathsOf(resource: Resource, resources: Api['resources']): Record<string, Json> {
   const { collection, attributes, about } = resource;
   const name = schemaName(resource);
-  const { path, parameters } = placeOf(resource);
+  const { path, parameters } = placeOf(resource, resources);
   const shown = named(resource.name, ref(name));
   const one = (rest: string) => `${path}/{id}${rest}`;
   const common = { tag: collection };
@@ -274,7 +273,7 @@ function endpointPath({ path, about, who, methods }: Endpoint): Record<string, J
     }),
   ]);
   return {
-    [`/v2.0/${text}`]: {
+    [`/${text}`]: {
       ...(ids.length > 0 && { parameters: ids.map((id) => inPath(id, { type: 'string' })) }),
       ...(Object.fromEntries(operations) as Json),
     },
@@ -291,11 +290,14 @@ const discovery = (id: string, summary: string): Operation => ({
   refused: [],
 });
 
-const DISCOVERY: Readonly<Record<string, Json>> = {
+/** Above every version. */
+const VERSIONS: Readonly<Record<string, Json>> = {
   '/': { get: open(operation(discovery('list_versions', 'Versions of the API'))) },
-  '/v2.0/': { get: operation(discovery('list_resources', 'Resources of the API')) },
-  '/v2.0/extensions': { get: operation(discovery('list_extensions', 'Extensions that work here, whole')) },
-  '/v2.0/extensions/{alias}': {
+};
+const DISCOVERY: Readonly<Record<string, Json>> = {
+  '/': { get: operation(discovery('list_resources', 'Resources of the API')) },
+  '/extensions': { get: operation(discovery('list_extensions', 'Extensions that work here, whole')) },
+  '/extensions/{alias}': {
     parameters: [inPath('alias', { type: 'string' })],
     get: operation({ ...discovery('show_extension', 'One extension'), refused: ['404'] }),
   },
@@ -318,10 +320,16 @@ export type OpenApi = Readonly<{
 }>;
 
 /** OpenAPI 3.1.0, whole. The server is where the document was read from. */
-export const openApi = (): OpenApi => {
-  const paths = merged([DISCOVERY, ...RESOURCES.map(pathsOf), ...ENDPOINTS.map(endpointPath)]);
-  const tags = new Map(RESOURCES.map(({ collection, about }) => [collection, about]));
-  const others = ENDPOINTS.map(({ path }) => path[0] as string).filter((name) => !tags.has(name));
+export const openApi = ({ prefix, resources, endpoints }: Api): OpenApi => {
+  const below = merged([
+    DISCOVERY,
+    ...resources.map((resource) => pathsOf(resource, resources)),
+    ...endpoints.map(endpointPath),
+  ]);
+  const prefixed = Object.entries(below).map(([path, item]) => [`${prefix}${path}`, item] as const);
+  const paths = { ...VERSIONS, ...Object.fromEntries(prefixed) };
+  const tags = new Map(resources.map(({ collection, about }) => [collection, about]));
+  const others = endpoints.map(({ path }) => path[0] as string).filter((name) => !tags.has(name));
   return {
     openapi: '3.1.0',
     info: {
@@ -340,7 +348,7 @@ export const openApi = (): OpenApi => {
     paths,
     components: {
       ...COMPONENTS,
-      schemas: { ...COMPONENTS.schemas, ...(Object.assign({}, ...RESOURCES.map(schemasOf)) as Record<string, Json>) },
+      schemas: { ...COMPONENTS.schemas, ...(Object.assign({}, ...resources.map(schemasOf)) as Record<string, Json>) },
     },
   };
 };

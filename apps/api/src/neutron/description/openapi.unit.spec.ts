@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Validator } from '@seriousme/openapi-schema-validator';
-import { RESOURCES } from '../catalogue.js';
+import { NETWORKING_API, RESOURCES } from '../catalogue.js';
 import { ENDPOINTS } from '../endpoints/index.js';
 import { openApi } from './openapi.js';
 import { ACTIONS } from './openapi-actions.js';
@@ -12,7 +12,7 @@ type Item = { parameters?: { name: string; in: string }[] } & Partial<
   Record<'get' | 'post' | 'put' | 'delete', Operation>
 >;
 
-const document = openApi();
+const document = openApi(NETWORKING_API);
 const paths = document.paths as Record<string, Item>;
 const METHODS = ['get', 'post', 'put', 'delete'] as const;
 const operations = Object.entries(paths).flatMap(([path, item]) =>

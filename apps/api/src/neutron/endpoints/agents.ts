@@ -1,4 +1,4 @@
-/** What can be done with agents: they are observations, so these are plain statements on their table; which of them carries a router is a fact, and a command. */
+/** What can be done with agents: they are observations, so their rows are changed and deleted as they are; which of them carries a router is a fact, and a command. */
 import { removeNode } from '@plumbline/domain';
 import { parseJson } from '../../json-body.js';
 import { parseUpdate } from '../body.js';
@@ -6,20 +6,20 @@ import { type Endpoint, type Handler, ok } from '../endpoint.js';
 import { present } from '../present.js';
 import { IS_ALIVE } from '../read-model.js';
 import type { Row } from '../resource.js';
-import { agents } from '../resources/agents.js';
+import { type AgentChanges, agents } from '../resources/agents.js';
 import { networks } from '../resources/networks.js';
 import { idIn } from './ids.js';
 import { routerScheduleEndpoints } from './router-schedules.js';
 
-const CHANGE = `UPDATE plumbline.agents SET admin_state_up = coalesce($2, admin_state_up),
-  description = CASE WHEN $3 THEN coalesce($4, '') ELSE description END WHERE id = $1 RETURNING id`;
-
-const change: Handler = async ({ raw, caller }, ids, { read }) => {
-  const { wish } = parseUpdate(agents, parseJson(raw));
+const change: Handler = async ({ raw, caller }, ids, { read, agents: rows }) => {
+  const { adminStateUp, description }: AgentChanges = parseUpdate(agents, parseJson(raw)).input;
   const id = idIn(agents, ids);
-  const { adminStateUp = null, description } = wish;
-  const values = [id, adminStateUp, description !== undefined, description ?? null];
-  if (!(await read.agentChange(CHANGE, values))) throw agents.notFound(id);
+  const changes = {
+    ...(adminStateUp !== undefined && { adminStateUp }),
+    ...(description !== undefined && { description: description ?? '' }),
+  };
+  // One that changes nothing is no statement: whether the agent is there is then said by the read.
+  if (Object.keys(changes).length > 0) await rows.update({ id }, changes);
   const [row] = await read.byIds(agents, [id], null);
   return ok({ agent: present(agents, row as Row, caller, null) });
 };
@@ -28,12 +28,10 @@ const change: Handler = async ({ raw, caller }, ids, { read }) => {
  * Forgets an agent. With a silent Open vSwitch agent its node goes too, out of the log. One that speaks on is back at its next report, and its node's tunnels
  * must not flap for that.
  */
-const forget: Handler = async ({ caller }, ids, { read, execute }) => {
+const forget: Handler = async ({ caller }, ids, { agents: rows, execute }) => {
   const id = idIn(agents, ids);
-  const agent = await read.agentChange<{ host: string; kind: string; alive: boolean }>(
-    `DELETE FROM plumbline.agents WHERE id = $1 RETURNING host, kind, ${IS_ALIVE} AS alive`,
-    [id],
-  );
+  const deletion = rows.createQueryBuilder().delete().where({ id }).returning(`host, kind, ${IS_ALIVE} AS alive`);
+  const [agent] = (await deletion.execute()).raw as { host: string; kind: string; alive: boolean }[];
   if (!agent) throw agents.notFound(id);
   if (agent.kind === 'ovs' && !agent.alive) await execute(removeNode(agent.host), caller);
   return { outcome: 'no-content' };

@@ -5,7 +5,8 @@ import { type Endpoint, type Handler, ok } from '../endpoint.js';
 import { isAdmin } from '../policy.js';
 import { present } from '../present.js';
 import { pageLinks, parseQuery } from '../query.js';
-import type { Attribute, Resource } from '../resource.js';
+import { reading } from '../computed/computed.js';
+import { type Attribute, declare, type Resource } from '../resource.js';
 import { hasPolicy, isOpened } from '../resources/shared.js';
 
 const shown = (name: string, sql: string, about: string, type = text()): Attribute => ({
@@ -18,12 +19,12 @@ const shown = (name: string, sql: string, about: string, type = text()): Attribu
   about,
 });
 
-const pools: Resource = {
+const pools: Resource = declare({
   name: 'floatingip_pool',
   collection: 'floatingip_pools',
   kind: null,
-  visible: (project) =>
-    `o.owner = ${project} OR o.network @> '{"external": true}' OR ${isOpened('o.network_id', project)}`,
+  visible: (project, tables) =>
+    `o.owner = ${project} OR o.network @> '{"external": true}' OR ${isOpened('o.network_id', project, tables)}`,
   about: 'A subnet that floating IPs come from.',
   attributes: [
     {
@@ -41,12 +42,22 @@ const pools: Resource = {
     shown('tenant_id', 'o.project_id', 'Project of the subnet.'),
     shown('project_id', 'o.project_id', 'As tenant_id.'),
   ],
-  from: `(SELECT s.id, s.project_id, s.name, s.doc, o.id AS network_id, o.doc AS network, o.project_id AS owner
-      FROM plumbline.networks o JOIN plumbline.subnets s ON s.doc ->> 'networkId' = o.id
-      WHERE s.doc @> '{"ipVersion": 4}' AND (o.doc @> '{"external": true}' OR ${hasPolicy('access_as_external')})) o`,
-  columns: `o.doc, o.id AS subnet_id, o.name AS subnet_name, o.doc ->> 'cidr' AS cidr, o.network_id, o.project_id AS tenant_id, o.project_id`,
+  from: (
+    tables,
+  ) => `(SELECT s.id, s.project_id, s.name, s.doc, o.id AS network_id, o.doc AS network, o.project_id AS owner
+      FROM ${tables.of('network')} o JOIN ${tables.of('subnet')} s ON s.doc ->> 'networkId' = o.id
+      WHERE s.doc @> '{"ipVersion": 4}' AND (o.doc @> '{"external": true}' OR ${hasPolicy('access_as_external').sql(tables)})) o`,
+  columns: reading({
+    doc: 'o.doc',
+    subnet_id: 'o.id',
+    subnet_name: 'o.name',
+    cidr: `o.doc ->> 'cidr'`,
+    network_id: 'o.network_id',
+    tenant_id: 'o.project_id',
+    project_id: 'o.project_id',
+  }),
   notFound: subnetNotFound,
-};
+});
 
 const list: Handler = async (request, _ids, { read }) => {
   const { search, caller } = request;

@@ -8,14 +8,15 @@ import { ipVersion, text, uuid } from '../types/attribute-types.js';
 import { type Endpoint, type Handler, ok } from '../endpoint.js';
 import { isAdmin } from '../policy.js';
 import { parseQuery } from '../query.js';
-import type { Resource, Row, Viewer } from '../resource.js';
+import { read } from '../computed/computed.js';
+import { declare, type Resource, type Row, type Viewer } from '../resource.js';
 import { head } from '../resources/standard.js';
 import { idIn } from './ids.js';
 
 const NETWORKS = 'network_ip_availabilities';
 
 /** What is read and filtered by; how it is shown is said below. */
-const availability: Resource = {
+const availability: Resource = declare({
   name: 'network_ip_availability',
   collection: NETWORKS,
   segment: 'network-ip-availabilities',
@@ -30,22 +31,29 @@ const availability: Resource = {
       name: 'ip_version',
       type: ipVersion,
       filter: true,
-      where: (values, param) =>
+      where: (values, { param, tables }) =>
         values
           .map(
             (value) =>
-              `EXISTS (SELECT FROM plumbline.subnets s WHERE s.doc @> jsonb_build_object('networkId', o.id, 'ipVersion', ${param(String(value), 'bigint')}))`,
+              `EXISTS (SELECT FROM ${tables.of('subnet')} s WHERE s.doc @> jsonb_build_object('networkId', o.id, 'ipVersion', ${param(String(value), 'bigint')}))`,
           )
           .join(' OR '),
       about: 'Only subnets of this version count.',
     },
   ],
-  from: 'plumbline.networks o',
-  columns: `o.doc, (SELECT coalesce(jsonb_agg(jsonb_build_object('doc', s.doc, 'used', (SELECT count(*) FROM plumbline.claims c
+  from: (tables) => `${tables.of('network')} o`,
+  columns: {
+    doc: read(() => 'o.doc'),
+    subnets: read(
+      (
+        tables,
+      ) => `(SELECT coalesce(jsonb_agg(jsonb_build_object('doc', s.doc, 'used', (SELECT count(*) FROM ${tables.claims} c
       WHERE c.key > 'allocation/' || s.id || '/' AND c.key < 'allocation/' || s.id || '0')) ORDER BY s.id), '[]')
-    FROM plumbline.subnets s WHERE s.doc @> jsonb_build_object('networkId', o.id)) AS subnets`,
+    FROM ${tables.of('subnet')} s WHERE s.doc @> jsonb_build_object('networkId', o.id))`,
+    ),
+  },
   notFound: networkNotFound,
-};
+});
 
 type Shown = string | number | bigint | null | readonly Shown[] | { readonly [name: string]: Shown };
 type Counted = Readonly<{ doc: Subnet; used: number }>;

@@ -1,49 +1,49 @@
 import {
   addAddresses,
-  AddressGroupChanges,
   addressGroupNotFound,
   createAddressGroups,
   type Decide,
   deleteAddressGroup,
-  NewAddressGroup,
   removeAddresses,
   updateAddressGroup,
 } from '@plumbline/domain';
-import type { Resource } from '../resource.js';
+import { declare, type Resource, table } from '../resource.js';
 import { addresses, namedAddresses } from '../types/security-types.js';
 import { isOpened } from './shared.js';
-import { head, name, tail } from './standard.js';
+import { changes, description, head, name } from './standard.js';
 
-export const addressGroups: Resource = {
+const attributes = table([
+  ...head,
+  name,
+  {
+    name: 'addresses',
+    path: 'addresses',
+    type: addresses,
+    post: 'allowed',
+    default: [],
+    about: 'Prefixes, sorted; changed by add_addresses and remove_addresses.',
+  },
+  description,
+  ...changes,
+]);
+
+export const addressGroups: Resource = declare({
   name: 'address_group',
   collection: 'address_groups',
   segment: 'address-groups',
   kind: 'addressgroup',
-  visible: (project) => isOpened('o.id', project),
+  visible: (project, tables) => isOpened('o.id', project, tables),
   about: 'Prefixes that security group rules may name together.',
-  attributes: [
-    ...head,
-    name,
-    {
-      name: 'addresses',
-      path: 'addresses',
-      type: addresses,
-      post: 'allowed',
-      default: [],
-      about: 'Prefixes, sorted; changed by add_addresses and remove_addresses.',
-    },
-    ...tail.filter((attribute) => attribute.name !== 'tags'),
-  ],
-  from: 'plumbline.address_groups o',
+  attributes,
   notFound: addressGroupNotFound,
-  create: async (wishes) => createAddressGroups(wishes as readonly NewAddressGroup[]),
-  update: async (id, wish) => updateAddressGroup(id, wish as AddressGroupChanges),
+  create: async (inputs) => createAddressGroups(inputs),
+  update: async (id, input) => updateAddressGroup(id, input),
   delete: deleteAddressGroup,
   actions: {
     add_addresses: async (id, body) => answering(addAddresses(id, namedAddresses(body))),
     remove_addresses: async (id, body) => answering(removeAddresses(id, namedAddresses(body))),
   },
-};
+});
 
 /** Answered with the group as it is then. */
 const answering =

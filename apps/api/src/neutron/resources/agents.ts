@@ -4,11 +4,15 @@
 import { agentNotFound, DEFAULT_ZONE } from '@plumbline/domain';
 import { bool, orNull, text, uuid } from '../types/attribute-types.js';
 import { IS_ALIVE } from '../read-model.js';
-import type { Attribute, Resource, Row } from '../resource.js';
+import { read, reading } from '../computed/computed.js';
+import { type Attribute, declare, type Resource, type Row, table } from '../resource.js';
+import type { UpdateInput } from '../input.js';
+import type { Tables } from '../tables.js';
 import { constant, SHOWN } from './standard.js';
 
 const TYPE = `CASE o.kind WHEN 'l3' THEN 'L3 agent' ELSE 'Open vSwitch agent' END`;
 const BINARY = `CASE o.kind WHEN 'l3' THEN 'plumb-l3-agent' ELSE 'plumb-ovs-agent' END`;
+const TOPIC = `CASE o.kind WHEN 'l3' THEN 'l3_agent' ELSE 'N/A' END`;
 const ZONE = `CASE WHEN o.kind = 'l3' THEN coalesce(o.availability_zone, '${DEFAULT_ZONE}') END`;
 const ALIVE = `(o.${IS_ALIVE})`;
 const time = (column: string) => `to_char(o.${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')`;
@@ -24,53 +28,82 @@ const column = (name: string, sql: string, about: string, rest: Partial<Attribut
   ...rest,
 });
 
-export const agents: Resource = {
+/** What an agent carries, counted in the reference's words. */
+const counts = (
+  tables: Tables,
+): string => `CASE WHEN o.kind = 'l3' THEN (SELECT jsonb_build_object('routers', count(*), 'ex_gw_ports', count(nullif(r.doc -> 'gateway', 'null')),
+        'interfaces', coalesce(sum((SELECT count(*) FROM jsonb_object_keys(r.doc -> 'interfaces'))), 0),
+        'floating_ips', (SELECT count(*) FROM ${tables.of('floatingip')} f JOIN ${tables.of('router')} q ON q.id = f.doc #>> '{association,routerId}' WHERE q.doc ->> 'host' = o.host))
+      FROM ${tables.of('router')} r WHERE r.doc @> jsonb_build_object('host', o.host))
+    ELSE (SELECT jsonb_build_object('devices', count(*)) FROM ${tables.objectStatus} d
+      WHERE d.host = o.host AND d.agent_kind = 'ovs' AND d.object_kind = 'port' AND d.status = 'ACTIVE') END`;
+
+const attributes = table([
+  column('id', 'o.id::text', 'UUID of the agent.', { type: uuid }),
+  column('agent_type', TYPE, 'L3 agent or Open vSwitch agent.'),
+  column('binary', BINARY, 'Name of the program.'),
+  column('topic', TOPIC, 'Kept for clients.'),
+  column('host', 'o.host', 'Node it runs on.'),
+  {
+    ...column('admin_state_up', 'o.admin_state_up::text', 'False: no more routers come here.'),
+    type: bool,
+    path: 'adminStateUp',
+    put: true,
+  },
+  column('created_at', time('started_at'), 'As started_at.'),
+  column('started_at', time('started_at'), 'When the process started.'),
+  column('heartbeat_timestamp', time('heartbeat_at'), 'Last report.'),
+  {
+    ...column('description', `nullif(o.description, '')`, 'Text for people; null when there is none.'),
+    type: orNull(text()),
+    path: 'description',
+    put: true,
+  },
+  constant('resources_synced', null, 'Always null.'),
+  column('availability_zone', ZONE, 'Zone of an L3 agent; null for others.', { type: orNull(text()) }),
+  column('alive', `${ALIVE}::text`, 'Reported within 15 s.', { type: bool, show: (row) => row['alive'] }),
+  {
+    name: 'configurations',
+    type: text(),
+    shownAs: SHOWN.object,
+    about: 'What the agent says of its node.',
+    show: configurations,
+  },
+]);
+
+/** What may be changed of an agent: by endpoints/agents.ts, since it is no object of the log. */
+export type AgentChanges = UpdateInput<typeof attributes>;
+
+export const agents: Resource = declare({
   name: 'agent',
   collection: 'agents',
   kind: null,
   visible: 'admin',
   about: 'A process on a node that makes the node what the log says.',
-  attributes: [
-    column('id', 'o.id::text', 'UUID of the agent.', { type: uuid }),
-    column('agent_type', TYPE, 'L3 agent or Open vSwitch agent.'),
-    column('binary', BINARY, 'Name of the program.'),
-    column('topic', `CASE o.kind WHEN 'l3' THEN 'l3_agent' ELSE 'N/A' END`, 'Kept for clients.'),
-    column('host', 'o.host', 'Node it runs on.'),
-    column('admin_state_up', 'o.admin_state_up::text', 'False: no more routers come here.', {
-      type: bool,
-      path: 'adminStateUp',
-      put: true,
-      show: (row) => row['admin_state_up'],
+  attributes,
+  from: (tables) => `${tables.agents} o`,
+  columns: {
+    ...reading({
+      kind: 'o.kind',
+      host: 'o.host',
+      admin_state_up: 'o.admin_state_up',
+      configurations: 'o.configurations',
+      sync: 'o.sync',
+      position: 'o.position::text',
+      alive: ALIVE,
+      agent_type: TYPE,
+      description: `nullif(o.description, '')`,
+      availability_zone: ZONE,
+      binary: BINARY,
+      topic: TOPIC,
+      created_at: time('started_at'),
+      started_at: time('started_at'),
+      heartbeat_timestamp: time('heartbeat_at'),
     }),
-    column('created_at', time('started_at'), 'As started_at.'),
-    column('started_at', time('started_at'), 'When the process started.'),
-    column('heartbeat_timestamp', time('heartbeat_at'), 'Last report.'),
-    column('description', `nullif(o.description, '')`, 'Text for people; null when there is none.', {
-      type: orNull(text()),
-      path: 'description',
-      put: true,
-    }),
-    constant('resources_synced', null, 'Always null.'),
-    column('availability_zone', ZONE, 'Zone of an L3 agent; null for others.', { type: orNull(text()) }),
-    column('alive', `${ALIVE}::text`, 'Reported within 15 s.', { type: bool, show: (row) => row['alive'] }),
-    {
-      name: 'configurations',
-      type: text(),
-      shownAs: SHOWN.object,
-      about: 'What the agent says of its node.',
-      show: configurations,
-    },
-  ],
-  from: 'plumbline.agents o',
-  columns: `o.kind, o.host, o.admin_state_up, o.configurations, o.sync, o.position::text, ${ALIVE} AS alive, ${TYPE} AS agent_type, nullif(o.description, '') AS description, ${ZONE} AS availability_zone,
-    ${BINARY} AS binary, CASE o.kind WHEN 'l3' THEN 'l3_agent' ELSE 'N/A' END AS topic, ${time('started_at')} AS created_at, ${time('started_at')} AS started_at, ${time('heartbeat_at')} AS heartbeat_timestamp,
-    CASE WHEN o.kind = 'l3' THEN (SELECT jsonb_build_object('routers', count(*), 'ex_gw_ports', count(nullif(r.doc -> 'gateway', 'null')),
-        'interfaces', coalesce(sum((SELECT count(*) FROM jsonb_object_keys(r.doc -> 'interfaces'))), 0),
-        'floating_ips', (SELECT count(*) FROM plumbline.floating_ips f JOIN plumbline.routers q ON q.id = f.doc #>> '{association,routerId}' WHERE q.doc ->> 'host' = o.host))
-      FROM plumbline.routers r WHERE r.doc @> jsonb_build_object('host', o.host))
-    ELSE (SELECT jsonb_build_object('devices', count(*)) FROM plumbline.object_status d WHERE d.host = o.host AND d.agent_kind = 'ovs' AND d.object_kind = 'port' AND d.status = 'ACTIVE') END AS counts`,
+    counts: read(counts),
+  },
   notFound: agentNotFound,
-};
+});
 
 function configurations(row: Row): object {
   const role =

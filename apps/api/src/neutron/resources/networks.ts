@@ -2,13 +2,13 @@ import {
   createNetworks,
   deleteNetwork,
   invalidInput,
-  NetworkChanges,
   networkNotFound,
   NewNetwork,
   segmentsWithProvider,
   updateNetwork,
 } from '@plumbline/domain';
 import { z } from 'zod';
+import { saidByOthers } from '../computed/computed.js';
 import {
   type AttributeType,
   bool,
@@ -21,34 +21,37 @@ import {
   uuid,
 } from '../types/attribute-types.js';
 import { dnsDomain } from '../types/dns-types.js';
-import type { Attribute, Resource, Row, Wish } from '../resource.js';
+import { type Attribute, declare, type Resource, type Row, table } from '../resource.js';
+import type { CreateInput } from '../input.js';
+import type { Tables } from '../tables.js';
 import { hasPolicy, isOpened, shared, sharedWith } from './shared.js';
 import { adminStateUp, constant, emptyList, head, name, SHOWN, tail } from './standard.js';
 
-const provider = (name: string, path: string, type: Attribute['type'], about: string): Attribute => ({
-  name: `provider:${name}`,
-  path,
-  type,
-  post: 'allowed',
-  default: null,
-  filter: true,
-  sort: true,
-  read: 'admin',
-  write: 'admin',
-  about,
-});
-const flag = (name: string, path: string, value: boolean, about: string, write?: 'admin'): Attribute => ({
-  name,
-  path,
-  type: bool,
-  post: 'allowed',
-  put: true,
-  default: value,
-  ...(write && { write }),
-  filter: true,
-  sort: true,
-  about,
-});
+const provider = <const P extends string, T>(name: string, path: P, type: AttributeType<T>, about: string) =>
+  ({
+    name: `provider:${name}`,
+    path,
+    type,
+    post: 'allowed',
+    default: null,
+    filter: true,
+    sort: true,
+    read: 'admin',
+    write: 'admin',
+    about,
+  }) as const satisfies Attribute;
+const flag = <const P extends string>(name: string, path: P, value: boolean, about: string) =>
+  ({
+    name,
+    path,
+    type: bool,
+    post: 'allowed',
+    put: true,
+    default: value,
+    filter: true,
+    sort: true,
+    about,
+  }) as const satisfies Attribute;
 
 const networkType = orNull(text(32));
 const segmentationId = orNull(integer(0, 2 ** 24));
@@ -56,8 +59,14 @@ const segmentationId = orNull(integer(0, 2 ** 24));
 const SEGMENT = ['provider:network_type', 'provider:physical_network', 'provider:segmentation_id'] as const;
 const [TYPE, PHYSICAL, ID] = SEGMENT;
 
+type Segment = Readonly<{
+  networkType: string | null;
+  physicalNetwork: string | null;
+  segmentationId: number | null;
+}>;
+
 /** The segments of a network, in the form of the extension multi-provider: this server's networks have one. */
-const segments: AttributeType = {
+const segments: AttributeType<Segment> = {
   schema: z
     .array(
       z.object({
@@ -76,9 +85,10 @@ const segments: AttributeType = {
         segmentationId: segmentationId.parse(given[ID] ?? null, ID),
       };
     });
-    if (parsed.length !== 1)
+    const [only] = parsed;
+    if (!only || parsed.length > 1)
       throw invalidInput(`a network of ${parsed.length} segments is not supported by this server: name one`, attribute);
-    return parsed[0];
+    return only;
   },
 };
 
@@ -89,9 +99,12 @@ const ofSubnets = (row: Row): OfSubnets => row['subnets'] as OfSubnets;
 
 const scopeOf = (version: 4 | 6): string =>
   `'scope${version}', min(p.doc ->> 'addressScopeId') FILTER (WHERE s.doc ->> 'ipVersion' = '${version}')`;
-const OF_SUBNETS = `(SELECT jsonb_build_object('ids', coalesce(jsonb_agg(s.id ORDER BY s.id), '[]'), ${scopeOf(4)}, ${scopeOf(6)})
-    FROM plumbline.subnets s LEFT JOIN plumbline.subnet_pools p ON p.id = s.doc ->> 'subnetPoolId'
-    WHERE s.doc @> jsonb_build_object('networkId', o.id)) AS subnets`;
+const OF_SUBNETS = saidByOthers(
+  (tables) => `(SELECT jsonb_build_object('ids', jsonb_agg(s.id ORDER BY s.id), ${scopeOf(4)}, ${scopeOf(6)})
+    FROM ${tables.of('subnet')} s LEFT JOIN ${tables.of('subnetpool')} p ON p.id = s.doc ->> 'subnetPoolId'
+    WHERE s.doc @> jsonb_build_object('networkId', o.id) HAVING count(*) > 0)`,
+  NO_SUBNETS,
+);
 
 /** The address scope of the pools its subnets of one IP version come from: they have one in common, or none. */
 const addressScope = (version: 4 | 6): Attribute => ({
@@ -105,92 +118,89 @@ const IS_EXTERNAL = `o.doc @> '{"external": true}'`;
 const EXTERNAL_FOR_SOME = hasPolicy('access_as_external');
 
 /** Outside for all, or by a policy for some: whoever sees it may know. */
-const external: Attribute = {
-  ...flag('router:external', 'external', false, 'Routers may have their gateway on it.', 'admin'),
-  sql: `CASE WHEN ${IS_EXTERNAL} OR ${EXTERNAL_FOR_SOME} THEN 'true' ELSE 'false' END`,
-  show: ({ doc, external_for_some: forSome }) => doc['external'] === true || forSome === true,
-};
+const external = {
+  ...flag('router:external', 'external', false, 'Routers may have their gateway on it.'),
+  write: 'admin',
+  sql: (tables: Tables) => `CASE WHEN ${IS_EXTERNAL} OR ${EXTERNAL_FOR_SOME.sql(tables)} THEN 'true' ELSE 'false' END`,
+  show: ({ doc, external_for_some: forSome }: Row) => doc['external'] === true || forSome === true,
+} as const satisfies Attribute;
 
-export const networks: Resource = {
+const attributes = table([
+  ...head,
+  name,
+  adminStateUp,
+  {
+    name: 'mtu',
+    path: 'mtuBytes',
+    type: integer(0, 65535),
+    post: 'allowed',
+    put: true,
+    default: 0,
+    filter: true,
+    sort: true,
+    about: 'Bytes; 0 asks for what the segment allows.',
+  },
+  { ...constant('status', 'ACTIVE', 'Always ACTIVE.'), filter: true, sort: true, sql: `'ACTIVE'::text` },
+  {
+    name: 'subnets',
+    type: text(),
+    shownAs: SHOWN.words,
+    about: 'Ids of its subnets.',
+    show: (row) => ofSubnets(row).ids,
+  },
+  { ...shared('Every project, or the one that asks, may use it.'), put: true },
+  external,
+  { ...flag('is_default', 'isDefault', false, 'The default external network.'), write: 'admin' },
+  flag('port_security_enabled', 'portSecurityEnabled', true, 'Default of its ports.'),
+  {
+    name: 'dns_domain',
+    path: 'dnsDomain',
+    type: dnsDomain,
+    post: 'allowed',
+    put: true,
+    default: '',
+    filter: true,
+    sort: true,
+    about: "Domain of its ports' names; ends with a dot.",
+  },
+  provider('network_type', 'networkType', networkType, 'flat, vlan or vxlan.'),
+  provider('physical_network', 'physicalNetwork', physicalNetwork, 'Physical network that carries it.'),
+  provider('segmentation_id', 'segmentationId', segmentationId, 'VLAN id or VNI.'),
+  {
+    name: 'segments',
+    path: 'segments',
+    type: segments,
+    post: 'allowed',
+    write: 'admin',
+    visible: false,
+    about: 'Its provider attributes as a list of one.',
+  },
+  emptyList('availability_zone_hints', 'No availability zones.'),
+  constant('availability_zones', [], 'No availability zones.'),
+  addressScope(4),
+  addressScope(6),
+  ...tail,
+]);
+
+export const networks: Resource = declare({
   name: 'network',
   collection: 'networks',
   kind: 'network',
-  visible: (project) => `o.doc @> '{"shared": true}' OR ${IS_EXTERNAL} OR ${isOpened('o.id', project)}`,
+  visible: (project, tables) => `o.doc @> '{"shared": true}' OR ${IS_EXTERNAL} OR ${isOpened('o.id', project, tables)}`,
   tagged: true,
   about: 'An isolated layer 2 segment.',
-  attributes: [
-    ...head,
-    name,
-    adminStateUp,
-    {
-      name: 'mtu',
-      path: 'mtuBytes',
-      type: integer(0, 65535),
-      post: 'allowed',
-      put: true,
-      default: 0,
-      filter: true,
-      sort: true,
-      about: 'Bytes; 0 asks for what the segment allows.',
-    },
-    { ...constant('status', 'ACTIVE', 'Always ACTIVE.'), filter: true, sort: true, sql: `'ACTIVE'::text` },
-    {
-      name: 'subnets',
-      type: text(),
-      shownAs: SHOWN.words,
-      about: 'Ids of its subnets.',
-      show: (row) => ofSubnets(row).ids,
-    },
-    shared('Every project, or the one that asks, may use it.', { put: true }),
-    external,
-    flag('is_default', 'isDefault', false, 'The default external network.', 'admin'),
-    flag('port_security_enabled', 'portSecurityEnabled', true, 'Default of its ports.'),
-    {
-      name: 'dns_domain',
-      path: 'dnsDomain',
-      type: dnsDomain,
-      post: 'allowed',
-      put: true,
-      default: '',
-      filter: true,
-      sort: true,
-      about: "Domain of its ports' names; ends with a dot.",
-    },
-    provider('network_type', 'networkType', networkType, 'flat, vlan or vxlan.'),
-    provider('physical_network', 'physicalNetwork', physicalNetwork, 'Physical network that carries it.'),
-    provider('segmentation_id', 'segmentationId', segmentationId, 'VLAN id or VNI.'),
-    {
-      name: 'segments',
-      path: 'segments',
-      type: segments,
-      post: 'allowed',
-      write: 'admin',
-      visible: false,
-      about: 'Its provider attributes as a list of one.',
-    },
-    emptyList('availability_zone_hints', 'No availability zones.'),
-    constant('availability_zones', [], 'No availability zones.'),
-    addressScope(4),
-    addressScope(6),
-    ...tail,
-  ],
-  from: 'plumbline.networks o',
-  columns: `${OF_SUBNETS}, ${sharedWith}, ${EXTERNAL_FOR_SOME} AS external_for_some`,
-  born: ({ id }, topology) => ({
-    subnets: NO_SUBNETS,
-    shared_with: topology.find('rbacpolicy', `object/${String(id)}`).map(({ targetProject }) => targetProject),
-    external_for_some: false,
-  }),
+  attributes,
+  columns: { subnets: OF_SUBNETS, ...sharedWith, external_for_some: EXTERNAL_FOR_SOME },
   notFound: networkNotFound,
-  create: async (wishes, { segments: policy }) => createNetworks(wishes.map(onItsSegment), policy),
-  update: async (id, wish) => updateNetwork(id, wish as NetworkChanges),
+  create: async (inputs, { segments: policy }) => createNetworks(inputs.map(onItsSegment), policy),
+  update: async (id, input) => updateNetwork(id, input),
   delete: deleteNetwork,
-};
+});
 
 /** A segment that was given as a list, among the network's own facts. */
-function onItsSegment({ segments: segment, ...wish }: Wish): NewNetwork {
-  if (segment === undefined) return wish as NewNetwork;
-  if (['networkType', 'physicalNetwork', 'segmentationId'].some((field) => (wish[field] ?? null) !== null))
-    throw segmentsWithProvider();
-  return { ...wish, ...(segment as object) } as NewNetwork;
+function onItsSegment({ segments: segment, ...facts }: CreateInput<typeof attributes>): NewNetwork {
+  if (segment === undefined) return facts;
+  const { networkType, physicalNetwork, segmentationId } = facts;
+  if ([networkType, physicalNetwork, segmentationId].some((given) => given !== null)) throw segmentsWithProvider();
+  return { ...facts, ...segment };
 }

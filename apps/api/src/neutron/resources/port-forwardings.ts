@@ -12,20 +12,21 @@ import {
 import { z } from 'zod';
 import { type AttributeType, integer, ip, oneOf, orNull, shown, text, uuid } from '../types/attribute-types.js';
 import { badRequest, invalidAttribute } from '../../errors/edge-error.js';
-import { type Attribute, containing, type Resource, type Row, type Wish } from '../resource.js';
+import type { CreateInput, UpdateInput } from '../input.js';
+import { type Attribute, containing, declare, type Resource, type Row, table } from '../resource.js';
 import { description, id } from './standard.js';
 
 const LAST_PORT = 65535;
-const PROTOCOLS = ['tcp', 'udp', 'icmp', 'sctp'];
+const PROTOCOLS = ['tcp', 'udp', 'icmp', 'sctp'] as const;
+type Protocol = (typeof PROTOCOLS)[number];
 
 /** `first:last`, or one port. */
-const portRange: AttributeType = {
+const portRange: AttributeType<PortRange> = {
   schema: z.string(),
   parse: (value, attribute) => {
     const [, from, to] =
-      /^(\d{1,5})(?::(\d{1,5}))?$/.exec(
-        typeof value === 'number' ? String(value) : (text().parse(value, attribute) as string),
-      ) ?? [];
+      /^(\d{1,5})(?::(\d{1,5}))?$/.exec(typeof value === 'number' ? String(value) : text().parse(value, attribute)) ??
+      [];
     if (from === undefined)
       throw invalidAttribute(attribute, `'${shown(value)}' is not a port or a range of ports first:last`);
     const range = { first: Number(from), last: Number(to ?? from) };
@@ -38,7 +39,7 @@ const portRange: AttributeType = {
   filter: (value, attribute) => portRange.parse(value, attribute),
 };
 
-const protocol: AttributeType = {
+const protocol: AttributeType<Protocol> = {
   ...oneOf(PROTOCOLS),
   parse: (value, attribute) =>
     oneOf(PROTOCOLS).parse(typeof value === 'string' ? value.toLowerCase() : value, attribute),
@@ -48,43 +49,43 @@ const protocol: AttributeType = {
 type Side = 'externalPorts' | 'internalPorts';
 const rangeOf = (row: Row, side: Side): PortRange | null => row.doc[side] as PortRange | null;
 
-/** A side's ports under their two names: a single port, and a range. */
-function ports(name: 'external' | 'internal', side: Side): readonly Attribute[] {
-  const common = { post: 'allowed', put: true, default: null, filter: true, sort: true } as const;
-  const sql = `lpad(o.doc #>> '{${side},first}', 5, '0')`;
-  return [
-    {
-      name: `${name}_port`,
-      path: `${name}Port`,
-      type: orNull(integer(1, LAST_PORT)),
-      ...common,
-      sql,
-      where: containing((value) => ({ [side]: value === null ? null : { first: value, last: value } })),
-      show: (row) => {
-        const range = rangeOf(row, side);
-        return range && range.first === range.last ? range.first : null;
-      },
-      about: `The ${name} port, when it is one.`,
-    },
-    {
-      name: `${name}_port_range`,
-      path: `${name}PortRange`,
-      type: orNull(portRange),
-      ...common,
-      sql,
-      where: containing((value) => ({ [side]: value })),
-      show: (row) => {
-        const range = rangeOf(row, side);
-        return range && `${range.first}:${range.last}`;
-      },
-      about: `The ${name} ports, as first:last.`,
-    },
-  ];
-}
+const given = { post: 'allowed', put: true, default: null, filter: true, sort: true } as const;
+const firstPort = (side: Side): string => `lpad(o.doc #>> '{${side},first}', 5, '0')`;
 
-const attributes: readonly Attribute[] = [
+/** A side's ports under their two names: a single port, and a range. */
+const onePort = <const P extends string>(name: string, path: P, side: Side, about: string) =>
+  ({
+    name,
+    path,
+    type: orNull(integer(1, LAST_PORT)),
+    ...given,
+    sql: firstPort(side),
+    where: containing((value) => ({ [side]: value === null ? null : { first: value, last: value } })),
+    show: (row) => {
+      const range = rangeOf(row, side);
+      return range && range.first === range.last ? range.first : null;
+    },
+    about,
+  }) as const satisfies Attribute;
+const severalPorts = <const P extends string>(name: string, path: P, side: Side, about: string) =>
+  ({
+    name,
+    path,
+    type: orNull(portRange),
+    ...given,
+    sql: firstPort(side),
+    where: containing((value) => ({ [side]: value })),
+    show: (row) => {
+      const range = rangeOf(row, side);
+      return range && `${range.first}:${range.last}`;
+    },
+    about,
+  }) as const satisfies Attribute;
+
+const attributes = table([
   id,
-  ...ports('external', 'externalPorts'),
+  onePort('external_port', 'externalPort', 'externalPorts', 'The external port, when it is one.'),
+  severalPorts('external_port_range', 'externalPortRange', 'externalPorts', 'The external ports, as first:last.'),
   {
     name: 'protocol',
     path: 'protocol',
@@ -116,14 +117,17 @@ const attributes: readonly Attribute[] = [
     sort: true,
     about: 'Which IPv4 address of that port; the first when absent.',
   },
-  ...ports('internal', 'internalPorts'),
+  onePort('internal_port', 'internalPort', 'internalPorts', 'The internal port, when it is one.'),
+  severalPorts('internal_port_range', 'internalPortRange', 'internalPorts', 'The internal ports, as first:last.'),
   description,
-];
+]);
 
 /** One side's ports as the client said them; undefined when it said nothing, null when it said none. */
-function said(wish: Wish, name: 'external' | 'internal'): PortRange | null | undefined {
-  const port = wish[`${name}Port`] as number | null | undefined;
-  const range = wish[`${name}PortRange`] as PortRange | null | undefined;
+function said(
+  name: 'external' | 'internal',
+  port: number | null | undefined,
+  range: PortRange | null | undefined,
+): PortRange | null | undefined {
   if (port === undefined && range === undefined) return undefined;
   const one = typeof port === 'number' ? { first: port, last: port } : null;
   if (one && range && (range.first !== one.first || range.last !== one.last))
@@ -131,29 +135,21 @@ function said(wish: Wish, name: 'external' | 'internal'): PortRange | null | und
   return range ?? one;
 }
 
-function created(wish: Wish, outside: NewPortForwarding['outside']): NewPortForwarding {
-  const { protocol, description, internalPortId, internalIpAddress } = wish as unknown as NewPortForwarding;
-  return {
-    outside,
-    protocol,
-    description,
-    internalPortId,
-    internalIpAddress,
-    externalPorts: said(wish, 'external') ?? null,
-    internalPorts: said(wish, 'internal') ?? null,
-  };
+type Changes = UpdateInput<typeof attributes>;
+const sides = ({ externalPort, externalPortRange, internalPort, internalPortRange }: Changes) => ({
+  externalPorts: said('external', externalPort, externalPortRange),
+  internalPorts: said('internal', internalPort, internalPortRange),
+});
+
+function created(input: CreateInput<typeof attributes>, outside: NewPortForwarding['outside']): NewPortForwarding {
+  const { protocol, description, internalPortId, internalIpAddress } = input;
+  const { externalPorts = null, internalPorts = null } = sides(input);
+  return { outside, protocol, description, internalPortId, internalIpAddress, externalPorts, internalPorts };
 }
 
-function changed(wish: Wish): PortForwardingChanges {
-  const { protocol, description, internalPortId, internalIpAddress } = wish as PortForwardingChanges;
-  return {
-    protocol,
-    description,
-    internalPortId,
-    internalIpAddress,
-    externalPorts: said(wish, 'external'),
-    internalPorts: said(wish, 'internal'),
-  };
+function changed(input: Changes): PortForwardingChanges {
+  const { protocol, description, internalPortId, internalIpAddress } = input;
+  return { protocol, description, internalPortId, internalIpAddress, ...sides(input) };
 }
 
 const shared = (kind: OutsideKind) =>
@@ -164,25 +160,23 @@ const shared = (kind: OutsideKind) =>
     visible: 'own',
     attributes,
     notFound: portForwardingNotFound,
-    update: async (forwarding: string, wish: Wish) => updatePortForwarding(kind, forwarding, changed(wish)),
+    update: async (forwarding: string, input: Changes) => updatePortForwarding(kind, forwarding, changed(input)),
     delete: (forwarding: string) => deletePortForwarding(kind, forwarding),
   }) as const;
 
-export const floatingIpPortForwardings: Resource = {
+export const floatingIpPortForwardings: Resource = declare({
   ...shared('floatingip'),
   partOf: { name: 'floatingip', path: 'floatingIpId' },
   about: 'Ports of a floating IP that lead to a port of an inside address.',
-  from: 'plumbline.port_forwardings o',
-  create: async (wishes) =>
-    createPortForwardings(wishes.map((wish) => created(wish, { floatingIpId: String(wish['floatingIpId']) }))),
-};
+  create: async (inputs) =>
+    createPortForwardings(inputs.map((input) => created(input, { floatingIpId: input.floatingIpId }))),
+});
 
 /** Our extension `router-gateway-port-forwarding`: docs/design/router-gateway-port-forwarding.md. */
-export const gatewayPortForwardings: Resource = {
+export const gatewayPortForwardings: Resource = declare({
   ...shared('gateway'),
   partOf: { name: 'router', path: 'routerId' },
   about: "Ports of a router's own gateway address that lead to a port of an inside address.",
-  from: `(SELECT * FROM plumbline.port_forwardings WHERE doc -> 'floatingIpId' = 'null') o`,
-  create: async (wishes) =>
-    createPortForwardings(wishes.map((wish) => created(wish, { routerId: String(wish['routerId']) }))),
-};
+  from: (tables) => `(SELECT * FROM ${tables.of('portforwarding')} WHERE doc -> 'floatingIpId' = 'null') o`,
+  create: async (inputs) => createPortForwardings(inputs.map((input) => created(input, { routerId: input.routerId }))),
+});

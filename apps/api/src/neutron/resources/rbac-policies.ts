@@ -1,42 +1,43 @@
 import {
   createRbacPolicies,
   deleteRbacPolicy,
-  NewRbacPolicy,
   RBAC_OBJECT_TYPES,
   rbacPolicyNotFound,
   retargetRbacPolicy,
 } from '@plumbline/domain';
-import { oneOf, projectId, text, uuid } from '../types/attribute-types.js';
-import type { Attribute, Resource } from '../resource.js';
+import { type Attribute, declare, type Resource, table } from '../resource.js';
+import { type AttributeType, oneOf, projectId, text, uuid } from '../types/attribute-types.js';
 import { head } from './standard.js';
 
-const field = (name: string, path: string, type: Attribute['type'], about: string): Attribute => ({
-  name,
-  path,
-  type,
-  post: 'required',
-  filter: true,
-  sort: true,
-  about,
-});
+const field = <const P extends string, T>(name: string, path: P, type: AttributeType<T>, about: string) =>
+  ({
+    name,
+    path,
+    type,
+    post: 'required',
+    filter: true,
+    sort: true,
+    about,
+  }) as const satisfies Attribute;
 
-export const rbacPolicies: Resource = {
+const attributes = table([
+  ...head,
+  field('object_type', 'objectType', oneOf(RBAC_OBJECT_TYPES), 'What kind of object.'),
+  field('object_id', 'objectId', uuid, 'Which object.'),
+  field('action', 'action', text(), 'access_as_shared; of a network also access_as_external.'),
+  { ...field('target_tenant', 'targetProject', projectId, "The project that is let in; '*' for all."), put: true },
+]);
+
+export const rbacPolicies: Resource = declare({
   name: 'rbac_policy',
   collection: 'rbac_policies',
   segment: 'rbac-policies',
   kind: 'rbacpolicy',
   visible: 'own',
   about: 'Lets another project see and use an object.',
-  attributes: [
-    ...head,
-    field('object_type', 'objectType', oneOf(RBAC_OBJECT_TYPES), 'What kind of object.'),
-    field('object_id', 'objectId', uuid, 'Which object.'),
-    field('action', 'action', text(), 'access_as_shared; of a network also access_as_external.'),
-    { ...field('target_tenant', 'targetProject', projectId, "The project that is let in; '*' for all."), put: true },
-  ],
-  from: 'plumbline.rbac_policies o',
+  attributes,
   notFound: rbacPolicyNotFound,
-  create: async (wishes) => createRbacPolicies(wishes as readonly NewRbacPolicy[]),
-  update: async (id, wish) => retargetRbacPolicy(id, wish['targetProject'] as string | undefined),
+  create: async (inputs) => createRbacPolicies(inputs),
+  update: async (id, { targetProject }) => retargetRbacPolicy(id, targetProject),
   delete: deleteRbacPolicy,
-};
+});

@@ -7,10 +7,8 @@ import {
   DEFAULT_ZONE,
   deleteRouter,
   InterfaceInfo,
-  NewRouter,
   removeRouterInterface,
   removeRoutes,
-  RouterChanges,
   routerNotFound,
   updateRouter,
 } from '@plumbline/domain';
@@ -25,11 +23,18 @@ import {
   text,
 } from '../types/attribute-types.js';
 import { badRequest } from '../../errors/edge-error.js';
-import type { Resource, Row } from '../resource.js';
+import { cases, columnOf, firstOf, isOneOf, isThere, jsonOf, textOf, word } from '../computed/computed.js';
+import { agent, object, OWN_ID, report } from '../computed/joins.js';
+import { declare, type Resource, type Row, table } from '../resource.js';
 import { gatewayInfo, hostRoutes, interfaceName } from '../types/structured-types.js';
-import { adminStateUp, head, name, oneOf, SHOWN, status, tail } from './standard.js';
+import { adminStateUp, head, name, SHOWN, status, tail } from './standard.js';
 
-const STATUS = `CASE WHEN s.status = 'ERROR' THEN 'ERROR' ELSE 'ACTIVE' END`;
+const HOST = textOf('o', 'host');
+const STATUS = cases([[isOneOf(columnOf('s', 'status'), 'ERROR'), word('ERROR')]], word('ACTIVE'));
+const ZONE = cases(
+  [[isThere(columnOf('a', 'id')), firstOf(columnOf('a', 'availability_zone'), word(DEFAULT_ZONE))]],
+  null,
+);
 
 type Gateway = Readonly<{ networkId: string; enableSnat: boolean }>;
 function shownGateway(row: Row): object | null {
@@ -74,94 +79,97 @@ function extraRoutes(body: unknown): readonly HostRoute[] {
   if (router === undefined) throw badRequest(`Unable to find 'router' in request body`);
   const { routes } = members(router, 'router', 'router', ['routes']);
   if (routes === undefined) throw badRequest(`Unable to find 'routes' in request body`);
-  return hostRoutes.parse(routes, 'routes') as readonly HostRoute[];
+  return hostRoutes.parse(routes, 'routes');
 }
 
 const MOST_HINTS = 16;
-const zoneHints: AttributeType = {
+const zoneHints: AttributeType<readonly string[]> = {
   schema: z.array(z.string()),
   parse: (value, attribute) => {
-    const hints = list(value ?? [], attribute, MOST_HINTS, (item) => text().parse(item, attribute) as string);
+    const hints = list(value ?? [], attribute, MOST_HINTS, (item) => text().parse(item, attribute));
     refuseDuplicates(hints, attribute, 'availability zone');
     return hints;
   },
 };
 
-export const routers: Resource = {
+const attributes = table([
+  ...head,
+  name,
+  adminStateUp,
+  ...status(STATUS),
+  {
+    name: 'external_gateway_info',
+    path: 'gateway',
+    type: gatewayInfo,
+    post: 'allowed',
+    put: true,
+    default: null,
+    show: shownGateway,
+    about: 'Gateway on an external network; null for none.',
+  },
+  { name: 'routes', path: 'routes', type: hostRoutes, put: true, about: 'Extra routes.' },
+  {
+    name: 'distributed',
+    type: onlyFalse,
+    post: 'allowed',
+    put: true,
+    read: 'admin',
+    write: 'admin',
+    show: () => false,
+    about: 'False only.',
+  },
+  {
+    name: 'ha',
+    type: onlyFalse,
+    post: 'allowed',
+    put: true,
+    read: 'admin',
+    write: 'admin',
+    show: () => false,
+    about: 'False only.',
+  },
+  { name: 'flavor_id', type: onlyNull, post: 'allowed', show: () => null, about: 'No flavors.' },
+  {
+    name: 'availability_zone_hints',
+    path: 'availabilityZoneHints',
+    type: zoneHints,
+    post: 'allowed',
+    default: [],
+    show: (row) => row.doc['availabilityZoneHints'] ?? [],
+    about: 'Zones it may run in; none: any.',
+  },
+  {
+    name: 'availability_zones',
+    type: text(),
+    shownAs: SHOWN.words,
+    show: (row) => (row['zone'] === null ? [] : [row['zone']]),
+    about: 'Zone of the agent that carries it.',
+  },
+  ...tail,
+]);
+
+export const routers: Resource = declare({
   name: 'router',
   collection: 'routers',
   kind: 'router',
   visible: 'own',
   tagged: true,
   about: 'Joins subnets, and leads them outside.',
-  attributes: [
-    ...head,
-    name,
-    adminStateUp,
-    ...status(STATUS),
-    {
-      name: 'external_gateway_info',
-      path: 'gateway',
-      type: gatewayInfo,
-      post: 'allowed',
-      put: true,
-      default: null,
-      show: shownGateway,
-      about: 'Gateway on an external network; null for none.',
-    },
-    { name: 'routes', path: 'routes', type: hostRoutes, put: true, about: 'Extra routes.' },
-    {
-      name: 'distributed',
-      type: onlyFalse,
-      post: 'allowed',
-      put: true,
-      read: 'admin',
-      write: 'admin',
-      show: () => false,
-      about: 'False only.',
-    },
-    {
-      name: 'ha',
-      type: onlyFalse,
-      post: 'allowed',
-      put: true,
-      read: 'admin',
-      write: 'admin',
-      show: () => false,
-      about: 'False only.',
-    },
-    { name: 'flavor_id', type: onlyNull, post: 'allowed', show: () => null, about: 'No flavors.' },
-    {
-      name: 'availability_zone_hints',
-      path: 'availabilityZoneHints',
-      type: zoneHints,
-      post: 'allowed',
-      default: [],
-      show: (row) => row.doc['availabilityZoneHints'] ?? [],
-      about: 'Zones it may run in; none: any.',
-    },
-    {
-      name: 'availability_zones',
-      type: text(),
-      shownAs: SHOWN.words,
-      show: (row) => (row['zone'] === null ? [] : [row['zone']]),
-      about: 'Zone of the agent that carries it.',
-    },
-    ...tail,
+  attributes,
+  joins: [
+    object('g', 'port', textOf('o', 'gateway', 'portId')),
+    report('s', { kind: 'router', id: OWN_ID, agent: 'l3', host: HOST }),
+    agent('a', 'l3', HOST),
   ],
-  from: `plumbline.routers o
-    ${oneOf('plumbline.ports', 'g', `id = o.doc #>> '{gateway,portId}'`)}
-    ${oneOf(
-      'plumbline.object_status',
-      's',
-      `object_kind = 'router' AND object_id = o.id AND agent_kind = 'l3' AND host = o.doc ->> 'host'`,
-    )}
-    ${oneOf('plumbline.agents', 'a', `kind = 'l3' AND host = o.doc ->> 'host'`)}`,
-  columns: `g.doc -> 'fixedIps' AS gateway_ips, ${STATUS} AS status, s.reason,
-    CASE WHEN a.id IS NOT NULL THEN coalesce(a.availability_zone, '${DEFAULT_ZONE}') END AS zone`,
+  columns: {
+    gateway_ips: jsonOf('g', 'fixedIps'),
+    status: STATUS,
+    reason: columnOf('s', 'reason'),
+    zone: ZONE,
+  },
   notFound: routerNotFound,
-  create: async (wishes, { fleet }) => createRouters(wishes as readonly NewRouter[], await fleet()),
-  update: async (id, wish, { fleet }) => updateRouter(id, wish as RouterChanges, await fleet()),
+  create: async (inputs, { fleet }) => createRouters(inputs, await fleet()),
+  update: async (id, input, { fleet }) => updateRouter(id, input, await fleet()),
   delete: deleteRouter,
   actions: {
     add_router_interface: async (id, body, { fleet }) =>
@@ -170,4 +178,4 @@ export const routers: Resource = {
     add_extraroutes: async (id, body) => answeringItself(addRoutes(id, extraRoutes(body))),
     remove_extraroutes: async (id, body) => answeringItself(removeRoutes(id, extraRoutes(body))),
   },
-};
+});

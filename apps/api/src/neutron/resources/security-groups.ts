@@ -2,67 +2,65 @@ import {
   createSecurityGroups,
   deleteSecurityGroup,
   ensureDefaultGroup,
-  NewSecurityGroup,
-  SecurityGroupChanges,
   securityGroupNotFound,
   updateSecurityGroup,
 } from '@plumbline/domain';
+import { read } from '../computed/computed.js';
 import { bool, text } from '../types/attribute-types.js';
 import { present } from '../present.js';
-import type { Resource, Row } from '../resource.js';
+import { declare, type Resource, type Row, table } from '../resource.js';
 import { securityGroupRules } from './security-group-rules.js';
-import { isOpened, shared, sharedWith } from './shared.js';
+import { isOpened, isShared, sharedWith } from './shared.js';
 import { head, name, SHOWN, tail } from './standard.js';
 
-/** Only policies share a group: nobody sets this. */
-const {
-  post: _post,
-  write: _write,
-  default: _default,
-  ...isShared
-} = shared('Whether a policy opens it to your project.');
+/** In the order in which they were made, which the database knows. */
+const RULES = read(
+  (tables) => `(SELECT coalesce(jsonb_agg(r.doc ORDER BY (r.set_at ->> 'securitygrouprule')::bigint), '[]')
+    FROM ${tables.of('securitygrouprule')} r WHERE r.doc @> jsonb_build_object('securityGroupId', o.id))`,
+);
 
-export const securityGroups: Resource = {
+const attributes = table([
+  ...head,
+  name,
+  {
+    name: 'stateful',
+    path: 'stateful',
+    type: bool,
+    post: 'allowed',
+    put: true,
+    default: true,
+    filter: true,
+    sort: true,
+    about: 'Whether answers pass without a rule of their own.',
+  },
+  {
+    name: 'security_group_rules',
+    type: text(),
+    shownAs: SHOWN.objects,
+    show: (row, viewer) =>
+      (row['rules'] as readonly Row['doc'][]).map((doc) =>
+        present(securityGroupRules, { id: String(doc['id']), doc }, viewer, null),
+      ),
+    about: 'Its rules.',
+  },
+  // Only policies share a group: nobody sets this.
+  isShared('Whether a policy opens it to your project.'),
+  ...tail,
+]);
+
+export const securityGroups: Resource = declare({
   name: 'security_group',
   collection: 'security_groups',
   segment: 'security-groups',
   kind: 'securitygroup',
-  visible: (project) => isOpened('o.id', project),
+  visible: (project, tables) => isOpened('o.id', project, tables),
   tagged: true,
   before: ensureDefaultGroup,
   about: 'Rules for the ports that are in it. Each project has one of the name default.',
-  attributes: [
-    ...head,
-    name,
-    {
-      name: 'stateful',
-      path: 'stateful',
-      type: bool,
-      post: 'allowed',
-      put: true,
-      default: true,
-      filter: true,
-      sort: true,
-      about: 'Whether answers pass without a rule of their own.',
-    },
-    {
-      name: 'security_group_rules',
-      type: text(),
-      shownAs: SHOWN.objects,
-      show: (row, viewer) =>
-        (row['rules'] as readonly Row['doc'][]).map((doc) =>
-          present(securityGroupRules, { id: String(doc['id']), doc }, viewer, null),
-        ),
-      about: 'Its rules.',
-    },
-    isShared,
-    ...tail,
-  ],
-  from: 'plumbline.security_groups o',
-  columns: `${sharedWith}, (SELECT coalesce(jsonb_agg(r.doc ORDER BY (r.set_at ->> 'securitygrouprule')::bigint), '[]')
-    FROM plumbline.security_group_rules r WHERE r.doc @> jsonb_build_object('securityGroupId', o.id)) AS rules`,
+  attributes,
+  columns: { ...sharedWith, rules: RULES },
   notFound: securityGroupNotFound,
-  create: async (wishes) => createSecurityGroups(wishes as readonly NewSecurityGroup[]),
-  update: async (id, wish) => updateSecurityGroup(id, wish as SecurityGroupChanges),
+  create: async (inputs) => createSecurityGroups(inputs),
+  update: async (id, input) => updateSecurityGroup(id, input),
   delete: deleteSecurityGroup,
-};
+});

@@ -4,8 +4,9 @@
  */
 import { DomainError } from '@plumbline/domain';
 import { integer, orNull, physicalNetwork, text, uuid } from '../types/attribute-types.js';
-import type { Attribute, Resource } from '../resource.js';
-import { constant, tail } from './standard.js';
+import { read } from '../computed/computed.js';
+import { type Attribute, declare, type Resource } from '../resource.js';
+import { changes, constant } from './standard.js';
 
 const ID = `overlay(overlay(md5('plumbline segment ' || n.id) PLACING '3' FROM 13) PLACING '8' FROM 17)::uuid::text`;
 
@@ -18,7 +19,7 @@ const field = (name: string, path: string, type: Attribute['type'], about: strin
   about,
 });
 
-export const segments: Resource = {
+export const segments: Resource = declare({
   name: 'segment',
   collection: 'segments',
   kind: null,
@@ -40,9 +41,9 @@ export const segments: Resource = {
     field('segmentation_id', 'segmentationId', orNull(integer(0, 2 ** 24)), 'VLAN id or VNI.'),
     constant('name', null, 'None.'),
     constant('description', '', 'None.'),
-    ...tail.filter(({ name }) => ['created_at', 'updated_at', 'revision_number'].includes(name)),
+    ...changes,
   ],
-  from: `(SELECT ${ID} AS id, n.project_id, n.doc FROM plumbline.networks n) o`,
-  columns: 'o.doc',
+  from: (tables) => `(SELECT ${ID} AS id, n.project_id, n.doc FROM ${tables.of('network')} n) o`,
+  columns: { doc: read(() => 'o.doc') },
   notFound: (id) => new DomainError('SegmentNotFound', 'not-found', `Segment ${id} could not be found.`),
-};
+});

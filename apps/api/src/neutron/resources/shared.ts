@@ -3,47 +3,47 @@
  * `doc`; one policy more or less changes the answer at once.
  */
 import type { RbacPolicy } from '@plumbline/contracts';
-import { bool } from '../types/attribute-types.js';
+import type { Computed } from '../computed/computed.js';
+import { exists, listOf, naming } from '../computed/relations.js';
 import type { Attribute, Viewer } from '../resource.js';
+import type { Tables } from '../tables.js';
+import { bool } from '../types/attribute-types.js';
 
-/** The policies of the object with this id: a placeholder or column. */
-const policiesOf = (id: string): string =>
-  `plumbline.rbac_policies b WHERE b.doc @> jsonb_build_object('objectId', ${id})`;
+const POLICIES = naming('rbacpolicy', 'objectId', 'object');
 
-/** Condition: a policy, of whatever action, lets the project in, or all. */
-export const isOpened = (id: string, project: string): string =>
-  `EXISTS (SELECT FROM ${policiesOf(id)} AND b.doc ->> 'targetProject' IN (${project}, '*'))`;
+/** Condition: a policy, of whatever action, lets the project in, or all. `id`: a placeholder or column. */
+export const isOpened = (id: string, project: string, tables: Tables): string =>
+  `EXISTS (${POLICIES.rows('', tables, id)} AND b.doc ->> 'targetProject' IN (${project}, '*'))`;
 
-/** Condition: there is a policy of this action. */
-export const hasPolicy = (action: RbacPolicy['action']): string =>
-  `EXISTS (SELECT FROM ${policiesOf('o.id')} AND b.doc @> '{"action": "${action}"}')`;
+/** There is a policy of this action. */
+export const hasPolicy = (action: RbacPolicy['action']): Computed => exists(POLICIES, { action });
 
 /** Column `shared_with`: the projects that policies share the object with, '*' among them. */
-export const sharedWith = `(SELECT coalesce(jsonb_agg(b.doc -> 'targetProject'), '[]') FROM ${policiesOf('o.id')}
-    AND b.doc @> '{"action": "access_as_shared"}') AS shared_with`;
+export const sharedWith = { shared_with: listOf(POLICIES, 'targetProject', { action: 'access_as_shared' }) };
 
-const SHARED_WITH_ALL = `o.doc @> '{"shared": true}'
-    OR EXISTS (SELECT FROM ${policiesOf('o.id')} AND b.doc @> '{"action": "access_as_shared", "targetProject": "*"}')`;
+const sharedWithAll = (tables: Tables): string =>
+  `o.doc @> '{"shared": true}' OR ${exists(POLICIES, { action: 'access_as_shared', targetProject: '*' }).sql(tables)}`;
 
-/** `shared`, as the caller's project has it: with all, or with that project. Needs the column `shared_with`. */
-export const shared = (about: string, more: Pick<Attribute, 'put'> = {}): Attribute => ({
-  name: 'shared',
-  path: 'shared',
-  type: bool,
-  post: 'allowed',
-  ...more,
-  default: false,
-  write: 'admin',
-  filter: true,
-  sort: true,
-  sql: `CASE WHEN ${SHARED_WITH_ALL} THEN 'true' ELSE 'false' END`,
-  where: (values, param, project) => {
-    const target = param(project ?? '*', 'text');
-    const is = `(${SHARED_WITH_ALL} OR EXISTS (SELECT FROM ${policiesOf('o.id')}
+/** Whether the object is shared, as the caller's project has it: with all, or with that project. Needs the column `shared_with`. */
+export const isShared = (about: string) =>
+  ({
+    name: 'shared',
+    path: 'shared',
+    type: bool,
+    filter: true,
+    sort: true,
+    sql: (tables) => `CASE WHEN ${sharedWithAll(tables)} THEN 'true' ELSE 'false' END`,
+    where: (values, { param, tables, project }) => {
+      const target = param(project ?? '*', 'text');
+      const is = `(${sharedWithAll(tables)} OR EXISTS (${POLICIES.rows('', tables)}
       AND b.doc @> '{"action": "access_as_shared"}' AND b.doc ->> 'targetProject' = ${target}))`;
-    return values.map((value) => (value ? is : `NOT ${is}`)).join(' OR ');
-  },
-  show: ({ doc, shared_with: targets }, { projectId }: Viewer) =>
-    doc['shared'] === true || (targets as string[]).some((target) => target === '*' || target === projectId),
-  about,
-});
+      return values.map((value) => (value ? is : `NOT ${is}`)).join(' OR ');
+    },
+    show: ({ doc, shared_with: targets }, { projectId }: Viewer) =>
+      doc['shared'] === true || (targets as string[]).some((target) => target === '*' || target === projectId),
+    about,
+  }) as const satisfies Attribute;
+
+/** The same, set by an administrator when the object is made. */
+export const shared = (about: string) =>
+  ({ ...isShared(about), post: 'allowed', default: false, write: 'admin' }) as const satisfies Attribute;

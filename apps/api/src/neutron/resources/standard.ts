@@ -1,8 +1,8 @@
 /** Attributes that every resource has. */
 import { z } from 'zod';
-import { bool, integer, projectId, text, uuid } from '../types/attribute-types.js';
-import { onlyEmpty } from '../types/attribute-types.js';
-import type { Attribute, Row } from '../resource.js';
+import type { Computed } from '../computed/computed.js';
+import { type Attribute, type Row, table } from '../resource.js';
+import { bool, integer, onlyEmpty, projectId, text, uuid } from '../types/attribute-types.js';
 
 /** What is only shown, for the OpenAPI document: lists of words, things with members of their own. */
 const object = z.record(z.string(), z.unknown());
@@ -45,7 +45,7 @@ const project = (name: string): Attribute => ({
   sort: true,
   about: 'Project that owns it.',
 });
-export const name: Attribute = {
+export const name = {
   name: 'name',
   path: 'name',
   type: text(),
@@ -56,8 +56,8 @@ export const name: Attribute = {
   filter: true,
   sort: true,
   about: 'Name; need not be unique.',
-};
-export const adminStateUp: Attribute = {
+} as const satisfies Attribute;
+export const adminStateUp = {
   name: 'admin_state_up',
   path: 'adminStateUp',
   type: bool,
@@ -67,11 +67,11 @@ export const adminStateUp: Attribute = {
   filter: true,
   sort: true,
   about: 'Administrative state.',
-};
+} as const satisfies Attribute;
 
 /** Ids and owner come first, as clients are used to see them. */
 export const head: readonly Attribute[] = [id, project('tenant_id'), project('project_id')];
-export const description: Attribute = {
+export const description = {
   name: 'description',
   path: 'description',
   type: text(),
@@ -81,16 +81,9 @@ export const description: Attribute = {
   filter: true,
   sort: true,
   about: 'Text for people.',
-};
-export const tail: readonly Attribute[] = [
-  description,
-  {
-    name: 'tags',
-    path: 'tags',
-    type: text(),
-    shownAs: SHOWN.words,
-    about: 'Words put on it by its sub-resource tags.',
-  },
+} as const satisfies Attribute;
+/** When it was made and changed, and how often. */
+export const changes: readonly Attribute[] = [
   time('created_at', 'createdAt', 'When it was created (UTC).'),
   time('updated_at', 'updatedAt', 'When it last changed (UTC).'),
   {
@@ -102,6 +95,18 @@ export const tail: readonly Attribute[] = [
     about: 'Number of changes since its creation.',
   },
 ];
+/** What comes last of an object with tags. */
+export const tail = table([
+  description,
+  {
+    name: 'tags',
+    path: 'tags',
+    type: text(),
+    shownAs: SHOWN.words,
+    about: 'Words put on it by its sub-resource tags.',
+  },
+  ...changes,
+]);
 
 function shapeOf(value: unknown): z.ZodType {
   if (Array.isArray(value)) return SHOWN.words;
@@ -124,7 +129,7 @@ export const emptyList = (name: string, about: string, put?: true): Attribute =>
 });
 
 /** Status from a column `status`, and in case of an error the reason why from `reason`. */
-export const status = (sql: string): readonly Attribute[] => [
+export const status = ({ sql }: Computed): readonly Attribute[] => [
   {
     name: 'status',
     type: text(),
@@ -141,10 +146,3 @@ export const status = (sql: string): readonly Attribute[] => [
     show: (row: Row) => (row['status'] === 'ERROR' ? row['reason'] : undefined),
   },
 ];
-
-/**
- * Joins the one row that matches, or nulls, found by an index whatever the planner knows of the table: without LIMIT, and before the table was first analyzed, it
- * would read all of a table to find one row's neighbour.
- */
-export const oneOf = (table: string, alias: string, condition: string): string =>
-  `LEFT JOIN LATERAL (SELECT * FROM ${table} WHERE ${condition} LIMIT 1) ${alias} ON true`;

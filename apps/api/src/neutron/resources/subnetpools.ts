@@ -4,10 +4,8 @@ import {
   type Decide,
   deleteSubnetPool,
   invalidInput,
-  NewSubnetPool,
   onboardSubnets,
   removePrefixes,
-  SubnetPoolChanges,
   subnetPoolNotFound,
   updateSubnetPool,
 } from '@plumbline/domain';
@@ -25,32 +23,33 @@ import {
   uuid,
 } from '../types/attribute-types.js';
 import { badRequest } from '../../errors/edge-error.js';
-import type { Action, Attribute, Resource } from '../resource.js';
+import { type Action, type Attribute, declare, type Resource, table } from '../resource.js';
 import { isOpened, shared, sharedWith } from './shared.js';
 import { head, name, tail } from './standard.js';
 
 const MOST_PREFIXES = 128;
 const MOST_QUOTA = 2 ** 31 - 1;
 
-const prefixes: AttributeType = {
+const prefixes: AttributeType<readonly string[]> = {
   schema: z.array(z.union([z.cidrv4(), z.cidrv6()])),
   parse: (value, attribute) => list(value, attribute, MOST_PREFIXES, toCidr),
-  filter: cidr.filter as NonNullable<AttributeType['filter']>,
+  filter: cidr.filter,
 };
 
 /** Prefix lengths are shown as text, as the reference does. */
-const prefixLength = (name: string, path: string, about: string): Attribute => ({
-  name,
-  path,
-  type: integer(0, 128),
-  shownAs: z.string(),
-  post: 'allowed',
-  put: true,
-  filter: true,
-  sort: true,
-  show: ({ doc }) => String(doc[path]),
-  about,
-});
+const prefixLength = <const P extends string>(name: string, path: P, about: string) =>
+  ({
+    name,
+    path,
+    type: integer(0, 128),
+    shownAs: z.string(),
+    post: 'allowed',
+    put: true,
+    filter: true,
+    sort: true,
+    show: ({ doc }) => String(doc[path]),
+    about,
+  }) as const satisfies Attribute;
 
 /** Bodies of actions are no resources: they have no name around them. */
 function fieldsOf(body: unknown, ...names: readonly string[]): Readonly<Record<string, unknown>> {
@@ -64,7 +63,7 @@ function fieldsOf(body: unknown, ...names: readonly string[]): Readonly<Record<s
 function prefixesIn(body: unknown): readonly string[] {
   const { prefixes: given } = fieldsOf(body, 'prefixes');
   if (!Array.isArray(given) || given.length === 0) throw badRequest('Request body contains invalid data');
-  return prefixes.parse(given, 'prefixes') as string[];
+  return prefixes.parse(given, 'prefixes');
 }
 
 const answering =
@@ -75,70 +74,71 @@ const answering =
   };
 const asPrefixes = (left: readonly string[]) => ({ prefixes: left });
 
-export const subnetpools: Resource = {
+const attributes = table([
+  ...head,
+  name,
+  {
+    name: 'prefixes',
+    path: 'prefixes',
+    type: prefixes,
+    post: 'required',
+    put: true,
+    about: 'Of one IP version; merged. They may grow; add_prefixes and remove_prefixes change some of them.',
+  },
+  { name: 'ip_version', path: 'ipVersion', type: ipVersion, filter: true, sort: true, about: '4 or 6.' },
+  prefixLength('default_prefixlen', 'defaultPrefixLength', 'Of a subnet that names none; min_prefixlen when absent.'),
+  prefixLength('min_prefixlen', 'minPrefixLength', 'The shortest: 8 of IPv4, 64 of IPv6 when absent.'),
+  prefixLength('max_prefixlen', 'maxPrefixLength', 'The longest: 32 of IPv4, 128 of IPv6 when absent.'),
+  {
+    name: 'default_quota',
+    path: 'defaultQuota',
+    type: orNull(integer(0, MOST_QUOTA)),
+    post: 'allowed',
+    put: true,
+    default: null,
+    filter: true,
+    sort: true,
+    about: 'Most that one project may have of it: addresses of IPv4, /64 prefixes of IPv6. Null and 0: any number.',
+  },
+  {
+    name: 'address_scope_id',
+    path: 'addressScopeId',
+    type: orNull(uuid),
+    post: 'allowed',
+    put: true,
+    default: null,
+    filter: true,
+    sort: true,
+    about: 'Address scope in which its addresses are unique.',
+  },
+  shared('Every project, or the one that asks, may take subnets from it.'),
+  {
+    name: 'is_default',
+    path: 'isDefault',
+    type: bool,
+    post: 'allowed',
+    put: true,
+    default: false,
+    write: 'admin',
+    filter: true,
+    sort: true,
+    about: 'The pool of its IP version for subnets that name none.',
+  },
+  ...tail,
+]);
+
+export const subnetpools: Resource = declare({
   name: 'subnetpool',
   collection: 'subnetpools',
   kind: 'subnetpool',
-  visible: (project) => `o.doc @> '{"shared": true}' OR ${isOpened('o.id', project)}`,
+  visible: (project, tables) => `o.doc @> '{"shared": true}' OR ${isOpened('o.id', project, tables)}`,
   tagged: true,
   about: 'Prefixes that subnets take theirs from.',
-  attributes: [
-    ...head,
-    name,
-    {
-      name: 'prefixes',
-      path: 'prefixes',
-      type: prefixes,
-      post: 'required',
-      put: true,
-      about: 'Of one IP version; merged. They may grow; add_prefixes and remove_prefixes change some of them.',
-    },
-    { name: 'ip_version', path: 'ipVersion', type: ipVersion, filter: true, sort: true, about: '4 or 6.' },
-    prefixLength('default_prefixlen', 'defaultPrefixLength', 'Of a subnet that names none; min_prefixlen when absent.'),
-    prefixLength('min_prefixlen', 'minPrefixLength', 'The shortest: 8 of IPv4, 64 of IPv6 when absent.'),
-    prefixLength('max_prefixlen', 'maxPrefixLength', 'The longest: 32 of IPv4, 128 of IPv6 when absent.'),
-    {
-      name: 'default_quota',
-      path: 'defaultQuota',
-      type: orNull(integer(0, MOST_QUOTA)),
-      post: 'allowed',
-      put: true,
-      default: null,
-      filter: true,
-      sort: true,
-      about: 'Most that one project may have of it: addresses of IPv4, /64 prefixes of IPv6. Null and 0: any number.',
-    },
-    {
-      name: 'address_scope_id',
-      path: 'addressScopeId',
-      type: orNull(uuid),
-      post: 'allowed',
-      put: true,
-      default: null,
-      filter: true,
-      sort: true,
-      about: 'Address scope in which its addresses are unique.',
-    },
-    shared('Every project, or the one that asks, may take subnets from it.'),
-    {
-      name: 'is_default',
-      path: 'isDefault',
-      type: bool,
-      post: 'allowed',
-      put: true,
-      default: false,
-      write: 'admin',
-      filter: true,
-      sort: true,
-      about: 'The pool of its IP version for subnets that name none.',
-    },
-    ...tail,
-  ],
-  from: 'plumbline.subnet_pools o',
+  attributes,
   columns: sharedWith,
   notFound: subnetPoolNotFound,
-  create: async (wishes) => createSubnetPools(wishes as readonly NewSubnetPool[]),
-  update: async (id, wish) => updateSubnetPool(id, wish as SubnetPoolChanges),
+  create: async (inputs) => createSubnetPools(inputs),
+  update: async (id, input) => updateSubnetPool(id, input),
   delete: deleteSubnetPool,
   actions: {
     add_prefixes: async (id, body) => answering(addPrefixes(id, prefixesIn(body)), asPrefixes),
@@ -146,7 +146,7 @@ export const subnetpools: Resource = {
     onboard_network_subnets: async (id, body) => {
       const { network_id: networkId } = fieldsOf(body, 'network_id');
       if (networkId === undefined || networkId === null) throw invalidInput('network_id must be specified');
-      return answering(onboardSubnets(id, uuid.parse(networkId, 'network_id') as string), (subnets) => subnets);
+      return answering(onboardSubnets(id, uuid.parse(networkId, 'network_id')), (subnets) => subnets);
     },
   },
-};
+});

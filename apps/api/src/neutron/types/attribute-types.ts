@@ -9,12 +9,16 @@ import { invalidInput } from '@plumbline/domain';
 import { z } from 'zod';
 import { invalidAttribute } from '../../errors/edge-error.js';
 
-export type AttributeType = Readonly<{
+export type AttributeType<T = unknown> = Readonly<{
   schema: z.ZodType;
-  parse(value: unknown, attribute: string): unknown;
+  /** Throws with the reference's words. Undefined: accepted, and says nothing. */
+  parse(value: unknown, attribute: string): T;
   /** Absent: the attribute is not compared by its text. */
   filter?(text: string, attribute: string): unknown;
 }>;
+
+/** Of a type that is always compared by its text. */
+type Filtered = Required<Pick<AttributeType, 'filter'>>;
 
 const UNSTORABLE = /\0|\p{Surrogate}/u;
 const SHOWN_AT_MOST = 100;
@@ -43,7 +47,7 @@ function string(value: unknown, attribute: string, most: number): string {
 
 const filterText = (text: string, attribute: string): string => string(text, attribute, 4096);
 
-export const text = (most = 255): AttributeType => ({
+export const text = (most = 255): AttributeType<string> & Filtered => ({
   schema: z.string().max(most),
   parse: (value, attribute) => string(value, attribute, most),
   filter: filterText,
@@ -51,7 +55,7 @@ export const text = (most = 255): AttributeType => ({
 
 const LONGEST_PROJECT = 255;
 /** Id of a project, as the identity service names it. It becomes part of keys, escaped as in a URL, and must fit so. */
-export const projectId: AttributeType = {
+export const projectId: AttributeType<string> = {
   ...text(LONGEST_PROJECT),
   parse: (value, attribute) => {
     const given = string(value, attribute, LONGEST_PROJECT);
@@ -71,21 +75,21 @@ function toBoolean(value: unknown, attribute: string): boolean {
   if (FALSE.includes(value)) return false;
   throw invalidInput(`'${shown(value)}' cannot be converted to boolean`, attribute);
 }
-export const bool: AttributeType = { schema: z.boolean(), parse: toBoolean, filter: toBoolean };
+export const bool: AttributeType<boolean> = { schema: z.boolean(), parse: toBoolean, filter: toBoolean };
 
 function toUuid(value: unknown, attribute: string): string {
   if (typeof value !== 'string' || !isUuid(value))
     throw invalidAttribute(attribute, `'${shown(value)}' is not a valid UUID`);
   return value.toLowerCase();
 }
-export const uuid: AttributeType = {
+export const uuid: AttributeType<string> & Filtered = {
   schema: z.guid(),
   parse: toUuid,
   filter: (value, attribute) => filterText(value, attribute).toLowerCase(),
 };
 
 /** Null, or of that type. A filter's empty text asks for null. */
-export const orNull = (type: AttributeType): AttributeType => {
+export const orNull = <T>(type: AttributeType<T>): AttributeType<T | null> => {
   const { filter } = type;
   return {
     schema: type.schema.nullable(),
@@ -102,14 +106,14 @@ function toInteger(value: unknown, attribute: string, least: number, most: numbe
   if (number > most) throw invalidAttribute(attribute, `'${number}' is too large - must be no larger than '${most}'`);
   return number;
 }
-export const integer = (least: number, most: number): AttributeType => ({
+export const integer = (least: number, most: number): AttributeType<number> & Filtered => ({
   schema: z.int().min(least).max(most),
   parse: (value, attribute) => toInteger(value, attribute, least, most),
   filter: (value, attribute) => toInteger(value, attribute, -(2 ** 48), 2 ** 48),
 });
 
 /** 4 or 6. */
-export const ipVersion: AttributeType = {
+export const ipVersion: AttributeType<4 | 6> = {
   schema: z.union([z.literal(4), z.literal(6)]),
   parse: (value, attribute) => {
     if (value === 4 || value === '4') return 4;
@@ -124,7 +128,7 @@ export function toIp(value: unknown, attribute: string): string {
     throw invalidAttribute(attribute, `'${shown(value)}' is not a valid IP address`);
   return canonicalAddress(value);
 }
-export const ip: AttributeType = { schema: z.union([z.ipv4(), z.ipv6()]), parse: toIp, filter: filterText };
+export const ip: AttributeType<string> = { schema: z.union([z.ipv4(), z.ipv6()]), parse: toIp, filter: filterText };
 
 /** Text of a prefix as the client wrote it, known to be one. */
 export function toCidr(value: unknown, attribute: string): string {
@@ -139,7 +143,7 @@ export function toCidr(value: unknown, attribute: string): string {
   if (!good) throw invalidInput(`${shown(value)} is not in a CIDR format`, attribute);
   return `${canonicalAddress(address)}/${Number(length)}`;
 }
-export const cidr: AttributeType = {
+export const cidr: AttributeType<string> & Filtered = {
   schema: z.union([z.cidrv4(), z.cidrv6()]),
   parse: (value, attribute) => {
     const parsed = toCidr(value, attribute);
@@ -149,7 +153,7 @@ export const cidr: AttributeType = {
   filter: filterText,
 };
 
-export const mac: AttributeType = {
+export const mac: AttributeType<string> = {
   schema: z.string().regex(/^([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}$/),
   parse: (value, attribute) => {
     const lower = typeof value === 'string' ? value.toLowerCase().replaceAll('-', ':') : '';
@@ -162,7 +166,7 @@ export const mac: AttributeType = {
 };
 
 /** '' when unbound; null counts as ''. */
-export const hostId: AttributeType = {
+export const hostId: AttributeType<string> = {
   schema: z.string().nullable(),
   parse: (value, attribute) => {
     if (value === null || value === '') return '';
@@ -176,7 +180,7 @@ export const hostId: AttributeType = {
   filter: filterText,
 };
 
-export const physicalNetwork: AttributeType = {
+export const physicalNetwork: AttributeType<string | null> = {
   schema: z.string().nullable(),
   parse: (value, attribute) => {
     if (value === null || value === '') return null;
@@ -191,10 +195,11 @@ export const physicalNetwork: AttributeType = {
 };
 
 /** One of a few words. */
-export const oneOf = (words: readonly string[]): AttributeType => ({
-  schema: z.enum(words as [string, ...string[]]),
+export const oneOf = <const W extends string>(words: readonly W[]): AttributeType<W> => ({
+  schema: z.enum(words),
   parse: (value, attribute) => {
-    if (typeof value === 'string' && words.includes(value)) return value;
+    const found = words.find((word) => word === value);
+    if (found !== undefined) return found;
     throw invalidAttribute(attribute, `'${shown(value)}' is not in [${words.map((word) => `'${word}'`).join(', ')}]`);
   },
   filter: filterText,
@@ -203,7 +208,7 @@ export const oneOf = (words: readonly string[]): AttributeType => ({
 const MOST_PROFILE = 4095;
 const DEEPEST = 8;
 /** A JSON object kept as it is: shallow and short enough to be stored and shown. */
-export const dictionary: AttributeType = {
+export const dictionary: AttributeType<Readonly<Record<string, unknown>>> = {
   schema: z.record(z.string(), z.unknown()).nullable(),
   parse: (value, attribute) => {
     if (value === null) return {};
@@ -214,7 +219,7 @@ export const dictionary: AttributeType = {
     if (stored.length > MOST_PROFILE) throw invalidAttribute(attribute, `exceeds maximum length of ${MOST_PROFILE}`);
     if (/\\u0000|\\ud[89a-f]/i.test(stored) || !isStorable(stored))
       throw invalidAttribute(attribute, 'it holds characters that cannot be stored');
-    return value;
+    return value as Readonly<Record<string, unknown>>;
   },
 };
 
@@ -232,7 +237,7 @@ function depthOf(value: unknown, limit: number): number {
 }
 
 /** An attribute of the reference whose behaviour this server does not have: what means "none" is accepted, all else refused, never swallowed. */
-export const only = (none: readonly unknown[], schema: z.ZodType): AttributeType => ({
+export const only = (none: readonly unknown[], schema: z.ZodType): AttributeType<undefined> => ({
   schema,
   parse: (value, attribute) => {
     const empty = Array.isArray(value) && value.length === 0 ? '[]' : value;

@@ -7,7 +7,7 @@ const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const LONGEST = 253;
 
 function named(value: unknown, attribute: string, what: string): string {
-  const given = (text().parse(value, attribute) as string).toLowerCase();
+  const given = text().parse(value, attribute).toLowerCase();
   if (given === '') return given;
   const wrong = (reason: string) =>
     invalidAttribute(attribute, `'${shown(given)}' not a valid ${what}. Reason: ${reason}`);
@@ -25,14 +25,14 @@ function named(value: unknown, attribute: string, what: string): string {
 }
 
 /** A name of one or more labels, or one with a dot at its end; '' is none. */
-export const dnsName: AttributeType = {
+export const dnsName: AttributeType<string> = {
   schema: z.string().max(LONGEST),
   parse: (value, attribute) => named(value, attribute, 'PQDN or FQDN'),
   filter: (value) => value.toLowerCase(),
 };
 
 /** As `dnsName`, with the dot at its end. */
-export const dnsDomain: AttributeType = {
+export const dnsDomain: AttributeType<string> = {
   schema: z.string().max(LONGEST),
   parse: (value, attribute) => {
     const domain = named(value, attribute, 'domain name');

@@ -22,7 +22,7 @@ import {
   uuid,
 } from './attribute-types.js';
 import { badRequest, invalidAttribute } from '../../errors/edge-error.js';
-import { containing, type Param } from '../resource.js';
+import { containing, type ConditionContext } from '../resource.js';
 import { fixedIps } from './structured-types.js';
 
 const MOST_GROUPS = 64;
@@ -31,10 +31,10 @@ const MOST_PAIRS = 10;
 const MOST_OPTIONS = 64;
 
 /** Ids of security groups; null means none. */
-export const securityGroupIds: AttributeType = {
+export const securityGroupIds: AttributeType<readonly string[]> = {
   schema: z.array(z.uuid()),
   parse: (value, attribute) => {
-    const ids = list(value ?? [], attribute, MOST_GROUPS, (id) => uuid.parse(id, attribute) as string);
+    const ids = list(value ?? [], attribute, MOST_GROUPS, (id) => uuid.parse(id, attribute));
     refuseDuplicates(ids, attribute, 'item');
     return ids;
   },
@@ -50,12 +50,12 @@ const addressPair = (value: unknown, attribute: string): RequestedPair => {
   if (strange.length > 0) throw badRequest(`Unrecognized attribute(s) '${shown(strange.sort().join(', '))}'`);
   return {
     ipAddress: typeof ip === 'string' && ip.includes('/') ? toCidr(ip, attribute) : toIp(ip, attribute),
-    macAddress: macAddress === undefined || macAddress === null ? null : (mac.parse(macAddress, attribute) as string),
+    macAddress: macAddress === undefined || macAddress === null ? null : mac.parse(macAddress, attribute),
   };
 };
 
 /** Null means none. */
-export const addressPairs: AttributeType = {
+export const addressPairs: AttributeType<readonly WishedPair[]> = {
   schema: z
     .array(
       z.object({
@@ -104,7 +104,7 @@ const dhcpOption = (item: unknown, attribute: string): RequestedDhcpOption => {
 };
 
 /** Null means none: nothing is changed by it. */
-export const dhcpOptions: AttributeType = {
+export const dhcpOptions: AttributeType<readonly WishedDhcpOption[]> = {
   schema: z
     .array(
       z.object({
@@ -151,7 +151,7 @@ const MEMBERS: Readonly<Record<string, WantedIp['member']>> = {
 };
 
 /** `fixed_ips=ip_address=10.0.0.3`: the name of a member, then its value. */
-export const filteredFixedIps: AttributeType = {
+export const filteredFixedIps: AttributeType<ReturnType<(typeof fixedIps)['parse']>> = {
   ...fixedIps,
   filter: (text, attribute): WantedIp => {
     const [name = '', ...rest] = text.split('=');
@@ -166,18 +166,18 @@ export const filteredFixedIps: AttributeType = {
 };
 
 /** Within one member any of the values, across members all: as clients combine them. */
-export function havingFixedIps(values: readonly unknown[], param: Param): string {
+export function havingFixedIps(values: readonly unknown[], statement: ConditionContext): string {
   const wanted = values as readonly WantedIp[];
   return [...new Set(wanted.map(({ member }) => member))]
     .map((member) => ({ member, same: wanted.filter((each) => each.member === member).map(({ value }) => value) }))
     .map(({ member, same }) =>
       member === 'substring'
-        ? `(${havingSubstring(same, param)})`
-        : `(${containing((value) => ({ fixedIps: [{ [member]: value }] }))(same, param)})`,
+        ? `(${havingSubstring(same, statement)})`
+        : `(${containing((value) => ({ fixedIps: [{ [member]: value }] }))(same, statement)})`,
     )
     .join(' AND ');
 }
 
-const havingSubstring = (parts: readonly string[], param: Param): string =>
+const havingSubstring = (parts: readonly string[], { param }: ConditionContext): string =>
   `EXISTS (SELECT FROM jsonb_array_elements(o.doc -> 'fixedIps') f, unnest(${param(parts, 'text[]')}) part
     WHERE strpos(f ->> 'ipAddress', part) > 0)`;

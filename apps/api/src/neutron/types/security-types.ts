@@ -8,31 +8,34 @@ import { badRequest, invalidAttribute } from '../../errors/edge-error.js';
 const MOST_ADDRESSES = 1024;
 
 /** The id of another object, looked up and not found when it is none. */
-export const reference: AttributeType = {
+export const reference: AttributeType<string> = {
   schema: z.uuid(),
-  parse: (value, attribute) => (text(36).parse(value, attribute) as string).toLowerCase(),
-  filter: (value, attribute) => (text(4096).filter?.(value, attribute) as string).toLowerCase(),
+  parse: (value, attribute) => text(36).parse(value, attribute).toLowerCase(),
+  filter: (value, attribute) => text(4096).parse(value, attribute).toLowerCase(),
 };
 
 /** A name or a number; null and `any` mean every protocol. */
-export const protocol: AttributeType = {
+export const protocol: AttributeType<string | null> = {
   schema: z.union([z.string(), z.int().min(0).max(255)]).nullable(),
   parse: toProtocol,
   filter: (value) => (value === '' || value === 'any' ? null : value.toLowerCase()),
 };
 
-const toEthertype = (value: unknown): string => {
-  const found = ['IPv4', 'IPv6'].find(
-    (name) => typeof value === 'string' && name.toLowerCase() === value.toLowerCase(),
-  );
+const ETHERTYPES = ['IPv4', 'IPv6'] as const;
+const toEthertype = (value: unknown): (typeof ETHERTYPES)[number] => {
+  const found = ETHERTYPES.find((name) => typeof value === 'string' && name.toLowerCase() === value.toLowerCase());
   if (!found) throw invalidEthertype(shown(value));
   return found;
 };
 /** Upper or lower case. */
-export const ethertype: AttributeType = { schema: z.enum(['IPv4', 'IPv6']), parse: toEthertype, filter: toEthertype };
+export const ethertype: AttributeType<(typeof ETHERTYPES)[number]> = {
+  schema: z.enum(ETHERTYPES),
+  parse: toEthertype,
+  filter: toEthertype,
+};
 
 /** A port, or of ICMP a type or code, that may be null. */
-export const portValue: AttributeType = {
+export const portValue: AttributeType<number | null> = {
   schema: z.int().min(0).max(65535).nullable(),
   parse: (value) => {
     if (value === null) return null;
@@ -45,7 +48,7 @@ export const portValue: AttributeType = {
 };
 
 /** A prefix, or an address that stands for itself alone; null and '' mean none. Host bits are kept as they came. */
-export const ipPrefix: AttributeType = {
+export const ipPrefix: AttributeType<string | null> = {
   schema: z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]).nullable(),
   parse: (value, attribute) => {
     if (value === null || value === '') return null;
@@ -61,7 +64,7 @@ export const ipPrefix: AttributeType = {
 };
 
 /** Prefixes of an address group; null means none. */
-export const addresses: AttributeType = {
+export const addresses: AttributeType<readonly string[]> = {
   schema: z.array(z.union([z.cidrv4(), z.cidrv6()])).nullable(),
   parse: (value, attribute) =>
     list(value ?? [], attribute, MOST_ADDRESSES, (item) => {
@@ -74,7 +77,7 @@ export const addresses: AttributeType = {
 };
 
 /** Body of add_addresses and remove_addresses, with or without the resource's name around it. */
-export function namedAddresses(body: unknown): string[] {
+export function namedAddresses(body: unknown): readonly string[] {
   const isObject = (value: unknown): value is Record<string, unknown> =>
     value !== null && typeof value === 'object' && !Array.isArray(value);
   const inner = isObject(body) && isObject(body['address_group']) ? body['address_group'] : body;
@@ -83,5 +86,5 @@ export function namedAddresses(body: unknown): string[] {
   const strange = Object.keys(inner).filter((name) => name !== 'addresses');
   if (strange.length > 0 && strange.every(isStorable))
     throw badRequest(`Unrecognized attribute(s) '${shown(strange.sort().join(', '))}'`);
-  return addresses.parse(inner['addresses'], 'addresses') as string[];
+  return addresses.parse(inner['addresses'], 'addresses');
 }

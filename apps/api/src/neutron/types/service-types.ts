@@ -7,7 +7,7 @@ const MOST = 64;
 const type = text();
 
 /** A list of device owners; which are known, the domain says. */
-export const serviceTypes: AttributeType = {
+export const serviceTypes: AttributeType<readonly string[]> = {
   schema: z.array(z.string()),
   parse: (value, attribute) =>
     list(value, attribute, MOST, (item) => {
@@ -18,6 +18,6 @@ export const serviceTypes: AttributeType = {
           `Subnet service type ${shown(item)} is not a string.`,
           attribute,
         );
-      return type.parse(item, attribute) as string;
+      return type.parse(item, attribute);
     }),
 };

@@ -1,4 +1,5 @@
 /** Attribute types that are lists and objects of addresses. */
+import type { AllocationPool, HostRoute } from '@plumbline/contracts';
 import { z } from 'zod';
 import {
   AttributeType,
@@ -16,10 +17,14 @@ import {
 import { badRequest, invalidAttribute } from '../../errors/edge-error.js';
 
 const MOST_ITEMS = 64;
+/** One address of a port as a client asks for it: at least one of both. */
+type FixedIp = Readonly<{ subnetId?: string; ipAddress?: string }>;
+type Gateway = Readonly<{ networkId: string; enableSnat?: boolean; externalFixedIps?: readonly FixedIp[] }>;
+
 const address = z.union([z.ipv4(), z.ipv6()]);
 const prefix = z.union([z.cidrv4(), z.cidrv6()]);
 
-const fixedIp = (value: unknown, attribute: string) => {
+const fixedIp = (value: unknown, attribute: string): FixedIp => {
   const { subnet_id: subnetId, ip_address: ipAddress } = members(value, attribute, 'fixed IP', [
     'subnet_id',
     'ip_address',
@@ -27,12 +32,12 @@ const fixedIp = (value: unknown, attribute: string) => {
   if (subnetId === undefined && ipAddress === undefined)
     throw invalidAttribute(attribute, `Invalid data format for fixed IP: '${shown(value)}'`);
   return {
-    ...(subnetId !== undefined && { subnetId: uuid.parse(subnetId, attribute) as string }),
+    ...(subnetId !== undefined && { subnetId: uuid.parse(subnetId, attribute) }),
     ...(ipAddress !== undefined && { ipAddress: toIp(ipAddress, attribute) }),
   };
 };
 
-export const fixedIps: AttributeType = {
+export const fixedIps: AttributeType<readonly FixedIp[]> = {
   schema: z.array(z.object({ subnet_id: z.uuid().optional(), ip_address: address.optional() })),
   parse: (value, attribute) => {
     const ips = list(value, attribute, MOST_ITEMS, fixedIp);
@@ -45,7 +50,7 @@ export const fixedIps: AttributeType = {
   },
 };
 
-export const allocationPools: AttributeType = {
+export const allocationPools: AttributeType<readonly AllocationPool[]> = {
   schema: z.array(z.object({ start: address, end: address })),
   parse: (value, attribute) =>
     list(value, attribute, MOST_ITEMS, (item) => {
@@ -59,7 +64,7 @@ const route = (what: string) => (item: unknown, attribute: string) => {
   return { destination: toCidr(destination, attribute), nexthop: toIp(nexthop, attribute) };
 };
 
-export const hostRoutes: AttributeType = {
+export const hostRoutes: AttributeType<readonly HostRoute[]> = {
   schema: z.array(z.object({ destination: prefix, nexthop: address })),
   parse: (value, attribute) => {
     const routes = list(value, attribute, MOST_ITEMS, route('hostroute'));
@@ -72,7 +77,7 @@ export const hostRoutes: AttributeType = {
   },
 };
 
-export const nameservers: AttributeType = {
+export const nameservers: AttributeType<readonly string[]> = {
   schema: z.array(address),
   parse: (value, attribute) => {
     const servers = list(value, attribute, MOST_ITEMS, toIp);
@@ -81,7 +86,7 @@ export const nameservers: AttributeType = {
   },
 };
 
-const gateway: AttributeType = {
+const gateway: AttributeType<Gateway | null> = {
   schema: z.object({
     network_id: z.uuid(),
     enable_snat: z.boolean().optional(),

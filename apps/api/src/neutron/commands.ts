@@ -1,0 +1,18 @@
+/** What the Networking API needs of the command side: the ledger, in the process. */
+import type { Meta } from '@plumbline/contracts';
+import type { Actor, Decide } from '@plumbline/domain';
+import type { Caller } from '@plumbline/identity/login';
+import type { Topology } from '@plumbline/topology';
+
+export interface Commands {
+  /** All objects; those of a command that was answered among them. */
+  readonly topology: Topology;
+  execute<T>(decide: Decide<T>, meta: Meta, actor: Actor): Promise<Readonly<{ result: T; position: number }>>;
+}
+
+export const metaOf = ({ requestId, userId, projectId }: Caller): Meta => ({
+  requestId,
+  userId,
+  projectId,
+  time: new Date().toISOString(),
+});

@@ -1,0 +1,35 @@
+/** What is there before any version of the API: which versions, and their description, for programs and as a page. */
+import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { originOf } from '../origin.js';
+import { openApi } from './description/openapi.js';
+import { openApiPage, PAGE_HEADERS } from './description/openapi-page.js';
+import { NEUTRON_OPTIONS, NeutronOptions } from './neutron-options.js';
+
+@Controller()
+export class DiscoveryController {
+  private document: string | undefined;
+  private page: string | undefined;
+
+  constructor(@Inject(NEUTRON_OPTIONS) private readonly options: Pick<NeutronOptions, 'publicUrl' | 'api'>) {}
+
+  @Get('/')
+  versions(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+    const { api, publicUrl } = this.options;
+    const self = `${originOf(request, publicUrl)}${api.prefix}/`;
+    const versions = [{ id: api.version, status: 'CURRENT', links: [{ rel: 'self', href: self }] }];
+    void reply.header('content-type', 'application/json').send(JSON.stringify({ versions }));
+  }
+
+  @Get('/openapi.json')
+  description(@Res() reply: FastifyReply): void {
+    this.document ??= JSON.stringify(openApi(this.options.api));
+    void reply.header('content-type', 'application/json').send(this.document);
+  }
+
+  @Get('/docs')
+  pageToRead(@Res() reply: FastifyReply): void {
+    this.page ??= openApiPage(openApi(this.options.api));
+    void reply.headers(PAGE_HEADERS).send(this.page);
+  }
+}
