@@ -25,8 +25,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** Just-in-time compilation costs more than any of our statements. */
 const READ_SETTINGS = '-c jit=off';
 /**
- * Rows by id are few and their statements prepared: one plan of index look-ups serves for good. Left to itself the server plans while tables are small, takes that they are
- * joined whole, and runs that plan when they are large.
+ * Rows by id are few, and their statements are prepared: one plan of index look-ups is right for ever. Without these settings the server plans while tables are small, chooses to
+ * join whole tables, and keeps that plan when they are large.
  */
 const LOOKUP_SETTINGS = `${READ_SETTINGS} -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off`;
 

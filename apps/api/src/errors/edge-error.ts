@@ -1,4 +1,4 @@
-/** What the HTTP edge itself refuses, before or beside the domain. Which status code each kind becomes is errors.filter.ts's knowledge. */
+/** Refusals of the API itself, not of the domain: malformed requests, unknown paths, too many requests. errors.filter.ts maps each kind to a status code. */
 export type EdgeErrorKind =
   | 'bad-request'
   | 'unauthorized'

@@ -1,4 +1,4 @@
-/** The only file that knows status codes: what became of a request -> HTTP, in the reference's error body. */
+/** Turns errors and outcomes into HTTP status codes and the reference's error bodies. No other file knows status codes. */
 import { STATUS_CODES } from 'node:http';
 import { ArgumentsHost, Catch, ExceptionFilter, HttpException } from '@nestjs/common';
 import { DomainError, ErrorKind } from '@plumbline/domain';
@@ -89,7 +89,7 @@ function bodyOf(refusal: Refusal, status: number, identitySide: boolean): unknow
 
 function asRefusal(thrown: unknown): Refusal {
   if (thrown instanceof DomainError || thrown instanceof EdgeError) return thrown;
-  // Nobody could tell who asks: that is no refusal, and is said in the form of the service that was asked.
+  // It is not known who asks. That is no refusal of the caller, and is answered like any other part of the service that does not work.
   if (thrown instanceof IdentityError) return thrown.kind === 'unavailable' ? unavailable(thrown.message) : thrown;
   if (thrown instanceof StoreUnavailable || thrown instanceof LedgerBusy) return unavailable(thrown.message);
   if (thrown instanceof HttpException) return ofStatus(thrown.getStatus(), thrown.message);
@@ -108,10 +108,10 @@ function asRefusal(thrown: unknown): Refusal {
   );
 }
 
-/** Theirs may hold a whole URL. */
+/** Messages of Nest and Fastify may contain a whole URL. */
 const LONGEST_MESSAGE = 300;
 
-/** What Nest or Fastify refuse before our own code sees the request. */
+/** Refusals of Nest and Fastify, before our own code sees the request. */
 function ofStatus(status: number, message: string): EdgeError {
   if (status === 404) return noSuchPath();
   if (status === 405) return methodNotAllowed();

@@ -1,9 +1,9 @@
 /**
- * With `auth=none` loopback is the only fence, and a web page in a browser of this machine is inside it. Three things let it act: requests that need no
- * preflight (form content types), requests across origins, and a name of its own that it points to 127.0.0.1 (DNS rebinding). Each is refused here; no client
- * of the Networking API does any of them, except curl -d, which calls JSON a form: hence the words.
+ * With `auth=none` only loopback protects the API, and a web page in a browser on this machine can reach loopback. Three things let such a page act: requests
+ * that need no preflight (form content types), requests across origins, and a host name that the page's owner points to 127.0.0.1 (DNS rebinding). Each is
+ * refused here. No client of the Networking API does any of them, except `curl -d`, which sends JSON as a form; the message says what to do then.
  *
- * Road not taken: ignoring Content-Type as the reference does. There a token stands in the way.
+ * Road not taken: ignoring Content-Type as the reference does. There a web page would also need a token.
  */
 import { isIP } from 'node:net';
 import { badRequest } from '../errors/edge-error.js';

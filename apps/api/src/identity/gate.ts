@@ -1,8 +1,8 @@
 /**
- * What stands before every route: who asks, and whether they may ask at all. Closed by default: a route is open because it is named here. It looks at the
- * route that matched and not at the path that was sent, because one route has many spellings.
+ * Runs before every route: finds out who sends a request, and refuses whoever may not send any. A route is closed unless it is named here as open. The gate
+ * looks at the route that Fastify matched and not at the path that was sent, because one route has many spellings.
  *
- * It runs before a body is read: who is refused costs no memory.
+ * It runs before the body is read, so that a request that is refused costs no memory.
  */
 import { type Authenticator, type Identity, IdentityError, notAuthorized } from '@plumbline/identity/login';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -14,7 +14,7 @@ import { RequestRate } from './request-rate.js';
 
 /** Discovery, health, the API's description; the identity routes ask for themselves. */
 const OPEN_ROUTES = ['/', '/healthz', '/openapi.json', '/docs', ...IDENTITY_ROUTES];
-/** The control plane's own side: whole nodes, not what a project owns. */
+/** The control plane's own routes: they show whole nodes, not what one project owns. */
 const ADMIN_ROUTES = '/plumbline/';
 
 declare module 'fastify' {
@@ -57,8 +57,9 @@ export class Gate {
   }
 }
 
-/** The gate's finding. Throws when the route is an open one: there nobody was asked. */
+/** Who sent the request, as the gate found out. Throws on an open route, where the gate does not ask. */
 export function identityOf(request: FastifyRequest): Identity {
-  if (!request.identity) throw new Error(`nobody was asked who they are at ${request.routeOptions.url}`);
+  if (!request.identity)
+    throw new Error(`the route ${request.routeOptions.url} is open: the gate did not authenticate the request`);
   return request.identity;
 }

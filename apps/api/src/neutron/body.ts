@@ -1,4 +1,4 @@
-/** From a request's body to the input of `create` and `update`: the checks every resource shares, in the order and words of the reference. */
+/** Parses the body of a request into the input of `create` and `update`: the checks that all resources share, in the reference's order and words. */
 import type { Caller } from '@plumbline/identity/login';
 import { shown } from './types/attribute-types.js';
 import { badRequest } from '../errors/edge-error.js';

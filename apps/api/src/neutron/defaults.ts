@@ -1,11 +1,11 @@
-/** What a project finds without having made it (its default security group): made before the project first reads the list. */
+/** Objects that every project has without creating them (its default security group): made before the project first reads the list. */
 import { type Decide, SYSTEM } from '@plumbline/domain';
 import type { Caller } from '@plumbline/identity/login';
 import type { Commands } from './commands.js';
 import { metaOf } from './commands.js';
 import type { Resource } from './resource.js';
 
-/** A default is looked for once a project; this many are remembered. */
+/** A process checks each project once; it remembers this many. */
 const MOST_REMEMBERED = 10_000;
 
 export class Defaults {

@@ -1,4 +1,4 @@
-/** Paths of the API that are no resource of the common shape: quotas, what agents carry, topologies made on request. Listed in endpoints/index.ts. */
+/** Paths of the API that do not have the shape of a resource: quotas, routers of an agent, topologies made on request. Listed in endpoints/index.ts. */
 import type { Decide } from '@plumbline/domain';
 import type { AgentRow } from '@plumbline/event-store';
 import type { Outcome } from '../errors/errors.filter.js';
@@ -31,7 +31,7 @@ export type Tools = Readonly<{
   execute<T>(decide: Decide<T>, caller: Caller): Promise<T>;
 }>;
 
-/** `ids`: what stands for the `:` segments of the path, in order, decoded and not checked. */
+/** `ids`: the texts in place of the `:` segments of the path, in order, decoded and not checked. */
 export type Handler = (request: ApiRequest, ids: readonly string[], tools: Tools) => Promise<ApiAnswer>;
 
 export type Endpoint = Readonly<{

@@ -1,10 +1,10 @@
 /**
  * Rows by id, for all requests of one turn of the event loop in one statement.
  *
- * Goal: commands that shared a commit are answered together, and each answer is the row as it stands now; asked for one by one, those reads cost the
- * process more than the writes did. A lone request waits for nobody but the end of the turn. The statement is sent after the last of them has asked, so each
- * sees every commit that was answered before it asked.
- * Road not taken: answering from the process's own topology, which does not hold what agents observed.
+ * Goal: commands that share a commit are answered at the same time, and each answer needs the row as it is now. Read one by one, these rows cost the process
+ * more than the writes. A single request only waits for the end of the turn. The statement is sent after the last request has asked, so each request sees every
+ * commit that was answered before it.
+ * Road not taken: answering from the process's own topology, which does not have what agents report.
  */
 import type { Resource, Row } from './resource.js';
 import type { Scope } from './sql.js';

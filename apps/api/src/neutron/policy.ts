@@ -1,6 +1,6 @@
 /**
- * Who may, at the edge: what can be said of a request before, or together with, the decision. Rights of objects are the domain's (libs/domain/src/access.ts);
- * rights of attributes are declared beside each attribute. Rule names in refusals are the reference's: `create_port:mac_address`.
+ * Rights that are checked before the decision or together with it. Rights on objects are in libs/domain/src/access.ts; rights on attributes are declared beside
+ * each attribute. Rule names in refusals are the reference's: `create_port:mac_address`.
  */
 import { Decide, guarded, isOf, notAuthorized, type Subject } from '@plumbline/domain';
 import type { Caller } from '@plumbline/identity/login';
@@ -9,11 +9,11 @@ import type { Attribute, Resource, Viewer } from './resource.js';
 
 export const isAdmin = ({ role }: Viewer): boolean => role === 'admin';
 
-/** Verb and resource: of a part, with the whole's name between, as `create_floatingip_port_forwarding`. */
+/** Name of the rule: verb and resource, with the name of what a part belongs to between them (`create_floatingip_port_forwarding`). */
 export const ruleOf = (verb: 'create' | 'update' | 'delete' | 'get', { name, partOf }: Resource): string =>
   `${verb}_${partOf ? `${partOf.name}_` : ''}${name}`;
 
-/** Refuses a create that the caller may not make whatever is there: as a reader, for another project, with what is for administrators only. */
+/** Refuses a create that no state of the log would allow this caller: a reader's, one for another project, one with attributes for administrators. */
 export function mayCreate(resource: Resource, input: Input, set: readonly Attribute[], caller: Caller): void {
   if (isAdmin(caller)) return;
   const rule = ruleOf('create', resource);
@@ -27,13 +27,13 @@ function forAdmins(set: readonly Attribute[], rule: string): void {
   if (first) throw notAuthorized(`${rule}:${first.name}`);
 }
 
-/** Refuses filters and sort keys that would tell what the caller does not see. */
+/** Refuses filters and sort keys on attributes that the caller may not see. */
 export function mayAsk(resource: Resource, attributes: readonly Attribute[], caller: Caller): void {
   const [hidden] = isAdmin(caller) ? [] : attributes.filter(({ read }) => read === 'admin');
   if (hidden) throw notAuthorized(`${ruleOf('get', resource)}:${hidden.name}`);
 }
 
-/** Of a create: attributes that only a network's owner may set are refused on the network of somebody else. */
+/** Adds to a create: attributes that only the network's owner may set are refused on other networks. */
 export function creating<T>(
   resource: Resource,
   inputs: readonly Readonly<{ input: Input; set: readonly Attribute[] }>[],
@@ -55,7 +55,7 @@ export function creating<T>(
   };
 }
 
-/** Of an update or delete: guarded, and its attributes looked at once the object is known to be the caller's. */
+/** Adds to an update or delete: the caller must be allowed to change the object, and then each attribute that is named. */
 export function changing<T>(
   resource: Resource,
   subject: Subject,

@@ -1,8 +1,8 @@
 /**
  * From a row to what a client sees.
  *
- * An object whose keys come one by one under names from a table becomes a dictionary to the engine, slow to fill and slower to make JSON of: a list took twice the time. So a whole
- * object begins as the copy of one that has all its keys.
+ * V8 treats an object whose keys are added one by one, with names from a table, as a dictionary: filling it and making JSON of it is slow, and lists took twice
+ * the time. So each object begins as a copy of one that has all keys.
  */
 import { isAdmin } from './policy.js';
 import type { Attribute, Resource, Row, Viewer } from './resource.js';
@@ -20,7 +20,7 @@ function visible(resource: Resource, viewer: Viewer): Visible {
   return isAdmin(viewer) ? found.all : found.most;
 }
 
-/** Parsed, because what is parsed is no dictionary. */
+/** JSON.parse, because V8 gives its result a fixed shape and no dictionary. */
 function shaped(attributes: readonly Attribute[]): Visible {
   const empty = Object.fromEntries(attributes.map(({ name }) => [name, null]));
   return { attributes, shape: JSON.parse(JSON.stringify(empty)) as Record<string, null> };
@@ -41,10 +41,10 @@ export function present(
   return shown;
 }
 
-/** An object is never changed, only followed by another: what it was last shown as is kept with it for as long as it is in memory. */
+/** The text an object was last shown as. Objects in memory are never changed, only replaced, so the text is good as long as the object is there. */
 const texts = new WeakMap<Row['doc'], Readonly<{ by: string; row: Row; text: string }>>();
 
-/** What is shown follows from the object, the row's other columns, and who is shown it by which resource. */
+/** The text depends on the object, on the other columns of the row, and on resource and viewer (`by`). */
 const sameColumns = (one: Row, other: Row): boolean =>
   Object.keys(one).every(
     (name) => one[name] === other[name] || (isObject(one[name]) && isJsonOf(one[name], other[name])),

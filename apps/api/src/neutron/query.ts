@@ -1,4 +1,4 @@
-/** The query of a list: filters, fields, sorting, pages. Parsed against the resource's declaration; what it does not name is refused. */
+/** Parses the query of a list: filters, fields, sorting, pages. A name that the resource does not declare is refused. */
 import { badRequest as badResource } from '@plumbline/domain';
 import { isStorable, isUuid, shown } from './types/attribute-types.js';
 import { badRequest } from '../errors/edge-error.js';
@@ -88,7 +88,7 @@ function parseSorts(resource: Resource, search: URLSearchParams): Sort[] {
     throw badRequest('The number of sort_keys and sort_dirs must be same');
   const sorts = keys
     .map((key, index) => ({ attribute: sortable.get(key) as Attribute, descending: directions[index] === 'desc' }))
-    // A key says nothing the second time, and each costs more than the one before.
+    // A key that is repeated changes nothing and costs time.
     .filter((_sort, index) => keys.indexOf(keys[index] as string) === index);
   const byId = sorts.findIndex(({ attribute }) => attribute.name === 'id');
   if (byId >= 0) return sorts.slice(0, byId + 1);
@@ -109,13 +109,13 @@ function parseMarker(resource: Resource, marker: string | undefined): string | n
   return marker.toLowerCase();
 }
 
-/** Pages of at most this many, whether the client asked for pages or not: no answer holds more. */
+/** Limits the page to `most` items, also when the client did not ask for pages. */
 export const inPages = (query: ListQuery, most: number): ListQuery => ({
   ...query,
   limit: Math.min(query.limit ?? most, most),
 });
 
-/** A client that asked for no pages, and has the list to its end, is told of none. */
+/** The client did not ask for pages and got the whole list: the answer needs no links. */
 export const isWhole = (asked: ListQuery, { limit }: ListQuery, rows: number): boolean =>
   asked.limit === null && rows < (limit ?? Infinity);
 

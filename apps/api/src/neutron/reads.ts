@@ -40,7 +40,7 @@ export class Reads {
     return { [resource.name]: this.shown(resource, row as Row, caller, fields) };
   }
 
-  /** What the caller sees of a collection, as JSON text: a list is most of what a process makes text of. */
+  /** What the caller sees of a collection, as JSON text (presentList keeps the text of objects that did not change). */
   async list({ resource, whole }: Place, request: ApiRequest): Promise<string> {
     const { caller } = request;
     const asked = parseQuery(resource, request.search);

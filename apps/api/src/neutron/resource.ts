@@ -28,7 +28,7 @@ export type ConditionContext = Readonly<{
   project: string | null;
 }>;
 
-/** One row holds one of these: answered by the index on `doc`. */
+/** Condition: the row's object contains one of these. The index on `doc` answers it. */
 export const containing =
   (partOf: (value: unknown) => object) =>
   (values: readonly unknown[], { param }: Pick<ConditionContext, 'param'>): string =>
@@ -69,14 +69,14 @@ export type Attribute = Readonly<{
 /** A table of attributes as it was written down, so that the types of its fields are kept. */
 export const table = <const A extends readonly Attribute[]>(attributes: A): A => attributes;
 
-/** Of a caller, what a presenter may depend on. */
+/** What of a caller may change what is shown. */
 export type Viewer = Pick<Caller, 'projectId' | 'role'> &
   Readonly<{
     /** The operator's, that relative DNS names are in; ends with a dot. Absent where no port is shown. */
     dnsDomain?: string;
   }>;
 
-/** What a decision needs from outside the log: of the operator's choice, or read just before it is made. */
+/** What a decision needs from outside the log: settings of the operator, and what is read just before the decision. */
 export type Surroundings = Readonly<{
   fleet(): Promise<Fleet>;
   segments: SegmentPolicy;
@@ -88,7 +88,7 @@ export type Surroundings = Readonly<{
   dnsDomain: string;
 }>;
 
-/** Its result is the answer; null: the object itself, as it is then. */
+/** The result of its decision is the answer; null: the answer is the object, read afterwards. */
 export type Action = (
   id: string,
   body: unknown,
@@ -103,7 +103,7 @@ export type Whole<P extends string = string> = Readonly<{
   path: P;
 }>;
 
-/** Of a resource, everything that does not depend on the types of its fields. */
+/** Everything about a resource that does not depend on the types of its fields. */
 type Described = Readonly<{
   name: string;
   /** Name of the list in bodies. */
@@ -114,15 +114,15 @@ type Described = Readonly<{
   kind: Kind | null;
   partOf?: Whole;
   /**
-   * Who sees a row, beside administrators and (but for 'admin') the project that owns it. 'own': nobody; 'admin': not even that one; else a condition over
-   * the row, in which `project` is the placeholder of the caller's project. libs/domain/src/access.ts says the same of objects.
+   * Who sees a row. 'admin': administrators; 'own': also the project that owns it; a condition: also projects for which it holds (`project` is the placeholder
+   * of the caller's project). libs/domain/src/access.ts has the same rules for decisions.
    */
   visible: 'own' | 'admin' | ((project: string, tables: Tables) => string);
   /** Who may create, update and delete; absent: members, what is their project's. */
   write?: 'admin';
   /** Has the sub-resource `tags`. Its kind must be a TaggedKind. */
   tagged?: true;
-  /** A decision that must have been made before the caller's project reads a list: a default made on first use.*/
+  /** Makes what every project has by default; run before a project reads the list for the first time. */
   before?: (projectId: string) => Decide<unknown>;
   about: string;
   attributes: readonly Attribute[];
@@ -158,8 +158,8 @@ export type Declaration<A extends readonly Attribute[], P extends string = never
   }>;
 
 /**
- * Here the types of the fields end: the generic part parses by the same table of attributes that typed them, which the compiler cannot see (it takes the
- * methods `create` and `update` for ones that may be given less than they ask for).
+ * Drops the types of the fields. That is right because body.ts parses with the same table of attributes that gave the types. The compiler allows it because
+ * `create` and `update` are declared as methods, whose parameters it compares in both directions.
  */
 export const declare = <A extends readonly Attribute[], P extends string = never>(
   declaration: Declaration<A, P>,

@@ -1,4 +1,4 @@
-/** From a path and a verb to what is asked for. Knows the shape of paths, and no resource by name: those, and the prefix, are given. */
+/** Finds out from path and verb what a request asks for. It knows the shape of paths; resources, endpoints and the prefix are arguments. */
 import { notAuthorized } from '@plumbline/domain';
 import { methodNotAllowed, noSuchPath } from '../errors/edge-error.js';
 import type { Endpoint, Handler } from './endpoint.js';
@@ -6,7 +6,7 @@ import { isAdmin } from './policy.js';
 import { type Resource, segmentOf, type Viewer } from './resource.js';
 import { isUuid, shown } from './types/attribute-types.js';
 
-/** A resource at a place in the path: of a part, with the whole it belongs to. */
+/** A resource where the path names it; of a part (a floating IP's port forwarding) also the object it belongs to. */
 export type Place = Readonly<{ resource: Resource; whole: Readonly<{ resource: Resource; id: string }> | null }>;
 
 export type Target =
@@ -59,7 +59,7 @@ export function mayReach({ endpoint, verb }: Extract<Target, { is: 'endpoint' }>
   if (endpoint.who === 'admin' && !isAdmin(caller)) throw notAuthorized(`${verb}_${endpoint.path[0]}`);
 }
 
-/** Clients look names up as ids first: what is no UUID is not found, never malformed. */
+/** Clients try a name as an id first, so text that is no UUID is answered with 404 and not with 400. */
 export function idOf(resource: Pick<Resource, 'notFound'>, id: string): string {
   if (!isUuid(id)) throw resource.notFound(shown(id));
   return id.toLowerCase();

@@ -39,5 +39,5 @@ export const methodNotAllowed = () =>
     'method-not-allowed',
     'The server could not comply with the request since it is either malformed or otherwise incorrect.',
   );
-/** Nobody can tell at the moment: not a refusal, so that a client keeps its token. */
+/** It is not known at the moment whose token this is. Not a refusal: the client should keep its token. */
 export const unavailable = (message: string) => new IdentityError('unavailable', message);

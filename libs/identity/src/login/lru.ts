@@ -1,4 +1,4 @@
-/** A map that forgets what was not asked for longest once it is full. */
+/** A map of limited size: when it is full it drops the entry that was not used for the longest time. */
 export class Lru<V> {
   private readonly entries = new Map<string, V>();
   constructor(private readonly most: number) {}

@@ -11,7 +11,7 @@ const { prefix, resources } = NETWORKING_API;
 /** Name in compat.ts: of a part, with its whole's. */
 export const compatName = ({ name, partOf }: Resource): string => (partOf ? `${partOf.name}/${name}` : name);
 
-/** What is not as in the reference, in words; '' when all is. */
+/** What differs from the reference, in words; '' when nothing does. */
 export const noteOf = (resource: string, attribute: string): string => {
   const note = NOTES[`${resource}.${attribute}`];
   return note ? { absent: 'Absent: ', differs: 'Differs: ', ours: 'Ours: ' }[note.is] + note.why : '';

@@ -18,7 +18,7 @@ const routes = named('router', {
   },
   required: ['routes'],
 });
-const leg = { type: 'object', properties: { subnet_id: uuid, port_id: uuid } };
+const subnetOrPort = { type: 'object', properties: { subnet_id: uuid, port_id: uuid } };
 const prefixes = {
   type: 'object',
   properties: { subnetpool: { type: 'object', properties: { prefixes: strings } }, prefixes: strings },
@@ -31,8 +31,11 @@ const addresses = named('address_group', {
 
 /** By the action's name in the path. */
 export const ACTIONS: Readonly<Record<string, Readonly<{ about: string; body: Json }>>> = {
-  add_router_interface: { about: 'Join a subnet, by its gateway address or with a port made before', body: leg },
-  remove_router_interface: { about: 'Leave a subnet, named by itself or by the port', body: leg },
+  add_router_interface: {
+    about: 'Join a subnet, by its gateway address or with a port made before',
+    body: subnetOrPort,
+  },
+  remove_router_interface: { about: 'Leave a subnet, named by itself or by the port', body: subnetOrPort },
   add_extraroutes: { about: 'Add extra routes, and leave the others', body: routes },
   remove_extraroutes: { about: 'Remove extra routes, and leave the others', body: routes },
   add_prefixes: { about: 'Add prefixes', body: prefixes },

@@ -1,4 +1,4 @@
-/** Parts of the OpenAPI document that no declaration changes: error bodies, the token, and how parameters are written down. */
+/** Parts of the OpenAPI document that are the same for all resources: error bodies, the token, parameters. */
 export type Json = Record<string, unknown>;
 
 export const json = (schema: Json): Json => ({ content: { 'application/json': { schema } } });

@@ -290,7 +290,7 @@ const discovery = (id: string, summary: string): Operation => ({
   refused: [],
 });
 
-/** Above every version. */
+/** Not below the prefix: it lists the versions. */
 const VERSIONS: Readonly<Record<string, Json>> = {
   '/': { get: open(operation(discovery('list_versions', 'Versions of the API'))) },
 };
@@ -303,7 +303,7 @@ const DISCOVERY: Readonly<Record<string, Json>> = {
   },
 };
 
-/** What several declarations say of one path, together; of parameters, the first one's. */
+/** Merges what several declarations say about one path; parameters are taken from the first. */
 function merged(parts: readonly Readonly<Record<string, Json>>[]): Record<string, Json> {
   const all: Record<string, Json> = {};
   for (const part of parts) for (const [path, item] of Object.entries(part)) all[path] = { ...item, ...all[path] };

@@ -18,15 +18,15 @@ const change: Handler = async ({ raw, caller }, ids, { read, agents: rows }) => 
     ...(adminStateUp !== undefined && { adminStateUp }),
     ...(description !== undefined && { description: description ?? '' }),
   };
-  // One that changes nothing is no statement: whether the agent is there is then said by the read.
+  // An empty update is no statement; the read below then says whether the agent exists.
   if (Object.keys(changes).length > 0) await rows.update({ id }, changes);
   const [row] = await read.byIds(agents, [id], null);
   return ok({ agent: present(agents, row as Row, caller, null) });
 };
 
 /**
- * Forgets an agent. With a silent Open vSwitch agent its node goes too, out of the log. One that speaks on is back at its next report, and its node's tunnels
- * must not flap for that.
+ * Deletes an agent's row. If an Open vSwitch agent was silent, its node is removed from the log, too. An agent that still reports gets a new row with its next
+ * report; its node stays in the log, so that tunnels to it do not flap.
  */
 const forget: Handler = async ({ caller }, ids, { agents: rows, execute }) => {
   const id = idIn(agents, ids);

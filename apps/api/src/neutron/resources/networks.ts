@@ -106,7 +106,7 @@ const OF_SUBNETS = saidByOthers(
   NO_SUBNETS,
 );
 
-/** The address scope of the pools its subnets of one IP version come from: they have one in common, or none. */
+/** The address scope of the pools that its subnets of one IP version come from. All of them have the same one, or none has one. */
 const addressScope = (version: 4 | 6): Attribute => ({
   name: `ipv${version}_address_scope`,
   type: orNull(uuid),
@@ -117,7 +117,7 @@ const addressScope = (version: 4 | 6): Attribute => ({
 const IS_EXTERNAL = `o.doc @> '{"external": true}'`;
 const EXTERNAL_FOR_SOME = hasPolicy('access_as_external');
 
-/** Outside for all, or by a policy for some: whoever sees it may know. */
+/** External for everybody, or by a policy for some projects. Shown to whoever sees the network. */
 const external = {
   ...flag('router:external', 'external', false, 'Routers may have their gateway on it.'),
   write: 'admin',

@@ -52,7 +52,7 @@ const rangeOf = (row: Row, side: Side): PortRange | null => row.doc[side] as Por
 const given = { post: 'allowed', put: true, default: null, filter: true, sort: true } as const;
 const firstPort = (side: Side): string => `lpad(o.doc #>> '{${side},first}', 5, '0')`;
 
-/** A side's ports under their two names: a single port, and a range. */
+/** The ports of one side have two attributes: a single port, and a range. */
 const onePort = <const P extends string>(name: string, path: P, side: Side, about: string) =>
   ({
     name,

@@ -1,6 +1,6 @@
 /**
- * Objects that RBAC policies open to projects: who sees them, and whether the caller may call them shared. Policies of an object are found by the index on
- * `doc`; one policy more or less changes the answer at once.
+ * Objects that RBAC policies share with projects: who sees them, and for whom the attribute `shared` is true. The index on `doc` finds the policies of an
+ * object; a policy that is made or deleted counts from the next read.
  */
 import type { RbacPolicy } from '@plumbline/contracts';
 import type { Computed } from '../computed/computed.js';
@@ -11,7 +11,7 @@ import { bool } from '../types/attribute-types.js';
 
 const POLICIES = naming('rbacpolicy', 'objectId', 'object');
 
-/** Condition: a policy, of whatever action, lets the project in, or all. `id`: a placeholder or column. */
+/** Condition: a policy, with any action, shares the object with the project or with everybody. `id`: a placeholder or column. */
 export const isOpened = (id: string, project: string, tables: Tables): string =>
   `EXISTS (${POLICIES.rows('', tables, id)} AND b.doc ->> 'targetProject' IN (${project}, '*'))`;
 
@@ -24,7 +24,7 @@ export const sharedWith = { shared_with: listOf(POLICIES, 'targetProject', { act
 const sharedWithAll = (tables: Tables): string =>
   `o.doc @> '{"shared": true}' OR ${exists(POLICIES, { action: 'access_as_shared', targetProject: '*' }).sql(tables)}`;
 
-/** Whether the object is shared, as the caller's project has it: with all, or with that project. Needs the column `shared_with`. */
+/** Whether the object is shared with everybody or with the caller's project. Needs the column `shared_with`. */
 export const isShared = (about: string) =>
   ({
     name: 'shared',

@@ -11,7 +11,7 @@ import { invalidAttribute } from '../../errors/edge-error.js';
 
 export type AttributeType<T = unknown> = Readonly<{
   schema: z.ZodType;
-  /** Throws with the reference's words. Undefined: accepted, and says nothing. */
+  /** Throws with the reference's text. Undefined: the value is accepted and changes nothing. */
   parse(value: unknown, attribute: string): T;
   /** Absent: the attribute is not compared by its text. */
   filter?(text: string, attribute: string): unknown;
@@ -54,7 +54,7 @@ export const text = (most = 255): AttributeType<string> & Filtered => ({
 });
 
 const LONGEST_PROJECT = 255;
-/** Id of a project, as the identity service names it. It becomes part of keys, escaped as in a URL, and must fit so. */
+/** Id of a project, from the identity service. It becomes part of keys, URL-encoded; its length is limited in that form. */
 export const projectId: AttributeType<string> = {
   ...text(LONGEST_PROJECT),
   parse: (value, attribute) => {
@@ -88,7 +88,7 @@ export const uuid: AttributeType<string> & Filtered = {
   filter: (value, attribute) => filterText(value, attribute).toLowerCase(),
 };
 
-/** Null, or of that type. A filter's empty text asks for null. */
+/** Null, or a value of that type. An empty filter means null. */
 export const orNull = <T>(type: AttributeType<T>): AttributeType<T | null> => {
   const { filter } = type;
   return {
@@ -130,7 +130,7 @@ export function toIp(value: unknown, attribute: string): string {
 }
 export const ip: AttributeType<string> = { schema: z.union([z.ipv4(), z.ipv6()]), parse: toIp, filter: filterText };
 
-/** Text of a prefix as the client wrote it, known to be one. */
+/** A prefix, checked, with its address in canonical form. Host bits are kept. */
 export function toCidr(value: unknown, attribute: string): string {
   const [address = '', length = ''] = typeof value === 'string' ? value.split('/') : [];
   const most = z.ipv4().safeParse(address).success ? 32 : 128;
@@ -236,7 +236,7 @@ function depthOf(value: unknown, limit: number): number {
   );
 }
 
-/** An attribute of the reference whose behaviour this server does not have: what means "none" is accepted, all else refused, never swallowed. */
+/** An attribute of the reference whose behaviour this server does not have: a value that means "none" is accepted, every other one is refused. */
 export const only = (none: readonly unknown[], schema: z.ZodType): AttributeType<undefined> => ({
   schema,
   parse: (value, attribute) => {
@@ -261,7 +261,7 @@ export function list<T>(
   return value.map((each) => item(each, attribute));
 }
 
-/** The members of an object, nothing but those named. */
+/** The members of an object; one that is not in `names` is refused. */
 export function members(
   value: unknown,
   attribute: string,

@@ -26,7 +26,7 @@ import { containing, type ConditionContext } from '../resource.js';
 import { fixedIps } from './structured-types.js';
 
 const MOST_GROUPS = 64;
-/** Beyond this a list of pairs is not even read; the domain knows the bound that clients know. */
+/** A longer list is refused before its items are parsed; the domain has the same limit. */
 const MOST_PAIRS = 10;
 const MOST_OPTIONS = 64;
 
@@ -128,13 +128,13 @@ export const dhcpOptions: AttributeType<readonly WishedDhcpOption[]> = {
 /** Bytes of a name with its domain (RFC 1035 2.3.4). */
 const MOST_NAME = 255;
 
-/** An absolute name lies in the operator's domain; a relative one still fits when that is put behind it. */
+/** Refuses an absolute name outside the operator's domain, and a relative one that is too long with that domain appended. */
 export function checkInDomain(name: string, domain: string): void {
   if (name.endsWith('.') ? !name.endsWith(`.${domain}`) : name.length + 1 + domain.length > MOST_NAME)
     throw invalidInput(`dns_name '${shown(name)}' does not fit into the domain '${domain}'`, 'dns_name');
 }
 
-/** What one address of a port is called: by the port's name, or by itself. */
+/** The DNS name of one address of a port: made from the port's name, or from the address if the port has none. */
 export function namedInDns(name: string, ipAddress: string, domain: string): object {
   const host = name === '' ? `host-${ipAddress.replace(/[.:]/g, '-')}` : name;
   const fqdn = host.endsWith('.') ? host : `${host}.${domain}`;
@@ -165,7 +165,7 @@ export const filteredFixedIps: AttributeType<ReturnType<(typeof fixedIps)['parse
   },
 };
 
-/** Within one member any of the values, across members all: as clients combine them. */
+/** Values of one member are alternatives; different members must all match. */
 export function havingFixedIps(values: readonly unknown[], statement: ConditionContext): string {
   const wanted = values as readonly WantedIp[];
   return [...new Set(wanted.map(({ member }) => member))]

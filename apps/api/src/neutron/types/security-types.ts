@@ -7,7 +7,7 @@ import { badRequest, invalidAttribute } from '../../errors/edge-error.js';
 
 const MOST_ADDRESSES = 1024;
 
-/** The id of another object, looked up and not found when it is none. */
+/** The id of another object. Text that is no UUID is not refused here: the look-up does not find it. */
 export const reference: AttributeType<string> = {
   schema: z.uuid(),
   parse: (value, attribute) => text(36).parse(value, attribute).toLowerCase(),
@@ -47,7 +47,7 @@ export const portValue: AttributeType<number | null> = {
   filter: (value, attribute) => (value === '' ? null : integer(0, 65535).filter?.(value, attribute)),
 };
 
-/** A prefix, or an address that stands for itself alone; null and '' mean none. Host bits are kept as they came. */
+/** A prefix, or an address, which becomes a prefix of full length; null and '' mean none. Host bits are kept. */
 export const ipPrefix: AttributeType<string | null> = {
   schema: z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]).nullable(),
   parse: (value, attribute) => {

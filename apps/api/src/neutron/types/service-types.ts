@@ -6,7 +6,7 @@ import { type AttributeType, list, shown, text } from './attribute-types.js';
 const MOST = 64;
 const type = text();
 
-/** A list of device owners; which are known, the domain says. */
+/** A list of device owners; the domain checks that it knows each. */
 export const serviceTypes: AttributeType<readonly string[]> = {
   schema: z.array(z.string()),
   parse: (value, attribute) =>

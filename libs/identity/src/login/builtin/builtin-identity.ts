@@ -22,7 +22,7 @@ import { Claims, newAuditId, signToken, verifyToken } from './tokens.js';
 const TOKENS_KEPT = 10_000;
 const LONGEST_TOKEN = 4096;
 
-/** A token that counts, and what it stands for now. */
+/** A valid token, and the user, project and role it gives now. */
 export type Session = Readonly<{
   claims: Claims;
   user: User;
@@ -48,7 +48,7 @@ export class BuiltinIdentity implements Authenticator {
     directory.onChange(() => this.sessions.clear());
   }
 
-  /** The hot path: a known token costs a look into a map. */
+  /** Called for every request: a known token costs one look into a map. */
   authenticate(token: string | undefined): Promise<Identity> {
     const session = token === undefined ? undefined : this.sessionOf(token);
     if (!session) return Promise.reject(unauthorized());
@@ -57,7 +57,7 @@ export class BuiltinIdentity implements Authenticator {
     return Promise.resolve(session.identity);
   }
 
-  /** What the token stands for; undefined when it does not count (any more). */
+  /** The session of a token; undefined when the token is not valid, or not any more. */
   sessionOf(token: string): Session | undefined {
     if (token.length > LONGEST_TOKEN) return undefined;
     const now = Date.now();

@@ -1,6 +1,6 @@
 /**
- * Tokens taken back before their time. Held in memory, so that a request costs no query: the process that took one back knows at once, others within seconds.
- * Rows whose token would be over anyway are deleted.
+ * Tokens that were revoked before they expire. Kept in memory, so that a request costs no query: the process that revoked one knows at once, others within
+ * seconds. Rows whose token has expired are deleted.
  */
 import type { Logger } from '@plumbline/telemetry';
 import { Raw, type Repository } from 'typeorm';
@@ -8,7 +8,7 @@ import { unavailable } from '../identity-error.js';
 import type { RevocationRow } from './entities.js';
 
 const REFRESH_EVERY_MS = 2_000;
-/** After an absence shorter than half of it, what is new within it is all that is new: longer than any of our transactions is open. */
+/** How far back a refresh reads, if the last one was less than half of this ago: longer than any of our transactions is open, so nothing is missed. */
 const OVERLAP_MS = 120_000;
 const DELETE_EVERY_MS = 10 * 60_000;
 
@@ -41,8 +41,7 @@ export class Revocations {
 
   /** Throws 'unavailable' until all was read once: nobody can tell before. */
   has(key: string): boolean {
-    if (this.readAt < 0)
-      throw unavailable('The database cannot be reached, and which tokens were revoked is written there.');
+    if (this.readAt < 0) throw unavailable('The database cannot be reached, and the list of revoked tokens is in it.');
     return this.expiryByKey.has(key);
   }
 

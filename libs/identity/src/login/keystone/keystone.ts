@@ -1,6 +1,6 @@
 /**
- * `auth=keystone`: whose a token is, a real Keystone says. Answers are kept for a while, good ones longer than bad ones; many requests with one new token
- * are one question. Keystone away: tokens that are kept go on, for the others nobody can tell, which is 503 and not 401: a client must not throw its token away.
+ * `auth=keystone`: a Keystone of the operator's says whose a token is. Its answers are cached, good ones longer than bad ones; many requests with one new token
+ * ask it once. While Keystone does not answer, cached tokens keep working; others are answered with 503 and not with 401, so that clients keep their tokens.
  *
  * We ask with a token of our own (password of a service user, role admin or service), got when it is needed and got anew when Keystone says it is over.
  */
