@@ -3,7 +3,7 @@ import js from '@eslint/js';
 import nx from '@nx/eslint-plugin';
 import tseslint from 'typescript-eslint';
 
-/** Project -> projects it may import. A project that is not here cannot be imported or linted: add it first. */
+/** Project -> projects its sources may import. A project that is not here cannot be imported or linted: add it first. */
 export const MAY_IMPORT = {
   contracts: [],
   topology: ['contracts'],
@@ -14,17 +14,28 @@ export const MAY_IMPORT = {
   identity: ['telemetry'],
   ovsdb: ['exec'],
   'event-store': ['contracts', 'topology'],
-  'node-feed': ['contracts', 'topology', 'reconcile', 'telemetry', 'testkit'],
-  ledger: ['contracts', 'topology', 'domain', 'event-store', 'node-feed', 'telemetry', 'testkit'],
+  messaging: ['contracts', 'telemetry'],
+  'host-feeds': ['contracts', 'topology'],
+  'agent-runtime': ['contracts', 'topology', 'reconcile', 'telemetry', 'messaging'],
+  ledger: ['contracts', 'topology', 'domain', 'event-store', 'host-feeds', 'telemetry'],
   'l3-core': ['contracts', 'topology', 'reconcile'],
   'ovs-core': ['contracts', 'topology', 'reconcile'],
   'l3-driver': ['l3-core', 'exec', 'ovsdb'],
   'ovs-driver': ['ovs-core', 'exec', 'ovsdb'],
-  testkit: ['contracts', 'topology'],
   'nats-logins': ['contracts'],
   lab: ['contracts', 'event-store', 'exec', 'identity', 'nats-logins'],
-  api: ['contracts', 'topology', 'domain', 'event-store', 'ledger', 'node-feed', 'telemetry', 'identity', 'testkit'],
-  'l3-agent': ['contracts', 'topology', 'l3-core', 'l3-driver', 'exec', 'ovsdb', 'reconcile', 'node-feed', 'telemetry'],
+  api: ['contracts', 'topology', 'domain', 'event-store', 'ledger', 'messaging', 'host-feeds', 'telemetry', 'identity'],
+  'l3-agent': [
+    'contracts',
+    'topology',
+    'l3-core',
+    'l3-driver',
+    'exec',
+    'ovsdb',
+    'reconcile',
+    'agent-runtime',
+    'telemetry',
+  ],
   'ovs-agent': [
     'contracts',
     'topology',
@@ -33,7 +44,7 @@ export const MAY_IMPORT = {
     'exec',
     'ovsdb',
     'reconcile',
-    'node-feed',
+    'agent-runtime',
     'telemetry',
   ],
   cli: [
@@ -46,13 +57,19 @@ export const MAY_IMPORT = {
     'exec',
     'ovsdb',
     'reconcile',
-    'node-feed',
+    'agent-runtime',
     'telemetry',
     'event-store',
     'identity',
     'nats-logins',
     'lab',
   ],
+};
+/** What specs and `testing` folders may import beside that. Together with MAY_IMPORT it has no cycle either (tools/import-cycles.mjs). */
+export const SPECS_MAY_IMPORT = {
+  messaging: ['topology'],
+  'agent-runtime': ['host-feeds'],
+  api: ['agent-runtime'],
 };
 /** Functions from data to data: no clock, no randomness, no process, no I/O. Time and ids come in as arguments. */
 export const PURE = ['contracts', 'topology', 'domain', 'reconcile', 'l3-core', 'ovs-core'];
@@ -67,13 +84,31 @@ const IMPURE_GLOBALS = [
   'fetch',
   'Buffer',
 ];
-const NO_ENUMS = { selector: 'TSEnumDeclaration', message: 'Use a union of literals: data, not machinery.' };
 /** A table of the schema, in a literal or between the values of a template. */
 const TABLE_NAME = '/plumbline\\.[a-z_]+/';
 const NO_TABLE_NAMES = [`Literal[value=${TABLE_NAME}]`, `TemplateElement[value.raw=${TABLE_NAME}]`].map((selector) => ({
   selector,
   message: 'Tables have their names from tables.ts: the same declarations are read from others, too.',
 }));
+const SPECS = ['**/*.spec.ts', '**/testing/**'];
+const ENUMS = { selector: 'TSEnumDeclaration', message: 'Use a union of literals: data, not machinery.' };
+const TESTING = {
+  message: 'What is made for specs is for specs: sources import no `testing` entry and no test library.',
+};
+const NO_TESTING = { selector: 'ImportExpression[source.value=/testing/]', ...TESTING };
+/** Each project may import itself and what this says of it. */
+const mayImport = (importsOf) => [
+  'error',
+  {
+    enforceBuildableLibDependency: false,
+    allowCircularSelfDependency: true,
+    banTransitiveDependencies: false,
+    depConstraints: Object.keys(MAY_IMPORT).map((name) => ({
+      sourceTag: `scope:${name}`,
+      onlyDependOnLibsWithTags: [name, ...importsOf(name)].map((other) => `scope:${other}`),
+    })),
+  },
+];
 const globs = (names, files) => names.flatMap((name) => [`libs/${name}/src/${files}`, `apps/${name}/src/${files}`]);
 
 export default tseslint.config(
@@ -90,30 +125,43 @@ export default tseslint.config(
         { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrorsIgnorePattern: '^_' },
       ],
       'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true } }],
-      'no-restricted-syntax': ['error', NO_ENUMS],
+      'no-restricted-syntax': ['error', ENUMS],
     },
   },
   {
     files: ['libs/*/src/**/*.ts', 'apps/*/src/**/*.ts'],
     plugins: { '@nx': nx },
+    rules: { '@nx/enforce-module-boundaries': mayImport((name) => MAY_IMPORT[name]) },
+  },
+  {
+    files: ['libs/*/src/**/*.ts', 'apps/*/src/**/*.ts'],
+    ignores: SPECS,
     rules: {
-      '@nx/enforce-module-boundaries': [
+      // Not the rule without the prefix: that one says what pure projects may reach, and the later of two configurations of one rule is the only one.
+      '@typescript-eslint/no-restricted-imports': [
         'error',
         {
-          enforceBuildableLibDependency: false,
-          allowCircularSelfDependency: true,
-          banTransitiveDependencies: false,
-          depConstraints: Object.entries(MAY_IMPORT).map(([name, imports]) => ({
-            sourceTag: `scope:${name}`,
-            onlyDependOnLibsWithTags: [name, ...imports].map((other) => `scope:${other}`),
-          })),
+          patterns: [
+            {
+              group: ['@plumbline/*/testing', '**/testing/**', 'fast-check', '@jest/globals', '@nestjs/testing'],
+              ...TESTING,
+            },
+          ],
         },
       ],
+      'no-restricted-syntax': ['error', ENUMS, NO_TESTING],
+    },
+  },
+  {
+    files: ['{libs,apps}/*/src/**/*.spec.ts', '{libs,apps}/*/src/**/testing/**/*.ts'],
+    plugins: { '@nx': nx },
+    rules: {
+      '@nx/enforce-module-boundaries': mayImport((name) => [...MAY_IMPORT[name], ...(SPECS_MAY_IMPORT[name] ?? [])]),
     },
   },
   {
     files: globs(PURE, '**/*.ts'),
-    ignores: ['**/*.spec.ts', '**/testing/**'],
+    ignores: SPECS,
     rules: {
       'no-restricted-globals': [
         'error',
@@ -138,13 +186,13 @@ export default tseslint.config(
   },
   {
     files: ['apps/api/src/neutron/**/*.ts'],
-    ignores: ['**/*.spec.ts'],
-    rules: { 'no-restricted-syntax': ['error', NO_ENUMS, ...NO_TABLE_NAMES] },
+    ignores: SPECS,
+    rules: { 'no-restricted-syntax': ['error', ENUMS, NO_TESTING, ...NO_TABLE_NAMES] },
   },
   {
     // Ports are implemented elsewhere: the one place that starts processes is libs/exec (event-store's embedded PostgreSQL and the lab say why they differ).
     files: ['libs/{l3,ovs}-driver/src/**/*.ts', 'apps/{l3,ovs}-agent/src/**/*.ts', 'apps/api/src/**/*.ts'],
-    ignores: ['**/*.spec.ts', '**/testing/**'],
+    ignores: SPECS,
     rules: {
       'no-restricted-imports': [
         'error',

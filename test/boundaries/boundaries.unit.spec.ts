@@ -45,7 +45,7 @@ describe('boundaries', () => {
   it.each([
     ['libs/l3-core/src/planted.ts', '@plumbline/domain'],
     ['libs/l3-core/src/planted.ts', '@plumbline/ovs-core'],
-    ['libs/l3-driver/src/planted.ts', '@plumbline/node-feed'],
+    ['libs/l3-driver/src/planted.ts', '@plumbline/agent-runtime'],
     ['libs/event-store/src/planted.ts', '@plumbline/domain'],
     ['apps/l3-agent/src/planted.ts', '@plumbline/event-store'],
     ['apps/api/src/planted.ts', '@plumbline/l3-driver'],

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { run } from '@plumbline/exec';
-import { readAgentConfig } from '@plumbline/node-feed/nest';
+import { readAgentConfig } from '@plumbline/agent-runtime/nest';
 import { readConfig } from '../../apps/api/src/config.js';
 import { readBlocks, type Block } from './real-machines/handbook.js';
 import { Machine } from './real-machines/machine.js';

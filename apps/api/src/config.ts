@@ -10,7 +10,7 @@ import {
   unreadable,
   wholeNumber,
 } from '@plumbline/identity/login';
-import type { NatsAccess, NatsLogin } from '@plumbline/node-feed/nest';
+import type { NatsAccess, NatsLogin } from '@plumbline/messaging/nats';
 import { z } from 'zod';
 import { parseQuotas } from './quotas-text.js';
 

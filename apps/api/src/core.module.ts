@@ -4,7 +4,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { createDataSource } from '@plumbline/event-store';
 import { CREDENTIAL_ENTITIES } from '@plumbline/identity/login';
 import { Follower } from '@plumbline/ledger';
-import type { NatsWire } from '@plumbline/node-feed/nest';
+import type { NatsWire } from '@plumbline/messaging/nats';
 import { Health, Logger } from '@plumbline/telemetry';
 import pg from 'pg';
 import type { Config } from './config.js';

@@ -2,7 +2,7 @@
 import { Spawner, type Runner } from '@plumbline/exec';
 import { converge, L3Memory } from '@plumbline/l3-core';
 import { NodeL3Driver, OvsdbPorts, watchPorts } from '@plumbline/l3-driver';
-import { Later, type AgentConfig, type Hands } from '@plumbline/node-feed/nest';
+import { Later, type AgentConfig, type Hands } from '@plumbline/agent-runtime/nest';
 import { OvsdbClient, OvsdbMirror, setRootKeys } from '@plumbline/ovsdb';
 import type { Logger } from '@plumbline/telemetry';
 

@@ -1,6 +1,6 @@
 /** The OVS agent's hands: bridges, patch ports, tunnels, tags and flows by ovs-core and ovs-driver. */
 import { Spawner, type Runner } from '@plumbline/exec';
-import { Later, type AgentConfig, type Hands } from '@plumbline/node-feed/nest';
+import { Later, type AgentConfig, type Hands } from '@plumbline/agent-runtime/nest';
 import { OvsConverger } from '@plumbline/ovs-core';
 import { SwitchDriver } from '@plumbline/ovs-driver';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';

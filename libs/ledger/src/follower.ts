@@ -10,7 +10,7 @@
  */
 import { CATALOGUE_VERSION, FeedMessage, subjectOf, known, ObjectKey } from '@plumbline/contracts';
 import { AppendOk, EventStore, RecordedEvent } from '@plumbline/event-store';
-import { FeedLink, HostFeeds } from '@plumbline/node-feed';
+import { FeedLink, HostFeeds } from '@plumbline/host-feeds';
 import type { Logger } from '@plumbline/telemetry';
 import { advance, claimsOf, type Foreseen, Topology } from '@plumbline/topology';
 import { objectOf, toRecorded } from './to-append.js';

@@ -4,7 +4,7 @@ import { Decide, DomainError } from '@plumbline/domain';
 import { AppendCommand, StoreUnavailable } from '@plumbline/event-store';
 import { InMemoryEventStore } from '@plumbline/event-store/testing';
 import { createLogger } from '@plumbline/telemetry';
-import { networkCreated, networkPlaced, nodeRegistered, portBound, portCreated } from '@plumbline/testkit';
+import { networkCreated, networkPlaced, nodeRegistered, portBound, portCreated } from '@plumbline/topology/testing';
 import { canonical, emptyView, fold, hostObjects } from '@plumbline/topology';
 import { randomUUID } from 'node:crypto';
 import { Follower } from './follower.js';

@@ -1,6 +1,6 @@
 /** Sends feed messages to hosts, after the commit. Nothing here can fail a request: what is lost is asked for. */
 import { FeedMessage, subjects } from '@plumbline/contracts';
-import { split } from '@plumbline/node-feed';
+import { split } from '@plumbline/messaging';
 
 /** What the publisher needs of the transport. */
 export interface Outlet {

@@ -16,7 +16,7 @@ import { MicroserviceOptions, Transport } from '@nestjs/microservices';
 import { PostgresEventStore, type EventStore } from '@plumbline/event-store';
 import { Fleet } from '@plumbline/domain';
 import { Follower, Ledger } from '@plumbline/ledger';
-import { natsOptions, NatsWire, type NatsAccess } from '@plumbline/node-feed/nest';
+import { natsOptions, NatsWire, type NatsAccess } from '@plumbline/messaging/nats';
 import type { Logger } from '@plumbline/telemetry';
 import type pg from 'pg';
 import { EVENT_STORE, LOGGER } from '../tokens.js';

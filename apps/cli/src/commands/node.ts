@@ -82,7 +82,7 @@ async function rebind(
 
 /** What the agents of this node will say of it, read as they read it. */
 async function factsFromEnvironment(host: string): Promise<NodeFacts> {
-  const { readAgentConfig } = await import('@plumbline/node-feed/nest');
+  const { readAgentConfig } = await import('@plumbline/agent-runtime/nest');
   const { PLUMB_TUNNEL_IP, PLUMB_BRIDGE_MAPPINGS } = process.env;
   if (PLUMB_TUNNEL_IP === undefined && PLUMB_BRIDGE_MAPPINGS === undefined)
     throw new Error(

@@ -15,8 +15,8 @@ import {
   prepare,
   Topology,
   wholeView,
-} from '@plumbline/topology';
-import { aChoice, aLog, fork, GeneratedLog, HOSTS, LOG } from './index.js';
+} from './index.js';
+import { aChoice, aLog, fork, GeneratedLog, HOSTS, LOG } from './testing/index.js';
 
 const HASH = 'a'.repeat(64);
 const runs = { numRuns: 150 };

@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { keyOf } from '@plumbline/contracts';
 import { createLogger } from '@plumbline/telemetry';
-import { aLog, HOSTS, LOG } from '@plumbline/testkit';
+import { aLog, HOSTS, LOG } from '@plumbline/topology/testing';
 import { canonical, hostObjects } from '@plumbline/topology';
 import fc from 'fast-check';
 import { NodeSession } from './index.js';

@@ -2,7 +2,7 @@
 import { isAbsolute } from 'node:path';
 import { HostName, IpAddress, LinkName, PhysicalNetwork, ZoneName } from '@plumbline/contracts';
 import { z } from 'zod';
-import type { NatsAccess, NatsLogin } from './nats.js';
+import type { NatsAccess, NatsLogin } from '@plumbline/messaging/nats';
 
 const mappings = z.string().transform((text, context): Record<string, string> => {
   const found: Record<string, string> = {};

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { Recorded, Report } from '@plumbline/contracts';
 import { advance, Topology } from '@plumbline/topology';
 import { Clock } from '../clock.js';
-import { HostFeeds } from '../host-feeds.js';
-import { split } from '../parts.js';
+import { HostFeeds } from '@plumbline/host-feeds';
+import { split } from '@plumbline/messaging';
 import { FakeBroker } from './fake-broker.js';
 
 /** A control plane in memory: one log, its feeds, beacons and answers, over a fake broker. A killed one publishes nothing; the log stays. */

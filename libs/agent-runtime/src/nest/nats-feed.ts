@@ -4,8 +4,8 @@ import { EventPattern, Payload } from '@nestjs/microservices';
 import { AgentKind, ReplayRequest, Report, subjects } from '@plumbline/contracts';
 import type { Logger } from '@plumbline/telemetry';
 import { FeedListener, NodeFeed } from '../node-feed.js';
-import { parseBeacon, parseFeed } from '../wire.js';
-import { NatsWire } from './nats.js';
+import { parseBeacon, parseFeed } from '@plumbline/messaging';
+import { NatsWire } from '@plumbline/messaging/nats';
 
 export class NatsFeed implements NodeFeed {
   private listener: FeedListener | null = null;

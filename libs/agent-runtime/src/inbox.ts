@@ -12,7 +12,7 @@ import { AgentState, Beacon, CATALOGUE_VERSION, FeedMessage, FeedRefusal, Replay
 import { Backoff } from '@plumbline/reconcile';
 import { fold, HostView, Touched } from '@plumbline/topology';
 import { Clock } from './clock.js';
-import { Joiner } from './parts.js';
+import { Joiner } from '@plumbline/messaging';
 
 export type Foreign = Readonly<{ reason: FeedRefusal['refused']; log: string; head: number | null }>;
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { aLog, LOG } from '@plumbline/testkit';
+import { aLog, LOG } from '@plumbline/topology/testing';
 import { canonical, emptyView, fold, HostView, Topology, wholeView } from '@plumbline/topology';
 import fc from 'fast-check';
 import { readSnapshot, SnapshotFile, SnapshotRefused, writeSnapshot } from './index.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { FeedMessage } from '@plumbline/contracts';
-import { aLog, LOG } from '@plumbline/testkit';
+import { aLog, LOG } from '@plumbline/topology/testing';
 import { Topology, wholeView } from '@plumbline/topology';
 import fc from 'fast-check';
 import { Joiner, split } from './index.js';

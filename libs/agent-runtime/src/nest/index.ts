@@ -1,5 +1,4 @@
 export { AgentModule, AgentService, runAgent, type AgentDefinition, type Hands } from './agent.js';
 export { BadAgentConfig, readAgentConfig, type AgentConfig } from './agent-config.js';
-export { EventsOnly, natsOptions, NatsWire, type NatsAccess, type NatsLogin } from './nats.js';
 export { feedController, NatsFeed } from './nats-feed.js';
 export { Later } from './later.js';

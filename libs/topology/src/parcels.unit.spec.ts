@@ -1,11 +1,19 @@
 /** What each host is told of a command is exactly the difference that the command makes to its view, and computing it once is as good as twice. */
 import { describe, expect, it } from '@jest/globals';
 import { AnyObject, keyOf, known, PlumbEvent, Recorded, subjectOf } from '@plumbline/contracts';
-import { advance, canonical, hostObjects, Parcel, prepare, streamOf, Topology } from '@plumbline/topology';
 import fc from 'fast-check';
-import { aChoice, aLog, fork, HOSTS, networkCreated, networkPlaced, nodeRegistered } from './index.js';
-import { id } from './ids.js';
-import { metaOf } from './builders.js';
+import { advance, canonical, hostObjects, Parcel, prepare, streamOf, Topology } from './index.js';
+import {
+  aChoice,
+  aLog,
+  fork,
+  HOSTS,
+  id,
+  metaOf,
+  networkCreated,
+  networkPlaced,
+  nodeRegistered,
+} from './testing/index.js';
 
 type Told = Readonly<Record<string, Readonly<{ entered: unknown; left: unknown; events: unknown }>>>;
 

@@ -31,7 +31,7 @@ import type { NodeFacts } from '../reporter.js';
 import { NodeSession } from '../session.js';
 import { SnapshotFile } from '../snapshot.js';
 import { readAgentConfig, type AgentConfig } from './agent-config.js';
-import { natsOptions, NatsWire } from './nats.js';
+import { natsOptions, NatsWire } from '@plumbline/messaging/nats';
 import { feedController, NatsFeed } from './nats-feed.js';
 
 /** The hands of one kind of agent. */

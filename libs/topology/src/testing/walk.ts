@@ -7,7 +7,8 @@
  * list is again a valid case, and shrinking works by leaving choices out.
  */
 import { isRouterPort, PlumbEvent, Recorded } from '@plumbline/contracts';
-import { streamOf, Topology } from '@plumbline/topology';
+import { streamOf } from '../streams.js';
+import { Topology } from '../topology.js';
 import { metaOf, networkPlaced } from './builders.js';
 import { id, mac } from './ids.js';
 import { MOVES } from './moves.js';

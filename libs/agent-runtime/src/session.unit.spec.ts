@@ -11,7 +11,7 @@ import {
   portBound,
   portCreated,
   id,
-} from '@plumbline/testkit';
+} from '@plumbline/topology/testing';
 import { canonical, hostObjects, streamOf } from '@plumbline/topology';
 import { Recorded, PlumbEvent } from '@plumbline/contracts';
 import { NodeSession } from './index.js';

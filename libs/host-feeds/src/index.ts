@@ -1,0 +1,1 @@
+export { HostFeeds, type FeedLink, type LogFacts } from './host-feeds.js';

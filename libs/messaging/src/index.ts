@@ -1,0 +1,2 @@
+export { parseBeacon, parseFeed } from './parse.js';
+export { Joiner, split } from './parts.js';
