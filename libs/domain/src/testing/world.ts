@@ -1,9 +1,10 @@
 /**
- * A world to decide in: a log in memory whose commits check what the real one checks (claims taken, claims that must not be there) and say so loudly,
- * because in a single thread a decision must never be in conflict. Ids and random numbers are counted, not random, so that a failure repeats.
+ * A log of libs/topology/src/testing that decisions are written to. Its commits check what the real one checks (claims taken, claims that must not be there)
+ * and say so loudly, because in a single thread a decision must never be in conflict. Ids and random numbers are counted, not random, so that a failure repeats.
  */
-import { AnyObject, EventType, Kind, KINDS, known, Meta, PlumbEvent, Recorded } from '@plumbline/contracts';
-import { claimsOf, prepare, streamOf, Topology } from '@plumbline/topology';
+import { AnyObject, EventType, Kind, KINDS, known, Recorded } from '@plumbline/contracts';
+import { claimsOf, prepare, Topology } from '@plumbline/topology';
+import { id, metaOf, World as Log } from '@plumbline/topology/testing';
 import { Actor, SYSTEM } from '../actor.js';
 import type { Context, Decide } from '../context.js';
 import { DomainError } from '../errors.js';
@@ -13,17 +14,18 @@ export const POLICY: SegmentPolicy = {
   vlanRanges: [{ physicalNetwork: 'physnet2', first: 100, last: 102 }],
   vniRange: { first: 1, last: 1000 },
 };
-const META: Meta = { requestId: 'req-1', userId: 'u', projectId: 'p', time: '2026-01-01T00:00:00.000Z' };
+const META = { ...metaOf(0), projectId: 'p' };
 
 export class World {
-  readonly topology = new Topology();
-  readonly log: Recorded[] = [];
+  private readonly world = new Log();
+  readonly topology: Topology = this.world.topology;
+  readonly log: readonly Recorded[] = this.world.log;
   private readonly claims = new Set<string>();
   private ids = 0;
   private seed = 1;
 
   private readonly context: Context = {
-    newId: () => `00000000-0000-4000-8000-${(this.ids += 1).toString(16).padStart(12, '0')}`,
+    newId: () => id((this.ids += 1)),
     randomInt: (below) => {
       this.seed = (this.seed * 48271) % 2147483647;
       return this.seed % below;
@@ -50,7 +52,7 @@ export class World {
       if (this.claims.has(claim) && !released.has(claim)) throw new Error(`${claim} is taken already`);
     for (const claim of released) this.claims.delete(claim);
     for (const claim of prepared.take) this.claims.add(claim);
-    for (const event of decision.events) this.append(event);
+    for (const event of decision.events) this.world.append(event, META);
     return result;
   }
 
@@ -86,17 +88,5 @@ export class World {
     const held = [...this.claims].sort();
     if (JSON.stringify(follow) !== JSON.stringify(held)) throw new Error('claims do not follow from the objects');
     return held;
-  }
-
-  private append(event: PlumbEvent): void {
-    const position = this.topology.position + 1;
-    const recorded: Recorded = {
-      position,
-      stream: streamOf(event),
-      event: event as unknown as Recorded['event'],
-      meta: META,
-    };
-    this.topology.apply(recorded);
-    this.log.push(recorded);
   }
 }

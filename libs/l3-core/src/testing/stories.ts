@@ -1,5 +1,5 @@
 /** The scenarios that specs of core, driver and agent share. */
-import { idOf, Story } from './story.js';
+import { idOf, Story } from '@plumbline/topology/testing';
 
 /** One router, an instance at 10.0.0.3, a floating IP, later a second one (the tutorial picture). */
 export const tutorial = (): Story =>

@@ -1,6 +1,7 @@
 /** fast-check arbitraries over the walk. */
 import fc from 'fast-check';
-import { Choice, GeneratedLog, logOf } from './walk.js';
+import { GeneratedLog, logOf } from './logs.js';
+import type { Choice } from './reach.js';
 
 const number = fc.nat({ max: 59 });
 export const aChoice: fc.Arbitrary<Choice> = fc.record({ move: number, a: number, b: number, c: number });

@@ -1,6 +1,6 @@
 /** The walk's moves on floating IPs: create, associate, move, disassociate, describe, delete. */
 import { DEVICE_OWNER, FloatingIp } from '@plumbline/contracts';
-import { portCreated } from './builders.js';
+import { floatingIpAssociated, floatingIpCreated, floatingIpDisassociated, portCreated } from './events.js';
 import { unforward } from './forwarding-moves.js';
 import { addressOn, instancePorts, pick, pickKind, routersBetween, type Move } from './reach.js';
 import type { Walk } from './walk.js';
@@ -24,30 +24,21 @@ const create: Move = (walk, { a }) => {
       deviceOwner: DEVICE_OWNER.floatingIp,
     }),
   );
-  walk.emit({
-    type: 'FloatingIpCreated',
-    version: 1,
-    data: {
+  walk.emit(
+    floatingIpCreated({
       floatingIpId,
-      projectId: 'project',
-      name: '',
-      description: '',
       floatingNetworkId: network.id,
       floatingIpAddress: fixedIp.ipAddress,
       floatingPortId,
-    },
-  });
+    }),
+  );
 };
 
 function disassociate(walk: Walk, floatingIp: FloatingIp): void {
   if (!floatingIp.association) return;
   const { portId, fixedIpAddress, routerId } = floatingIp.association;
   const { id: floatingIpId, floatingIpAddress } = floatingIp;
-  walk.emit({
-    type: 'FloatingIpDisassociated',
-    version: 1,
-    data: { floatingIpId, floatingIpAddress, portId, fixedIpAddress, routerId },
-  });
+  walk.emit(floatingIpDisassociated({ floatingIpId, floatingIpAddress, portId, fixedIpAddress, routerId }));
 }
 
 /** The router that joins a port's subnet to the floating IP's network. */
@@ -70,18 +61,16 @@ const associate: Move = (walk, { a, b }) => {
   const chosen = pick(reachable, b);
   if (!chosen) return;
   disassociate(walk, floatingIp);
-  walk.emit({
-    type: 'FloatingIpAssociated',
-    version: 1,
-    data: {
+  walk.emit(
+    floatingIpAssociated({
       floatingIpId: floatingIp.id,
       floatingIpAddress: floatingIp.floatingIpAddress,
       portId: chosen.port.id,
       fixedIpAddress: chosen.fixedIp.ipAddress,
       subnetId: chosen.fixedIp.subnetId,
       routerId: chosen.routerId,
-    },
-  });
+    }),
+  );
 };
 
 const free: Move = (walk, { a }) => {

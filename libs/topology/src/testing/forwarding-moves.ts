@@ -1,5 +1,6 @@
 /** The walk's moves on port forwardings: of a floating IP, of a router's own address, changed, deleted. */
 import { PortForwarding } from '@plumbline/contracts';
+import { portForwardingChanged, portForwardingCreated, portForwardingDeleted } from './events.js';
 import { instancePorts, pick, pickKind, routersBetween, type Move } from './reach.js';
 import type { Walk } from './walk.js';
 
@@ -49,12 +50,9 @@ function create(walk: Walk, outside: Pick<PortForwarding, 'floatingIpId' | 'exte
   const term = outside.floatingIpId === null ? `gateway/${way.routerId}` : `floatingip/${outside.floatingIpId}`;
   const others = walk.topology.find('portforwarding', term);
   if (others.some((other) => other.routerId !== way.routerId || meets(other, way.facts))) return;
-  const named = { projectId: 'project', name: '', description: '' };
-  walk.emit({
-    type: 'PortForwardingCreated',
-    version: 1,
-    data: { portForwardingId: walk.newId(), routerId: way.routerId, ...outside, ...named, ...way.facts },
-  });
+  walk.emit(
+    portForwardingCreated({ portForwardingId: walk.newId(), routerId: way.routerId, ...outside, ...way.facts }),
+  );
 }
 
 const ofFloatingIp: Move = (walk, { a, b, c }) => {
@@ -84,21 +82,18 @@ const change: Move = (walk, { a, b, c }) => {
   // Where it is reached stays: what it would meet there is the API's to refuse.
   const long = externalPorts && externalPorts.last - externalPorts.first;
   const inside = long === null ? null : { first: 30 + (c % 100), last: 30 + (c % 100) + long };
-  walk.emit({
-    type: 'PortForwardingChanged',
-    version: 1,
-    data: {
+  walk.emit(
+    portForwardingChanged({
       ...{ portForwardingId, routerId, floatingIpId, externalIpAddress },
       ...{ ...way.facts, protocol, externalPorts, internalPorts: inside, description: `text ${b}` },
-    },
-  });
+    }),
+  );
 };
 
 /** Deletes one. */
 export function unforward(walk: Walk, forwarding: PortForwarding): void {
   const { id: portForwardingId, routerId, floatingIpId, externalIpAddress } = forwarding;
-  const data = { portForwardingId, routerId, floatingIpId, externalIpAddress };
-  walk.emit({ type: 'PortForwardingDeleted', version: 1, data });
+  walk.emit(portForwardingDeleted({ portForwardingId, routerId, floatingIpId, externalIpAddress }));
 }
 
 const remove: Move = (walk, { a }) => {

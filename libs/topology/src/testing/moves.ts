@@ -10,7 +10,7 @@ import {
   routerInterfaceAdded,
   routerScheduled,
   subnetCreated,
-} from './builders.js';
+} from './events.js';
 import { addressOn, HOST_NAMES, hostOf, instancePorts, pick, pickKind, type Move } from './reach.js';
 import type { Walk } from './walk.js';
 import { FLOATING_IP_MOVES } from './floating-ip-moves.js';

@@ -1,6 +1,9 @@
 /** How a move finds what it applies to. */
 import { AnyObject, DEVICE_OWNER, FixedIp, Kind, Port, Router } from '@plumbline/contracts';
-import type { Choice, Walk } from './walk.js';
+import type { Walk } from './walk.js';
+
+/** One step of a walk: which move, and three numbers it picks its objects with. */
+export type Choice = Readonly<{ move: number; a: number; b: number; c: number }>;
 
 export type Move = (walk: Walk, choice: Choice) => void;
 

@@ -1,25 +1,11 @@
-/**
- * A random walk over a small model of a cloud: every command it makes is one that the API could have made, so the log is valid by construction.
- *
- * Goals: all event types, all kinds of network, several hosts, objects that enter and leave the scope of hosts in every way (bound, moved, scheduled,
- * placed, withdrawn); a case that fails shrinks to few commands.
- * Design: a case is a list of choices (small numbers). Each choice is read against the state so far; what does not apply is nothing. So any part of a
- * list is again a valid case, and shrinking works by leaving choices out.
- */
+/** The state of a walk (logs.ts): the world so far, and what its moves need to make the next command. */
 import { isRouterPort, PlumbEvent, Recorded } from '@plumbline/contracts';
-import { streamOf } from '../streams.js';
-import { Topology } from '../topology.js';
-import { metaOf, networkPlaced } from './builders.js';
-import { id, mac } from './ids.js';
-import { MOVES } from './moves.js';
-
-/** One step of a walk: which move, and three numbers it picks its objects with. */
-export type Choice = Readonly<{ move: number; a: number; b: number; c: number }>;
-/** A log as its commands: the events of one command were appended together. */
-export type GeneratedLog = readonly (readonly Recorded[])[];
+import { networkPlaced } from './events.js';
+import { id, mac, metaOf } from './ids.js';
+import { World } from './world.js';
 
 export class Walk {
-  readonly topology = new Topology();
+  private readonly world = new World();
   readonly commands: Recorded[][] = [];
   private command: Recorded[] = [];
   private lastId = 0;
@@ -27,7 +13,9 @@ export class Walk {
   /** First local VLAN to look at: two walks that must not meet by chance look at different ones. */
   private firstVlan = 1;
 
-  constructor(private readonly choice: () => Choice) {}
+  get topology(): World['topology'] {
+    return this.world.topology;
+  }
 
   /** From here on, ids, addresses of cards and VLANs that another walk of the same past does not choose. */
   turnOff(): void {
@@ -35,24 +23,16 @@ export class Walk {
     this.firstVlan = 1000;
   }
 
-  /** Takes one step. Answers whether it made a command. */
-  step(): boolean {
-    const choice = this.choice();
+  /** What `move` emits is one command. Answers whether it emitted anything. */
+  commandOf(move: () => void): boolean {
     this.command = [];
-    MOVES[choice.move % MOVES.length]?.(this, choice);
+    move();
     if (this.command.length > 0) this.commands.push(this.command);
     return this.command.length > 0;
   }
 
   emit(event: PlumbEvent): void {
-    const recorded: Recorded = {
-      position: this.topology.position + 1,
-      stream: streamOf(event),
-      event: structuredClone(event) as unknown as Recorded['event'],
-      meta: metaOf(this.commands.length + 1),
-    };
-    this.topology.apply(recorded);
-    this.command.push(recorded);
+    this.command.push(this.world.append(event, metaOf(this.commands.length + 1)));
   }
 
   newId(): string {
@@ -102,28 +82,4 @@ export class Walk {
     while (taken.has(vlan)) vlan += 1;
     return vlan;
   }
-}
-
-/** One past and two commands that were each decided on it: what two processes do at the same moment. Empty: that choice made no command. */
-export function fork(
-  past: readonly Choice[],
-  one: Choice,
-  other: Choice,
-): Readonly<{ log: GeneratedLog; left: readonly Recorded[]; right: readonly Recorded[] }> {
-  const after = (choice: Choice, aside: boolean): readonly Recorded[] => {
-    let next = 0;
-    const walk = new Walk(() => past[next++] ?? choice);
-    for (let step = 0; step < past.length; step += 1) walk.step();
-    if (aside) walk.turnOff();
-    return walk.step() ? (walk.commands.at(-1) as Recorded[]) : [];
-  };
-  return { log: logOf(past), left: after(one, false), right: after(other, true) };
-}
-
-/** The log that a list of choices leads to. */
-export function logOf(choices: readonly Choice[]): GeneratedLog {
-  let next = 0;
-  const walk = new Walk(() => choices[next++] as Choice);
-  for (let step = 0; step < choices.length; step += 1) walk.step();
-  return walk.commands;
 }

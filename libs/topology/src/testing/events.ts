@@ -1,19 +1,11 @@
 /**
  * Builders: a whole valid event from the few facts a test cares about; the rest is what a client would get by default.
  */
-import { EventOf, EventType, FixedIp, Meta } from '@plumbline/contracts';
-import { id, mac, time } from './ids.js';
+import { EventOf, EventType, FixedIp } from '@plumbline/contracts';
+import { mac } from './ids.js';
 
 type Data<T extends EventType> = EventOf<T>['data'];
 const named = { projectId: 'project', name: '', description: '' };
-
-/** Meta of command number `n`. */
-export const metaOf = (n: number): Meta => ({
-  requestId: `req-${id(n)}`,
-  userId: 'user',
-  projectId: 'project',
-  time: time(n),
-});
 
 export const networkCreated = (
   data: Pick<Data<'NetworkCreated'>, 'networkId'> & Partial<Data<'NetworkCreated'>>,
@@ -133,4 +125,36 @@ export const nodeRegistered = (
   type: 'NodeRegistered',
   version: 1,
   data: { host, tunnelIp, bridgeMappings },
+});
+
+export const floatingIpCreated = (
+  data: Pick<Data<'FloatingIpCreated'>, 'floatingIpId' | 'floatingNetworkId' | 'floatingIpAddress' | 'floatingPortId'>,
+): EventOf<'FloatingIpCreated'> => ({ type: 'FloatingIpCreated', version: 1, data: { ...named, ...data } });
+
+export const floatingIpAssociated = (data: Data<'FloatingIpAssociated'>): EventOf<'FloatingIpAssociated'> => ({
+  type: 'FloatingIpAssociated',
+  version: 1,
+  data,
+});
+
+export const floatingIpDisassociated = (data: Data<'FloatingIpDisassociated'>): EventOf<'FloatingIpDisassociated'> => ({
+  type: 'FloatingIpDisassociated',
+  version: 1,
+  data,
+});
+
+export const portForwardingCreated = (
+  data: Omit<Data<'PortForwardingCreated'>, keyof typeof named> & Partial<typeof named>,
+): EventOf<'PortForwardingCreated'> => ({ type: 'PortForwardingCreated', version: 1, data: { ...named, ...data } });
+
+export const portForwardingChanged = (data: Data<'PortForwardingChanged'>): EventOf<'PortForwardingChanged'> => ({
+  type: 'PortForwardingChanged',
+  version: 1,
+  data,
+});
+
+export const portForwardingDeleted = (data: Data<'PortForwardingDeleted'>): EventOf<'PortForwardingDeleted'> => ({
+  type: 'PortForwardingDeleted',
+  version: 1,
+  data,
 });
