@@ -57,6 +57,7 @@ export const MAY_IMPORT = {
     'exec',
     'ovsdb',
     'reconcile',
+    'messaging',
     'agent-runtime',
     'telemetry',
     'event-store',

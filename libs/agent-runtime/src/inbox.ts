@@ -14,7 +14,8 @@ import { fold, HostView, Touched } from '@plumbline/topology';
 import { Clock } from './clock.js';
 import { Joiner } from '@plumbline/messaging';
 
-export type Foreign = Readonly<{ reason: FeedRefusal['refused']; log: string; head: number | null }>;
+/** `reason`: as a refusal says it (`FeedRefusal`). */
+export type Foreign = Readonly<{ reason: string; log: string; head: number | null }>;
 
 export type InboxOptions = Readonly<{
   view: HostView;

@@ -9,7 +9,7 @@
  * head, does not hold (invariants 5, 6, 13). Without a snapshot and without a control plane it does nothing at all.
  */
 import { AgentKind, AgentState, Beacon, ObjectKey } from '@plumbline/contracts';
-import { emptyView, HostView } from '@plumbline/topology';
+import { emptyView, HostView, lacksUnreadable } from '@plumbline/topology';
 import type { CheckResult, Logger } from '@plumbline/telemetry';
 import { Clock } from './clock.js';
 import { Converger, Marks } from './converger.js';
@@ -228,7 +228,7 @@ export class NodeSession {
         return null;
       }
     }
-    return { view, mayRemove: inbox.inSync, unverified: inbox.unverified };
+    return { view, mayRemove: inbox.inSync && !lacksUnreadable(view), unverified: inbox.unverified };
   }
 
   private async boundLog(): Promise<string | null> {

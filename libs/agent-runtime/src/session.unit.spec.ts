@@ -12,7 +12,7 @@ import {
   portCreated,
   id,
 } from '@plumbline/topology/testing';
-import { canonical, hostObjects, streamOf } from '@plumbline/topology';
+import { canonical, hostObjects, streamOf, wholeView } from '@plumbline/topology';
 import { Recorded, PlumbEvent } from '@plumbline/contracts';
 import { NodeSession } from './index.js';
 import { FakeBroker, FakeControlPlane, FakeNode, ManualClock, MemorySnapshots } from './testing/index.js';
@@ -371,5 +371,53 @@ describe('a session', () => {
     broker.publish(HOST, { kind: 'message', body: stray });
     await clock.run(1_000);
     expect([agent.state, agent.position]).toEqual(['in-sync', 3]);
+  });
+
+  it('removes nothing while its view may lack an object that it could not read', async () => {
+    plane.up();
+    for (const command of commands(start, port(1), port(2))) plane.commit(command);
+    const before = await session();
+    await clock.run(3_000);
+    await before.stop();
+    plane.down();
+    snapshots.text = null;
+    const agent = await session();
+    const whole: FeedMessage = { ...wholeView(plane.topology, HOST, LOG, plane.hashAt(plane.topology.position)) };
+    const [unread, read] = whole.entered.filter((object) => object.kind === 'port');
+    const entered = whole.entered.filter((object) => object !== unread && object !== read);
+    broker.publish(HOST, {
+      kind: 'message',
+      body: { ...whole, entered, unreadable: [{ kind: 'port', id: unread!.id }] },
+    });
+    broker.publish(HOST, {
+      kind: 'beacon',
+      body: { log: LOG, host: HOST, position: whole.position, head: whole.position, report: ['dhcp'] },
+    });
+    await clock.run(1_000);
+    expect(agent.state).toBe('in-sync');
+    expect(node.calls.at(-1)).toMatchObject({ mayRemove: false });
+    expect(node.removed).toBe(0);
+    expect(agent.health()).toMatchObject({ ok: true });
+  });
+
+  it('is refused for a reason it does not know, and leaves the node as it is', async () => {
+    plane.up();
+    for (const command of commands(start, port(1))) plane.commit(command);
+    const before = await session();
+    await clock.run(3_000);
+    await before.stop();
+    plane.down();
+    const stop = broker.serve(({ kind, body }) => {
+      if (kind === 'replay')
+        broker.publish(HOST, {
+          kind: 'refusal',
+          body: { log: LOG, host: HOST, refused: 'another-rank', request: body, head: 9 },
+        });
+    });
+    const agent = await session();
+    await clock.run(5_000);
+    expect(agent.state).toBe('foreign-log');
+    expect(agent.foreign).toMatchObject({ reason: 'another-rank' });
+    stop();
   });
 });

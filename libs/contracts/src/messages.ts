@@ -1,6 +1,10 @@
 /**
  * What travels over NATS between API and agents. Core NATS is fast and lossy; the numbers in these messages are what makes a loss visible
  * (docs/design/delivery.md). Subjects: subjects.ts.
+ *
+ * API and agents may be of different releases, so a name that a reader does not know (a kind of agent, a kind of object, a state) is no reason to refuse
+ * the message that bears it: names that only some readers act on are plain words here, and an item of a list that cannot be read is left out alone. Only
+ * an object of a known kind that cannot be read is more than that: what it stands for must be left as it is on the node (`unreadable`).
  */
 import { z } from 'zod';
 import { AnyObject, Kind, KINDS } from './objects.js';
@@ -9,6 +13,18 @@ import { Hash, HostName, Id, IpAddress, LinkName, Position } from './primitives.
 
 /** Name of an availability zone. */
 export const ZoneName = z.string().regex(/^[\w.-]{1,64}$/, 'letters, digits, "_", "-" and ".", at most 64');
+
+/** A name of this or of another release. */
+const Word = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'a word of lower-case letters, digits and "-", at most 32');
+
+/** The items of a list that this release can read; the others are left out. */
+const readableOf = <Item extends z.ZodType>(item: Item) =>
+  z.array(z.unknown()).transform((list): z.output<Item>[] =>
+    list.flatMap((each) => {
+      const read = item.safeParse(each);
+      return read.success ? [read.data] : [];
+    }),
+  );
 
 const ObjectName = z.object({ kind: z.enum(KINDS as [Kind, ...Kind[]]), id: z.string() });
 
@@ -33,6 +49,11 @@ export const FeedMessage = z.object({
   entered: z.array(AnyObject),
   left: z.array(ObjectName),
   events: z.array(Recorded),
+  /**
+   * A reader's own note, never sent by the API: objects that entered and that its release cannot read (`parseFeed` in libs/messaging). They are frozen, so
+   * that nothing of theirs is removed.
+   */
+  unreadable: z.array(ObjectName).optional(),
 });
 export type FeedMessage = Readonly<z.infer<typeof FeedMessage>>;
 
@@ -44,8 +65,8 @@ export const Beacon = z.object({
   position: Position,
   /** Head of the whole log. */
   head: Position,
-  /** Agents whose report the API does not have, and wants in full. */
-  report: z.array(z.enum(['l3', 'ovs'])),
+  /** Kinds of agent whose report the API does not have, and wants in full. Each agent looks for its own. */
+  report: z.array(z.string()),
 });
 export type Beacon = Readonly<z.infer<typeof Beacon>>;
 
@@ -57,13 +78,16 @@ export type ReplayRequest = Readonly<z.infer<typeof ReplayRequest>>;
 export const FeedRefusal = z.object({
   log: Id,
   host: HostName,
-  refused: z.enum(['other-log', 'position-ahead', 'hash-differs']),
+  /** Why: `other-log`, `position-ahead`, `hash-differs`. A reason that the agent does not know is a refusal all the same. */
+  refused: Word,
   /** What was asked with, so that the agent knows that this answers it. */
   request: ReplayRequest,
   head: Position,
 });
 export type FeedRefusal = Readonly<z.infer<typeof FeedRefusal>>;
 
+/** Kind of an agent as a subject names it: of this release or of another. */
+export const AnyAgentKind = Word;
 export const AgentKind = z.enum(['l3', 'ovs']);
 export type AgentKind = z.infer<typeof AgentKind>;
 
@@ -89,14 +113,16 @@ export type ObjectStatus = Readonly<z.infer<typeof ObjectStatus>>;
 /** From agent to API; also the heartbeat (every 5 s at the latest). Observations, not events: no fold reads them. */
 export const Report = z.object({
   log: Id.nullable(),
-  state: AgentState,
+  /** An `AgentState`, or what a later release's agent says. Anything but `in-sync` is not in sync. */
+  state: Word,
   /** Counts the reports since `startedAt`: several API processes share the reports, and a later one may be stored first. */
   sequence: z.number().int().nonnegative(),
   /** The view's position that was applied last. */
   position: Position,
   /** True: `objects` is all there is, forget what was reported before. */
   full: z.boolean(),
-  objects: z.array(ObjectStatus),
+  /** Statuses of a kind or a value that the reader does not know are left out. */
+  objects: readableOf(ObjectStatus),
   /** Objects frozen by an event this agent does not know. */
   frozen: z.array(z.object({ key: z.string(), position: Position, type: z.string() })),
   /** Foreign changes to what is ours, found and put back since the agent started. */

@@ -1,5 +1,5 @@
 /** NATS subjects. A node's login allows: subscribe feed and beacon of its host, publish replay and report of its host, nothing else. */
-import { AgentKind } from './messages.js';
+import { AgentKind, AnyAgentKind } from './messages.js';
 
 export const subjects = {
   feed: (host: string) => `plumb.v1.feed.${host}`,
@@ -11,10 +11,13 @@ export const subjects = {
   allReports: 'plumb.v1.report.*.*',
 } as const;
 
-/** Host and agent from a replay or report subject: the broker checked who may publish there, so this is who asks. Null for anything else. */
-export function senderOf(subject: string): { host: string; agent: AgentKind } | null {
+/**
+ * Host and agent from a replay or report subject: the broker checked who may publish there, so this is who asks. The agent may be of a kind that this
+ * release does not know. Null for a subject that is neither.
+ */
+export function senderOf(subject: string): { host: string; agent: string } | null {
   const [plumb, v1, verb, host, agent, ...rest] = subject.split('.');
-  const parsed = AgentKind.safeParse(agent);
+  const parsed = AnyAgentKind.safeParse(agent);
   if (
     plumb !== 'plumb' ||
     v1 !== 'v1' ||

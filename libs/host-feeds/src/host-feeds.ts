@@ -89,7 +89,7 @@ export class HostFeeds {
    */
   async answer(host: string, request: ReplayRequest, facts: LogFacts): Promise<readonly FeedMessage[] | FeedRefusal> {
     const { topology, hashAt } = facts;
-    const refuse = (refused: FeedRefusal['refused']): FeedRefusal => ({
+    const refuse = (refused: 'other-log' | 'position-ahead' | 'hash-differs'): FeedRefusal => ({
       log: this.log,
       host,
       refused,

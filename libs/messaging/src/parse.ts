@@ -1,18 +1,56 @@
-/** From bytes that arrived to messages: what is not well-formed is no message. */
-import { Beacon, FeedMessage, FeedRefusal, KINDS } from '@plumbline/contracts';
-
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
-const ofKnownKind = (item: unknown): boolean => isRecord(item) && (KINDS as readonly unknown[]).includes(item['kind']);
-
 /**
- * A feed message or a refusal: both come on a host's feed. Objects of a kind that this release does not know are left out: it has no hand for them, and a
- * later release refolds (catalogue). Null for anything else.
+ * The edge: from what arrived to messages. Each is parsed here, once; what is further in gets typed data and parses nothing again. What is not well-formed
+ * is no message.
+ *
+ * What another release may say is taken apart with care: one thing in a message that this release does not know must not cost the reader the message.
+ * - An object or a name of an unknown kind is left out: an agent does nothing with it, and a later release asks for it anew (catalogue).
+ * - An object of a known kind that cannot be read is named in `unreadable`: it may be on the node already, so it is frozen and not forgotten.
+ * - An event of an unknown type or version freezes its object when it is folded (`fold` in libs/topology).
  */
-export function parseFeed(body: unknown): FeedMessage | FeedRefusal | null {
-  if (!isRecord(body)) return null;
-  if ('refused' in body) return FeedRefusal.safeParse(body).data ?? null;
-  const known = (list: unknown): unknown => (Array.isArray(list) ? list.filter(ofKnownKind) : list);
-  return FeedMessage.safeParse({ ...body, entered: known(body['entered']), left: known(body['left']) }).data ?? null;
+import { AnyObject, Beacon, FeedMessage, FeedRefusal, KINDS, type Kind } from '@plumbline/contracts';
+import { z } from 'zod';
+
+/** All of a message but its objects, which are read one by one. */
+const Frame = FeedMessage.omit({ entered: true, left: true }).extend({
+  entered: z.array(z.unknown()),
+  left: z.array(z.unknown()),
+});
+type Name = FeedMessage['left'][number];
+
+const known: ReadonlySet<unknown> = new Set(KINDS);
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+
+/** Null for what is of an unknown kind; undefined for what has no kind or no id at all. */
+function nameOf(item: unknown): Name | null | undefined {
+  if (!isRecord(item) || typeof item['kind'] !== 'string' || typeof item['id'] !== 'string') return undefined;
+  return known.has(item['kind']) ? { kind: item['kind'] as Kind, id: item['id'] } : null;
 }
 
+/** A feed message or a refusal: both come on a host's feed. Null for anything else. */
+export function parseFeed(body: unknown): FeedMessage | FeedRefusal | null {
+  if (isRecord(body) && 'refused' in body) return FeedRefusal.safeParse(body).data ?? null;
+  const frame = Frame.safeParse(body).data;
+  if (!frame) return null;
+  const entered: AnyObject[] = [];
+  const unreadable: Name[] = [...(frame.unreadable ?? [])];
+  for (const item of frame.entered) {
+    const object = AnyObject.safeParse(item);
+    if (object.success) {
+      entered.push(object.data);
+      continue;
+    }
+    const name = nameOf(item);
+    if (name === undefined) return null;
+    if (name) unreadable.push(name);
+  }
+  const left: Name[] = [];
+  for (const item of frame.left) {
+    const name = nameOf(item);
+    if (name === undefined) return null;
+    if (name) left.push(name);
+  }
+  return { ...frame, entered, left, ...(unreadable.length > 0 && { unreadable }) };
+}
+
+/** Null for what is no beacon. */
 export const parseBeacon = (body: unknown): Beacon | null => Beacon.safeParse(body).data ?? null;

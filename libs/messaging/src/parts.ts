@@ -64,12 +64,14 @@ export class Joiner {
       return null;
     }
     const parts = [...have].sort(([a], [b]) => a - b).map(([, each]) => each);
+    const unreadable = parts.flatMap((each) => each.unreadable ?? []);
     return {
       ...part,
       part: { index: 1, of: 1 },
       entered: parts.flatMap((each) => each.entered),
       left: parts.flatMap((each) => each.left),
       events: parts.flatMap((each) => each.events),
+      ...(unreadable.length > 0 && { unreadable }),
     };
   }
 }

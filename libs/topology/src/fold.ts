@@ -60,6 +60,18 @@ export class ForeignLog extends Error {
   }
 }
 
+/** Frozen with this type: an object whose form a later release made, and this one cannot read. */
+export const UNREADABLE = 'unreadable object';
+
+/**
+ * Whether the view may lack something that is on the node: an object that could not be read and was not known before. What is no longer in such a view is
+ * no proof that it is gone.
+ */
+export function lacksUnreadable(view: HostView): boolean {
+  for (const [key, { type }] of view.frozen) if (type === UNREADABLE && !view.objects.has(key)) return true;
+  return false;
+}
+
 /** Which objects a message changed: what an agent has to look at again. `all`: the view was replaced. */
 export type Touched = Readonly<{ all: boolean; keys: ReadonlySet<ObjectKey> }>;
 
@@ -69,6 +81,8 @@ export type Touched = Readonly<{ all: boolean; keys: ReadonlySet<ObjectKey> }>;
 export function fold(view: HostView, message: FeedMessage): Touched {
   const nothing: Touched = { all: false, keys: new Set() };
   if (view.log !== null && message.log !== view.log) throw new ForeignLog(view.log, message.log);
+  const before = new Map<ObjectKey, AnyObject | undefined>();
+  for (const name of message.unreadable ?? []) before.set(keyOf(name), view.objects.get(keyOf(name)));
   if (message.prev === null) {
     if (view.log !== null && message.position < view.position) return nothing;
     view.objects.clear();
@@ -92,10 +106,12 @@ export function fold(view: HostView, message: FeedMessage): Touched {
       continue;
     }
     const { key } = subjectOf(event);
+    keys.add(key);
+    // Frozen before it was ever known: there is nothing that this event could change.
+    if (!view.objects.has(key) && view.frozen.has(key)) continue;
     const after = evolve(view.objects.get(key), recorded);
     if (after) view.objects.set(key, after);
     else view.objects.delete(key);
-    keys.add(key);
   }
   for (const name of message.left) {
     view.objects.delete(keyOf(name));
@@ -103,13 +119,48 @@ export function fold(view: HostView, message: FeedMessage): Touched {
     keys.add(keyOf(name));
   }
   for (const object of message.entered) {
-    view.objects.set(keyOf(object), object);
-    keys.add(keyOf(object));
+    const key = keyOf(object);
+    view.objects.set(key, object);
+    if (view.frozen.get(key)?.type === UNREADABLE) view.frozen.delete(key);
+    keys.add(key);
+  }
+  for (const [key, object] of before) {
+    // As it was last known, or not at all: either way it is left as it is on the node.
+    if (object) view.objects.set(key, object);
+    view.frozen.set(key, { position: message.position, type: UNREADABLE, version: message.catalogue });
+    keys.add(key);
   }
   view.log = message.log;
   view.position = message.position;
   view.hash = message.hash;
   return { all: message.prev === null, keys };
+}
+
+/** Brings `copy` to where `view` is, given all that changed in `view` since `copy` was last there. Costs what changed. */
+export function catchUp(copy: HostView, view: HostView, changed: ReadonlySet<ObjectKey> | 'all'): void {
+  if (changed === 'all') {
+    copyAll(copy.objects, view.objects);
+    copyAll(copy.frozen, view.frozen);
+  } else
+    for (const key of changed) {
+      copyOne(copy.objects, view.objects, key);
+      copyOne(copy.frozen, view.frozen, key);
+    }
+  copy.log = view.log;
+  copy.position = view.position;
+  copy.hash = view.hash;
+  copy.catalogue = view.catalogue;
+}
+
+function copyAll<K, V>(to: Map<K, V>, from: ReadonlyMap<K, V>): void {
+  to.clear();
+  for (const [key, value] of from) to.set(key, value);
+}
+
+function copyOne<K, V>(to: Map<K, V>, from: ReadonlyMap<K, V>, key: K): void {
+  const value = from.get(key);
+  if (value === undefined) to.delete(key);
+  else to.set(key, value);
 }
 
 /** Objects of one kind in a view, sorted by id: what `render` walks. */

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { Controller, Inject } from '@nestjs/common';
 import { Ctx, EventPattern, NatsContext, Payload } from '@nestjs/microservices';
-import { Meta, Report, senderOf, subjects } from '@plumbline/contracts';
+import { AgentKind, Meta, Report, senderOf, subjects } from '@plumbline/contracts';
 import { Fleet, registerNode, schedulePending, unscheduled } from '@plumbline/domain';
 import { Ledger } from '@plumbline/ledger';
 import type { Logger } from '@plumbline/telemetry';
@@ -15,6 +15,8 @@ import { FLEET } from './tokens.js';
 
 /** Routers scheduled at one go; the rest goes with the next report. */
 const atOnce = 50;
+/** Agents of an unknown kind that are told of in the log. */
+const maxTold = 1_000;
 
 export const systemMeta = (): Meta => ({
   requestId: `req-${randomUUID()}`,
@@ -25,6 +27,8 @@ export const systemMeta = (): Meta => ({
 
 @Controller()
 export class ReportsController {
+  private readonly told = new Set<string>();
+
   constructor(
     @Inject(Ledger) private readonly ledger: Ledger,
     @Inject(Observations) private readonly observations: Observations,
@@ -40,7 +44,10 @@ export class ReportsController {
       this.logger.warn({ subject: context.getSubject(), step: 'report' }, 'not a report');
       return;
     }
-    const { host, agent } = sender;
+    const { host } = sender;
+    const kind = AgentKind.safeParse(sender.agent);
+    if (!kind.success) return this.tellOnce(host, sender.agent);
+    const agent = kind.data;
     try {
       if ((await this.observations.store(host, agent, report.data)) === 'late') return;
       // An agent of another log says nothing of this one.
@@ -52,6 +59,17 @@ export class ReportsController {
     } catch (err) {
       this.logger.warn({ err, host, agent, step: 'report' }, 'report not taken in; the next one will be');
     }
+  }
+
+  /** An agent of a later release: it gets its feed like any other, and what it reports is nothing that this release could show. */
+  private tellOnce(host: string, agent: string): void {
+    const name = `${host} ${agent}`;
+    if (this.told.has(name) || this.told.size >= maxTold) return;
+    this.told.add(name);
+    this.logger.warn(
+      { host, agent, step: 'report' },
+      'reports of an agent of a kind that this release does not know are not taken in; upgrade the API',
+    );
   }
 
   /** Asks memory first: a report comes every five seconds, a change once in a year. */

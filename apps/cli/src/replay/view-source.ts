@@ -4,10 +4,11 @@
  */
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import { FeedMessage, Recorded } from '@plumbline/contracts';
+import type { FeedMessage, Recorded } from '@plumbline/contracts';
 import { PostgresEventStore, type RecordedEvent } from '@plumbline/event-store';
 import { DoesNotAnswer } from '@plumbline/identity';
-import { emptyView, fold, type HostView, Topology, wholeView } from '@plumbline/topology';
+import { parseFeed } from '@plumbline/messaging';
+import { emptyView, fold, type HostView, lacksUnreadable, Topology, wholeView } from '@plumbline/topology';
 
 /** Events read from the database at a time. */
 const PAGE = 5_000;
@@ -65,7 +66,7 @@ export async function viewFromApi(
     );
   const body: unknown = await response.json();
   if (!response.ok) throw new Error(`the API refused the view of ${host}: ${messageOf(body) ?? response.statusText}`);
-  return FeedMessage.parse(body);
+  return asView(body, `the API at ${endpoint}`);
 }
 
 function messageOf(body: unknown): string | null {
@@ -76,12 +77,23 @@ function messageOf(body: unknown): string | null {
 /** A view that was written to a file by `--save`; `-` is standard input. */
 export async function viewFromFile(path: string): Promise<FeedMessage> {
   const content = path === '-' ? await text(process.stdin) : await readFile(path, 'utf8');
-  return FeedMessage.parse(JSON.parse(content));
+  return asView(JSON.parse(content), path === '-' ? 'standard input' : path);
 }
 
-/** What an agent would hold after this message. */
+/** Parsed as an agent's feed is: what a later release added to it is left out or left alone. */
+function asView(body: unknown, from: string): FeedMessage {
+  const message = parseFeed(body);
+  if (!message || 'refused' in message) throw new Error(`what came from ${from} is not a node's view`);
+  return message;
+}
+
+/** What an agent would hold after this message. Throws when this release cannot read all of it: a replay removes what the view does not hold. */
 export function viewOf(message: FeedMessage): HostView {
   const view = emptyView(message.host);
   fold(view, message);
+  if (lacksUnreadable(view))
+    throw new Error(
+      `the view holds objects of a later release that this one cannot read (${[...view.frozen.keys()].join(', ')}): use the "plumb" of that release`,
+    );
   return view;
 }

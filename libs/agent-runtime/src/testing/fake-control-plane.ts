@@ -49,7 +49,7 @@ export class FakeControlPlane {
     const links = parcels.map(({ host }) => ({ host, prev: this.links.get(host) ?? null }));
     const { position } = this.topology;
     for (const { host } of links) this.links.set(host, position);
-    const at = { position, hash: this.hashOf(position) };
+    const at = { position, hash: this.hashAt(position) };
     for (const message of this.feeds.next(this.topology, at, parcels, links))
       if (this.stopServing) this.send(message.host, message);
   }
@@ -60,7 +60,7 @@ export class FakeControlPlane {
 
   private async answer(host: string, request: Parameters<HostFeeds['answer']>[1]): Promise<void> {
     const hashAt = async (position: number): Promise<string | null> =>
-      position <= this.topology.position ? this.hashOf(position) : null;
+      position <= this.topology.position ? this.hashAt(position) : null;
     const answer = await this.feeds.answer(host, request, { topology: this.topology, hashAt });
     if ('refused' in answer) this.broker.publish(host, { kind: 'refusal', body: answer });
     else for (const message of answer) this.send(host, message);
@@ -77,7 +77,8 @@ export class FakeControlPlane {
     this.cancelBeacon = this.clock.after(500, () => this.beacons());
   }
 
-  private hashOf(position: number): string {
+  /** Chain hash of its log at a position. */
+  hashAt(position: number): string {
     return createHash('sha256').update(`${this.log} ${this.past} ${position}`).digest('hex');
   }
 }
