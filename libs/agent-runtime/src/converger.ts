@@ -1,15 +1,17 @@
 /**
  * The level-triggered loop between view and node: what changed is marked, one converge at a time looks at what is marked.
  *
- * Goals: many events, one converge; what failed is tried again by itself, ever more rarely; what could not be removed for want of proof is looked at again
+ * Goals: many events, one converge; an event costs what it changes, however much the node carries; what failed is tried again by itself, ever more rarely; what could not be removed for want of proof is looked at again
  * once there is proof; a full observe on a timer finds drift that nobody told us about.
- * Road not taken: a queue of keys. It has no whole: here the first look and each look on the timer are one observe of the node, for what must go is on no list.
+ * Design: a converge must not see the view change under it, and the view goes on meanwhile. So it gets a copy that stands still while it runs, and that is brought
+ * up to date before the next by the very marks that the next is about: what was folded in was marked.
+ * Roads not taken: a copy of the whole for each converge, which makes one floating IP cost what all of them cost; messages that wait until the converge
+ * has ended, which makes an agent look as if it lagged whenever it works. A queue of keys. It has no whole: here the first look and each look on the timer are one observe of the node, for what must go is on no list.
  */
 import { KINDS, ObjectKey } from '@plumbline/contracts';
 import { Backoff, backoffDelayMs } from '@plumbline/reconcile';
-import { HostView } from '@plumbline/topology';
+import { catchUp, Convergence, ConvergeOptions, emptyView, HostView } from '@plumbline/topology';
 import { Clock } from './clock.js';
-import { Convergence, ConvergeOptions } from '@plumbline/topology';
 import { Reconciler } from './reconciler.js';
 
 export type Marks = ReadonlySet<ObjectKey> | 'all';
@@ -30,18 +32,24 @@ const wholeBackoff = { firstMs: 250, maxMs: 30_000 } as const;
 
 const isObjectKey = (key: string): key is ObjectKey => KINDS.some((kind) => key.startsWith(`${kind}/`));
 
-function join(a: Marks, b: Marks): Marks {
-  if (a === 'all' || b === 'all') return 'all';
-  return b.size === 0 ? a : new Set([...a, ...b]);
+/** Marks that are still being added to. */
+type Gathered = Set<ObjectKey> | 'all';
+
+/** Adds to what is gathered; costs what is added. */
+function gather(gathered: Gathered, marks: Marks): Gathered {
+  if (gathered === 'all' || marks === 'all') return 'all';
+  for (const key of marks) gathered.add(key);
+  return gathered;
 }
-const none: Marks = new Set();
 
 export class Converger {
   /** Failed keys, their reason and the number of attempts since they last were well. */
   readonly failing = new Map<string, Readonly<{ attempt: number; reason: string; cancel: () => void }>>();
-  private marked: Marks = none;
+  private marked: Gathered = new Set();
   /** Looked at without the right to remove. */
-  private owed: Marks = none;
+  private owed: Gathered = new Set();
+  /** What the converges see: the view as it was when the last one began. */
+  private shown: HostView | null = null;
   private running: Promise<void> | null = null;
   /** Somebody called since the last look. */
   private due = false;
@@ -54,8 +62,9 @@ export class Converger {
 
   constructor(private readonly options: ConvergerOptions) {}
 
+  /** These have to be looked at. Whatever changed in the view since the last converge must have been marked. */
   mark(keys: Marks): void {
-    this.marked = join(this.marked, keys);
+    this.marked = gather(this.marked, keys);
     this.wake();
   }
 
@@ -88,32 +97,28 @@ export class Converger {
     while (!this.stopped) {
       const terms = await this.options.terms();
       if (!terms || this.stopped) return;
-      if (terms.mayRemove) {
-        this.marked = join(this.marked, this.owed);
-        this.owed = none;
+      if (terms.mayRemove && (this.owed === 'all' || this.owed.size > 0)) {
+        this.marked = gather(this.marked, this.owed);
+        this.owed = new Set();
       }
       const touched = this.marked;
-      this.marked = none;
       if (touched !== 'all' && touched.size === 0) return;
-      // The view goes on while the node is worked on: this converge keeps the one it began with.
-      const view: HostView = {
-        ...terms.view,
-        objects: new Map(terms.view.objects),
-        frozen: new Map(terms.view.frozen),
-      };
+      this.marked = new Set();
+      const view = (this.shown ??= emptyView(terms.view.host));
+      catchUp(view, terms.view, touched);
       const options: ConvergeOptions = { touched, mayRemove: terms.mayRemove, unverified: terms.unverified };
       if (touched === 'all') this.planFull();
       try {
         const result = await this.options.reconciler.converge(view, options);
         this.lastError = null;
         this.backoff.reset();
-        if (!options.mayRemove) this.owed = join(this.owed, touched);
+        if (!options.mayRemove) this.owed = gather(this.owed, touched);
         this.judge(touched, result);
         this.options.onConverged(result, view, options);
       } catch (reason) {
         this.lastError = reason instanceof Error ? reason : new Error(String(reason));
         this.options.onError(this.lastError);
-        this.marked = join(this.marked, touched);
+        this.marked = gather(touched, this.marked);
         this.rest();
         return;
       }

@@ -4,7 +4,8 @@ import { Convergence, ConvergeOptions, HostView } from '@plumbline/topology';
 export interface Reconciler {
   /**
    * Makes the node what the view says. Called again only after it answered. One bad object is in `failed` and harms no other; it rejects only when nothing
-   * at all can be done (no OVSDB). The view is this call's own and does not change under it.
+   * at all can be done (no OVSDB). The view does not change until the answer; it is the same object at each call, brought up to date in between, and what
+   * changed in it since the call before is in `options.touched`.
    */
   converge(view: HostView, options: ConvergeOptions): Promise<Convergence>;
 }

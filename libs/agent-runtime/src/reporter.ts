@@ -5,10 +5,9 @@
  * and every minute.
  */
 import { AgentKind, AgentState, keyOf, ObjectKey, ObjectStatus, Report } from '@plumbline/contracts';
-import { HostView } from '@plumbline/topology';
 import { Clock } from './clock.js';
 import { NodeFeed } from './node-feed.js';
-import { Convergence, ConvergeOptions } from '@plumbline/topology';
+import { Convergence, ConvergeOptions, HostView } from '@plumbline/topology';
 
 export type NodeFacts = NonNullable<Report['node']>;
 
@@ -81,9 +80,9 @@ export class Reporter {
       this.set(key, status);
       changed = true;
     }
-    for (const [key, before] of this.statuses) {
-      const looked = options.touched === 'all' || options.touched.has(key);
-      if (!looked || found.has(key) || view.objects.has(key)) continue;
+    for (const key of options.touched === 'all' ? [...this.statuses.keys()] : options.touched) {
+      const before = this.statuses.get(key);
+      if (!before || found.has(key) || view.objects.has(key)) continue;
       this.set(key, { kind: before.kind, id: before.id, position: view.position, status: 'ABSENT' });
       changed = true;
     }

@@ -2,7 +2,7 @@
 import { ObjectKey, ObjectStatus } from '@plumbline/contracts';
 
 export type ConvergeOptions = Readonly<{
-  /** Objects to look at, or all of them: a full observe (at start, on a timer, after a resync). */
+  /** Objects to look at, or all of them: a full observe (at start, on a timer, after a resync). Holds whatever changed in the view since the last call. */
   touched: ReadonlySet<ObjectKey> | 'all';
   /** False: add and repair only, for the view is not proven to be at a head of its log. */
   mayRemove: boolean;

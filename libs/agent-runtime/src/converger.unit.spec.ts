@@ -1,0 +1,144 @@
+import { describe, expect, it } from '@jest/globals';
+import { AnyObject, ObjectKey } from '@plumbline/contracts';
+import { advance, canonical, emptyView, fold, Topology, wholeView } from '@plumbline/topology';
+import type { Convergence, ConvergeOptions, HostView } from '@plumbline/topology';
+import { aLog, HOSTS, LOG, World } from '@plumbline/topology/testing';
+import fc from 'fast-check';
+import { Converger } from './converger.js';
+import { ManualClock } from './testing/index.js';
+
+const HASH = 'a'.repeat(64);
+const nothing: Convergence = { applied: 0, drift: 0, statuses: [], failed: [] };
+const textOf = ({ objects, frozen, position }: HostView): string => canonical([objects, frozen, position]);
+
+/** A converger over `view`; its converges end when they are told to. */
+function over(view: HostView, mayRemove: () => boolean = () => true) {
+  const clock = new ManualClock();
+  const calls: { view: HostView; text: string; options: ConvergeOptions; end(error?: Error): void }[] = [];
+  const converger = new Converger({
+    clock,
+    fullEveryMs: 1e9,
+    terms: async () => ({ view, mayRemove: mayRemove(), unverified: false }),
+    onConverged: () => undefined,
+    onError: () => undefined,
+    reconciler: {
+      converge: (shown, options) =>
+        new Promise((resolve, reject) =>
+          calls.push({
+            view: shown,
+            text: textOf(shown),
+            options,
+            end: (error) => (error ? reject(error) : resolve(nothing)),
+          }),
+        ),
+    },
+  });
+  return { clock, calls, converger };
+}
+
+describe('the view that a converge works by', () => {
+  it('is the view as it was when the converge began, whatever is folded in meanwhile', async () => {
+    await fc.assert(
+      fc.asyncProperty(aLog(40), fc.constantFrom(...HOSTS), fc.array(fc.nat({ max: 3 })), async (log, host, pace) => {
+        const view = emptyView(host);
+        const { clock, calls, converger } = over(view);
+        const topology = new Topology();
+        fold(view, { ...wholeView(topology, host, LOG, HASH) });
+        converger.mark('all');
+        await clock.run(0);
+        let turn = 0;
+        for (const command of log) {
+          for (const { events, entered, left, position } of advance(topology, command).filter((p) => p.host === host)) {
+            const frame = { log: LOG, host, prev: view.position, position, hash: HASH, catalogue: 2 };
+            const part = { index: 1, of: 1 };
+            const touched = fold(view, { ...frame, part, events: [...events], entered: [...entered], left: [...left] });
+            converger.mark(touched.keys);
+          }
+          await clock.run(0);
+          const running = calls.at(-1)!;
+          expect(textOf(running.view)).toBe(running.text);
+          const now = textOf(view);
+          if (pace[(turn += 1) % (pace.length || 1)] === 0) {
+            const begun = calls.length;
+            running.end(turn % 5 === 0 ? new Error('nothing can be done') : undefined);
+            await clock.run(turn % 5 === 0 ? 60_000 : 0);
+            for (const call of calls.slice(begun)) expect(call.text).toBe(now);
+          }
+        }
+        calls.at(-1)!.end();
+        await clock.run(60_000);
+        expect(textOf(calls.at(-1)!.view)).toBe(textOf(view));
+        calls.at(-1)!.end();
+        await converger.stop();
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('costs what changed: nothing walks over all that the node carries', async () => {
+    const world = new World();
+    const view = world.viewOf('cmp1');
+    let walks = 0;
+    const counted = new Proxy(view.objects, {
+      get(target, name) {
+        if ([Symbol.iterator, 'entries', 'keys', 'values', 'forEach'].includes(name)) walks += 1;
+        const member: unknown = Reflect.get(target, name, target);
+        return typeof member === 'function' ? member.bind(target) : member;
+      },
+    });
+    const { clock, calls, converger } = over({ ...view, objects: counted });
+    converger.mark('all');
+    await clock.run(0);
+    calls[0]!.end();
+    await clock.run(0);
+    expect(walks).toBe(1);
+    const key: ObjectKey = 'port/1';
+    view.objects.set(key, { kind: 'port', id: '1' } as AnyObject);
+    converger.mark(new Set([key]));
+    await clock.run(0);
+    expect([...calls[1]!.view.objects.keys()]).toEqual([key]);
+    expect(walks).toBe(1);
+    calls[1]!.end();
+    await converger.stop();
+  });
+});
+
+describe('marks', () => {
+  it('that come during a converge are the next one, and those of one that failed come again with them', async () => {
+    const { clock, calls, converger } = over(emptyView('cmp1'));
+    converger.mark(new Set<ObjectKey>(['port/1']));
+    await clock.run(0);
+    converger.mark(new Set<ObjectKey>(['port/2']));
+    expect(calls.map(({ options }) => options.touched)).toEqual([new Set(['port/1'])]);
+    calls[0]!.end();
+    await clock.run(0);
+    expect(calls[1]!.options.touched).toEqual(new Set(['port/2']));
+    calls[1]!.end(new Error('nothing can be done'));
+    converger.mark(new Set<ObjectKey>(['port/3']));
+    await clock.run(60_000);
+    expect(calls[2]!.options.touched).toEqual(new Set(['port/2', 'port/3']));
+    calls[2]!.end();
+    await converger.stop();
+  });
+
+  it('of what was looked at without the right to remove come again with it', async () => {
+    let mayRemove = false;
+    const { clock, calls, converger } = over(emptyView('cmp1'), () => mayRemove);
+    for (const key of ['port/1', 'port/2'] as const) {
+      converger.mark(new Set<ObjectKey>([key]));
+      await clock.run(0);
+      calls.at(-1)!.end();
+      await clock.run(0);
+    }
+    mayRemove = true;
+    converger.wake();
+    await clock.run(0);
+    expect(calls[2]!.options).toEqual({ touched: new Set(['port/1', 'port/2']), mayRemove: true, unverified: false });
+    calls[2]!.end();
+    await clock.run(0);
+    converger.wake();
+    await clock.run(0);
+    expect(calls.length).toBe(3);
+    await converger.stop();
+  });
+});
