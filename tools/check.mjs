@@ -19,6 +19,7 @@ const LANES = [
     // The import rules read nx's project graph and are skipped silently without one.
     ['project graph', ...node('node_modules/nx/dist/bin/nx.js', 'show', 'projects', '--json')],
     ['lint', ...node('node_modules/eslint/bin/eslint.js', '.')],
+    ['import circles', ...node('tools/import-cycles.mjs')],
   ],
 ];
 const UNIT = [

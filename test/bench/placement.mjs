@@ -10,7 +10,7 @@ import { createPorts, deletePort } from '../../libs/domain/dist/index.js';
 import { PostgresEventStore } from '../../libs/event-store/dist/index.js';
 import { startPostgres } from '../../libs/event-store/dist/testing/index.js';
 import { Follower, Ledger, toAppend, toRecorded } from '../../libs/ledger/dist/index.js';
-import { NatsWire } from '../../libs/node-feed/dist/nest/index.js';
+import { NatsWire } from '../../libs/messaging/dist/nats.js';
 import { createLogger } from '../../libs/telemetry/dist/index.js';
 import { networkCreated, networkPlaced, nodeRegistered } from '../../libs/testkit/dist/index.js';
 import { advance, prepare, Topology } from '../../libs/topology/dist/index.js';

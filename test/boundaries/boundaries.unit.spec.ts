@@ -1,7 +1,10 @@
 /** Plants a forbidden import in each kind of place and expects lint to name it: boundaries that nobody enforces are decoration. */
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { execFileSync, spawn, type ChildProcessByStdio } from 'node:child_process';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { execFileSync, spawn, spawnSync, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { MAY_IMPORT, PURE } from '../../eslint.config.mjs';
@@ -94,4 +97,88 @@ describe('boundaries', () => {
       ).toContainEqual(expect.stringContaining('no-restricted-imports'));
     },
   );
+
+  const importOf = (name: string) => `import * as planted from '${name}';\nexport const seen = planted;\n`;
+  it.each([
+    ['libs/agent-runtime/src/planted.ts', importOf('@plumbline/topology/testing')],
+    ['libs/agent-runtime/src/nest/planted.ts', importOf('../testing/index.js')],
+    ['libs/topology/src/planted.ts', importOf('./testing/world.js')],
+    ['apps/api/src/feed/planted.ts', importOf('@plumbline/event-store/testing')],
+    ['libs/domain/src/planted.ts', importOf('fast-check')],
+    ['apps/l3-agent/src/planted.ts', `export const seen = await import('@plumbline/l3-core/testing');\n`],
+  ])('%s is a source and must not use what is made for specs', async (file, source) => {
+    expect(await lint(file, source)).toContainEqual(expect.stringContaining('What is made for specs is for specs'));
+  });
+
+  it.each([
+    ['libs/agent-runtime/src/planted.unit.spec.ts', '@plumbline/topology/testing'],
+    ['libs/agent-runtime/src/testing/planted.ts', '@plumbline/host-feeds'],
+  ])('%s may import %s', async (file, imported) => {
+    expect(await lint(file, importOf(imported))).toEqual([]);
+  });
+
+  it('a source may not import what only the specs of its project may', async () => {
+    expect(await lint('libs/agent-runtime/src/planted.ts', importOf('@plumbline/host-feeds'))).toContainEqual(
+      expect.stringContaining('@nx/enforce-module-boundaries'),
+    );
+  });
+});
+
+describe('circles', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(tmpdir(), 'plumb-circles-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** What the check says of these files: a path below `libs` and the text. */
+  function circlesOf(files: Readonly<Record<string, string>>): { code: number | null; said: string[] } {
+    for (const name of new Set(Object.keys(files).map((file) => file.split('/')[0]!))) {
+      const exports = { '.': { 'plumb-source': './src/index.ts' } };
+      mkdirSync(path.join(folder, 'libs', name), { recursive: true });
+      writeFileSync(
+        path.join(folder, 'libs', name, 'package.json'),
+        JSON.stringify({ name: `@plumbline/${name}`, exports }),
+      );
+    }
+    for (const [file, text] of Object.entries(files)) {
+      mkdirSync(path.dirname(path.join(folder, 'libs', file)), { recursive: true });
+      writeFileSync(path.join(folder, 'libs', file), text);
+    }
+    const run = spawnSync(process.execPath, ['tools/import-cycles.mjs', folder], { cwd: root, encoding: 'utf8' });
+    return { code: run.status, said: run.stdout.split('\n').filter(Boolean) };
+  }
+
+  it('names files that import each other, by types too', () => {
+    const { code, said } = circlesOf({
+      'a/src/index.ts': `export { one } from './one.js';\n`,
+      'a/src/one.ts': `import { two } from './two.js';\nexport const one = two;\n`,
+      'a/src/two.ts': `import type { Three } from './three.js';\nexport const two: Three = 2;\n`,
+      'a/src/three.ts': `export type Three = number;\nexport const late = () => import('./one.js');\n`,
+    });
+    expect({ code, said }).toEqual({
+      code: 1,
+      said: [
+        'imports itself in a circle: libs/a/src/one.ts -> libs/a/src/two.ts -> libs/a/src/three.ts -> libs/a/src/one.ts',
+      ],
+    });
+  });
+
+  it('names projects that import each other, be it in a spec only', () => {
+    const { code, said } = circlesOf({
+      'a/src/index.ts': `export const a = 1;\n`,
+      'a/src/a.unit.spec.ts': `import { b } from '@plumbline/b';\nexport const seen = b;\n`,
+      'b/src/index.ts': `import { a } from '@plumbline/a';\nexport const b = a;\n`,
+    });
+    expect({ code, said }).toEqual({ code: 1, said: ['imports itself in a circle: libs/a -> libs/b -> libs/a'] });
+  });
+
+  it('has nothing to say of files that import one way', () => {
+    const files = {
+      'a/src/index.ts': `export { one } from './one.js';\n`,
+      'a/src/one.ts': `export const one = 1;\n`,
+      'b/src/index.ts': `import { one } from '@plumbline/a';\nexport const b = one;\n`,
+    };
+    expect(circlesOf(files)).toEqual({ code: 0, said: [] });
+  });
 });
