@@ -263,3 +263,44 @@ it('the API never answers on a subject that a node named', async () => {
   await rogue.close();
   expect(one.follower.lastError).toBeNull();
 });
+
+it('an agent of another release gets its feed, and what it reports beyond what this release knows costs it nothing', async () => {
+  const one = await api();
+  await one.ledger.execute(bind('later'), meta());
+  const newer = await connect({ servers: nats.url });
+  const heard: { prev: number | null; entered: unknown[] }[] = [];
+  newer.subscribe(subjects.feed('later'), {
+    callback: (_error, message) => void heard.push(message.json<{ data: never }>().data),
+  });
+  const send = (subject: string, data: unknown): void =>
+    newer.publish(subject, JSON.stringify({ pattern: subject, data }));
+  const request = { log: null, position: 0, hash: null };
+  await until('an agent of an unknown kind is answered', () => {
+    send('plumb.v1.replay.later.dhcp', request);
+    return heard.some(({ prev, entered }) => prev === null && entered.length > 0);
+  });
+  const report = {
+    log: one.ledger.log,
+    state: 'standing-by',
+    sequence: 1,
+    position: 1,
+    full: true,
+    objects: [
+      { kind: 'loadbalancer', id: networkId, position: 1, status: 'ACTIVE' },
+      { kind: 'port', id: networkId, position: 1, status: 'DEGRADED' },
+      { kind: 'port', id: networkId, position: 1, status: 'DOWN' },
+    ],
+    frozen: [],
+    driftRepaired: 0,
+    startedAt: new Date().toISOString(),
+  };
+  send('plumb.v1.report.later.dhcp', report);
+  send(subjects.report('later', 'ovs'), report);
+  const rows = async (sql: string) => (await pool.query(`${sql} WHERE host = 'later'`)).rows;
+  await until('the report is stored', async () => (await rows('SELECT kind FROM plumbline.agents')).length > 0);
+  expect(await rows('SELECT kind, sync FROM plumbline.agents')).toEqual([{ kind: 'ovs', sync: 'standing-by' }]);
+  expect(await rows('SELECT object_kind, status FROM plumbline.object_status')).toEqual([
+    { object_kind: 'port', status: 'DOWN' },
+  ]);
+  await newer.close();
+});
