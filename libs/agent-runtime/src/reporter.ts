@@ -1,8 +1,9 @@
 /**
  * What the node says of itself: a report after each change, a heartbeat when nothing changes.
  *
- * Reports may be lost. So a status is repeated in all reports of the next 15 s, and the whole is said when the API asks for it (it has none), after silence
- * and every minute.
+ * Reports may be lost. So a changed status is said again for 15 s, and the whole when the API asks for it (it has none), after silence and every minute.
+ * Reports may overtake each other, and then the earlier is not stored: so each report has the changes of the last second. Older ones are said again in one
+ * report a second at the most, for among many changes each would otherwise cost what all of the last 15 s cost.
  */
 import { AgentKind, AgentState, keyOf, ObjectKey, ObjectStatus, Report } from '@plumbline/contracts';
 import { Clock } from './clock.js';
@@ -28,18 +29,32 @@ export type ReporterOptions = Readonly<{
 
 const heartbeatMs = 5_000;
 const repeatMs = 15_000;
+const repeatEveryMs = 1_000;
+const freshMs = 1_000;
 const fullEveryMs = 60_000;
 /** About 150 bytes each: well below a broker's payload limit. */
 const statusesPerReport = 2_000;
 
+/** The last change of each object, in the order of the changes. */
+type Changes = Map<ObjectKey, Readonly<{ atMs: number; status: ObjectStatus }>>;
+
+function forgetBefore(changes: Changes, atMs: number): void {
+  for (const [key, change] of changes) {
+    if (change.atMs >= atMs) return;
+    changes.delete(key);
+  }
+}
+
 export class Reporter {
   private readonly statuses = new Map<ObjectKey, ObjectStatus>();
-  private readonly changedAt = new Map<ObjectKey, Readonly<{ atMs: number; status: ObjectStatus }>>();
+  private readonly changed: Changes = new Map();
+  private readonly fresh: Changes = new Map();
   private readonly startedAt: string;
   private sequence = 0;
   private appliedPosition = 0;
   private driftRepaired = 0;
   private lastFullAt = -Infinity;
+  private lastRepeatAt = -Infinity;
   private cancelBeat: (() => void) | null = null;
   private stopped = false;
 
@@ -92,7 +107,10 @@ export class Reporter {
   private set(key: ObjectKey, status: ObjectStatus): void {
     if (status.status === 'ABSENT') this.statuses.delete(key);
     else this.statuses.set(key, status);
-    this.changedAt.set(key, { atMs: this.options.clock.nowMs(), status });
+    for (const changes of [this.changed, this.fresh]) {
+      changes.delete(key);
+      changes.set(key, { atMs: this.options.clock.nowMs(), status });
+    }
   }
 
   /** Sends a report now; the next heartbeat counts from here. */
@@ -101,11 +119,20 @@ export class Reporter {
     const nowMs = this.options.clock.nowMs();
     const whole = full || nowMs - this.lastFullAt >= fullEveryMs;
     if (whole) this.lastFullAt = nowMs;
-    for (const [key, { atMs }] of this.changedAt) if (nowMs - atMs > repeatMs) this.changedAt.delete(key);
-    const objects = whole ? [...this.statuses.values()] : [...this.changedAt.values()].map(({ status }) => status);
-    this.sendPaged(objects, whole);
+    this.sendPaged(whole ? [...this.statuses.values()] : this.changes(nowMs), whole);
     this.cancelBeat?.();
     this.cancelBeat = this.options.clock.after(heartbeatMs, () => this.send(false));
+  }
+
+  /** The changes that a report must say: those of the last second, and once a second all that are still repeated. */
+  private changes(nowMs: number): ObjectStatus[] {
+    forgetBefore(this.fresh, nowMs - freshMs);
+    const repeat = nowMs - this.lastRepeatAt >= repeatEveryMs;
+    if (repeat) {
+      this.lastRepeatAt = nowMs;
+      forgetBefore(this.changed, nowMs - repeatMs);
+    }
+    return Array.from((repeat ? this.changed : this.fresh).values(), ({ status }) => status);
   }
 
   private sendPaged(objects: readonly ObjectStatus[], full: boolean): void {

@@ -34,13 +34,17 @@ const Header = z.object({
 });
 type Body = Readonly<{ objects: readonly AnyObject[]; frozen: readonly (readonly [ObjectKey, Frozen])[] }>;
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+type Bound = Readonly<{ host: string; log: string | null; position: number; hash: string | null; catalogue: number }>;
+
+/** Over what the header says and the body. In two pieces: joined, a large body would be copied. */
+const checksum = ({ host, log, position, hash, catalogue }: Bound, body: string): string =>
+  createHash('sha256').update(`${host} ${log} ${position} ${hash} ${catalogue}\n`).update(body).digest('hex');
 
 /** The text of a snapshot. The view must be bound to a log. */
 export function writeSnapshot(view: HostView): string {
   const body = JSON.stringify({ objects: [...view.objects.values()], frozen: [...view.frozen] } satisfies Body);
   const { host, log, position, hash, catalogue } = view;
-  return `${JSON.stringify({ format: 'plumbline-snapshot-1', sha256: sha256(`${host} ${log} ${position} ${hash} ${catalogue}\n${body}`), host, log, position, hash, catalogue })}\n${body}\n`;
+  return `${JSON.stringify({ format: 'plumbline-snapshot-1', sha256: checksum(view, body), host, log, position, hash, catalogue })}\n${body}\n`;
 }
 
 /** Reads a snapshot back. Throws SnapshotRefused with the reason and what to do. */
@@ -54,8 +58,7 @@ export function readSnapshot(text: string, host: string, where: string): HostVie
   const header = Header.safeParse(parse(first));
   if (!header.success || end !== '') return refuse('is not whole, or not a snapshot');
   const { log, position, hash, catalogue } = header.data;
-  if (sha256(`${header.data.host} ${log} ${position} ${hash} ${catalogue}\n${body}`) !== header.data.sha256)
-    return refuse('is damaged: its checksum differs');
+  if (checksum(header.data, body) !== header.data.sha256) return refuse('is damaged: its checksum differs');
   if (header.data.host !== host) return refuse(`is of host ${header.data.host}, this is ${host}`);
   if (catalogue > CATALOGUE_VERSION)
     return refuse(`was written by a newer release (catalogue ${catalogue}, this one knows ${CATALOGUE_VERSION})`);
