@@ -107,7 +107,7 @@ keep ovs-vswitchd vswitchd & children+=($!)
 until_true 20 ovs-vswitchd sh -c "ip -4 address show dev br-phy | grep -qF ' $tunnel_address '"
 for agent in $PLUMB_AGENTS; do
   port=$(health_port "$agent")
-  PLUMB_HEALTH_PORT=$port keep "$agent" "${confined[@]}" node "apps/$agent/dist/main.js" & children+=($!)
+  NODE_OPTIONS=--max-semi-space-size=4 PLUMB_HEALTH_PORT=$port keep "$agent" "${confined[@]}" node "apps/$agent/dist/main.js" & children+=($!)
 done
 say "up: $PLUMB_AGENTS"
 

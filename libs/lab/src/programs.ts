@@ -93,6 +93,7 @@ export async function startAgents(
           PLUMB_DATAPATH_TYPE: datapathType(),
           PLUMB_OVSDB: 'unix:/run/openvswitch/db.sock',
           PLUMB_HEALTH_PORT: String(healthPorts[agent]),
+          NODE_OPTIONS: '--max-semi-space-size=4',
           NATS_URL: nats.nodeUrl,
           ...loginEnvironment(nats, place),
         },
