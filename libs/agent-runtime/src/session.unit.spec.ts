@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { AgentKind, FeedMessage, keyOf, Report } from '@plumbline/contracts';
+import { AgentKind, FeedMessage, keyOf, PlumbEvent, Report } from '@plumbline/contracts';
 import { createLogger } from '@plumbline/telemetry';
 import {
   GeneratedLog,
@@ -11,9 +11,9 @@ import {
   portBound,
   portCreated,
   id,
+  World,
 } from '@plumbline/topology/testing';
-import { canonical, hostObjects, streamOf, wholeView } from '@plumbline/topology';
-import { Recorded, PlumbEvent } from '@plumbline/contracts';
+import { canonical, hostObjects, wholeView } from '@plumbline/topology';
 import { NodeSession } from './index.js';
 import { FakeBroker, FakeControlPlane, FakeNode, ManualClock, MemorySnapshots } from './testing/index.js';
 
@@ -23,15 +23,8 @@ const logger = createLogger({ name: 'test', level: 'silent' });
 
 /** Commands from lists of events. */
 function commands(...lists: PlumbEvent[][]): GeneratedLog {
-  let position = 0;
-  return lists.map((events, index) =>
-    events.map((event) => ({
-      position: (position += 1),
-      stream: streamOf(event),
-      event: event as unknown as Recorded['event'],
-      meta: metaOf(index),
-    })),
-  );
+  const world = new World();
+  return lists.map((events, index) => events.map((event) => world.append(event, metaOf(index))));
 }
 const network = id(1);
 const port = (n: number): PlumbEvent[] => [

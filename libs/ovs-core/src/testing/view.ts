@@ -1,12 +1,38 @@
-/** Host views for specs, in the words of a node: networks with their local tags, ports, nodes. Positions count up as objects are added. */
-import { AnyObject, keyOf, Network, Node, ObjectKey, Placement, Port, Router } from '@plumbline/contracts';
-import { emptyView, HostView } from '@plumbline/topology';
+/**
+ * Host views for specs, in the words of a node: networks with their local tags, ports, nodes. Positions count up as objects are added. The objects come from
+ * the events that make them; `more` is what a test wants otherwise, also what no log could hold.
+ */
+import {
+  AnyObject,
+  keyOf,
+  Network,
+  Node,
+  ObjectKey,
+  Placement,
+  PlumbEvent,
+  Port,
+  Recorded,
+  Router,
+} from '@plumbline/contracts';
+import { emptyView, evolve, HostView } from '@plumbline/topology';
+import {
+  id as idOf,
+  mac as macOf,
+  metaOf,
+  networkCreated,
+  networkPlaced,
+  nodeRegistered,
+  portBound,
+  portCreated,
+  routerCreated,
+  routerScheduled,
+} from '@plumbline/topology/testing';
 
-const TIME = '2026-01-01T00:00:00Z';
-const nth = (n: number): string => n.toString(16).padStart(12, '0');
-
-/** A well-formed id from a number. */
-export const idOf = (n: number): string => `00000000-0000-4000-8000-${nth(n)}`;
+/** What these events, all at one position, make of an object. */
+function made<O extends AnyObject>(position: number, ...events: PlumbEvent[]): O {
+  const recorded = events.map((event) => ({ position, event: event as unknown as Recorded['event'], meta: metaOf(0) }));
+  return recorded.reduce<AnyObject | undefined>((object, each) => evolve(object, each), undefined) as O;
+}
 
 /** Builds one host's view. Each call is an event: it raises the position and sets the facets it would set. */
 export class ViewBuilder {
@@ -18,71 +44,38 @@ export class ViewBuilder {
   }
 
   node(id: string, more: Partial<Node> = {}): this {
-    const position = this.next();
-    const facts = { tunnelIp: null, bridgeMappings: {}, removed: false, ...more };
-    return this.put<Node>({ kind: 'node', ...common(id, position, ['node']), ...facts });
+    return this.put<Node>({ ...made<Node>(this.next(), nodeRegistered(id, null)), ...more });
   }
 
   network(n: number, type: 'flat' | 'vlan' | 'vxlan', more: Partial<Network> = {}): this {
-    const position = this.next();
-    return this.put<Network>({
-      kind: 'network',
-      ...common(idOf(n), position, ['network']),
-      adminStateUp: true,
-      mtuBytes: type === 'vxlan' ? 1450 : 1500,
-      shared: false,
-      external: false,
-      isDefault: false,
+    const segment = {
       networkType: type,
       physicalNetwork: type === 'vxlan' ? null : 'physnet1',
       segmentationId: type === 'flat' ? null : n,
-      portSecurityEnabled: true,
-      dnsDomain: '',
+    };
+    return this.put<Network>({
+      ...made<Network>(this.next(), networkCreated({ networkId: idOf(n), ...segment })),
       ...more,
     });
   }
 
-  /** The network is on these hosts, with these local tags. */
+  /** The network is on these hosts, with these local tags; on none: it has no placement. */
   placed(n: number, hosts: Readonly<Record<string, number>>): this {
+    const events = Object.entries(hosts).map(([host, vlanId]) => networkPlaced(idOf(n), host, vlanId));
     const position = this.next();
-    const facets = Object.keys(hosts).map((host) => `host:${host}`);
-    const tags = Object.fromEntries(Object.entries(hosts).map(([host, localVlanId]) => [host, { localVlanId }]));
-    return this.put<Placement>({ kind: 'placement', ...common(idOf(n), position, facets), hosts: tags });
+    return events.length === 0 ? this : this.put(made<Placement>(position, ...events));
   }
 
   port(n: number, network: number, more: Partial<Port> = {}): this {
-    const position = this.next();
-    return this.put<Port>({
-      kind: 'port',
-      ...common(idOf(n), position, ['port', 'fixedIps', 'binding']),
-      networkId: idOf(network),
-      macAddress: macOf(n),
-      adminStateUp: true,
-      deviceId: '',
-      deviceOwner: 'compute:nova',
-      fixedIps: [{ subnetId: idOf(network), ipAddress: `10.0.0.${n % 256}` }],
-      portSecurityEnabled: true,
-      securityGroupIds: [],
-      allowedAddressPairs: [],
-      extraDhcpOpts: [],
-      dnsName: '',
-      binding: { host: this.view.host, vnicType: 'normal', profile: {} },
-      ...more,
-    });
+    const of = { portId: idOf(n), networkId: idOf(network), deviceOwner: 'compute:nova' };
+    const fixedIps = [{ subnetId: idOf(network), ipAddress: `10.0.0.${n % 256}` }];
+    const events = [portCreated({ ...of, fixedIps }, n), portBound(of.portId, of.networkId, this.view.host)];
+    return this.put<Port>({ ...made<Port>(this.next(), ...events), ...more });
   }
 
   router(n: number, host: string = this.view.host): this {
-    const position = this.next();
-    const facts = {
-      adminStateUp: true,
-      gateway: null,
-      interfaces: {},
-      routes: [],
-      host,
-      heldOff: false,
-      availabilityZoneHints: [],
-    };
-    return this.put<Router>({ kind: 'router', ...common(idOf(n), position, ['router', 'host']), ...facts });
+    const routerId = idOf(n);
+    return this.put(made<Router>(this.next(), routerCreated({ routerId }), routerScheduled(routerId, host)));
   }
 
   remove(key: ObjectKey): this {
@@ -102,18 +95,4 @@ export class ViewBuilder {
   }
 }
 
-/** The MAC that `port` gives to port n. */
-export const macOf = (n: number): string => `fa:16:3e:00:${pair(n >> 8)}:${pair(n & 0xff)}`;
-const pair = (byte: number): string => (byte & 0xff).toString(16).padStart(2, '0');
-
-const common = (id: string, position: number, facets: readonly string[]) => ({
-  id,
-  projectId: 'project',
-  name: '',
-  description: '',
-  tags: [],
-  createdAt: TIME,
-  updatedAt: TIME,
-  revision: 0,
-  setAt: Object.fromEntries(facets.map((facet) => [facet, position])),
-});
+export { idOf, macOf };
