@@ -7,11 +7,13 @@
 import { AnyObject, Kind, Meta, ObjectKey, PlumbEvent, Recorded, subjectOf } from '@plumbline/contracts';
 import { evolve } from './evolve.js';
 import { MODEL } from './kinds/model.js';
-import { type Change as ChangeOf, ObjectIndex } from './object-index.js';
+import type { Change, OfKind } from './change.js';
+import { ObjectIndex } from './object-index.js';
+import type { ScopeMoves } from './scope.js';
 import type { Topology } from './topology.js';
 
-export type OfKind<K extends Kind> = Extract<AnyObject, { kind: K }>;
-export type Change = ChangeOf<AnyObject>;
+/** What a command will do once it is stored, as it was computed at `position`. */
+export type Foreseen = Readonly<{ future: Future; moves: ScopeMoves<AnyObject>; position: number }>;
 
 export class Future {
   readonly events: PlumbEvent[] = [];

@@ -3,7 +3,7 @@
  * one rule come the feed messages: which objects an event makes enter or leave a host's view, and which events a host must get (invariant 3).
  */
 import { AnyObject, CATALOGUE_VERSION, FeedMessage, known, ObjectKey, Recorded, subjectOf } from '@plumbline/contracts';
-import type { Foreseen } from './prepare.js';
+import type { Foreseen } from './future.js';
 import { objectsFor, scopeMoves, type ScopeMoves } from './scope.js';
 import type { Topology } from './topology.js';
 

@@ -1,3 +1,4 @@
+export * from './change.js';
 export * from './claims.js';
 export * from './convergence.js';
 export * from './evolve.js';

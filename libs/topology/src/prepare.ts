@@ -4,7 +4,8 @@
  */
 import { AnyObject, Kind, Meta, ObjectKey, PlumbEvent } from '@plumbline/contracts';
 import { claimsOf } from './claims.js';
-import { type Change, Future } from './future.js';
+import type { Change } from './change.js';
+import { type Foreseen, Future } from './future.js';
 import { nameOf } from './host-view.js';
 import { type Passed, scopeMoves, type ScopeMoves } from './scope.js';
 import { streamOf, streamOfName } from './streams.js';
@@ -46,9 +47,6 @@ export type Prepared = Readonly<{
   meta: Meta;
   foreseen: Foreseen;
 }>;
-
-/** What a command will do once it is stored, as it was computed at `position`. */
-export type Foreseen = Readonly<{ future: Future; moves: ScopeMoves<AnyObject>; position: number }>;
 
 /** The counter of an object: `<kind>/<project>`. Null if it belongs to no project. */
 export function tallyOf({ kind, projectId }: AnyObject): string | null {

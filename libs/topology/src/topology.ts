@@ -4,7 +4,7 @@
  */
 import { AnyObject, keyOf, Kind, known, ObjectKey, Recorded, subjectOf } from '@plumbline/contracts';
 import { evolve } from './evolve.js';
-import type { Change, OfKind } from './future.js';
+import type { Change, OfKind } from './change.js';
 import { MODEL } from './kinds/model.js';
 import { ObjectIndex } from './object-index.js';
 import { objectOfStream } from './streams.js';
