@@ -55,10 +55,10 @@ function subjects() {
   const rows = [
     [all.feed('<host>'), 'API', 'agents of the host', '`FeedMessage` or `FeedRefusal`'],
     [all.beacon('<host>'), 'API', 'agents of the host', '`Beacon`, every half second'],
-    [all.replay('<host>', 'l3').replace('l3', '<agent>'), 'agent', 'API', '`ReplayRequest`'],
-    [all.report('<host>', 'l3').replace('l3', '<agent>'), 'agent', 'API', '`Report`, after each change and every 5 s'],
+    [all.replay('<host>', '<agent>'), 'agent', 'API', '`ReplayRequest`'],
+    [all.report('<host>', '<agent>'), 'agent', 'API', '`Report`, after each change and every 5 s'],
   ].map((row) => `| \`${row[0]}\` | ${row.slice(1).join(' | ')} |`);
-  return `# NATS subjects\n\n${note} \`<agent>\` is \`l3\` or \`ovs\`. Bodies: \`libs/contracts/src/messages.ts\`.\n\n| subject | published by | heard by | body |\n|---|---|---|---|\n${rows.join('\n')}\n`;
+  return `# NATS subjects\n\n${note} \`<agent>\` is ${contracts.AGENT_KINDS.map((kind) => `\`${kind}\``).join(' or ')}. Bodies: \`libs/contracts/src/messages.ts\`.\n\n| subject | published by | heard by | body |\n|---|---|---|---|\n${rows.join('\n')}\n`;
 }
 
 let stale = 0;

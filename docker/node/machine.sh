@@ -5,7 +5,7 @@
 #
 # `machine.sh healthy` asks the agents of a running node whether they are healthy.
 #
-#   PLUMB_AGENTS     which agents: "ovs-agent", or "ovs-agent l3-agent" for a network node
+#   PLUMB_ROLE       network-node (runs every kind of agent) or compute-node
 #   PLUMB_TUNNEL_IP  the address the engine gave on the tunnel network. It is moved to br-phy, the bridge over that interface
 #   UPLINK_IP        the address the engine gave on the external network, if any. That interface becomes the uplink of
 #                    br-ex and loses the address
@@ -16,20 +16,16 @@ database=/etc/openvswitch/conf.db
 socket=unix:/run/openvswitch/db.sock
 say() { echo "node ${PLUMB_HOST}: $*"; }
 
-# The port of each agent's health check, on the node's loopback.
-health_port() {
-  case $1 in
-    ovs-agent) echo 9710 ;;
-    l3-agent) echo 9711 ;;
-    *) say "PLUMB_AGENTS: there is no $1"; return 1 ;;
-  esac
-}
+# The agents of this node, one in a line: its folder below apps/ and the port of its health check on the node's loopback.
+agents=/run/plumb-agents
 if [ "${1:-}" = healthy ]; then
-  for agent in $PLUMB_AGENTS; do
-    curl --silent --show-error --fail --max-time 2 "http://127.0.0.1:$(health_port "$agent")/health" || exit 1
-  done
+  [ -s "$agents" ] || exit 1
+  while read -r _ port; do
+    curl --silent --show-error --fail --max-time 2 "http://127.0.0.1:$port/health" || exit 1
+  done <"$agents"
   exit 0
 fi
+node docker/node/agents.mjs "${PLUMB_ROLE:-}" >"$agents"
 
 # The capabilities that an agent keeps.
 confined=(setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+net_admin,+sys_admin,+net_raw --)
@@ -105,11 +101,10 @@ until_true 10 ovsdb-server ovs-vsctl --timeout=1 --no-wait init
 ovs-vsctl --timeout=10 --no-wait set Open_vSwitch . "external_ids:system-id=$PLUMB_HOST" "external_ids:hostname=$PLUMB_HOST" "${bridges[@]}"
 keep ovs-vswitchd vswitchd & children+=($!)
 until_true 20 ovs-vswitchd sh -c "ip -4 address show dev br-phy | grep -qF ' $tunnel_address '"
-for agent in $PLUMB_AGENTS; do
-  port=$(health_port "$agent")
+while read -r agent port; do
   NODE_OPTIONS=--max-semi-space-size=4 PLUMB_HEALTH_PORT=$port keep "$agent" "${confined[@]}" node "apps/$agent/dist/main.js" & children+=($!)
-done
-say "up: $PLUMB_AGENTS"
+done <"$agents"
+say "up: $(cut -d' ' -f1 "$agents" | xargs)"
 
 # Stop in reverse order: the agents first, so that none of them sees the switch stop.
 down() {

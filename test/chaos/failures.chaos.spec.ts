@@ -179,7 +179,7 @@ describe('an empty log', () => {
       );
     await reported();
     expect(await lab.list('routers')).toEqual([]);
-    for (const host of hosts) expect(await lab.health(host, 'ovs-agent')).toContain('plumb node rebind');
+    for (const host of hosts) expect(await lab.health(host, 'ovs')).toContain('plumb node rebind');
     // A restart does not make them forget whose node it is.
     await Promise.all(agents.map((name) => lab.kill(name)));
     await reported();

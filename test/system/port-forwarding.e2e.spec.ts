@@ -138,13 +138,13 @@ describe('the reboot', () => {
             async () => JSON.stringify((now = await nodePicture(lab, 'net1'))) === JSON.stringify(before),
             () => `after reboot ${n} the node is not as before`,
           ).catch(() => expect(now).toEqual(before));
-          expect(await lab.health('net1', 'l3-agent')).toContain('restored');
+          expect(await lab.health('net1', 'l3')).toContain('restored');
         }
       } finally {
         for (const unit of units) await ensureUnit(lab.spec.stateDir, unit);
       }
       await until(
-        async () => (await lab.health('net1', 'l3-agent')).includes('in-sync'),
+        async () => (await lab.health('net1', 'l3')).includes('in-sync'),
         () => 'the agent is not in sync again',
       );
       for (const { address, who } of all()) await lab.answers('outside', address, who);

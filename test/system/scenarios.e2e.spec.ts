@@ -127,7 +127,7 @@ describe('scenario A: two instances, two floating IPs, one router', () => {
     expect(again['status']).toBe('ACTIVE');
     await lab.kill('l3-agent-net1');
     await until(
-      async () => (await lab.health('net1', 'l3-agent')).includes('in-sync'),
+      async () => (await lab.health('net1', 'l3')).includes('in-sync'),
       () => 'the agent is not in sync again',
     );
     expect(await nodePicture(lab, 'net1')).toEqual(before);

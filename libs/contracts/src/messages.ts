@@ -86,10 +86,8 @@ export const FeedRefusal = z.object({
 });
 export type FeedRefusal = Readonly<z.infer<typeof FeedRefusal>>;
 
-/** Kind of an agent as a subject names it: of this release or of another. */
+/** Kind of an agent as a subject names it: of this release (AgentKind) or of another. */
 export const AnyAgentKind = Word;
-export const AgentKind = z.enum(['l3', 'ovs']);
-export type AgentKind = z.infer<typeof AgentKind>;
 
 /**
  * - `in-sync`: the view is at its host's head.

@@ -1,5 +1,6 @@
 /** NATS subjects. A node's login allows: subscribe feed and beacon of its host, publish replay and report of its host, nothing else. */
-import { AgentKind, AnyAgentKind } from './messages.js';
+import type { AgentKind } from './agents.js';
+import { AnyAgentKind } from './messages.js';
 
 export const subjects = {
   feed: (host: string) => `plumb.v1.feed.${host}`,

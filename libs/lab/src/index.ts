@@ -13,7 +13,6 @@ export { buildInfrastructure, type Infrastructure } from './infrastructure.js';
 export { guestScript, insideInstance, plugInstance, serveHttp, tapName } from './instance.js';
 export * from './journey.js';
 export { placeFolder, type Place } from './place.js';
-export { healthPorts } from './programs.js';
 export {
   allPids,
   identify,

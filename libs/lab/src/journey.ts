@@ -4,6 +4,7 @@
  * Each object is looked up by name first, so that a database that outlives a lab (DATABASE_URL) is met as it is.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { AGENTS } from '@plumbline/contracts';
 import type { z } from 'zod';
 import { Agent, FloatingIp, Network, Port, Router, Subnet, type ApiClient } from './api-client.js';
 import { externalNetwork, tenantNetwork, type LabSpec } from './spec.js';
@@ -27,15 +28,11 @@ export async function waitForApi(api: ApiClient): Promise<void> {
 
 /** Waits until every agent of the lab has reported. */
 export async function waitForAgents(api: ApiClient, spec: LabSpec): Promise<void> {
-  const wanted = spec.nodes.flatMap((node) => node.agents.map((agent) => `${agent} ${node.host}`));
-  const binaries: Readonly<Record<string, string>> = {
-    'plumb-l3-agent': 'l3-agent',
-    'plumb-ovs-agent': 'ovs-agent',
-  };
+  const wanted = spec.nodes.flatMap((node) => node.agents.map((kind) => `${AGENTS[kind].binary} ${node.host}`));
   await until(
     async () => {
       const agents = await api.list('agents', Agent);
-      const alive = new Set(agents.filter((each) => each.alive).map((each) => `${binaries[each.binary]} ${each.host}`));
+      const alive = new Set(agents.filter((each) => each.alive).map((each) => `${each.binary} ${each.host}`));
       return wanted.every((each) => alive.has(each));
     },
     `not all agents report (${wanted.join(', ')})`,

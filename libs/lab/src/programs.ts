@@ -11,17 +11,15 @@
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { AGENTS } from '@plumbline/contracts';
 import { run } from '@plumbline/exec';
 import { asAgent, asNobody } from './confine.js';
 import { identityEnvironment } from './logins.js';
 import { loginEnvironment, type NatsAccess } from './nats.js';
 import { placeFolder, type Place } from './place.js';
-import { externalNetwork, type AgentName, type LabSpec, type NodeSpec } from './spec.js';
+import { externalNetwork, type LabSpec, type NodeSpec } from './spec.js';
 import { ensureUnit, labEnvironment } from './supervision.js';
 import { datapathType } from './switch.js';
-
-/** Where an agent answers health questions, on its node's loopback. */
-export const healthPorts: Readonly<Record<AgentName, number>> = { 'ovs-agent': 9710, 'l3-agent': 9711 };
 
 const logLevel = () => process.env['PLUMB_LOG_LEVEL'] ?? 'info';
 /** Limits that whoever makes the lab wants otherwise. */
@@ -76,12 +74,13 @@ export async function startAgents(
 ): Promise<void> {
   mkdirSync(path.join(placeFolder(spec, node.host), 'agents'), { recursive: true, mode: 0o700 });
   await Promise.all(
-    node.agents.map((agent) => {
-      requireBuilt(spec, agent);
+    node.agents.map((kind) => {
+      const { app, healthPort } = AGENTS[kind];
+      requireBuilt(spec, app);
       return ensureUnit(spec.stateDir, {
-        name: `${agent}-${node.host}`,
+        name: `${app}-${node.host}`,
         order: 30,
-        argv: [...place.enter, ...asAgent, place.paths.node, `${place.paths.project}/${script(agent)}`],
+        argv: [...place.enter, ...asAgent, place.paths.node, `${place.paths.project}/${script(app)}`],
         env: {
           ...labEnvironment(labId),
           HOME: '/nonexistent',
@@ -92,7 +91,7 @@ export async function startAgents(
           PLUMB_BRIDGE_MAPPINGS: `${externalNetwork.physicalNetwork}:${externalNetwork.bridge}`,
           PLUMB_DATAPATH_TYPE: datapathType(),
           PLUMB_OVSDB: 'unix:/run/openvswitch/db.sock',
-          PLUMB_HEALTH_PORT: String(healthPorts[agent]),
+          PLUMB_HEALTH_PORT: String(healthPort),
           NODE_OPTIONS: '--max-semi-space-size=4',
           NATS_URL: nats.nodeUrl,
           ...loginEnvironment(nats, place),

@@ -5,14 +5,12 @@
  * else's. What does show on the host bears the lab's name: the link `plumb-*`, the state folder, the API's port.
  */
 import path from 'node:path';
-
-/** Programs of ours on a node. */
-export type AgentName = 'l3-agent' | 'ovs-agent';
+import { AGENT_KINDS, agentsWhere, type AgentKind } from '@plumbline/contracts';
 
 /** One node of the lab. */
 export interface NodeSpec {
   readonly host: string;
-  readonly agents: readonly AgentName[];
+  readonly agents: readonly AgentKind[];
   /** Its address on the management network: NATS is reached from here. */
   readonly managementIp: string;
   /** Its VXLAN tunnel end. */
@@ -44,11 +42,13 @@ export const externalNetwork = {
 } as const;
 export const tenantNetwork = { cidr: '192.168.50.0/24', gateway: '192.168.50.1' } as const;
 
-/** One network node and two compute nodes. */
+const onEveryNode = agentsWhere(({ runsOn }) => runsOn === 'every-node');
+
+/** One network node, which runs every kind of agent, and two compute nodes. */
 export const defaultNodes: readonly NodeSpec[] = [
-  { host: 'net1', agents: ['ovs-agent', 'l3-agent'], managementIp: '172.31.250.11', tunnelIp: '172.31.251.11' },
-  { host: 'cmp1', agents: ['ovs-agent'], managementIp: '172.31.250.21', tunnelIp: '172.31.251.21' },
-  { host: 'cmp2', agents: ['ovs-agent'], managementIp: '172.31.250.22', tunnelIp: '172.31.251.22' },
+  { host: 'net1', agents: AGENT_KINDS, managementIp: '172.31.250.11', tunnelIp: '172.31.251.11' },
+  { host: 'cmp1', agents: onEveryNode, managementIp: '172.31.250.21', tunnelIp: '172.31.251.21' },
+  { host: 'cmp2', agents: onEveryNode, managementIp: '172.31.250.22', tunnelIp: '172.31.251.22' },
 ];
 
 /**

@@ -6,7 +6,7 @@
  * replay on the feed.
  */
 import { nkeys } from '@nats-io/transport-node';
-import { subjects } from '@plumbline/contracts';
+import { AGENT_KINDS, subjects } from '@plumbline/contracts';
 
 export interface NkeyPair {
   /** `U...`, for the server's configuration. */
@@ -34,12 +34,7 @@ export function newNkeyPair(): NkeyPair {
 /** What a node's agents may do. */
 export function nodePermissions(host: string): Permissions {
   return {
-    publish: [
-      subjects.replay(host, 'l3'),
-      subjects.replay(host, 'ovs'),
-      subjects.report(host, 'l3'),
-      subjects.report(host, 'ovs'),
-    ],
+    publish: AGENT_KINDS.flatMap((kind) => [subjects.replay(host, kind), subjects.report(host, kind)]),
     subscribe: [subjects.feed(host), subjects.beacon(host)],
   };
 }

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { AGENTS, type AgentKind } from '@plumbline/contracts';
 import { run, type RunOptions, type RunResult } from '@plumbline/exec';
 import {
   ApiClient,
@@ -207,10 +208,10 @@ export class TestLab {
   }
 
   /** What the agent says of itself. */
-  async health(host: string, agent: 'l3-agent' | 'ovs-agent'): Promise<string> {
-    const port = agent === 'l3-agent' ? 9711 : 9710;
+  async health(host: string, agent: AgentKind): Promise<string> {
+    const { healthPort } = AGENTS[agent];
     const { node } = runningPlace(this.spec, host).paths;
-    const script = `fetch('http://127.0.0.1:${port}/health').then(r=>r.text()).then(t=>console.log(t),e=>console.log(String(e)))`;
+    const script = `fetch('http://127.0.0.1:${healthPort}/health').then(r=>r.text()).then(t=>console.log(t),e=>console.log(String(e)))`;
     return this.text(host, [node, '-e', script]);
   }
 

@@ -1,10 +1,9 @@
-import { AgentKind } from '@plumbline/contracts';
+import { AGENT_KINDS, type AgentKind } from '@plumbline/contracts';
 import type { Logger } from '@plumbline/telemetry';
 import type { Known } from '../feed/beacons.js';
 import type { Observations } from './observations.js';
 
 const everyMs = 2_000;
-const KINDS: readonly AgentKind[] = ['l3', 'ovs'];
 
 /** Which agents have a row, as of at most two seconds ago: those that have none are asked to report in full. */
 export class KnownAgents implements Known {
@@ -29,7 +28,7 @@ export class KnownAgents implements Known {
   missing(host: string): readonly AgentKind[] {
     if (!this.agents) return [];
     const there = this.agents.get(host);
-    return KINDS.filter((kind) => !there?.has(kind));
+    return AGENT_KINDS.filter((kind) => !there?.has(kind));
   }
 
   hosts(): Iterable<string> {

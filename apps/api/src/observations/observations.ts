@@ -4,7 +4,7 @@
  * Reports are shared by the API's processes and may be stored in another order than they were sent: of one run of an agent the higher number wins; another
  * run begins with a full report; when that one is lost, the agent counts as one without a row.
  */
-import { AgentKind, Report } from '@plumbline/contracts';
+import { AgentKind, agentOf, Report } from '@plumbline/contracts';
 import type pg from 'pg';
 
 /** Stored, or passed over because a later one is there already. */
@@ -60,7 +60,7 @@ export class Observations {
         host,
         agent,
         report.startedAt,
-        JSON.stringify({ ...configurations(report), ...(agent === 'ovs' && this.enforcement(report)) }),
+        JSON.stringify({ ...configurations(report), ...(agentOf(agent).securityGroups && this.enforcement(report)) }),
         report.position,
         report.state,
         report.full,

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { Controller, Inject } from '@nestjs/common';
 import { Ctx, EventPattern, NatsContext, Payload } from '@nestjs/microservices';
-import { AgentKind, Meta, Report, senderOf, subjects } from '@plumbline/contracts';
+import { AgentKind, agentOf, Meta, Report, senderOf, subjects } from '@plumbline/contracts';
 import { Fleet, registerNode, schedulePending, unscheduled } from '@plumbline/domain';
 import { Ledger } from '@plumbline/ledger';
 import type { Logger } from '@plumbline/telemetry';
@@ -54,7 +54,7 @@ export class ReportsController {
       const { log, state } = report.data;
       if (state === 'foreign-log' || (log !== null && log !== this.ledger.log)) return;
       if (report.data.node) await this.register(host, report.data.node);
-      if (agent === 'l3' && unscheduled(this.ledger.topology.all('router')).length > 0)
+      if (agentOf(agent).carries === 'router' && unscheduled(this.ledger.topology.all('router')).length > 0)
         await this.ledger.execute(schedulePending(await this.fleet(), atOnce), systemMeta());
     } catch (err) {
       this.logger.warn({ err, host, agent, step: 'report' }, 'report not taken in; the next one will be');

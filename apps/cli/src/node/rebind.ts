@@ -6,7 +6,7 @@
  */
 import { rmSync } from 'node:fs';
 import path from 'node:path';
-import { AgentKind, type Recorded } from '@plumbline/contracts';
+import { AGENT_KINDS, type Recorded } from '@plumbline/contracts';
 import { OvsdbClient, OvsdbMirror, setRootKeys } from '@plumbline/ovsdb';
 import { evolve, type HostView } from '@plumbline/topology';
 
@@ -20,7 +20,7 @@ export function boundLog(ovsdb: string): Promise<string | null> {
 
 /** Binds the node to this log and removes its agents' snapshots. Repeatable. The agents must not run: they hold the old log's view in memory. */
 export async function bindTo(log: string, node: Readonly<{ ovsdb: string; stateDir: string }>): Promise<void> {
-  for (const kind of AgentKind.options) rmSync(path.join(node.stateDir, `${kind}.snapshot`), { force: true });
+  for (const kind of AGENT_KINDS) rmSync(path.join(node.stateDir, `${kind}.snapshot`), { force: true });
   await withSwitch(node.ovsdb, async (mirror) => {
     await mirror.commit(setRootKeys('external_ids', { [LOG_KEY]: log }), { wait: false });
   });

@@ -2,12 +2,14 @@
  * What `plumb status` says, gathered from the API alone, as any client could: health, agents, routers, objects in ERROR. A few requests side by side, none an
  * object; what cannot be asked is null, with the reason in `trouble`, and the rest is told all the same.
  */
+import { AGENT_KINDS, agentOf } from '@plumbline/contracts';
 import { z } from 'zod';
 import { ApiReader, Refused, Unreachable } from './api-reader.js';
 
 export type AgentStatus = Readonly<{
   host: string;
-  agent: 'l3' | 'ovs';
+  /** Its kind; what the API calls its program when this release knows no such kind. */
+  agent: string;
   alive: boolean;
   heartbeatAt: string;
   adminStateUp: boolean;
@@ -131,9 +133,9 @@ async function gathered(reader: ApiReader, head: number): Promise<Gathered> {
       ),
     ),
   ]);
-  const l3 = agents.filter(isL3);
+  const carrying = agents.filter((agent) => declared(agent)?.carries === 'router');
   const carried = await Promise.all(
-    l3.map(({ id }) => reader.list(`/v2.0/agents/${id}/l3-routers`, 'routers', z.object({ id: z.string() }))),
+    carrying.map(({ id }) => reader.list(`/v2.0/agents/${id}/l3-routers`, 'routers', z.object({ id: z.string() }))),
   );
   const carriedIds = new Set(carried.flat().map(({ id }) => id));
   const idle = routers.filter(({ id }) => !carriedIds.has(id));
@@ -141,7 +143,7 @@ async function gathered(reader: ApiReader, head: number): Promise<Gathered> {
     agents: agents.map((agent) => statusOf(agent, head)).sort(byHost),
     securityGroups: Object.fromEntries(
       agents
-        .filter((agent) => !isL3(agent))
+        .filter((agent) => declared(agent)?.securityGroups)
         .sort(byHost)
         .map(({ host, configurations }) => [host, securityGroupsOf(configurations)]),
     ),
@@ -160,7 +162,11 @@ async function gathered(reader: ApiReader, head: number): Promise<Gathered> {
   };
 }
 
-const isL3 = ({ binary }: Agent): boolean => binary === 'plumb-l3-agent';
+const kindOf = ({ binary }: Agent) => AGENT_KINDS.find((kind) => agentOf(kind).binary === binary);
+const declared = (agent: Agent) => {
+  const kind = kindOf(agent);
+  return kind && agentOf(kind);
+};
 const byHost = (a: { host: string; agent?: string }, b: { host: string; agent?: string }): number =>
   `${a.host} ${a.agent ?? ''}` < `${b.host} ${b.agent ?? ''}` ? -1 : 1;
 
@@ -168,7 +174,7 @@ function statusOf(agent: Agent, head: number): AgentStatus {
   const { state, position, frozen } = agent.configurations;
   return {
     host: agent.host,
-    agent: isL3(agent) ? 'l3' : 'ovs',
+    agent: kindOf(agent) ?? agent.binary,
     alive: agent.alive,
     heartbeatAt: `${agent.heartbeat_timestamp.replace(' ', 'T')}Z`,
     adminStateUp: agent.admin_state_up,

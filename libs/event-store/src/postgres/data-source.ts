@@ -11,12 +11,14 @@
 import { DataSource, EntitySchema } from 'typeorm';
 import { Log1763700000001 } from './migrations/0001-log.js';
 import { Tallies1763800000002 } from './migrations/0002-tallies.js';
+import { AgentKinds1764300000003 } from './migrations/0003-agent-kinds.js';
 
 /** An agent as it last reported. Observation: outside the log. bigint columns arrive as text. */
 export type AgentRow = {
   id: string;
   host: string;
-  kind: 'l3' | 'ovs';
+  /** An AgentKind of contracts, or one that only a newer release knows. */
+  kind: string;
   startedAt: Date;
   heartbeatAt: Date;
   adminStateUp: boolean;
@@ -66,7 +68,7 @@ export function createDataSource(url: string, { poolSize = 4, entities = [] }: D
     extra: { connectionString: url, max: poolSize },
     schema,
     entities: [AgentEntity, ...entities],
-    migrations: [Log1763700000001, Tallies1763800000002],
+    migrations: [Log1763700000001, Tallies1763800000002, AgentKinds1764300000003],
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'all',
     synchronize: false,

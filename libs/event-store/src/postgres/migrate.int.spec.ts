@@ -62,11 +62,17 @@ describe('migrate on a log of the first release', () => {
   it('keeps the log, and leaves what is derived for whoever can derive it', async () => {
     const events = await one('SELECT * FROM plumbline.events ORDER BY position');
     const { applied, remade } = await migrate(postgres.migrationUrl, { serviceRole: embeddedServiceRole });
-    expect({ applied, remade }).toEqual({ applied: ['Tallies1763800000002'], remade: null });
+    expect({ applied, remade }).toEqual({ applied: ['Tallies1763800000002', 'AgentKinds1764300000003'], remade: null });
     expect(await one('SELECT * FROM plumbline.events ORDER BY position')).toEqual(events);
     const store = new PostgresEventStore(postgres.serviceUrl);
     expect(await store.load()).toMatchObject({ generation: 0, head: { position: 3 } });
     await store.close();
+  });
+
+  it('takes in agents of any kind: what kinds there are is declared in contracts', async () => {
+    const row = `INSERT INTO plumbline.agents (id, host, kind, started_at, heartbeat_at)
+      VALUES ('00000000-0000-4000-8000-000000000001', 'net1', 'later', now(), now()) RETURNING kind`;
+    expect(await one(row)).toEqual([{ kind: 'later' }]);
   });
 
   it('makes again once what another release derived', async () => {

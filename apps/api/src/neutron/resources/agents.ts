@@ -1,6 +1,14 @@
 /**
  * Agents are observed, not in the log: their rows are what they last reported. Times have no zone and a blank, the only form some clients decode.
  */
+import {
+  AGENT_KINDS,
+  type AgentDeclaration,
+  AgentKind,
+  agentOf,
+  agentsWhere,
+  type CarriedKind,
+} from '@plumbline/contracts';
 import { agentNotFound, DEFAULT_ZONE } from '@plumbline/domain';
 import { bool, orNull, text, uuid } from '../types/attribute-types.js';
 import { IS_ALIVE } from '../read-model.js';
@@ -10,10 +18,21 @@ import type { UpdateInput } from '../input.js';
 import type { Tables } from '../tables.js';
 import { constant, SHOWN } from './standard.js';
 
-const TYPE = `CASE o.kind WHEN 'l3' THEN 'L3 agent' ELSE 'Open vSwitch agent' END`;
-const BINARY = `CASE o.kind WHEN 'l3' THEN 'plumb-l3-agent' ELSE 'plumb-ovs-agent' END`;
-const TOPIC = `CASE o.kind WHEN 'l3' THEN 'l3_agent' ELSE 'N/A' END`;
-const ZONE = `CASE WHEN o.kind = 'l3' THEN coalesce(o.availability_zone, '${DEFAULT_ZONE}') END`;
+const typesOf = (kinds: readonly AgentKind[]): string[] => kinds.map((kind) => agentOf(kind).type);
+const TYPES = typesOf(AGENT_KINDS);
+const ZONED = typesOf(agentsWhere(({ carries }) => carries !== null));
+
+/** SQL that is this of each kind of agent. A kind that only a newer release knows shows its own name. */
+const byKind = (sqlOf: (agent: AgentDeclaration, kind: AgentKind) => string, otherwise = 'o.kind'): string =>
+  `CASE o.kind ${AGENT_KINDS.map((kind) => `WHEN '${kind}' THEN ${sqlOf(agentOf(kind), kind)}`).join(' ')} ELSE ${otherwise} END`;
+
+const TYPE = byKind(({ type }) => `'${type}'`);
+const BINARY = byKind(({ binary }) => `'${binary}'`);
+const TOPIC = byKind(({ topic }) => `'${topic}'`, `'N/A'`);
+const ZONE = byKind(
+  ({ carries }) => (carries === null ? 'NULL' : `coalesce(o.availability_zone, '${DEFAULT_ZONE}')`),
+  'NULL',
+);
 const ALIVE = `(o.${IS_ALIVE})`;
 const time = (column: string) => `to_char(o.${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')`;
 
@@ -28,19 +47,29 @@ const column = (name: string, sql: string, about: string, rest: Partial<Attribut
   ...rest,
 });
 
-/** What an agent carries, counted in the reference's words. */
-const counts = (
-  tables: Tables,
-): string => `CASE WHEN o.kind = 'l3' THEN (SELECT jsonb_build_object('routers', count(*), 'ex_gw_ports', count(nullif(r.doc -> 'gateway', 'null')),
+/** What is counted of the objects that an agent carries, in the reference's words. */
+const CARRIED: Readonly<Record<CarriedKind, (tables: Tables) => string>> = {
+  router: (
+    tables,
+  ) => `(SELECT jsonb_build_object('routers', count(*), 'ex_gw_ports', count(nullif(r.doc -> 'gateway', 'null')),
         'interfaces', coalesce(sum((SELECT count(*) FROM jsonb_object_keys(r.doc -> 'interfaces'))), 0),
         'floating_ips', (SELECT count(*) FROM ${tables.of('floatingip')} f JOIN ${tables.of('router')} q ON q.id = f.doc #>> '{association,routerId}' WHERE q.doc ->> 'host' = o.host))
-      FROM ${tables.of('router')} r WHERE r.doc @> jsonb_build_object('host', o.host))
-    ELSE (SELECT jsonb_build_object('devices', count(*)) FROM ${tables.objectStatus} d
-      WHERE d.host = o.host AND d.agent_kind = 'ovs' AND d.object_kind = 'port' AND d.status = 'ACTIVE') END`;
+      FROM ${tables.of('router')} r WHERE r.doc @> jsonb_build_object('host', o.host))`,
+};
+const counts = (tables: Tables): string =>
+  byKind(({ carries, counts: counted }, kind) => {
+    const reported = Object.entries(counted).map(
+      ([name, object]) => `(SELECT jsonb_build_object('${name}', count(*)) FROM ${tables.objectStatus} d
+        WHERE d.host = o.host AND d.agent_kind = '${kind}' AND d.object_kind = '${object}' AND d.status = 'ACTIVE')`,
+    );
+    return [...(carries === null ? [] : [CARRIED[carries as CarriedKind](tables)]), ...reported, `'{}'::jsonb`].join(
+      ' || ',
+    );
+  }, `'{}'::jsonb`);
 
 const attributes = table([
   column('id', 'o.id::text', 'UUID of the agent.', { type: uuid }),
-  column('agent_type', TYPE, 'L3 agent or Open vSwitch agent.'),
+  column('agent_type', TYPE, `${TYPES.join(' or ')}.`),
   column('binary', BINARY, 'Name of the program.'),
   column('topic', TOPIC, 'Kept for clients.'),
   column('host', 'o.host', 'Node it runs on.'),
@@ -60,7 +89,12 @@ const attributes = table([
     put: true,
   },
   constant('resources_synced', null, 'Always null.'),
-  column('availability_zone', ZONE, 'Zone of an L3 agent; null for others.', { type: orNull(text()) }),
+  column(
+    'availability_zone',
+    ZONE,
+    `Zone of the agents that objects are scheduled to (${ZONED.join(', ')}); null for others.`,
+    { type: orNull(text()) },
+  ),
   column('alive', `${ALIVE}::text`, 'Reported within 15 s.', { type: bool, show: (row) => row['alive'] }),
   {
     name: 'configurations',
@@ -106,8 +140,8 @@ export const agents: Resource = declare({
 });
 
 function configurations(row: Row): object {
-  const role =
-    row['kind'] === 'l3' ? { agent_mode: 'legacy', interface_driver: 'openvswitch' } : { integration_bridge: 'br-int' };
+  const kind = AgentKind.safeParse(row['kind']);
+  const role = kind.success ? agentOf(kind.data).configurations : {};
   const view = { position: Number(row['position']), state: row['sync'] };
   return { ...role, ...(row['configurations'] as object), ...(row['counts'] as object), ...view };
 }

@@ -73,6 +73,14 @@ export const readTable = (kind: string, table: string): string => `
 CREATE TABLE plumbline.${table} PARTITION OF plumbline.objects FOR VALUES IN ('${kind}') WITH (fillfactor = 80);
 `;
 
+/**
+ * A kind of agent is declared in contracts and nowhere again: the check of the first release goes (0003). The API takes in no report of a kind it does not
+ * know, and it must be able to run beside a newer release that knows more.
+ */
+export const anyAgentKind = `
+ALTER TABLE plumbline.agents DROP CONSTRAINT IF EXISTS agents_kind_check;
+`;
+
 /** Observations: what nodes report. Outside the log and the read models; may be emptied at any moment, agents report anew. */
 export const observationTables = `
 CREATE TABLE plumbline.agents (
