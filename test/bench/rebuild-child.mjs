@@ -1,7 +1,7 @@
 /** Runs rebuild() on the node it is started in: `rebuild-child.mjs <view file> <ovsdb> <run dir>`. Prints one line of JSON. */
 import { readFileSync } from 'node:fs';
+import { rebuild } from '@plumbline/node-agents';
 import { emptyView, fold } from '@plumbline/topology';
-import { rebuild } from '../../apps/cli/dist/replay/rebuild.js';
 
 const [file, ovsdb, runDir] = process.argv.slice(2);
 const message = JSON.parse(readFileSync(file, 'utf8'));

@@ -9,9 +9,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { run } from '@plumbline/exec';
+import { printRebuild } from '@plumbline/node-agents';
 import { crowd } from '@plumbline/l3-core/testing';
 import { Topology, wholeView } from '@plumbline/topology';
-import { printRebuild } from '../../apps/cli/dist/replay/rebuild.js';
 import { viewOf } from '../../apps/cli/dist/replay/view-source.js';
 import { runFloor } from './floor.mjs';
 import { benchDir, median, projectDir } from './report.mjs';

@@ -10,6 +10,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { run } from '@plumbline/exec';
 import { readAgentConfig } from '@plumbline/agent-runtime/nest';
+import { NODE_AGENTS, nodeFacts } from '@plumbline/node-agents';
 import { readConfig } from '../../apps/api/src/config.js';
 import { readBlocks, type Block } from './real-machines/handbook.js';
 import { Machine } from './real-machines/machine.js';
@@ -111,10 +112,12 @@ describe('what is not typed here', () => {
       auth: { kind: 'none' },
       listen: { host: '127.0.0.1', port: 9696 },
     });
-    expect(readAgentConfig(settings('node.env'))).toMatchObject({
-      host: 'net1',
-      bridgeMappings: { physnet1: 'br-ex' },
-    });
+    for (const { settings: own } of Object.values(NODE_AGENTS)) {
+      expect(readAgentConfig(settings('node.env'), own)).toMatchObject({ host: 'net1' });
+      // Each setting of an agent is shown there.
+      expect(Object.keys(settings('node.env'))).toEqual(expect.arrayContaining(Object.keys(own)));
+    }
+    expect(nodeFacts(settings('node.env'))).toMatchObject({ bridgeMappings: { physnet1: 'br-ex' } });
   });
 });
 

@@ -3,6 +3,6 @@ import '@plumbline/agent-runtime/small-heap';
 // Loaded after the heap is set up, not with it.
 await import('reflect-metadata');
 const { runAgent } = await import('@plumbline/agent-runtime/nest');
-const { makeL3Hands } = await import('./hands.js');
+const { L3_AGENT } = await import('@plumbline/node-agents/l3');
 
-await runAgent({ kind: 'l3', makeHands: makeL3Hands });
+await runAgent(L3_AGENT);

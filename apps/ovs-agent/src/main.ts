@@ -3,6 +3,6 @@ import '@plumbline/agent-runtime/small-heap';
 // Loaded after the heap is set up, not with it.
 await import('reflect-metadata');
 const { runAgent } = await import('@plumbline/agent-runtime/nest');
-const { makeOvsHands } = await import('./hands.js');
+const { OVS_AGENT } = await import('@plumbline/node-agents/ovs');
 
-await runAgent({ kind: 'ovs', makeHands: makeOvsHands });
+await runAgent(OVS_AGENT);

@@ -16,13 +16,7 @@ import {
   OvsStep,
   OvsUnavailable,
 } from '@plumbline/ovs-core';
-import {
-  OvsdbNotApplied,
-  OvsdbOutcomeUnknown,
-  OvsdbUnreachable,
-  setRootKeys,
-  type MirrorChange,
-} from '@plumbline/ovsdb';
+import { OvsdbNotApplied, OvsdbOutcomeUnknown, OvsdbUnreachable, type MirrorChange } from '@plumbline/ovsdb';
 import { bundleText, parseFlows } from './flow-text.js';
 import { namesIn, observedSwitch, operationsFor, SwitchRows } from './rows.js';
 import { SwitchWatch } from './switch-watch.js';
@@ -131,17 +125,6 @@ export class SwitchDriver implements OvsDriver {
         else this.expected.delete(name);
       }
     }
-  }
-
-  /** The log this node is bound to (invariant 6); null before the first. */
-  boundLog(): string | null {
-    return this.rows.root?.external_ids[`${MARK_KEY}-log`] ?? null;
-  }
-
-  /** Binds this node's switch to a log. */
-  async bindLog(log: string): Promise<void> {
-    if (this.boundLog() === log) return;
-    await this.rows.commit(setRootKeys('external_ids', { [`${MARK_KEY}-log`]: log }), { wait: false });
   }
 
   private async applyFlows(step: Extract<OvsStep, { op: 'flows' }>): Promise<void> {

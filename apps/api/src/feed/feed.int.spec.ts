@@ -102,18 +102,16 @@ async function agent(host: string, node = new FakeNode(), stateDir = join(folder
     host,
     nats: access(),
     stateDir,
-    tunnelIp: null,
-    bridgeMappings: {},
     availabilityZone: 'nova',
-    datapathType: 'netdev',
-    ovsdb: 'unix:/none',
     health: null,
     resyncMs: 60_000,
     logLevel: 'silent',
+    settings: {},
   } as const;
   const facts = { tunnelIp: null, bridgeMappings: { physnet1: 'br-ex' }, datapathType: 'netdev' };
   const definition = {
     kind: 'ovs',
+    settings: {},
     makeHands: async () => ({ reconciler: node, binding: node, nodeFacts: () => facts, close: () => undefined }),
   } as const;
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(AgentModule.of(definition, config, logger), {

@@ -1,7 +1,7 @@
 /** Options by which a command reaches the node it runs on. The agents' environment gives the defaults. */
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { NodeAccess } from '../replay/rebuild.js';
+import type { NodeAccess } from '@plumbline/node-agents';
 
 export type AccessOptions = Readonly<{ ovsdb: string; runDir: string; datapath: NodeAccess['datapathType'] }>;
 

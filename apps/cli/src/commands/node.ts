@@ -2,9 +2,9 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import { tokenFromEnvironment } from '@plumbline/identity';
+import { nodeFacts, printRebuild } from '@plumbline/node-agents';
 import { addNode } from '../node/controller-dir.js';
-import { bindTo, boundLog, removals, withThisNode, type NodeFacts } from '../node/rebind.js';
-import { printRebuild } from '../replay/rebuild.js';
+import { bindTo, logOfNode, removals, withThisNode, type NodeFacts } from '../node/rebind.js';
 import { viewFromApi, viewFromFile, viewOf } from '../replay/view-source.js';
 import { addAccessOptions, accessOf, type AccessOptions } from './access.js';
 
@@ -56,7 +56,7 @@ async function rebind(
       : await viewFromFile(options.view);
   if (message.host !== host) throw new Error(`the view is of node ${message.host}, not of ${host}`);
   const view = await withThisNode(viewOf(message), () => factsFromEnvironment(host));
-  const bound = await boundLog(options.ovsdb);
+  const bound = await logOfNode(options.ovsdb);
   if (bound === message.log) {
     console.log(`${host} is bound to log ${message.log} already`);
     return;
@@ -81,12 +81,11 @@ async function rebind(
 }
 
 /** What the agents of this node will say of it, read as they read it. */
-async function factsFromEnvironment(host: string): Promise<NodeFacts> {
-  const { readAgentConfig } = await import('@plumbline/agent-runtime/nest');
+function factsFromEnvironment(host: string): NodeFacts {
   const { PLUMB_TUNNEL_IP, PLUMB_BRIDGE_MAPPINGS } = process.env;
   if (PLUMB_TUNNEL_IP === undefined && PLUMB_BRIDGE_MAPPINGS === undefined)
     throw new Error(
       `that log does not know ${host} yet, and PLUMB_TUNNEL_IP and PLUMB_BRIDGE_MAPPINGS do not say what it is: load the agents' environment first (set -a; . /etc/plumbline/node.env; set +a)`,
     );
-  return readAgentConfig({ PLUMB_HOST: host, PLUMB_TUNNEL_IP, PLUMB_BRIDGE_MAPPINGS });
+  return nodeFacts({ PLUMB_TUNNEL_IP, PLUMB_BRIDGE_MAPPINGS });
 }

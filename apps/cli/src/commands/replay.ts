@@ -3,8 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { InvalidArgumentError, type Command } from 'commander';
 import { type FeedMessage } from '@plumbline/contracts';
 import { tokenFromEnvironment } from '@plumbline/identity';
+import { printRebuild, rebuild } from '@plumbline/node-agents';
 import { labNode, type LabNode } from '../replay/lab-node.js';
-import { printRebuild, rebuild } from '../replay/rebuild.js';
 import { viewFromApi, viewFromDatabase, viewFromFile, viewOf } from '../replay/view-source.js';
 import { accessOf, addAccessOptions, type AccessOptions } from './access.js';
 

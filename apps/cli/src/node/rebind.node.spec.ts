@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startOvs, type OwnOvs } from '@plumbline/ovsdb/testing';
 import { emptyView, objectIn } from '@plumbline/topology';
-import { bindTo, boundLog, removals, withThisNode } from './rebind.js';
+import { bindTo, logOfNode, removals, withThisNode } from './rebind.js';
 
 const logA = '11111111-1111-4111-8111-111111111111';
 const logB = '22222222-2222-4222-8222-222222222222';
@@ -23,7 +23,7 @@ afterAll(async () => {
 
 describe('a node', () => {
   test('is bound to no log until something binds it, and then to exactly that one', async () => {
-    expect(await boundLog(ovs.remote)).toBeNull();
+    expect(await logOfNode(ovs.remote)).toBeNull();
     await ovs.tool([
       'ovs-vsctl',
       `--db=${ovs.remote}`,
@@ -36,7 +36,7 @@ describe('a node', () => {
     for (const log of [logA, logA, logB]) {
       for (const kind of ['ovs', 'l3']) writeFileSync(path.join(stateDir, `${kind}.snapshot`), 'of another log');
       await bindTo(log, { ovsdb: ovs.remote, stateDir });
-      expect(await boundLog(ovs.remote)).toBe(log);
+      expect(await logOfNode(ovs.remote)).toBe(log);
       for (const kind of ['ovs', 'l3']) expect(existsSync(path.join(stateDir, `${kind}.snapshot`))).toBe(false);
     }
     const ids = await ovs.tool(['ovs-vsctl', `--db=${ovs.remote}`, 'get', 'Open_vSwitch', '.', 'external_ids']);

@@ -7,23 +7,19 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { AGENT_KINDS, type Recorded } from '@plumbline/contracts';
-import { OvsdbClient, OvsdbMirror, setRootKeys } from '@plumbline/ovsdb';
+import { bindLog, boundLog } from '@plumbline/node-agents';
+import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import { evolve, type HostView } from '@plumbline/topology';
 
-/** `external_ids` key of the switch's root row that says which log the node is bound to. */
-const LOG_KEY = 'plumb-log';
-
 /** The log that this node is bound to; null: to none. Changes nothing. */
-export function boundLog(ovsdb: string): Promise<string | null> {
-  return withSwitch(ovsdb, async (mirror) => mirror.root?.external_ids[LOG_KEY] ?? null);
+export function logOfNode(ovsdb: string): Promise<string | null> {
+  return withSwitch(ovsdb, async (mirror) => boundLog(mirror));
 }
 
 /** Binds the node to this log and removes its agents' snapshots. Repeatable. The agents must not run: they hold the old log's view in memory. */
 export async function bindTo(log: string, node: Readonly<{ ovsdb: string; stateDir: string }>): Promise<void> {
   for (const kind of AGENT_KINDS) rmSync(path.join(node.stateDir, `${kind}.snapshot`), { force: true });
-  await withSwitch(node.ovsdb, async (mirror) => {
-    await mirror.commit(setRootKeys('external_ids', { [LOG_KEY]: log }), { wait: false });
-  });
+  await withSwitch(node.ovsdb, (mirror) => bindLog(mirror, log));
 }
 
 export type NodeFacts = Readonly<{ tunnelIp: string | null; bridgeMappings: Readonly<Record<string, string>> }>;

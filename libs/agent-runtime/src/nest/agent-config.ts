@@ -1,29 +1,8 @@
-/** What every agent is told, by its environment alone. */
+/** What an agent is told, by its environment alone: what every agent reads, and the settings of its kind. */
 import { isAbsolute } from 'node:path';
-import { HostName, IpAddress, LinkName, PhysicalNetwork, ZoneName } from '@plumbline/contracts';
+import { HostName, ZoneName } from '@plumbline/contracts';
 import { z } from 'zod';
 import type { NatsAccess, NatsLogin } from '@plumbline/messaging/nats';
-
-const mappings = z.string().transform((text, context): Record<string, string> => {
-  const found: Record<string, string> = {};
-  for (const part of text
-    .split(',')
-    .map((each) => each.trim())
-    .filter(Boolean)) {
-    const [network = '', bridge = '', ...rest] = part.split(':');
-    const good = PhysicalNetwork.safeParse(network).success && LinkName.safeParse(bridge).success && rest.length === 0;
-    const repeated = network in found || Object.values(found).includes(bridge);
-    if (!good || repeated)
-      context.addIssue({
-        code: 'custom',
-        message: repeated
-          ? `'${part}': each physical network has a bridge of its own`
-          : `'${part}' is not physical-network:bridge, for example physnet1:br-ex`,
-      });
-    else found[network] = bridge;
-  }
-  return found;
-});
 
 const natsUrl = z
   .string()
@@ -35,7 +14,8 @@ const natsUrl = z
     { error: 'is not nats://host:port or tls://host:port (several: separated by commas)' },
   );
 
-const Environment = z
+/** What every agent reads. */
+const Common = z
   .object({
     PLUMB_HOST: z.string({ error: "is not set: this node's name, as in the API's binding:host_id" }).pipe(HostName),
     NATS_URL: natsUrl.default('nats://127.0.0.1:4222'),
@@ -44,13 +24,6 @@ const Environment = z
     NATS_PASSWORD_FILE: z.string().optional(),
     NATS_CA_FILE: z.string().optional(),
     PLUMB_STATE_DIR: z.string().refine(isAbsolute, { error: 'is not an absolute path' }).default('/var/lib/plumbline'),
-    PLUMB_TUNNEL_IP: IpAddress.optional(),
-    PLUMB_BRIDGE_MAPPINGS: mappings.prefault(''),
-    PLUMB_DATAPATH_TYPE: z.enum(['system', 'netdev']).default('system'),
-    PLUMB_OVSDB: z
-      .string()
-      .regex(/^(unix:\/.+|tcp:.+:\d+)$/, 'is not unix:/path or tcp:host:port')
-      .default('unix:/run/openvswitch/db.sock'),
     PLUMB_HEALTH_PORT: z.coerce.number().int().min(0).max(65535).optional(),
     PLUMB_HEALTH_SOCKET: z.string().refine(isAbsolute, { error: 'is not an absolute path' }).optional(),
     PLUMB_RESYNC_SECONDS: z.coerce.number().min(1).max(86_400).default(60),
@@ -65,21 +38,23 @@ const Environment = z
       say('NATS_USER', 'and NATS_PASSWORD_FILE: give both or none');
   });
 
-export type AgentConfig = Readonly<{
+/** Environment variables of one kind of agent: name -> how its text is read. A variable may be of several kinds. */
+export type SettingsShape = z.ZodRawShape;
+export type Settings<S extends SettingsShape> = z.infer<z.ZodObject<S>>;
+
+export type AgentConfig<S extends SettingsShape = SettingsShape> = Readonly<{
   host: string;
   nats: NatsAccess;
   stateDir: string;
-  tunnelIp: string | null;
-  bridgeMappings: Readonly<Record<string, string>>;
-  datapathType: 'system' | 'netdev';
-  ovsdb: string;
   /** Where health is served: a port of 127.0.0.1 or a socket; null: nowhere. */
   health: string | number | null;
   /** Mean time between full looks at the node. */
   resyncMs: number;
-  /** Of the L3 agent: where its routers are. */
+  /** Of agents that carry something: where that is. */
   availabilityZone: string;
   logLevel: string;
+  /** Those of its kind. */
+  settings: Settings<S>;
 }>;
 
 /** All that is wrong with the environment, one line each. */
@@ -87,33 +62,43 @@ export class BadAgentConfig extends Error {
   override readonly name = 'BadAgentConfig';
 }
 
-/** Throws BadAgentConfig. Reads no file. An empty variable counts as not set. */
-export function readAgentConfig(environment: Readonly<Record<string, string | undefined>>): AgentConfig {
-  const set = Object.fromEntries(
-    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
-  );
-  const parsed = Environment.safeParse(set);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
-    throw new BadAgentConfig(`the agent cannot start:\n${problems.join('\n')}`);
-  }
-  const env = parsed.data;
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** An empty variable counts as not set. */
+const without = (environment: Environment): Environment =>
+  Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''));
+
+/** The settings of one kind alone. Throws BadAgentConfig. */
+export function readSettings<S extends SettingsShape>(environment: Environment, settings: S): Settings<S> {
+  const parsed = z.object(settings).safeParse(without(environment));
+  if (!parsed.success) throw badConfig(parsed.error.issues);
+  return parsed.data;
+}
+
+/** Throws BadAgentConfig. Reads no file. */
+export function readAgentConfig<S extends SettingsShape>(environment: Environment, settings: S): AgentConfig<S> {
+  const set = without(environment);
+  const [common, own] = [Common.safeParse(set), z.object(settings).safeParse(set)];
+  if (!common.success || !own.success) throw badConfig([...(common.error?.issues ?? []), ...(own.error?.issues ?? [])]);
+  const env = common.data;
   return {
     host: env.PLUMB_HOST,
     nats: { url: env.NATS_URL, login: loginOf(env), caFile: env.NATS_CA_FILE },
     stateDir: env.PLUMB_STATE_DIR,
-    tunnelIp: env.PLUMB_TUNNEL_IP ?? null,
-    bridgeMappings: env.PLUMB_BRIDGE_MAPPINGS,
-    datapathType: env.PLUMB_DATAPATH_TYPE,
-    ovsdb: env.PLUMB_OVSDB,
     health: env.PLUMB_HEALTH_SOCKET ?? env.PLUMB_HEALTH_PORT ?? null,
     resyncMs: env.PLUMB_RESYNC_SECONDS * 1_000,
     availabilityZone: env.PLUMB_AVAILABILITY_ZONE,
     logLevel: env.PLUMB_LOG_LEVEL,
+    settings: own.data,
   };
 }
 
-function loginOf(env: z.infer<typeof Environment>): NatsLogin {
+const badConfig = (issues: readonly z.core.$ZodIssue[]): BadAgentConfig =>
+  new BadAgentConfig(
+    `the agent cannot start:\n${issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`).join('\n')}`,
+  );
+
+function loginOf(env: z.infer<typeof Common>): NatsLogin {
   if (env.NATS_NKEY_FILE !== undefined) return { kind: 'nkey', seedFile: env.NATS_NKEY_FILE };
   if (env.NATS_USER !== undefined && env.NATS_PASSWORD_FILE !== undefined)
     return { kind: 'password', user: env.NATS_USER, passwordFile: env.NATS_PASSWORD_FILE };

@@ -1,5 +1,5 @@
 /**
- * An agent as a Nest microservice: the session between the feed and the hands on the node. The two agents differ in their hands only.
+ * An agent as a Nest microservice: the session between the feed and the hands on the node. Kinds of agents differ in their settings and hands only.
  *
  * Start: snapshot and node first, the network after; `listen` is not waited for, because it waits for the broker and the node does not. Stop: the converge
  * under way ends, the snapshot is written, the connections close.
@@ -15,7 +15,7 @@ import {
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
-import { AgentKind, ObjectKey } from '@plumbline/contracts';
+import { AgentKind, agentOf, ObjectKey } from '@plumbline/contracts';
 import {
   createLogger,
   Health,
@@ -30,7 +30,7 @@ import type { LogBinding, Reconciler } from '../reconciler.js';
 import type { NodeFacts } from '../reporter.js';
 import { NodeSession } from '../session.js';
 import { SnapshotFile } from '../snapshot.js';
-import { readAgentConfig, type AgentConfig } from './agent-config.js';
+import { readAgentConfig, type AgentConfig, type SettingsShape } from './agent-config.js';
 import { natsOptions, NatsWire } from '@plumbline/messaging/nats';
 import { feedController, NatsFeed } from './nats-feed.js';
 
@@ -47,10 +47,12 @@ export type Hands = Readonly<{
   close(): Promise<void> | void;
 }>;
 
-export type AgentDefinition = Readonly<{
+export type AgentDefinition<S extends SettingsShape = SettingsShape> = Readonly<{
   kind: AgentKind;
+  /** What its environment says besides what every agent reads. */
+  settings: S;
   /** Returns when the node can be worked on later, not when it can be now: it must not wait for Open vSwitch. */
-  makeHands(config: AgentConfig, logger: Logger): Promise<Hands>;
+  makeHands(config: AgentConfig<S>, logger: Logger): Promise<Hands>;
 }>;
 
 const CONFIG = Symbol('AgentConfig');
@@ -88,7 +90,7 @@ export class AgentService implements OnApplicationBootstrap, OnApplicationShutdo
       clock: machineClock,
       logger,
       fullEveryMs: config.resyncMs,
-      ...(definition.kind === 'l3' && { availabilityZone: config.availabilityZone }),
+      ...(agentOf(definition.kind).carries !== null && { availabilityZone: config.availabilityZone }),
       ...(hands.binding && { binding: hands.binding }),
       ...(hands.nodeFacts && { nodeFacts: hands.nodeFacts }),
     }));
@@ -118,7 +120,7 @@ export class AgentService implements OnApplicationBootstrap, OnApplicationShutdo
 @Module({})
 export class AgentModule {
   static of(definition: AgentDefinition, config: AgentConfig, logger: Logger): DynamicModule {
-    const name = `plumb-${definition.kind}-agent ${config.host}`;
+    const name = `${agentOf(definition.kind).binary} ${config.host}`;
     return {
       module: AgentModule,
       controllers: [feedController(config.host)],
@@ -142,20 +144,21 @@ export class AgentModule {
 export async function runAgent(definition: AgentDefinition): Promise<void> {
   let config: AgentConfig;
   try {
-    config = readAgentConfig(process.env);
+    config = readAgentConfig(process.env, definition.settings);
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n`);
     process.exit(78);
   }
+  const { binary } = agentOf(definition.kind);
   const logger = createLogger({
-    name: `plumb-${definition.kind}-agent`,
+    name: binary,
     level: config.logLevel,
     fields: { host: config.host },
   });
   process.on('unhandledRejection', (err) => logger.error({ err, step: 'process' }, 'a rejection nobody handled'));
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(AgentModule.of(definition, config, logger), {
     transport: Transport.NATS,
-    options: natsOptions(config.nats, `plumb-${definition.kind}-agent ${config.host} feed`),
+    options: natsOptions(config.nats, `${binary} ${config.host} feed`),
     logger: new NestLogger(logger),
     abortOnError: false,
   });

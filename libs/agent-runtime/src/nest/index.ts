@@ -1,4 +1,3 @@
 export { AgentModule, AgentService, runAgent, type AgentDefinition, type Hands } from './agent.js';
-export { BadAgentConfig, readAgentConfig, type AgentConfig } from './agent-config.js';
+export { BadAgentConfig, readAgentConfig, type AgentConfig, type SettingsShape } from './agent-config.js';
 export { feedController, NatsFeed } from './nats-feed.js';
-export { Later } from './later.js';

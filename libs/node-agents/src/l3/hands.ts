@@ -2,35 +2,32 @@
 import { Spawner, type Runner } from '@plumbline/exec';
 import { converge, L3Memory } from '@plumbline/l3-core';
 import { NodeL3Driver, OvsdbPorts, watchPorts } from '@plumbline/l3-driver';
-import { Later, type AgentConfig, type Hands } from '@plumbline/agent-runtime/nest';
-import { OvsdbClient, OvsdbMirror, setRootKeys } from '@plumbline/ovsdb';
+import { Later } from '@plumbline/agent-runtime';
+import type { AgentConfig, Hands } from '@plumbline/agent-runtime/nest';
+import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import type { Logger } from '@plumbline/telemetry';
-
-/** `external_ids` key of the switch's root row that holds the log this node is bound to; the OVS agent uses the same. */
-const LOG_KEY = 'plumb-log';
+import { bindLog, boundLog } from '../switch-log.js';
+import type { switchSettings } from '../switch-settings.js';
 
 /** Then the reason is told and it is tried again. */
 const CONNECT_TIMEOUT_MS = 1_000;
 
-async function open(config: AgentConfig, runner: Runner) {
-  const client = await OvsdbClient.connect(config.ovsdb, { connectTimeoutMs: CONNECT_TIMEOUT_MS });
+async function open(ovsdb: string, runner: Runner) {
+  const client = await OvsdbClient.connect(ovsdb, { connectTimeoutMs: CONNECT_TIMEOUT_MS });
   const mirror = await OvsdbMirror.open(client);
   return { client, mirror, driver: new NodeL3Driver(runner, new OvsdbPorts(mirror)) };
 }
 
-export async function makeL3Hands(config: AgentConfig, logger: Logger): Promise<Hands> {
+export async function makeL3Hands(config: AgentConfig<typeof switchSettings>, logger: Logger): Promise<Hands> {
+  const ovsdb = config.settings.PLUMB_OVSDB;
   const runner = new Spawner();
   const memory = new L3Memory();
-  const node = new Later(`Open vSwitch's database at ${config.ovsdb}`, () => open(config, runner), logger);
+  const node = new Later(`Open vSwitch's database at ${ovsdb}`, () => open(ovsdb, runner), logger);
   return {
     reconciler: { converge: async (view, options) => converge(view, (await node.now()).driver, options, memory) },
     binding: {
-      boundLog: async () => (await node.now()).mirror.root?.external_ids[LOG_KEY] ?? null,
-      bind: async (log) => {
-        const { mirror } = await node.now();
-        if (mirror.root?.external_ids[LOG_KEY] === log) return;
-        await mirror.commit(setRootKeys('external_ids', { [LOG_KEY]: log }), { wait: false });
-      },
+      boundLog: async () => boundLog((await node.now()).mirror),
+      bind: async (log) => bindLog((await node.now()).mirror, log),
     },
     onNews: (look) =>
       void node.opened.then(({ mirror }) => {

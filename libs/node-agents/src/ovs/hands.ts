@@ -1,32 +1,36 @@
 /** The OVS agent's hands: bridges, patch ports, tunnels, tags and flows by ovs-core and ovs-driver. */
 import { Spawner, type Runner } from '@plumbline/exec';
-import { Later, type AgentConfig, type Hands } from '@plumbline/agent-runtime/nest';
-import { OvsConverger } from '@plumbline/ovs-core';
+import { Later } from '@plumbline/agent-runtime';
+import type { AgentConfig, Hands } from '@plumbline/agent-runtime/nest';
+import { OvsConverger, type OvsNodeConfig } from '@plumbline/ovs-core';
 import { SwitchDriver } from '@plumbline/ovs-driver';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import type { Logger } from '@plumbline/telemetry';
+import { bindLog, boundLog } from '../switch-log.js';
+import { factsOf, type ovsSettings } from './settings.js';
 
 /** Then the reason is told and it is tried again. */
 const CONNECT_TIMEOUT_MS = 1_000;
 
-async function open(config: AgentConfig, runner: Runner) {
-  const client = await OvsdbClient.connect(config.ovsdb, { connectTimeoutMs: CONNECT_TIMEOUT_MS });
+async function open(ovsdb: string, node: OvsNodeConfig, runner: Runner) {
+  const client = await OvsdbClient.connect(ovsdb, { connectTimeoutMs: CONNECT_TIMEOUT_MS });
   const mirror = await OvsdbMirror.open(client);
   const driver = new SwitchDriver(mirror, runner);
-  return { client, mirror, driver, converger: new OvsConverger(driver, () => config) };
+  return { client, mirror, driver, converger: new OvsConverger(driver, () => node) };
 }
 
-export async function makeOvsHands(config: AgentConfig, logger: Logger): Promise<Hands> {
-  const { tunnelIp, bridgeMappings, datapathType } = config;
+export async function makeOvsHands(config: AgentConfig<typeof ovsSettings>, logger: Logger): Promise<Hands> {
+  const facts = factsOf(config.settings);
+  const ovsdb = config.settings.PLUMB_OVSDB;
   const runner = new Spawner();
-  const node = new Later(`Open vSwitch's database at ${config.ovsdb}`, () => open(config, runner), logger);
+  const node = new Later(`Open vSwitch's database at ${ovsdb}`, () => open(ovsdb, facts, runner), logger);
   return {
     reconciler: { converge: async (view, options) => (await node.now()).converger.converge(view, options) },
     binding: {
-      boundLog: async () => (await node.now()).driver.boundLog(),
-      bind: async (log) => (await node.now()).driver.bindLog(log),
+      boundLog: async () => boundLog((await node.now()).mirror),
+      bind: async (log) => bindLog((await node.now()).mirror, log),
     },
-    nodeFacts: () => ({ tunnelIp, bridgeMappings: { ...bridgeMappings }, datapathType }),
+    nodeFacts: () => ({ ...facts, bridgeMappings: { ...facts.bridgeMappings } }),
     onNews: (look) =>
       void node.opened.then(({ driver }) => {
         look('all');

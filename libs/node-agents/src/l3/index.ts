@@ -1,0 +1,11 @@
+import type { NodeAgent } from '../node-agent.js';
+import { switchSettings } from '../switch-settings.js';
+import { makeL3Hands } from './hands.js';
+import { l3Replay } from './replay.js';
+
+export const L3_AGENT = {
+  kind: 'l3',
+  settings: switchSettings,
+  makeHands: makeL3Hands,
+  replay: l3Replay,
+} as const satisfies NodeAgent<typeof switchSettings>;

@@ -1,0 +1,110 @@
+/** The OVS agent's part of a replay: bridges, ports and flows by ovs-core, with the real switch or on paper. */
+import { shellCommand } from '@plumbline/exec';
+import {
+  BR_INT,
+  type ObservedPort,
+  type ObservedSwitch,
+  OvsConverger,
+  type OvsDriver,
+  type OvsNodeConfig,
+} from '@plumbline/ovs-core';
+import { PrintingDriver, SwitchDriver } from '@plumbline/ovs-driver';
+import { type HostView, objectIn } from '@plumbline/topology';
+import {
+  EVERYTHING,
+  type NodeAccess,
+  type NodeAtHand,
+  type PluggedPort,
+  PRINTED,
+  type ReplayPart,
+} from '../node-agent.js';
+
+/** OpenFlow numbers of ports that are only printed: beyond those that a switch gives. */
+const FIRST_PRINTED_OFPORT = 10_000;
+
+export const ovsReplay: ReplayPart = {
+  open(view, node) {
+    const config = configOf(view, node.access.datapathType);
+    const driver = switchDriver(node);
+    const ovs = new OvsConverger(driver, () => config);
+    return { converge: (wanted) => ovs.converge(wanted, EVERYTHING), close: () => driver.close() };
+  },
+
+  openPrinting(view, paper) {
+    const config = configOf(view, paper.datapathType);
+    const real = paper.node && switchDriver(paper.node);
+    if (!real && Object.keys(config.bridgeMappings).length > 0)
+      paper.printForOperator(shellCommand(operatorsBridges(config)));
+    let reader: OvsDriver = real ?? standing(withOperatorsBridges(config), new Map());
+    return {
+      async converge(wanted) {
+        const driver = new PrintingDriver({ reader, print: paper.print, runDir: paper.runDir });
+        await new OvsConverger(driver, () => config).converge(wanted, EVERYTHING);
+        const after = await driver.observe();
+        paper.integrationBridge = after.get(BR_INT) ?? null;
+        // The next time: what is printed by now, and the ports that others print from here on.
+        const flows = await driver.flows([...after.keys()], { fresh: false });
+        reader = standing(() => withPorts(after, paper.plugged), flows);
+        return PRINTED;
+      },
+      close: () => real?.close(),
+    };
+  },
+};
+
+const switchDriver = ({ mirror, runner, access }: NodeAtHand): SwitchDriver =>
+  new SwitchDriver(mirror, runner, { runDir: access.runDir, watch: false });
+
+/** The node's own facts, as it registered them. */
+function configOf(view: HostView, datapathType: NodeAccess['datapathType']): OvsNodeConfig {
+  const node = objectIn(view, 'node', view.host);
+  if (!node || node.removed)
+    throw new Error(
+      `the log knows no node "${view.host}" at position ${view.position}: its OVS agent has not registered it yet`,
+    );
+  return { bridgeMappings: node.bridgeMappings, tunnelIp: node.tunnelIp, datapathType };
+}
+
+const observedPort = ({ name, portId, position }: PluggedPort, index: number): ObservedPort => ({
+  ...{ name, bridge: BR_INT, tag: null, mark: position, tagMark: null, ifaceId: portId },
+  ...{ type: '', options: {}, ofport: FIRST_PRINTED_OFPORT + index, error: null },
+});
+
+function withPorts(observed: ObservedSwitch, plugged: readonly PluggedPort[]): ObservedSwitch {
+  const bridge = observed.get(BR_INT);
+  if (!bridge) return observed;
+  const ports = new Map(bridge.ports);
+  for (const port of plugged.map(observedPort)) ports.set(port.name, port);
+  return new Map([...observed, [BR_INT, { ...bridge, ports }]]);
+}
+
+/** The bridges of the mappings are the operator's, who put the uplinks in: a node without anything of ours has them, and where not they are made as he would. */
+const operatorsBridges = ({ bridgeMappings, datapathType }: OvsNodeConfig): string[] => [
+  'ovs-vsctl',
+  '--timeout=10',
+  ...Object.values(bridgeMappings).flatMap((name) => [
+    ...['--', '--may-exist', 'add-br', name],
+    ...['--', 'set', 'Bridge', name, `datapath_type=${datapathType}`],
+  ]),
+];
+
+const withOperatorsBridges =
+  ({ bridgeMappings, datapathType }: OvsNodeConfig) =>
+  (): ObservedSwitch =>
+    new Map(
+      Object.values(bridgeMappings).map((name) => [
+        name,
+        { name, datapathType, failMode: null, mark: null, adopted: false, ports: new Map() },
+      ]),
+    );
+
+/** A switch that stands still: what has been printed so far. */
+function standing(observed: () => ObservedSwitch, flows: Awaited<ReturnType<OvsDriver['flows']>>): OvsDriver {
+  return {
+    observe: async () => observed(),
+    flows: async (bridges) => new Map([...flows].filter(([name]) => bridges.includes(name))),
+    apply: async () => {
+      throw new Error('a switch that is only looked at was asked to change');
+    },
+  };
+}
