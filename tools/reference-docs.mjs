@@ -1,9 +1,10 @@
-// Writes docs/reference/events.md and subjects.md from libs/contracts, and networking-api.md from the API's declarations (built: `npm run build`). `--check` writes nothing and fails when a file is not up to date.
+// Writes docs/reference/events.md, subjects.md and agents.md from libs/contracts (settings of agents: libs/node-agents), and networking-api.md from the API's declarations (built: `npm run build`). `--check` writes nothing and fails when a file is not up to date.
 import { readFileSync, writeFileSync, existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format } from 'prettier';
 import { z } from 'zod';
 import * as contracts from '@plumbline/contracts';
+import { NODE_AGENTS } from '@plumbline/node-agents';
 import * as topology from '@plumbline/topology';
 import { networkingApiDoc } from '../apps/api/dist/neutron/description/compat-doc.js';
 
@@ -61,10 +62,35 @@ function subjects() {
   return `# NATS subjects\n\n${note} \`<agent>\` is ${contracts.AGENT_KINDS.map((kind) => `\`${kind}\``).join(' or ')}. Bodies: \`libs/contracts/src/messages.ts\`.\n\n| subject | published by | heard by | body |\n|---|---|---|---|\n${rows.join('\n')}\n`;
 }
 
+function agents() {
+  const said = { decides: 'its report is the status', kept: 'kept beside' };
+  const blocks = contracts.AGENT_KINDS.map((kind) => {
+    const agent = contracts.agentOf(kind);
+    const reports = Object.entries(agent.reports).map(([object, rule]) => `${object} (${said[rule]})`);
+    const rows = {
+      'Agent type': agent.type,
+      'Binary, unit': `\`${agent.binary}\`, \`packaging/systemd/${agent.binary}.service\``,
+      Program: `\`apps/${agent.app}\``,
+      'Runs on': agent.runsOn === 'every-node' ? 'every node' : 'network nodes',
+      Health: `\`http://127.0.0.1:${agent.healthPort}/health\` on its node`,
+      Reports: reports.join(', ') || 'no objects',
+      'Is given': agent.carries === null ? 'nothing' : `objects of kind ${agent.carries}, by the API's scheduler`,
+      Settings:
+        Object.keys(NODE_AGENTS[kind].settings)
+          .map((name) => `\`${name}\``)
+          .join(', ') || 'none of its own',
+    };
+    const table = Object.entries(rows).map(([name, value]) => `| ${name} | ${value} |`);
+    return [`## ${kind}`, '', agent.about, '', '| | |', '|---|---|', ...table, ''].join('\n');
+  });
+  return `# Agents\n\n${note} Settings: \`libs/node-agents\`. Every agent also reads what \`packaging/env/node.env\` shows. How to add one: [add-an-agent](../how-to/add-an-agent.md).\n\n${blocks.join('\n')}`;
+}
+
 let stale = 0;
 for (const [name, text] of Object.entries({
   events: events(),
   subjects: subjects(),
+  agents: agents(),
   'networking-api': networkingApiDoc(),
 })) {
   const file = `${root}docs/reference/${name}.md`;

@@ -24,7 +24,7 @@ const logging = ['-vconsole:info', '-vsyslog:off', '-vfile:off'];
 
 /** Starts ovsdb-server and ovs-vswitchd in the node's place and makes its bridges. Repeatable. */
 export async function startSwitch(spec: LabSpec, labId: string, node: NodeSpec, place: Place): Promise<void> {
-  const folder = path.join(placeFolder(spec, node.host), 'ovs');
+  const folder = path.join(placeFolder(spec, node.host), 'openvswitch');
   mkdirSync(folder, { recursive: true });
   const database = path.join(folder, 'conf.db');
   if (!existsSync(database)) await run(['ovsdb-tool', 'create', database, schema]);
@@ -46,7 +46,7 @@ export async function startSwitch(spec: LabSpec, labId: string, node: NodeSpec, 
     10,
     [
       'ovsdb-server',
-      `${place.paths.var}/ovs/conf.db`,
+      `${place.paths.var}/openvswitch/conf.db`,
       '--remote=punix:/run/openvswitch/db.sock',
       '--pidfile',
       ...logging,

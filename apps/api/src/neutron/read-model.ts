@@ -5,7 +5,7 @@
  * Which rows there are, in which order and revision, the database alone says. Once one of them is not as known here, all are read: it was changed a moment ago.
  */
 import type pg from 'pg';
-import type { AnyObject, ObjectKey } from '@plumbline/contracts';
+import { carrierOf, type AnyObject, type ObjectKey } from '@plumbline/contracts';
 import { DEFAULT_ZONE, type Fleet } from '@plumbline/domain';
 import { GatheredRows } from './gathered-rows.js';
 import { ListQuery } from './query.js';
@@ -26,7 +26,7 @@ const nameOf = ({ name, partOf }: Resource, scope: Scope, tables: Tables): strin
 export async function readFleet(pool: pg.Pool, tables: Tables = PRESENT): Promise<Fleet> {
   const { rows } = await pool.query<{ host: string; zone: string; ready: boolean }>(
     `SELECT host, coalesce(availability_zone, '${DEFAULT_ZONE}') AS zone, admin_state_up AND ${IS_ALIVE} AS ready
-     FROM ${tables.agents} WHERE kind = 'l3' ORDER BY host`,
+     FROM ${tables.agents} WHERE kind = '${carrierOf.router}' ORDER BY host`,
   );
   return {
     l3Hosts: rows.filter(({ ready }) => ready).map(({ host }) => host),
@@ -88,10 +88,10 @@ export class ReadModel {
     return readFleet(this.pool, this.tables);
   }
 
-  /** Hosts whose Open vSwitch agent reports that it enforces security groups. */
+  /** Hosts where an agent reports that it enforces security groups. */
   async enforcing(): Promise<ReadonlySet<string>> {
     const { rows } = await this.pool.query<{ host: string }>(
-      `SELECT host FROM ${this.tables.agents} WHERE kind = 'ovs' AND configurations @> '{"security_groups": true}'`,
+      `SELECT host FROM ${this.tables.agents} WHERE configurations @> '{"security_groups": true}'`,
     );
     return new Set(rows.map(({ host }) => host));
   }

@@ -3,6 +3,7 @@
  * and who sees them, and which extensions it knows. Beside it, in words, every point in which this server differs. compat.unit.spec.ts compares both with the
  * declarations, so that what docs/reference/networking-api.md says is true: what is the same needs no note, what differs has one, and no note is stale.
  */
+import { AGENT_KINDS, agentOf } from '@plumbline/contracts';
 
 /**
  * Attribute -> flags. C: in a create (C! required); U: in an update; r: administrators see it; w: administrators set it; n: the network's owner sets it;
@@ -302,7 +303,7 @@ export const NOTES: Readonly<Record<string, Note>> = {
   'segment.segmentation_id': MADE_WITH,
   'segment.name': MADE_WITH,
   'segment.description': MADE_WITH,
-  'agent.binary': differs('plumb-l3-agent and plumb-ovs-agent.'),
+  'agent.binary': differs(`${AGENT_KINDS.map((kind) => agentOf(kind).binary).join(' and ')}.`),
   'agent.created_at': differs('The start of the process: an agent is what it last reported.'),
   'agent.resources_synced': differs('Null: nothing is synchronised to a placement service.'),
 };

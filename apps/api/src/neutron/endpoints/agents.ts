@@ -1,4 +1,5 @@
 /** What can be done with agents: they are observations, so their rows are changed and deleted as they are; which of them carries a router is a fact, and a command. */
+import { NODE_AGENT } from '@plumbline/contracts';
 import { removeNode } from '@plumbline/domain';
 import { parseJson } from '../../json-body.js';
 import { parseUpdate } from '../body.js';
@@ -33,7 +34,7 @@ const forget: Handler = async ({ caller }, ids, { agents: rows, execute }) => {
   const deletion = rows.createQueryBuilder().delete().where({ id }).returning(`host, kind, ${IS_ALIVE} AS alive`);
   const [agent] = (await deletion.execute()).raw as { host: string; kind: string; alive: boolean }[];
   if (!agent) throw agents.notFound(id);
-  if (agent.kind === 'ovs' && !agent.alive) await execute(removeNode(agent.host), caller);
+  if (agent.kind === NODE_AGENT && !agent.alive) await execute(removeNode(agent.host), caller);
   return { outcome: 'no-content' };
 };
 

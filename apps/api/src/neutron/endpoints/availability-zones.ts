@@ -1,4 +1,5 @@
 /** Availability zones: the zones that agents say they are in (alias availability_zone, with its filters). Networks have none: no agent is theirs alone. */
+import { agentOf, carrierOf } from '@plumbline/contracts';
 import { shown } from '../types/attribute-types.js';
 import { badRequest } from '../../errors/edge-error.js';
 import { type Endpoint, type Handler, ok } from '../endpoint.js';
@@ -8,7 +9,7 @@ import { agents } from '../resources/agents.js';
 type Zone = Readonly<{ name: string; resource: string; state: 'available' | 'unavailable' }>;
 
 const FILTERS = ['name', 'resource', 'state'] as const;
-const L3 = new URLSearchParams({ agent_type: 'L3 agent' });
+const L3 = new URLSearchParams({ agent_type: agentOf(carrierOf.router).type });
 
 /** A zone is available while one of its agents takes routers. */
 const zones: Handler = async ({ search }, _ids, { read }) => {

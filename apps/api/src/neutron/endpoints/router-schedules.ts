@@ -1,4 +1,5 @@
 /** Which L3 agent carries which router: shown, and changed by hand (alias l3_agent_scheduler). */
+import { agentOf, carrierOf } from '@plumbline/contracts';
 import { assignRouter, invalidL3Agent, type L3Agent, unassignRouter } from '@plumbline/domain';
 import { isUuid, shown, text } from '../types/attribute-types.js';
 import { parseJson } from '../../json-body.js';
@@ -12,21 +13,21 @@ import { agents } from '../resources/agents.js';
 import { routers } from '../resources/routers.js';
 import { idIn } from './ids.js';
 
-const L3 = new URLSearchParams({ agent_type: 'L3 agent' });
+const L3 = { agent_type: agentOf(carrierOf.router).type };
 
 /** The L3 agent that carries a router, as a list. */
 const agentsOfRouter: Handler = async ({ caller }, ids, { read }) => {
   const [router] = await read.byIds(routers, [idIn(routers, ids)], null);
   const host = router?.doc['host'];
   if (typeof host !== 'string') return ok({ agents: [] });
-  const query = parseQuery(agents, new URLSearchParams({ host, agent_type: 'L3 agent' }));
+  const query = parseQuery(agents, new URLSearchParams({ host, ...L3 }));
   return ok({ agents: (await read.list(agents, query, null)).map((row) => present(agents, row, caller, null)) });
 };
 
 /** The routers an L3 agent carries. */
 const routersOfAgent: Handler = async ({ caller }, ids, { read }) => {
   const [agent] = await read.byIds(agents, [idIn(agents, ids)], null);
-  if (agent?.['kind'] !== 'l3') return ok({ routers: [] });
+  if (agent?.['kind'] !== carrierOf.router) return ok({ routers: [] });
   const onHost = { attribute: { name: 'host', path: 'host', type: text(), about: '' }, values: [agent['host']] };
   const query: ListQuery = { ...parseQuery(routers, new URLSearchParams()), filters: [onHost] };
   return ok({ routers: (await read.list(routers, query, null)).map((row) => present(routers, row, caller, null)) });
@@ -35,7 +36,7 @@ const routersOfAgent: Handler = async ({ caller }, ids, { read }) => {
 async function l3Agent(read: ReadModel, ids: readonly string[]): Promise<L3Agent & { row: Row }> {
   const id = idIn(agents, ids);
   const [row] = await read.byIds(agents, [id], null);
-  if (row?.['kind'] !== 'l3') throw invalidL3Agent(id);
+  if (row?.['kind'] !== carrierOf.router) throw invalidL3Agent(id);
   return { id, host: String(row['host']), row };
 }
 
@@ -44,7 +45,7 @@ const assign: Handler = async ({ raw, caller }, ids, { read, execute }) => {
   const routerId = routerIn(parseJson(raw));
   const agent = await l3Agent(read, ids);
   if (agent.row['admin_state_up'] !== true) throw invalidL3Agent(agent.id);
-  const all = await read.list(agents, parseQuery(agents, L3), null);
+  const all = await read.list(agents, parseQuery(agents, new URLSearchParams(L3)), null);
   const agentOn = (host: string) => all.find((row) => row['host'] === host)?.id ?? host;
   await execute(assignRouter(routerId, agent, agentOn), caller);
   return { outcome: 'created', body: null };

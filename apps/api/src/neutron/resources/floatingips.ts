@@ -1,4 +1,4 @@
-import type { PortRange } from '@plumbline/contracts';
+import { decidingAgent, type PortRange } from '@plumbline/contracts';
 import {
   createFloatingIps,
   deleteFloatingIp,
@@ -58,7 +58,7 @@ const FORWARDINGS = summary(
       FROM ${tables.of('portforwarding')} f
       LEFT JOIN ${tables.of('router')} q ON q.id = f.doc ->> 'routerId'
       LEFT JOIN ${tables.objectStatus} s ON s.object_kind = 'portforwarding' AND s.object_id = f.id
-        AND s.agent_kind = 'l3' AND s.host = q.doc ->> 'host' AND s.position >= (f.set_at ->> 'portforwarding')::bigint
+        AND s.agent_kind = '${decidingAgent.portforwarding}' AND s.host = q.doc ->> 'host' AND s.position >= (f.set_at ->> 'portforwarding')::bigint
       WHERE f.doc @> jsonb_build_object('floatingIpId', o.id)`,
 );
 
@@ -220,14 +220,14 @@ export const floatingips: Resource = declare({
     report('l', {
       kind: 'floatingip',
       id: OWN_ID,
-      agent: 'l3',
+      agent: decidingAgent.floatingip,
       host: textOf('r', 'host'),
       since: ['o', 'association'],
     }),
     report('w', {
       kind: 'port',
       id: idOf('p'),
-      agent: 'ovs',
+      agent: decidingAgent.port,
       host: textOf('p', 'binding', 'host'),
       since: ['p', 'binding'],
     }),

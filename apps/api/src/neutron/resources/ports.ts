@@ -1,3 +1,4 @@
+import { NODE_AGENT, decidingAgent } from '@plumbline/contracts';
 import {
   type BindingPolicy,
   createPorts,
@@ -67,7 +68,7 @@ const DATAPATH = cases(
       isSaid(HOST),
       read(
         (tables) => `(SELECT a.configurations ->> 'datapath_type' FROM ${tables.agents} a
-      WHERE a.host = ${HOST.sql(tables)} AND a.kind = 'ovs')`,
+      WHERE a.host = ${HOST.sql(tables)} AND a.kind = '${NODE_AGENT}')`,
       ),
     ],
   ],
@@ -298,7 +299,11 @@ export const ports: Resource = declare({
       when: isOneOf(DEVICE_OWNER, 'network:router_interface', 'network:router_gateway'),
       found: 'planned',
     }),
-    report('s', { kind: 'port', id: OWN_ID, agent: 'ovs', host: HOST, since: ['o', 'binding'] }, 'planned'),
+    report(
+      's',
+      { kind: 'port', id: OWN_ID, agent: decidingAgent.port, host: HOST, since: ['o', 'binding'] },
+      'planned',
+    ),
   ],
   columns: {
     host: HOST,

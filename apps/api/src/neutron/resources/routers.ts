@@ -1,4 +1,4 @@
-import type { HostRoute } from '@plumbline/contracts';
+import { carrierOf, decidingAgent, type HostRoute } from '@plumbline/contracts';
 import {
   addRouterInterface,
   addRoutes,
@@ -158,8 +158,8 @@ export const routers: Resource = declare({
   attributes,
   joins: [
     object('g', 'port', textOf('o', 'gateway', 'portId')),
-    report('s', { kind: 'router', id: OWN_ID, agent: 'l3', host: HOST }),
-    agent('a', 'l3', HOST),
+    report('s', { kind: 'router', id: OWN_ID, agent: decidingAgent.router, host: HOST }),
+    agent('a', carrierOf.router, HOST),
   ],
   columns: {
     gateway_ips: jsonOf('g', 'fixedIps'),
