@@ -3,13 +3,14 @@
  * wherever only our own software died. What starts processes again is the lab's supervisor, as systemd does on a real node.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { InstanceState } from '@plumbline/lab';
+import { AGENTS } from '@plumbline/contracts';
+import { defaultNodes, type InstanceState } from '@plumbline/lab';
 import { nodePicture, type NodePicture } from '../system/testing/node-picture.js';
 import { HeldStream } from '../system/testing/stream.js';
 import { TestLab, until, upTimeoutMs } from '../system/testing/test-lab.js';
 import { emptyDatabase, plugAgain, wipe, wipeNamespaces } from '../system/testing/harm.js';
 
-const agents = ['l3-agent-net1', 'ovs-agent-net1', 'ovs-agent-cmp1', 'ovs-agent-cmp2'] as const;
+const agents = defaultNodes.flatMap((node) => node.agents.map((kind) => `${AGENTS[kind].app}-${node.host}`));
 const hosts = ['net1', 'cmp1', 'cmp2'] as const;
 /** Of 20 ms ticks: what a stream may stand still though no packet need be lost, on a machine with two cores that starts a Node.js. */
 const unharmedGapMs = 1_000;

@@ -61,5 +61,5 @@ export type ReplayPart = Readonly<{
 
 /** What a replay asks of a converge. */
 export const EVERYTHING = { touched: 'all', mayRemove: true, unverified: false } as const;
-/** What a converge answers that only prints. */
-export const PRINTED: Convergence = { applied: 0, drift: 0, statuses: [], failed: [] };
+/** What a converge answers that changed nothing and has nothing to report: one that only prints, for example. */
+export const NOTHING_DONE: Convergence = { applied: 0, drift: 0, statuses: [], failed: [] };

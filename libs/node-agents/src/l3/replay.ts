@@ -2,7 +2,7 @@
 import { shellCommand } from '@plumbline/exec';
 import { applyOnce, converge } from '@plumbline/l3-core';
 import { NodeL3Driver, type ObservedSwitch, OvsdbPorts, PrintingPorts, type SwitchPorts } from '@plumbline/l3-driver';
-import { EVERYTHING, type Paper, PRINTED, type ReplayPart } from '../node-agent.js';
+import { EVERYTHING, type Paper, NOTHING_DONE, type ReplayPart } from '../node-agent.js';
 
 export const l3Replay: ReplayPart = {
   open(_view, { runner, mirror }) {
@@ -14,7 +14,7 @@ export const l3Replay: ReplayPart = {
     return {
       async converge(view) {
         await applyOnce(view, new NodeL3Driver(paper.runner, portsOnPaper(paper)));
-        return PRINTED;
+        return NOTHING_DONE;
       },
       close: () => undefined,
     };

@@ -15,7 +15,7 @@ import {
   type NodeAccess,
   type NodeAtHand,
   type PluggedPort,
-  PRINTED,
+  NOTHING_DONE,
   type ReplayPart,
 } from '../node-agent.js';
 
@@ -45,7 +45,7 @@ export const ovsReplay: ReplayPart = {
         // The next time: what is printed by now, and the ports that others print from here on.
         const flows = await driver.flows([...after.keys()], { fresh: false });
         reader = standing(() => withPorts(after, paper.plugged), flows);
-        return PRINTED;
+        return NOTHING_DONE;
       },
       close: () => real?.close(),
     };
