@@ -31,51 +31,49 @@ export const FloatingIp = z.object({ id: z.string(), floating_ip_address: z.stri
 export const Agent = z.object({ host: z.string(), binary: z.string(), alive: z.boolean() });
 
 export class ApiClient {
-  readonly #base: string;
-  readonly #login: Login | null;
-  #token: Promise<string> | null = null;
+  private known: Promise<string> | null = null;
 
-  /** `login` null: the API asks nobody. */
-  constructor(base: string, login: Login | null) {
-    this.#base = base;
-    this.#login = login;
-  }
+  /** `login` null: the API does not ask for one. */
+  constructor(
+    private readonly base: string,
+    private readonly login: Login | null,
+  ) {}
 
-  /** A token that counts now; null: none is needed. `anew`: the one given before does not count any more. */
+  /** A valid token; null: none is needed. `anew`: the API refused the one given before. */
   async token(anew = false): Promise<string | null> {
-    if (this.#login === null) return null;
-    if (anew) this.#token = null;
-    const asked = (this.#token ??= logIn(this.#login));
+    if (this.login === null) return null;
+    if (anew) this.known = null;
+    const asked = (this.known ??= logIn(this.login));
     return asked.catch((error: unknown) => {
-      if (this.#token === asked) this.#token = null;
+      if (this.known === asked) this.known = null;
       throw error;
     });
   }
 
   /** True when something answers as the API does. */
   async answers(): Promise<boolean> {
-    return this.#request('GET', '/v2.0/networks?limit=1').then(
+    return this.request('GET', '/v2.0/networks?limit=1').then(
       () => true,
       () => false,
     );
   }
 
   async list<T>(collection: string, schema: z.ZodType<T>, query = ''): Promise<T[]> {
-    const body = await this.#request('GET', `/v2.0/${collection}${query}`);
+    const body = await this.request('GET', `/v2.0/${collection}${query}`);
     return z.object({ [collection]: z.array(schema) }).parse(body)[collection] ?? [];
   }
 
   async create<T>(member: string, schema: z.ZodType<T>, attributes: Record<string, unknown>): Promise<T> {
-    const body = await this.#request('POST', `/v2.0/${member}s`, { [member]: attributes });
+    const body = await this.request('POST', `/v2.0/${member}s`, { [member]: attributes });
     return schema.parse(pick(body, member));
   }
 
   async get<T>(member: string, schema: z.ZodType<T>, id: string): Promise<T> {
-    return schema.parse(pick(await this.#request('GET', `/v2.0/${member}s/${id}`), member));
+    return schema.parse(pick(await this.request('GET', `/v2.0/${member}s/${id}`), member));
   }
 
   async put(path: string, body: unknown): Promise<void> {
-    await this.#request('PUT', path, body);
+    await this.request('PUT', path, body);
   }
 
   /** Waits until the object's status is this. Throws with the status it had last. */
@@ -91,13 +89,13 @@ export class ApiClient {
 
   /** One request, with a token; answers whatever the API answers. */
   async send(method: string, path: string, body?: unknown): Promise<Response> {
-    const response = await this.#sendWith(await this.token(), method, path, body);
-    if (response.status !== 401 || this.#login === null) return response;
-    return this.#sendWith(await this.token(true), method, path, body);
+    const response = await this.sendWith(await this.token(), method, path, body);
+    if (response.status !== 401 || this.login === null) return response;
+    return this.sendWith(await this.token(true), method, path, body);
   }
 
-  #sendWith(token: string | null, method: string, path: string, body: unknown): Promise<Response> {
-    return fetch(this.#base + path, {
+  private sendWith(token: string | null, method: string, path: string, body: unknown): Promise<Response> {
+    return fetch(this.base + path, {
       method,
       signal: AbortSignal.timeout(requestTimeoutMs),
       headers: {
@@ -108,7 +106,7 @@ export class ApiClient {
     });
   }
 
-  async #request(method: string, path: string, body?: unknown): Promise<unknown> {
+  private async request(method: string, path: string, body?: unknown): Promise<unknown> {
     const response = await this.send(method, path, body);
     const text = await response.text();
     if (!response.ok) throw new ApiRefused(response.status, `${method} ${path}`, text);

@@ -78,7 +78,7 @@ async function endAll(find: () => ProcessIdentity[]): Promise<void> {
   const first = find();
   first.forEach((each) => signal(each, 'SIGTERM'));
   await waitGone(first, graceMs);
-  // Whoever ignored it, and whoever was being born meanwhile.
+  // Processes that ignored SIGTERM, and those that were started meanwhile.
   for (let left = find(); left.map((each) => signal(each, 'SIGKILL')).includes(true); left = find()) {
     await waitGone(left, graceMs);
   }

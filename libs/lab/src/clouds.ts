@@ -46,7 +46,7 @@ export function removeClouds(spec: LabSpec): void {
 
 const isOurs = (spec: LabSpec): boolean => readText(commonFile(spec))?.startsWith(MARK) === true;
 
-/** Two labs may gather at once: whoever wrote looks again, and the last one to look has seen all. */
+/** Two labs may do this at the same time: after writing, each reads again, so the last writer has seen all labs. */
 function gather(spec: LabSpec): void {
   if (existsSync(commonFile(spec)) && !isOurs(spec)) return;
   for (let written: string | null = null; ;) {

@@ -1,4 +1,4 @@
-/** Small files written whole: a reader, and whoever comes after a crash, sees the old text or the new one. */
+/** Small files written whole: a reader sees the old text or the new one, also after a crash. */
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 

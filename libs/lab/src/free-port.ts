@@ -1,10 +1,10 @@
 /** TCP ports of this host's loopback. */
 import { createServer } from 'node:net';
 
-/** A port nobody listens on now, from the system's ephemeral range. */
+/** A free port from the system's ephemeral range. */
 export const freePort = (): Promise<number> => bind(0);
 
-/** `first`, or the next port above it that nobody listens on. Gives up after a hundred. */
+/** `first`, or the next free port above it. Gives up after a hundred. */
 export async function nextFreePort(first: number): Promise<number> {
   for (let port = first; port < first + 100; port += 1) {
     const free = await bind(port).catch(() => null);

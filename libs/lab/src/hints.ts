@@ -23,7 +23,7 @@ export function hints(spec: LabSpec, state: LabState): string[] {
     lab('exec cmp1 -- ovs-vsctl show'),
     lab('status'),
     lab('down'),
-    'With the OpenStack client (apt-get install python3-openstackclient), as administrator and as somebody with a project:',
+    'With the OpenStack client (apt-get install python3-openstackclient), as administrator and as a member of a project:',
     ...(areCloudsFound(spec)
       ? []
       : [

@@ -49,7 +49,7 @@ export async function waitGone(targets: readonly ProcessIdentity[], timeoutMs: n
   return true;
 }
 
-/** Processes, this one apart, that inherited NAME=value in their environment: whoever bears a random id of ours was started by us. */
+/** Processes, this one apart, that inherited NAME=value in their environment: a process with our random id was started by us. */
 export function processesWith(name: string, value: string): ProcessIdentity[] {
   const wanted = `${name}=${value}`;
   return allPids()

@@ -22,7 +22,7 @@ import { ensureUnit, labEnvironment } from './supervision.js';
 import { datapathType } from './switch.js';
 
 const logLevel = () => process.env['PLUMB_LOG_LEVEL'] ?? 'info';
-/** Limits that whoever makes the lab wants otherwise. */
+/** Limits of the API, from the environment of the command that makes the lab. */
 const limits = (): Record<string, string> =>
   Object.fromEntries(
     ['PLUMB_QUOTAS', 'PLUMB_REQUESTS_PER_SECOND'].flatMap((name) => {
@@ -104,7 +104,7 @@ export async function startAgents(
   );
 }
 
-/** A clone made with umask 077 is closed to everyone but its owner; the API is nobody. */
+/** Only its owner can read a clone that was made with umask 077, and the API runs as `nobody`. */
 async function requireReadable(control: Place, file: string): Promise<void> {
   for (const needed of [file, 'package.json', 'node_modules/pg/package.json']) {
     const argv = [...control.enter, ...asNobody, 'test', '-r', `${control.paths.project}/${needed}`];

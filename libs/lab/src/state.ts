@@ -1,7 +1,7 @@
 /**
  * What a lab remembers, and who may change it.
  *
- * Written before each act that leaves something on the host, so that whoever comes after a Ctrl-C, a crash or a reboot knows what to look for. Holds
+ * Written before each act that leaves something on the host, so that the next command, after a Ctrl-C, a crash or a reboot, knows what to look for. Holds
  * database passwords: readable by root only.
  */
 import { linkSync, mkdirSync } from 'node:fs';
@@ -54,23 +54,21 @@ export function readLabState(stateDir: string): LabState | null {
 
 /** Keeps the state on disk equal to the state in hand. */
 export class StateKeeper {
-  readonly #stateDir: string;
-  #state: LabState;
-
-  constructor(stateDir: string, state: LabState) {
-    this.#stateDir = stateDir;
-    this.#state = state;
+  constructor(
+    private readonly stateDir: string,
+    private current: LabState,
+  ) {
     this.set({});
   }
 
   get state(): LabState {
-    return this.#state;
+    return this.current;
   }
 
   /** Writes the change to disk before it answers. */
   set(change: Partial<LabState>): void {
-    this.#state = { ...this.#state, ...change };
-    writeWhole(stateFile(this.#stateDir), JSON.stringify(this.#state, null, 2));
+    this.current = { ...this.current, ...change };
+    writeWhole(stateFile(this.stateDir), JSON.stringify(this.current, null, 2));
   }
 }
 
@@ -110,7 +108,7 @@ export async function withLock<T>(stateDir: string, work: () => Promise<T>): Pro
 }
 
 function takeLock(file: string): void {
-  // Written first and linked into place: nobody ever reads a lock without its owner.
+  // Written first and linked into place: no process ever reads a lock without its owner.
   const own = `${file}.${process.pid}`;
   writeWhole(own, JSON.stringify(identify(process.pid)));
   try {

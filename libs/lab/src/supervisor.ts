@@ -35,69 +35,66 @@ interface Slot {
 }
 
 export class Supervisor {
-  readonly #stateDir: string;
-  readonly #slots = new Map<string, Slot>();
-  #stopping = false;
-  #busy = false;
-  #again = false;
+  private readonly slots = new Map<string, Slot>();
+  private stopping = false;
+  private busy = false;
+  private again = false;
 
-  constructor(stateDir: string) {
-    this.#stateDir = stateDir;
-  }
+  constructor(private readonly stateDir: string) {}
 
   /** Runs until `stop()`: follows the folder, and looks at it every second in any case. */
   async start(): Promise<void> {
-    const where = layout(this.#stateDir);
+    const where = layout(this.stateDir);
     for (const folder of [where.units, where.run, where.logs]) mkdirSync(folder, { recursive: true, mode: 0o700 });
-    await this.#endLeftovers();
-    watch(where.units, () => void this.#reconcile());
-    setInterval(() => void this.#reconcile(), 1_000);
-    await this.#reconcile();
+    await this.endLeftovers();
+    watch(where.units, () => void this.reconcile());
+    setInterval(() => void this.reconcile(), 1_000);
+    await this.reconcile();
   }
 
   /** Stops everything in reverse order and answers when it is gone. */
   async stop(): Promise<void> {
-    this.#stopping = true;
-    const slots = [...this.#slots.values()];
+    this.stopping = true;
+    const slots = [...this.slots.values()];
     const orders = [...new Set(slots.map((slot) => slot.unit.order))].sort((a, b) => b - a);
     for (const order of orders) {
-      await Promise.all(slots.filter((slot) => slot.unit.order === order).map((slot) => this.#stopSlot(slot)));
+      await Promise.all(slots.filter((slot) => slot.unit.order === order).map((slot) => this.stopSlot(slot)));
     }
   }
 
-  async #reconcile(): Promise<void> {
-    if (this.#busy) {
-      this.#again = true;
+  private async reconcile(): Promise<void> {
+    if (this.busy) {
+      this.again = true;
       return;
     }
-    this.#busy = true;
+    this.busy = true;
     try {
       do {
-        this.#again = false;
-        if (!this.#stopping) await this.#makeSo();
-      } while (this.#again);
+        this.again = false;
+        if (!this.stopping) await this.makeSo();
+      } while (this.again);
     } finally {
-      this.#busy = false;
+      this.busy = false;
     }
   }
 
-  async #makeSo(): Promise<void> {
-    const wanted = new Map(readUnits(this.#stateDir).map((unit) => [unit.name, unit]));
-    const outdated = [...this.#slots.values()].filter((slot) => {
+  private async makeSo(): Promise<void> {
+    const wanted = new Map(readUnits(this.stateDir).map((unit) => [unit.name, unit]));
+    const outdated = [...this.slots.values()].filter((slot) => {
       const unit = wanted.get(slot.unit.name);
       return unit === undefined || digestOf(unit) !== slot.digest;
     });
-    await Promise.all(outdated.map((slot) => this.#stopSlot(slot)));
+    await Promise.all(outdated.map((slot) => this.stopSlot(slot)));
     for (const unit of [...wanted.values()].sort((a, b) => a.order - b.order)) {
-      const slot = this.#slots.get(unit.name) ?? newSlot(unit);
-      this.#slots.set(unit.name, slot);
-      if (slot.child === null && Date.now() >= slot.retryAt && !this.#stopping) this.#startSlot(slot);
+      const slot = this.slots.get(unit.name) ?? newSlot(unit);
+      this.slots.set(unit.name, slot);
+      if (slot.child === null && Date.now() >= slot.retryAt && !this.stopping) this.startSlot(slot);
     }
   }
 
-  #startSlot(slot: Slot): void {
+  private startSlot(slot: Slot): void {
     const child = startDetached(slot.unit.argv, {
-      logFile: layout(this.#stateDir).log(slot.unit.name),
+      logFile: layout(this.stateDir).log(slot.unit.name),
       env: slot.unit.env,
     });
     slot.child = child;
@@ -105,13 +102,13 @@ export class Supervisor {
     slot.startedAt = Date.now();
     slot.generation += 1;
     const generation = slot.generation;
-    child.once('error', (error) => this.#ended(slot, child, error.message));
-    child.once('exit', (code, killedBy) => this.#ended(slot, child, killedBy ?? `code ${code}`));
-    this.#record(slot, slot.unit.afterStart.length > 0 ? 'starting' : 'running');
-    if (slot.unit.afterStart.length > 0) void this.#runHooks(slot, generation);
+    child.once('error', (error) => this.ended(slot, child, error.message));
+    child.once('exit', (code, killedBy) => this.ended(slot, child, killedBy ?? `code ${code}`));
+    this.record(slot, slot.unit.afterStart.length > 0 ? 'starting' : 'running');
+    if (slot.unit.afterStart.length > 0) void this.runHooks(slot, generation);
   }
 
-  async #runHooks(slot: Slot, generation: number): Promise<void> {
+  private async runHooks(slot: Slot, generation: number): Promise<void> {
     const until = Date.now() + hookTimeoutMs;
     for (const argv of slot.unit.afterStart) {
       for (;;) {
@@ -128,10 +125,10 @@ export class Supervisor {
         await new Promise((resolve) => setTimeout(resolve, hookRetryMs));
       }
     }
-    if (slot.generation === generation && slot.child !== null) this.#record(slot, 'running');
+    if (slot.generation === generation && slot.child !== null) this.record(slot, 'running');
   }
 
-  #ended(slot: Slot, child: ChildProcess, how: string): void {
+  private ended(slot: Slot, child: ChildProcess, how: string): void {
     if (slot.child !== child) return;
     const livedMs = Date.now() - slot.startedAt;
     slot.child = null;
@@ -142,20 +139,20 @@ export class Supervisor {
     const waitMs = slot.backoffMs;
     slot.backoffMs = Math.min(slot.backoffMs * 2, lastBackoffMs);
     slot.restarts += slot.unit.restart ? 1 : 0;
-    if (this.#slots.get(slot.unit.name) !== slot || this.#stopping) return;
+    if (this.slots.get(slot.unit.name) !== slot || this.stopping) return;
     console.error(`${slot.unit.name} ended: ${how}`);
-    this.#record(slot, 'ended', child.pid);
-    if (slot.unit.restart) setTimeout(() => void this.#reconcile(), waitMs);
+    this.record(slot, 'ended', child.pid);
+    if (slot.unit.restart) setTimeout(() => void this.reconcile(), waitMs);
   }
 
-  async #stopSlot(slot: Slot): Promise<void> {
-    this.#slots.delete(slot.unit.name);
+  private async stopSlot(slot: Slot): Promise<void> {
+    this.slots.delete(slot.unit.name);
     slot.generation += 1;
     if (slot.identity !== null) await endProcess(slot.identity, slot.unit.stopSignal);
-    removeFile(layout(this.#stateDir).running(slot.unit.name));
+    removeFile(layout(this.stateDir).running(slot.unit.name));
   }
 
-  #record(slot: Slot, phase: RunningUnit['phase'], pid = slot.identity?.pid ?? 0): void {
+  private record(slot: Slot, phase: RunningUnit['phase'], pid = slot.identity?.pid ?? 0): void {
     const running: RunningUnit = {
       digest: slot.digest,
       pid,
@@ -164,14 +161,14 @@ export class Supervisor {
       phase,
       lastEnd: slot.lastEnd,
     };
-    writeWhole(layout(this.#stateDir).running(slot.unit.name), JSON.stringify(running));
+    writeWhole(layout(this.stateDir).running(slot.unit.name), JSON.stringify(running));
   }
 
-  async #endLeftovers(): Promise<void> {
-    for (const name of jsonNames(layout(this.#stateDir).run)) {
-      const left = readRunning(this.#stateDir, name);
+  private async endLeftovers(): Promise<void> {
+    for (const name of jsonNames(layout(this.stateDir).run)) {
+      const left = readRunning(this.stateDir, name);
       if (left !== null) await endProcess(left, 'SIGTERM');
-      removeFile(layout(this.#stateDir).running(name));
+      removeFile(layout(this.stateDir).running(name));
     }
   }
 }

@@ -58,7 +58,7 @@ export function loginBlock(login: NatsLogin): string {
   ].join('\n');
 }
 
-/** A whole configuration: core NATS (no JetStream), these logins and nobody else. */
+/** A whole configuration: core NATS (no JetStream), these logins and no others. */
 export function natsConfiguration(listen: string, logins: readonly NatsLogin[]): string {
   return `# Written by plumb; public keys only.
 listen: ${JSON.stringify(listen)}

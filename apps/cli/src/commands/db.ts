@@ -26,7 +26,7 @@ export function addDatabaseCommands(program: Command): void {
       if (remade) console.log(`made again ${inNumbers(remade)}`);
       if (options.serviceRole === undefined)
         console.error(
-          'no --service-role: the API will log in as the owner of the tables, and the log is guarded by nothing but good manners',
+          'no --service-role: the API will log in as the owner of the tables, so nothing prevents it from changing or removing events',
         );
     });
   db.command('guard')

@@ -32,7 +32,7 @@ function add(host: string, options: { dir: string; listen?: string }): void {
   const added = addNode(path.resolve(options.dir), host, options.listen);
   console.log(`${added.made ? 'made' : 'kept'} the login of ${host}
 
-nats-server runs with ${added.configFile} (send it SIGHUP after a new login, restart it after a change of --listen); a server whose configuration is not ours gets this user instead:
+nats-server runs with ${added.configFile} (send it SIGHUP after a new login, restart it after a change of --listen); if you write the configuration of your nats-server yourself, add this user to it:
 
 ${added.block}
 

@@ -56,7 +56,7 @@ async function replay(options: ReplayOptions): Promise<void> {
     throw new Error(
       '--at shows another moment: add --dry-run to see it, or --apply to make the node so (agents that run will bring it back to the head)',
     );
-  // From nothing nobody need look at the node.
+  // With --from-nothing the node is not looked at, so the commands can be printed here.
   const elsewhere = lab !== null && !(dryRun && fromNothing);
   if (elsewhere) process.exitCode = await lab.replayInside(message, flagsOf(options));
   else await replayHere(message, options);

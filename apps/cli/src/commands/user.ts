@@ -57,9 +57,9 @@ async function add(name: string, options: AddOptions): Promise<void> {
   const isNew = !before.users.some((each) => each.name === name);
   const asks = isNew || options.passwordFile !== undefined;
   const passwordHash = asks ? await hashPassword(await readPassword(options.passwordFile, name)) : undefined;
-  const wish = { name, project, role: options.role, passwordHash, now: new Date().toISOString() };
+  const user = { name, project, role: options.role, passwordHash, now: new Date().toISOString() };
   // Read again: typing a password takes its time.
-  writeIdentityFile(file, addUser(readIdentityFileOrEmpty(file), wish));
+  writeIdentityFile(file, addUser(readIdentityFileOrEmpty(file), user));
   const keyFile = path.resolve(
     options.keyFile ?? process.env['PLUMB_TOKEN_KEY_FILE'] ?? path.join(path.dirname(file), 'token.key'),
   );
@@ -67,7 +67,7 @@ async function add(name: string, options: AddOptions): Promise<void> {
   const authUrl = `${(process.env['PLUMB_API'] ?? 'http://127.0.0.1:9696').replace(/\/+$/, '')}/v3`;
   console.log(`${isNew ? 'added' : 'kept'} ${name}: ${options.role} in ${project} (${file})${madeKey ? `\nmade ${keyFile}, which signs tokens` : ''}
 
-The API's settings (its user must be able to read both files, and nobody else):
+The API's settings (both files must be readable by its user and by no other):
 
 PLUMB_AUTH=builtin
 PLUMB_IDENTITY_FILE=${file}

@@ -22,19 +22,19 @@ export type Added = Readonly<{
   configFile: string;
   seedFile: string;
   apiSeedFile: string;
-  /** For a nats-server whose configuration is somebody else's: the entry of `authorization.users`. */
+  /** The entry of `authorization.users`, for a nats-server whose configuration is not made by this command. */
   block: string;
 }>;
 
 /** Makes the folder and the API's login when absent, and a login for `host`. `listen` undefined: as it was. Files are replaced whole. */
-export function addNode(dir: string, host: string, wish?: string): Added {
+export function addNode(dir: string, host: string, newListen?: string): Added {
   if (!HostName.safeParse(host).success || host === API)
     throw new Error(`"${host}" cannot be a node's name: letters, digits, "-" and "_", at most 63, and not "${API}"`);
   // chmod, because a careful administrator's umask would close it to nats-server.
   if (mkdirSync(dir, { recursive: true }) !== undefined) chmodSync(dir, 0o755);
   const file = join(dir, 'logins.json');
   const kept = existsSync(file) ? Logins.parse(JSON.parse(readFileSync(file, 'utf8'))) : { listen: LISTEN, logins: {} };
-  const listen = wish ?? kept.listen;
+  const listen = newListen ?? kept.listen;
   const logins = new Map(Object.entries(kept.logins));
   const made = !logins.has(host);
   for (const name of [API, host]) {

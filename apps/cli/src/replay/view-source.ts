@@ -38,7 +38,7 @@ function asRecorded({ position, stream, event, meta }: RecordedEvent): Recorded 
   return { position, stream, event: event as Recorded['event'], meta };
 }
 
-/** The same from the running API (`GET /plumbline/v1/nodes/<host>/view`). `token` gives an administrator's, null when the API asks nobody to log in. */
+/** The same from the running API (`GET /plumbline/v1/nodes/<host>/view`). `token` gives an administrator's, null when the API asks for no login. */
 export async function viewFromApi(
   endpoint: string,
   host: string,

@@ -9,7 +9,7 @@ export class Unreachable extends Error {}
 export class Refused extends Error {}
 
 export class ApiReader {
-  #token: Promise<string | null> | null = null;
+  private known: Promise<string | null> | null = null;
 
   /** `token`: asked once; null when none is to be sent. */
   constructor(
@@ -35,7 +35,7 @@ export class ApiReader {
 
   /** What is under `collection`. Throws Unreachable and Refused. */
   async list<T>(path: string, collection: string, schema: z.ZodType<T>): Promise<T[]> {
-    const { status, body } = await this.get(path, await this.#asked());
+    const { status, body } = await this.get(path, await this.tokenOnce());
     if (status === 401)
       throw new Refused(
         `the API at ${this.url} asks who you are: give --token, or set OS_TOKEN, or OS_AUTH_URL, OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME of an administrator`,
@@ -46,8 +46,8 @@ export class ApiReader {
     throw new Refused(`the API answered GET ${path} with something else: ${z.prettifyError(parsed.error)}`);
   }
 
-  #asked(): Promise<string | null> {
-    return (this.#token ??= this.token().catch((error: unknown) => {
+  private tokenOnce(): Promise<string | null> {
+    return (this.known ??= this.token().catch((error: unknown) => {
       throw new Refused(error instanceof Error ? error.message : String(error));
     }));
   }

@@ -23,7 +23,7 @@ export type AgentStatus = Readonly<{
   frozen: number;
 }>;
 export type SecurityGroups = 'enforced' | 'unenforced' | 'refused';
-/** `wanted`: it is up and has a gateway, so somebody misses it. */
+/** `wanted`: it is up and has a gateway, so traffic is missing. */
 export type Idle = Readonly<{ id: string; name: string; wanted: boolean }>;
 export type InError = Readonly<{ kind: string; id: string; name: string; reason: string }>;
 
