@@ -55,7 +55,7 @@ const addressPair = (value: unknown, attribute: string): RequestedPair => {
 };
 
 /** Null means none. */
-export const addressPairs: AttributeType<readonly WishedPair[]> = {
+export const addressPairs: AttributeType<readonly RequestedPair[]> = {
   schema: z
     .array(
       z.object({
@@ -104,7 +104,7 @@ const dhcpOption = (item: unknown, attribute: string): RequestedDhcpOption => {
 };
 
 /** Null means none: nothing is changed by it. */
-export const dhcpOptions: AttributeType<readonly WishedDhcpOption[]> = {
+export const dhcpOptions: AttributeType<readonly RequestedDhcpOption[]> = {
   schema: z
     .array(
       z.object({
