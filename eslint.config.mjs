@@ -24,7 +24,7 @@ export const MAY_IMPORT = {
   'ovs-driver': ['ovs-core', 'exec', 'ovsdb'],
   'nats-logins': ['contracts'],
   lab: ['contracts', 'event-store', 'exec', 'identity', 'nats-logins'],
-  api: ['contracts', 'topology', 'domain', 'event-store', 'ledger', 'messaging', 'host-feeds', 'telemetry', 'identity'],
+  api: ['contracts', 'topology', 'domain', 'event-store', 'ledger', 'messaging', 'telemetry', 'identity'],
   'node-agents': [
     'contracts',
     'topology',

@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { RESOURCES } from '../../apps/api/src/neutron/catalogue.js';
 import { ENDPOINTS } from '../../apps/api/src/neutron/endpoints/index.js';
 import { ACTIONS } from '../../apps/api/src/neutron/description/openapi-actions.js';
-import { type Attribute, type Resource, segmentOf } from '../../apps/api/src/neutron/resource.js';
+import type { Attribute } from '../../apps/api/src/neutron/attribute.js';
+import { type Resource, segmentOf } from '../../apps/api/src/neutron/resource.js';
 import { anyText, deep, junk, ofSchema, someOf } from './fuzz-values.js';
 
 /** Whose token it has; nobody: no token, or any text. */

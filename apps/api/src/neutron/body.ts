@@ -3,7 +3,8 @@ import type { Caller } from '@plumbline/identity/login';
 import { shown } from './types/attribute-types.js';
 import { badRequest } from '../errors/edge-error.js';
 import type { Input } from './input.js';
-import { Attribute, isProject, Resource } from './resource.js';
+import { Attribute, isProject } from './attribute.js';
+import { Resource } from './resource.js';
 
 /** Most items of one bulk create. */
 export const MOST_IN_BULK = 200;

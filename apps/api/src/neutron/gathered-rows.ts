@@ -6,7 +6,8 @@
  * commit that was answered before it.
  * Road not taken: answering from the process's own topology, which does not have what agents report.
  */
-import type { Resource, Row } from './resource.js';
+import type { Row } from './attribute.js';
+import type { Resource } from './resource.js';
 import type { Scope } from './sql.js';
 
 type Load = (resource: Resource, ids: readonly string[], scope: Scope) => Promise<readonly Row[]>;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { GatheredRows } from './gathered-rows.js';
-import type { Resource, Row } from './resource.js';
+import type { Row } from './attribute.js';
+import type { Resource } from './resource.js';
 import { RESOURCES } from './catalogue.js';
 
 const [first, second] = RESOURCES as readonly [Resource, Resource];

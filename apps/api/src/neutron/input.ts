@@ -2,7 +2,7 @@
  * The types of what a body says once it is parsed, worked out from a table of attributes: `path` names the field, `type` its value, `post`, `put` and
  * `default` whether it is there. body.ts makes the values by the same table.
  */
-import type { Attribute } from './resource.js';
+import type { Attribute } from './attribute.js';
 import type { AttributeType } from './types/attribute-types.js';
 
 /** Parsed input by `path`, of whatever resource. */

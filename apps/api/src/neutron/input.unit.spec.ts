@@ -3,7 +3,8 @@ import { describe, expect, it } from '@jest/globals';
 import { DomainError } from '@plumbline/domain';
 import { parseCreate, parseUpdate } from './body.js';
 import type { CreateInput, UpdateInput } from './input.js';
-import { type Declaration, declare, table } from './resource.js';
+import { table } from './attribute.js';
+import { type Declaration, declare } from './resource.js';
 import { bool, onlyNull, orNull, text, uuid } from './types/attribute-types.js';
 
 const attributes = table([

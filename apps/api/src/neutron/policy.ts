@@ -5,7 +5,8 @@
 import { Decide, guarded, isOf, notAuthorized, type Subject } from '@plumbline/domain';
 import type { Caller } from '@plumbline/identity/login';
 import type { Input } from './input.js';
-import type { Attribute, Resource, Viewer } from './resource.js';
+import type { Attribute, Viewer } from './attribute.js';
+import type { Resource } from './resource.js';
 
 export const isAdmin = ({ role }: Viewer): boolean => role === 'admin';
 

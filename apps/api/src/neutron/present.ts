@@ -5,7 +5,8 @@
  * the time. So each object begins as a copy of one that has all keys.
  */
 import { isAdmin } from './policy.js';
-import type { Attribute, Resource, Row, Viewer } from './resource.js';
+import type { Attribute, Row, Viewer } from './attribute.js';
+import type { Resource } from './resource.js';
 
 type Visible = Readonly<{ attributes: readonly Attribute[]; shape: Readonly<Record<string, unknown>> }>;
 const visibleOf = new WeakMap<Resource, Readonly<{ all: Visible; most: Visible }>>();

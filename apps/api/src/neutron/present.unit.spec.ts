@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { present, presentList } from './present.js';
-import type { Resource, Row, Viewer } from './resource.js';
+import type { Row, Viewer } from './attribute.js';
+import type { Resource } from './resource.js';
 import { networks } from './resources/networks.js';
 import { ports } from './resources/ports.js';
 import { segments } from './resources/segments.js';

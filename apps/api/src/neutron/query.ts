@@ -2,7 +2,8 @@
 import { badRequest as badResource } from '@plumbline/domain';
 import { isStorable, isUuid, shown } from './types/attribute-types.js';
 import { badRequest } from '../errors/edge-error.js';
-import { Attribute, Resource } from './resource.js';
+import { Attribute } from './attribute.js';
+import { Resource } from './resource.js';
 
 export type Filter = Readonly<{ attribute: Attribute; values: readonly unknown[] }>;
 export type Sort = Readonly<{ attribute: Attribute; descending: boolean }>;

@@ -9,7 +9,8 @@ import { carrierOf, type AnyObject, type ObjectKey } from '@plumbline/contracts'
 import { DEFAULT_ZONE, type Fleet } from '@plumbline/domain';
 import { GatheredRows } from './gathered-rows.js';
 import { ListQuery } from './query.js';
-import type { Resource, Row } from './resource.js';
+import type { Row } from './attribute.js';
+import type { Resource } from './resource.js';
 import { listRows, markerRow, rowsById, type Scope, Statement } from './sql.js';
 import { PRESENT, type Tables } from './tables.js';
 

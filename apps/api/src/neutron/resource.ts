@@ -6,75 +6,11 @@
  */
 import type { Kind } from '@plumbline/contracts';
 import type { Decide, DomainError, Fleet, Limits, SegmentPolicy } from '@plumbline/domain';
-import type { Caller } from '@plumbline/identity/login';
-import type { z } from 'zod';
+import type { Attribute } from './attribute.js';
 import type { Computed } from './computed/computed.js';
 import type { Join } from './computed/joins.js';
 import type { CreateInput, Input, UpdateInput } from './input.js';
 import type { Tables } from './tables.js';
-import type { AttributeType } from './types/attribute-types.js';
-
-/** One row as read: the object in `doc`, and whatever the resource's `columns` add. */
-export type Row = Readonly<{ id: string; doc: Readonly<Record<string, unknown>> } & Record<string, unknown>>;
-
-/** Adds a value to a statement and gives its placeholder. */
-export type Param = (value: unknown, type: 'jsonb' | 'text' | 'text[]' | 'bigint') => string;
-
-/** The statement that a condition is for. */
-export type ConditionContext = Readonly<{
-  param: Param;
-  tables: Tables;
-  /** The caller's; null of one who sees everything. */
-  project: string | null;
-}>;
-
-/** Condition: the row's object contains one of these. The index on `doc` answers it. */
-export const containing =
-  (partOf: (value: unknown) => object) =>
-  (values: readonly unknown[], { param }: Pick<ConditionContext, 'param'>): string =>
-    values.map((value) => `o.doc @> ${param(JSON.stringify(partOf(value)), 'jsonb')}`).join(' OR ');
-
-export type Attribute = Readonly<{
-  /** Name on the wire. */
-  name: string;
-  type: AttributeType;
-  /** Field of the object, and of what `create` and `update` are given. Absent: not a field of its own. */
-  path?: string;
-  post?: 'required' | 'allowed';
-  put?: true;
-  /** Value of a create that does not name it. */
-  default?: unknown;
-  /** What is shown when it is not simply the field. */
-  show?: (row: Row, caller: Viewer) => unknown;
-  /** Schema of what is shown, where that is not what `type` takes: for the OpenAPI document. */
-  shownAs?: z.ZodType;
-  /** False: never shown (an input only). */
-  visible?: false;
-  /** Text expression over the resource's tables, where the value is not in the object: filters and sorting use it. */
-  sql?: string | Computed['sql'];
-  /** Condition of a filter where equality is not enough, or an index can answer it better. Values are what `type.filter` made. */
-  where?: (values: readonly unknown[], statement: ConditionContext) => string;
-  filter?: true;
-  sort?: true;
-  /** Who sees it, and may filter and sort by it. Absent: whoever sees the resource. */
-  read?: 'admin';
-  /**
-   * Who may set it to something else than its default. Absent: whoever may write the resource. 'network-owner': the owner of the network that the resource is on
-   * (its `networkId`), and administrators.
-   */
-  write?: 'admin' | 'network-owner';
-  about: string;
-}>;
-
-/** A table of attributes as it was written down, so that the types of its fields are kept. */
-export const table = <const A extends readonly Attribute[]>(attributes: A): A => attributes;
-
-/** What of a caller may change what is shown. */
-export type Viewer = Pick<Caller, 'projectId' | 'role'> &
-  Readonly<{
-    /** The operator's, that relative DNS names are in; ends with a dot. Absent where no port is shown. */
-    dnsDomain?: string;
-  }>;
 
 /** What a decision needs from outside the log: settings of the operator, and what is read just before the decision. */
 export type Surroundings = Readonly<{
@@ -164,9 +100,6 @@ export type Declaration<A extends readonly Attribute[], P extends string = never
 export const declare = <A extends readonly Attribute[], P extends string = never>(
   declaration: Declaration<A, P>,
 ): Resource => declaration;
-
-/** An attribute that is there under two names: `tenant_id` of old, `project_id` of today. */
-export const isProject = (name: string): boolean => name === 'project_id' || name === 'tenant_id';
 
 /** Its place below the API's prefix, or below its whole. */
 export const segmentOf = ({ segment, collection }: Pick<Resource, 'segment' | 'collection'>): string =>

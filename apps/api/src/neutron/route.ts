@@ -3,7 +3,8 @@ import { notAuthorized } from '@plumbline/domain';
 import { methodNotAllowed, noSuchPath } from '../errors/edge-error.js';
 import type { Endpoint, Handler } from './endpoint.js';
 import { isAdmin } from './policy.js';
-import { type Resource, segmentOf, type Viewer } from './resource.js';
+import type { Viewer } from './attribute.js';
+import { type Resource, segmentOf } from './resource.js';
 import { isUuid, shown } from './types/attribute-types.js';
 
 /** A resource where the path names it; of a part (a floating IP's port forwarding) also the object it belongs to. */

@@ -4,7 +4,8 @@
  */
 import type { Kind } from '@plumbline/contracts';
 import type { ListQuery, Sort, TagFilter } from './query.js';
-import { type Attribute, type ConditionContext, containing, type Resource } from './resource.js';
+import { type Attribute, type ConditionContext, containing } from './attribute.js';
+import type { Resource } from './resource.js';
 import type { Tables } from './tables.js';
 
 export type Statement = Readonly<{ text: string; values: readonly unknown[] }>;

@@ -4,7 +4,8 @@ import { NETWORKING_API } from '../catalogue.js';
 import { ABSENT_EXTENSIONS, NOTES, OUR_EXTENSIONS, REFERENCE } from './compat.js';
 import { EXTENSIONS } from '../extensions.js';
 import { typeText } from './openapi-page.js';
-import { type Attribute, type Resource, segmentOf } from '../resource.js';
+import type { Attribute } from '../attribute.js';
+import { type Resource, segmentOf } from '../resource.js';
 
 const { prefix, resources } = NETWORKING_API;
 

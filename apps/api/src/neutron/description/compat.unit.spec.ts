@@ -7,7 +7,7 @@ import { RESOURCES } from '../catalogue.js';
 import { compatName, networkingApiDoc } from './compat-doc.js';
 import { ABSENT_EXTENSIONS, NOTES, OUR_EXTENSIONS, RECORDED_EXTENSIONS, REFERENCE } from './compat.js';
 import { EXTENSIONS } from '../extensions.js';
-import type { Attribute } from '../resource.js';
+import type { Attribute } from '../attribute.js';
 
 const DOC = new URL('../../../../../docs/reference/networking-api.md', import.meta.url);
 

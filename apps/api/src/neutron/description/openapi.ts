@@ -6,7 +6,8 @@ import { z } from 'zod';
 import type { Endpoint } from '../endpoint.js';
 import { ACTIONS } from './openapi-actions.js';
 import { COMPONENTS, inHeader, inPath, inQuery, type Json, json, named, refusals } from './openapi-parts.js';
-import { type Attribute, type Resource, segmentOf } from '../resource.js';
+import type { Attribute } from '../attribute.js';
+import { type Resource, segmentOf } from '../resource.js';
 import type { Api } from '../route.js';
 
 const SCHEMA_REF = '#/components/schemas';

@@ -6,7 +6,7 @@ import { parseUpdate } from '../body.js';
 import { type Endpoint, type Handler, ok } from '../endpoint.js';
 import { present } from '../present.js';
 import { IS_ALIVE } from '../read-model.js';
-import type { Row } from '../resource.js';
+import type { Row } from '../attribute.js';
 import { type AgentChanges, agents } from '../resources/agents.js';
 import { networks } from '../resources/networks.js';
 import { idIn } from './ids.js';

@@ -6,7 +6,8 @@ import { isAdmin } from '../policy.js';
 import { present } from '../present.js';
 import { pageLinks, parseQuery } from '../query.js';
 import { reading } from '../computed/computed.js';
-import { type Attribute, declare, type Resource } from '../resource.js';
+import type { Attribute } from '../attribute.js';
+import { declare, type Resource } from '../resource.js';
 import { hasPolicy, isOpened } from '../resources/shared.js';
 
 const shown = (name: string, sql: string, about: string, type = text()): Attribute => ({

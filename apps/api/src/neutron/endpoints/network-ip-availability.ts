@@ -9,7 +9,8 @@ import { type Endpoint, type Handler, ok } from '../endpoint.js';
 import { isAdmin } from '../policy.js';
 import { parseQuery } from '../query.js';
 import { read } from '../computed/computed.js';
-import { declare, type Resource, type Row, type Viewer } from '../resource.js';
+import type { Row, Viewer } from '../attribute.js';
+import { declare, type Resource } from '../resource.js';
 import { head } from '../resources/standard.js';
 import { idIn } from './ids.js';
 

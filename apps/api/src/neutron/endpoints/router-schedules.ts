@@ -8,7 +8,7 @@ import { type Endpoint, type Handler, ok } from '../endpoint.js';
 import { present } from '../present.js';
 import { type ListQuery, parseQuery } from '../query.js';
 import type { ReadModel } from '../read-model.js';
-import type { Row } from '../resource.js';
+import type { Row } from '../attribute.js';
 import { agents } from '../resources/agents.js';
 import { routers } from '../resources/routers.js';
 import { idIn } from './ids.js';

@@ -7,7 +7,8 @@ import {
   removeAddresses,
   updateAddressGroup,
 } from '@plumbline/domain';
-import { declare, type Resource, table } from '../resource.js';
+import { table } from '../attribute.js';
+import { declare, type Resource } from '../resource.js';
 import { addresses, namedAddresses } from '../types/security-types.js';
 import { isOpened } from './shared.js';
 import { changes, description, head, name } from './standard.js';

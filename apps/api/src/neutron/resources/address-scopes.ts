@@ -1,6 +1,7 @@
 import { addressScopeNotFound, createAddressScopes, deleteAddressScope, updateAddressScope } from '@plumbline/domain';
 import { ipVersion } from '../types/attribute-types.js';
-import { declare, type Resource, table } from '../resource.js';
+import { table } from '../attribute.js';
+import { declare, type Resource } from '../resource.js';
 import { isOpened, shared, sharedWith } from './shared.js';
 import { head, name } from './standard.js';
 

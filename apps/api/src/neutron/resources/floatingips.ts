@@ -22,7 +22,8 @@ import {
 } from '../computed/computed.js';
 import { object, OWN_ID, report, summary } from '../computed/joins.js';
 import type { UpdateInput } from '../input.js';
-import { type Attribute, containing, declare, type Resource, type Row, table } from '../resource.js';
+import { type Attribute, containing, type Row, table } from '../attribute.js';
+import { declare, type Resource } from '../resource.js';
 import { type AttributeType, ip, orNull, text, uuid } from '../types/attribute-types.js';
 import { dnsDomain, dnsName } from '../types/dns-types.js';
 import { constant, head, SHOWN, status, tail } from './standard.js';

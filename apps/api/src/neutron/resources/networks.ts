@@ -21,7 +21,8 @@ import {
   uuid,
 } from '../types/attribute-types.js';
 import { dnsDomain } from '../types/dns-types.js';
-import { type Attribute, declare, type Resource, type Row, table } from '../resource.js';
+import { type Attribute, type Row, table } from '../attribute.js';
+import { declare, type Resource } from '../resource.js';
 import type { CreateInput } from '../input.js';
 import type { Tables } from '../tables.js';
 import { hasPolicy, isOpened, shared, sharedWith } from './shared.js';

@@ -13,7 +13,8 @@ import { z } from 'zod';
 import { type AttributeType, integer, ip, oneOf, orNull, shown, text, uuid } from '../types/attribute-types.js';
 import { badRequest, invalidAttribute } from '../../errors/edge-error.js';
 import type { CreateInput, UpdateInput } from '../input.js';
-import { type Attribute, containing, declare, type Resource, type Row, table } from '../resource.js';
+import { type Attribute, containing, type Row, table } from '../attribute.js';
+import { declare, type Resource } from '../resource.js';
 import { description, id } from './standard.js';
 
 const LAST_PORT = 65535;

@@ -22,7 +22,8 @@ import {
 import { both, cases, columnOf, firstOf, isOneOf, isSaid, orNone, read, textOf, word } from '../computed/computed.js';
 import { object, OWN_ID, report } from '../computed/joins.js';
 import type { CreateInput, UpdateInput } from '../input.js';
-import { type Attribute, containing, declare, type Resource, type Row, type Surroundings, table } from '../resource.js';
+import { type Attribute, containing, type Row, table } from '../attribute.js';
+import { declare, type Resource, type Surroundings } from '../resource.js';
 import { adminStateUp, constant, head, name, SHOWN, status, tail } from './standard.js';
 
 const VNIC_TYPES = [

@@ -5,7 +5,8 @@ import {
   rbacPolicyNotFound,
   retargetRbacPolicy,
 } from '@plumbline/domain';
-import { type Attribute, declare, type Resource, table } from '../resource.js';
+import { type Attribute, table } from '../attribute.js';
+import { declare, type Resource } from '../resource.js';
 import { type AttributeType, oneOf, projectId, text, uuid } from '../types/attribute-types.js';
 import { head } from './standard.js';
 

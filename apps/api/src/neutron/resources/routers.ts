@@ -25,7 +25,8 @@ import {
 import { badRequest } from '../../errors/edge-error.js';
 import { cases, columnOf, firstOf, isOneOf, isThere, jsonOf, textOf, word } from '../computed/computed.js';
 import { agent, object, OWN_ID, report } from '../computed/joins.js';
-import { declare, type Resource, type Row, table } from '../resource.js';
+import { type Row, table } from '../attribute.js';
+import { declare, type Resource } from '../resource.js';
 import { gatewayInfo, hostRoutes, interfaceName } from '../types/structured-types.js';
 import { adminStateUp, head, name, SHOWN, status, tail } from './standard.js';
 

@@ -5,7 +5,8 @@ import {
   ensureDefaultGroup,
   securityGroupRuleNotFound,
 } from '@plumbline/domain';
-import { type Attribute, declare, type Resource, table } from '../resource.js';
+import { type Attribute, table } from '../attribute.js';
+import { declare, type Resource } from '../resource.js';
 import { type AttributeType, oneOf, orNull, text } from '../types/attribute-types.js';
 import { ethertype, ipPrefix, portValue, protocol, reference } from '../types/security-types.js';
 import { changes, description, head } from './standard.js';

@@ -8,7 +8,8 @@ import {
 import { read } from '../computed/computed.js';
 import { bool, text } from '../types/attribute-types.js';
 import { present } from '../present.js';
-import { declare, type Resource, type Row, table } from '../resource.js';
+import { type Row, table } from '../attribute.js';
+import { declare, type Resource } from '../resource.js';
 import { securityGroupRules } from './security-group-rules.js';
 import { isOpened, isShared, sharedWith } from './shared.js';
 import { head, name, SHOWN, tail } from './standard.js';

@@ -5,7 +5,8 @@
 import { DomainError } from '@plumbline/domain';
 import { integer, orNull, physicalNetwork, text, uuid } from '../types/attribute-types.js';
 import { read } from '../computed/computed.js';
-import { type Attribute, declare, type Resource } from '../resource.js';
+import type { Attribute } from '../attribute.js';
+import { declare, type Resource } from '../resource.js';
 import { changes, constant } from './standard.js';
 
 const ID = `overlay(overlay(md5('plumbline segment ' || n.id) PLACING '3' FROM 13) PLACING '8' FROM 17)::uuid::text`;

@@ -5,7 +5,7 @@
 import type { RbacPolicy } from '@plumbline/contracts';
 import type { Computed } from '../computed/computed.js';
 import { exists, listOf, naming } from '../computed/relations.js';
-import type { Attribute, Viewer } from '../resource.js';
+import type { Attribute, Viewer } from '../attribute.js';
 import type { Tables } from '../tables.js';
 import { bool } from '../types/attribute-types.js';
 

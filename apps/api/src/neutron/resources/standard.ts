@@ -1,7 +1,7 @@
 /** Attributes that every resource has. */
 import { z } from 'zod';
 import type { Computed } from '../computed/computed.js';
-import { type Attribute, type Row, table } from '../resource.js';
+import { type Attribute, type Row, table } from '../attribute.js';
 import { bool, integer, onlyEmpty, projectId, text, uuid } from '../types/attribute-types.js';
 
 /** What is only shown, for the OpenAPI document: lists of words, things with members of their own. */

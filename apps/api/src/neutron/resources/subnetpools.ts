@@ -23,7 +23,8 @@ import {
   uuid,
 } from '../types/attribute-types.js';
 import { badRequest } from '../../errors/edge-error.js';
-import { type Action, type Attribute, declare, type Resource, table } from '../resource.js';
+import { type Attribute, table } from '../attribute.js';
+import { type Action, declare, type Resource } from '../resource.js';
 import { isOpened, shared, sharedWith } from './shared.js';
 import { head, name, tail } from './standard.js';
 

@@ -1,6 +1,7 @@
 import { createSubnets, deleteSubnet, subnetNotFound, updateSubnet } from '@plumbline/domain';
 import { bool, cidr, integer, ip, ipVersion, oneOf, onlyNull, orNull, uuid } from '../types/attribute-types.js';
-import { type Attribute, declare, type Resource, table } from '../resource.js';
+import { type Attribute, table } from '../attribute.js';
+import { declare, type Resource } from '../resource.js';
 import { allocationPools, hostRoutes, nameservers } from '../types/structured-types.js';
 import { serviceTypes } from '../types/service-types.js';
 import { isOpened } from './shared.js';

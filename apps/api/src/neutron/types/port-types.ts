@@ -22,7 +22,7 @@ import {
   uuid,
 } from './attribute-types.js';
 import { badRequest, invalidAttribute } from '../../errors/edge-error.js';
-import { containing, type ConditionContext } from '../resource.js';
+import { containing, type ConditionContext } from '../attribute.js';
 import { fixedIps } from './structured-types.js';
 
 const MOST_GROUPS = 64;
