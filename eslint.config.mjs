@@ -13,6 +13,7 @@ export const MAY_IMPORT = {
   telemetry: [],
   identity: ['telemetry'],
   ovsdb: ['exec'],
+  processes: ['exec'],
   'event-store': ['contracts', 'topology'],
   messaging: ['contracts', 'telemetry'],
   'host-feeds': ['contracts', 'topology'],

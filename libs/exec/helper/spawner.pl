@@ -5,17 +5,20 @@
 # entered without a program of its own (ip netns exec, nsenter); values that can never become syntax.
 #
 # Design: one loop over select(2). This file receives requests, starts one child for each, and sends one answer. What a
-# child then does is one of two things: it becomes a command (run, below), or it answers a question to the kernel
-# (kernel.pl, which says what there is to ask and how). Requests come in on fd 0 and answers go out on fd 1, each a
+# child then does is one of three things: it becomes a command (run, below), it starts one that outlives this process
+# (detach), or it answers a question to the kernel (kernel.pl, which says what there is to ask and how). Requests come in on fd 0 and answers go out on fd 1, each a
 # 32-bit big-endian length and a body; a string in a body is a 32-bit length and bytes (pack "N/a*").
 #   request  id:u32 type:u8 netns:str, then
 #     1 run    argc:u32 arg:str... envc:u32 (name:str value:str)... stdin:str
+#     9 detach as run, with the path of a file to log to in the place of stdin. The command is started in a session of
+#              its own, with this environment and no other, in the folder /, its output in that file (emptied first)
 #     4 kill   nothing: the request of that id is ended with SIGKILL, its process group included; it has no answer
 #     others   the body of a question: kernel.pl
 #   answer   id:u32 kind:u8 value:u32 stdout:str stderr:str
 #     kind 0 exited (value: code), 1 signalled (value: signal), 2 namespace not entered (value: errno),
 #     3 not started (value: errno; EINVAL for a type that nobody knows)
-#     For a question stdout is its answer, in kernel.pl's form.
+#     For a question stdout is its answer, in kernel.pl's form. For detach it is the pid, in digits, once the command
+#     has been started; what it then does is nobody's here.
 # Each child has a process group of its own and dies with this process (PR_SET_PDEATHSIG). The end of fd 0 ends this
 # process and, so, every child. SIGINT and SIGTERM are left to the parent: it decides.
 # An answer is sent when the child itself ends: what a grandchild may write later is not waited for. A pidfd
@@ -31,9 +34,9 @@
 use strict;
 use warnings;
 use POSIX ();
-use Fcntl qw(F_GETFL F_SETFL O_NONBLOCK O_RDONLY);
+use Fcntl qw(F_GETFL F_SETFL O_APPEND O_CREAT O_NONBLOCK O_RDONLY O_TRUNC O_WRONLY);
 
-use constant { RUN => 1, KILL => 4 };
+use constant { RUN => 1, KILL => 4, DETACH => 9 };
 use constant { EXITED => 0, SIGNALLED => 1, NO_NETNS => 2, NOT_STARTED => 3 };
 use constant { CLONE_NEWNET => 0x40000000, PR_SET_PDEATHSIG => 1, SIGKILL => 9, CHUNK => 65536 };
 
@@ -121,11 +124,13 @@ sub accept_request {
     return;
   }
   my $fail = sub { answer($id, NOT_STARTED, $! + 0, '', "spawner: $_[0]: $!") };
-  if ($type != RUN && !Kernel::knows($type)) {
+  my $command = $type == RUN || $type == DETACH;
+  if (!$command && !Kernel::knows($type)) {
     $! = POSIX::EINVAL();
     return $fail->("request type $type");
   }
-  my ($argv, $env, $stdin) = $type == RUN ? parse_run($rest) : ([], [], '');
+  my ($argv, $env, $last) = $command ? parse_run($rest) : ([], [], '');
+  my $stdin = $type == RUN ? $last : '';
   pipe(my $in_child, my $in) or return $fail->('pipe');
   pipe(my $out, my $out_child) or return $fail->('pipe');
   pipe(my $err, my $err_child) or return $fail->('pipe');
@@ -134,7 +139,7 @@ sub accept_request {
   my $pid = fork;
   return $fail->('fork') if !defined $pid;
   if ($pid == 0) {
-    child($type, $netns, $type == RUN ? [ $argv, $env ] : $rest, $in_child, $out_child, $err_child, $status_child);
+    child($type, $netns, $command ? [ $argv, $env, $last ] : $rest, $in_child, $out_child, $err_child, $status_child);
     POSIX::_exit(127);
   }
   my $ended = pidfd($pid);
@@ -152,7 +157,7 @@ sub accept_request {
   $job->{in} = undef if !length $stdin;
 }
 
-# argv, environment pairs, stdin. Perl numbers the groups itself: the counts are part of the frame.
+# argv, environment pairs, stdin or log file. Perl numbers the groups itself: the counts are part of the frame.
 sub parse_run {
   my ($count, $rest) = unpack 'N a*', $_[0];
   my @argv = unpack "(N/a*)$count", $rest;
@@ -182,13 +187,40 @@ sub child {
     exec { $argv->[0] } @$argv;
     $quit->(NOT_STARTED, $! + 0);
   }
-  my $reply = Kernel::reply($type, $rest, \&enter);
+  my $reply = $type == DETACH ? detach(@$rest, $quit) : Kernel::reply($type, $rest, \&enter);
   while (length $reply) {
     my $sent = syswrite STDOUT, $reply;
     POSIX::_exit(126) if !defined $sent;
     substr($reply, 0, $sent) = '';
   }
   POSIX::_exit(0);
+}
+
+# Starts a command that belongs to nobody here: not to this process group, nor to what dies with this process
+# (prctl(2): a child of fork(2) does not inherit PR_SET_PDEATHSIG). Its pid.
+sub detach {
+  my ($argv, $env, $log, $quit) = @_;
+  # Closed by a successful exec, so that whatever arrives here is the errno of a failure before it.
+  pipe(my $failed, my $failing) or $quit->(NOT_STARTED, $! + 0);
+  my $pid = fork;
+  $quit->(NOT_STARTED, $! + 0) if !defined $pid;
+  if ($pid == 0) {
+    my $give_up = sub { syswrite $failing, pack 'N', $! + 0; POSIX::_exit(127) };
+    POSIX::setsid();
+    chdir '/';
+    sysopen my $in, '/dev/null', O_RDONLY or $give_up->();
+    sysopen my $out, $log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600 or $give_up->();
+    POSIX::dup2(fileno $in, 0);
+    POSIX::dup2(fileno $out, $_) for 1, 2;
+    %ENV = @$env;
+    no warnings 'exec';
+    exec { $argv->[0] } @$argv;
+    $give_up->();
+  }
+  close $failing;
+  my $got = sysread $failed, my $errno, 4;
+  $quit->(NOT_STARTED, unpack 'N', $errno) if $got;
+  return $pid;
 }
 
 # Enters the network namespace of this path; the errno, 0 when it is entered.

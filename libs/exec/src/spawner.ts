@@ -1,6 +1,7 @@
 /**
  * The Runner of the fast path: commands and questions to the kernel, by a small helper process that lives as long as this does (helper-process.ts).
  */
+import { commandEnvironment } from './environment.js';
 import { failureOf } from './failure-of.js';
 import { answerKind, requestType } from './frames.js';
 import { HelperProcess, type HelperOptions } from './helper-process.js';
@@ -46,6 +47,24 @@ export class Spawner implements Runner {
       throw failureOf(argv, options, answer, result);
     }
     return { ...result, code: answer.value };
+  }
+
+  /**
+   * Starts a command that goes on without this program: in a session of its own, in the folder `/`, with `env` and the search path of commands as its whole
+   * environment. What it writes goes to `logFile`, which is emptied first. Answers its pid once it is started; rejects with CommandFailed when it cannot be.
+   */
+  async startDetached(
+    argv: readonly string[],
+    options: { readonly logFile: string; readonly netns?: string; readonly env?: Readonly<Record<string, string>> },
+  ): Promise<number> {
+    checkArgv(argv);
+    const { PATH = '' } = commandEnvironment();
+    const env = Object.entries({ PATH, LC_ALL: 'C', ...options.env });
+    const fields = [argv.length, ...argv, env.length, ...env.flat(), options.logFile];
+    const asked = options.netns === undefined ? {} : { netns: options.netns };
+    const answer = await this.helper.ask({ argv, type: requestType.detach, fields, options: asked });
+    if (answer.kind !== answerKind.exited || answer.value !== 0) throw failureOf(argv, asked, answer);
+    return Number(answer.stdout.toString('utf8'));
   }
 
   async readSysctls(keys: readonly string[], options: SysctlOptions = {}): Promise<ReadonlyMap<string, string>> {

@@ -1,0 +1,86 @@
+/** A node in memory that processes of one owner run on. It keeps them when the agent is gone, like a real one. */
+import { fileDigest, loadedMark, startDigest } from '../digests.js';
+import type { Found, FoundProcess, Processes, ProcessStep, WantedFile } from '../types.js';
+
+type FakeFolder = { files: Map<string, WantedFile>; loaded: string | null };
+
+export class FakeProcesses implements Processes {
+  readonly running: FoundProcess[] = [];
+  readonly folders = new Map<string, FakeFolder>();
+  /** SIGHUPs, by name. */
+  readonly reloads: string[] = [];
+  private clock = 100;
+  private failing = 0;
+
+  /** The n-th step from here fails, and does nothing. */
+  failNext(nth = 1): void {
+    this.failing = nth;
+  }
+
+  /** Dies without the agent's doing. */
+  crash(name: string): void {
+    this.running.splice(0, this.running.length, ...this.running.filter((each) => each.name !== name));
+  }
+
+  /** As if it had been started by somebody who bears this mark; `child`: by the first process of that name. */
+  begin(name: string, digest: string, child = false): FoundProcess {
+    this.clock += 1;
+    const pid = this.clock;
+    const session = child ? (this.running.find((each) => each.name === name)?.session ?? 1) : pid;
+    const process = { pid, startTime: String(this.clock), name, digest, main: !child, session };
+    this.running.push(process);
+    return process;
+  }
+
+  async observe(): Promise<Found> {
+    return {
+      processes: [...this.running],
+      folders: new Map(
+        [...this.folders].map(([name, { files, loaded }]) => [
+          name,
+          { files: new Map([...files].map(([file, each]) => [file, fileDigest(each)])), loaded },
+        ]),
+      ),
+    };
+  }
+
+  async apply(steps: readonly ProcessStep[]): Promise<void> {
+    for (const step of steps) {
+      if (this.failing > 0 && (this.failing -= 1) === 0) throw new Error('failed on purpose');
+      this.run(step);
+    }
+  }
+
+  private run(step: ProcessStep): void {
+    const folder = this.folders.get(step.name) ?? { files: new Map<string, WantedFile>(), loaded: null };
+    switch (step.op) {
+      case 'write-files':
+        for (const file of step.files) folder.files.set(file.name, file);
+        break;
+      case 'remove-files':
+        for (const file of step.files) folder.files.delete(file);
+        break;
+      case 'stop-process': {
+        const gone = new Set(step.processes.map(({ pid }) => pid));
+        this.running.splice(0, this.running.length, ...this.running.filter(({ pid }) => !gone.has(pid)));
+        return;
+      }
+      case 'start-process':
+        for (const file of step.process.files)
+          if (!folder.files.has(file.name)) throw new Error(`${file.name} is not there yet`);
+        if (this.running.some(({ name, digest }) => name === step.name && digest === startDigest(step.process))) return;
+        if (this.running.some(({ name }) => name === step.name)) throw new Error(`another ${step.name} runs`);
+        folder.loaded = loadedMark(this.begin(step.name, startDigest(step.process)), step.process);
+        break;
+      case 'reload-process':
+        if (!this.running.some(({ pid }) => pid === step.process.pid)) throw new Error(`${step.name} is gone`);
+        this.reloads.push(step.name);
+        folder.loaded = step.loaded;
+        break;
+      case 'remove-folder':
+        this.folders.delete(step.name);
+        return;
+    }
+    this.folders.set(step.name, folder);
+  }
+}

@@ -1,0 +1,1 @@
+export { FakeProcesses } from './fake-processes.js';
