@@ -1,5 +1,5 @@
 /** The L3 agent's hands: namespaces, addresses, routes and rules by l3-core and l3-driver, its ports by OVSDB. */
-import { Spawner, type Runner } from '@plumbline/exec';
+import { Spawner } from '@plumbline/exec';
 import { converge, L3Memory } from '@plumbline/l3-core';
 import { NodeL3Driver, OvsdbPorts, watchPorts } from '@plumbline/l3-driver';
 import { Later } from '@plumbline/agent-runtime';
@@ -12,7 +12,9 @@ import type { switchSettings } from '../switch-settings.js';
 /** Then the reason is told and it is tried again. */
 const CONNECT_TIMEOUT_MS = 1_000;
 
-async function open(ovsdb: string, runner: Runner) {
+async function open(ovsdb: string, runner: Spawner) {
+  // A node that no command can be started on says so at once, and not when the first change comes.
+  await runner.start();
   const client = await OvsdbClient.connect(ovsdb, { connectTimeoutMs: CONNECT_TIMEOUT_MS });
   const mirror = await OvsdbMirror.open(client);
   return { client, mirror, driver: new NodeL3Driver(runner, new OvsdbPorts(mirror)) };

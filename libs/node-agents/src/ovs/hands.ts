@@ -1,5 +1,5 @@
 /** The OVS agent's hands: bridges, patch ports, tunnels, tags and flows by ovs-core and ovs-driver. */
-import { Spawner, type Runner } from '@plumbline/exec';
+import { Spawner } from '@plumbline/exec';
 import { Later } from '@plumbline/agent-runtime';
 import type { AgentConfig, Hands } from '@plumbline/agent-runtime/nest';
 import { OvsConverger, type OvsNodeConfig } from '@plumbline/ovs-core';
@@ -12,7 +12,9 @@ import { factsOf, type ovsSettings } from './settings.js';
 /** Then the reason is told and it is tried again. */
 const CONNECT_TIMEOUT_MS = 1_000;
 
-async function open(ovsdb: string, node: OvsNodeConfig, runner: Runner) {
+async function open(ovsdb: string, node: OvsNodeConfig, runner: Spawner) {
+  // A node that no command can be started on says so at once, and not when the first change comes.
+  await runner.start();
   const client = await OvsdbClient.connect(ovsdb, { connectTimeoutMs: CONNECT_TIMEOUT_MS });
   const mirror = await OvsdbMirror.open(client);
   const driver = new SwitchDriver(mirror, runner);
