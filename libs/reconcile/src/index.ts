@@ -1,3 +1,19 @@
 export { Backoff, backoffDelayMs, defaultBackoff, type BackoffSchedule } from './backoff.js';
 export type { Clock } from './clock.js';
-export { asError, runChains, type FailedStep, type Outcome } from './steps.js';
+export { Followers, Groups } from './followers.js';
+export { digest, Memory } from './memory.js';
+export { Run } from './run.js';
+export { settle, type Terms } from './settle.js';
+export {
+  APPLIES,
+  asError,
+  SIDE_BY_SIDE,
+  StepsRefused,
+  type Agent,
+  type Failure,
+  type Plan,
+  type Refusal,
+  type Stage,
+  type Task,
+} from './types.js';
+export { runChains, type FailedStep, type Outcome } from './steps.js';

@@ -1,3 +1,5 @@
+import { asError } from './types.js';
+
 /** A step that failed, and what of its chain was not tried for that reason. */
 export interface FailedStep<S> {
   readonly step: S;
@@ -42,9 +44,4 @@ export async function runChains<S>(
   };
   await Promise.all(Array.from({ length: Math.max(1, options.concurrency ?? 1) }, worker));
   return { applied, failed: failed.sort((a, b) => a.chain - b.chain) };
-}
-
-/** Whatever was thrown, as an Error. */
-export function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason));
 }

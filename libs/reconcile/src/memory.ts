@@ -1,0 +1,88 @@
+/** What the engine remembers from one converge to the next (types.ts, "What is remembered"). Losing it costs no more than said there. */
+import { Run } from './run.js';
+import { Task } from './types.js';
+
+const NONE: ReadonlySet<string> = new Set();
+
+type Settled = Readonly<{ wanted: string; ill: ReadonlySet<string> }>;
+type Stuck = Readonly<{ plan: string; reasons: ReadonlyMap<string, string> }>;
+
+export class Memory {
+  private readonly settled = new Map<string, Settled>();
+  private readonly stuck = new Map<string, Stuck>();
+  private readonly refused = new Map<string, ReadonlySet<string>>();
+
+  /** Whether this owner was well when its unit was last settled, and the unit is wanted as it was then. */
+  wasWell(unit: string, owner: string, wanted: string | null): boolean {
+    const was = this.settled.get(unit);
+    return was !== undefined && wanted !== null && was.wanted === wanted && !was.ill.has(owner);
+  }
+
+  /** Owners of a unit that two applies did not make so under this very plan, and why. */
+  stuckUnder<Step>(unit: string, plan: readonly Task<Step>[]): ReadonlyMap<string, string> | undefined {
+    const stuck = this.stuck.get(unit);
+    return stuck && stuck.plan === planText(plan) ? stuck.reasons : undefined;
+  }
+
+  setStuck<Step>(unit: string, plan: readonly Task<Step>[], reasons: ReadonlyMap<string, string>): void {
+    if (reasons.size > 0) this.stuck.set(unit, { plan: planText(plan), reasons });
+    else this.stuck.delete(unit);
+  }
+
+  /** Owners of these units that were refused the last time. */
+  suspects(units: Iterable<string>): ReadonlySet<string> {
+    let all: Set<string> | null = null;
+    for (const unit of units) for (const owner of this.refused.get(unit) ?? []) (all ??= new Set()).add(owner);
+    return all ?? NONE;
+  }
+
+  /**
+   * Ends a converge. `wanted`: of each unit that was looked at, null where nothing is wanted of it. Without `mayRemove` no unit counts as settled: whether
+   * something is left that must go is not known.
+   */
+  conclude(run: Run, wanted: ReadonlyMap<string, string | null>, mayRemove: boolean): void {
+    const ill = new Map<string, Set<string>>();
+    const refused = new Map<string, Set<string>>();
+    for (const [owner, { unit, kind }] of run.failures) {
+      add(ill, unit, owner);
+      if (kind === 'refused') add(refused, unit, owner);
+    }
+    for (const [owner, { unit }] of run.heldBack) add(ill, unit, owner);
+    for (const [unit, text] of wanted) {
+      const suspects = refused.get(unit);
+      if (suspects) this.refused.set(unit, suspects);
+      else this.refused.delete(unit);
+      if (!mayRemove) continue;
+      if (text === null) this.settled.delete(unit);
+      else this.settled.set(unit, { wanted: text, ill: ill.get(unit) ?? NONE });
+    }
+  }
+}
+
+/** A plan as text: equal plans give equal text. */
+const planText = <Step>(tasks: readonly Task<Step>[]): string =>
+  digest(JSON.stringify(tasks.map(({ stage, owner, step }) => [stage, owner, step])));
+
+/** A text in 106 bits (two of Bob Jenkins' and Bryc's mixing kind): for telling whether it changed, not for secrets. Kept instead of the text, which is large. */
+export function digest(text: string): string {
+  return `${mix(text, 0)}${mix(text, 0x9e3779b9)}`;
+}
+
+function mix(text: string, seed: number): string {
+  let a = 0xdeadbeef ^ seed;
+  let b = 0x41c6ce57 ^ seed;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    a = Math.imul(a ^ code, 0x9e3779b1);
+    b = Math.imul(b ^ code, 0x5f356495);
+  }
+  a = Math.imul(a ^ (a >>> 16), 0x85ebca6b) ^ Math.imul(b ^ (b >>> 13), 0xc2b2ae35);
+  b = Math.imul(b ^ (b >>> 16), 0x85ebca6b) ^ Math.imul(a ^ (a >>> 13), 0xc2b2ae35);
+  return ((b >>> 0) * 0x200000 + (a >>> 11)).toString(36).padStart(11, '0');
+}
+
+function add(groups: Map<string, Set<string>>, key: string, item: string): void {
+  const group = groups.get(key);
+  if (group) group.add(item);
+  else groups.set(key, new Set([item]));
+}

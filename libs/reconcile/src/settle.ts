@@ -1,0 +1,90 @@
+/**
+ * Makes units of a node what is wanted of them: plan, apply, read back, at most twice. The contract is in types.ts.
+ *
+ * An agent whose later plans stand on what earlier ones made (flows name ports that the switch must have taken up first) settles once for each, with one Run.
+ */
+import { Memory } from './memory.js';
+import { Run } from './run.js';
+import { applyStages } from './stages.js';
+import { Agent, APPLIES, Task } from './types.js';
+
+export type Terms = Readonly<{
+  mayRemove: boolean;
+  /** Whether repairs are to be counted: only where what was found is the node itself, not what the node is known to hold. Default true. */
+  countsDrift?: boolean;
+}>;
+
+/**
+ * `found`: what these units were last seen to be. Resolves with what was seen last, which is `found` when nothing was applied. Owners that are not as wanted
+ * are in `run`. Rejects when the node cannot be observed, or with an error that is fatal.
+ */
+export async function settle<Found, Step>(
+  agent: Agent<Found, Step>,
+  memory: Memory,
+  run: Run,
+  found: Found,
+  units: ReadonlySet<string>,
+  terms: Terms,
+): Promise<Found> {
+  const inScope = ({ unit, removes }: Task<Step>): boolean => units.has(unit) && (terms.mayRemove || !removes);
+  const optional = new Set(agent.stages.filter((stage) => stage.optional).map(({ name }) => name));
+  const planned = (of: Found, some: ReadonlySet<string>): readonly Task<Step>[] => {
+    const { tasks, refused } = agent.plan(of, some);
+    for (const { owner, unit, reason } of refused) run.fail(owner, { unit, reason, kind: 'planned' });
+    return tasks.filter(inScope);
+  };
+  const needed = (tasks: readonly Task<Step>[]): Task<Step>[] => tasks.filter(({ stage }) => !optional.has(stage));
+
+  let tasks: readonly Task<Step>[] = planned(found, units);
+  for (const [unit, mine] of byUnit(tasks))
+    for (const [owner, reason] of memory.stuckUnder(unit, needed(mine)) ?? [])
+      run.fail(owner, { unit, reason, kind: 'stuck' });
+
+  let last = found;
+  for (let round = 1; round <= APPLIES; round += 1) {
+    const open = run.open(tasks);
+    const steps = needed(open);
+    if (steps.length === 0) break;
+    if (round === 1 && terms.countsDrift !== false)
+      for (const task of steps)
+        if (memory.wasWell(task.unit, task.owner, agent.wanted(task.unit)) && agent.isDrift?.(task) !== false)
+          run.drift += 1;
+    const touched = new Set(steps.map(({ unit }) => unit));
+    await applyStages(agent, run, open, memory.suspects(touched));
+    last = await agent.observe(touched);
+    tasks = [...tasks.filter(({ unit }) => !touched.has(unit)), ...planned(last, touched)];
+  }
+  const left = byUnit(needed(tasks));
+  for (const unit of units) {
+    const mine = left.get(unit) ?? [];
+    for (const [owner, steps] of byOwner(run.open(mine)))
+      run.fail(owner, { unit, reason: agent.stuck(owner, steps), kind: 'stuck' });
+    const reasons = new Map<string, string>();
+    for (const { owner } of mine) {
+      const failure = run.failures.get(owner);
+      if (failure?.kind === 'stuck') reasons.set(owner, failure.reason);
+    }
+    memory.setStuck(unit, mine, reasons);
+  }
+  return last;
+}
+
+function byUnit<Step>(tasks: readonly Task<Step>[]): Map<string, Task<Step>[]> {
+  const units = new Map<string, Task<Step>[]>();
+  for (const task of tasks) {
+    const unit = units.get(task.unit);
+    if (unit) unit.push(task);
+    else units.set(task.unit, [task]);
+  }
+  return units;
+}
+
+function byOwner<Step>(tasks: readonly Task<Step>[]): Map<string, Step[]> {
+  const owners = new Map<string, Step[]>();
+  for (const { owner, step } of tasks) {
+    const steps = owners.get(owner);
+    if (steps) steps.push(step);
+    else owners.set(owner, [step]);
+  }
+  return owners;
+}
