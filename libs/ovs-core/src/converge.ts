@@ -1,152 +1,282 @@
 /**
- * Makes the switch what the view says: render, observe, plan, apply, in the three parts of plan.ts.
+ * Makes the switch what the view says, by the engine of @plumbline/reconcile: render, observe, plan, apply, in the three parts of plan.ts.
  *
- * Goals: one object that cannot be applied harms itself only; a switch that is right is not touched; status is said from what was seen afterwards.
- * Design: each part goes out as one batch. A batch that is refused is halved by owner until the one that is at fault stands alone: with k bad ones among n
- * that is some k log n batches, and one when all is well.
- * Road not taken: a batch an owner from the start. A process and a commit for each of a thousand ports.
+ * Goals: one object that cannot be applied harms itself only; a switch that is right is not touched; an event costs what it changes; status is said from what
+ * was seen afterwards. Design: wanted.ts keeps what is wanted unit by unit and says which units to look at. All are looked at on `all`, when a bridge or a port
+ * of ours changed, and on a bridge whose flows had to be read anew: what was known of them is not true any more.
  */
-import { keyOf, ObjectStatus } from '@plumbline/contracts';
-import { asError } from '@plumbline/reconcile';
+import { keyOf, KINDS, ObjectStatus } from '@plumbline/contracts';
+import { Agent, Failure, Memory, Plan, Run, settle, Stage } from '@plumbline/reconcile';
 import type { Convergence, ConvergeOptions, HostView } from '@plumbline/topology';
-import {
-  FlowAdd,
-  ObservedBridge,
-  ObservedFlows,
-  ObservedPort,
-  ObservedSwitch,
-  OvsDriver,
-  OvsUnavailable,
-} from './driver.js';
-import { Owner } from './flow.js';
-import {
-  bridgesOfOurs,
-  FlowStep,
-  ownerOf,
-  planBuild,
-  planFlows,
-  planOptions,
-  PlanOptions,
-  planRelease,
-} from './plan.js';
-import { Desired, OvsNodeConfig, PortPlan, render } from './render.js';
+import { ObservedBridge, ObservedFlows, ObservedPort, ObservedSwitch, OvsDriver, OvsUnavailable } from './driver.js';
+import { BR_INT, BR_TUN } from './marks.js';
+import { bridgesOfOurs, inFlowOrder, planBuild, planFlows, planOptions, PlanOptions, planRelease } from './plan.js';
+import { BASE, OvsNodeConfig, Refusal } from './render.js';
+import { blamed, changeTask, DATABASE, flowStages, flowTasks, Piece, REST, stepOf, stuckText } from './steps.js';
+import { Desired, unitOf, WantedSwitch } from './wanted.js';
 
-/** One switch's convergences, one after another. Remembers only what it takes to tell drift from news. */
+type Units = ReadonlySet<string> | 'all';
+/** The database, and the flows of some bridges. */
+type Found = Readonly<{ switch: ObservedSwitch; flows: ReadonlyMap<string, ObservedFlows> }>;
+type OvsAgent = Agent<Found, Piece>;
+
+const NO_FLOWS_SEEN: ReadonlyMap<string, ObservedFlows> = new Map();
+const NOTHING: Convergence = { applied: 0, drift: 0, statuses: [], failed: [] };
+
+/** One switch's convergences, one after another. Remembers what is wanted, and what it takes to tell drift from news; all of it can be lost. */
 export class OvsConverger {
-  /** What the last convergence made true. */
-  private last: Readonly<{ desired: Desired; failures: ReadonlyMap<string, string> }> | null = null;
-  private told = new Map<string, string>();
+  private readonly wanted = new WantedSwitch();
+  private readonly memory = new Memory();
+  /** Of units that were not looked at since. */
+  private failures = new Map<string, Failure>();
+  /** Units of a convergence that did not come to its end, or was not allowed to. */
+  private unfinished: Units = new Set();
+  /** Bridge -> its flows as they were when last compared: another object means that they were read anew. */
+  private readonly compared = new Map<string, ObservedFlows>();
+  private readonly told = new Map<string, string>();
 
   constructor(
     private readonly driver: OvsDriver,
     private readonly config: () => OvsNodeConfig,
   ) {}
 
-  /** Never throws for one bad object; throws OvsUnavailable when nothing can be done. Not to be called while a call is under way. */
+  /**
+   * Never throws for one bad object; throws OvsUnavailable when nothing can be done. Not to be called while a call is under way. `touched` empty: what the switch
+   * itself shows to have changed.
+   */
   async converge(view: HostView, options: Omit<ConvergeOptions, 'unverified'>): Promise<Convergence> {
+    const { touched } = options;
+    if (touched !== 'all' && touched.size > 0 && sizeOf(this.unfinished) === 0 && !this.wanted.concerns(view, touched))
+      return NOTHING;
+    const fresh = touched === 'all';
     const plan = planOptions(view, options.mayRemove);
-    const fresh = options.touched === 'all';
-    const run = new Run(this.driver);
     const observed = await this.driver.observe();
-    const desired = render(view, this.config(), observed, plan);
-    for (const refusal of desired.refused) run.fail(refusal.key, refusal.reason);
+    const dirty = this.wanted.update(view, this.config(), observed, touched, plan.mayRemove);
+    let units = join(this.unfinished, dirty);
+    if (sizeOf(units) === 0) return NOTHING;
+    this.unfinished = units;
 
-    const build = planBuild(desired, observed, plan);
-    for (const refusal of build.refused) run.fail(refusal.key, refusal.reason);
-    await run.inParts(build.changes, ownerOf, (changes) => ({ op: 'transact', changes }));
-    let after = build.changes.length > 0 ? await this.driver.observe() : observed;
-    for (const bridge of after.values())
-      for (const port of bridge.ports.values())
-        if (port.error !== null && isOurs(bridge, port))
-          run.fail(portOwner(desired, bridge.name, port.name), `port ${port.name} of ${bridge.name}: ${port.error}`);
+    const run = new Run();
+    let built = await this.build(run, observed, units, plan, fresh);
+    let flows = await this.flowsOf(built, units, fresh);
+    if (units !== 'all' && [...flows].some(([name, found]) => this.compared.get(name) !== found)) {
+      // They were read anew, so what was known of that bridge was not true any more.
+      this.unfinished = units = 'all';
+      built = await this.build(run, built, units, plan, fresh);
+      flows = await this.flowsOf(built, units, fresh);
+    }
+    await this.applyFlows(run, { switch: built, flows }, units, plan, fresh);
+    const after = units === 'all' ? await this.release(run, built, plan) : built;
+    this.wanted.settle(after);
+    // What a whole comparison was not allowed to remove is on no list: the next one that may must be whole again.
+    this.unfinished = units === 'all' && !plan.mayRemove ? 'all' : new Set();
 
-    const flows = await this.driver.flows(bridgesOfOurs(desired, after), { fresh });
-    const drift = fresh ? this.countDrift(desired, build.changes.map(pieceOf), after, flows, plan) : 0;
-    await this.applyFlows(run, desired, after, flows, plan, fresh);
-
-    const release = planRelease(desired, after, plan);
-    await run.inParts(release, ownerOf, (changes) => ({ op: 'transact', changes }));
-    if (release.length > 0) after = await this.driver.observe();
-
-    this.last = { desired, failures: run.failures };
+    const scope = units;
+    const looked = new Map([...this.scopeOf(scope)].map((unit) => [unit, this.versionOf(unit)]));
+    this.memory.conclude(run, looked, plan.mayRemove);
+    const changed = this.remember(run, scope);
     return {
       applied: run.applied,
-      drift,
-      statuses: this.statuses(view, desired.portPlans, after, run.failures, options.touched),
-      failed: [...run.failures].map(([key, reason]) => ({ key, reason })),
+      drift: run.drift,
+      statuses: this.statuses(view, after, scope, changed, touched),
+      failed: [...this.failures]
+        .filter(([owner, { unit }]) => scope === 'all' || scope.has(unit) || unit === REST || !isObject(blamed(owner)))
+        .map(([owner, { reason }]) => ({ key: blamed(owner), reason })),
     };
   }
 
-  /** Applies what differs; with `fresh` reads back, once more applies what still differs, and then says so instead of repeating it. */
-  private async applyFlows(
+  /** Bridges, ports and tags. */
+  private async build(
     run: Run,
-    desired: Desired,
-    after: ObservedSwitch,
-    flows: ReadonlyMap<string, ObservedFlows>,
+    observed: ObservedSwitch,
+    units: Units,
     plan: PlanOptions,
     fresh: boolean,
-  ): Promise<void> {
-    let found = flows;
-    for (let round = 1; ; round += 1) {
-      const { steps, refused } = planFlows(desired, after, found, plan);
-      for (const refusal of refused) run.fail(refusal.key, refusal.reason);
-      const open = steps.map((step) => run.withoutFailed(step)).filter((step) => step !== null);
-      if (open.length === 0) return;
-      if (round > 2) {
-        for (const step of open)
-          for (const flow of step.add)
-            run.fail(
-              flow.owner || `bridge/${step.bridge}`,
-              `cannot converge: the switch keeps another flow than "${flow.key}"`,
-            );
-        return;
-      }
-      for (const step of open) await run.flows(step);
-      if (!fresh) return;
-      const bridges = open.map((step) => step.bridge);
-      found = await this.driver.flows(bridges, { fresh: true });
+  ): Promise<ObservedSwitch> {
+    const terms = { mayRemove: plan.mayRemove, countsDrift: fresh };
+    const options = this.partial(plan, units);
+    for (const { unit, key, reason } of this.wanted.refusals(this.scopeOf(units)))
+      run.fail(key, { unit, reason, kind: 'planned' });
+    const agent = this.agent(
+      DATABASE,
+      (found, some) => {
+        const { changes, refused } = planBuild(this.desired(some, units), found.switch, options);
+        return { tasks: changes.map(changeTask), refused: refused.map(refusal) };
+      },
+      async () => ({ switch: await this.driver.observe(), flows: NO_FLOWS_SEEN }),
+    );
+    const found = { switch: observed, flows: NO_FLOWS_SEEN };
+    const { switch: after } = await settle(agent, this.memory, run, found, this.scopeOf(units), terms);
+    for (const place of this.wanted.leavingPorts) {
+      const slash = place.indexOf('/');
+      if (!after.get(place.slice(0, slash))?.ports.has(place.slice(slash + 1))) this.wanted.leavingPorts.delete(place);
+    }
+    this.noteUnopened(run, after, units);
+    return after;
+  }
+
+  /** Ports of ours that the switch could not take up, in its own words. */
+  private noteUnopened(run: Run, after: ObservedSwitch, units: Units): void {
+    const fail = (owner: string, unit: string, bridge: string, name: string, error: string) =>
+      run.fail(owner, { unit, kind: 'planned', reason: `port ${name} of ${bridge}: ${error}` });
+    const desired = this.desired(this.scopeOf(units), units);
+    const known = new Set<string>();
+    for (const { bridge, name, owner } of desired.ports) {
+      known.add(`${bridge}/${name}`);
+      const error = after.get(bridge)?.ports.get(name)?.error ?? null;
+      if (error !== null) fail(owner || `bridge/${bridge}`, unitOf(owner), bridge, name, error);
+    }
+    if (units === 'all')
+      for (const bridge of after.values())
+        for (const port of bridge.ports.values())
+          if (port.error !== null && isOurs(bridge, port) && !known.has(`${bridge.name}/${port.name}`))
+            fail(`bridge/${bridge.name}`, REST, bridge.name, port.name, port.error);
+  }
+
+  /** Flows of the bridges that these units are on, or were. */
+  private async flowsOf(after: ObservedSwitch, units: Units, fresh: boolean): Promise<Found['flows']> {
+    const desired = this.desired(this.scopeOf(units), units);
+    const names =
+      units === 'all'
+        ? bridgesOfOurs(desired, after)
+        : inFlowOrder([...desired.flows.keys(), ...this.wanted.leavingFlows.keys()], after);
+    return names.length > 0 ? this.driver.flows(names, { fresh }) : NO_FLOWS_SEEN;
+  }
+
+  private async applyFlows(run: Run, found: Found, units: Units, plan: PlanOptions, fresh: boolean): Promise<void> {
+    const options = this.partial(plan, units);
+    const gone = new Map([...this.wanted.leavingFlows].map(([bridge, keys]) => [bridge, new Set(keys)]));
+    const restarted = new Set([...found.flows].filter(([, { ours }]) => ours.size === 0).map(([name]) => name));
+    const written = new Set<string>();
+    let seen = found.flows;
+    const agent: OvsAgent = {
+      ...this.agent(
+        flowStages([...found.flows.keys()]),
+        (now, these) => {
+          const { steps, refused } = planFlows(this.desired(these, units), now.switch, now.flows, options);
+          const tasks = steps.flatMap((step) => flowTasks(step, now.flows.get(step.bridge)));
+          return { tasks, refused: refused.map(refusal) };
+        },
+        async () => {
+          seen = new Map([...seen, ...(await this.driver.flows([...written], { fresh }))]);
+          written.clear();
+          return { switch: found.switch, flows: seen };
+        },
+      ),
+      apply: (pieces) => {
+        const [first] = pieces;
+        if (first && first.kind !== 'change') written.add(first.bridge);
+        return this.driver.apply(stepOf(pieces));
+      },
+      // A switch that was restarted holds nothing, and what was asked for until now was not put there by somebody else.
+      isDrift: ({ step }) =>
+        step.kind !== 'change' &&
+        !restarted.has(step.bridge) &&
+        !(step.kind === 'remove' && gone.get(step.bridge)?.has(step.remove)),
+    };
+    const terms = { mayRemove: plan.mayRemove, countsDrift: fresh };
+    const last = await settle(agent, this.memory, run, found, this.scopeOf(units), terms);
+    for (const [bridge, now] of last.flows) {
+      this.compared.set(bridge, now);
+      const keys = this.wanted.leavingFlows.get(bridge);
+      for (const key of keys ?? []) if (!now.ours.has(key)) keys?.delete(key);
+      if (keys?.size === 0) this.wanted.leavingFlows.delete(bridge);
     }
   }
 
-  private countDrift(
-    desired: Desired,
-    changed: readonly (string | null)[],
-    observed: ObservedSwitch,
-    flows: ReadonlyMap<string, ObservedFlows>,
-    plan: PlanOptions,
-  ): number {
-    const { steps } = planFlows(desired, observed, flows, plan);
-    if (!this.last || (changed.length === 0 && steps.length === 0)) return 0;
-    const right = pieces(this.last.desired, this.last.failures);
-    const now = pieces(desired, new Map());
-    const wasRight = (piece: string | null): boolean =>
-      piece !== null && right.has(piece) && right.get(piece) === now.get(piece);
-    let drift = changed.filter(wasRight).length;
-    for (const step of steps) {
-      if (!flows.get(step.bridge)?.ours.size) continue; // a switch that was restarted holds nothing: that is not drift
-      drift += step.add.filter((flow) => wasRight(`flow ${step.bridge} ${flow.key}`)).length;
-      drift += step.remove.filter((key) => !right.has(`flow ${step.bridge} ${key}`)).length;
-    }
-    return drift;
+  /** Bridges of ours that nothing asks for. */
+  private async release(run: Run, observed: ObservedSwitch, plan: PlanOptions): Promise<ObservedSwitch> {
+    const agent = this.agent(
+      DATABASE,
+      (found, units) => ({
+        tasks: planRelease(this.desired(units, 'all'), found.switch, plan).map(changeTask),
+        refused: [],
+      }),
+      async () => ({ switch: await this.driver.observe(), flows: NO_FLOWS_SEEN }),
+    );
+    const found = { switch: observed, flows: NO_FLOWS_SEEN };
+    const terms = { mayRemove: plan.mayRemove, countsDrift: false };
+    return (await settle(agent, this.memory, run, found, this.scopeOf('all'), terms)).switch;
   }
 
+  private agent(
+    stages: readonly Stage[],
+    plan: (found: Found, units: ReadonlySet<string>) => Plan<Piece>,
+    observe: () => Promise<Found>,
+  ): OvsAgent {
+    return {
+      stages,
+      plan,
+      observe,
+      apply: (pieces) => this.driver.apply(stepOf(pieces)),
+      wanted: (unit) => this.versionOf(unit),
+      refusal: (_owner, _step, error) => error.message,
+      stuck: (_owner, [piece]) => stuckText(piece),
+      isFatal: (error) => error instanceof OvsUnavailable,
+      isDrift: ({ step }) => step.kind !== 'change' || 'want' in step.change,
+    };
+  }
+
+  /** Of a part it is known what goes, of the whole it follows. */
+  private partial(plan: PlanOptions, units: Units): PlanOptions {
+    const { leavingFlows: flows, leavingPorts: ports } = this.wanted;
+    return units === 'all' ? plan : { ...plan, leaving: { flows, ports } };
+  }
+
+  /** What these units ask for; all of it when everything is compared, since what is not asked for goes. */
+  private desired(units: ReadonlySet<string>, compared: Units): Desired {
+    return this.wanted.desired(compared === 'all' ? this.wanted.all() : units);
+  }
+
+  private scopeOf(units: Units): ReadonlySet<string> {
+    return units === 'all' ? this.wanted.all().add(REST) : new Set(units).add(REST);
+  }
+
+  private versionOf(unit: string): string | null {
+    return unit === REST ? REST : this.wanted.versionOf(unit);
+  }
+
+  /** Takes this run's failures for those of its units. Answers with the owners whose failure came, went or is another. */
+  private remember(run: Run, scope: Units): Set<string> {
+    const now = new Map(run.failures);
+    for (const [owner, failure] of this.failures)
+      if (scope !== 'all' && !scope.has(failure.unit) && failure.unit !== REST) now.set(owner, failure);
+    const changed = new Set(
+      [...new Set([...this.failures.keys(), ...now.keys()])].filter(
+        (owner) => this.failures.get(owner)?.reason !== now.get(owner)?.reason,
+      ),
+    );
+    this.failures = now;
+    return changed;
+  }
+
+  /** Of the ports that were looked at, and of those for which a failure elsewhere came or went; told when asked for, or when it is another than was told. */
   private statuses(
     view: HostView,
-    plans: readonly PortPlan[],
     after: ObservedSwitch,
-    failures: ReadonlyMap<string, string>,
+    scope: Units,
+    changed: ReadonlySet<string>,
     touched: ConvergeOptions['touched'],
   ): ObjectStatus[] {
-    const told = new Map<string, string>();
+    const units = new Set(scope === 'all' ? this.wanted.all() : scope);
+    for (const owner of changed)
+      if (owner.startsWith('network/'))
+        for (const unit of this.wanted.portUnitsOf(owner.slice('network/'.length))) units.add(unit);
+      else if (owner.startsWith('bridge/')) for (const unit of this.wanted.all()) units.add(unit);
     const statuses: ObjectStatus[] = [];
-    for (const { port, device, down, fault, needs } of plans) {
+    for (const unit of [...units].filter((each) => each.startsWith('port/')).sort()) {
+      const plan = this.wanted.portPlan(unit);
+      if (!plan) {
+        this.told.delete(unit);
+        continue;
+      }
+      const { port, device, down, fault, needs } = plan;
       const key = keyOf(port);
-      const failure = needs.map((need) => failures.get(need)).find((reason) => reason !== undefined);
+      const failure = needs.map((need) => this.failures.get(need)?.reason).find((reason) => reason !== undefined);
       const seen = device && after.get(device.bridge)?.ports.get(device.name);
       const reason = failure ?? down ?? (seen?.ofport ? undefined : 'its interface was unplugged');
       const status = failure !== undefined || fault ? 'ERROR' : reason === undefined ? 'ACTIVE' : 'DOWN';
       const text = `${status} ${reason ?? ''}`;
-      told.set(key, text);
       if (touched === 'all' || touched.has(key) || this.told.get(key) !== text)
         statuses.push({
           kind: 'port',
@@ -155,104 +285,19 @@ export class OvsConverger {
           status,
           ...(reason === undefined ? {} : { reason: reason.slice(0, 500) }),
         });
+      this.told.set(key, text);
     }
-    this.told = told;
     return statuses;
   }
 }
 
-/** The steps of one convergence: counts, and keeps each failure with its owner. */
-class Run {
-  applied = 0;
-  readonly failures = new Map<string, string>();
+const refusal = ({ key, reason }: Refusal) => ({ unit: unitOfKey(key), owner: key, reason });
+const unitOfKey = (key: string): string => (key === `bridge/${BR_INT}` || key === `bridge/${BR_TUN}` ? BASE : key);
 
-  constructor(private readonly driver: OvsDriver) {}
-
-  fail(key: string, reason: string): void {
-    if (!this.failures.has(key)) this.failures.set(key, reason);
-  }
-
-  /** Without what belongs to owners that failed already. Null when nothing is left. */
-  withoutFailed(step: FlowStep): FlowStep | null {
-    const add = step.add.filter((flow) => !this.failures.has(flow.owner || `bridge/${step.bridge}`));
-    return add.length + step.remove.length === 0 ? null : { ...step, add };
-  }
-
-  async flows(step: FlowStep): Promise<void> {
-    const { bridge } = step;
-    type Piece = Readonly<{ add: FlowAdd } | { remove: string }>;
-    const all: Piece[] = [...step.remove.map((remove) => ({ remove })), ...step.add.map((add) => ({ add }))];
-    const owner = (piece: Piece): Owner => ('add' in piece ? piece.add.owner : '');
-    await this.inParts(
-      all,
-      owner,
-      (pieces) => ({
-        op: 'flows',
-        bridge,
-        remove: pieces.flatMap((piece) => ('remove' in piece ? [piece.remove] : [])),
-        add: pieces.flatMap((piece) => ('add' in piece ? [piece.add] : [])),
-        forget: step.forget,
-      }),
-      `bridge/${bridge}`,
-    );
-  }
-
-  /** One step for all; halved by owner while it is refused. What everything stands on (owner '') goes first. */
-  async inParts<T>(
-    items: readonly T[],
-    ownerOfItem: (item: T) => Owner,
-    step: (items: readonly T[]) => Parameters<OvsDriver['apply']>[0],
-    base = 'bridge/br-int',
-  ): Promise<void> {
-    if (items.length === 0) return;
-    try {
-      await this.driver.apply(step(items));
-      this.applied += 1;
-      return;
-    } catch (reason) {
-      if (reason instanceof OvsUnavailable) throw reason;
-      const owners = [...new Set(items.map(ownerOfItem))].sort((a, b) => Number(a !== '') - Number(b !== ''));
-      if (owners.length === 1) return this.fail(owners[0] || base, asError(reason).message);
-      const half = new Set(owners.slice(0, Math.ceil(owners.length / 2)));
-      await this.inParts(
-        items.filter((item) => half.has(ownerOfItem(item))),
-        ownerOfItem,
-        step,
-        base,
-      );
-      await this.inParts(
-        items.filter((item) => !half.has(ownerOfItem(item))),
-        ownerOfItem,
-        step,
-        base,
-      );
-    }
-  }
-}
+const isObject = (key: string): boolean => KINDS.some((kind) => key.startsWith(`${kind}/`));
+const sizeOf = (units: Units): number => (units === 'all' ? Infinity : units.size);
+const join = (a: Units, b: Units): Units => (a === 'all' || b === 'all' ? 'all' : new Set([...a, ...b]));
 
 /** Patch and tunnel ports of ours, and the local port of a bridge of ours. */
 const isOurs = (bridge: ObservedBridge, port: ObservedPort): boolean =>
   port.ifaceId === null && (port.mark !== null || (bridge.mark !== null && port.name === bridge.name));
-
-const portOwner = (desired: Desired, bridge: string, name: string): string =>
-  desired.ports.find((port) => port.bridge === bridge && port.name === name)?.owner || `bridge/${bridge}`;
-
-/** Every piece that is desired and did not fail, as text: equal text and yet changed means that somebody else changed it. */
-function pieces(desired: Desired, failures: ReadonlyMap<string, string>): Map<string, string> {
-  const right = new Map<string, string>();
-  const put = (owner: Owner, piece: string, text: string) => {
-    if (!failures.has(owner)) right.set(piece, text);
-  };
-  for (const want of desired.bridges) put(want.owner, `bridge ${want.name}`, JSON.stringify(want));
-  for (const want of desired.ports) put(want.owner, `port ${want.bridge} ${want.name}`, JSON.stringify(want));
-  for (const want of desired.tags) put(want.owner, `tag ${want.bridge} ${want.name}`, JSON.stringify(want));
-  for (const [bridge, flows] of desired.flows)
-    for (const flow of flows) put(flow.owner, `flow ${bridge} ${flow.key}`, JSON.stringify(flow));
-  return right;
-}
-
-function pieceOf(change: Parameters<typeof ownerOf>[0]): string | null {
-  if (change.op === 'add-bridge' || change.op === 'set-bridge') return `bridge ${change.want.name}`;
-  if (change.op === 'add-port' || change.op === 'set-port') return `port ${change.want.bridge} ${change.want.name}`;
-  return change.op === 'set-tag' ? `tag ${change.want.bridge} ${change.want.name}` : null;
-}

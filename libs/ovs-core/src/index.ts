@@ -18,5 +18,6 @@ export { actionsOn, flowLine, keyOfFlow, portText, type Flow, type Owner } from 
 export * from './marks.js';
 export { bridgesOfOurs, planBuild, planFlows, planOptions, planRelease, type PlanOptions } from './plan.js';
 export * as pipeline from './pipeline.js';
-export { linkLocal, render, type Desired, type OvsNodeConfig, type PortPlan } from './render.js';
+export { linkLocal, type OvsNodeConfig, type PortPlan } from './render.js';
+export { render, type Desired } from './wanted.js';
 export { afterChanges, afterFlows, NO_FLOWS } from './simulate.js';

@@ -22,15 +22,24 @@ import type {
 import { actionsOn, Flow, Owner } from './flow.js';
 import { BR_INT, BR_TUN } from './marks.js';
 import { localTagOf } from './pipeline.js';
-import type { Desired } from './render.js';
+import type { Refusal } from './render.js';
+import type { Desired } from './wanted.js';
+
+/** What is known to be asked for no more; of everything else it is not known. */
+export type Leaving = Readonly<{
+  flows: ReadonlyMap<string, ReadonlySet<string>>;
+  /** `bridge/name`. */
+  ports: ReadonlySet<string>;
+}>;
 
 export type PlanOptions = Readonly<{
   mayRemove: boolean;
+  /** `desired` is a part of what is wanted: what goes is what is in here. Absent: `desired` is all, and whatever is not in it goes. */
+  leaving?: Leaving;
   /** Position of the view that was rendered. */
   position: number;
   isFrozen: (owner: Owner) => boolean;
 }>;
-type Refusal = Readonly<{ key: string; reason: string }>;
 
 /** How a view's frozen objects bind the plan: one that is not in the view could stand for anything, so then nothing is removed. */
 export function planOptions(view: HostView, mayRemove: boolean): PlanOptions {
@@ -41,7 +50,7 @@ export function planOptions(view: HostView, mayRemove: boolean): PlanOptions {
   return { mayRemove: mayRemove && !unseen, position: view.position, isFrozen };
 }
 
-/** Bridges, ports and tags that are missing or other than desired; then ports of ours that are no longer. */
+/** Bridges, ports and tags that are missing or other than desired; then ports of ours that are no longer. `desired` may be a part of what is wanted. */
 export function planBuild(
   desired: Desired,
   observed: ObservedSwitch,
@@ -49,9 +58,6 @@ export function planBuild(
 ): { changes: SwitchChange[]; refused: Refusal[] } {
   const changes: SwitchChange[] = [];
   const refused: Refusal[] = [];
-  const homeOf = new Map<string, string>();
-  for (const bridge of observed.values()) for (const name of bridge.ports.keys()) homeOf.set(name, bridge.name);
-
   for (const want of desired.bridges) {
     const found = observed.get(want.name);
     if (!found) changes.push({ op: 'add-bridge', want });
@@ -60,7 +66,7 @@ export function planBuild(
   for (const want of desired.ports) {
     if (options.isFrozen(want.owner)) continue;
     const found = observed.get(want.bridge)?.ports.get(want.name);
-    const home = homeOf.get(want.name);
+    const home = found ? undefined : homeOf(want.name, observed);
     if (found && !samePort(want, found) && !newer(found.mark, options)) changes.push({ op: 'set-port', want });
     if (!found && home === undefined) changes.push({ op: 'add-port', want });
     if (!found && home !== undefined)
@@ -74,9 +80,13 @@ export function planBuild(
     if (found && !options.isFrozen(want.owner) && !sameTag(want, found) && !newer(found.tagMark, options))
       changes.push({ op: 'set-tag', want });
   }
-  if (options.mayRemove) changes.push(...strayPorts(desired, observed));
+  if (options.mayRemove)
+    changes.push(...(options.leaving ? leavingPorts(options.leaving, observed) : strayPorts(desired, observed)));
   return { changes, refused };
 }
+
+const homeOf = (port: string, observed: ObservedSwitch): string | undefined =>
+  [...observed.values()].find((bridge) => bridge.ports.has(port))?.name;
 
 function bridgeChange(
   want: BridgeWant,
@@ -123,14 +133,27 @@ function strayPorts(desired: Desired, observed: ObservedSwitch): SwitchChange[] 
   );
 }
 
+/** Of those that are asked for no more, what is still there and ours. */
+function leavingPorts({ ports }: Leaving, observed: ObservedSwitch): SwitchChange[] {
+  return [...ports].flatMap((place): SwitchChange[] => {
+    const [bridge = '', name = ''] = [place.slice(0, place.indexOf('/')), place.slice(place.indexOf('/') + 1)];
+    const found = observed.get(bridge)?.ports.get(name);
+    return found && isOurs(found) ? [{ op: 'delete-port', bridge, name, owner: '' }] : [];
+  });
+}
+
 const isOurs = (port: ObservedPort): boolean => port.mark !== null && port.ifaceId === null;
 
 /** Bridges whose flows are ours to compare: those desired, and those that bear our mark from before. */
 export function bridgesOfOurs(desired: Desired, observed: ObservedSwitch): string[] {
   const wanted = desired.bridges.map((bridge) => bridge.name);
   const marked = [...observed.values()].filter((bridge) => bridge.mark !== null).map((bridge) => bridge.name);
-  return [...new Set([...wanted, ...marked])].filter((name) => observed.has(name)).sort(edgeFirst);
+  return inFlowOrder([...wanted, ...marked], observed);
 }
+
+/** Those of these bridges that are there, each once, in the order in which their flows are written. */
+export const inFlowOrder = (names: Iterable<string>, observed: ObservedSwitch): string[] =>
+  [...new Set(names)].filter((name) => observed.has(name)).sort(edgeFirst);
 
 /** Provider bridges, br-tun, br-int. */
 function edgeFirst(a: string, b: string): number {
@@ -154,6 +177,7 @@ export function planFlows(
     const hasPort = (name: string): boolean => (ports?.get(name)?.ofport ?? null) !== null;
     const add: FlowAdd[] = [];
     const wanted = new Set<string>();
+    const unwritable: string[] = [];
     for (const flow of desired.flows.get(bridge) ?? []) {
       const key = flow.key;
       wanted.add(key);
@@ -161,6 +185,7 @@ export function planFlows(
       if (options.isFrozen(flow.owner)) continue;
       if (actions === null) {
         wanted.delete(key);
+        unwritable.push(key);
         continue;
       }
       const there = found.ours.get(key);
@@ -169,12 +194,25 @@ export function planFlows(
       if (!there && found.foreign.has(key)) refused.push(foreignInPlace(bridge, flow));
       else add.push({ key, actions, position: flow.position, owner: flow.owner });
     }
-    const remove = options.mayRemove ? [...found.ours.keys()].filter((key) => !wanted.has(key)) : [];
+    const remove = options.mayRemove ? leavingFlows(bridge, found, wanted, unwritable, options.leaving) : [];
     if (add.length + remove.length === 0) continue;
     steps.push({ op: 'flows', bridge, remove, add, forget: stale(found, remove, add) });
   }
   return { steps, refused };
 }
+
+const leavingFlows = (
+  bridge: string,
+  { ours }: ObservedFlows,
+  wanted: ReadonlySet<string>,
+  unwritable: readonly string[],
+  leaving: Leaving | undefined,
+): string[] =>
+  leaving
+    ? [...new Set([...(leaving.flows.get(bridge) ?? []), ...unwritable])].filter(
+        (key) => ours.has(key) && !wanted.has(key),
+      )
+    : [...ours.keys()].filter((key) => !wanted.has(key));
 
 const foreignInPlace = (bridge: string, flow: Flow): Refusal => ({
   key: flow.owner || `bridge/${bridge}`,

@@ -2,9 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { ObservedFlows, ObservedSwitch } from './driver.js';
 import { bridgesOfOurs, planBuild, planFlows, planOptions, planRelease } from './plan.js';
-import { OvsNodeConfig, render } from './render.js';
+import { OvsNodeConfig } from './render.js';
 import { afterChanges, afterFlows, NO_FLOWS } from './simulate.js';
 import { idOf, ViewBuilder } from './testing/index.js';
+import { render } from './wanted.js';
 
 type World = { switch: ObservedSwitch; flows: Map<string, ObservedFlows> };
 const emptyWorld = (): World => ({ switch: new Map(), flows: new Map() });

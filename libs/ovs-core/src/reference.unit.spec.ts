@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ObservedPort } from './driver.js';
 import { actionsOn } from './flow.js';
-import { render } from './render.js';
+import { render } from './wanted.js';
 import { idOf, ViewBuilder } from './testing/index.js';
 
 /**

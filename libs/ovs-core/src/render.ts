@@ -1,12 +1,16 @@
 /**
- * From a host's view to the switch it asks for: a pure, sorted function (invariant 8). Ports come in as they are plugged: who plugs an interface is not
- * ours to say, so the tag of a port exists only while something bears its id.
+ * From a host's view to the switch it asks for, unit by unit: pure, sorted functions (invariant 8). wanted.ts keeps what they made and calls them again for what
+ * changed. Ports come in as they are plugged: who plugs an interface is not ours to say, so the tag of a port exists only while something bears its id.
  *
- * Road not taken: flows by event ("port bound: add these"). The whole is rendered anew each time; 1,000 ports cost some milliseconds.
+ *   base            br-int, br-tun and what joins them          bridge/<name>   a provider bridge and its patch ports
+ *   network/<id>    its entries at the edge                     node/<id>       the tunnel to a node that shares a VXLAN network
+ *   port/<id>       tag and checks of what bears its id, or closes it
+ *
+ * Road not taken: flows by event ("port bound: add these"). A unit is rendered whole from the objects it follows from, whatever happened to them.
  */
 import { canonicalAddress, isRouterPort, keyOf, Network, Node, ObjectKey, Placement, Port } from '@plumbline/contracts';
-import { HostView, objectIn, objectsOf } from '@plumbline/topology';
-import type { BridgeWant, ObservedBridge, ObservedPort, ObservedSwitch, PortWant, TagWant } from './driver.js';
+import { HostView, objectIn } from '@plumbline/topology';
+import type { BridgeWant, ObservedPort, PortWant, TagWant } from './driver.js';
 import { Flow, Owner, portText } from './flow.js';
 import { BR_INT, BR_TUN, DEAD_VLAN, intPatch, PATCH_INT, PATCH_TUN, phyPatch, tunnelName } from './marks.js';
 import * as pipeline from './pipeline.js';
@@ -33,127 +37,113 @@ export type PortPlan = Readonly<{
   needs: readonly string[];
 }>;
 
-export type Desired = Readonly<{
+export type Refusal = Readonly<{ key: string; reason: string }>;
+
+/** What one unit asks of the switch. Empty: nothing. */
+export type UnitWant = Readonly<{
   bridges: readonly BridgeWant[];
   ports: readonly PortWant[];
   tags: readonly TagWant[];
-  /** Bridge -> flows. */
-  flows: ReadonlyMap<string, readonly Flow[]>;
-  portPlans: readonly PortPlan[];
-  refused: readonly Readonly<{ key: string; reason: string }>[];
+  flows: readonly Readonly<{ bridge: string; flow: Flow }>[];
+  refused: readonly Refusal[];
+  portPlan: PortPlan | null;
 }>;
 
+export const NOTHING: UnitWant = { bridges: [], ports: [], tags: [], flows: [], refused: [], portPlan: null };
+
+/** The unit of what everything stands on. */
+export const BASE = 'base';
+
 /** Where a network of this host meets the world outside br-int. */
-type Attachment =
+export type Attachment =
   | Readonly<{ kind: 'provider'; bridge: string }>
   | Readonly<{ kind: 'tunnel' }>
   | Readonly<{ kind: 'none'; why: string }>;
 
-/**
- * `mayRemove` false: the view may be old. An interface whose id it does not know and that is wired keeps its tag; one without any tag is closed all the same.
- */
-export function render(
-  view: HostView,
-  config: OvsNodeConfig,
-  observed: ObservedSwitch,
-  options: Readonly<{ mayRemove: boolean }>,
-): Desired {
-  const self = objectIn(view, 'node', view.host);
-  const nodeAt = self?.setAt['node'] ?? 0;
-  const providers = [...new Set(Object.values(config.bridgeMappings))].sort();
-  const bridges: BridgeWant[] = [bridge(BR_INT, '')];
-  const ports: PortWant[] = [];
-  const flows = new Map<string, Flow[]>([[BR_INT, pipeline.integrationBase(nodeAt)]]);
-  const put = (name: string, ...more: Flow[]) => flows.set(name, [...(flows.get(name) ?? []), ...more]);
+/** What the ports of a network need to know of it. */
+export type NetworkPlace = Readonly<{ attachment: Attachment | undefined; tag: number | undefined; placedAt: number }>;
 
-  function bridge(name: string, owner: Owner): BridgeWant {
-    return { name, datapathType: config.datapathType, provider: owner !== '', position: nodeAt, owner };
-  }
-  const patch = (on: string, name: string, peer: string, owner: Owner) =>
-    ports.push({ bridge: on, name, type: 'patch', options: { peer }, position: nodeAt, owner });
+const at = (bridge: string, ...flows: readonly Flow[]): { bridge: string; flow: Flow }[] =>
+  flows.map((flow) => ({ bridge, flow }));
 
-  for (const name of providers) {
-    const owner: Owner = `bridge/${name}`;
-    bridges.push(bridge(name, owner));
-    patch(BR_INT, intPatch(name), phyPatch(name), owner);
-    patch(name, phyPatch(name), intPatch(name), owner);
-    const base = pipeline.providerBase(name, nodeAt);
-    put(BR_INT, ...base.integration);
-    put(name, ...base.provider);
-  }
-  if (config.tunnelIp !== null) {
-    bridges.push(bridge(BR_TUN, ''));
-    patch(BR_INT, PATCH_TUN, PATCH_INT, '');
-    patch(BR_TUN, PATCH_INT, PATCH_TUN, '');
-    put(BR_TUN, ...pipeline.tunnelBase(nodeAt));
-  }
+const patch = (on: string, name: string, peer: string, position: number, owner: Owner): PortWant => ({
+  bridge: on,
+  name,
+  type: 'patch',
+  options: { peer },
+  position,
+  owner,
+});
 
-  const peers = new Map<string, Node>();
-  const networks = new Map<string, Attachment>();
-  for (const placement of objectsOf(view, 'placement')) {
-    const here = placement.hosts[view.host];
-    const network = objectIn(view, 'network', placement.id);
-    if (!here || !network) continue;
-    const attachment = attach(network, config);
-    networks.set(network.id, attachment);
-    const owner = keyOf(network);
-    const position = Math.max(network.setAt['network'] ?? 0, placement.setAt[`host:${view.host}`] ?? 0);
-    if (attachment.kind === 'provider') {
-      const wireVlanId = network.networkType === 'vlan' ? network.segmentationId : null;
-      const net = { owner, wireVlanId, localVlanId: here.localVlanId, position };
-      const made = pipeline.providerNetwork(attachment.bridge, net);
-      put(BR_INT, made.integration);
-      put(attachment.bridge, made.provider);
-    } else if (attachment.kind === 'tunnel') {
-      const ends = tunnelEnds(view, placement, config.tunnelIp);
-      for (const node of ends) peers.set(node.id, node);
-      const net = {
-        owner,
-        vni: network.segmentationId ?? 0,
-        localVlanId: here.localVlanId,
-        tunnels: pipeline.sortedTunnels(ends.map((node) => tunnelName(node.tunnelIp ?? ''))),
-        position,
-        floodPosition: Math.max(
-          position,
-          ...Object.values(placement.setAt),
-          ...ends.map((node) => node.setAt['node'] ?? 0),
-        ),
-      };
-      put(BR_TUN, ...pipeline.tunnelNetwork(net));
-    }
-  }
-  for (const node of [...peers.values()].sort((a, b) => (a.id < b.id ? -1 : 1)))
-    addTunnel(node, config.tunnelIp ?? '', ports, (flow) => put(BR_TUN, flow));
-
-  const wired = wirePorts(view, observed.get(BR_INT), networks, options.mayRemove);
-  put(BR_INT, ...wired.flows);
-  const refused = [...wired.refused, ...withoutRivals(flows)];
-  return { bridges, ports, tags: wired.tags, flows, portPlans: wired.plans, refused };
+export function renderBase({ tunnelIp, datapathType }: OvsNodeConfig, nodeAt: number): UnitWant {
+  const bridge = (name: string): BridgeWant => ({ name, datapathType, provider: false, position: nodeAt, owner: '' });
+  const integration = at(BR_INT, ...pipeline.integrationBase(nodeAt));
+  if (tunnelIp === null) return { ...NOTHING, bridges: [bridge(BR_INT)], flows: integration };
+  return {
+    ...NOTHING,
+    bridges: [bridge(BR_INT), bridge(BR_TUN)],
+    ports: [patch(BR_INT, PATCH_TUN, PATCH_INT, nodeAt, ''), patch(BR_TUN, PATCH_INT, PATCH_TUN, nodeAt, '')],
+    flows: [...integration, ...at(BR_TUN, ...pipeline.tunnelBase(nodeAt))],
+  };
 }
 
-/** Two networks that ask for one entry (the same wire tag, number or local tag) cannot both have it: the first by id has, the other has nothing at all. */
-function withoutRivals(flows: Map<string, Flow[]>): { key: string; reason: string }[] {
-  const losers = new Map<Owner, string>();
-  for (const [bridge, all] of flows) {
-    const taken = new Map<string, Flow>();
-    for (const flow of all) {
-      const key = flow.key;
-      const first = taken.get(key);
-      if (!first) taken.set(key, flow);
-      else if (first.owner !== flow.owner)
-        losers.set(
-          flow.owner,
-          `${first.owner} has the flow "${key}" of ${bridge} already: two networks use one number`,
-        );
-    }
+/** Bridges of the mappings, sorted. */
+export const providersOf = (config: OvsNodeConfig): string[] =>
+  [...new Set(Object.values(config.bridgeMappings))].sort();
+
+export function renderProvider({ datapathType }: OvsNodeConfig, name: string, nodeAt: number): UnitWant {
+  const owner: Owner = `bridge/${name}`;
+  const base = pipeline.providerBase(name, nodeAt);
+  return {
+    ...NOTHING,
+    bridges: [{ name, datapathType, provider: true, position: nodeAt, owner }],
+    ports: [
+      patch(BR_INT, intPatch(name), phyPatch(name), nodeAt, owner),
+      patch(name, phyPatch(name), intPatch(name), nodeAt, owner),
+    ],
+    flows: [...at(BR_INT, ...base.integration), ...at(name, ...base.provider)],
+  };
+}
+
+export type NetworkRendered = Readonly<{
+  want: UnitWant;
+  place: NetworkPlace;
+  /** The nodes it has tunnels to. */
+  peers: readonly Node[];
+}>;
+
+export function renderNetwork(view: HostView, config: OvsNodeConfig, id: string): NetworkRendered {
+  const placement = objectIn(view, 'placement', id);
+  const network = objectIn(view, 'network', id);
+  const here = placement?.hosts[view.host];
+  const placedAt = placement?.setAt[`host:${view.host}`] ?? 0;
+  const attachment = here && network ? attach(network, config) : undefined;
+  const place: NetworkPlace = { attachment, tag: here?.localVlanId, placedAt };
+  if (!placement || !network || !here || !attachment || attachment.kind === 'none')
+    return { want: NOTHING, place, peers: [] };
+  const owner = keyOf(network);
+  const position = Math.max(network.setAt['network'] ?? 0, placedAt);
+  if (attachment.kind === 'provider') {
+    const wireVlanId = network.networkType === 'vlan' ? network.segmentationId : null;
+    const net = { owner, wireVlanId, localVlanId: here.localVlanId, position };
+    const made = pipeline.providerNetwork(attachment.bridge, net);
+    const flows = [...at(BR_INT, made.integration), ...at(attachment.bridge, made.provider)];
+    return { want: { ...NOTHING, flows }, place, peers: [] };
   }
-  if (losers.size > 0)
-    for (const [bridge, all] of flows)
-      flows.set(
-        bridge,
-        all.filter((flow) => !losers.has(flow.owner)),
-      );
-  return [...losers].map(([key, reason]) => ({ key, reason }));
+  const peers = tunnelEnds(view, placement, config.tunnelIp);
+  const net = {
+    owner,
+    vni: network.segmentationId ?? 0,
+    localVlanId: here.localVlanId,
+    tunnels: pipeline.sortedTunnels(peers.map((node) => tunnelName(node.tunnelIp ?? ''))),
+    position,
+    floodPosition: Math.max(
+      position,
+      ...Object.values(placement.setAt),
+      ...peers.map((node) => node.setAt['node'] ?? 0),
+    ),
+  };
+  return { want: { ...NOTHING, flows: at(BR_TUN, ...pipeline.tunnelNetwork(net)) }, place, peers };
 }
 
 function attach(network: Network, config: OvsNodeConfig): Attachment {
@@ -180,100 +170,92 @@ function tunnelEnds(view: HostView, placement: Placement, own: string | null): N
   return ends;
 }
 
-function addTunnel(node: Node, localIp: string, ports: PortWant[], put: (flow: Flow) => void): void {
+export function renderTunnel(config: OvsNodeConfig, node: Node): UnitWant {
   const remoteIp = node.tunnelIp ?? '';
   const name = tunnelName(remoteIp);
-  if (ports.some((port) => port.name === name)) return;
   const position = node.setAt['node'] ?? 0;
   const options = {
     df_default: 'true',
     egress_pkt_mark: '0',
     in_key: 'flow',
-    local_ip: localIp,
+    local_ip: config.tunnelIp ?? '',
     out_key: 'flow',
     remote_ip: remoteIp,
   };
-  ports.push({ bridge: BR_TUN, name, type: 'vxlan', options, position, owner: keyOf(node) });
-  put(pipeline.fromTunnel(name, keyOf(node), position));
+  return {
+    ...NOTHING,
+    ports: [{ bridge: BR_TUN, name, type: 'vxlan', options, position, owner: keyOf(node) }],
+    flows: at(BR_TUN, pipeline.fromTunnel(name, keyOf(node), position)),
+  };
 }
 
-type Wired = { tags: TagWant[]; flows: Flow[]; plans: PortPlan[]; refused: { key: string; reason: string }[] };
-
-function wirePorts(
-  view: HostView,
-  integration: ObservedBridge | undefined,
-  networks: ReadonlyMap<string, Attachment>,
-  mayRemove: boolean,
-): Wired {
-  const wired: Wired = { tags: [], flows: [], plans: [], refused: [] };
-  const devices = pluggedDevices(integration);
-  const here = new Set<string>();
-  for (const port of objectsOf(view, 'port')) {
-    if (!isHere(view, port)) continue;
-    here.add(port.id);
-    const [device = null, ...twins] = devices.get(port.id) ?? [];
-    const placement = objectIn(view, 'placement', port.networkId);
-    const tag = placement?.hosts[view.host]?.localVlanId;
-    const trouble = faultOf(port, tag, networks, device);
-    const down =
-      trouble ?? (device ? idle(port, device) : 'nothing is plugged: no interface of br-int has its id as iface-id');
-    const attachment = networks.get(port.networkId);
-    const edge = attachment?.kind === 'provider' ? [`bridge/${attachment.bridge}`] : [];
-    const needs = [keyOf(port), `network/${port.networkId}`, `bridge/${BR_INT}`, ...edge];
-    wired.plans.push({ port, device, down, fault: trouble !== null, needs });
-    for (const twin of twins) {
-      close(wired, twin, keyOf(port), 0);
-      wired.refused.push({
-        key: `interface/${twin.name}`,
-        reason: `interfaces ${device?.name} and ${twin.name} both say they are this port; ${twin.name} is closed`,
-      });
-    }
-    if (!device) continue;
-    if (trouble !== null || !port.adminStateUp || tag === undefined) {
-      close(wired, device, keyOf(port), port.setAt['port'] ?? 0);
-      continue;
-    }
-    const position = Math.max(placement?.setAt[`host:${view.host}`] ?? 0, port.setAt['binding'] ?? 0);
-    wired.tags.push({ bridge: BR_INT, name: device.name, tag, position, owner: keyOf(port) });
-    if (port.portSecurityEnabled && !port.deviceOwner.startsWith('network:'))
-      wired.flows.push(...checksOf(port, device.name));
-  }
-  for (const [id, found] of [...devices].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    if (here.has(id)) continue;
-    for (const device of found)
-      if (mayRemove || device.tag === null || device.tag === DEAD_VLAN) close(wired, device, `port/${id}`, 0);
-  }
-  return wired;
-}
-
-function close(wired: Wired, device: ObservedPort, owner: ObjectKey, position: number): void {
-  wired.tags.push({ bridge: BR_INT, name: device.name, tag: DEAD_VLAN, position, owner });
-  if (canBeNamed(device.name)) wired.flows.push(pipeline.dead(device.name, owner, position));
-}
-
-/** Interfaces of br-int by the port id they bear; of several with one id the one that works comes first, then by name. */
-function pluggedDevices(integration: ObservedBridge | undefined): Map<string, ObservedPort[]> {
-  const found = new Map<string, ObservedPort[]>();
-  const sorted = [...(integration?.ports.values() ?? [])].sort(
-    (a, b) => Number(b.ofport !== null) - Number(a.ofport !== null) || (a.name < b.name ? -1 : 1),
-  );
-  for (const device of sorted)
-    if (device.ifaceId !== null) found.set(device.ifaceId, [...(found.get(device.ifaceId) ?? []), device]);
-  return found;
-}
-
-function isHere(view: HostView, port: Port): boolean {
+/** Whether a port is this node's: it is bound here, or is a router's that is scheduled here. */
+export function isHere(view: HostView, port: Port): boolean {
   if (isRouterPort(port)) return objectIn(view, 'router', port.deviceId)?.host === view.host;
   return port.binding.host === view.host;
 }
 
-function faultOf(
-  port: Port,
-  tag: number | undefined,
-  networks: ReadonlyMap<string, Attachment>,
-  device: ObservedPort | null,
-): string | null {
-  const attachment = networks.get(port.networkId);
+/**
+ * What one port id asks of the interfaces that bear it. `devices`: the one that counts first. `mayRemove` false: the view may be old. An interface whose id it does
+ * not know and that is wired keeps its tag; one without any tag is closed all the same.
+ */
+export function renderPort(
+  view: HostView,
+  id: string,
+  devices: readonly ObservedPort[],
+  place: NetworkPlace,
+  mayRemove: boolean,
+): UnitWant {
+  const port = objectIn(view, 'port', id);
+  if (!port || !isHere(view, port)) return unknownPort(id, devices, mayRemove);
+  const [device = null, ...twins] = devices;
+  const owner = keyOf(port);
+  const trouble = faultOf(port, place, device);
+  const down =
+    trouble ?? (device ? idle(port, device) : 'nothing is plugged: no interface of br-int has its id as iface-id');
+  const edge = place.attachment?.kind === 'provider' ? [`bridge/${place.attachment.bridge}`] : [];
+  const needs = [owner, `network/${port.networkId}`, `bridge/${BR_INT}`, ...edge];
+  const portPlan: PortPlan = { port, device, down, fault: trouble !== null, needs };
+  const closed = twins.map((twin) => closing(twin, owner, 0));
+  const refused = twins.map((twin) => ({
+    key: `interface/${twin.name}`,
+    reason: `interfaces ${device?.name} and ${twin.name} both say they are this port; ${twin.name} is closed`,
+  }));
+  if (device && (trouble !== null || !port.adminStateUp || place.tag === undefined))
+    closed.push(closing(device, owner, port.setAt['port'] ?? 0));
+  const wired = device && closed.length === twins.length && place.tag !== undefined;
+  const tags = closed.map(({ tag }) => tag);
+  const flows = closed.flatMap(({ flows: drops }) => drops);
+  if (wired) {
+    const position = Math.max(place.placedAt, port.setAt['binding'] ?? 0);
+    tags.push({ bridge: BR_INT, name: device.name, tag: place.tag ?? DEAD_VLAN, position, owner });
+    if (port.portSecurityEnabled && !port.deviceOwner.startsWith('network:'))
+      flows.push(...pipeline.antiSpoofing(device.name, identity(port)));
+  }
+  return { ...NOTHING, tags, flows: at(BR_INT, ...flows), refused, portPlan };
+}
+
+function unknownPort(id: string, devices: readonly ObservedPort[], mayRemove: boolean): UnitWant {
+  const closed = devices
+    .filter(({ tag }) => mayRemove || tag === null || tag === DEAD_VLAN)
+    .map((device) => closing(device, `port/${id}`, 0));
+  if (closed.length === 0) return NOTHING;
+  const flows = closed.flatMap(({ flows: drops }) => drops);
+  return { ...NOTHING, tags: closed.map(({ tag }) => tag), flows: at(BR_INT, ...flows) };
+}
+
+function closing(device: ObservedPort, owner: ObjectKey, position: number): { tag: TagWant; flows: Flow[] } {
+  return {
+    tag: { bridge: BR_INT, name: device.name, tag: DEAD_VLAN, position, owner },
+    flows: canBeNamed(device.name) ? [pipeline.dead(device.name, owner, position)] : [],
+  };
+}
+
+/** Of several interfaces with one id the one that works comes first, then by name. */
+export const byUse = (a: ObservedPort, b: ObservedPort): number =>
+  Number(b.ofport !== null) - Number(a.ofport !== null) || (a.name < b.name ? -1 : 1);
+
+function faultOf(port: Port, { attachment, tag }: NetworkPlace, device: ObservedPort | null): string | null {
   if (attachment?.kind === 'none') return attachment.why;
   if (tag === undefined || !attachment) return 'its network has no place on this host';
   if (device && !canBeNamed(device.name))
@@ -294,17 +276,6 @@ function canBeNamed(name: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** An object of a view never changes: its flows are made once and serve every convergence after. */
-const checks = new WeakMap<Port, Readonly<{ device: string; flows: readonly Flow[] }>>();
-
-function checksOf(port: Port, device: string): readonly Flow[] {
-  const known = checks.get(port);
-  if (known?.device === device) return known.flows;
-  const flows = pipeline.antiSpoofing(device, identity(port));
-  checks.set(port, { device, flows });
-  return flows;
 }
 
 /** What a port may call itself: its addresses and, for IPv6, the link-local one of its MAC (RFC 4291, appendix A). */

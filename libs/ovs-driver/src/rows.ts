@@ -7,9 +7,12 @@ import {
   setColumns,
   setKeys,
   unsetKeys,
+  type BridgeRow,
   type InterfaceRow,
+  type MirrorChange,
   type Operation,
   type OvsdbMirror,
+  type PortRow,
 } from '@plumbline/ovsdb';
 import {
   ADOPTED_KEY,
@@ -37,36 +40,110 @@ export type SwitchRows = Pick<
   | 'commit'
 >;
 
-export function observedSwitch(rows: SwitchRows): ObservedSwitch {
-  const bridges = new Map<string, ObservedBridge>();
-  for (const row of rows.bridges()) {
+/** Columns that are part of what is observed; the rest is counters and echoes. */
+export const TELLING: Readonly<Record<MirrorChange['table'], readonly string[]>> = {
+  Open_vSwitch: [],
+  Bridge: ['name', 'ports', 'fail_mode', 'datapath_type', 'external_ids'],
+  Port: ['name', 'tag', 'interfaces', 'external_ids', 'trunks', 'vlan_mode'],
+  Interface: ['name', 'type', 'options', 'ofport', 'external_ids', 'error'],
+};
+
+/**
+ * The switch as the core sees it, made of rows once and kept. What did not change stays the same object: a bridge, its map of ports, a port; so whoever compares
+ * two observations looks only at what is another object, and asking again costs nothing.
+ */
+export class SwitchImage {
+  private image: ObservedSwitch | null = null;
+  private stale = false;
+  private readonly stopListening: () => void;
+
+  /** Make it before whatever else listens to the rows, so that those see what they are told of. */
+  constructor(private readonly rows: SwitchRows) {
+    this.stopListening = rows.onChange((changes) => {
+      this.stale ||=
+        changes.length === 0 ||
+        changes.some(({ table, columns }) => columns.some((column) => TELLING[table].includes(column)));
+    });
+  }
+
+  close(): void {
+    this.stopListening();
+  }
+
+  observe(): ObservedSwitch {
+    if (this.image && !this.stale) return this.image;
+    const before = this.image;
+    const bridges = new Map<string, ObservedBridge>();
+    for (const row of this.rows.bridges()) bridges.set(row.name, this.bridge(row, before?.get(row.name)));
+    this.stale = false;
+    const same = before?.size === bridges.size && [...bridges].every(([name, bridge]) => before.get(name) === bridge);
+    this.image = same ? before : bridges;
+    return this.image;
+  }
+
+  private bridge(row: BridgeRow, before: ObservedBridge | undefined): ObservedBridge {
     const ports = new Map<string, ObservedPort>();
-    for (const port of rows.portsOf(row)) {
-      const interfaces = rows.interfacesOf(port);
-      const plugged = interfaces.find((one) => one.external_ids['iface-id'] !== undefined) ?? interfaces[0];
-      ports.set(port.name, {
-        name: port.name,
-        bridge: row.name,
-        tag: port.tag,
-        mark: positionIn(port.external_ids[MARK_KEY]),
-        tagMark: positionIn(port.external_ids[TAG_KEY]),
-        ifaceId: plugged?.external_ids['iface-id'] ?? null,
-        type: plugged?.type ?? '',
-        options: plugged?.options ?? {},
-        ofport: takenUp(plugged),
-        error: plugged?.error ?? null,
-      });
+    let same = true;
+    for (const port of this.rows.portsOf(row)) {
+      const was = before?.ports.get(port.name);
+      const now = observedPort(port, this.rows.interfacesOf(port), row.name);
+      const kept = was && samePort(was, now) ? was : now;
+      same &&= kept === was;
+      ports.set(port.name, kept);
     }
-    bridges.set(row.name, {
+    same &&= before?.ports.size === ports.size;
+    const now: ObservedBridge = {
       name: row.name,
       datapathType: row.datapath_type || 'system',
       failMode: row.fail_mode,
       mark: positionIn(row.external_ids[MARK_KEY]),
       adopted: row.external_ids[ADOPTED_KEY] !== undefined,
-      ports,
-    });
+      ports: same && before ? before.ports : ports,
+    };
+    const unchanged =
+      before !== undefined &&
+      same &&
+      before.datapathType === now.datapathType &&
+      before.failMode === now.failMode &&
+      before.mark === now.mark &&
+      before.adopted === now.adopted;
+    return unchanged ? before : now;
   }
-  return bridges;
+}
+
+function observedPort(port: PortRow, interfaces: readonly InterfaceRow[], bridge: string): ObservedPort {
+  const plugged = interfaces.find((one) => one.external_ids['iface-id'] !== undefined) ?? interfaces[0];
+  return {
+    name: port.name,
+    bridge,
+    tag: port.tag,
+    mark: positionIn(port.external_ids[MARK_KEY]),
+    tagMark: positionIn(port.external_ids[TAG_KEY]),
+    ifaceId: plugged?.external_ids['iface-id'] ?? null,
+    type: plugged?.type ?? '',
+    options: plugged?.options ?? {},
+    ofport: takenUp(plugged),
+    error: plugged?.error ?? null,
+  };
+}
+
+function samePort(a: ObservedPort, b: ObservedPort): boolean {
+  return (
+    a.tag === b.tag &&
+    a.mark === b.mark &&
+    a.tagMark === b.tagMark &&
+    a.ifaceId === b.ifaceId &&
+    a.type === b.type &&
+    a.ofport === b.ofport &&
+    a.error === b.error &&
+    sameOptions(a.options, b.options)
+  );
+}
+
+function sameOptions(a: ObservedPort['options'], b: ObservedPort['options']): boolean {
+  if (a === b) return true;
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }
 
 const takenUp = (row: InterfaceRow | undefined): number | null =>

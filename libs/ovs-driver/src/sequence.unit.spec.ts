@@ -120,6 +120,38 @@ describe('the scenario, five ways', () => {
     expect(node.ovs.state()).toBe(await wanted);
   });
 
+  it('each step by what it touched only: the same as one look at everything, which then has nothing to do', async () => {
+    const node = await play(async (node, builder, step) => {
+      const before = new Map(builder.view.objects);
+      node.news.length = 0;
+      await step();
+      const { objects } = builder.view;
+      const changed = [...new Set([...before.keys(), ...objects.keys()])].filter(
+        (key) => before.get(key) !== objects.get(key),
+      );
+      const plugged = node.news.flatMap(({ ports }) => ports.map((id) => `port/${id}` as const));
+      const all = node.news.some((news) => news.all);
+      await node.converge(builder, { touched: all ? 'all' : new Set([...changed, ...plugged]), mayRemove: true });
+      const state = node.ovs.state();
+      expect(await node.converge(builder)).toMatchObject({ applied: 0, drift: 0 });
+      expect(node.ovs.state()).toBe(state);
+    });
+    expect(node.ovs.state()).toBe(await wanted);
+  });
+
+  it('first without the right to remove, then with it: what was owed is still known', async () => {
+    const node = await play(async (node, builder, step) => {
+      await step();
+      await node.converge(builder, { touched: new Set(), mayRemove: false });
+      await node.converge(builder, { touched: 'all', mayRemove: false });
+      await node.converge(builder, { touched: new Set(), mayRemove: true });
+      const mutations = node.ovs.mutations;
+      await node.converge(builder);
+      expect(node.ovs.mutations).toBe(mutations);
+    });
+    expect(node.ovs.state()).toBe(await wanted);
+  });
+
   it('the switch restarted after every step', async () => {
     const node = await play(async (node, builder, step) => {
       await asWritten(node, builder, step);
@@ -172,6 +204,35 @@ describe('OvsConverger', () => {
     const result = await node.converge(builder, { touched: new Set([`port/${idOf(21)}` as const]), mayRemove: true });
     expect(node.ovs.runner.calls.length - calls).toBe(1);
     expect(result.statuses).toMatchObject([{ id: idOf(21), status: 'ACTIVE', position: builder.view.position }]);
+  });
+
+  it('neither looks nor renders for what is not on the switch: floating IPs, forwardings, a router that stays', async () => {
+    const { node, builder } = await ready();
+    builder.router(50);
+    await node.converge(builder);
+    let observed = 0;
+    const observe = node.driver.observe.bind(node.driver);
+    node.driver.observe = () => {
+      observed += 1;
+      return observe();
+    };
+    builder.router(50);
+    const touched = new Set([
+      `floatingip/${idOf(1)}`,
+      `portforwarding/${idOf(2)}`,
+      `router/${idOf(50)}`,
+      `subnet/${idOf(3)}`,
+    ] as const);
+    expect(await node.converge(builder, { touched, mayRemove: true })).toEqual({
+      applied: 0,
+      drift: 0,
+      statuses: [],
+      failed: [],
+    });
+    expect(observed).toBe(0);
+    builder.router(50, 'elsewhere');
+    await node.converge(builder, { touched, mayRemove: true });
+    expect(observed).toBe(1);
   });
 
   it('quarantines the one port whose flows are refused, and wires the nineteen others', async () => {

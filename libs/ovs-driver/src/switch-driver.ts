@@ -7,9 +7,9 @@
  */
 import { CommandFailed, type Runner } from '@plumbline/exec';
 import {
-  afterFlows,
   BR_INT,
   MARK_KEY,
+  ObservedBridge,
   ObservedFlows,
   ObservedSwitch,
   OvsDriver,
@@ -18,7 +18,7 @@ import {
 } from '@plumbline/ovs-core';
 import { OvsdbNotApplied, OvsdbOutcomeUnknown, OvsdbUnreachable, type MirrorChange } from '@plumbline/ovsdb';
 import { bundleText, parseFlows } from './flow-text.js';
-import { namesIn, observedSwitch, operationsFor, SwitchRows } from './rows.js';
+import { namesIn, operationsFor, SwitchImage, SwitchRows, TELLING } from './rows.js';
 import { SwitchWatch } from './switch-watch.js';
 
 export type SwitchDriverOptions = Readonly<{
@@ -39,19 +39,18 @@ export type SwitchNews = Readonly<{
   reason: 'plugged' | 'changed' | 'switch-lost' | 'switch-back' | 'database-back';
 }>;
 
-type Known = Readonly<{ flows: ObservedFlows; numbers: ReadonlyMap<string, number | null> }>;
-
-/** Columns whose change concerns us; the rest is counters and echoes. */
-const TELLING: Readonly<Record<MirrorChange['table'], readonly string[]>> = {
-  Open_vSwitch: [],
-  Bridge: ['name', 'ports', 'fail_mode', 'datapath_type', 'external_ids'],
-  Port: ['name', 'tag', 'interfaces', 'external_ids', 'trunks', 'vlan_mode'],
-  Interface: ['name', 'type', 'options', 'ofport', 'external_ids', 'error'],
-};
+/** `ports`: of the bridge, as they were when the flows were what they are. */
+type Known = Readonly<{ flows: OwnFlows; ports: ObservedBridge['ports'] }>;
+/** This driver's own: it is changed as bundles are carried out, and another object means that the flows were read anew. */
+type OwnFlows = Readonly<{
+  ours: Map<string, Readonly<{ actions: string; position: number }>>;
+  foreign: ReadonlySet<string>;
+}>;
 
 export class SwitchDriver implements OvsDriver {
   private readonly known = new Map<string, Known>();
   private readonly listeners = new Set<(news: SwitchNews) => void>();
+  private readonly image: SwitchImage;
   private readonly watch: SwitchWatch | null;
   private readonly stopListening: () => void;
   /** Names whose echo is awaited: this driver's own transactions under way. */
@@ -67,6 +66,7 @@ export class SwitchDriver implements OvsDriver {
   ) {
     this.runDir = options.runDir ?? '/run/openvswitch';
     this.timeoutMs = options.timeoutMs ?? 10_000;
+    this.image = new SwitchImage(rows);
     this.watch =
       options.watch === false ? null : new SwitchWatch(this.socketOf(BR_INT), (event) => this.switchTold(event));
     this.stopListening = rows.onChange((changes) => this.databaseTold(changes));
@@ -82,24 +82,26 @@ export class SwitchDriver implements OvsDriver {
   close(): void {
     this.watch?.close();
     this.stopListening();
+    this.image.close();
     this.listeners.clear();
   }
 
   async observe(): Promise<ObservedSwitch> {
     if (!this.rows.inSync) throw new OvsUnavailable('no connection to ovsdb-server: is openvswitch-switch running?');
-    const observed = observedSwitch(this.rows);
+    const observed = this.image.observe();
     if (observed.has(BR_INT)) this.watch?.start();
     return observed;
   }
 
   async flows(bridges: readonly string[], options: { fresh: boolean }): Promise<ReadonlyMap<string, ObservedFlows>> {
-    const observed = observedSwitch(this.rows);
+    const observed = this.image.observe();
     const there = bridges.filter((name) => observed.has(name));
     const found = await Promise.all(
       there.map(async (name) => {
         const known = options.fresh ? null : this.stillTrue(name, observed);
         if (known) return [name, known] as const;
-        const flows = await this.dump(name);
+        const { ours, foreign } = await this.dump(name);
+        const flows = { ours: new Map(ours), foreign };
         this.remember(name, flows, observed);
         return [name, flows] as const;
       }),
@@ -134,9 +136,15 @@ export class SwitchDriver implements OvsDriver {
     try {
       await this.runner.run(argv, { stdin: bundleText(step), timeoutMs: this.timeoutMs });
     } catch (error) {
-      throw unavailable(error) ?? error;
+      const away = unavailable(error);
+      // A bundle that was refused changed nothing: what was known is true all the same.
+      if (!away && known) this.known.set(step.bridge, known);
+      throw away ?? error;
     }
-    if (known) this.remember(step.bridge, afterFlows(known.flows, step), observedSwitch(this.rows));
+    if (!known) return;
+    for (const key of step.remove) known.flows.ours.delete(key);
+    for (const { key, actions, position } of step.add) known.flows.ours.set(key, { actions, position });
+    this.remember(step.bridge, known.flows, this.image.observe());
   }
 
   private async dump(bridge: string): Promise<ObservedFlows> {
@@ -150,16 +158,18 @@ export class SwitchDriver implements OvsDriver {
     }
   }
 
-  private remember(bridge: string, flows: ObservedFlows, observed: ObservedSwitch): void {
-    const ports = observed.get(bridge)?.ports.values() ?? [];
-    this.known.set(bridge, { flows, numbers: new Map([...ports].map((port) => [port.name, port.ofport])) });
+  private remember(bridge: string, flows: OwnFlows, observed: ObservedSwitch): void {
+    this.known.set(bridge, { flows, ports: observed.get(bridge)?.ports ?? new Map() });
   }
 
   private stillTrue(bridge: string, observed: ObservedSwitch): ObservedFlows | null {
     const known = this.known.get(bridge);
-    const ports = observed.get(bridge)?.ports;
     if (!known) return null;
-    for (const [name, number] of known.numbers) if (number !== null && ports?.get(name)?.ofport !== number) return null;
+    const ports = observed.get(bridge)?.ports;
+    if (ports === known.ports) return known.flows;
+    for (const [name, { ofport }] of known.ports)
+      if (ofport !== null && ports?.get(name)?.ofport !== ofport) return null;
+    if (ports) this.known.set(bridge, { flows: known.flows, ports });
     return known.flows;
   }
 

@@ -1,0 +1,97 @@
+/**
+ * The switch in the engine's words: which task a change of the plan is, who is to blame for it, and the driver's step that many of them make.
+ *
+ *   stages of the database   build | release     one transaction each
+ *   stages of the flows      one a bridge, in the order of plan.ts      one bundle each
+ */
+import { Stage, Task } from '@plumbline/reconcile';
+import { FlowAdd, ObservedFlows, OvsStep, SwitchChange } from './driver.js';
+import { Owner } from './flow.js';
+import { FlowStep } from './plan.js';
+import { localTagOf } from './pipeline.js';
+import { unitOf } from './wanted.js';
+
+/** The smallest part of a batch that one owner is to blame for. */
+export type Piece =
+  | Readonly<{ kind: 'change'; change: SwitchChange }>
+  | Readonly<{ kind: 'add'; bridge: string; add: FlowAdd; forget: number | null }>
+  | Readonly<{ kind: 'remove'; bridge: string; remove: string; forget: number | null }>;
+
+export const DATABASE: readonly Stage[] = [{ name: 'database', batch: 'all' }];
+export const flowStages = (bridges: readonly string[]): Stage[] =>
+  bridges.map((name) => ({ name: `flows of ${name}`, batch: 'all' }));
+
+/** The unit of what nobody asks for any more. */
+export const REST = 'rest';
+const restOf = (bridge: string): string => `rest of ${bridge}`;
+
+/** The object that an owner's failure is told of. */
+export const blamed = (owner: string): string => owner.replace(/^rest of /, 'bridge/');
+
+const ownerOn = (bridge: string, owner: Owner): string => owner || `bridge/${bridge}`;
+
+export function changeTask(change: SwitchChange): Task<Piece> {
+  const step: Piece = { kind: 'change', change };
+  if (!('want' in change)) return { step, stage: 'database', unit: REST, owner: restOf(change.bridge), removes: true };
+  const { want } = change;
+  const owner = ownerOn('bridge' in want ? want.bridge : want.name, want.owner);
+  return { step, stage: 'database', unit: unitOf(want.owner), owner };
+}
+
+/** `found`: the flows of the step's bridge. What everything stands on comes first. */
+export function flowTasks({ bridge, remove, add }: FlowStep, found: ObservedFlows | undefined): Task<Piece>[] {
+  const stage = `flows of ${bridge}`;
+  const forget = (key: string): number | null => localTagOf(key, found?.ours.get(key)?.actions ?? '');
+  const removed = remove.map((key): Task<Piece> => ({
+    step: { kind: 'remove', bridge, remove: key, forget: forget(key) },
+    stage,
+    unit: REST,
+    owner: restOf(bridge),
+    removes: true,
+  }));
+  const added = add.map((flow): Task<Piece> => ({
+    step: { kind: 'add', bridge, add: flow, forget: forget(flow.key) },
+    stage,
+    unit: unitOf(flow.owner),
+    owner: ownerOn(bridge, flow.owner),
+  }));
+  return [...removed, ...added.filter(isBase), ...added.filter((task) => !isBase(task))];
+}
+
+const isBase = ({ step }: Task<Piece>): boolean => step.kind === 'add' && step.add.owner === '';
+
+/** One step of the driver for pieces of one stage. */
+export function stepOf(pieces: readonly Piece[]): OvsStep {
+  const changes: SwitchChange[] = [];
+  const remove: string[] = [];
+  const add: FlowAdd[] = [];
+  const forget = new Set<number>();
+  let bridge = '';
+  for (const piece of pieces) {
+    if (piece.kind === 'change') {
+      changes.push(piece.change);
+      continue;
+    }
+    bridge = piece.bridge;
+    if (piece.kind === 'add') add.push(piece.add);
+    else remove.push(piece.remove);
+    if (piece.forget !== null) forget.add(piece.forget);
+  }
+  if (bridge === '') return { op: 'transact', changes };
+  return { op: 'flows', bridge, remove, add, forget: [...forget].sort((a, b) => a - b) };
+}
+
+/** What is still not so after it was written twice, for whoever reads the status. */
+export function stuckText(piece: Piece | undefined): string {
+  const mend = (what: string, look: string): string =>
+    `the switch does not keep ${what} though it was written twice; an operator must look at this node (${look})`;
+  if (piece?.kind === 'add')
+    return mend(`the flow "${piece.add.key}" of ${piece.bridge}`, `ovs-ofctl dump-flows ${piece.bridge}`);
+  if (piece?.kind === 'remove')
+    return `the flow "${piece.remove}" of ${piece.bridge} comes back though it was removed twice; an operator must look at this node (ovs-ofctl dump-flows ${piece.bridge})`;
+  if (piece?.kind === 'change' && 'want' in piece.change) {
+    const { want } = piece.change;
+    return mend(`the settings of ${want.name}`, `ovs-vsctl show`);
+  }
+  return mend('what was removed away', 'ovs-vsctl show');
+}

@@ -1,0 +1,455 @@
+/**
+ * What is wanted of the switch, unit by unit, kept from one convergence to the next.
+ *
+ * Goals: an event costs what it changes, on a node with ten ports and on one with a thousand; after any events the units are what they would be if they had all been
+ * rendered at that moment (a property test says so). Design: every unit follows from few objects and from the interfaces that bear its port's id; indexes lead
+ * from what was touched to those units. What a unit asked for and asks for no more is kept as `leaving` until it was seen to be gone, because the right to
+ * remove may come later. Road not taken: differences by event type. A touched unit is rendered whole.
+ */
+import { isRouterPort, Node, ObjectKey } from '@plumbline/contracts';
+import { Followers, Groups } from '@plumbline/reconcile';
+import { HostView, nameOf, objectIn } from '@plumbline/topology';
+import type { ObservedBridge, ObservedPort, ObservedSwitch } from './driver.js';
+import type { Flow, Owner } from './flow.js';
+import { BR_INT, tunnelName } from './marks.js';
+import {
+  BASE,
+  byUse,
+  isHere,
+  NetworkPlace,
+  NOTHING,
+  OvsNodeConfig,
+  PortPlan,
+  providersOf,
+  Refusal,
+  renderBase,
+  renderNetwork,
+  renderPort,
+  renderProvider,
+  renderTunnel,
+  UnitWant,
+} from './render.js';
+import { sameData } from './same.js';
+
+/** The same in one piece: what plan.ts compares with the switch. Of all units or of some. */
+export type Desired = Readonly<{
+  bridges: UnitWant['bridges'];
+  ports: UnitWant['ports'];
+  tags: UnitWant['tags'];
+  /** Bridge -> flows. */
+  flows: ReadonlyMap<string, readonly Flow[]>;
+  portPlans: readonly PortPlan[];
+  refused: readonly Refusal[];
+}>;
+
+/** Whose unit an owner is. */
+export const unitOf = (owner: Owner): string => owner || BASE;
+
+const NOWHERE: NetworkPlace = { attachment: undefined, tag: undefined, placedAt: 0 };
+const RANK = { base: 0, bridge: 1, network: 2, node: 3, port: 4 } as const;
+const rankOf = (unit: string): number => RANK[unit.split('/')[0] as keyof typeof RANK];
+
+type Kept = { want: UnitWant; version: number };
+
+export class WantedSwitch {
+  private config: OvsNodeConfig | null = null;
+  private mayRemove: boolean | null = null;
+  private seen: ObservedSwitch = new Map();
+  private readonly units = new Map<string, Kept>();
+  private changes = 0;
+
+  private readonly places = new Map<string, NetworkPlace>();
+  /** Network -> what it asks for as long as no other has it. */
+  private readonly claims = new Map<string, UnitWant>();
+  /** `bridge key` -> networks that ask for this flow. */
+  private readonly claimants = new Map<string, Set<string>>();
+  private readonly networksByNode = new Followers<string, string>();
+  /** Network -> the nodes it has tunnels to, and back. */
+  private readonly peersOf = new Map<string, ReadonlySet<string>>();
+  private readonly tunnelled = new Map<string, Set<string>>();
+  private readonly tunnelsByName = new Map<string, Set<string>>();
+  private readonly tunnelNames = new Map<string, string>();
+  private readonly portsByNetwork = new Groups<string, string>();
+  private readonly portsByRouter = new Groups<string, string>();
+  private readonly routersHere = new Set<string>();
+  private readonly devices = new Map<string, ObservedPort[]>();
+  /** Ids whose interfaces others changed while this agent was at work. */
+  private unheard = new Set<string>();
+
+  /** Bridge -> flows that were asked for and are not any more. */
+  readonly leavingFlows = new Map<string, Set<string>>();
+  /** `bridge/name` of ports likewise. */
+  readonly leavingPorts = new Set<string>();
+
+  /** False when none of these objects can matter to what is wanted: nothing need be looked at. */
+  concerns(view: HostView, touched: ReadonlySet<ObjectKey>): boolean {
+    for (const key of touched) {
+      const { kind, id } = nameOf(key);
+      if (kind === 'port' || kind === 'network' || kind === 'placement' || kind === 'node') return true;
+      if (kind === 'router' && this.routerMoved(view, id)) return true;
+    }
+    return false;
+  }
+
+  /** Digest of what a unit asks for, null when it asks for nothing. */
+  versionOf(unit: string): string | null {
+    const kept = this.units.get(unit);
+    return kept ? `${kept.version}` : null;
+  }
+
+  /** What is known to be impossible before the switch is asked. */
+  refusals(units: Iterable<string>): (Refusal & { unit: string })[] {
+    return [...units].flatMap((unit) => (this.units.get(unit)?.want.refused ?? []).map((each) => ({ unit, ...each })));
+  }
+
+  portPlan(unit: string): PortPlan | null {
+    return this.units.get(unit)?.want.portPlan ?? null;
+  }
+
+  portUnitsOf(networkId: string): string[] {
+    return [...this.portsByNetwork.in(networkId)].map((id) => `port/${id}`);
+  }
+
+  all(): Set<string> {
+    return new Set(this.units.keys());
+  }
+
+  /**
+   * Takes in what was touched and what the switch shows to have changed since `settle`. Answers with the units to be looked at; `all` when everything must be.
+   * May be called again for the same objects.
+   */
+  update(
+    view: HostView,
+    config: OvsNodeConfig,
+    observed: ObservedSwitch,
+    touched: ReadonlySet<ObjectKey> | 'all',
+    mayRemove: boolean,
+  ): ReadonlySet<string> | 'all' {
+    const news = this.takeIn(observed, false);
+    const strays = this.mayRemove !== mayRemove ? this.strays(view) : [];
+    this.mayRemove = mayRemove;
+    if (touched === 'all' || !sameData(this.config, config)) {
+      this.config = config;
+      this.unheard = new Set();
+      this.renderAll(view, config, mayRemove);
+      return 'all';
+    }
+    const dirty = new Set<string>();
+    const networks = new Set<string>();
+    const ports = new Set<string>([...news.ids, ...this.unheard, ...strays]);
+    this.unheard = new Set();
+    const tunnels = new Set<string>();
+    for (const key of touched) {
+      const { kind, id } = nameOf(key);
+      if (kind === 'port') ports.add(id);
+      else if (kind === 'network' || kind === 'placement') networks.add(id);
+      else if (kind === 'router') {
+        if (this.routerMoved(view, id)) for (const port of this.portsByRouter.in(id)) ports.add(port);
+        this.noteRouter(view, id);
+      } else if (kind === 'node') {
+        tunnels.add(id);
+        for (const network of this.networksByNode.of(id)) networks.add(network);
+        if (id === view.host) for (const unit of this.renderOwn(view, config)) dirty.add(unit);
+      }
+    }
+    for (const id of networks) {
+      dirty.add(`network/${id}`);
+      const moved = this.renderNetwork(view, config, id, tunnels, dirty);
+      if (moved) for (const port of this.portsByNetwork.in(id)) ports.add(port);
+    }
+    for (const id of tunnels) this.renderTunnels(view, config, id, dirty);
+    for (const id of ports) {
+      dirty.add(`port/${id}`);
+      this.renderPort(view, id, mayRemove);
+    }
+    this.stay(dirty);
+    return news.all ? 'all' : dirty;
+  }
+
+  /** What the switch shows after its convergence: from here on a difference is news. */
+  settle(observed: ObservedSwitch): void {
+    for (const id of this.takeIn(observed, true).ids) this.unheard.add(id);
+  }
+
+  /** `units` in their order: what everything stands on first. */
+  desired(units: Iterable<string>): Desired {
+    const sorted = [...units].sort((a, b) => rankOf(a) - rankOf(b) || (a < b ? -1 : 1));
+    const wants = sorted.flatMap((unit) => this.units.get(unit)?.want ?? []);
+    const flows = new Map<string, Flow[]>();
+    for (const want of wants)
+      for (const { bridge, flow } of want.flows) {
+        const list = flows.get(bridge);
+        if (list) list.push(flow);
+        else flows.set(bridge, [flow]);
+      }
+    return {
+      bridges: wants.flatMap((want) => want.bridges),
+      ports: wants.flatMap((want) => want.ports),
+      tags: wants.flatMap((want) => want.tags),
+      flows,
+      portPlans: wants.flatMap((want) => want.portPlan ?? []),
+      refused: wants.flatMap((want) => want.refused),
+    };
+  }
+
+  /** Everything anew; what is as before stays the same unit. */
+  private renderAll(view: HostView, config: OvsNodeConfig, mayRemove: boolean): void {
+    const networks = new Set(this.places.keys());
+    const ports = new Set(this.devices.keys());
+    const routers = new Set(this.routersHere);
+    const nodes = new Set(this.tunnelled.keys());
+    for (const unit of this.units.keys()) if (unit.startsWith('port/')) ports.add(unit.slice('port/'.length));
+    for (const key of view.objects.keys()) {
+      const { kind, id } = nameOf(key);
+      if (kind === 'placement' || kind === 'network') networks.add(id);
+      else if (kind === 'port') ports.add(id);
+      else if (kind === 'router') routers.add(id);
+    }
+    const dirty = new Set<string>(this.renderOwn(view, config));
+    for (const unit of this.units.keys())
+      if (unit.startsWith('bridge/') && !dirty.has(unit)) this.replace(unit, NOTHING);
+    for (const id of routers) this.noteRouter(view, id);
+    for (const id of networks) this.renderNetwork(view, config, id, nodes, dirty);
+    for (const id of nodes) this.renderTunnels(view, config, id, dirty);
+    for (const id of ports) this.renderPort(view, id, mayRemove);
+    this.stay(this.units.keys());
+  }
+
+  private renderOwn(view: HostView, config: OvsNodeConfig): string[] {
+    const nodeAt = objectIn(view, 'node', view.host)?.setAt['node'] ?? 0;
+    const providers = providersOf(config);
+    this.replace(BASE, renderBase(config, nodeAt));
+    for (const name of providers) this.replace(`bridge/${name}`, renderProvider(config, name, nodeAt));
+    return [BASE, ...providers.map((name) => `bridge/${name}`)];
+  }
+
+  /** True when its ports must be rendered, too. Nodes whose tunnel comes or goes are added to `tunnels`, rivals that gain or lose to `dirty`. */
+  private renderNetwork(
+    view: HostView,
+    config: OvsNodeConfig,
+    id: string,
+    tunnels: Set<string>,
+    dirty: Set<string>,
+  ): boolean {
+    const { want, place, peers } = renderNetwork(view, config, id);
+    const hosts = place.attachment?.kind === 'tunnel' ? Object.keys(objectIn(view, 'placement', id)?.hosts ?? {}) : [];
+    const others = new Set(hosts.filter((host) => host !== view.host));
+    this.networksByNode.add(id, others);
+    this.networksByNode.keepOnly(id, others);
+    this.retunnel(id, new Set(peers.map((node) => node.id)), tunnels);
+    this.claim(id, want, dirty);
+    const before = this.places.get(id) ?? NOWHERE;
+    if (sameData(place, NOWHERE)) this.places.delete(id);
+    else this.places.set(id, place);
+    return !sameData(before, place);
+  }
+
+  private retunnel(network: string, peers: ReadonlySet<string>, tunnels: Set<string>): void {
+    for (const node of this.peersOf.get(network) ?? [])
+      if (!peers.has(node)) {
+        drop(this.tunnelled, node, network);
+        tunnels.add(node);
+      }
+    if (peers.size > 0) this.peersOf.set(network, peers);
+    else this.peersOf.delete(network);
+    for (const node of peers) {
+      if (this.tunnelled.get(node)?.has(network)) continue;
+      put(this.tunnelled, node, network);
+      tunnels.add(node);
+    }
+  }
+
+  /** Two nodes with one tunnel address would be one tunnel: the first by id has it. */
+  private renderTunnels(view: HostView, config: OvsNodeConfig, id: string, dirty: Set<string>): void {
+    const node = this.tunnelled.has(id) ? objectIn(view, 'node', id) : undefined;
+    const name = node?.tunnelIp ? tunnelName(node.tunnelIp) : undefined;
+    const before = this.tunnelNames.get(id);
+    const rivals = new Set<string>([id]);
+    const note = (of: string | undefined) => {
+      for (const other of this.tunnelsByName.get(of ?? '') ?? []) rivals.add(other);
+    };
+    note(before);
+    if (before !== undefined && before !== name) drop(this.tunnelsByName, before, id);
+    if (name !== undefined) {
+      put(this.tunnelsByName, name, id);
+      this.tunnelNames.set(id, name);
+    } else this.tunnelNames.delete(id);
+    note(name);
+    for (const rival of rivals) {
+      const its = this.tunnelNames.get(rival);
+      const first = its === undefined ? undefined : [...(this.tunnelsByName.get(its) ?? [])].sort()[0];
+      const its_node: Node | undefined = first === rival ? objectIn(view, 'node', rival) : undefined;
+      this.replace(`node/${rival}`, its_node ? renderTunnel(config, its_node) : NOTHING);
+      dirty.add(`node/${rival}`);
+    }
+  }
+
+  /** Two networks that ask for one entry (the same wire tag, number or local tag) cannot both have it: the first by id has, the other has nothing at all. */
+  private claim(id: string, want: UnitWant, dirty: Set<string>): void {
+    const affected = new Set<string>([id]);
+    const around = (of: UnitWant): void => {
+      for (const { bridge, flow } of of.flows)
+        for (const other of this.claimants.get(`${bridge} ${flow.key}`) ?? []) affected.add(other);
+    };
+    const before = this.claims.get(id);
+    if (before) {
+      around(before);
+      for (const { bridge, flow } of before.flows) drop(this.claimants, `${bridge} ${flow.key}`, id);
+    }
+    for (const { bridge, flow } of want.flows) put(this.claimants, `${bridge} ${flow.key}`, id);
+    around(want);
+    if (want === NOTHING) this.claims.delete(id);
+    else this.claims.set(id, want);
+    for (const network of affected) {
+      const asked = this.claims.get(network) ?? NOTHING;
+      const lost = this.lostTo(network, asked);
+      this.replace(`network/${network}`, lost ? { ...NOTHING, refused: [lost] } : asked);
+      dirty.add(`network/${network}`);
+    }
+  }
+
+  private lostTo(network: string, want: UnitWant): Refusal | null {
+    let lost: Refusal | null = null;
+    for (const { bridge, flow } of want.flows) {
+      const claimants = this.claimants.get(`${bridge} ${flow.key}`);
+      if (!claimants || claimants.size < 2) continue;
+      const [first] = [...claimants].sort();
+      if (first !== network)
+        lost = {
+          key: `network/${network}`,
+          reason: `network/${first} has the flow "${flow.key}" of ${bridge} already: two networks use one number`,
+        };
+    }
+    return lost;
+  }
+
+  private renderPort(view: HostView, id: string, mayRemove: boolean): void {
+    const port = objectIn(view, 'port', id);
+    this.portsByNetwork.put(id, port?.networkId);
+    this.portsByRouter.put(id, port && isRouterPort(port) ? port.deviceId : undefined);
+    if (port && isRouterPort(port)) this.noteRouter(view, port.deviceId);
+    const place = this.places.get(port?.networkId ?? '') ?? NOWHERE;
+    this.replace(`port/${id}`, renderPort(view, id, this.devices.get(id) ?? [], place, mayRemove));
+  }
+
+  private routerMoved(view: HostView, id: string): boolean {
+    return (objectIn(view, 'router', id)?.host === view.host) !== this.routersHere.has(id);
+  }
+
+  private noteRouter(view: HostView, id: string): void {
+    if (objectIn(view, 'router', id)?.host === view.host) this.routersHere.add(id);
+    else this.routersHere.delete(id);
+  }
+
+  /** Ids that interfaces bear and that no port of this node has. */
+  private strays(view: HostView): string[] {
+    return [...this.devices.keys()].filter((id) => {
+      const port = objectIn(view, 'port', id);
+      return !port || !isHere(view, port);
+    });
+  }
+
+  private replace(unit: string, want: UnitWant): void {
+    const kept = this.units.get(unit);
+    if (!kept && isNothing(want)) return;
+    if (kept && sameAsked(kept.want, want)) {
+      // The objects behind it may be others; what it asks for is shared with what was compared before.
+      kept.want = { ...kept.want, refused: want.refused, portPlan: want.portPlan };
+    } else {
+      for (const { bridge, flow } of kept?.want.flows ?? []) put(this.leavingFlows, bridge, flow.key);
+      for (const { bridge, name } of kept?.want.ports ?? []) this.leavingPorts.add(`${bridge}/${name}`);
+      this.changes += 1;
+      this.units.set(unit, { want, version: this.changes });
+    }
+    if (isNothing(want)) this.units.delete(unit);
+  }
+
+  /** What these units ask for does not leave, whoever asked for it before. */
+  private stay(units: Iterable<string>): void {
+    for (const unit of units) {
+      const want = this.units.get(unit)?.want;
+      for (const { bridge, flow } of want?.flows ?? []) drop(this.leavingFlows, bridge, flow.key);
+      for (const { bridge, name } of want?.ports ?? []) this.leavingPorts.delete(`${bridge}/${name}`);
+    }
+  }
+
+  /**
+   * Compares the switch with what it showed before, by identity: a driver that keeps an object says that nothing of it changed. `own`: the changes are this
+   * agent's, so a tag that was set is no news.
+   */
+  private takeIn(observed: ObservedSwitch, own: boolean): { all: boolean; ids: Set<string> } {
+    const ids = new Set<string>();
+    let all = false;
+    if (observed === this.seen) return { all, ids };
+    const before = this.seen;
+    this.seen = observed;
+    for (const name of new Set([...before.keys(), ...observed.keys()])) {
+      const [was, now] = [before.get(name), observed.get(name)];
+      if (was === now) continue;
+      all ||= !was || !now || !sameBridge(was, now);
+      for (const port of new Set([...(was?.ports.keys() ?? []), ...(now?.ports.keys() ?? [])])) {
+        const [old, fresh] = [was?.ports.get(port), now?.ports.get(port)];
+        if (old === fresh) continue;
+        all ||= [old, fresh].some((each) => each && each.mark !== null && each.ifaceId === null);
+        if (name !== BR_INT) continue;
+        this.noteDevice(old, fresh);
+        if (
+          own &&
+          old &&
+          fresh &&
+          old.ifaceId === fresh.ifaceId &&
+          old.ofport === fresh.ofport &&
+          old.error === fresh.error
+        )
+          continue;
+        for (const each of [old, fresh]) if (each?.ifaceId) ids.add(each.ifaceId);
+      }
+    }
+    return { all: all && !own, ids };
+  }
+
+  private noteDevice(old: ObservedPort | undefined, fresh: ObservedPort | undefined): void {
+    if (old?.ifaceId) {
+      const rest = (this.devices.get(old.ifaceId) ?? []).filter(({ name }) => name !== old.name);
+      if (rest.length > 0) this.devices.set(old.ifaceId, rest);
+      else this.devices.delete(old.ifaceId);
+    }
+    if (fresh?.ifaceId)
+      this.devices.set(fresh.ifaceId, [...(this.devices.get(fresh.ifaceId) ?? []), fresh].sort(byUse));
+  }
+}
+
+const sameBridge = (a: ObservedBridge, b: ObservedBridge): boolean =>
+  a.datapathType === b.datapathType && a.failMode === b.failMode && a.mark === b.mark && a.adopted === b.adopted;
+
+const sameAsked = (a: UnitWant, b: UnitWant): boolean =>
+  sameData(a.flows, b.flows) &&
+  sameData(a.tags, b.tags) &&
+  sameData(a.ports, b.ports) &&
+  sameData(a.bridges, b.bridges);
+
+const isNothing = ({ bridges, ports, tags, flows, refused, portPlan }: UnitWant): boolean =>
+  bridges.length + ports.length + tags.length + flows.length + refused.length === 0 && portPlan === null;
+
+function put(groups: Map<string, Set<string>>, key: string, item: string): void {
+  const group = groups.get(key);
+  if (group) group.add(item);
+  else groups.set(key, new Set([item]));
+}
+
+function drop(groups: Map<string, Set<string>>, key: string, item: string): void {
+  const group = groups.get(key);
+  if (group?.delete(item) && group.size === 0) groups.delete(key);
+}
+
+/** Everything a view asks of a switch, from nothing. `mayRemove` false: the view may be old. */
+export function render(
+  view: HostView,
+  config: OvsNodeConfig,
+  observed: ObservedSwitch,
+  options: Readonly<{ mayRemove: boolean }>,
+): Desired {
+  const wanted = new WantedSwitch();
+  wanted.update(view, config, observed, 'all', options.mayRemove);
+  return wanted.desired(wanted.all());
+}
