@@ -1,37 +1,32 @@
 /**
- * Makes a node what its view says: render, observe, plan, apply, read back. Level-triggered: it does not matter which events came, or how many.
+ * Makes a node what its view says, by the engine of @plumbline/reconcile: render, observe, plan, apply, read back. Level-triggered: it does not matter which
+ * events came, or how many.
  *
- * Design: what many routers need (namespaces, links, OVS ports) is applied in one batch for all; when that fails, once more router by router, so that a
- * bad one harms itself only (invariant 9). What is a router's own runs side by side, one chain a router. What was changed is read back: a status says
- * what is on the node, not what was asked of it. Steps that are still needed after a second apply are reported as `cannot converge` and not repeated
- * until something changes. While the view is unverified, outside addresses that are not on the node yet are left out, probed, and then added.
+ * Design: a unit is a router; tasks.ts says what of it stands on what, so that one refused piece harms only that (invariant 9). What was changed is read back:
+ * a status says what is on the node, not what was asked of it. While the view is unverified, outside addresses that are not on the node yet are left out, probed,
+ * and then added.
  */
 import { ObjectKey, ObjectStatus } from '@plumbline/contracts';
-import { asError, runChains } from '@plumbline/reconcile';
+import { Agent, applyStages, asError, digest, Memory, Plan, Refusal, Run, settle } from '@plumbline/reconcile';
 import { Convergence, ConvergeOptions, HostView } from '@plumbline/topology';
-import { routersTouched } from './dirty.js';
 import { L3Driver, L3Step, Probe, ProbeAnswer } from './driver.js';
+import { Gathered } from './legs.js';
 import { INTEGRATION_BRIDGE, netnsOf } from './marks.js';
-import { isEmpty, orphanPorts, planRemoval, planRouter, RouterPlan, Stage, stepsOf } from './plan.js';
+import { Members } from './members.js';
+import { orphanPorts, planRemoval, planRouter, RouterPlan } from './plan.js';
 import { Held, heldAfter, heldObjects, heldUntilAsked, unproven, withhold } from './probation.js';
-import { NodeFacts, Rendered, render, renderRouter } from './render.js';
+import { NodeFacts, Rendered, renderRouter, renderRouters } from './render.js';
 import { stateText } from './rule-lines.js';
 import { L3State } from './state.js';
-import { statusesOf } from './status.js';
+import { concernedBy, Lack, statusesOf } from './status.js';
+import { L3_STAGES, L3Task, linkOf, namespaceOf, tasksOf } from './tasks.js';
+import { stuckText, subjectOf } from './words.js';
 
-/** What an agent remembers from one converge to the next. Losing it costs nothing but the knowledge of what is drift. */
+/** What an agent remembers from one converge to the next: what belongs to which router, and what the engine remembers. Losing it costs what that says. */
 export class L3Memory {
-  /** Router -> its wanted state, as text, when it was last read back complete. */
-  readonly right = new Map<string, string>();
-  /** Object -> routers that were rendered from it: it may leave the view before they are looked at again. */
-  readonly routersOf = new Map<ObjectKey, Set<string>>();
-  /** Router -> steps that two applies did not make true. */
-  readonly stuck = new Map<string, string>();
+  readonly members = new Members();
+  readonly engine = new Memory();
 }
-
-/** Routers whose own steps run at the same time. */
-const SIDE_BY_SIDE = 4;
-const APPLIES = 2;
 
 /** Contract: Convergence. Rejects only when the node cannot be observed at all. */
 export async function converge(
@@ -40,56 +35,111 @@ export async function converge(
   options: ConvergeOptions,
   memory: L3Memory = new L3Memory(),
 ): Promise<Convergence> {
-  const scope = options.touched === 'all' ? 'all' : routersTouched(view, options.touched, memory.routersOf);
-  if (scope !== 'all' && scope.size === 0) return { applied: 0, drift: 0, statuses: [], failed: [] };
-  const { found, rendered, work } = await survey(view, driver, scope, options, memory);
+  const { touched, mayRemove } = options;
+  const survey = await lookAt(view, driver, touched, options, memory);
+  if (!survey) return { applied: 0, drift: 0, statuses: [], failed: [] };
+  const { found, rendered, work } = survey;
 
-  let { applied, drift } = await applyRounds(work, found.bridge, driver, memory);
-  const probed = work.filter((each) => each.error === null && each.probes.length > 0);
+  const run = new Run();
+  const agent = agentFor(work, driver);
+  const terms = { mayRemove };
+  await settle(agent, memory.engine, run, found, new Set(work.keys()), terms);
+  const probed = [...work.values()].filter((each) => each.canBeProbed(run));
   if (probed.length > 0) {
     await probe(probed, driver);
-    for (const each of probed) each.lookAgain(memory);
-    const more = await applyRounds(probed, found.bridge, driver, memory);
-    applied += more.applied;
-    drift += more.drift;
+    await settle(agent, memory.engine, run, null, new Set(probed.map(({ id }) => id)), terms);
   }
-  const orphans = scope === 'all' && options.mayRemove ? orphansIn(view, found, rendered) : [];
   const failed: { key: string; reason: string }[] = [];
+  const orphans = touched === 'all' && mayRemove ? orphansIn(view, found, rendered) : [];
+  let { applied } = run;
   if (orphans.length > 0)
     await driver.apply(orphans).then(
       () => (applied += orphans.length),
       (error) => failed.push({ key: `node/${view.host}`, reason: asError(error).message }),
     );
-  const statuses: ObjectStatus[] = [];
-  for (const each of work) {
-    each.settle(memory);
-    if (each.error !== null) failed.push({ key: `router/${each.id}`, reason: each.error });
-    else failed.push(...each.heldBack());
-    if (each.rendered)
-      statuses.push(...statusesOf(each.rendered, view.position, stepsOf(each.plan), each.error, each.held));
+
+  memory.engine.conclude(run, new Map([...work.values()].map((each) => [each.id, each.wanted])), mayRemove);
+  const failing = new Set([...run.failures.values()].map(({ unit }) => unit));
+  const blame = new Map<string, Set<string>>();
+  for (const [owner, { unit, reason }] of run.failures) {
+    const key = work.get(unit)?.blameFor(owner) ?? `router/${unit}`;
+    blame.set(key, (blame.get(key) ?? new Set()).add(reason));
   }
-  return { applied, drift, statuses, failed };
+  for (const [key, reasons] of blame) failed.push({ key, reason: [...reasons].join('; ') });
+  const statuses: ObjectStatus[] = [];
+  for (const each of work.values()) {
+    // What a router that is complete was once made of does not lead to it any more. Until then, and until it is known that nothing of it must go, it does.
+    if (mayRemove && !failing.has(each.id))
+      memory.members.followers.keepOnly(each.id, each.rendered?.keys ?? new Set());
+    if (each.rendered?.kind === 'incomplete') failed.push({ key: `router/${each.id}`, reason: each.rendered.reason });
+    failed.push(...each.heldBack());
+    if (each.rendered) statuses.push(...statusesOf(each.rendered, view.position, each.lacks(run), each.held));
+  }
+  return { applied, drift: run.drift, statuses, failed };
 }
 
-/** Applies and reads back until nothing is left to do, twice at the most. */
-async function applyRounds(
-  work: readonly Work[],
-  bridge: boolean,
-  driver: L3Driver,
-  memory: L3Memory,
-): Promise<{ applied: number; drift: number }> {
-  let applied = 0;
-  let drift = 0;
-  for (let round = 1; round <= APPLIES; round += 1) {
-    const todo = work.filter((each) => each.open);
-    if (todo.length === 0) break;
-    if (round === 1) for (const each of todo) if (each.isRight(memory)) drift += stepCount(each.plan);
-    applied += await applyAll(todo, bridge, driver);
-    const now = await driver.observe(new Set(todo.map((each) => each.id)));
-    for (const each of todo) each.look(now, memory);
-  }
-  return { applied, drift };
+/**
+ * Applies what converge would apply first, and does not read back: for a driver that prints, whose node stays as it is. Rejects with the first reason
+ * why a router cannot be planned.
+ */
+export async function applyOnce(view: HostView, driver: L3Driver, mayRemove = true): Promise<void> {
+  const memory = new L3Memory();
+  const survey = await lookAt(view, driver, 'all', { mayRemove, unverified: false }, memory);
+  if (!survey) return;
+  const { found, rendered, work } = survey;
+  const run = new Run();
+  const agent = agentFor(work, driver);
+  const { tasks, refused } = agent.plan(found, new Set(work.keys()));
+  for (const { owner, unit, reason } of refused) run.fail(owner, { unit, reason, kind: 'planned' });
+  await applyStages(agent, run, tasks, new Set());
+  if (mayRemove) await driver.apply(orphansIn(view, found, rendered));
+  for (const each of work.values())
+    if (each.rendered?.kind === 'incomplete') throw new Error(`router ${each.id}: ${each.rendered.reason}`);
+  for (const { unit, reason } of run.failures.values()) throw new Error(`router ${unit}: ${reason}`);
 }
+
+type Survey = Readonly<{ found: L3State; rendered: ReadonlyMap<string, Rendered>; work: ReadonlyMap<string, Work> }>;
+
+/** Looks at the routers that were touched; null when there are none. */
+async function lookAt(
+  view: HostView,
+  driver: L3Driver,
+  touched: ConvergeOptions['touched'],
+  { mayRemove, unverified }: Pick<ConvergeOptions, 'mayRemove' | 'unverified'>,
+  { members }: L3Memory,
+): Promise<Survey | null> {
+  members.update(view, touched);
+  const scope = touched === 'all' ? 'all' : members.routersTouched(view, touched);
+  if (scope !== 'all' && scope.size === 0) return null;
+  const found = await driver.observe(scope);
+  const ids = new Set(
+    scope === 'all' ? [...hereIn(view), ...found.routers.keys(), ...found.unreadable.keys(), ...found.damaged] : scope,
+  );
+  const sorted = [...ids].sort();
+  const rendered = renderRouters(view, found, members, sorted);
+  const work = new Map(sorted.map((id) => [id, new Work(id, rendered.get(id), view, mayRemove)]));
+  if (unverified) for (const each of work.values()) each.holdBack(found);
+  return { found, rendered, work };
+}
+
+function* hereIn(view: HostView): Iterable<string> {
+  for (const object of view.objects.values())
+    if (object.kind === 'router' && object.host === view.host) yield object.id;
+}
+
+/** `Found` null: each router as it was seen last. */
+const agentFor = (work: ReadonlyMap<string, Work>, driver: L3Driver): Agent<L3State | null, L3Step> => ({
+  stages: L3_STAGES,
+  plan: (found, units) => {
+    const plans = [...units].flatMap((unit) => work.get(unit)?.look(found) ?? []);
+    return { tasks: plans.flatMap(({ tasks }) => tasks), refused: plans.flatMap(({ refused }) => refused) };
+  },
+  apply: (steps) => driver.apply(steps),
+  observe: (units) => driver.observe(units),
+  wanted: (unit) => work.get(unit)?.wanted ?? null,
+  refusal: (_owner, step, error) => (step ? `${subjectOf(step)}: ${error.message}` : error.message),
+  stuck: (_owner, [step]) => (step ? stuckText(step) : ''),
+});
 
 /** Asks for what these routers hold back, all at once. What could not be asked stays held back. */
 async function probe(work: readonly Work[], driver: L3Driver): Promise<void> {
@@ -99,20 +149,6 @@ async function probe(work: readonly Work[], driver: L3Driver): Promise<void> {
   for (const each of work) each.prove(answers.splice(0, each.probes.length));
 }
 
-function remember(memory: L3Memory, { id, keys }: Rendered): void {
-  for (const key of keys) {
-    const routers = memory.routersOf.get(key);
-    if (routers) routers.add(id);
-    else memory.routersOf.set(key, new Set([id]));
-  }
-}
-
-/** What a router no longer follows from; once it is complete, since until then it must be found again by what it was made of. */
-function forget(memory: L3Memory, id: string, kept: ReadonlySet<ObjectKey> = new Set()): void {
-  for (const [key, routers] of memory.routersOf)
-    if (!kept.has(key) && routers.delete(id) && routers.size === 0) memory.routersOf.delete(key);
-}
-
 /** Ports that no router asks for. None while some router is left as it is: what is its own is not known then. */
 function orphansIn(view: HostView, found: L3State, rendered: ReadonlyMap<string, Rendered>): L3Step[] {
   const all = [...rendered.values()];
@@ -120,48 +156,6 @@ function orphansIn(view: HostView, found: L3State, rendered: ReadonlyMap<string,
   const wanted = all.flatMap((each) => (each.kind === 'present' ? each.state.links.map((link) => link.outside) : []));
   return orphanPorts(found, new Set(wanted));
 }
-
-/** Looks at the node and plans, router by router. */
-async function survey(
-  view: HostView,
-  driver: L3Driver,
-  scope: ReadonlySet<string> | 'all',
-  { mayRemove, unverified }: Pick<ConvergeOptions, 'mayRemove' | 'unverified'>,
-  memory: L3Memory,
-): Promise<{ found: L3State; rendered: Map<string, Rendered>; work: Work[] }> {
-  const found = await driver.observe(scope);
-  const rendered = render(view, found, scope === 'all' ? undefined : scope);
-  const ids = new Set([
-    ...rendered.keys(),
-    ...(scope === 'all' ? [...found.routers.keys(), ...found.unreadable.keys(), ...found.damaged] : scope),
-  ]);
-  for (const each of rendered.values()) remember(memory, each);
-  const work = [...ids].sort().map((id) => new Work(id, rendered.get(id), view, mayRemove));
-  for (const each of work) {
-    if (unverified) each.holdBack(found);
-    each.look(found, memory);
-  }
-  return { found, rendered, work };
-}
-
-/**
- * Applies what converge would apply first, and does not read back: for a driver that prints, whose node stays as it is. Rejects with the first reason
- * why a router cannot be planned.
- */
-export async function applyOnce(view: HostView, driver: L3Driver, mayRemove = true): Promise<void> {
-  const { found, rendered, work } = await survey(view, driver, 'all', { mayRemove, unverified: false }, new L3Memory());
-  await applyAll(
-    work.filter((each) => each.open),
-    found.bridge,
-    driver,
-  );
-  if (mayRemove) await driver.apply(orphansIn(view, found, rendered));
-  const failed = work.find((each) => each.error !== null);
-  if (failed) throw new Error(`router ${failed.id}: ${failed.error}`);
-}
-
-/** Steps that change the node; an announcement does not. */
-const stepCount = (plan: RouterPlan): number => stepsOf(plan).length - plan.announce.length;
 
 const NOTHING: Omit<RouterPlan, 'routerId'> = {
   build: [],
@@ -175,28 +169,28 @@ const NOTHING: Omit<RouterPlan, 'routerId'> = {
 
 /** One router on its way through a converge. */
 class Work {
-  plan: RouterPlan;
-  error: string | null = null;
   /** Outside addresses to ask for before they are added. */
   probes: readonly Probe[] = [];
   held: Held = new Map();
   private found: L3State | null = null;
-  private stuckBefore = false;
-  private tried = false;
+  /** What the last plan asked for, what it cannot have among it. */
+  private needed: readonly L3Task[] = [];
+  /** Owner -> its first step of any plan. */
+  private readonly steps = new Map<string, L3Step>();
+  private text: string | null | undefined;
 
   constructor(
     readonly id: string,
     public rendered: Rendered | undefined,
     private readonly view: HostView,
     private readonly mayRemove: boolean,
-  ) {
-    this.plan = { routerId: id, ...NOTHING };
-    if (rendered?.kind === 'incomplete') this.error = rendered.reason;
-  }
+  ) {}
 
-  /** True while there is something to apply. */
-  get open(): boolean {
-    return !isEmpty(this.plan) && this.error === null && !this.stuckBefore;
+  /** Digest of what is wanted; null when nothing is, or it is not known. */
+  get wanted(): string | null {
+    if (this.text === undefined)
+      this.text = this.rendered?.kind === 'present' ? digest(stateText(this.rendered.state)) : null;
+    return this.text;
   }
 
   /** Leaves out what must be asked for first. */
@@ -207,6 +201,12 @@ class Work {
     this.hold(heldUntilAsked(this.probes), found);
   }
 
+  /** Whether the device to ask from is there. */
+  canBeProbed(run: Run): boolean {
+    const owners = [namespaceOf(this.id), ...this.probes.map(({ outside }) => linkOf(this.id, outside))];
+    return this.probes.length > 0 && owners.every((owner) => run.why(owner) === undefined);
+  }
+
   /** `answers`: one for each probe, in order. Plan anew after it. */
   prove(answers: readonly ProbeAnswer[]): void {
     if (this.rendered?.kind === 'present' && this.found)
@@ -215,6 +215,7 @@ class Work {
 
   private hold(held: Held, facts: NodeFacts): void {
     this.held = held;
+    this.text = undefined;
     if (this.rendered?.kind !== 'present') return;
     this.rendered = { ...this.rendered, state: renderRouter(withhold(this.rendered.gathered, held), facts) };
   }
@@ -228,51 +229,49 @@ class Work {
     }));
   }
 
-  /** Plans anew from what was found last. */
-  lookAgain(memory: L3Memory): void {
-    if (this.found) this.look(this.found, memory);
+  /** Plans from what was found; null: from what was found last. */
+  look(found: L3State | null): Plan<L3Step> {
+    this.found = found ?? this.found;
+    if (!this.found) return { tasks: [], refused: [] };
+    const unreadable = this.found.unreadable.get(this.id);
+    if (unreadable !== undefined) return this.cannotRead(unreadable);
+    const wanted = this.rendered?.kind === 'present' ? this.rendered.state : null;
+    const tasks = tasksOf(this.planFrom(this.found), wanted);
+    this.needed = tasks.filter(({ stage }) => stage !== 'announce');
+    for (const { owner, step } of this.needed) if (!this.steps.has(owner)) this.steps.set(owner, step);
+    if (this.found.bridge) return { tasks, refused: [] };
+    const unplugged = tasks.filter(({ step }) => step.op === 'add-port');
+    const reason = `bridge ${INTEGRATION_BRIDGE} does not exist yet: the OVS agent makes it, then the ports are plugged`;
+    return {
+      tasks: tasks.filter(({ step }) => step.op !== 'add-port'),
+      refused: unplugged.map(({ owner }): Refusal => ({ unit: this.id, owner, reason })),
+    };
   }
 
-  /** Plans from what was found. */
-  look(found: L3State, memory: L3Memory): void {
-    this.found = found;
-    const unreadable = found.unreadable.get(this.id);
-    if (unreadable !== undefined) this.fail(`namespace ${netnsOf(this.id)} cannot be read: ${unreadable}`);
-    this.plan = unreadable === undefined ? this.planFrom(found) : { routerId: this.id, ...NOTHING };
-    if (!this.tried) this.stuckBefore = !isEmpty(this.plan) && memory.stuck.get(this.id) === textOf(this.plan);
+  /** What the last plan still asks for, with the reason why it is not so. */
+  lacks(run: Run): Lack[] {
+    return this.needed.flatMap(({ step, owner }) => {
+      const failure = run.why(owner);
+      return failure ? [{ step, reason: failure.reason }] : [];
+    });
   }
 
-  isRight(memory: L3Memory): boolean {
-    return this.rendered?.kind === 'present' && memory.right.get(this.id) === stateText(this.rendered.state);
+  /** The object that an owner's failure is told of. */
+  blameFor(owner: string): ObjectKey {
+    const step = this.steps.get(owner);
+    const gathered = this.gathered;
+    return (step && gathered && concernedBy(step, gathered)[0]) ?? `router/${this.id}`;
   }
 
-  fail(error: unknown): void {
-    this.error ??= asError(error).message;
+  private get gathered(): Gathered | null {
+    return this.rendered?.kind === 'present' || this.rendered?.kind === 'down' ? this.rendered.gathered : null;
   }
 
-  begin(): void {
-    this.tried = true;
-  }
-
-  /** Ends the converge: what is still open could not be made true. */
-  settle(memory: L3Memory): void {
-    const { rendered } = this;
-    if (isEmpty(this.plan) && this.error === null) {
-      memory.stuck.delete(this.id);
-      // Whether something is left that must go is not known yet, and what the router was made of leads back to it.
-      if (!this.mayRemove) return;
-      if (rendered?.kind === 'present') memory.right.set(this.id, stateText(rendered.state));
-      else memory.right.delete(this.id);
-      forget(memory, this.id, rendered?.keys);
-      return;
-    }
-    memory.right.delete(this.id);
-    if (this.error !== null) return;
-    memory.stuck.set(this.id, textOf(this.plan));
-    const what = stepsOf(this.plan).map((step) =>
-      JSON.stringify(step, (key, value) => (key === 'edits' ? undefined : value)),
-    );
-    this.error = `cannot converge: after ${APPLIES} applies the node still differs: ${what.join(' ')}`;
+  private cannotRead(why: string): Plan<L3Step> {
+    const owner = namespaceOf(this.id);
+    const netns = netnsOf(this.id);
+    this.needed = [{ step: { op: 'add-netns', netns }, stage: 'build', unit: this.id, owner }];
+    return { tasks: [], refused: [{ unit: this.id, owner, reason: `namespace ${netns} cannot be read: ${why}` }] };
   }
 
   private planFrom(found: L3State): RouterPlan {
@@ -288,52 +287,4 @@ class Work {
         return this.mayRemove && !this.view.frozen.has(`router/${this.id}`) ? planRemoval(this.id, found) : none;
     }
   }
-}
-
-const textOf = (plan: RouterPlan): string => JSON.stringify(stepsOf(plan));
-
-/** Applies all plans, stage by stage; a router that fails in one is not taken to those that stand on it. */
-async function applyAll(work: readonly Work[], bridge: boolean, driver: L3Driver): Promise<number> {
-  let applied = 0;
-  for (const each of work) each.begin();
-  /** One batch for all; if it fails, a batch a router. A step that was done and is repeated is success (the driver's contract). */
-  const together = async (stage: Stage, among: readonly Work[]): Promise<void> => {
-    const some = among.filter((each) => each.plan[stage].length > 0);
-    const steps = some.flatMap((each) => each.plan[stage]);
-    if (steps.length === 0) return;
-    try {
-      await driver.apply(steps);
-      applied += steps.length;
-    } catch (error) {
-      if (some.length === 1) some[0]?.fail(error);
-      else
-        for (const each of some)
-          await driver.apply(each.plan[stage]).then(
-            () => (applied += each.plan[stage].length),
-            (why) => each.fail(why),
-          );
-    }
-  };
-  const healthy = (): Work[] => work.filter((each) => each.error === null);
-
-  await together('build', healthy());
-  await together('quiet', healthy());
-  const built = healthy();
-  // OVS takes its time to open devices; meanwhile the namespaces are filled.
-  const unplugged = bridge ? [] : built.filter((each) => each.plan.plug.some((step) => step.op === 'add-port'));
-  const plugged = together('plug', bridge ? built : built.filter((each) => !unplugged.includes(each)));
-  const chains: L3Step[][][] = built.map((each) => (each.plan.configure.length > 0 ? [[...each.plan.configure]] : []));
-  const outcome = await runChains(chains, (steps) => driver.apply(steps), { concurrency: SIDE_BY_SIDE });
-  await plugged;
-  for (const { chain, error } of outcome.failed) built[chain]?.fail(error);
-  const failedChains = new Set(outcome.failed.map(({ chain }) => chain));
-  for (const [chain, each] of built.entries()) if (!failedChains.has(chain)) applied += each.plan.configure.length;
-  for (const each of unplugged)
-    each.fail(`bridge ${INTEGRATION_BRIDGE} does not exist yet: the OVS agent makes it, then the ports are plugged`);
-  await together('unplug', healthy());
-  await together('remove', healthy());
-  const announcements = work.flatMap((each) => each.plan.announce);
-  // A neighbour that does not hear it learns by its own cache's end: no reason to call the router broken.
-  if (announcements.length > 0) await driver.apply(announcements).catch(() => undefined);
-  return applied;
 }

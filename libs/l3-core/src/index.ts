@@ -6,7 +6,7 @@ export { dialect } from './dialects/index.js';
 export type { Dialect } from './dialects/dialect.js';
 export { forwardingChain, forwardingsIn, type ForwardedTo, type Forwarding, type Taken } from './forwardings.js';
 export type { L3Driver, L3Step, Probe, ProbeAnswer } from './driver.js';
-export { routersTouched } from './dirty.js';
+export { StepsRefused } from '@plumbline/reconcile';
 export { gather, Incomplete, routersHere, type Gathered, type Leg } from './legs.js';
 export * from './marks.js';
 export {
@@ -26,4 +26,4 @@ export { editsFor, isOurJump } from './rule-diff.js';
 export { rulesIn, savedFrom, stateText } from './rule-lines.js';
 export type * from './rule.js';
 export type * from './state.js';
-export { outsideSysctl, sysctlsOf } from './sysctls.js';
+export { IP_FORWARD, outsideSysctl, sysctlsOf } from './sysctls.js';

@@ -39,6 +39,13 @@ export type Gathered = Readonly<{
 /** The view lacks something this router needs: it is reported and left alone, since half a router could open a path. */
 export class Incomplete extends Error {
   override readonly name = 'Incomplete';
+  /** `keys`: of what was looked for until then, what is missing among it. */
+  constructor(
+    message: string,
+    readonly keys: ReadonlySet<ObjectKey>,
+  ) {
+    super(message);
+  }
 }
 
 /** Routers scheduled to the view's host, sorted by id; those that are administratively down too. */
@@ -62,12 +69,13 @@ export function gather(
     keys.add(`port/${portId}`).add(`network/${networkId}`);
     const port = objectIn(view, 'port', portId);
     const network = objectIn(view, 'network', networkId);
-    if (!port) throw new Incomplete(`port ${portId} of router ${router.id} is not in this host's view`);
-    if (!network) throw new Incomplete(`network ${networkId} of router port ${portId} is not in this host's view`);
+    if (!port) throw new Incomplete(`port ${portId} of router ${router.id} is not in this host's view`, keys);
+    if (!network)
+      throw new Incomplete(`network ${networkId} of router port ${portId} is not in this host's view`, keys);
     const addresses = port.fixedIps.map(({ subnetId, ipAddress }): LegAddress => {
       keys.add(`subnet/${subnetId}`);
       const subnet = objectIn(view, 'subnet', subnetId);
-      if (!subnet) throw new Incomplete(`subnet ${subnetId} of router port ${portId} is not in this host's view`);
+      if (!subnet) throw new Incomplete(`subnet ${subnetId} of router port ${portId} is not in this host's view`, keys);
       return { ip: ipAddress, version: versionOf(ipAddress), subnet };
     });
     return {

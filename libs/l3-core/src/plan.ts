@@ -26,6 +26,7 @@ import { ForwardedTo, forwardedText, forwardingsIn, takenText } from './forwardi
 import { editsFor } from './rule-diff.js';
 import { rulesIn, savedFrom } from './rule-lines.js';
 import { Rule, RuleBody, Table, TableEdits } from './rule.js';
+import { IP_FORWARD } from './sysctls.js';
 import { L3State, Link, ObservedLink, ObservedPort, ObservedRouter, OutsideLink, Route, RouterState } from './state.js';
 
 export const STAGES = ['build', 'quiet', 'plug', 'configure', 'unplug', 'remove', 'announce'] as const;
@@ -57,12 +58,15 @@ export function planRouter(wanted: RouterState, found: L3State, mayRemove: boole
     const edits = editsFor(rules, saved, mayRemove);
     if (edits.length > 0) steps.configure.push(restore(netns, version, edits));
   }
-  const values = Object.fromEntries(
-    Object.entries(wanted.sysctls).filter(([key, value]) => have?.sysctls[key] !== value),
-  );
-  // Writing ip_forward resets others, so they are written again with it.
-  const written = 'net/ipv4/ip_forward' in values ? wanted.sysctls : values;
-  if (Object.keys(written).length > 0) steps.configure.push({ op: 'set-sysctls', netns, values: written });
+  const { [IP_FORWARD]: forward, ...others } = wanted.sysctls;
+  const differs = ([key, value]: [string, string]): boolean => have?.sysctls[key] !== value;
+  // Writing it resets others: those that are right are written again with it, before those that are not.
+  if (forward !== undefined && differs([IP_FORWARD, forward])) {
+    const right = Object.entries(others).filter((each) => !differs(each));
+    steps.configure.push({ op: 'set-sysctls', netns, values: { [IP_FORWARD]: forward, ...Object.fromEntries(right) } });
+  }
+  const values = Object.entries(others).filter(differs);
+  if (values.length > 0) steps.configure.push({ op: 'set-sysctls', netns, values: Object.fromEntries(values) });
   for (const { device, txChecksum } of wanted.links) {
     const was = have?.links.find((each) => each.device === device);
     if (isWhole(device, was, found) ? was?.txChecksum !== txChecksum : !txChecksum)

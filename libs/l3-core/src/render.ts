@@ -13,9 +13,10 @@ import {
   rangeOf,
   versionOf,
 } from '@plumbline/contracts';
-import { HostView, objectsOf } from '@plumbline/topology';
-import { gather, Gathered, Incomplete, Leg, routersHere } from './legs.js';
+import { HostView } from '@plumbline/topology';
+import { Gathered, Incomplete, Leg, routersHere } from './legs.js';
 import { netnsOf, outsideDevice } from './marks.js';
+import { Members } from './members.js';
 import { rulesV4, rulesV6 } from './rules.js';
 import { Address, Link, Route, RouterState } from './state.js';
 import { sysctlsOf } from './sysctls.js';
@@ -33,36 +34,43 @@ export type Rendered = Readonly<{ id: string; keys: ReadonlySet<ObjectKey> }> &
     | Readonly<{ kind: 'incomplete'; reason: string }>
   );
 
-/** Renders the routers of the view's host, or those of them named in `only`. */
+/** Renders the routers of the view's host, or those of them named in `only`, from nothing. */
 export function render(view: HostView, facts: NodeFacts, only?: ReadonlySet<string>): Map<string, Rendered> {
+  const members = new Members();
+  members.update(view, 'all');
+  return renderRouters(view, facts, members, only ?? new Set(routersHere(view).map(({ id }) => id)));
+}
+
+/** Those of these routers that are on the view's host, in the order given. */
+export function renderRouters(
+  view: HostView,
+  facts: NodeFacts,
+  members: Members,
+  ids: Iterable<string>,
+): Map<string, Rendered> {
   const rendered = new Map<string, Rendered>();
-  const floatingIps = groupBy(objectsOf(view, 'floatingip'), (fip) => fip.association?.routerId ?? '');
-  const forwardings = groupBy(objectsOf(view, 'portforwarding'), (forwarding) => forwarding.routerId);
-  const subnets = groupBy(objectsOf(view, 'subnet'), (subnet) => subnet.networkId);
-  for (const router of routersHere(view)) {
-    if (only && !only.has(router.id)) continue;
-    const { id } = router;
-    try {
-      const gathered = gather(
-        view,
-        router,
-        floatingIps.get(id) ?? [],
-        forwardings.get(id) ?? [],
-        subnets.get(router.gateway?.networkId ?? '') ?? [],
-      );
-      const { keys } = gathered;
-      const frozenBy = [...keys].find((key) => view.frozen.has(key));
-      if (frozenBy) rendered.set(id, { id, keys, kind: 'frozen', frozenBy });
-      else if (!router.adminStateUp) rendered.set(id, { id, keys, kind: 'down', gathered });
-      else rendered.set(id, { id, keys, kind: 'present', gathered, state: renderRouter(gathered, facts) });
-    } catch (error) {
-      if (!(error instanceof Incomplete)) throw error;
-      const keys = new Set<ObjectKey>([`router/${id}`]);
-      if (view.frozen.has(`router/${id}`)) rendered.set(id, { id, keys, kind: 'frozen', frozenBy: `router/${id}` });
-      else rendered.set(id, { id, keys, kind: 'incomplete', reason: error.message });
-    }
+  for (const id of ids) {
+    const one = renderOne(view, facts, members, id);
+    if (one) rendered.set(id, one);
   }
   return rendered;
+}
+
+function renderOne(view: HostView, facts: NodeFacts, members: Members, id: string): Rendered | null {
+  try {
+    const gathered = members.gather(view, id);
+    if (!gathered) return null;
+    const { keys, router } = gathered;
+    const frozenBy = [...keys].find((key) => view.frozen.has(key));
+    if (frozenBy) return { id, keys, kind: 'frozen', frozenBy };
+    if (!router.adminStateUp) return { id, keys, kind: 'down', gathered };
+    return { id, keys, kind: 'present', gathered, state: renderRouter(gathered, facts) };
+  } catch (error) {
+    if (!(error instanceof Incomplete)) throw error;
+    const { keys, message } = error;
+    if (view.frozen.has(`router/${id}`)) return { id, keys, kind: 'frozen', frozenBy: `router/${id}` };
+    return { id, keys, kind: 'incomplete', reason: message };
+  }
 }
 
 /** The state of one router that is up. */
@@ -171,13 +179,3 @@ const by =
   <T>(key: (item: T) => string) =>
   (a: T, b: T): number =>
     key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0;
-
-function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const group = groups.get(key(item));
-    if (group) group.push(item);
-    else groups.set(key(item), [item]);
-  }
-  return groups;
-}

@@ -4,8 +4,10 @@
  * Documentation/networking/ip-sysctl.rst).
  */
 
+export const IP_FORWARD = 'net/ipv4/ip_forward';
+
 const ROUTER: Readonly<Record<string, string>> = {
-  'net/ipv4/ip_forward': '1',
+  [IP_FORWARD]: '1',
   'net/ipv6/conf/all/forwarding': '1',
   // Answer ARP only for addresses on the device that was asked, and ask with an address of that device's own subnet: legs do not speak for each other.
   'net/ipv4/conf/all/arp_ignore': '1',

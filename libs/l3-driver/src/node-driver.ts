@@ -4,8 +4,17 @@
  *
  * Commands go through a Runner (@plumbline/exec): with its PrintingRunner, and PrintingPorts, the same code prints what it would do.
  */
-import { CommandFailed, Runner } from '@plumbline/exec';
-import { dialect, L3Driver, L3State, L3Step, outsideSysctl, Probe, ProbeAnswer } from '@plumbline/l3-core';
+import { CommandFailed, Runner, SysctlFailed } from '@plumbline/exec';
+import {
+  dialect,
+  L3Driver,
+  L3State,
+  L3Step,
+  outsideSysctl,
+  Probe,
+  ProbeAnswer,
+  StepsRefused,
+} from '@plumbline/l3-core';
 import { Announcement, Announcer } from './announcer.js';
 import { endConnections, endForwarded } from './connections.js';
 import { ipLine, ipNetnsOf, IpStep, isDoneAlready } from './ip-lines.js';
@@ -90,7 +99,12 @@ export class NodeL3Driver implements L3Driver {
       const key = batchOf(first);
       let end = at + 1;
       while (end < steps.length && batchOf(steps[end] as L3Step) === key) end += 1;
-      await this.run(first.op, steps.slice(at, end));
+      const batch = steps.slice(at, end);
+      try {
+        await this.run(first.op, batch);
+      } catch (error) {
+        throw refusedIn(batch, at, error) ?? error;
+      }
       at = end;
     }
   }
@@ -126,10 +140,13 @@ export class NodeL3Driver implements L3Driver {
         const names = (steps as readonly Extract<L3Step, { op: 'silence-outside' }>[]).map((step) => step.outside);
         return this.runner.writeSysctls(Object.fromEntries(names.map((name) => [outsideSysctl(name), '1'])));
       }
-      case 'set-sysctls':
-        for (const step of steps as readonly Extract<L3Step, { op: 'set-sysctls' }>[])
-          await this.runner.writeSysctls(step.values, { netns: step.netns });
+      case 'set-sysctls': {
+        const all = steps as readonly Extract<L3Step, { op: 'set-sysctls' }>[];
+        const [first] = all;
+        const values = Object.assign({}, ...all.map((step) => step.values)) as Record<string, string>;
+        if (first) await this.runner.writeSysctls(values, { netns: first.netns });
         return;
+      }
       case 'set-tx-checksum': {
         const all = steps as readonly Extract<L3Step, { op: 'set-tx-checksum' }>[];
         const [first] = all;
@@ -163,7 +180,7 @@ export class NodeL3Driver implements L3Driver {
     }
   }
 
-  /** One `ip -batch`. It ends at the first line that fails; if that line was done before, the rest is run in another. */
+  /** One `ip -batch`. It ends at the first line that fails; if that line was done before, the rest is run in another. Rejects with StepsRefused for a line that cannot be. */
   private async ip(steps: readonly IpStep[]): Promise<void> {
     const [first] = steps;
     if (!first) return;
@@ -171,6 +188,10 @@ export class NodeL3Driver implements L3Driver {
     for (const step of steps)
       if (step.op === 'remove-address') this.announcer.forget(step.netns, step.address.split('/')[0] ?? '');
     let lines = steps.map(ipLine);
+    const refused = (error: CommandFailed, line: number): Error => {
+      const at = steps.length - lines.length + line - 1;
+      return new StepsRefused([{ at, reason: kernelsWords(error.stderr) || error.message }], { cause: error });
+    };
     while (lines.length > 0) {
       try {
         const stdin = `${lines.join('\n')}\n`;
@@ -178,7 +199,7 @@ export class NodeL3Driver implements L3Driver {
         return;
       } catch (error) {
         if (!(error instanceof CommandFailed) || error.failedLine === undefined) throw error;
-        if (!isDoneAlready(error.failedInput ?? '', error.stderr)) throw error;
+        if (!isDoneAlready(error.failedInput ?? '', error.stderr)) throw refused(error, error.failedLine);
         lines = lines.slice(error.failedLine);
       }
     }
@@ -210,6 +231,42 @@ function batchOf(step: L3Step): string {
     default:
       return step.op;
   }
+}
+
+/** What ip(8) says of a line, without the line's number. */
+const kernelsWords = (stderr: string): string =>
+  stderr
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !/^Command failed -:\d+$/.test(line.trim()))
+    .join(' ')
+    .trim();
+
+/** Which steps of a batch, that begins at `first`, an error speaks of; null when it does not say. */
+function refusedIn(batch: readonly L3Step[], first: number, error: unknown): StepsRefused | null {
+  if (error instanceof StepsRefused)
+    return new StepsRefused(
+      error.refused.map(({ at, reason }) => ({ at: first + at, reason })),
+      { cause: error },
+    );
+  // Nothing of a namespace that cannot be entered can be done.
+  if (error instanceof CommandFailed && error.reason === 'netns')
+    return new StepsRefused(
+      batch.map((_step, index) => ({ at: first + index, reason: error.message })),
+      { cause: error },
+    );
+  if (!(error instanceof SysctlFailed)) return null;
+  const refused = batch.flatMap((step, index) => {
+    const why = error.failed.filter(({ key }) => isAbout(step, key)).map((each) => each.error);
+    return why.length > 0 ? [{ at: first + index, reason: why.join('; ') }] : [];
+  });
+  return refused.length > 0 ? new StepsRefused(refused, { cause: error }) : null;
+}
+
+/** `key`: a kernel parameter, or the device whose offload was to be set. */
+function isAbout(step: L3Step, key: string): boolean {
+  if (step.op === 'set-sysctls') return key in step.values;
+  if (step.op === 'silence-outside') return outsideSysctl(step.outside) === key;
+  return step.op === 'set-tx-checksum' && step.device === key;
 }
 
 /** Waits for all, then rejects with the first failure: nothing is left running behind the caller's back. */

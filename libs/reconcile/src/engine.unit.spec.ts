@@ -20,6 +20,8 @@ class World implements Agent<ReadonlyMap<string, string>, Step> {
   readonly refused = new Set<string>();
   /** Pieces that the node accepts and forgets. */
   readonly forgotten = new Set<string>();
+  /** Pieces that leave no trace; they are needed as long as what needs them is not there. */
+  readonly unseen = new Set<string>();
   tells = false;
   broken: Error | null = null;
   version = 'a';
@@ -40,13 +42,14 @@ class World implements Agent<ReadonlyMap<string, string>, Step> {
   plan(found: ReadonlyMap<string, string>, units: ReadonlySet<string>) {
     const tasks: Task<Step>[] = [];
     for (const { name, unit, stage, needs } of this.pieces)
-      if (units.has(unit) && found.get(name) !== this.version) {
+      if (units.has(unit) && !this.isThere(found, name)) {
         tasks.push({
           step: { op: 'put', name, value: this.version },
           stage: `s${stage}`,
           unit,
           owner: name,
           needs,
+          unseen: this.unseen.has(name),
         });
         tasks.push({ step: { op: 'put', name: `!${name}`, value: '' }, stage: 'tell', unit, owner: name });
       }
@@ -63,6 +66,11 @@ class World implements Agent<ReadonlyMap<string, string>, Step> {
     return { tasks, refused: [] };
   }
 
+  private isThere(found: ReadonlyMap<string, string>, name: string): boolean {
+    if (!this.unseen.has(name)) return found.get(name) === this.version;
+    return this.pieces.every((piece) => !piece.needs.includes(name) || this.isThere(found, piece.name));
+  }
+
   async apply(steps: readonly Step[]): Promise<void> {
     if (steps[0]?.name.startsWith('!')) throw new Error('nobody hears');
     this.batches += 1;
@@ -74,7 +82,7 @@ class World implements Agent<ReadonlyMap<string, string>, Step> {
       if (first && at >= first.at) break;
       this.order.push(name);
       if (op === 'take') this.node.delete(name);
-      else if (!this.forgotten.has(name)) this.node.set(name, value);
+      else if (!this.forgotten.has(name) && !this.unseen.has(name)) this.node.set(name, value);
     }
     if (first && this.tells) throw new StepsRefused([first]);
     if (first) throw new Error(first.reason);
@@ -247,6 +255,20 @@ describe('the engine', () => {
     world.forgotten.clear();
     world.node.delete('p0');
     expect([(await world.converge()).failures.size, world.node.size]).toEqual([0, 3]);
+  });
+
+  it('does once what leaves nothing to be read back, also when what would show it is refused', async () => {
+    const world = new World([
+      { name: 'p0', unit: 'u', stage: 0, needs: [] },
+      { name: 'p1', unit: 'u', stage: 1, needs: ['p0'] },
+    ]);
+    world.unseen.add('p0');
+    world.refused.add('p1');
+    expect([...(await world.converge()).failures.keys()]).toEqual(['p1']);
+    expect(world.order).toEqual(['p0']);
+    world.refused.clear();
+    expect((await world.converge()).failures.size).toBe(0);
+    expect(world.order).toEqual(['p0', 'p0', 'p1']);
   });
 
   it('removes nothing without the right to, and counts nothing as settled until it had it', async () => {

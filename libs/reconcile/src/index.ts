@@ -4,6 +4,7 @@ export { Followers, Groups } from './followers.js';
 export { digest, Memory } from './memory.js';
 export { Run } from './run.js';
 export { settle, type Terms } from './settle.js';
+export { applyStages } from './stages.js';
 export {
   APPLIES,
   asError,
@@ -16,4 +17,3 @@ export {
   type Stage,
   type Task,
 } from './types.js';
-export { runChains, type FailedStep, type Outcome } from './steps.js';

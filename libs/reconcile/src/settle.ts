@@ -26,7 +26,9 @@ export async function settle<Found, Step>(
   units: ReadonlySet<string>,
   terms: Terms,
 ): Promise<Found> {
-  const inScope = ({ unit, removes }: Task<Step>): boolean => units.has(unit) && (terms.mayRemove || !removes);
+  const done = new Set<string>();
+  const inScope = ({ unit, owner, removes, unseen }: Task<Step>): boolean =>
+    units.has(unit) && (terms.mayRemove || !removes) && !(unseen && done.has(owner));
   const optional = new Set(agent.stages.filter((stage) => stage.optional).map(({ name }) => name));
   const planned = (of: Found, some: ReadonlySet<string>): readonly Task<Step>[] => {
     const { tasks, refused } = agent.plan(of, some);
@@ -51,6 +53,7 @@ export async function settle<Found, Step>(
           run.drift += 1;
     const touched = new Set(steps.map(({ unit }) => unit));
     await applyStages(agent, run, open, memory.suspects(touched));
+    for (const { owner, unseen } of run.open(open)) if (unseen) done.add(owner);
     last = await agent.observe(touched);
     tasks = [...tasks.filter(({ unit }) => !touched.has(unit)), ...planned(last, touched)];
   }

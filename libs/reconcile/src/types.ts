@@ -71,6 +71,8 @@ export type Task<Step> = Readonly<{
   needs?: readonly string[];
   /** Takes away what nobody asks for; what makes room for something else is no removal. */
   removes?: boolean;
+  /** Leaves nothing that could be read back (it ends connections, it tells somebody): done once in a converge it is done, and it is never stuck. */
+  unseen?: boolean;
 }>;
 
 export type Stage = Readonly<{

@@ -1,0 +1,85 @@
+/**
+ * What belongs to which router, kept as objects come, change and go, so that one router is gathered without a pass over all objects of the host. Rebuilt from
+ * the view at each full look. Which routers follow from an object is remembered longer than the object is in the view (`followers`): it may have left before its
+ * router is looked at again, and a router whose removal was not allowed yet must be found by what it was made of.
+ */
+import { ObjectKey } from '@plumbline/contracts';
+import { Followers, Groups } from '@plumbline/reconcile';
+import { HostView, nameOf, objectIn } from '@plumbline/topology';
+import { gather, Gathered, Incomplete, routersHere } from './legs.js';
+
+export class Members {
+  /** Object -> routers that were gathered from it. */
+  readonly followers = new Followers<ObjectKey, string>();
+  private readonly floatingIps = new Groups<string, string>();
+  private readonly forwardings = new Groups<string, string>();
+  private readonly subnets = new Groups<string, string>();
+  private known = false;
+
+  /** Takes in objects that may have changed. The first time all are. */
+  update(view: HostView, touched: ReadonlySet<ObjectKey> | 'all'): void {
+    const first = !this.known;
+    this.known = true;
+    if (touched === 'all' || first) {
+      for (const groups of [this.floatingIps, this.forwardings, this.subnets]) groups.clear();
+      for (const key of view.objects.keys()) this.note(view, key);
+    } else for (const key of touched) this.note(view, key);
+    if (!first || touched === 'all') return;
+    for (const router of routersHere(view))
+      try {
+        this.gather(view, router.id);
+      } catch (error) {
+        if (!(error instanceof Incomplete)) throw error;
+      }
+  }
+
+  /** Routers that an object matters to now, or did when they were last looked at. */
+  routersTouched(view: HostView, touched: ReadonlySet<ObjectKey>): Set<string> {
+    const routers = new Set<string>();
+    const add = (ids: Iterable<string>): void => {
+      for (const id of ids) routers.add(id);
+    };
+    for (const key of touched) {
+      add(this.followers.of(key));
+      const { kind, id } = nameOf(key);
+      if (kind === 'router') routers.add(id);
+      else if (kind === 'subnet') add(this.followers.of(`network/${this.subnets.of(id) ?? ''}`));
+      else if (kind === 'portforwarding') routers.add(this.forwardings.of(id) ?? '');
+      else if (kind === 'floatingip') routers.add(this.floatingIps.of(id) ?? '');
+    }
+    routers.delete('');
+    return routers;
+  }
+
+  /** The router with all it needs, null when it is not on this host; from here on it is found by all of it. Throws Incomplete. */
+  gather(view: HostView, id: string): Gathered | null {
+    const router = objectIn(view, 'router', id);
+    if (!router || router.host !== view.host) return null;
+    const among = <T>(ids: Iterable<string>, get: (id: string) => T | undefined): T[] =>
+      [...ids].sort().flatMap((each) => get(each) ?? []);
+    try {
+      const gathered = gather(
+        view,
+        router,
+        among(this.floatingIps.in(id), (each) => objectIn(view, 'floatingip', each)),
+        among(this.forwardings.in(id), (each) => objectIn(view, 'portforwarding', each)),
+        among(this.subnets.in(router.gateway?.networkId ?? ''), (each) => objectIn(view, 'subnet', each)),
+      );
+      this.followers.add(id, gathered.keys);
+      return gathered;
+    } catch (error) {
+      if (error instanceof Incomplete) this.followers.add(id, error.keys);
+      throw error;
+    }
+  }
+
+  private note(view: HostView, key: ObjectKey): void {
+    const { kind, id } = nameOf(key);
+    if (kind === 'floatingip') this.floatingIps.put(id, objectIn(view, 'floatingip', id)?.association?.routerId);
+    else if (kind === 'portforwarding') this.forwardings.put(id, objectIn(view, 'portforwarding', id)?.routerId);
+    else if (kind === 'subnet') {
+      const networkId = objectIn(view, 'subnet', id)?.networkId;
+      this.subnets.put(id, networkId);
+    }
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * A router's plan in the engine's words (@plumbline/reconcile): who is to blame for each step, what it needs, at which stage it is done. plan.ts says why the
+ * order is as it is; here is what stands on what, so that one refused route, address, parameter or rule set harms nothing else:
+ *
+ *   namespace ──► everything
+ *   link ──► its switch port, parameters, checksums, addresses, routes         an interface's or the gateway's
+ *   IPv4 rules ──► forwarding of IPv4, IPv4 addresses, ends of connections     without rules nothing is forwarded, and nothing is answered for
+ *   IPv6 rules ──► forwarding of IPv6, IPv6 addresses
+ *   an address ──► its announcement, routes whose next hop is on its subnet, and that the subnet addresses before it go
+ *   ends of connections ──► that their notes and their address go
+ *   a route ──► that the one it takes the place of goes (IPv6)
+ */
+import { cidrContains } from '@plumbline/contracts';
+import { Stage, Task } from '@plumbline/reconcile';
+import { L3Step } from './driver.js';
+import { outsideOf } from './marks.js';
+import { RouterPlan, STAGES } from './plan.js';
+import { RouterState } from './state.js';
+import { IP_FORWARD } from './sysctls.js';
+
+/**
+ * The stages of plan.ts; `configure` in parts, each of which is one process or less. Rules are not repeated: `iptables-restore` adds to what it finds. OVS takes
+ * its time to open devices; meanwhile the namespaces are filled. A neighbour that does not hear an announcement learns by its own cache's end.
+ */
+export const L3_STAGES: readonly Stage[] = [
+  { name: 'build', batch: 'all' },
+  { name: 'quiet', batch: 'all' },
+  { name: 'plug', batch: 'all', beside: true },
+  { name: 'rules', batch: 'unit', alone: true },
+  { name: 'parameters', batch: 'unit' },
+  { name: 'offload', batch: 'unit' },
+  { name: 'addresses', batch: 'unit' },
+  { name: 'connections', batch: 'unit', alone: true },
+  { name: 'notes', batch: 'unit', alone: true },
+  { name: 'leaving', batch: 'unit' },
+  { name: 'unplug', batch: 'all' },
+  { name: 'remove', batch: 'all' },
+  { name: 'announce', batch: 'all', optional: true },
+];
+
+export type L3Task = Task<L3Step>;
+
+export const namespaceOf = (routerId: string): string => `${routerId} namespace`;
+export const linkOf = (routerId: string, outside: string): string => `${routerId} link ${outside}`;
+const rulesOwner = (routerId: string, version: 4 | 6): string => `${routerId} rules ${version}`;
+const addressOwner = (routerId: string, device: string, address: string): string =>
+  `${routerId} address ${device} ${address}`;
+const routeOwner = (routerId: string, { version, destination }: { version: 4 | 6; destination: string }): string =>
+  `${routerId} route ${version} ${destination}`;
+
+const isFloating = (address: string): boolean => address.endsWith('/32');
+const ipOf = (address: string): string => address.slice(0, address.indexOf('/'));
+const versionOf = (address: string): 4 | 6 => (address.includes(':') ? 6 : 4);
+
+/** `wanted`: null when nothing of the router is. Tasks are in the order of the plan. */
+export function tasksOf(plan: RouterPlan, wanted: RouterState | null): L3Task[] {
+  const unit = plan.routerId;
+  const devices = wanted?.links.map(({ device }) => device) ?? [];
+  const added = new Map<string, string>();
+  const connections: string[] = [];
+  const routes = new Set<string>();
+  for (const step of plan.configure) {
+    if (step.op === 'add-address')
+      added.set(`${step.device} ${ipOf(step.address)}`, addressOwner(unit, step.device, step.address));
+    if (step.op === 'end-connections' || step.op === 'end-forwarded') connections.push(connectionsOwner(unit, step));
+    if (step.op === 'replace-route') routes.add(routeOwner(unit, step));
+  }
+  const namespace = namespaceOf(unit);
+  const link = (device: string): string => linkOf(unit, outsideOf(device));
+  const rules = (version: 4 | 6): string => rulesOwner(unit, version);
+  const task = (step: L3Step, stage: string, owner: string, ...needs: string[]): L3Task => ({
+    step,
+    stage,
+    unit,
+    owner,
+    needs,
+  });
+  const removal = (step: L3Step, stage: string, what: string, ...needs: string[]): L3Task => ({
+    ...task(step, stage, `${unit} going ${what}`, ...needs),
+    removes: true,
+  });
+
+  const nextHop = (device: string, via: string | null): string[] => {
+    if (via === null) return [];
+    const addresses = wanted?.links.find((each) => each.device === device)?.addresses ?? [];
+    const near = addresses.filter(({ address }) => cidrContains(address, via));
+    if (near.length > 0) return near.map(({ address }) => addressOwner(unit, device, address));
+    const version = versionOf(via);
+    return [routeOwner(unit, { version, destination: `${via}/${version === 4 ? 32 : 128}` })];
+  };
+
+  const configured = (step: L3Step): L3Task[] => {
+    switch (step.op) {
+      case 'restore':
+        return step.edits.length > 0 && plan.configure.indexOf(step) > 0 && isNotes(plan, step)
+          ? [task(step, 'notes', `${unit} notes`, namespace, rules(4), ...connections)]
+          : [task(step, 'rules', rules(step.version), namespace)];
+      case 'set-sysctls': {
+        const parameter = (key: string, values: Readonly<Record<string, string>>): L3Task =>
+          task(
+            { ...step, values },
+            'parameters',
+            `${unit} parameter ${key}`,
+            ...parameterNeeds(key, devices, { namespace, link, rules }),
+          );
+        // With it come those that it resets.
+        if (IP_FORWARD in step.values) return [parameter(IP_FORWARD, step.values)];
+        return Object.entries(step.values).map(([key, value]) => parameter(key, { [key]: value }));
+      }
+      case 'set-tx-checksum':
+        return [task(step, 'offload', `${unit} checksums ${step.device}`, namespace, link(step.device))];
+      case 'set-loopback-up':
+        return [task(step, 'addresses', `${unit} loopback`, namespace)];
+      case 'set-link':
+        return [task(step, 'addresses', link(step.device), namespace)];
+      case 'add-address': {
+        const owner = addressOwner(unit, step.device, step.address);
+        return [task(step, 'addresses', owner, namespace, link(step.device), rules(versionOf(step.address)))];
+      }
+      case 'remove-address': {
+        const { device, address } = step;
+        const again = added.get(`${device} ${ipOf(address)}`);
+        // To be added again with another broadcast address.
+        if (again === addressOwner(unit, device, address))
+          return [task(step, 'addresses', again, namespace, link(device))];
+        const instead = isFloating(address)
+          ? []
+          : plan.configure.flatMap((each) =>
+              each.op === 'add-address' && each.device === device && !isFloating(each.address)
+                ? [addressOwner(unit, device, each.address)]
+                : [],
+            );
+        const mine = connections.filter((owner) => owner.startsWith(`${unit} connections ${ipOf(address)} `));
+        const stage = connections.length > 0 ? 'leaving' : 'addresses';
+        return [removal(step, stage, `address ${device} ${address}`, ...instead, ...mine)];
+      }
+      case 'replace-route':
+        return [
+          task(
+            step,
+            'addresses',
+            routeOwner(unit, step),
+            namespace,
+            link(step.device),
+            ...nextHop(step.device, step.via),
+          ),
+        ];
+      case 'remove-route': {
+        const instead = routeOwner(unit, step);
+        const what = `route ${step.version} ${step.destination} ${step.via} ${step.device}`;
+        return [removal(step, 'addresses', what, ...(routes.has(instead) ? [instead] : []))];
+      }
+      case 'end-connections':
+      case 'end-forwarded':
+        return [{ ...task(step, 'connections', connectionsOwner(unit, step), rules(4)), unseen: true }];
+      default:
+        return [task(step, 'addresses', `${unit} ${step.op}`, namespace)];
+    }
+  };
+
+  return STAGES.flatMap((stage): L3Task[] =>
+    plan[stage].flatMap((step): L3Task[] => {
+      switch (stage) {
+        case 'build':
+          if ('outside' in step) return [task(step, stage, linkOf(unit, step.outside), namespace)];
+          return [task(step, stage, 'device' in step ? link(step.device) : namespace)];
+        case 'quiet':
+          return 'outside' in step ? [task(step, stage, linkOf(unit, step.outside), namespace)] : [];
+        case 'plug':
+          return 'outside' in step
+            ? [task(step, stage, `${unit} port ${step.outside}`, namespace, linkOf(unit, step.outside))]
+            : [];
+        case 'configure':
+          return configured(step);
+        case 'announce': {
+          if (step.op !== 'announce') return [];
+          const address = added.get(`${step.device} ${step.address}`);
+          const needs = [namespace, link(step.device), ...(address ? [address] : [])];
+          return [
+            { ...task(step, stage, `${unit} announcement ${step.device} ${step.address}`, ...needs), unseen: true },
+          ];
+        }
+        case 'unplug':
+          return 'outside' in step ? [removal(step, stage, `port ${step.outside}`)] : [];
+        case 'remove': {
+          // A port whose link is gone is on no plan of its router any more: it goes first.
+          const ports = plan.unplug.flatMap((each) => ('outside' in each ? [each.outside] : []));
+          const mine = 'outside' in step ? ports.filter((outside) => outside === step.outside) : ports;
+          const what =
+            'outside' in step ? `link ${step.outside}` : 'device' in step ? `device ${step.device}` : 'namespace';
+          return [removal(step, stage, what, ...mine.map((outside) => `${unit} going port ${outside}`))];
+        }
+      }
+    }),
+  );
+}
+
+const connectionsOwner = (unit: string, step: Extract<L3Step, { op: 'end-connections' | 'end-forwarded' }>): string =>
+  step.op === 'end-connections'
+    ? `${unit} connections ${step.address} all`
+    : `${unit} connections ${step.address} ${step.protocol} ${step.ports?.first ?? ''}-${step.ports?.last ?? ''} ${step.answeredBy}`;
+
+/** The restore that takes notes away comes behind the ends of the connections that they are of. */
+function isNotes({ configure }: RouterPlan, step: L3Step): boolean {
+  const at = configure.indexOf(step);
+  return configure.slice(0, at).some(({ op }) => op === 'end-connections' || op === 'end-forwarded');
+}
+
+function parameterNeeds(
+  key: string,
+  devices: readonly string[],
+  on: { namespace: string; link: (device: string) => string; rules: (version: 4 | 6) => string },
+): string[] {
+  if (key === IP_FORWARD) return [on.namespace, on.rules(4)];
+  if (key === 'net/ipv6/conf/all/forwarding') return [on.namespace, on.rules(6)];
+  const device = devices.find((each) => key.includes(`/${each}/`));
+  return device === undefined ? [on.namespace] : [on.namespace, on.link(device)];
+}

@@ -1,0 +1,62 @@
+/** Steps in the words of whoever reads a status: what it is about, and what it means that it does not come true. */
+import { L3Step } from './driver.js';
+
+const PORTS_AND_LINKS = 'ip and ovs-vsctl show';
+
+/** What a step is about. */
+export function subjectOf(step: L3Step): string {
+  switch (step.op) {
+    case 'add-netns':
+    case 'remove-netns':
+      return `namespace ${step.netns}`;
+    case 'add-link':
+    case 'remove-device':
+    case 'set-link':
+      return `link ${step.device}`;
+    case 'remove-link':
+    case 'set-outside':
+    case 'silence-outside':
+      return `link ${step.outside}`;
+    case 'add-port':
+    case 'remove-port':
+      return `switch port ${step.outside}`;
+    case 'restore':
+      return `IPv${step.version} rules`;
+    case 'set-sysctls':
+      return `kernel parameter ${Object.keys(step.values)[0]}`;
+    case 'set-tx-checksum':
+      return `checksum offload of ${step.device}`;
+    case 'set-loopback-up':
+      return 'loopback device';
+    case 'add-address':
+    case 'remove-address':
+      return `address ${step.address} on ${step.device}`;
+    case 'replace-route':
+    case 'remove-route':
+      return step.via === null
+        ? `route ${step.destination} on ${step.device}`
+        : `route ${step.destination} via ${step.via}`;
+    case 'end-connections':
+      return `connections of ${step.address}`;
+    case 'end-forwarded':
+      return `connections forwarded from ${step.address}`;
+    case 'announce':
+      return `announcement of ${step.address}`;
+  }
+}
+
+const REMOVES: readonly L3Step['op'][] = [
+  'remove-netns',
+  'remove-link',
+  'remove-device',
+  'remove-port',
+  'remove-address',
+  'remove-route',
+];
+
+/** What two applies did not make so: what is wrong, and who can mend it. */
+export function stuckText(step: L3Step): string {
+  const where = 'netns' in step ? `namespace ${step.netns}` : PORTS_AND_LINKS;
+  const wrong = REMOVES.includes(step.op) ? 'it is still there after it was removed' : 'the kernel does not keep it';
+  return `${subjectOf(step)}: ${wrong}; an operator must look at this node (${where})`;
+}
