@@ -9,6 +9,7 @@ import {
   Runner,
   RunOptions,
   RunResult,
+  SysctlFailed,
   SysctlOptions,
 } from '@plumbline/exec';
 import { ObservedPort } from '@plumbline/l3-core';
@@ -38,6 +39,8 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
   readonly neighbours = new Map<string, string>();
   /** Ports that the OVS agent has not wired. */
   readonly unwired = new Set<string>();
+  /** What the kernel refuses, and in which words: lines of ip(8), inputs of the restore commands, kernel parameters as `<netns> <key>`. */
+  readonly refusals: [RegExp, string][] = [];
   /** Addresses that were asked for, in order. */
   readonly asked: string[] = [];
   /** Commands and transactions that changed, or could have changed, the node. */
@@ -143,7 +146,13 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
 
   async writeSysctls(values: Readonly<Record<string, string>>, { netns = '' }: SysctlOptions = {}): Promise<void> {
     this.mutate();
-    for (const [key, value] of Object.entries(values)) this.sysctls.set(`${netns} ${key}`, value);
+    const failed: { key: string; value: string; error: string }[] = [];
+    for (const [key, value] of Object.entries(values)) {
+      const error = this.refusal(`${netns} ${key}`);
+      if (error === undefined) this.sysctls.set(`${netns} ${key}`, value);
+      else failed.push({ key, value, error });
+    }
+    if (failed.length > 0) throw new SysctlFailed(failed, netns);
   }
 
   async readTxChecksum(
@@ -195,6 +204,15 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
       else this.ports.set(step.outside, observedPort(step.outside, externalIds(step)));
   }
 
+  private refuseRules(input: string): void {
+    const refusal = this.refusal(input);
+    if (refusal !== undefined) throw new FakeFailure(refusal);
+  }
+
+  private refusal(text: string): string | undefined {
+    return this.refusals.find(([pattern]) => pattern.test(text))?.[1];
+  }
+
   private mutate(
     fail: (stderr: string) => never = (why) => {
       throw new Error(why);
@@ -221,6 +239,8 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
       case 'ip -batch -':
         for (const [index, line] of lines.entries())
           try {
+            const refusal = this.refusal(line);
+            if (refusal !== undefined) throw new FakeFailure(refusal);
             ipLine(this, netns, line);
           } catch (error) {
             if (!(error instanceof FakeFailure)) throw error;
@@ -232,9 +252,11 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
       case 'ip6tables-save':
         return said(save(inside().rules6));
       case 'iptables-restore --noflush --wait':
+        this.refuseRules(stdin);
         inside().rules4 = restore(inside().rules4, stdin);
         return said('');
       case 'ip6tables-restore --noflush --wait':
+        this.refuseRules(stdin);
         inside().rules6 = restore(inside().rules6, stdin);
         return said('');
     }
