@@ -13,6 +13,7 @@ import { benchDir, loadNow, printTable, verdict } from './report.mjs';
 /** In the order they run; those that share the lab are next to each other. */
 const BENCHES = {
   rebuild: async () => (await import('./rebuild.mjs')).rebuildBench(),
+  events: async () => (await import('./events.mjs')).eventsBench(),
   memory: async (lab) => (await import('./memory.mjs')).memoryBench(await lab()),
   connect: async (lab) => (await import('./connect.mjs')).connectBench(await lab()),
   restart: async (lab) => (await import('./restart.mjs')).restartBench(await lab()),
