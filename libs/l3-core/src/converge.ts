@@ -111,7 +111,7 @@ async function lookAt(
   members.update(view, touched);
   const scope = touched === 'all' ? 'all' : members.routersTouched(view, touched);
   if (scope !== 'all' && scope.size === 0) return null;
-  const found = await driver.observe(scope);
+  const found = await driver.observe(scope, scope === 'all' ? [] : members.outsidesOf(view, scope));
   const ids = new Set(
     scope === 'all' ? [...hereIn(view), ...found.routers.keys(), ...found.unreadable.keys(), ...found.damaged] : scope,
   );
@@ -135,7 +135,11 @@ const agentFor = (work: ReadonlyMap<string, Work>, driver: L3Driver): Agent<L3St
     return { tasks: plans.flatMap(({ tasks }) => tasks), refused: plans.flatMap(({ refused }) => refused) };
   },
   apply: (steps) => driver.apply(steps),
-  observe: (units) => driver.observe(units),
+  observe: (units) =>
+    driver.observe(
+      units,
+      [...units].flatMap((unit) => work.get(unit)?.outsides ?? []),
+    ),
   wanted: (unit) => work.get(unit)?.wanted ?? null,
   refusal: (_owner, step, error) => (step ? `${subjectOf(step)}: ${error.message}` : error.message),
   stuck: (_owner, [step]) => (step ? stuckText(step) : ''),
@@ -191,6 +195,11 @@ class Work {
     if (this.text === undefined)
       this.text = this.rendered?.kind === 'present' ? digest(stateText(this.rendered.state)) : null;
     return this.text;
+  }
+
+  /** Outer ends of the links that are wanted. */
+  get outsides(): readonly string[] {
+    return this.rendered?.kind === 'present' ? this.rendered.state.links.map(({ outside }) => outside) : [];
   }
 
   /** Leaves out what must be asked for first. */

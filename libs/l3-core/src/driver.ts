@@ -56,8 +56,11 @@ export type ProbeAnswer =
   Readonly<{ kind: 'free' }> | Readonly<{ kind: 'taken'; mac: string }> | Readonly<{ kind: 'unknown'; reason: string }>;
 
 export interface L3Driver {
-  /** Everything on this node that bears our mark, or of these routers only; nothing that does not. Changes nothing. */
-  observe(routers: ReadonlySet<string> | 'all'): Promise<L3State>;
+  /**
+   * Everything on this node that bears our mark, or of these routers only; nothing that does not. Changes nothing. `outsides`: of these routers' links that are
+   * wanted, the outer ends; one that is there without its inner end is told, too. Without meaning for `all`.
+   */
+  observe(routers: ReadonlySet<string> | 'all', outsides?: readonly string[]): Promise<L3State>;
   /**
    * Makes these steps true, in order, in as few processes and transactions as it can. Rejects at the first that fails; those before it, and none, some
    * or all of those batched with it, are done.

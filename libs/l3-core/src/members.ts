@@ -7,6 +7,7 @@ import { ObjectKey } from '@plumbline/contracts';
 import { Followers, Groups } from '@plumbline/reconcile';
 import { HostView, nameOf, objectIn } from '@plumbline/topology';
 import { gather, Gathered, Incomplete, routersHere } from './legs.js';
+import { outsideDevice } from './marks.js';
 
 export class Members {
   /** Object -> routers that were gathered from it. */
@@ -49,6 +50,16 @@ export class Members {
     }
     routers.delete('');
     return routers;
+  }
+
+  /** Outer ends of the links that these routers are to have. */
+  outsidesOf(view: HostView, ids: Iterable<string>): string[] {
+    return [...ids].flatMap((id) => {
+      const router = objectIn(view, 'router', id);
+      if (router?.host !== view.host) return [];
+      const ports = [...Object.keys(router.interfaces), ...(router.gateway ? [router.gateway.portId] : [])];
+      return ports.map(outsideDevice);
+    });
   }
 
   /** The router with all it needs, null when it is not on this host; from here on it is found by all of it. Throws Incomplete. */

@@ -10,6 +10,7 @@ import {
   L3Driver,
   L3State,
   L3Step,
+  outsideOf,
   outsideSysctl,
   Probe,
   ProbeAnswer,
@@ -21,6 +22,7 @@ import { ipLine, ipNetnsOf, IpStep, isDoneAlready } from './ip-lines.js';
 import {
   observedRouter,
   observeNetnses,
+  observeLinks,
   observeOutsides,
   observeVeths,
   RawRouter,
@@ -53,11 +55,12 @@ export class NodeL3Driver implements L3Driver {
     this.probeMs = options.probeMs ?? 1000;
   }
 
-  async observe(routers: ReadonlySet<string> | 'all'): Promise<L3State> {
+  async observe(routers: ReadonlySet<string> | 'all', outsides: readonly string[] = []): Promise<L3State> {
     const { runner } = this;
     const listed = routers === 'all' ? await observeNetnses(runner) : [...routers];
     if (routers === 'all') for (const id of this.devices.keys()) if (!listed.includes(id)) this.devices.delete(id);
     const guessed = listed.flatMap((id) => this.devices.get(id) ?? []);
+    const asked = routers === 'all' ? null : [...new Set([...outsides, ...guessed.map(outsideOf)])];
     const raw: RawRouter[] = [];
     const unreadable = new Map<string, string>();
     const unentered = new Map<string, string>();
@@ -74,8 +77,8 @@ export class NodeL3Driver implements L3Driver {
         if (error instanceof CommandFailed && error.reason === 'netns') unentered.set(id, error.message);
       }
     };
-    const [veths, observedSwitch, known] = await Promise.all([
-      observeVeths(runner),
+    const [asSeen, observedSwitch, known] = await Promise.all([
+      asked ? observeLinks(runner, asked) : observeVeths(runner),
       this.ports.observe(),
       readOutsides(runner, guessed),
       ...listed.sort().map(read),
@@ -88,9 +91,12 @@ export class NodeL3Driver implements L3Driver {
         if (!there.has(id) || damaged.has(id)) unreadable.delete(id);
       }
     }
-    const outsides = await observeOutsides(runner, veths, raw, known);
+    const unasked = asked ? raw.flatMap(({ links }) => links.map(({ ifname }) => outsideOf(ifname))) : [];
+    const more = unasked.filter((name) => !asked?.includes(name));
+    const veths = more.length > 0 ? new Map([...asSeen, ...(await observeLinks(runner, more))]) : asSeen;
+    const seen = await observeOutsides(runner, veths, raw, known);
     const found = new Map(raw.map((each) => [each.id, observedRouter(each, veths)]));
-    return { ...observedSwitch, routers: found, unreadable, damaged, outsides };
+    return { ...observedSwitch, routers: found, unreadable, damaged, outsides: seen };
   }
 
   async apply(steps: readonly L3Step[]): Promise<void> {

@@ -64,6 +64,15 @@ export async function observeVeths(runner: Runner): Promise<Veths> {
   return new Map(parseJsonLines<IpLink>(stdout).map((link) => [link.ifindex, link]));
 }
 
+/** Those of these links of the root namespace that are there, with what they are. Asked by name: a node has hundreds. */
+export async function observeLinks(runner: Runner, names: readonly string[]): Promise<Veths> {
+  if (names.length === 0) return new Map();
+  const stdin = `${names.map((name) => `link show dev ${name}`).join('\n')}\n`;
+  // With -force it goes on behind a name that is not there, and ends with 1.
+  const { stdout } = await runner.run(['ip', '-j', '-force', '-batch', '-'], { stdin, reads: true, okCodes: [0, 1] });
+  return new Map(parseJsonLines<IpLink>(stdout).map((link) => [link.ifindex, link]));
+}
+
 /**
  * Rejects when the namespace is not there (CommandFailed, reason `netns`) or cannot be read. `guess`: the devices it had the last time. Their parameters are read
  * together with the list of devices, and again when the guess was wrong: waiting for the names would cost a round of processes.

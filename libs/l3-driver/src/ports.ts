@@ -56,11 +56,21 @@ const RELEASE_TIMEOUT_MS = 2_000;
  * if a port is removed and added again before ovs-vswitchd sees it, it is the same port to it, and keeps the old device.
  */
 export class OvsdbPorts implements SwitchPorts {
-  constructor(private readonly mirror: OvsdbMirror) {}
+  /** As it was when it was last asked for; null when something changed since. */
+  private seen: ObservedSwitch | null = null;
+
+  constructor(private readonly mirror: OvsdbMirror) {
+    mirror.onChange(() => (this.seen = null));
+  }
 
   async observe(): Promise<ObservedSwitch> {
     const { mirror } = this;
     if (!mirror.inSync) throw new Error(`Open vSwitch's database at ${mirror.client.remote} cannot be reached`);
+    return (this.seen ??= this.read());
+  }
+
+  private read(): ObservedSwitch {
+    const { mirror } = this;
     const bridge = mirror.bridge(INTEGRATION_BRIDGE);
     if (!bridge) return { bridge: false, userspace: false, ports: new Map() };
     const ports = mirror

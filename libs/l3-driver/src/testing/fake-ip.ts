@@ -118,6 +118,11 @@ export function ipLine(node: FakeNode, where: string, line: string): void {
 export function ipShow(node: FakeNode, where: string, line: string): string {
   const here = where === '' ? node.root : netnsOf(node, where);
   const links = [...here.links.values()];
+  const name = /^link show dev (\S+)$/.exec(line)?.[1];
+  if (name !== undefined) {
+    const link = here.links.get(name);
+    return link ? JSON.stringify([shown(link)]) : '';
+  }
   switch (line) {
     case 'netns list':
       return JSON.stringify([...node.netnses.keys()].map((name) => ({ name })));

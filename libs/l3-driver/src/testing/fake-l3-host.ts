@@ -234,6 +234,7 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
     const lines = stdin.split('\n').filter((line) => line !== '');
     switch (command) {
       case 'ip -j -batch -':
+      case 'ip -j -force -batch -':
       case 'ip -d -j -batch -':
         return said(lines.map((line) => ipShow(this, netns, line)).join('\n'));
       case 'ip -batch -':
