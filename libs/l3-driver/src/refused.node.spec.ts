@@ -1,15 +1,20 @@
 /** One router with a route that the real kernel refuses: the route alone is in error, with the kernel's own reason. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { converge, type Convergence, L3Memory, netnsOf } from '@plumbline/l3-core';
-import { idOf, life } from '@plumbline/l3-core/testing';
+import { idOf, Story } from '@plumbline/l3-core/testing';
 import { NodeL3Driver } from './node-driver.js';
 import { makeNode, ScratchNode } from './testing/index.js';
 
-const story = life();
-const length =
-  story.log.findIndex(
-    ({ event }) => event.type === 'FloatingIpAssociated' && event.data['floatingIpAddress'] === '203.0.113.76',
-  ) + 1;
+const well = (): Story =>
+  new Story()
+    .network('e4', '203.0.113.0/24', { external: true, gatewayIp: '203.0.113.1' })
+    .network('a4', '10.1.0.0/24', { gatewayIp: '10.1.0.1' })
+    .router('c4')
+    .interface('c4', 'a4', '55555555-55', 'fa:16:3e:00:00:05', '10.1.0.1')
+    .gateway('c4', 'e4', '66666666-66', 'fa:16:3e:00:00:06', '203.0.113.9')
+    .floatingIp('76', 'e4', '203.0.113.76')
+    .associate('76', '203.0.113.76', '10.1.0.76', 'ba4', 'c4');
+const length = well().log.length;
 const ROUTER = netnsOf(idOf('c4'));
 /** The subnet's broadcast address, its network address, and a host of it. */
 const ROUTES = [
@@ -17,9 +22,11 @@ const ROUTES = [
   { destination: '10.8.0.0/24', nexthop: '10.1.0.0' },
   { destination: '10.7.0.0/24', nexthop: '10.1.0.200' },
 ];
-const routed = life();
-routed.log.splice(length);
-routed.add({ type: 'RouterRoutesSet', version: 1, data: { routerId: idOf('c4'), routes: ROUTES } });
+const routed = well().add({
+  type: 'RouterRoutesSet',
+  version: 1,
+  data: { routerId: idOf('c4'), routes: ROUTES },
+});
 const position = routed.log.length;
 
 let node: ScratchNode;
@@ -65,14 +72,14 @@ describe('a router with refused routes', () => {
     await inside('ip route add 10.66.0.0/24 via 10.1.0.3');
     expect((await look('all')).failed).toHaveLength(1);
     expect(await inside('ip route show')).not.toContain('10.66.0.0');
-    const well = await converge(
-      story.view(length),
+    const outcome = await converge(
+      routed.view(length),
       driver,
       { touched: 'all', mayRemove: true, unverified: false },
       memory,
     );
-    expect(well.failed).toEqual([]);
-    expect(well.statuses.every(({ status }) => status === 'ACTIVE')).toBe(true);
+    expect(outcome.failed).toEqual([]);
+    expect(outcome.statuses.every(({ status }) => status === 'ACTIVE')).toBe(true);
     expect(await inside('ip route show')).not.toContain('10.7.0.0');
   });
 });
