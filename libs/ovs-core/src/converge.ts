@@ -21,7 +21,6 @@ type Found = Readonly<{ switch: ObservedSwitch; flows: ReadonlyMap<string, Obser
 type OvsAgent = Agent<Found, Piece>;
 
 const NO_FLOWS_SEEN: ReadonlyMap<string, ObservedFlows> = new Map();
-const NOTHING: Convergence = { applied: 0, drift: 0, statuses: [], failed: [] };
 
 /** One switch's convergences, one after another. Remembers what is wanted, and what it takes to tell drift from news; all of it can be lost. */
 export class OvsConverger {
@@ -47,13 +46,13 @@ export class OvsConverger {
   async converge(view: HostView, options: Omit<ConvergeOptions, 'unverified'>): Promise<Convergence> {
     const { touched } = options;
     if (touched !== 'all' && touched.size > 0 && sizeOf(this.unfinished) === 0 && !this.wanted.concerns(view, touched))
-      return NOTHING;
+      return { applied: 0, drift: 0, statuses: [], failed: this.failed(new Set()) };
     const fresh = touched === 'all';
     const plan = planOptions(view, options.mayRemove);
     const observed = await this.driver.observe();
     const dirty = this.wanted.update(view, this.config(), observed, touched, plan.mayRemove);
     let units = join(this.unfinished, dirty);
-    if (sizeOf(units) === 0) return NOTHING;
+    if (sizeOf(units) === 0) return { applied: 0, drift: 0, statuses: [], failed: this.failed(new Set()) };
     this.unfinished = units;
 
     const run = new Run();
@@ -79,10 +78,15 @@ export class OvsConverger {
       applied: run.applied,
       drift: run.drift,
       statuses: this.statuses(view, after, scope, changed, touched),
-      failed: [...this.failures]
-        .filter(([owner, { unit }]) => scope === 'all' || scope.has(unit) || unit === REST || !isObject(blamed(owner)))
-        .map(([owner, { reason }]) => ({ key: blamed(owner), reason })),
+      failed: this.failed(scope),
     };
+  }
+
+  /** Of these units; and of what is no object of the API, whatever was looked at: nothing else says that it is still not well. */
+  private failed(scope: Units): Refusal[] {
+    return [...this.failures]
+      .filter(([owner, { unit }]) => scope === 'all' || scope.has(unit) || unit === REST || !isObject(blamed(owner)))
+      .map(([owner, { reason }]) => ({ key: blamed(owner), reason }));
   }
 
   /** Bridges, ports and tags. */

@@ -235,6 +235,18 @@ describe('OvsConverger', () => {
     expect(observed).toBe(1);
   });
 
+  it('says of what is no object that it is still not well, whatever was touched', async () => {
+    const { node, builder } = await ready();
+    await node.ovs.plug('twin', idOf(3));
+    const twins = (await node.converge(builder)).failed;
+    expect(twins).toMatchObject([{ key: expect.stringContaining('interface/') }]);
+    for (const key of [`floatingip/${idOf(1)}`, `port/${idOf(9)}`] as const)
+      expect((await node.converge(builder, { touched: new Set([key]), mayRemove: true })).failed).toEqual(twins);
+    await node.ovs.unplug('twin');
+    const well = await node.converge(builder, { touched: new Set([`port/${idOf(3)}`] as const), mayRemove: true });
+    expect(well.failed).toEqual([]);
+  });
+
   it('quarantines the one port whose flows are refused, and wires the nineteen others', async () => {
     const { node, builder } = await ready();
     node.ovs.refusedInFlows.add('tap7');

@@ -15,31 +15,27 @@ export async function applyStages<Found, Step>(
 ): Promise<void> {
   const byStage = groupBy(tasks, (task) => task.stage);
   const batches = new Batches(agent, run, suspects);
-  let beside: Promise<void>[] = [];
+  const beside: Promise<void>[] = [];
   const { stages } = agent;
-  try {
+  const walk = async (): Promise<void> => {
     for (let at = 0; at < stages.length;) {
       const stage = stages[at] as Stage;
       let end = at + 1;
-      if (stage.batch === 'all') {
-        const mine = byStage.get(stage.name) ?? [];
-        if (stage.beside) beside.push(settled(batches.apply(stage, mine)));
-        else {
-          for (const each of beside.splice(0)) await each;
-          await batches.apply(stage, mine);
-        }
-      } else {
+      const mine = byStage.get(stage.name) ?? [];
+      if (stage.batch === 'unit') {
         while (stages[end]?.batch === 'unit') end += 1;
         await lane(batches, stages.slice(at, end), byStage);
+      } else if (stage.beside) beside.push(settled(batches.apply(stage, mine)));
+      else {
+        await Promise.all(beside);
+        await batches.apply(stage, mine);
       }
       at = end;
     }
-  } finally {
-    const ends = await Promise.allSettled(beside);
-    beside = [];
-    const broken = ends.find((each) => each.status === 'rejected');
-    if (broken) throw broken.reason;
-  }
+  };
+  const [walked] = await Promise.allSettled([walk()]);
+  const broken = [walked, ...(await Promise.allSettled(beside))].find((each) => each?.status === 'rejected');
+  if (broken?.status === 'rejected') throw broken.reason;
 }
 
 /** A rejection is looked at later: until then it must not count as unhandled. */
