@@ -1,6 +1,6 @@
 import type { Clock as Timers } from '@plumbline/reconcile';
 
-/** Time and chance as a session sees them: given, so that tests hold them in their hand. `nowMs` never goes back. */
+/** Time and randomness of a session, passed in so that tests can control them. `nowMs` never goes back. */
 export interface Clock extends Timers {
   readonly nowMs: () => number;
   /** Wall time, RFC 3339 in UTC with milliseconds. */

@@ -1,12 +1,13 @@
 /**
- * The inbox: puts what arrives in order and folds it, and knows what may be believed (docs/design/delivery.md).
+ * The inbox puts arriving messages in order, checks that they belong to this node's log, and folds them into the view (docs/design/delivery.md).
  *
- * Goals: any loss, doubling, delay and reordering ends in the same view; nothing of another log, or of another past of this log, gets in.
- * Design: two questions, kept apart. Is our past the log's (`vouched`)? The log says so by naming the hash at our position; until then messages wait.
- * Is anything missing? A message whose `prev` is ahead of us waits 50 ms for the one before it, then we ask; the beacon shows the loss of the last one.
- * A view is in sync when it is vouched for, nothing waits, and a beacon said that our position is the head of our feed.
- * After silence (a restart of broker or API: the time in which a database may have been restored) the log has to vouch anew.
- * Road not taken: believing a whole view that was sent for the other agent of this host. It proves nothing about our own past, and we may have to remove by it.
+ * Goals: whatever is lost, doubled, delayed or reordered, the view ends the same; nothing of another log, or of another past of this log, gets in.
+ * Design: two separate questions. Does the log have the same past as our view (`confirmed`)? The control plane confirms it with the hash at our position; until
+ * then messages wait. Is a message missing? One whose `prev` is ahead of us waits 50 ms for the one before it, then we ask for it; the loss of the last message
+ * shows in the beacon. A view is in sync when its past is confirmed, no message waits, and a beacon said that our position is the head of our feed.
+ * After a silence (broker or API restarted, and meanwhile the database may have been restored from a backup) the past has to be confirmed again.
+ * Road not taken: accepting a full view that was sent to another agent of this host before our own past is confirmed. It proves nothing about our past, and we
+ * might remove things because of it.
  */
 import { AgentState, Beacon, CATALOGUE_VERSION, FeedMessage, FeedRefusal, ReplayRequest } from '@plumbline/contracts';
 import { Backoff } from '@plumbline/reconcile';
@@ -14,12 +15,12 @@ import { fold, HostView, Touched } from '@plumbline/topology';
 import { Clock } from './clock.js';
 import { Joiner } from '@plumbline/messaging';
 
-/** `reason`: as a refusal says it (`FeedRefusal`). */
+/** Why the node is left as it is. `reason`: as in a refusal (`FeedRefusal`). */
 export type Foreign = Readonly<{ reason: string; log: string; head: number | null }>;
 
 export type InboxOptions = Readonly<{
   view: HostView;
-  /** The log this node is bound to, if the view does not say. */
+  /** The log that this node is bound to, for a view without a log. */
   boundLog: string | null;
   clock: Clock;
   ask(request: ReplayRequest): void;
@@ -29,23 +30,23 @@ export type InboxOptions = Readonly<{
   onChange(): void;
 }>;
 
-/** How long a message that came early waits for the one before it. */
+/** How long a message that arrived early waits for the one before it. */
 const earlyWaitMs = 50;
-/** Beacons come every 500 ms: after this long without one, whoever speaks again must vouch for our past again. */
+/** Beacons come every 500 ms. After this long without one, the control plane must confirm our past again. */
 const silenceMs = 3_000;
-/** A process of the API may lag behind another by a poll; a head that stays below ours for longer is another log's, or a restored one's. */
+/** A process of the API may lag behind another by a poll. A head that stays below our position for longer belongs to another log, or to a restored one. */
 const lowHeadMs = 1_500;
-const patience = { firstMs: 250, maxMs: 10_000 } as const;
+const askBackoff = { firstMs: 250, maxMs: 10_000 } as const;
 const maxParked = 1_000;
 
 export class Inbox {
   foreign: Foreign | null = null;
-  /** The log vouched for our position since the last silence. */
-  private vouched = false;
-  private everVouched = false;
+  /** The control plane confirmed the hash at our position since the last silence. */
+  private confirmed = false;
+  private everConfirmed = false;
   private headSeen = false;
   private feedHead = 0;
-  /** The highest catalogue generation that a process of the control plane spoke. */
+  /** The highest catalogue version in any message so far. */
   private offered = 0;
   private lowHeadSince: number | null = null;
   private lastBeaconAt: number | null = null;
@@ -54,7 +55,7 @@ export class Inbox {
   private readonly parked = new Map<number, FeedMessage>();
   private parkedWhole: FeedMessage | null = null;
   private asked: ReplayRequest | null = null;
-  private readonly backoff = new Backoff(patience);
+  private readonly backoff = new Backoff(askBackoff);
   private cancelAsk: (() => void) | null = null;
   private askAt = Infinity;
   private stopped = false;
@@ -66,27 +67,27 @@ export class Inbox {
   }
 
   get inSync(): boolean {
-    return this.vouched && this.headSeen && !this.lacking && !this.foreign;
+    return this.confirmed && this.headSeen && !this.incomplete && !this.foreign;
   }
 
   get state(): AgentState {
     if (this.foreign) return 'foreign-log';
     if (this.inSync) return 'in-sync';
-    return this.view.log !== null && !this.everVouched ? 'restored' : 'catching-up';
+    return this.view.log !== null && !this.everConfirmed ? 'restored' : 'catching-up';
   }
 
-  /** Nobody of the control plane has confirmed this view since the process began. */
+  /** The control plane has not confirmed this view since the process started. */
   get unverified(): boolean {
-    return !this.everVouched;
+    return !this.everConfirmed;
   }
 
-  /** The view was folded by an older catalogue than both sides know now: it holds less than the log could tell. */
-  private get outgrown(): boolean {
+  /** The view was folded with an older catalogue than both sides know now, so it may lack what that catalogue did not know. */
+  private get catalogueTooOld(): boolean {
     return this.view.log !== null && this.view.catalogue < Math.min(this.offered, CATALOGUE_VERSION);
   }
 
-  private get lacking(): boolean {
-    return this.feedHead > this.view.position || this.parked.size > 0 || this.outgrown;
+  private get incomplete(): boolean {
+    return this.feedHead > this.view.position || this.parked.size > 0 || this.catalogueTooOld;
   }
 
   start(): void {
@@ -115,13 +116,13 @@ export class Inbox {
     if (view.log === null) {
       if (message.prev !== null) return this.askIn(0);
       this.accept(message);
-      this.vouch();
+      this.confirm();
       return;
     }
     if (message.prev === message.position) {
       if (message.position !== view.position) return;
-      if (message.hash === view.hash) this.vouch();
-      else this.distrust({ reason: 'hash-differs', log: message.log, head: null });
+      if (message.hash === view.hash) this.confirm();
+      else this.reject({ reason: 'hash-differs', log: message.log, head: null });
       return;
     }
     if (message.prev === null) {
@@ -133,17 +134,17 @@ export class Inbox {
     this.drain();
   }
 
-  /** Folds in what is ready. What is left waits, and is asked for when it has waited long enough. */
+  /** Folds the messages that are next. The others wait, and after a while we ask for what is missing. */
   private drain(): void {
     const { view } = this;
-    if (!this.vouched) return this.askIn(0);
+    if (!this.confirmed) return this.askIn(0);
     const whole = this.parkedWhole;
     this.parkedWhole = null;
-    if (whole && (whole.position > view.position || (this.outgrown && whole.position === view.position)))
+    if (whole && (whole.position > view.position || (this.catalogueTooOld && whole.position === view.position)))
       this.accept(whole);
     for (let next = this.parked.get(view.position); next; next = this.parked.get(view.position)) this.accept(next);
     for (const [prev, message] of this.parked) if (message.position <= view.position) this.parked.delete(prev);
-    if (this.lacking) this.askIn(earlyWaitMs);
+    if (this.incomplete) this.askIn(earlyWaitMs);
     else this.settle();
   }
 
@@ -155,13 +156,13 @@ export class Inbox {
     this.options.onFold(touched);
   }
 
-  private vouch(): void {
-    if (!this.vouched) {
+  private confirm(): void {
+    if (!this.confirmed) {
       this.headSeen = false;
       this.feedHead = 0;
     }
-    this.vouched = true;
-    this.everVouched = true;
+    this.confirmed = true;
+    this.everConfirmed = true;
     this.foreign = null;
     this.lowHeadSince = null;
     this.backoff.reset();
@@ -175,13 +176,13 @@ export class Inbox {
       return this.suspect({ reason: 'other-log', log: beacon.log, head: beacon.head });
     const nowMs = this.options.clock.nowMs();
     if (this.lastBeaconAt === null || nowMs - this.lastBeaconAt > silenceMs) {
-      if (this.lastBeaconAt !== null) this.vouched = false;
+      if (this.lastBeaconAt !== null) this.confirmed = false;
       this.backoff.reset();
     }
     this.lastBeaconAt = nowMs;
     if (beacon.head >= this.view.position) this.lowHeadSince = null;
-    else if (nowMs - (this.lowHeadSince ??= nowMs) > lowHeadMs) this.vouched = false;
-    if (!this.vouched) this.askIn(0);
+    else if (nowMs - (this.lowHeadSince ??= nowMs) > lowHeadMs) this.confirmed = false;
+    if (!this.confirmed) this.askIn(0);
     else {
       this.feedHead = Math.max(this.feedHead, beacon.position);
       if (beacon.position === this.view.position) this.headSeen = true;
@@ -196,26 +197,26 @@ export class Inbox {
     const mine =
       request.log === this.asked.log && request.position === this.asked.position && request.hash === this.asked.hash;
     if (!mine || request.position !== this.view.position) return;
-    this.distrust({ reason: refusal.refused, log: refusal.log, head: refusal.head });
+    this.reject({ reason: refusal.refused, log: refusal.log, head: refusal.head });
     this.options.onChange();
   }
 
-  /** Somebody speaks of another log. That is enough to stop, and to ask: our own log may still answer. */
+  /** A message or beacon of another log arrived. That is enough to stop, and to ask: our own log may still answer. */
   private suspect(foreign: Foreign): void {
-    if (this.foreign?.log !== foreign.log || this.foreign.reason !== foreign.reason) this.distrust(foreign);
+    if (this.foreign?.log !== foreign.log || this.foreign.reason !== foreign.reason) this.reject(foreign);
     this.askIn(0);
     this.options.onChange();
   }
 
-  private distrust(foreign: Foreign): void {
+  private reject(foreign: Foreign): void {
     this.foreign = foreign;
-    this.vouched = false;
+    this.confirmed = false;
     this.parked.clear();
     this.parkedWhole = null;
-    this.askIn(patience.maxMs);
+    this.askIn(askBackoff.maxMs);
   }
 
-  /** Nothing to ask for: what was going to be asked is not. */
+  /** Nothing is missing: cancels the next request. */
   private settle(): void {
     this.cancelAsk?.();
     this.cancelAsk = null;
@@ -223,19 +224,19 @@ export class Inbox {
     this.backoff.reset();
   }
 
-  /** Asks in `delayMs`, and then again and again, ever more rarely, until nothing is lacking. Never later than what is planned already. */
+  /** Asks in `delayMs`, and then with a backoff until nothing is missing. Does not postpone a request that is already scheduled. */
   private askIn(delayMs: number): void {
     if (this.stopped) return;
     const { clock } = this.options;
     const nowMs = clock.nowMs();
-    // Once asked, the answer has its time: what urges us anew (each beacon, each early message) does not ask anew.
+    // After a request the answer gets its time: further beacons and early messages do not cause another request.
     if (this.cancelAsk && (this.askAt <= nowMs + delayMs || this.backoff.attempt > 0)) return;
     this.cancelAsk?.();
     this.askAt = nowMs + delayMs;
     this.cancelAsk = clock.after(delayMs, () => {
       this.cancelAsk = null;
       this.askAt = Infinity;
-      if (this.vouched && !this.lacking) return;
+      if (this.confirmed && !this.incomplete) return;
       this.askNow();
       this.askIn(this.backoff.next(clock.random()));
     });
@@ -245,7 +246,7 @@ export class Inbox {
     const { log, position, hash } = this.view;
     const known = log !== null && hash !== null;
     this.asked =
-      known && !(this.vouched && this.outgrown)
+      known && !(this.confirmed && this.catalogueTooOld)
         ? { log, position, hash }
         : { log: log ?? this.options.boundLog, position: 0, hash: null };
     this.options.ask(this.asked);

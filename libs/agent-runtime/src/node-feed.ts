@@ -1,7 +1,7 @@
-/** The port through which a node hears of its log and speaks to it (docs/design/delivery.md). What is behind it may lose, double, delay and reorder. */
+/** The interface between an agent and the control plane (docs/design/delivery.md). The transport behind it may lose, double, delay and reorder messages. */
 import { Beacon, FeedMessage, FeedRefusal, ReplayRequest, Report } from '@plumbline/contracts';
 
-/** Who listens: called for what arrived and was well-formed, in the order of arrival. Never throws, returns at once. */
+/** Gets every well-formed message, in the order of arrival. Must never throw, and must return at once. */
 export interface FeedListener {
   message(message: FeedMessage): void;
   beacon(beacon: Beacon): void;
@@ -9,10 +9,10 @@ export interface FeedListener {
 }
 
 export interface NodeFeed {
-  /** From now on the listener hears all that arrives for this host; the answer ends it. One listener at a time. */
+  /** From now on the listener gets all that arrives for this host; the returned function unsubscribes it. One listener at a time. */
   subscribe(listener: FeedListener): () => void;
-  /** Asks; the answer, if there is one, comes as messages or a refusal. Without a connection nothing is sent: ask again later. Never throws. */
+  /** Sends the request; the answer, if there is one, comes as messages or a refusal. Without a connection nothing is sent: ask again later. Never throws. */
   requestReplay(request: ReplayRequest): void;
-  /** Reports; nobody says whether it arrived. Never throws. */
+  /** Sends the report; nothing tells whether it arrived. Never throws. */
   report(report: Report): void;
 }

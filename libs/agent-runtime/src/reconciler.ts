@@ -1,19 +1,19 @@
-/** What a session drives: the hands on the node. Implemented by the cores with their drivers. */
+/** What a session calls to change the node. The cores implement it with their drivers. */
 import { Convergence, ConvergeOptions, HostView } from '@plumbline/topology';
 
 export interface Reconciler {
   /**
-   * Makes the node what the view says. Called again only after it answered. One bad object is in `failed` and harms no other; it rejects only when nothing
-   * at all can be done (no OVSDB). The view does not change until the answer; it is the same object at each call, brought up to date in between, and what
-   * changed in it since the call before is in `options.touched`.
+   * Makes the node what the view says. Calls do not overlap. An object that cannot be made is listed in `failed` and does not hold back others; the promise
+   * rejects only when nothing at all can be done (no OVSDB). The view does not change while a call runs. Every call gets the same object, brought up to date
+   * between calls; `options.touched` names what changed in it since the call before.
    */
   converge(view: HostView, options: ConvergeOptions): Promise<Convergence>;
 }
 
-/** Where the node itself remembers which log it is bound to, beside the snapshot (OVSDB `external_ids:plumb-log`). */
+/** Keeps on the node itself, apart from the snapshot, which log the node is bound to (OVSDB `external_ids:plumb-log`). */
 export interface LogBinding {
   /** Null: not bound yet. */
   boundLog(): Promise<string | null>;
-  /** Binds the node. Again to the same log is success. */
+  /** Binds the node to this log. Idempotent. */
   bind(log: string): Promise<void>;
 }

@@ -1,9 +1,9 @@
 /**
- * What the node says of itself: a report after each change, a heartbeat when nothing changes.
+ * Sends the agent's reports: one after each change, and a heartbeat when nothing changes.
  *
- * Reports may be lost. So a changed status is said again for 15 s, and the whole when the API asks for it (it has none), after silence and every minute.
- * Reports may overtake each other, and then the earlier is not stored: so each report has the changes of the last second. Older ones are said again in one
- * report a second at the most, for among many changes each would otherwise cost what all of the last 15 s cost.
+ * Reports may be lost. So a changed status is repeated for 15 s, and a full report is sent when the API asks for one (it has none), after a silence, and every
+ * minute. Reports may overtake each other, and the API does not store one that arrives after a later one. So each report contains the changes of the last second.
+ * Older changes are repeated in at most one report a second: among many changes, each report would otherwise cost as much as all changes of the last 15 s.
  */
 import { AgentKind, AgentState, keyOf, ObjectKey, ObjectStatus, Report } from '@plumbline/contracts';
 import { Clock } from './clock.js';
@@ -16,7 +16,7 @@ export type ReporterOptions = Readonly<{
   agent: AgentKind;
   feed: NodeFeed;
   clock: Clock;
-  /** What the report says beside statuses, at this moment. */
+  /** What a report contains besides statuses, as of now. */
   facts(): Readonly<{
     log: string | null;
     state: AgentState;
@@ -71,7 +71,7 @@ export class Reporter {
     this.cancelBeat?.();
   }
 
-  /** After a converge: says what changed, at once. */
+  /** Call after each converge: reports at once what changed. */
   converged(result: Convergence, view: HostView, options: ConvergeOptions): void {
     this.driftRepaired += result.drift;
     this.appliedPosition = view.position;
@@ -124,7 +124,7 @@ export class Reporter {
     this.cancelBeat = this.options.clock.after(heartbeatMs, () => this.send(false));
   }
 
-  /** The changes that a report must say: those of the last second, and once a second all that are still repeated. */
+  /** The changes that a report must contain: those of the last second, and once a second all that are still repeated. */
   private changes(nowMs: number): ObjectStatus[] {
     forgetBefore(this.fresh, nowMs - freshMs);
     const repeat = nowMs - this.lastRepeatAt >= repeatEveryMs;

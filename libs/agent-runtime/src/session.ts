@@ -1,12 +1,12 @@
 /**
- * The brain of an agent: a view of its host kept by the feed, and a node kept by the view.
+ * The main part of an agent: keeps a view of its host up to date from the feed, and keeps the node as the view says.
  *
  *   feed ──► Inbox ──► view ──► Converger ──► Reconciler (the node)
  *              │         │           │
  *              └─ state ─┴─ snapshot └─ statuses ──► Reporter ──► feed
  *
- * It starts from its snapshot, does without a control plane for as long as there is none, and removes only what the log, proven to be its own and read to the
- * head, does not hold (invariants 5, 6, 13). Without a snapshot and without a control plane it does nothing at all.
+ * It starts from its snapshot and works without a control plane for as long as there is none. It removes a thing only if its own log, confirmed and read up to
+ * the head, does not contain it (invariants 5, 6, 13). Without a snapshot and without a control plane it does nothing at all.
  */
 import { AgentKind, AgentState, Beacon, ObjectKey } from '@plumbline/contracts';
 import { emptyView, HostView, lacksUnreadable } from '@plumbline/topology';
@@ -27,13 +27,13 @@ export type SessionOptions = Readonly<{
   snapshots: SnapshotStore;
   clock: Clock;
   logger: Logger;
-  /** Where the node itself keeps its log id; without it only the snapshot does. */
+  /** Keeps the log's id on the node itself; without this only the snapshot has it. */
   binding?: LogBinding;
-  /** What this node is, for the reports of the agent that says so (OVS). */
+  /** What this node is (tunnel address, bridges); only the agent that reports it has this. */
   nodeFacts?: () => NodeFacts | null;
-  /** Zone of what this agent carries, for its reports. */
+  /** Availability zone for the reports of an agent that carries something. */
   availabilityZone?: string;
-  /** Mean time between full observes. Default 60 s. */
+  /** Mean time between full resyncs. Default 60 s. */
   fullEveryMs?: number;
 }>;
 
@@ -63,7 +63,10 @@ export class NodeSession {
       terms: () => this.terms(),
       onConverged: (result, view, how) => {
         for (const { key, reason } of result.failed)
-          this.log.warn({ key, reason, position: view.position, step: 'converge' }, 'object not applied');
+          this.log.warn(
+            { key, reason, position: view.position, step: 'converge' },
+            'object not applied, will be retried',
+          );
         const line = {
           position: view.position,
           step: 'converge',
@@ -79,7 +82,7 @@ export class NodeSession {
         this.saveSoon();
       },
       onError: (err) =>
-        this.log.error({ err, position: this.view.position, step: 'converge' }, 'converge failed, will be repeated'),
+        this.log.error({ err, position: this.view.position, step: 'converge' }, 'converge failed, will be retried'),
     });
     this.reporter = new Reporter({
       agent,
@@ -109,12 +112,12 @@ export class NodeSession {
     return this.view.position;
   }
 
-  /** Why the control plane's log is not ours; null while it is. */
+  /** Why the control plane's log is not this node's log; null while it is. */
   get foreign(): Foreign | null {
     return this.bindingConflict ?? this.inbox?.foreign ?? null;
   }
 
-  /** For the health endpoint: failing when the node is not being kept. */
+  /** For the health endpoint: not ok while the agent does not keep the node as the view says. */
   health(): CheckResult {
     const { state, position, foreign } = this;
     const quarantined = [...this.converger.failing].map(([key, { reason }]) => ({ key, reason }));
@@ -133,7 +136,9 @@ export class NodeSession {
   async start(): Promise<void> {
     const { options } = this;
     this.view = (await this.restore()) ?? this.view;
-    const bound = await this.boundLog().catch((err: unknown) => this.warn(err, 'the bound log cannot be read yet'));
+    const bound = await this.boundLog().catch((err: unknown) =>
+      this.warn(err, 'cannot read yet which log this node is bound to'),
+    );
     if (bound !== null && this.view.log !== null && bound !== this.view.log) this.conflict(bound, this.view.log);
     this.boundTo = bound;
     if (this.stopped) return;
@@ -142,7 +147,7 @@ export class NodeSession {
       boundLog: bound,
       clock: options.clock,
       ask: (request) => {
-        this.log.debug({ position: request.position, log: request.log, step: 'ask' }, 'asking for what is missing');
+        this.log.debug({ position: request.position, log: request.log, step: 'ask' }, 'requesting missing messages');
         options.feed.requestReplay(request);
       },
       onFold: ({ all, keys }) => {
@@ -162,7 +167,7 @@ export class NodeSession {
     this.converger.mark('all');
   }
 
-  /** Ends the running converge, writes the snapshot, and falls silent. */
+  /** Waits for the running converge, writes the snapshot, and sends nothing more. */
   async stop(): Promise<void> {
     this.stopped = true;
     this.unsubscribe?.();
@@ -173,7 +178,7 @@ export class NodeSession {
     await this.save();
   }
 
-  /** Something on the node changed under us (a port appeared): look at these objects, or at all. */
+  /** Call when something on the node changed that this agent did not change (a port appeared): has these objects reconciled, or all. */
   touch(keys: ReadonlySet<ObjectKey> | 'all'): void {
     this.converger.mark(keys satisfies Marks);
   }
@@ -198,7 +203,7 @@ export class NodeSession {
       };
       if (state === 'foreign-log')
         this.log.error(line, 'the control plane speaks of another log: the node is left as it is');
-      else this.log.info(line, state === 'restored' ? `restored to ${this.view.position}, unverified` : state);
+      else this.log.info(line, 'state changed');
       const first = this.lastState === null;
       this.lastState = state;
       if (!first) this.reporter.send(true);
@@ -206,13 +211,13 @@ export class NodeSession {
     this.converger.wake();
   }
 
-  /** What the converger may do now. Binds the node to its log before the first thing is applied in its name. */
+  /** What the converger may do now. Binds the node to its log before anything of that log is applied. */
   private async terms(): Promise<{ view: HostView; mayRemove: boolean; unverified: boolean } | null> {
     const { inbox, view } = this;
     if (!inbox || this.stopped || view.log === null || this.state === 'foreign-log') return null;
     if (this.boundTo !== view.log) {
       try {
-        // Read anew: at the start the node may not have been readable.
+        // Read again: at the start the switch may not have answered.
         const bound = await this.boundLog();
         if (bound !== null && bound !== view.log) {
           this.conflict(bound, view.log);
@@ -223,7 +228,7 @@ export class NodeSession {
         if (this.savedPosition < 0) await this.save();
         this.boundTo = view.log;
       } catch (err) {
-        this.warn(err, 'the node cannot be bound to its log: nothing is applied, will be repeated');
+        this.warn(err, 'cannot bind the node to its log: nothing is applied, will be retried');
         this.options.clock.after(saveEveryMs, () => this.converger.wake());
         return null;
       }
@@ -263,7 +268,7 @@ export class NodeSession {
     });
   }
 
-  /** One write at a time, of the view as it is when its turn comes. */
+  /** One write at a time; each writes the view as it is when that write begins. */
   private save(): Promise<void> {
     this.saving = this.saving
       .catch(() => undefined)

@@ -1,8 +1,8 @@
 /**
- * The view on disk, so that a node boots alone (invariant 13). A cache of the fold, never a second truth: it may be deleted at any moment.
+ * The view on disk, so that a node boots without the control plane (invariant 13). It only caches what the log says: it may be deleted at any moment.
  *
- * Format: one line of JSON (what it is, and the SHA-256 of the rest), then the view as JSON. Written beside, synced, renamed: after a crash there is the old
- * one or the new one, whole.
+ * Format: one line of JSON (host, log, position, and the SHA-256 of all of it), then the view as JSON. Written to a second file, synced, renamed: after a crash
+ * either the old snapshot or the new one is there, complete.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
@@ -11,15 +11,15 @@ import { AnyObject, CATALOGUE_VERSION, Hash, HostName, Id, ObjectKey, Position }
 import { Frozen, HostView } from '@plumbline/topology';
 import { z } from 'zod';
 
-/** The file is not what was written, or not for this host, or from a newer release. It is not used; the view comes from the control plane instead. */
+/** The file is damaged, of another host, or from a newer release. It is not used; the view comes from the control plane instead. */
 export class SnapshotRefused extends Error {
   override readonly name = 'SnapshotRefused';
 }
 
 export interface SnapshotStore {
-  /** Null: there is none. Rejects with SnapshotRefused. */
+  /** Null: there is no snapshot. Rejects with SnapshotRefused. */
   load(host: string): Promise<HostView | null>;
-  /** Durable when it resolves. Never called while a call is running. */
+  /** Durable when it resolves. The caller makes one call at a time. */
   save(view: HostView): Promise<void>;
 }
 
@@ -36,7 +36,7 @@ type Body = Readonly<{ objects: readonly AnyObject[]; frozen: readonly (readonly
 
 type Bound = Readonly<{ host: string; log: string | null; position: number; hash: string | null; catalogue: number }>;
 
-/** Over what the header says and the body. In two pieces: joined, a large body would be copied. */
+/** Covers the header and the body. Hashed in two pieces, because joining them would copy a large body. */
 const checksum = ({ host, log, position, hash, catalogue }: Bound, body: string): string =>
   createHash('sha256').update(`${host} ${log} ${position} ${hash} ${catalogue}\n`).update(body).digest('hex');
 
@@ -51,12 +51,12 @@ export function writeSnapshot(view: HostView): string {
 export function readSnapshot(text: string, host: string, where: string): HostView {
   const refuse = (why: string): never => {
     throw new SnapshotRefused(
-      `The snapshot ${where} ${why}; it is not used. It comes anew from the control plane; the file may be removed.`,
+      `The snapshot ${where} ${why}; it is not used. The agent gets its view from the control plane; the file may be removed.`,
     );
   };
   const [first = '', body = '', end] = text.split('\n');
   const header = Header.safeParse(parse(first));
-  if (!header.success || end !== '') return refuse('is not whole, or not a snapshot');
+  if (!header.success || end !== '') return refuse('is incomplete, or not a snapshot');
   const { log, position, hash, catalogue } = header.data;
   if (checksum(header.data, body) !== header.data.sha256) return refuse('is damaged: its checksum differs');
   if (header.data.host !== host) return refuse(`is of host ${header.data.host}, this is ${host}`);
@@ -82,7 +82,7 @@ function parse(line: string): unknown {
   }
 }
 
-/** A snapshot in a file. Its directory is made when absent. */
+/** A snapshot in a file. `save` makes the directory when it is absent. */
 export class SnapshotFile implements SnapshotStore {
   constructor(readonly path: string) {}
 

@@ -1,6 +1,6 @@
 /**
- * The agents of a node: for each kind declared in contracts its settings, its hands on the node and its part of `plumb replay`. An agent's program imports its own
- * folder (`@plumbline/node-agents/l3`) and loads no other's drivers; who works on a whole node imports this.
+ * The agents of a node: for each kind declared in contracts its settings, its backend and its part of `plumb replay`. An agent's program imports its own folder
+ * (`@plumbline/node-agents/l3`), so that it loads no other agent's drivers; code that works on a whole node imports this.
  */
 import type { AgentKind } from '@plumbline/contracts';
 import { readSettings } from '@plumbline/agent-runtime';
@@ -11,7 +11,7 @@ import { OVS_AGENT } from './ovs/index.js';
 import { factsOf, ovsSettings } from './ovs/settings.js';
 import { type PrintOptions, printRebuildBy, rebuildBy, type Rebuilt } from './replay.js';
 
-/** A kind that is declared and has no part here does not compile. */
+/** Does not compile while a kind that contracts declares is missing here. */
 export const NODE_AGENTS = { ovs: OVS_AGENT, l3: L3_AGENT } as const satisfies Readonly<Record<AgentKind, NodeAgent>>;
 
 /** Applies the view to this node. Idempotent: a node that is right already is not touched. Rejects when the node cannot be reached or the log does not know it. */
@@ -21,10 +21,10 @@ export const rebuild = (view: HostView, access: NodeAccess): Promise<Rebuilt> =>
 export const printRebuild = (view: HostView, options: PrintOptions): Promise<number> =>
   printRebuildBy(NODE_AGENTS, view, options);
 
-/** What this node's agents would say that it is, in this environment. Throws with all that is wrong. */
+/** The facts that this node's agents would report, read from this environment. Throws BadAgentConfig, which names everything that is wrong. */
 export const nodeFacts = (environment: Readonly<Record<string, string | undefined>>) =>
   factsOf(readSettings(environment, ovsSettings));
 
 export { bindLog, boundLog } from './switch-log.js';
-export type { NodeAccess, NodeAgent, NodeAtHand, Opened, Paper, PluggedPort, ReplayPart } from './node-agent.js';
+export type { NodeAccess, NodeAgent, NodeConnection, Opened, Printout, PluggedPort, ReplayPart } from './node-agent.js';
 export type { PrintOptions, Rebuilt } from './replay.js';

@@ -1,14 +1,14 @@
 /**
- * Makes a node what a view says, by the functions that the agents run: the agent that makes the switch first, because the others plug ports into it, then the
- * others, then the first again for the tags and flows of the ports that were plugged.
+ * Makes a node what a view says, by the functions that the agents run: first the agent that makes the switch, because the others plug ports into it; then the
+ * others; then the first again, for the tags and flows of the ports that were plugged.
  *
- * Printed instead, the same work is a shell script. From nothing, it is what a wiped node would take.
+ * The same work can be printed as a shell script instead. Printed "from nothing", it is what rebuilds a wiped node.
  */
 import { AGENT_KINDS, NODE_AGENT, type AgentKind } from '@plumbline/contracts';
 import { PrintingRunner } from '@plumbline/exec';
 import type { Convergence, HostView } from '@plumbline/topology';
-import { withNode } from './at-hand.js';
-import type { NodeAccess, NodeAgent, NodeAtHand, Opened, Paper } from './node-agent.js';
+import { withNode } from './node-connection.js';
+import type { NodeAccess, NodeAgent, NodeConnection, Opened, Printout } from './node-agent.js';
 
 export type Rebuilt = Readonly<{ applied: number; failed: readonly Readonly<{ key: string; reason: string }>[] }>;
 type Agents = Readonly<Record<AgentKind, Pick<NodeAgent, 'replay'>>>;
@@ -20,7 +20,7 @@ export function rebuildBy(agents: Agents, view: HostView, access: NodeAccess): P
 
 export type PrintOptions = Readonly<{
   print: (command: string) => void;
-  /** Null: as if nothing of ours were on the node. */
+  /** Null: print as if nothing of ours were on the node. */
   access: NodeAccess | null;
   datapathType: NodeAccess['datapathType'];
   runDir: string;
@@ -33,17 +33,17 @@ export async function printRebuildBy(agents: Agents, view: HostView, options: Pr
     printed += 1;
     options.print(command);
   };
-  const onPaper = async (node: NodeAtHand | null): Promise<number> => {
-    const paper: Paper = {
+  const printAll = async (node: NodeConnection | null): Promise<number> => {
+    const printout: Printout = {
       ...{ print, printForOperator: options.print, node },
       ...{ datapathType: options.datapathType, runDir: options.runDir },
       runner: new PrintingRunner({ ...(node && { reader: node.runner }), print }),
       ...{ integrationBridge: null, plugged: [] },
     };
-    await inOrder((kind) => agents[kind].replay.openPrinting(view, paper), view);
+    await inOrder((kind) => agents[kind].replay.openPrinting(view, printout), view);
     return printed;
   };
-  return options.access === null ? onPaper(null) : withNode(options.access, onPaper);
+  return options.access === null ? printAll(null) : withNode(options.access, printAll);
 }
 
 async function inOrder(open: (kind: AgentKind) => Opened, view: HostView): Promise<Rebuilt> {
@@ -58,7 +58,7 @@ async function inOrder(open: (kind: AgentKind) => Opened, view: HostView): Promi
     const before = await first.converge(view);
     const others: Convergence[] = [];
     for (const kind of AGENT_KINDS) if (kind !== NODE_AGENT) others.push(await ready(kind).converge(view));
-    // What failed before the others had plugged their ports may be well now.
+    // What failed the first time, before the others had plugged their ports, may work now: only the second result counts.
     return together([{ ...before, failed: [] }, ...others, await first.converge(view)]);
   } finally {
     for (const each of opened) each.close();

@@ -112,7 +112,7 @@ async function agent(host: string, node = new FakeNode(), stateDir = join(folder
   const definition = {
     kind: 'ovs',
     settings: {},
-    makeHands: async () => ({ reconciler: node, binding: node, nodeFacts: () => facts, close: () => undefined }),
+    makeBackend: async () => ({ reconciler: node, binding: node, nodeFacts: () => facts, close: () => undefined }),
   } as const;
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(AgentModule.of(definition, config, logger), {
     transport: Transport.NATS,

@@ -1,4 +1,4 @@
-/** What an agent is told, by its environment alone: what every agent reads, and the settings of its kind. */
+/** An agent's configuration, from environment variables only: those that every agent reads, and the settings of its kind. */
 import { isAbsolute } from 'node:path';
 import { HostName, ZoneName } from '@plumbline/contracts';
 import { z } from 'zod';
@@ -48,16 +48,16 @@ export type AgentConfig<S extends SettingsShape = SettingsShape> = Readonly<{
   stateDir: string;
   /** Where health is served: a port of 127.0.0.1 or a socket; null: nowhere. */
   health: string | number | null;
-  /** Mean time between full looks at the node. */
+  /** Mean time between full resyncs of the node. */
   resyncMs: number;
-  /** Of agents that carry something: where that is. */
+  /** Availability zone, which agents that carry something (routers) report. */
   availabilityZone: string;
   logLevel: string;
-  /** Those of its kind. */
+  /** The settings of its kind. */
   settings: Settings<S>;
 }>;
 
-/** All that is wrong with the environment, one line each. */
+/** The message names everything that is wrong with the environment, one line each. */
 export class BadAgentConfig extends Error {
   override readonly name = 'BadAgentConfig';
 }

@@ -1,8 +1,9 @@
 /**
- * An agent as a Nest microservice: the session between the feed and the hands on the node. Kinds of agents differ in their settings and hands only.
+ * An agent as a Nest microservice: a session that follows the feed and has a backend change the node. Kinds of agents differ only in their settings and their
+ * backend.
  *
- * Start: snapshot and node first, the network after; `listen` is not waited for, because it waits for the broker and the node does not. Stop: the converge
- * under way ends, the snapshot is written, the connections close.
+ * Start: first the snapshot and the node, then the network. Nothing waits for `listen`, because `listen` waits for the broker, and the node must not. Stop: the
+ * running converge ends, the snapshot is written, the connections close.
  */
 import { join } from 'node:path';
 import {
@@ -34,14 +35,14 @@ import { readAgentConfig, type AgentConfig, type SettingsShape } from './agent-c
 import { natsOptions, NatsWire } from '@plumbline/messaging/nats';
 import { feedController, NatsFeed } from './nats-feed.js';
 
-/** The hands of one kind of agent. */
-export type Hands = Readonly<{
+/** What one kind of agent does on its node. */
+export type AgentBackend = Readonly<{
   reconciler: Reconciler;
   binding?: LogBinding;
-  /** What this node is; of the agent that reports it. */
+  /** What this node is (tunnel address, bridges); only the agent that reports it has this. */
   nodeFacts?: () => NodeFacts | null;
-  /** Calls back when the node changed under us. */
-  onNews?(look: (keys: ReadonlySet<ObjectKey> | 'all') => void): void;
+  /** Calls `look` with the objects concerned when something on the node changed that this agent did not change. */
+  onNodeChange?(look: (keys: ReadonlySet<ObjectKey> | 'all') => void): void;
   /** For the health endpoint. */
   check?(): Readonly<{ ok: boolean; detail: string }>;
   close(): Promise<void> | void;
@@ -49,10 +50,10 @@ export type Hands = Readonly<{
 
 export type AgentDefinition<S extends SettingsShape = SettingsShape> = Readonly<{
   kind: AgentKind;
-  /** What its environment says besides what every agent reads. */
+  /** The environment variables it reads besides those that every agent reads. */
   settings: S;
-  /** Returns when the node can be worked on later, not when it can be now: it must not wait for Open vSwitch. */
-  makeHands(config: AgentConfig<S>, logger: Logger): Promise<Hands>;
+  /** Must not wait until the node can be changed (until Open vSwitch answers): it connects in the background. */
+  makeBackend(config: AgentConfig<S>, logger: Logger): Promise<AgentBackend>;
 }>;
 
 const CONFIG = Symbol('AgentConfig');
@@ -61,7 +62,7 @@ const DEFINITION = Symbol('AgentDefinition');
 
 @Injectable()
 export class AgentService implements OnApplicationBootstrap, OnApplicationShutdown {
-  private hands: Hands | null = null;
+  private backend: AgentBackend | null = null;
   private session: NodeSession | null = null;
   private healthServer: HealthServer | null = null;
 
@@ -73,36 +74,36 @@ export class AgentService implements OnApplicationBootstrap, OnApplicationShutdo
     @Inject(NatsWire) private readonly wire: NatsWire,
   ) {}
 
-  /** As the health endpoint says it of the node. */
+  /** What the health endpoint answers about the node. */
   health(): CheckResult {
     return this.session?.health() ?? { ok: false, detail: 'starting' };
   }
 
   async onApplicationBootstrap(): Promise<void> {
     const { config, logger, definition } = this;
-    const hands = (this.hands = await definition.makeHands(config, logger));
+    const backend = (this.backend = await definition.makeBackend(config, logger));
     const session = (this.session = new NodeSession({
       host: config.host,
       agent: definition.kind,
       feed: this.feed,
-      reconciler: hands.reconciler,
+      reconciler: backend.reconciler,
       snapshots: new SnapshotFile(join(config.stateDir, `${definition.kind}.snapshot`)),
       clock: machineClock,
       logger,
       fullEveryMs: config.resyncMs,
       ...(agentOf(definition.kind).carries !== null && { availabilityZone: config.availabilityZone }),
-      ...(hands.binding && { binding: hands.binding }),
-      ...(hands.nodeFacts && { nodeFacts: hands.nodeFacts }),
+      ...(backend.binding && { binding: backend.binding }),
+      ...(backend.nodeFacts && { nodeFacts: backend.nodeFacts }),
     }));
-    hands.onNews?.((keys) => session.touch(keys));
+    backend.onNodeChange?.((keys) => session.touch(keys));
     const health = new Health();
     health.add('node', () => this.health());
     health.add('nats', () => ({
       ok: true,
       connected: this.wire.connected,
-      detail: this.wire.connected ? 'connected' : 'not connected: this node is kept from its snapshot',
+      detail: this.wire.connected ? 'connected' : 'not connected: the agent keeps this node as the last view says',
     }));
-    if (hands.check) health.add('switch', () => ({ ...hands.check!() }));
+    if (backend.check) health.add('switch', () => ({ ...backend.check!() }));
     if (config.health !== null) this.healthServer = await serveHealth({ listen: config.health, health });
     this.wire.start();
     await session.start();
@@ -110,7 +111,7 @@ export class AgentService implements OnApplicationBootstrap, OnApplicationShutdo
 
   async onApplicationShutdown(): Promise<void> {
     await this.session?.stop();
-    await this.hands?.close();
+    await this.backend?.close();
     await this.healthServer?.close();
     await this.wire.close();
     this.logger.info({ position: this.session?.position, step: 'stop' }, 'stopped');
@@ -155,7 +156,7 @@ export async function runAgent(definition: AgentDefinition): Promise<void> {
     level: config.logLevel,
     fields: { host: config.host },
   });
-  process.on('unhandledRejection', (err) => logger.error({ err, step: 'process' }, 'a rejection nobody handled'));
+  process.on('unhandledRejection', (err) => logger.error({ err, step: 'process' }, 'unhandled promise rejection'));
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(AgentModule.of(definition, config, logger), {
     transport: Transport.NATS,
     options: natsOptions(config.nats, `${binary} ${config.host} feed`),
@@ -171,8 +172,8 @@ export async function runAgent(definition: AgentDefinition): Promise<void> {
       void app.close().finally(() => process.exit(0));
       setTimeout(() => process.exit(1), 20_000).unref();
     });
-  logger.info({ step: 'start', stateDir: config.stateDir }, 'agent starts');
-  // Without a broker nothing else may keep the process.
+  logger.info({ step: 'start', stateDir: config.stateDir }, 'agent is starting');
+  // Without a broker nothing else may keep the process running.
   setInterval(() => undefined, 60_000);
   // Not app.init(): Nest's microservice would call the bootstrap hooks twice, once itself and once in registerModules.
   void listenForEver(() => app.listen(), logger);
@@ -185,7 +186,7 @@ async function listenForEver(listen: () => Promise<unknown>, logger: Logger): Pr
       await listen();
       return;
     } catch (err) {
-      logger.warn({ err, step: 'nats' }, 'NATS cannot be listened on, will be repeated');
+      logger.warn({ err, step: 'nats' }, 'cannot subscribe on NATS, will be retried');
       await new Promise((resolve) => setTimeout(resolve, 1_000));
     }
   }

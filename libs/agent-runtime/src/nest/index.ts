@@ -1,3 +1,3 @@
-export { AgentModule, AgentService, runAgent, type AgentDefinition, type Hands } from './agent.js';
+export { AgentModule, AgentService, runAgent, type AgentDefinition, type AgentBackend } from './agent.js';
 export { BadAgentConfig, readAgentConfig, type AgentConfig, type SettingsShape } from './agent-config.js';
 export { feedController, NatsFeed } from './nats-feed.js';

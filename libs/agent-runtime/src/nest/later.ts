@@ -3,7 +3,7 @@ import type { Logger } from '@plumbline/telemetry';
 
 const pauseMs = 500;
 
-/** Something an agent needs and must not wait for at its start (the switch's database): it is opened in the background, tried for ever. */
+/** A connection that an agent needs and must not wait for at its start (the switch's database): opened in the background, retried until it succeeds. */
 export class Later<T> {
   /** Null until it is open. */
   current: T | null = null;
@@ -12,7 +12,7 @@ export class Later<T> {
   /** Resolves when it is open. */
   readonly opened: Promise<T>;
 
-  /** `what` is for messages: "Open vSwitch's database at unix:...". */
+  /** `what` names it in messages: "Open vSwitch's database at unix:...". */
   constructor(
     private readonly what: string,
     open: () => Promise<T>,
@@ -21,7 +21,7 @@ export class Later<T> {
     this.opened = new Promise((resolve) => void this.tryForEver(open, resolve));
   }
 
-  /** The thing, or a rejection that says why it is not there yet. Waits for the first attempt, not longer than 300 ms. */
+  /** Resolves with it, or rejects with the reason why it is not open yet. Waits for the first attempt, at most 300 ms. */
   async now(): Promise<T> {
     const opened = this.current ?? (await Promise.race([this.opened, delay(300, null, { ref: false })]));
     if (opened !== null) return opened;
@@ -34,7 +34,7 @@ export class Later<T> {
       : { ok: true, detail: `${this.what} is open` };
   }
 
-  /** No further attempt. What is open is closed by its owner. */
+  /** Ends the attempts. Does not close what is open: its owner does. */
   close(): void {
     this.closed = true;
   }
@@ -47,7 +47,7 @@ export class Later<T> {
         return;
       } catch (err) {
         this.lastError = err as Error;
-        if (!failed) this.logger.warn({ err, step: 'open' }, `${this.what} cannot be reached, will be repeated`);
+        if (!failed) this.logger.warn({ err, what: this.what, step: 'open' }, 'cannot connect, will be retried');
         failed = true;
         await delay(pauseMs, undefined, { ref: false });
       }

@@ -1,4 +1,4 @@
-/** The NodeFeed port over NATS. Hearing is Nest's (a controller), speaking is the wire's. */
+/** NodeFeed over NATS. A Nest controller receives; NatsWire sends. */
 import { Controller, Inject, type Type } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import { AgentKind, ReplayRequest, Report, subjects } from '@plumbline/contracts';
@@ -32,7 +32,8 @@ export class NatsFeed implements NodeFeed {
 
   heardFeed(body: unknown): void {
     const message = parseFeed(body);
-    if (!message) this.logger.warn({ step: 'feed', host: this.host }, 'what arrived on the feed is no feed message');
+    if (!message)
+      this.logger.warn({ step: 'feed', host: this.host }, 'ignored what arrived on the feed: it is not a feed message');
     else if ('refused' in message) this.listener?.refusal(message);
     else this.listener?.message(message);
   }
@@ -43,7 +44,7 @@ export class NatsFeed implements NodeFeed {
   }
 }
 
-/** The controller that hears one host's feed: the subjects hold the host, and that is configuration. */
+/** The controller that receives one host's feed. A function, because the subjects hold the host's name, which is configuration. */
 export function feedController(host: string): Type {
   @Controller()
   class FeedController {

@@ -2,7 +2,7 @@ import { AgentKind, Beacon, FeedMessage, FeedRefusal, ReplayRequest, Report } fr
 import { Clock } from '../clock.js';
 import { FeedListener, NodeFeed } from '../node-feed.js';
 
-/** What happens to one thing on its way: it arrives after each of these delays; none: it is lost. */
+/** What happens to one message: it arrives once after each of these delays; an empty list loses it. */
 export type Fate = readonly number[];
 export type ToNode =
   | Readonly<{ kind: 'message'; body: FeedMessage }>
@@ -12,16 +12,16 @@ export type FromNode = Readonly<
   { host: string; agent: AgentKind } & ({ kind: 'replay'; body: ReplayRequest } | { kind: 'report'; body: Report })
 >;
 
-/** A broker that loses, doubles, delays and reorders as it is told. All bodies are copied on the way, as the wire does. */
+/** A broker that loses, doubles, delays and reorders messages as `fate` says. Bodies are copied, as on a real network. */
 export class FakeBroker {
-  /** Asked for each thing on its way. */
+  /** Called for each message. */
   fate: () => Fate = () => [0];
   private readonly nodes = new Map<string, Set<FeedListener>>();
   private readonly servers = new Set<(message: FromNode) => void>();
 
   constructor(private readonly clock: Clock) {}
 
-  /** One server of the control plane; each thing from a node goes to one of them. The answer takes it away. */
+  /** Adds one process of the control plane; each message from a node goes to one of them. The returned function removes it. */
   serve(hear: (message: FromNode) => void): () => void {
     this.servers.add(hear);
     return () => this.servers.delete(hear);
@@ -37,7 +37,7 @@ export class FakeBroker {
     });
   }
 
-  /** The port of one agent. */
+  /** The feed of one agent. */
   feed(host: string, agent: AgentKind): NodeFeed {
     const send = (message: FromNode): void =>
       this.carry(structuredClone(message), (arrived) => {

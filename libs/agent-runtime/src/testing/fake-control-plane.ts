@@ -6,7 +6,7 @@ import { HostFeeds } from '@plumbline/host-feeds';
 import { split } from '@plumbline/messaging';
 import { FakeBroker } from './fake-broker.js';
 
-/** A control plane in memory: one log, its feeds, beacons and answers, over a fake broker. A killed one publishes nothing; the log stays. */
+/** A control plane in memory: one log, its feeds, beacons and answers, over a fake broker. While it is down it publishes nothing, but its log goes on. */
 export class FakeControlPlane {
   readonly topology = new Topology();
   readonly reports: Report[] = [];
@@ -22,7 +22,7 @@ export class FakeControlPlane {
     private readonly broker: FakeBroker,
     private readonly clock: Clock,
     private readonly hosts: readonly string[],
-    /** Another past of the same log has other hashes. */
+    /** A control plane with another text here has the same log with other hashes, as after a restored backup. */
     private readonly past = '',
   ) {
     this.feeds = new HostFeeds(log, []);

@@ -3,18 +3,18 @@ import { canonical, HostView } from '@plumbline/topology';
 import { Convergence, ConvergeOptions } from '@plumbline/topology';
 import { LogBinding, Reconciler } from '../reconciler.js';
 
-/** A node that holds each object as text: what a reconciler made of the view. It outlives the sessions that work on it. */
+/** A node that holds each object as text, as the reconciler applied it. It outlives the sessions that work on it. */
 export class FakeNode implements Reconciler, LogBinding {
   readonly made = new Map<ObjectKey, string>();
   readonly calls: ConvergeOptions[] = [];
   removed = 0;
   log: string | null = null;
-  /** Asked for each object to be made or removed; a reason makes it fail. */
+  /** Called for each object that is made or removed; a reason makes it fail. */
   failure: (key: ObjectKey) => string | null = () => null;
-  /** When set, nothing at all can be done. */
+  /** When set, every converge rejects with it. */
   broken: Error | null = null;
 
-  /** Each converge takes this long. */
+  /** Each converge waits for this. */
   work: () => Promise<void> = () => Promise.resolve();
 
   boundLog = async (): Promise<string | null> => this.log;

@@ -1,6 +1,6 @@
 import { Clock } from '../clock.js';
 
-/** Time that stands still until it is told to run. Timers ring in order of their time; between two, all that is ready in memory goes on. */
+/** Time that moves only by `run`. Timers ring in order of their time; after each one, all pending promises are settled first. */
 export class ManualClock implements Clock {
   private time = 0;
   private serial = 0;
@@ -18,7 +18,7 @@ export class ManualClock implements Clock {
     };
   };
 
-  /** Lets `ms` go by. */
+  /** Moves time on by `ms`. */
   async run(ms: number): Promise<void> {
     const until = this.time + ms;
     await settled();
@@ -35,5 +35,5 @@ export class ManualClock implements Clock {
   }
 }
 
-/** All that waits for nothing but its turn has had it. */
+/** Resolves when all promises that wait for no timer are settled. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

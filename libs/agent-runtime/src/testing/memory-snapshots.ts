@@ -1,7 +1,7 @@
 import { HostView } from '@plumbline/topology';
 import { readSnapshot, SnapshotStore, writeSnapshot } from '../snapshot.js';
 
-/** Snapshots as text in memory: what a file would hold. */
+/** Keeps the snapshot as text in memory, as a file would hold it. */
 export class MemorySnapshots implements SnapshotStore {
   text: string | null = null;
 

@@ -1,8 +1,8 @@
-/** The L3 agent's part of a replay: routers by l3-core, with the real node or on paper. */
+/** The L3 agent's part of a replay: routers by l3-core, done on the real node, or printed. */
 import { shellCommand } from '@plumbline/exec';
 import { applyOnce, converge } from '@plumbline/l3-core';
 import { NodeL3Driver, type ObservedSwitch, OvsdbPorts, PrintingPorts, type SwitchPorts } from '@plumbline/l3-driver';
-import { EVERYTHING, type Paper, NOTHING_DONE, type ReplayPart } from '../node-agent.js';
+import { EVERYTHING, type Printout, NOTHING_DONE, type ReplayPart } from '../node-agent.js';
 
 export const l3Replay: ReplayPart = {
   open(_view, { runner, mirror }) {
@@ -10,10 +10,10 @@ export const l3Replay: ReplayPart = {
     return { converge: (view) => converge(view, driver, EVERYTHING), close: () => driver.close() };
   },
 
-  openPrinting(_view, paper) {
+  openPrinting(_view, printout) {
     return {
       async converge(view) {
-        await applyOnce(view, new NodeL3Driver(paper.runner, portsOnPaper(paper)));
+        await applyOnce(view, new NodeL3Driver(printout.runner, printedPorts(printout)));
         return NOTHING_DONE;
       },
       close: () => undefined,
@@ -21,27 +21,27 @@ export const l3Replay: ReplayPart = {
   },
 };
 
-/** Prints, and tells the agent of the switch which ports it will find. */
-function portsOnPaper(paper: Paper): SwitchPorts {
-  const real = paper.node && new OvsdbPorts(paper.node.mirror);
+/** Prints the commands for ports, and records the ports for the OVS agent, which prints its part afterwards. */
+function printedPorts(printout: Printout): SwitchPorts {
+  const real = printout.node && new OvsdbPorts(printout.node.mirror);
   const printing = new PrintingPorts(
-    (argv) => paper.print(shellCommand(argv)),
-    async () => withPrintedBridge(paper, real && (await real.observe())),
+    (argv) => printout.print(shellCommand(argv)),
+    async () => withPrintedBridge(printout, real && (await real.observe())),
   );
   return {
     observe: () => printing.observe(),
     apply: async (steps) => {
       for (const step of steps)
         if (step.op === 'add-port')
-          paper.plugged.push({ name: step.outside, portId: step.port.portId, position: step.port.position });
+          printout.plugged.push({ name: step.outside, portId: step.port.portId, position: step.port.position });
       await printing.apply(steps);
     },
     wired: () => printing.wired(),
   };
 }
 
-/** A bridge that has been printed is taken to be there. */
-function withPrintedBridge({ integrationBridge }: Paper, real: ObservedSwitch | null): ObservedSwitch {
+/** A bridge whose commands have been printed counts as present. */
+function withPrintedBridge({ integrationBridge }: Printout, real: ObservedSwitch | null): ObservedSwitch {
   if (real?.bridge) return real;
   const userspace = integrationBridge?.datapathType === 'netdev';
   return { bridge: integrationBridge !== null, userspace, ports: new Map() };

@@ -1,11 +1,11 @@
 import type { NodeAgent } from '../node-agent.js';
-import { makeOvsHands } from './hands.js';
+import { makeOvsBackend } from './backend.js';
 import { ovsReplay } from './replay.js';
 import { ovsSettings } from './settings.js';
 
 export const OVS_AGENT = {
   kind: 'ovs',
   settings: ovsSettings,
-  makeHands: makeOvsHands,
+  makeBackend: makeOvsBackend,
   replay: ovsReplay,
 } as const satisfies NodeAgent<typeof ovsSettings>;

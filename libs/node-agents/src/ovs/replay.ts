@@ -1,4 +1,4 @@
-/** The OVS agent's part of a replay: bridges, ports and flows by ovs-core, with the real switch or on paper. */
+/** The OVS agent's part of a replay: bridges, ports and flows by ovs-core, done on the real switch, or printed. */
 import { shellCommand } from '@plumbline/exec';
 import {
   BR_INT,
@@ -13,7 +13,7 @@ import { type HostView, objectIn } from '@plumbline/topology';
 import {
   EVERYTHING,
   type NodeAccess,
-  type NodeAtHand,
+  type NodeConnection,
   type PluggedPort,
   NOTHING_DONE,
   type ReplayPart,
@@ -30,21 +30,21 @@ export const ovsReplay: ReplayPart = {
     return { converge: (wanted) => ovs.converge(wanted, EVERYTHING), close: () => driver.close() };
   },
 
-  openPrinting(view, paper) {
-    const config = configOf(view, paper.datapathType);
-    const real = paper.node && switchDriver(paper.node);
+  openPrinting(view, printout) {
+    const config = configOf(view, printout.datapathType);
+    const real = printout.node && switchDriver(printout.node);
     if (!real && Object.keys(config.bridgeMappings).length > 0)
-      paper.printForOperator(shellCommand(operatorsBridges(config)));
-    let reader: OvsDriver = real ?? standing(withOperatorsBridges(config), new Map());
+      printout.printForOperator(shellCommand(operatorsBridges(config)));
+    let reader: OvsDriver = real ?? readOnlySwitch(withOperatorsBridges(config), new Map());
     return {
       async converge(wanted) {
-        const driver = new PrintingDriver({ reader, print: paper.print, runDir: paper.runDir });
+        const driver = new PrintingDriver({ reader, print: printout.print, runDir: printout.runDir });
         await new OvsConverger(driver, () => config).converge(wanted, EVERYTHING);
         const after = await driver.observe();
-        paper.integrationBridge = after.get(BR_INT) ?? null;
-        // The next time: what is printed by now, and the ports that others print from here on.
+        printout.integrationBridge = after.get(BR_INT) ?? null;
+        // The next converge finds what is printed by now, and the ports that other agents print from here on.
         const flows = await driver.flows([...after.keys()], { fresh: false });
-        reader = standing(() => withPorts(after, paper.plugged), flows);
+        reader = readOnlySwitch(() => withPorts(after, printout.plugged), flows);
         return NOTHING_DONE;
       },
       close: () => real?.close(),
@@ -52,10 +52,10 @@ export const ovsReplay: ReplayPart = {
   },
 };
 
-const switchDriver = ({ mirror, runner, access }: NodeAtHand): SwitchDriver =>
+const switchDriver = ({ mirror, runner, access }: NodeConnection): SwitchDriver =>
   new SwitchDriver(mirror, runner, { runDir: access.runDir, watch: false });
 
-/** The node's own facts, as it registered them. */
+/** The facts that the node registered. */
 function configOf(view: HostView, datapathType: NodeAccess['datapathType']): OvsNodeConfig {
   const node = objectIn(view, 'node', view.host);
   if (!node || node.removed)
@@ -78,7 +78,9 @@ function withPorts(observed: ObservedSwitch, plugged: readonly PluggedPort[]): O
   return new Map([...observed, [BR_INT, { ...bridge, ports }]]);
 }
 
-/** The bridges of the mappings are the operator's, who put the uplinks in: a node without anything of ours has them, and where not they are made as he would. */
+/**
+ * The operator makes the bridges of the mappings and puts the uplinks in. A wiped node still has them; for one that has not, these are the operator's commands.
+ */
 const operatorsBridges = ({ bridgeMappings, datapathType }: OvsNodeConfig): string[] => [
   'ovs-vsctl',
   '--timeout=10',
@@ -98,13 +100,13 @@ const withOperatorsBridges =
       ]),
     );
 
-/** A switch that stands still: what has been printed so far. */
-function standing(observed: () => ObservedSwitch, flows: Awaited<ReturnType<OvsDriver['flows']>>): OvsDriver {
+/** A switch in memory, read only: what has been printed so far. */
+function readOnlySwitch(observed: () => ObservedSwitch, flows: Awaited<ReturnType<OvsDriver['flows']>>): OvsDriver {
   return {
     observe: async () => observed(),
     flows: async (bridges) => new Map([...flows].filter(([name]) => bridges.includes(name))),
     apply: async () => {
-      throw new Error('a switch that is only looked at was asked to change');
+      throw new Error('cannot change the switch: a printed replay only reads it');
     },
   };
 }

@@ -1,4 +1,4 @@
-/** What the OVS agent is told: what its node is. */
+/** Settings of the OVS agent: what its node is. */
 import type { OvsNodeConfig } from '@plumbline/ovs-core';
 import type { Settings } from '@plumbline/agent-runtime';
 import { IpAddress, LinkName, PhysicalNetwork } from '@plumbline/contracts';
@@ -33,7 +33,7 @@ export const ovsSettings = {
   PLUMB_DATAPATH_TYPE: z.enum(['system', 'netdev']).default('system'),
 };
 
-/** What its node is, as the agent reports it. */
+/** What the agent reports about its node. */
 export const factsOf = (settings: Settings<typeof ovsSettings>): OvsNodeConfig => ({
   tunnelIp: settings.PLUMB_TUNNEL_IP ?? null,
   bridgeMappings: settings.PLUMB_BRIDGE_MAPPINGS,

@@ -1,7 +1,7 @@
-/** The OVS agent's hands: bridges, patch ports, tunnels, tags and flows by ovs-core and ovs-driver. */
+/** What the OVS agent does on its node: bridges, patch ports, tunnels, tags and flows by ovs-core and ovs-driver. */
 import { Spawner } from '@plumbline/exec';
 import { Later } from '@plumbline/agent-runtime';
-import type { AgentConfig, Hands } from '@plumbline/agent-runtime/nest';
+import type { AgentConfig, AgentBackend } from '@plumbline/agent-runtime/nest';
 import { OvsConverger, type OvsNodeConfig } from '@plumbline/ovs-core';
 import { SwitchDriver } from '@plumbline/ovs-driver';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
@@ -9,11 +9,11 @@ import type { Logger } from '@plumbline/telemetry';
 import { bindLog, boundLog } from '../switch-log.js';
 import { factsOf, type ovsSettings } from './settings.js';
 
-/** Then the reason is told and it is tried again. */
+/** After this time the attempt counts as failed: the reason is logged, and the agent tries again. */
 const CONNECT_TIMEOUT_MS = 1_000;
 
 async function open(ovsdb: string, node: OvsNodeConfig, runner: Spawner) {
-  // A node that no command can be started on says so at once, and not when the first change comes.
+  // On a node where no command can be started, this fails now and not at the first change.
   await runner.start();
   const client = await OvsdbClient.connect(ovsdb, { connectTimeoutMs: CONNECT_TIMEOUT_MS });
   const mirror = await OvsdbMirror.open(client);
@@ -21,7 +21,7 @@ async function open(ovsdb: string, node: OvsNodeConfig, runner: Spawner) {
   return { client, mirror, driver, converger: new OvsConverger(driver, () => node) };
 }
 
-export async function makeOvsHands(config: AgentConfig<typeof ovsSettings>, logger: Logger): Promise<Hands> {
+export async function makeOvsBackend(config: AgentConfig<typeof ovsSettings>, logger: Logger): Promise<AgentBackend> {
   const facts = factsOf(config.settings);
   const ovsdb = config.settings.PLUMB_OVSDB;
   const runner = new Spawner();
@@ -33,7 +33,7 @@ export async function makeOvsHands(config: AgentConfig<typeof ovsSettings>, logg
       bind: async (log) => bindLog((await node.now()).mirror, log),
     },
     nodeFacts: () => ({ ...facts, bridgeMappings: { ...facts.bridgeMappings } }),
-    onNews: (look) =>
+    onNodeChange: (look) =>
       void node.opened.then(({ driver }) => {
         look('all');
         driver.onNews(({ ports, all, reason }) => {

@@ -1,26 +1,26 @@
-/** The L3 agent's hands: namespaces, addresses, routes and rules by l3-core and l3-driver, its ports by OVSDB. */
+/** What the L3 agent does on its node: namespaces, addresses, routes and rules by l3-core and l3-driver; its ports by OVSDB. */
 import { Spawner } from '@plumbline/exec';
 import { converge, L3Memory } from '@plumbline/l3-core';
 import { NodeL3Driver, OvsdbPorts, watchPorts } from '@plumbline/l3-driver';
 import { Later } from '@plumbline/agent-runtime';
-import type { AgentConfig, Hands } from '@plumbline/agent-runtime/nest';
+import type { AgentConfig, AgentBackend } from '@plumbline/agent-runtime/nest';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import type { Logger } from '@plumbline/telemetry';
 import { bindLog, boundLog } from '../switch-log.js';
 import type { switchSettings } from '../switch-settings.js';
 
-/** Then the reason is told and it is tried again. */
+/** After this time the attempt counts as failed: the reason is logged, and the agent tries again. */
 const CONNECT_TIMEOUT_MS = 1_000;
 
 async function open(ovsdb: string, runner: Spawner) {
-  // A node that no command can be started on says so at once, and not when the first change comes.
+  // On a node where no command can be started, this fails now and not at the first change.
   await runner.start();
   const client = await OvsdbClient.connect(ovsdb, { connectTimeoutMs: CONNECT_TIMEOUT_MS });
   const mirror = await OvsdbMirror.open(client);
   return { client, mirror, driver: new NodeL3Driver(runner, new OvsdbPorts(mirror)) };
 }
 
-export async function makeL3Hands(config: AgentConfig<typeof switchSettings>, logger: Logger): Promise<Hands> {
+export async function makeL3Backend(config: AgentConfig<typeof switchSettings>, logger: Logger): Promise<AgentBackend> {
   const ovsdb = config.settings.PLUMB_OVSDB;
   const runner = new Spawner();
   const memory = new L3Memory();
@@ -31,7 +31,7 @@ export async function makeL3Hands(config: AgentConfig<typeof switchSettings>, lo
       boundLog: async () => boundLog((await node.now()).mirror),
       bind: async (log) => bindLog((await node.now()).mirror, log),
     },
-    onNews: (look) =>
+    onNodeChange: (look) =>
       void node.opened.then(({ mirror }) => {
         look('all');
         watchPorts(mirror, (ports) =>

@@ -1,9 +1,9 @@
 import { Spawner } from '@plumbline/exec';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
-import type { NodeAccess, NodeAtHand } from './node-agent.js';
+import type { NodeAccess, NodeConnection } from './node-agent.js';
 
-/** Opens the node, lends it to `work`, closes it. Rejects when Open vSwitch's database does not answer. */
-export async function withNode<T>(access: NodeAccess, work: (node: NodeAtHand) => Promise<T>): Promise<T> {
+/** Connects to the node, runs `work`, disconnects. Rejects when Open vSwitch's database does not answer. */
+export async function withNode<T>(access: NodeAccess, work: (node: NodeConnection) => Promise<T>): Promise<T> {
   const runner = new Spawner();
   try {
     const client = await OvsdbClient.connect(access.ovsdb);
