@@ -1,19 +1,19 @@
 /**
- * The control plane's half of the feeds: where each host's feed stands, the messages that lead there, and the answers to "everything for me after p".
+ * The API's side of the feeds: the head of each host's feed, the messages for a committed command, and the answers to "everything for me after position p".
  *
- * Goals: each process of the API can answer every host, whoever published; an answer is right whatever was lost; memory stays small.
- * Design: a message a feed row, in order; the last few are kept a host, so that a small hole is mended by the very messages that were lost. Any other answer
- * is the whole view. It bears the position of the host's last feed row, not the log's head: in between nothing concerned the host, and so the host's next
- * message follows on it (`prev`).
- * Road not taken: reading events back from the log to build old messages: what entered and left depends on the topology of that moment.
+ * Goals: each process of the API can answer every host, whichever process published; an answer is right whatever was lost; memory stays small.
+ * Design: one message for each feed row, in order. The last few of each host are kept, so that a short gap is filled with the very messages that were lost. Any
+ * other answer is the full view. It carries the position of the host's last feed row, not the head of the log: nothing in between concerned the host, so the
+ * host's next message follows it (`prev`).
+ * Road not taken: building old messages anew from the log: what entered and left a view depends on the topology of that moment.
  */
 import { Beacon, CATALOGUE_VERSION, FeedMessage, FeedRefusal, ReplayRequest } from '@plumbline/contracts';
 import { hostObjects, Parcel, Topology, wholeView } from '@plumbline/topology';
 
-/** A host's feed row of one command: where its message before was; null at its first. */
+/** A host's feed row of one command. `prev`: position of the host's message before this one; null for its first. */
 export type FeedLink = Readonly<{ host: string; prev: number | null }>;
 
-/** What an answer needs of the log beside the topology. */
+/** What an answer needs to know about the log. */
 export type LogFacts = Readonly<{
   topology: Topology;
   /** Chain hash at a position; null beyond the head. */
@@ -45,7 +45,7 @@ export class HostFeeds {
 
   /**
    * The messages of one command that was just folded into `topology`: one for each feed row, in the order given. A row without a parcel is a message
-   * without content: the host's numbering goes on.
+   * without content, sent so that the host's numbering has no gap.
    */
   next(
     topology: Topology,
@@ -84,8 +84,8 @@ export class HostFeeds {
   }
 
   /**
-   * The answer for a host, in the order to be sent. The topology must have been read to a position not before the request's, or an agent that is ahead of
-   * this process would be refused.
+   * The answer for a host, in the order in which to send it. The caller must have read the log at least to the request's position: otherwise an agent that is
+   * ahead of this process would be refused.
    */
   async answer(host: string, request: ReplayRequest, facts: LogFacts): Promise<readonly FeedMessage[] | FeedRefusal> {
     const { topology, hashAt } = facts;
@@ -100,16 +100,16 @@ export class HostFeeds {
     if (request.log === null || request.hash === null) return [await this.whole(host, facts)];
     if (request.position > topology.position) return refuse('position-ahead');
     if ((await hashAt(request.position)) !== request.hash) return refuse('hash-differs');
-    const vouched = this.frame(host, request.position, request.position, request.hash);
-    if (this.headOf(host) <= request.position) return [vouched];
+    const confirmation = this.frame(host, request.position, request.position, request.hash);
+    if (this.headOf(host) <= request.position) return [confirmation];
     const kept = this.kept.get(host) ?? [];
     const from = kept.findIndex((message) => message.prev === request.position);
-    return [vouched, ...(from >= 0 ? kept.slice(from) : [await this.whole(host, facts)])];
+    return [confirmation, ...(from >= 0 ? kept.slice(from) : [await this.whole(host, facts)])];
   }
 
   private async whole(host: string, { topology, hashAt }: LogFacts): Promise<FeedMessage> {
     const position = this.headOf(host);
-    // Taken before the wait, for then the topology may go on.
+    // Read before the `await`: during it, the topology may change.
     const entered = hostObjects(topology, host);
     const hash = await hashAt(position);
     if (hash === null) throw new Error(`the log has no hash at position ${position}, the head of host ${host}'s feed`);

@@ -1,4 +1,4 @@
-/** Nest's NATS transport as Plumbline uses it: events only, never a reply, for ever reconnecting, and nothing piles up while there is no connection. */
+/** Nest's NATS transport as Plumbline uses it: events only, never a reply; it reconnects without end, and queues nothing while there is no connection. */
 import { readFileSync } from 'node:fs';
 import { ClientNats, type Deserializer, type IncomingEvent, type NatsOptions } from '@nestjs/microservices';
 import { nkeyAuthenticator, type NatsConnection } from '@nats-io/transport-node';
@@ -9,14 +9,14 @@ export type NatsLogin =
   | Readonly<{ kind: 'nkey'; seedFile: string }>
   | Readonly<{ kind: 'password'; user: string; passwordFile: string }>;
 
-/** `url` may be several, separated by commas, and may carry user and password. `tls://` demands TLS; `caFile` says whom to trust. */
+/** `url`: one URL or several, separated by commas, also with user and password in it. `tls://` requires TLS; `caFile` holds the CA to trust. */
 export type NatsAccess = Readonly<{ url: string; login: NatsLogin; caFile?: string | undefined }>;
 
 type Options = Required<NatsOptions>['options'];
 
 /**
- * Every message is an event, whatever its sender says of itself: Nest would answer one that carries an id on the reply subject it names, and no node may make
- * the control plane publish where it likes (DESIGN.md section 5).
+ * Treats every message as an event, also one that claims to be a request. Nest would answer a message with an id on the reply subject that the message names,
+ * and so a node could make the control plane publish on any subject.
  */
 export class EventsOnly implements Deserializer<{ data: Uint8Array }, IncomingEvent> {
   deserialize(message: { data: Uint8Array }, options?: Record<string, unknown>): IncomingEvent {
@@ -24,7 +24,7 @@ export class EventsOnly implements Deserializer<{ data: Uint8Array }, IncomingEv
   }
 }
 
-/** What Nest's serializer packed; undefined for bytes that are none of it. */
+/** The body that Nest's serializer packed; undefined for bytes that are no such packet. */
 function bodyOf(bytes: Uint8Array): unknown {
   try {
     const packet: unknown = JSON.parse(new TextDecoder().decode(bytes));
@@ -34,7 +34,7 @@ function bodyOf(bytes: Uint8Array): unknown {
   }
 }
 
-/** Reads the secret files now. `queue`: processes that share it share the messages. */
+/** Reads the secret files now. `queue`: each message goes to one of the processes with the same queue. */
 export function natsOptions(access: NatsAccess, name: string, queue?: string): Options {
   const servers = access.url.split(',').map((text) => new URL(text.trim()));
   const [first] = servers;
@@ -52,7 +52,7 @@ export function natsOptions(access: NatsAccess, name: string, queue?: string): O
     waitOnFirstConnect: true,
     reconnect: true,
     maxReconnectAttempts: -1,
-    // A login that is being changed at the server must not end the client.
+    // The client must not give up while somebody changes its login at the server.
     ignoreAuthErrorAbort: true,
     reconnectTimeWait: 200,
     reconnectJitter: 200,
@@ -75,10 +75,10 @@ function loginOptions(login: NatsLogin): Partial<Options> {
   }
 }
 
-/** Room that the broker's limit must leave for Nest's packet around the body. */
+/** Bytes of the broker's payload limit that Nest's packet around the body needs. */
 const packetBytes = 512;
 
-/** The publishing side. What is sent while there is no connection is dropped: the feed is numbered, and reports come again. */
+/** The publishing side. What is sent while there is no connection is dropped: the feed is numbered, and reports are repeated. */
 export class NatsWire {
   private readonly client: ClientNats;
   private up = false;
@@ -98,11 +98,11 @@ export class NatsWire {
     });
   }
 
-  /** Begins to connect, and goes on until it is closed. Returns at once. */
+  /** Starts to connect, and retries until `close`. Returns at once. */
   start(): void {
     this.client.connect().catch((err: unknown) => {
       if (this.closed) return;
-      this.logger.warn({ err, step: 'nats' }, 'NATS cannot be reached, will be repeated');
+      this.logger.warn({ err, step: 'nats' }, 'cannot connect to NATS, will be retried');
       setTimeout(() => this.start(), 1_000).unref();
     });
   }
@@ -117,11 +117,11 @@ export class NatsWire {
     return (limit ?? 1024 * 1024) - packetBytes;
   }
 
-  /** Never throws; nobody says whether it arrived. */
+  /** Never throws; nothing tells whether it arrived. */
   send(subject: string, body: unknown): void {
     if (!this.up) return;
     this.client.emit(subject, body).subscribe({
-      error: (err: unknown) => this.logger.debug({ err, subject, step: 'publish' }, 'not published'),
+      error: (err: unknown) => this.logger.debug({ err, subject, step: 'publish' }, 'message not published'),
     });
   }
 

@@ -1,16 +1,15 @@
 /**
- * The edge: from what arrived to messages. Each is parsed here, once; what is further in gets typed data and parses nothing again. What is not well-formed
- * is no message.
+ * Parses what arrives from NATS, once; the code behind it gets typed data and parses nothing again. What is not well-formed is ignored.
  *
- * What another release may say is taken apart with care: one thing in a message that this release does not know must not cost the reader the message.
- * - An object or a name of an unknown kind is left out: an agent does nothing with it, and a later release asks for it anew (catalogue).
- * - An object of a known kind that cannot be read is named in `unreadable`: it may be on the node already, so it is frozen and not forgotten.
+ * Messages may come from another release. One part of a message that this release does not know must not make it ignore the whole message:
+ * - An object or a name of an unknown kind is left out: an agent does nothing with it, and a later release asks for it (see the catalogue version).
+ * - An object of a known kind that cannot be read is listed in `unreadable`: it may be on the node already, so it is frozen and not removed.
  * - An event of an unknown type or version freezes its object when it is folded (`fold` in libs/topology).
  */
 import { AnyObject, Beacon, FeedMessage, FeedRefusal, KINDS, type Kind } from '@plumbline/contracts';
 import { z } from 'zod';
 
-/** All of a message but its objects, which are read one by one. */
+/** A message without its objects, which are parsed one by one. */
 const Frame = FeedMessage.omit({ entered: true, left: true }).extend({
   entered: z.array(z.unknown()),
   left: z.array(z.unknown()),
@@ -20,13 +19,13 @@ type Name = FeedMessage['left'][number];
 const known: ReadonlySet<unknown> = new Set(KINDS);
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
-/** Null for what is of an unknown kind; undefined for what has no kind or no id at all. */
+/** Null for an item of an unknown kind; undefined for one without kind or id. */
 function nameOf(item: unknown): Name | null | undefined {
   if (!isRecord(item) || typeof item['kind'] !== 'string' || typeof item['id'] !== 'string') return undefined;
   return known.has(item['kind']) ? { kind: item['kind'] as Kind, id: item['id'] } : null;
 }
 
-/** A feed message or a refusal: both come on a host's feed. Null for anything else. */
+/** A feed message or a refusal: both arrive on a host's feed. Null for anything else. */
 export function parseFeed(body: unknown): FeedMessage | FeedRefusal | null {
   if (isRecord(body) && 'refused' in body) return FeedRefusal.safeParse(body).data ?? null;
   const frame = Frame.safeParse(body).data;
@@ -52,5 +51,5 @@ export function parseFeed(body: unknown): FeedMessage | FeedRefusal | null {
   return { ...frame, entered, left, ...(unreadable.length > 0 && { unreadable }) };
 }
 
-/** Null for what is no beacon. */
+/** Null for anything but a beacon. */
 export const parseBeacon = (body: unknown): Beacon | null => Beacon.safeParse(body).data ?? null;

@@ -1,9 +1,9 @@
-/** A broker refuses payloads above its limit (NATS: 1 MiB unless set otherwise), so a large message travels in parts that are alike but for their number. */
+/** Splits large messages and joins their parts, because a broker refuses payloads above its limit (NATS: 1 MiB unless configured otherwise). */
 import { FeedMessage } from '@plumbline/contracts';
 
 const sizeOf = (value: object): number => Buffer.byteLength(JSON.stringify(value));
 
-/** Events and objects never change, and one of them often goes to a thousand hosts: measured once. */
+/** Sizes by item: events and objects never change, and one often goes to a thousand hosts, so each is measured once. */
 const sizes = new WeakMap<object, number>();
 
 function sizeOfItem(item: object): number {
@@ -13,8 +13,8 @@ function sizeOfItem(item: object): number {
 }
 
 /**
- * The message as parts of at most `maxBytes` of JSON each, deterministically: two processes split the same message alike. One part when it fits. A single
- * object larger than the limit still makes a part of its own, which the broker will refuse.
+ * The message as parts of at most `maxBytes` of JSON each; one part when it fits. Deterministic: two processes split the same message the same way. A single
+ * object larger than the limit becomes a part of its own, which the broker will refuse.
  */
 export function split(message: FeedMessage, maxBytes: number): FeedMessage[] {
   const frame = { ...message, part: { index: 9999, of: 9999 }, entered: [], left: [], events: [] };
@@ -40,14 +40,14 @@ export function split(message: FeedMessage, maxBytes: number): FeedMessage[] {
   return parts.map((part, index) => ({ ...message, ...part, part: { index: index + 1, of: parts.length } }));
 }
 
-/** How many unfinished messages are kept: a lost part leaves one behind, and it is asked for again as a whole. */
+/** How many incomplete messages are kept. A lost part leaves one behind for ever; the agent then asks for the whole message again. */
 const keptUnfinished = 8;
 
-/** Joins parts, in whatever order and however often they come. */
+/** Joins parts, which may arrive in any order and more than once. */
 export class Joiner {
   private readonly unfinished = new Map<string, Map<number, FeedMessage>>();
 
-  /** The whole message when this part was the last one missing, else null. */
+  /** The joined message when this part was the last one missing, else null. */
   add(part: FeedMessage): FeedMessage | null {
     const { of } = part.part;
     if (of === 1) return part;

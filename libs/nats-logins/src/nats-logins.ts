@@ -1,9 +1,9 @@
 /**
- * Who may say what on NATS: one login a node, allow-lists only; and the API's.
+ * NATS logins: one for each node and one for the API, each with lists of the subjects it may use.
  *
- * Logins are nkeys (Ed25519): the server's configuration holds public keys, each login's owner a seed. A configuration that leaks opens nothing, and no password
- * hash is needed. A node may hear its own feed and beacon and speak on its own replay and report subjects. Nobody has an inbox: no one requests, the API answers a
- * replay on the feed.
+ * Logins are nkeys (Ed25519): the server's configuration holds public keys, each login's owner its seed. A leaked configuration lets nobody in, and no password
+ * hashes are needed. A node may subscribe to its own feed and beacon and publish on its own replay and report subjects. Nobody may use an inbox: NATS requests
+ * are not used, because the API answers a replay request on the feed.
  */
 import { nkeys } from '@nats-io/transport-node';
 import { AGENT_KINDS, subjects } from '@plumbline/contracts';
@@ -58,7 +58,7 @@ export function loginBlock(login: NatsLogin): string {
   ].join('\n');
 }
 
-/** A whole configuration: core NATS (no JetStream), these logins and no others. */
+/** The complete configuration file of a nats-server: core NATS (no JetStream), these logins and no others. */
 export function natsConfiguration(listen: string, logins: readonly NatsLogin[]): string {
   return `# Written by plumb; public keys only.
 listen: ${JSON.stringify(listen)}

@@ -1,4 +1,4 @@
-/** What a NATS login may do, found out by trying. */
+/** Finds out what a NATS login may do by trying it. */
 import { connect, nkeyAuthenticator } from '@nats-io/transport-node';
 
 export type Verdict = 'allowed' | 'refused';
