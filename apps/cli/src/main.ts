@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `plumb`: one file a command under commands/. */
+/** `plumb`: the command line. Each command has a file in commands/. */
 import { Command } from 'commander';
 import { addDatabaseCommands } from './commands/db.js';
 import { addLabCommands } from './commands/lab.js';

@@ -1,4 +1,4 @@
-/** Options by which a command reaches the node it runs on. The agents' environment gives the defaults. */
+/** Options that say how a command reaches the switch of the node it runs on. The agents' environment variables give the defaults. */
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { NodeAccess } from '@plumbline/node-agents';

@@ -1,14 +1,14 @@
-/** The option that names a database, and what goes wrong there in words. */
+/** The option that names a database, and error messages for what goes wrong with it. */
 import { InvalidArgumentError } from 'commander';
 
-/** For commander: the text itself. Without the check the driver takes any text for the path of a socket or a host's name. */
+/** For commander: checks the text and returns it. Without the check the driver would take any text for a socket's path or a host name. */
 export const databaseUrl = (text: string): string => {
   if (!/^postgres(ql)?:\/\//.test(text))
-    throw new InvalidArgumentError('a database is postgresql://user:password@host/database');
+    throw new InvalidArgumentError('must be postgresql://user:password@host/database');
   return text;
 };
 
-/** Says what to look at: the driver's own words name an address or a table. */
+/** Throws an error that says what to check; the driver's own message only names an address or a table. */
 export function inWords(error: unknown): never {
   const { code, message } = error as { code?: string; message: string };
   if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'ENOENT')

@@ -1,4 +1,4 @@
-/** `plumb db`: the schema and its rights, what is derived from the log made again. */
+/** `plumb db`: migrates the schema, checks the API's rights, and rebuilds what is derived from the log. */
 import type { Command } from 'commander';
 import { derivation, guardStatus, migrate, rebuildReadModels, type Rebuilt } from '@plumbline/event-store';
 import { databaseUrl, inWords } from './database-url.js';

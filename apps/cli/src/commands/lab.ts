@@ -33,7 +33,7 @@ export function addLabCommands(program: Command): void {
 
   lab
     .command('up', { isDefault: true })
-    .description('make the lab and prove it, or find it running')
+    .description('make the lab and prove that it works, or say that it is up already')
     .action(async () => {
       requireRoot();
       onInterrupt();
@@ -41,14 +41,14 @@ export function addLabCommands(program: Command): void {
     });
   lab
     .command('down')
-    .description('remove it: processes, namespaces, link, files')
+    .description('remove the lab: processes, namespaces, link, files')
     .action(async () => {
       requireRoot();
       console.log((await down(spec())) ? 'the lab is gone' : 'there is no lab');
     });
   lab
     .command('status')
-    .description('what runs, what does not')
+    .description('show which processes of the lab run, and which do not')
     .action(async () => {
       requireRoot();
       const state = readLabState(spec().stateDir);
@@ -81,7 +81,7 @@ export function addLabCommands(program: Command): void {
       requireRoot();
       const state = readLabState(spec().stateDir);
       if (state === null) throw new Error('there is no lab: "npm run lab" makes one');
-      // Options pass through, and so does the `--` that may stand before the command.
+      // commander passes the command's own options on, and also a `--` before the command, which is not part of it.
       process.exitCode = await execAt(spec(), state, where, command[0] === '--' ? command.slice(1) : command);
     });
 }
@@ -90,7 +90,7 @@ function requireRoot(): void {
   if (process.getuid?.() !== 0) throw new Error('the lab lives in network namespaces: run this as root');
 }
 
-/** Everything made so far is written down: ending at once is safe. */
+/** Ends the command at once on a signal. That is safe, because the state file names everything made so far. */
 function onInterrupt(): void {
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(name, () => {

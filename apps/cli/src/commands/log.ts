@@ -1,4 +1,4 @@
-/** `plumb log verify`: is this the log that was written? */
+/** `plumb log verify`: checks that nobody changed the log after it was written. */
 import { InvalidArgumentError, type Command } from 'commander';
 import { PostgresEventStore, type Head } from '@plumbline/event-store';
 import { databaseUrl } from './database-url.js';

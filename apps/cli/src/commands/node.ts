@@ -1,4 +1,4 @@
-/** `plumb node add`: a NATS login for a node. `plumb node rebind`: makes a node that is bound to another log follow this one. */
+/** `plumb node add` makes a NATS login for a node. `plumb node rebind` makes a node that is bound to another log follow this one. */
 import path from 'node:path';
 import type { Command } from 'commander';
 import { tokenFromEnvironment } from '@plumbline/identity';
@@ -12,7 +12,7 @@ export function addNodeCommands(program: Command): void {
   const node = program.command('node').description('nodes and their logins');
   node
     .command('add <host>')
-    .description('make a NATS login that may speak for this node and no other; repeated, it changes nothing')
+    .description('make a NATS login for the agents of this node and of no other; repeated, it changes nothing')
     .option('--dir <folder>', "the controller's logins and nats-server configuration", '/etc/plumbline')
     .option('--listen <address:port>', 'where nats-server shall listen (default: as before; at first 0.0.0.0:4222)')
     .action(add);
@@ -24,7 +24,7 @@ export function addNodeCommands(program: Command): void {
     .option('--api <url>', 'the API of the log to follow', process.env['PLUMB_API'] ?? 'http://127.0.0.1:9696')
     .option('--view <file>', 'its view of this host, saved by "plumb replay --save" ("-": standard input)')
     .option('--state-dir <folder>', "the agents' snapshots", process.env['PLUMB_STATE_DIR'] ?? '/var/lib/plumbline')
-    .option('--yes', 'go on')
+    .option('--yes', 'follow that log now')
     .action(rebind);
 }
 
@@ -80,7 +80,7 @@ async function rebind(
   console.log(`${host} is bound to log ${message.log} now; start its agents`);
 }
 
-/** What the agents of this node will say of it, read as they read it. */
+/** What the agents of this node will report about it, read from the environment as they read it. */
 function factsFromEnvironment(host: string): NodeFacts {
   const { PLUMB_TUNNEL_IP, PLUMB_BRIDGE_MAPPINGS } = process.env;
   if (PLUMB_TUNNEL_IP === undefined && PLUMB_BRIDGE_MAPPINGS === undefined)

@@ -6,7 +6,7 @@ const CTRL_C = '\u0003';
 const BACKSPACE = ['\u007f', '\b'];
 const ENTER = ['\r', '\n', '\u0004'];
 
-/** `file` `-`: standard input, which also is asked when it is no terminal. One line, without its end. Throws on an empty one. */
+/** `file`: `-` is standard input, which is also read when it is not a terminal. The password is one line. Throws when it is empty. */
 export async function readPassword(file: string | undefined, who: string): Promise<string> {
   const given =
     file !== undefined && file !== '-'
@@ -22,7 +22,7 @@ export async function readPassword(file: string | undefined, who: string): Promi
 
 async function typedTwice(who: string): Promise<string> {
   const first = await typed(`Password of ${who}: `);
-  if ((await typed('Once more: ')) !== first) throw new Error('the two are not the same: nothing was changed');
+  if ((await typed('Once more: ')) !== first) throw new Error('the two passwords differ: nothing was changed');
   return first;
 }
 

@@ -1,4 +1,4 @@
-/** `plumb replay --node <host>`: rebuild a node from the log, print what that would take, or show another moment. */
+/** `plumb replay --node <host>`: rebuilds a node from the log, or prints the commands for it; with `--at`, as of another position. */
 import { writeFile } from 'node:fs/promises';
 import { InvalidArgumentError, type Command } from 'commander';
 import { type FeedMessage } from '@plumbline/contracts';
@@ -56,13 +56,13 @@ async function replay(options: ReplayOptions): Promise<void> {
     throw new Error(
       '--at shows another moment: add --dry-run to see it, or --apply to make the node so (agents that run will bring it back to the head)',
     );
-  // With --from-nothing the node is not looked at, so the commands can be printed here.
+  // With --from-nothing nothing is read from the node, so the commands can be printed here.
   const elsewhere = lab !== null && !(dryRun && fromNothing);
   if (elsewhere) process.exitCode = await lab.replayInside(message, flagsOf(options));
   else await replayHere(message, options);
 }
 
-/** What the command inside the node must know besides the view. */
+/** The options for the command that runs inside the node. */
 const flagsOf = ({ dryRun, ovsdb, runDir, datapath }: ReplayOptions): string[] => [
   ...(dryRun ? ['--dry-run'] : []),
   ...['--ovsdb', ovsdb, '--run-dir', runDir, '--datapath', datapath],
@@ -92,7 +92,7 @@ function messageFor(options: ReplayOptions, lab: LabNode | null): Promise<FeedMe
   if (options.view !== undefined) return viewFromFile(options.view);
   if (options.database !== undefined) return viewFromDatabase(options.database, options.node, options.at);
   const api = options.api ?? process.env['PLUMB_API'] ?? lab?.apiUrl ?? 'http://127.0.0.1:9696';
-  // The lab's own login is for the lab's own API.
+  // Send the lab's own login to the lab's own API only.
   const token = lab !== null && api === lab.apiUrl ? lab.token : tokenFromEnvironment;
   return viewFromApi(api, options.node, () => token(), options.at);
 }

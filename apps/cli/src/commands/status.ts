@@ -1,4 +1,4 @@
-/** `plumb status`: how it stands, on one screen. */
+/** `plumb status`: the state of the whole system on one screen. */
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError, type Command } from 'commander';
@@ -32,7 +32,7 @@ export function addStatusCommand(program: Command): void {
     });
 }
 
-/** Whom to ask, and as whom. A lab is found by root alone, who made it. */
+/** The API to ask, and the credentials. Only root, who made it, can find a lab. */
 function sourceOf(options: Options): Source {
   const given = options.url ?? process.env['PLUMB_API'];
   const token = options.token === undefined ? undefined : async () => options.token ?? null;

@@ -1,4 +1,4 @@
-/** `plumb user`: users, projects and roles of the built-in identity (PLUMB_AUTH=builtin), in the file that the API reads and follows. */
+/** `plumb user`: users, projects and roles of the built-in identity (PLUMB_AUTH=builtin), in a file that the API reads again when it changes. */
 import path from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import {
@@ -58,7 +58,7 @@ async function add(name: string, options: AddOptions): Promise<void> {
   const asks = isNew || options.passwordFile !== undefined;
   const passwordHash = asks ? await hashPassword(await readPassword(options.passwordFile, name)) : undefined;
   const user = { name, project, role: options.role, passwordHash, now: new Date().toISOString() };
-  // Read again: typing a password takes its time.
+  // Read again, because somebody else may have changed the file while the password was typed.
   writeIdentityFile(file, addUser(readIdentityFileOrEmpty(file), user));
   const keyFile = path.resolve(
     options.keyFile ?? process.env['PLUMB_TOKEN_KEY_FILE'] ?? path.join(path.dirname(file), 'token.key'),
@@ -93,7 +93,7 @@ function remove(name: string, options: FileOption & Readonly<{ project?: string 
 }
 
 async function passwd(name: string, options: FileOption & Readonly<{ passwordFile?: string }>): Promise<void> {
-  // Says who is not there before a password is asked for.
+  // Fails for an unknown user before it asks for a password.
   setPassword(read(options.file), name, '', '');
   const hash = await hashPassword(await readPassword(options.passwordFile, name));
   writeIdentityFile(options.file, setPassword(read(options.file), name, hash, new Date().toISOString()));

@@ -15,9 +15,9 @@ const LISTEN = '0.0.0.0:4222';
 const API = 'api';
 
 export type Added = Readonly<{
-  /** False: the login was there already. */
+  /** False: the login existed already. */
   made: boolean;
-  /** Where nats-server is told to listen. */
+  /** The address on which nats-server listens, as its configuration says. */
   listen: string;
   configFile: string;
   seedFile: string;
@@ -26,7 +26,7 @@ export type Added = Readonly<{
   block: string;
 }>;
 
-/** Makes the folder and the API's login when absent, and a login for `host`. `listen` undefined: as it was. Files are replaced whole. */
+/** Makes the folder and the API's login when absent, and a login for `host`. `listen` undefined: unchanged. Files are replaced in one step. */
 export function addNode(dir: string, host: string, newListen?: string): Added {
   if (!HostName.safeParse(host).success || host === API)
     throw new Error(`"${host}" cannot be a node's name: letters, digits, "-" and "_", at most 63, and not "${API}"`);

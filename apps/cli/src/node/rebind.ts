@@ -1,8 +1,8 @@
 /**
- * Makes a node follow another log: the one decision that agents never take by themselves (invariant 6).
+ * Makes a node follow another log. Agents never do this by themselves (invariant 6): the operator decides.
  *
- * The node is bound to the very log whose difference was shown, not merely set free: whoever speaks first after that must not win it. Snapshots go first, so
- * that a rebind broken off in the middle leaves a node that its agents leave alone and report.
+ * The node is bound to the very log whose effect was shown. Road not taken: only unbinding it, after which it would follow whichever log it hears first. The
+ * snapshots are removed first: after a rebind that was interrupted in between, the agents leave the node as it is and report it.
  */
 import { rmSync } from 'node:fs';
 import path from 'node:path';
@@ -11,12 +11,12 @@ import { bindLog, boundLog } from '@plumbline/node-agents';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import { evolve, type HostView } from '@plumbline/topology';
 
-/** The log that this node is bound to; null: to none. Changes nothing. */
+/** The log that this node is bound to; null: it is bound to none. Changes nothing. */
 export function logOfNode(ovsdb: string): Promise<string | null> {
   return withSwitch(ovsdb, async (mirror) => boundLog(mirror));
 }
 
-/** Binds the node to this log and removes its agents' snapshots. Repeatable. The agents must not run: they hold the old log's view in memory. */
+/** Binds the node to this log and removes its agents' snapshots. Idempotent. The agents must not run: they hold the old log's view in memory. */
 export async function bindTo(log: string, node: Readonly<{ ovsdb: string; stateDir: string }>): Promise<void> {
   for (const kind of AGENT_KINDS) rmSync(path.join(node.stateDir, `${kind}.snapshot`), { force: true });
   await withSwitch(node.ovsdb, (mirror) => bindLog(mirror, log));
@@ -25,8 +25,8 @@ export async function bindTo(log: string, node: Readonly<{ ovsdb: string; stateD
 export type NodeFacts = Readonly<{ tunnelIp: string | null; bridgeMappings: Readonly<Record<string, string>> }>;
 
 /**
- * The view as it will be once the agents have said what this node is. A new log does not know the node: it hears nothing from agents that are bound to
- * another one. `facts` is asked only then.
+ * The view as it will be after the agents have registered this node. A new log does not know the node, because agents that are bound to another log do not
+ * report to it; only then `facts` is called.
  */
 export async function withThisNode(view: HostView, facts: () => NodeFacts | Promise<NodeFacts>): Promise<HostView> {
   const { host, position } = view;
@@ -43,7 +43,7 @@ export async function withThisNode(view: HostView, facts: () => NodeFacts | Prom
   return node === undefined ? view : { ...view, objects: new Map(view.objects).set(`node/${host}`, node) };
 }
 
-/** What goes for good, read out of the printed commands: namespaces with all that is in them, ports of the switch, bridges. */
+/** What the printed commands remove for good: namespaces with all that is in them, ports of the switch, bridges. */
 export function removals(commands: readonly string[]): readonly string[] {
   const text = commands.join('\n');
   const found = (pattern: RegExp, what: string): string[] =>

@@ -1,7 +1,7 @@
 /**
- * A node of the lab on this machine, seen from outside of it. `plumb replay` has two halves, and in the lab they do not live in one place: the control plane
- * answers on the host's loopback, the node's switch and namespaces are seen from inside the node only. So the view is fetched here and handed to the same
- * command in there.
+ * A node of the lab on this machine. `plumb replay` fetches a view and applies it, and in the lab one process cannot do both: the API answers on the host's
+ * loopback, and the node's switch and namespaces are visible only inside the node. So this process fetches the view and runs the same command inside the node
+ * with it.
  */
 import { mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -24,15 +24,15 @@ const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '.
 
 export interface LabNode {
   readonly apiUrl: string | null;
-  /** The administrator's, for that API. */
+  /** The administrator's login at that API. */
   token(): Promise<string>;
   /** Runs `plumb replay --node <host> --view <this message> <options>` inside the node, with this terminal. Answers its exit code. */
   replayInside(message: FeedMessage, options: readonly string[]): Promise<number>;
 }
 
 /**
- * The node of this name when a lab of this name runs, has it, and this process is not in it; else null: then this machine itself is the node. Null without
- * root too, who alone may look into a lab. PLUMB_STATE names another state folder.
+ * The node of this name, if a lab of this name runs and has it, and this process is not inside it. Null otherwise: then this machine itself is the node. Also
+ * null without root, because only root can look into a lab. PLUMB_STATE names another state folder.
  */
 export function labNode(host: string, labName: string): LabNode | null {
   if (process.getuid?.() !== 0) return null;

@@ -1,6 +1,6 @@
 /**
  * Where a host's view comes from when a node is replayed: the running API, the log's database with the control plane down, or a file made earlier by either.
- * All three give the same message, "the whole view from nothing", and go through the same `fold` as an agent's feed.
+ * All three give the same message, a full view, which goes through the same `fold` as an agent's feed.
  */
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
@@ -38,7 +38,7 @@ function asRecorded({ position, stream, event, meta }: RecordedEvent): Recorded 
   return { position, stream, event: event as Recorded['event'], meta };
 }
 
-/** The same from the running API (`GET /plumbline/v1/nodes/<host>/view`). `token` gives an administrator's, null when the API asks for no login. */
+/** The same from the running API (`GET /plumbline/v1/nodes/<host>/view`). `token` gets an administrator's token, or null when the API needs no login. */
 export async function viewFromApi(
   endpoint: string,
   host: string,
@@ -80,14 +80,14 @@ export async function viewFromFile(path: string): Promise<FeedMessage> {
   return asView(JSON.parse(content), path === '-' ? 'standard input' : path);
 }
 
-/** Parsed as an agent's feed is: what a later release added to it is left out or left alone. */
+/** Parsed like a message of an agent's feed: unknown parts that a later release added are left out. */
 function asView(body: unknown, from: string): FeedMessage {
   const message = parseFeed(body);
   if (!message || 'refused' in message) throw new Error(`what came from ${from} is not a node's view`);
   return message;
 }
 
-/** What an agent would hold after this message. Throws when this release cannot read all of it: a replay removes what the view does not hold. */
+/** The view that an agent would have after this message. Throws when this release cannot read all of it, because a replay removes what the view does not contain. */
 export function viewOf(message: FeedMessage): HostView {
   const view = emptyView(message.host);
   fold(view, message);

@@ -1,17 +1,17 @@
-/** GET requests to the API, with what went wrong said so that a person can do something about it. */
+/** GET requests to the API, with errors that say what an operator can do about them. */
 import { z } from 'zod';
 
 const ANSWER_WITHIN_MS = 10_000;
 
-/** Nobody answers there, or not as the API does. */
+/** Nothing answers there, or something else than the API. */
 export class Unreachable extends Error {}
-/** The API answers, and not with what was asked for. */
+/** The API answers, but with an error or with something unexpected. */
 export class Refused extends Error {}
 
 export class ApiReader {
   private known: Promise<string | null> | null = null;
 
-  /** `token`: asked once; null when none is to be sent. */
+  /** `token`: called once; null when requests need no token. */
   constructor(
     private readonly url: string,
     private readonly token: () => Promise<string | null>,
@@ -19,21 +19,21 @@ export class ApiReader {
 
   /** Throws Unreachable. */
   async health<T>(schema: z.ZodType<T>): Promise<T> {
-    // A failing API says so with a status of its own, and the same body.
+    // A failing API answers with another status, but with the same body.
     const { body } = await this.get('/healthz');
     const parsed = schema.safeParse(body);
     if (parsed.success) return parsed.data;
     throw new Unreachable(`what answers at ${this.url} is not the API of Plumbline`);
   }
 
-  /** How one logs in there, found as a client finds it. */
+  /** How clients log in there, found out as a client does. */
   async authentication(): Promise<'none' | 'builtin' | 'keystone'> {
     const [asked, identity] = await Promise.all([this.get('/v2.0/extensions'), this.get('/v3')]);
     if (asked.status !== 401) return 'none';
     return identity.status === 200 ? 'builtin' : 'keystone';
   }
 
-  /** What is under `collection`. Throws Unreachable and Refused. */
+  /** The list under the key `collection` of the answer. Throws Unreachable and Refused. */
   async list<T>(path: string, collection: string, schema: z.ZodType<T>): Promise<T[]> {
     const { status, body } = await this.get(path, await this.tokenOnce());
     if (status === 401)

@@ -1,6 +1,6 @@
 /**
- * What `plumb status` says, gathered from the API alone, as any client could: health, agents, routers, objects in ERROR. A few requests side by side, none an
- * object; what cannot be asked is null, with the reason in `trouble`, and the rest is told all the same.
+ * Collects what `plumb status` shows, from the API only, as any client could: health, agents, routers, objects in ERROR. It makes a few requests in parallel and
+ * none for each object. What it cannot get is null, with the reason in `trouble`; the rest is still reported.
  */
 import { AGENT_KINDS, agentOf } from '@plumbline/contracts';
 import { z } from 'zod';
@@ -8,36 +8,36 @@ import { ApiReader, Refused, Unreachable } from './api-reader.js';
 
 export type AgentStatus = Readonly<{
   host: string;
-  /** Its kind; what the API calls its program when this release knows no such kind. */
+  /** Its kind; if this release does not know the kind, the name of its program in the API. */
   agent: string;
   alive: boolean;
   heartbeatAt: string;
   adminStateUp: boolean;
   /** in-sync, restored, catching-up, foreign-log. */
   state: string;
-  /** Of its view: the last event that it was to hear of. */
+  /** Position of its view: the last event that concerned its node. */
   position: number;
-  /** Positions from its view to the log's end. 0 in sync: what came after does not concern its node. */
+  /** Positions from its view to the head of the log. 0 when in sync: later events do not concern its node. */
   behind: number;
-  /** Objects that an event it does not know speaks of: left as they are. */
+  /** Number of objects that are frozen, because the agent does not know an event about them. */
   frozen: number;
 }>;
 export type SecurityGroups = 'enforced' | 'unenforced' | 'refused';
-/** `wanted`: it is up and has a gateway, so traffic is missing. */
+/** `wanted`: the router is up and has a gateway, so without a node its traffic is missing. */
 export type Idle = Readonly<{ id: string; name: string; wanted: boolean }>;
 export type InError = Readonly<{ kind: string; id: string; name: string; reason: string }>;
 
 export type StatusReport = Readonly<{
   api: Readonly<{ url: string; health: 'ok' | 'failing' | 'unreachable'; detail: readonly string[] }>;
-  /** `none`, `builtin`, `keystone`; null: it could not be told. */
+  /** `none`, `builtin`, `keystone`; null: not known. */
   auth: string | null;
   log: Readonly<{ position: number }> | null;
   agents: readonly AgentStatus[] | null;
-  /** Host -> what becomes of security groups there. */
+  /** Host -> whether security groups are enforced there. */
   securityGroups: Readonly<Record<string, SecurityGroups>> | null;
   routers: Readonly<{ total: number; onNoNode: readonly Idle[] }> | null;
   inError: readonly InError[] | null;
-  /** What is not as it should be, one line each. Empty: all is well. */
+  /** Problems, one line each. Empty: all is well. */
   trouble: readonly string[];
 }>;
 
@@ -74,7 +74,7 @@ const Broken = z.object({
 /** Collections whose objects have a status that nodes report. */
 const OBSERVED = { routers: 'router', floatingips: 'floating IP', ports: 'port' } as const;
 
-/** Never rejects for what the API or the network does; only for a fault of ours. */
+/** Does not reject when the API or the network fails; only a bug of ours makes it reject. */
 export async function gatherStatus(url: string, token: () => Promise<string | null>): Promise<StatusReport> {
   const open = new ApiReader(url, async () => null);
   const nothing = { auth: null, log: null, agents: null, securityGroups: null, routers: null, inError: null };
@@ -147,7 +147,7 @@ async function gathered(reader: ApiReader, head: number): Promise<Gathered> {
         .sort(byHost)
         .map(({ host, configurations }) => [host, securityGroupsOf(configurations)]),
     ),
-    // Who may not see agents does not know either which routers they carry.
+    // A user who may not see agents cannot see either which routers they carry.
     routers:
       agents.length === 0 && routers.length > 0
         ? null

@@ -1,7 +1,7 @@
-/** The report as lines for a terminal: one screen, what is wrong last, where the eye is. */
+/** The report as lines for a terminal: one screen, with the problems last, next to the prompt. */
 import { AgentStatus, label, SecurityGroups, StatusReport } from './report.js';
 
-/** Objects named of each sort, so that it stays one screen; --json names all. */
+/** How many objects of each sort are named, so that it fits one screen; --json names all. */
 const MOST = 10;
 
 const SECURITY_GROUPS: Readonly<Record<SecurityGroups, string>> = {
