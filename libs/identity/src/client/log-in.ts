@@ -1,4 +1,4 @@
-/** A token for the API, got as any client gets one: password to Identity v3. */
+/** Gets a token for the API as any client does: with a password, from Identity v3. */
 import { z } from 'zod';
 
 const ANSWER_WITHIN_MS = 10_000;
@@ -13,12 +13,12 @@ export type Login = Readonly<{
   projectDomain?: string | undefined;
 }>;
 
-/** Nobody is there to ask. */
+/** The identity service does not answer. */
 export class DoesNotAnswer extends Error {}
 
 const Refusal = z.object({ error: z.object({ message: z.string() }) });
 
-/** Throws with what the identity service says, and DoesNotAnswer. */
+/** Throws with the identity service's own message, or DoesNotAnswer. */
 export async function logIn(login: Login): Promise<string> {
   const { authUrl, userName, projectName, password } = login;
   const user = { name: userName, domain: { id: login.userDomain ?? 'default' }, password };
@@ -39,7 +39,7 @@ export async function logIn(login: Login): Promise<string> {
   throw new Error(`${authUrl} does not let ${userName} into ${projectName}: ${messageOf(text) ?? response.status}`);
 }
 
-/** A token as the OpenStack clients' environment says: OS_TOKEN, or OS_AUTH_URL with OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME; null: it says nothing. */
+/** A token by the OpenStack clients' environment variables: OS_TOKEN, or OS_AUTH_URL with OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME. Null when none is set. */
 export async function tokenFromEnvironment(
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<string | null> {

@@ -1,4 +1,4 @@
-/** clouds.yaml, as every OpenStack client reads it. */
+/** Writes clouds.yaml, which every OpenStack client reads. */
 
 export type Cloud = Readonly<{
   name: string;
@@ -6,7 +6,7 @@ export type Cloud = Readonly<{
   authUrl: string;
   userName: string;
   projectName: string;
-  /** Left out when undefined: the client asks. */
+  /** Undefined: not written; the client asks the user. */
   password: string | undefined;
 }>;
 

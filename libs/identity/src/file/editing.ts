@@ -1,4 +1,4 @@
-/** Changes to an identity file, from file to file; nothing is written here. Every refusal says what to do. */
+/** Edits the content of an identity file: pure functions that return the new content and write nothing. Errors say what to do. */
 import { newId, type IdentityFile, type User } from './identity-file.js';
 import type { RoleName } from './roles.js';
 
@@ -35,7 +35,7 @@ export function addUser(file: IdentityFile, input: NewUser): IdentityFile {
   return { ...file, projects, users: file.users.map((each) => (each === old ? user : each)) };
 }
 
-/** Without `project`: the user goes. With it: the role there, and the user stays. Projects stay: objects may bear their ids. */
+/** Without `project`: removes the user. With it: removes the role there, and keeps the user. Keeps projects, because objects may have their ids. */
 export function removeUser(file: IdentityFile, name: string, project?: string): IdentityFile {
   const user = userNamed(file, name);
   if (project === undefined) return { ...file, users: file.users.filter((each) => each !== user) };
@@ -45,7 +45,7 @@ export function removeUser(file: IdentityFile, name: string, project?: string): 
   return { ...file, users: file.users.map((each) => (each === user ? { ...user, roles } : each)) };
 }
 
-/** Tokens the user got before `now` end with the old password. */
+/** Sets a password. Tokens that the user got before `now` are no longer valid. */
 export function setPassword(file: IdentityFile, name: string, passwordHash: string, now: string): IdentityFile {
   const user = userNamed(file, name);
   const changed = { ...user, password: passwordHash, passwordSetAt: now };

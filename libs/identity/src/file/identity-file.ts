@@ -1,8 +1,8 @@
 /**
- * Users, projects and roles of the built-in identity, as one JSON file that an operator may read and `plumb user` edits.
+ * Users, projects and roles of the built-in identity, in one JSON file that operators may read and `plumb user` edits.
  *
- * Ids are made once and stay: objects in the log bear them. A user who is removed and added again is another one. A file that breaks a rule is refused whole,
- * with every fault said at once. Written in one step (0600), so that a running API reads the old text or the new one, never half of it.
+ * Ids never change, because objects in the log have them. A user who is removed and added again gets another id. A file that breaks a rule is refused as a whole,
+ * and the error names every fault. Written in one step (0600), so that a running API reads the old text or the new one, never half of it.
  */
 import { randomBytes } from 'node:crypto';
 import { chownSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
@@ -24,12 +24,12 @@ export type Project = z.infer<typeof Project>;
 export const User = z.strictObject({
   id: Id,
   name: Name,
-  /** As `hashPassword` writes it. */
+  /** A hash made by `hashPassword`. */
   password: z.string().refine(isPasswordHash, { error: 'is no scrypt hash: set it with "plumb user passwd"' }),
-  /** Tokens issued before do not count. */
+  /** Tokens issued before this time are not valid. */
   passwordSetAt: z.iso.datetime(),
   enabled: z.boolean().default(true),
-  /** At most one role a project: each implies the weaker ones. */
+  /** At most one role in each project: a role implies the weaker ones. */
   roles: z.array(z.strictObject({ project: Name, role: RoleName })),
 });
 export type User = z.infer<typeof User>;
@@ -60,7 +60,7 @@ function twiceIn(names: readonly string[]): Set<string> {
 
 export const emptyIdentityFile = (): IdentityFile => ({ format: 1, projects: [], users: [] });
 
-/** As Keystone makes them. */
+/** A new id in Keystone's form. */
 export const newId = (): string => randomBytes(16).toString('hex');
 
 /** Throws an error that names the file and all that is wrong with it. */
@@ -68,7 +68,7 @@ export function readIdentityFile(file: string): IdentityFile {
   return parseIdentityFile(readFileSync(file, 'utf8'), file);
 }
 
-/** `file` is named in errors only. */
+/** `file`: only for error messages. */
 export function parseIdentityFile(text: string, file: string): IdentityFile {
   let json: unknown;
   try {

@@ -1,9 +1,9 @@
 /**
- * Passwords, kept as what scrypt makes of them (RFC 7914; OpenSSL's, by node:crypto), in the PHC string form `$scrypt$ln=15,r=8,p=1$<salt>$<hash>`.
+ * Passwords, stored as scrypt hashes (RFC 7914; OpenSSL's, by node:crypto) in the PHC string form `$scrypt$ln=15,r=8,p=1$<salt>$<hash>`.
  *
- * Goals: one check costs an attacker 32 MB and some 60 ms; comparing tells nothing by its time; a hash says how it was made, so that the cost can rise later.
- * No more than a few run at once: each takes a thread and its memory, and a crowd of logins must not take all of either.
- * Road not taken: argon2 from a native package, one more thing to compile for the same end.
+ * Goals: one check costs an attacker 32 MB and some 60 ms; the time of a comparison reveals nothing; a hash names its parameters, so that the cost can be raised
+ * later. Only a few checks run at once: each takes a thread and 32 MB, and many logins at once must not use up either.
+ * Road not taken: argon2 from a native package, which would have to be compiled and give us nothing that scrypt lacks.
  */
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 
@@ -13,19 +13,19 @@ const SALT_BYTES = 16;
 const HASH_BYTES = 32;
 const MOST_AT_ONCE = 2;
 const MOST_WAITING = 64;
-/** No hash is accepted that would take more memory than this: it would be a way to stop the service by its own file. */
+/** A hash whose check would need more memory than this is refused: an entry in the file could otherwise stop the service. */
 const MOST_MEMORY_BYTES = 256 * 1024 * 1024;
 
 const PHC = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{4,86})\$([A-Za-z0-9+/]{22,86})$/;
 
-/** More passwords wait to be checked than the process takes on. */
+/** Too many passwords wait to be checked; this one was not checked. */
 export class TooManyChecks extends Error {
   override readonly name = 'TooManyChecks';
 }
 
 type Cost = Readonly<{ logCost: number; blockSize: number; parallel: number }>;
 
-/** A hash with a salt of its own: never twice the same. */
+/** A hash with a random salt: two hashes of one password differ. */
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(SALT_BYTES);
   const cost = { logCost: LOG_COST, blockSize: BLOCK_SIZE, parallel: 1 };
@@ -40,7 +40,7 @@ export function isPasswordHash(text: string): boolean {
 }
 
 /**
- * Whether the password is the one that was hashed. `hash` undefined (no such user) takes as long and says no. Rejects with TooManyChecks when too many wait.
+ * Whether the password is the one that was hashed. `hash` undefined (no such user): false, after the same time. Rejects with TooManyChecks when too many wait.
  */
 export async function verifyPassword(password: string, hash: string | undefined): Promise<boolean> {
   const match = hash !== undefined && isPasswordHash(hash) ? PHC.exec(hash) : null;

@@ -6,7 +6,7 @@ import { writeSecret } from './identity-file.js';
 const KEY_BYTES = 32;
 const OTHERS_MAY_READ = 0o007;
 
-/** Throws with what is wrong in words: none there, no key, readable by everybody. */
+/** Throws with the reason when the file is missing, holds no key, or is readable by everybody. */
 export function readTokenKey(file: string): Buffer {
   const text = readFileSync(file, 'utf8').trim();
   if (!/^[A-Za-z0-9_-]+$/.test(text) || Buffer.from(text, 'base64url').length < KEY_BYTES)
@@ -14,11 +14,11 @@ export function readTokenKey(file: string): Buffer {
       `${file} holds no key of ${KEY_BYTES} bytes or more in base64url: remove it, and "plumb user add" makes one`,
     );
   if ((statSync(file).mode & OTHERS_MAY_READ) !== 0)
-    throw new Error(`${file} can be read by every user of this machine: chmod 600 ${file}`);
+    throw new Error(`${file} can be read by every user of this machine: run chmod 600 ${file}`);
   return Buffer.from(text, 'base64url');
 }
 
-/** Makes the file when there is none. Answers whether it did. */
+/** Makes the file when there is none. Returns whether it did. */
 export function ensureTokenKey(file: string): boolean {
   if (statSync(file, { throwIfNoEntry: false }) !== undefined) return false;
   writeSecret(file, `${randomBytes(KEY_BYTES).toString('base64url')}\n`);

@@ -1,4 +1,4 @@
-/** Who asks: what each way to log in (`auth=none`, `builtin`, `keystone`) must be able to say of a request. */
+/** The caller of a request: what each way to log in (`auth=none`, `builtin`, `keystone`) must find out. */
 import type { RoleName } from '../file/roles.js';
 
 export type Identity = Readonly<{
@@ -13,8 +13,8 @@ export type Caller = Identity & Readonly<{ requestId: string }>;
 
 export interface Authenticator {
   /**
-   * `token`: the X-Auth-Token header. Rejects with an IdentityError: 'unauthorized' when it says nothing or nothing valid, 'forbidden' when it has no role
-   * that counts here, 'unavailable' when nobody can tell at the moment.
+   * `token`: the X-Auth-Token header. Rejects with an IdentityError: 'unauthorized' when it is missing or not valid, 'forbidden' when it has no role
+   * that is known here, 'unavailable' when it cannot be checked at the moment.
    */
   authenticate(token: string | undefined): Promise<Identity>;
 }

@@ -1,4 +1,4 @@
-/** How often somebody may fail to log in. Counted in this process: with several, each allows that much. */
+/** Limits failed logins. Counted in this process: with several processes, each allows that many. */
 import { createHash } from 'node:crypto';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { IdentityError } from './identity-error.js';
@@ -7,13 +7,13 @@ const FAILURES = 10;
 const FAILURES_WITHIN_SECONDS = 60;
 const BUCKET_DIGITS = 4;
 
-/** Failed logins of one user from one address. From another address the user logs in all the same. */
+/** Counts failed logins of one user from one address, so that the user can still log in from another address. */
 export class FailedLogins {
   private readonly limiter = new RateLimiterMemory({ points: FAILURES, duration: FAILURES_WITHIN_SECONDS });
 
   /**
-   * Counts `login` as failed until it has succeeded, so that many at once are no way around. `who` is a name as it was sent: it is counted in one of some
-   * thousand buckets, so that made-up names fill no memory.
+   * Counts `login` as failed until it has succeeded, so that many at once cannot get around the limit. `who` is the name as it was sent; it is counted in one of
+   * some thousand buckets, so that invented names do not fill the memory.
    */
   async guard<T>(who: string, address: string, login: () => Promise<T>): Promise<T> {
     const key = `${createHash('sha256').update(who).digest('hex').slice(0, BUCKET_DIGITS)} ${address}`;

@@ -1,6 +1,6 @@
 /**
- * What log-in refuses, in Keystone's words. Which status code and which body each kind becomes is the HTTP side's knowledge
- * (apps/api/src/errors): `{"error": {"code", "message", "title"}}` for whoever is not let in.
+ * Refusals of a login, in Keystone's words. The HTTP side (apps/api/src/errors) makes a status code and a body of each kind:
+ * `{"error": {"code", "message", "title"}}`.
  */
 export type IdentityErrorKind =
   | 'bad-request'
@@ -23,13 +23,13 @@ export class IdentityError extends Error {
   }
 }
 
-/** The words every client knows. */
+/** Keystone's own text. */
 export const NOT_AUTHENTICATED = 'The request you have made requires authentication.';
 
-/** `more`: what a person may do about it; says nothing that helps to guess. */
+/** `more`: what the user can do about it. It must not help to guess names or passwords. */
 export const unauthorized = (more = '') =>
   new IdentityError('unauthorized', more === '' ? NOT_AUTHENTICATED : `${NOT_AUTHENTICATED} ${more}`);
-/** `action`: Keystone's or our name of what may not be done. */
+/** `action`: the policy name of what was refused, Keystone's or ours. */
 export const notAuthorized = (action: string) =>
   new IdentityError('forbidden', `You are not authorized to perform the requested action: ${action}.`);
 export const notFound = (message: string) => new IdentityError('not-found', message);
@@ -39,5 +39,5 @@ export const methodNotAllowed = () =>
     'method-not-allowed',
     'The server could not comply with the request since it is either malformed or otherwise incorrect.',
   );
-/** It is not known at the moment whose token this is. Not a refusal: the client should keep its token. */
+/** The token cannot be checked at the moment. This does not refuse it: the client should keep it. */
 export const unavailable = (message: string) => new IdentityError('unavailable', message);

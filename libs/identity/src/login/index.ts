@@ -1,4 +1,4 @@
-/** What the API process runs to learn who asks. The parts are listed in ../index.ts. */
+/** How the API process finds out who sends a request. The parts are listed in ../index.ts. */
 export { ApplicationCredentials } from './builtin/application-credentials.js';
 export { BuiltinIdentity } from './builtin/builtin-identity.js';
 export { Directory } from './builtin/directory.js';

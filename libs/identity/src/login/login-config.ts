@@ -1,4 +1,4 @@
-/** Which of the three ways to log in an operator chose, from the environment. */
+/** Reads from the environment which of the three ways to log in the operator chose. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { readIdentityFile } from '../file/identity-file.js';
@@ -20,7 +20,7 @@ export type KeystoneConfig = Readonly<{
   userDomain: string;
   projectDomain: string;
   passwordFile: string;
-  /** How long a token that was found good is good without asking again. */
+  /** How long a token that Keystone found valid is accepted without asking again. */
   cacheSeconds: number;
 }>;
 export type LoginConfig = NoLoginConfig | BuiltinConfig | KeystoneConfig;
@@ -102,7 +102,7 @@ export function loginConfigOf(env: LoginEnvironment): LoginConfig {
 
 const given = (file: string | undefined): string[] => (file === undefined ? [] : [file]);
 
-/** A line when the file cannot be read. */
+/** One line if the file cannot be read, else none. */
 export const unreadable = (file: string): string[] =>
   failing(() => readFileSync(file)).map((problem) => `${file}: cannot be read: ${problem}`);
 

@@ -1,4 +1,4 @@
-/** Application credentials: made, found and deleted. In the database, outside the log: they are secrets, and no facts of the network. */
+/** Creates, finds and deletes application credentials. They are in the database but not in the log, because they are secrets and not facts about the network. */
 import { randomBytes } from 'node:crypto';
 import type { Repository } from 'typeorm';
 import { newId } from '../../file/identity-file.js';
@@ -12,13 +12,13 @@ const ID = /^[0-9a-f]{32}$/;
 const UNIQUE_VIOLATION = '23505';
 
 export type Credential = Readonly<CredentialRow>;
-/** `secret` undefined: one is made. */
+/** `secret` undefined: a random one is made. */
 export type NewCredential = Omit<Credential, 'id' | 'secretHash'> & Readonly<{ secret: string | undefined }>;
 
 export class ApplicationCredentials {
   constructor(private readonly rows: Repository<CredentialRow>) {}
 
-  /** The only time that the secret is seen. Rejects with 'conflict' when the user has one of this name. */
+  /** Returns the secret, which cannot be read again later. Rejects with 'conflict' when the user has one of this name. */
   async create({ secret: given, ...input }: NewCredential): Promise<{ credential: Credential; secret: string }> {
     const secret = given ?? randomBytes(SECRET_BYTES).toString('base64url');
     if ((await this.rows.countBy({ userId: input.userId })) >= MOST_OF_A_USER)
@@ -39,13 +39,13 @@ export class ApplicationCredentials {
     return (await this.rows.findOneBy({ id })) ?? undefined;
   }
 
-  /** Of one user, by name; `name` undefined: all. */
+  /** One user's credentials of this name; `name` undefined: all of them. */
   async ofUser(userId: string, name?: string): Promise<readonly Credential[]> {
     if (name?.includes('\0')) return [];
     return this.rows.find({ where: { userId, ...(name !== undefined && { name }) }, order: { name: 'ASC' } });
   }
 
-  /** None there is fine. */
+  /** Idempotent. */
   async delete(id: string): Promise<void> {
     await this.rows.delete({ id });
   }

@@ -1,8 +1,8 @@
-/** The body of `POST /v3/auth/tokens`, from the wire to what is meant. */
+/** Parses the body of `POST /v3/auth/tokens`. */
 import { z } from 'zod';
 import { malformed } from '../identity-error.js';
 
-/** PostgreSQL has no text with a zero in it. */
+/** PostgreSQL cannot store text with a zero byte. */
 const Text = z
   .string()
   .max(4096)
@@ -45,13 +45,13 @@ export type Proof =
       credential: { id: string } | { name: string; user: Ref };
       secret: string;
     }>
-  /** A method that is not here. */
+  /** A method that is not supported. */
   | Readonly<{ method: 'unsupported' }>;
 
-/** `elsewhere`: a domain or the system, in which nobody has a role here. */
+/** `elsewhere`: a domain or the system; nobody has a role in these here. */
 export type Scope = Readonly<{ project: Ref }> | 'unscoped' | 'elsewhere' | undefined;
 
-/** Throws 'bad-request' naming what is missing. Never repeats what was sent: it may be a password. */
+/** Throws 'bad-request' naming what is missing. The message never contains what was sent, which may be a password. */
 export function parseAuthRequest(body: unknown): { proof: Proof; scope: Scope } {
   const parsed = Body.safeParse(body);
   if (!parsed.success) {

@@ -1,9 +1,9 @@
 /**
- * Logging in, and telling whose a token is. The rules are Keystone's:
+ * Logs users in, and finds the user of a token. The rules are Keystone's:
  *
- *   password                a new token; wrong password, unknown user, disabled user and no role in the project are one answer and take one time
- *   token                   another scope for the same proof: not longer valid than the first; not from an application credential's token
- *   application_credential  its own project and role, no other
+ *   password                gives a new token. Wrong password, unknown user, disabled user and no role in the project get the same answer after the same time
+ *   token                   gives a token for another scope, which expires with the first one; not for a token that an application credential gave
+ *   application_credential  gives a token for its own project and role only
  */
 import { DOMAIN } from '../../file/clouds-yaml.js';
 import type { Project, User } from '../../file/identity-file.js';
@@ -31,7 +31,7 @@ export type Session = Readonly<{
   identity: Identity | null;
 }>;
 
-/** What a login is made of before it is a token. */
+/** What a successful login proved; a token is made from it. */
 type Proven = Pick<Claims, 'atMost' | 'methods' | 'credential'> &
   Readonly<{ user: User; provenAt: number; expiresAt: number; parentAuditId?: string; fixedProject?: string }>;
 
@@ -48,7 +48,7 @@ export class BuiltinIdentity implements Authenticator {
     directory.onChange(() => this.sessions.clear());
   }
 
-  /** Called for every request: a known token costs one look into a map. */
+  /** Called for every request: a known token costs one lookup in a map. */
   authenticate(token: string | undefined): Promise<Identity> {
     const session = token === undefined ? undefined : this.sessionOf(token);
     if (!session) return Promise.reject(unauthorized());
@@ -57,7 +57,7 @@ export class BuiltinIdentity implements Authenticator {
     return Promise.resolve(session.identity);
   }
 
-  /** The session of a token; undefined when the token is not valid, or not any more. */
+  /** The session of a token; undefined when the token is not or no longer valid. */
   sessionOf(token: string): Session | undefined {
     if (token.length > LONGEST_TOKEN) return undefined;
     const now = Date.now();
@@ -66,7 +66,7 @@ export class BuiltinIdentity implements Authenticator {
     return session;
   }
 
-  /** Answers the token and what it stands for. Rejects with an IdentityError. */
+  /** Resolves with a new token and its session. Rejects with an IdentityError. */
   async logIn(proof: Proof, scope: Scope, address: string): Promise<{ token: string; session: Session }> {
     await this.directory.freshen();
     const proven = await this.prove(proof, address).catch((error: unknown) => {
@@ -93,12 +93,12 @@ export class BuiltinIdentity implements Authenticator {
     return { token, session };
   }
 
-  /** The token counts no more; repeatable. */
+  /** Revokes the session's token. Idempotent. */
   async revoke({ claims }: Session): Promise<void> {
     await this.revocations.revoke(tokenKey(claims.auditIds[0] as string), claims.expiresAt);
   }
 
-  /** The credential goes, and all tokens that it gave. */
+  /** Deletes the credential and revokes all tokens that it gave. */
   async deleteCredential({ id }: Credential): Promise<void> {
     await this.revocations.revoke(credentialKey(id), Date.now() + this.settings.tokenMs);
     await this.credentials.delete(id);
@@ -108,7 +108,7 @@ export class BuiltinIdentity implements Authenticator {
     const claims = verifyToken(token, this.settings.key, now);
     const user = claims && this.directory.user(claims.user);
     if (!claims || !user?.enabled) return undefined;
-    // An application credential has a secret of its own.
+    // A changed password does not end an application credential's tokens: it has a secret of its own.
     if (claims.credential === null && claims.provenAt < Date.parse(user.passwordSetAt)) return undefined;
     const session = this.inScope(claims, user);
     if (session) this.sessions.set(token, session);
@@ -200,7 +200,7 @@ export class BuiltinIdentity implements Authenticator {
     return { user, ...how, provenAt: now, expiresAt: now + this.settings.tokenMs };
   }
 
-  /** null: unscoped. A project that is not there and one without a role are one answer. */
+  /** Null: unscoped. A project that does not exist and one without a role get the same answer. */
   private projectFor({ user, fixedProject }: Proven, scope: Scope): Project | null {
     if (scope === 'elsewhere')
       throw unauthorized('Nobody has a role in a domain or the system here: ask for a project.');
@@ -222,7 +222,7 @@ export class BuiltinIdentity implements Authenticator {
   }
 }
 
-/** As the client named it, so that an unknown name is counted as a known one is. */
+/** The name for counting failed logins: as the client sent it, so that unknown names are counted like known ones. */
 const nameOf = (ref: Ref): string => ('id' in ref ? ref.id : ref.name);
 
 const isOurDomain = ({ id, name }: { id?: string | undefined; name?: string | undefined }): boolean =>

@@ -1,4 +1,4 @@
-/** Users, projects and roles, as the identity file says now. The file is read again when it changes; a broken one is reported, and what was read before counts. */
+/** Users, projects and roles from the identity file. It is read again when it changes; when it is broken, that is logged and the last good content stays. */
 import { stat } from 'node:fs/promises';
 import type { Logger } from '@plumbline/telemetry';
 import { IdentityFile, Project, readIdentityFile, User } from '../../file/identity-file.js';
@@ -25,7 +25,7 @@ export class Directory {
     this.index();
   }
 
-  /** Begins to look at the file once a second. */
+  /** Starts to check once a second whether the file changed. */
   start(): void {
     this.timer = setInterval(() => void this.freshen(), LOOK_EVERY_MS).unref();
   }
@@ -34,12 +34,12 @@ export class Directory {
     clearInterval(this.timer);
   }
 
-  /** `heard` runs after each change. */
+  /** `heard` is called after each change. */
   onChange(heard: () => void): void {
     this.listeners.push(heard);
   }
 
-  /** Reads the file again when it changed. A login does this first: who was just added need not wait. Never rejects. */
+  /** Reads the file again if it changed. Each login calls this first, so that a new user need not wait. Never rejects. */
   async freshen(): Promise<void> {
     try {
       const { mtimeMs, size, ino } = await stat(this.file);
@@ -90,7 +90,7 @@ export class Directory {
     this.lastComplaint = complaint;
     this.logger.error(
       { err, file: this.file, step: 'identity' },
-      'the identity file cannot be read; users stay as they were',
+      'cannot read the identity file; the last good content stays in use',
     );
   }
 

@@ -1,23 +1,23 @@
 /**
- * What the built-in identity remembers beside its file, as TypeORM entities: rows of their own that are inserted, looked up by a key and deleted, which is
- * what an object-relational mapper is good at. Their tables come from the migrations of libs/event-store; the API hands both to its data source.
+ * What the built-in identity keeps in the database, as TypeORM entities: rows that are inserted, looked up by a key and deleted, which is what an
+ * object-relational mapper is good at. The migrations of libs/event-store make the tables; the API gives entities and migrations to its data source.
  */
 import { EntitySchema } from 'typeorm';
 import type { RoleName } from '../../file/roles.js';
 
 const schema = 'plumbline';
 
-/** A secret by which a program acts for a user in one project, with one role or a weaker one. */
+/** A secret with which a program acts for a user in one project, with the user's role there or a weaker one. */
 export type CredentialRow = {
   id: string;
   userId: string;
   projectId: string;
   name: string;
   description: string | null;
-  /** As passwords are kept. */
+  /** A hash, like that of a password. */
   secretHash: string;
   role: RoleName;
-  /** Its tokens may make and delete application credentials. */
+  /** True: its tokens may create and delete application credentials. */
   unrestricted: boolean;
   expiresAt: Date | null;
 };
@@ -39,10 +39,10 @@ export const CredentialEntity = new EntitySchema<CredentialRow>({
   },
 });
 
-/** A token, or all tokens of an application credential, taken back before its time. */
+/** A token, or all tokens of an application credential, revoked before it expires. */
 export type RevocationRow = {
   key: string;
-  /** The database's clock, when the row was made. */
+  /** When the row was made, by the database's clock. */
   revokedAt: Date;
   expiresAt: Date;
 };

@@ -1,4 +1,4 @@
-/** The minimal Identity v3: what unmodified clients ask on their way to the Networking API, and no way to change users. Those are in a file (`plumb user`). */
+/** A minimal Identity v3: what unmodified clients need to reach the Networking API. It cannot change users; those are in a file (`plumb user`). */
 import { z } from 'zod';
 import { DOMAIN } from '../../file/clouds-yaml.js';
 import { type RoleName, ROLES, strongest, weaker } from '../../file/roles.js';
@@ -18,7 +18,7 @@ const ok = (body: unknown, headers: Readonly<Record<string, string>> = {}): Iden
 const LAST_YEAR = 9999;
 const done: IdentityAnswer = { outcome: 'no-content' };
 
-/** PostgreSQL has no text with a zero in it. */
+/** PostgreSQL cannot store text with a zero byte. */
 const Text = z.string().regex(/^[^\0]*$/, { error: 'has a zero byte' });
 
 const NewCredential = z.looseObject({
@@ -105,14 +105,14 @@ export class IdentityApi {
     ];
   }
 
-  /** Throws IdentityError; what else is thrown is a fault of ours or of the database. */
+  /** Throws IdentityError; any other error is a bug of ours or a failure of the database. */
   async answer(request: IdentityRequest): Promise<IdentityAnswer> {
     const segments = segmentsOf(request.path);
     const prefix = segments[0] === 'identity' ? '/identity/v3' : '/v3';
     if (segments[0] === 'identity') segments.shift();
     if (segments.length === 0) return ok({ versions: { values: [present.version(request.origin, prefix)] } });
     if (segments.shift() !== 'v3') throw notFound('The resource could not be found: the only version here is v3.');
-    // HEAD is GET without its body, which the HTTP side leaves out.
+    // HEAD is answered like GET; the HTTP side leaves out the body.
     const [route, params] = find(this.routes, request.method === 'HEAD' ? 'GET' : request.method, segments);
     const asked: Asked = { ...request, prefix, params };
     return route.open ? route.answer(asked) : route.answer({ ...asked, session: this.sessionOf(asked) });
@@ -146,7 +146,7 @@ export class IdentityApi {
     return done;
   }
 
-  /** The token that is asked about: one's own, or anybody's for an administrator. */
+  /** The token in X-Subject-Token: the caller's own; an administrator may name anybody's. */
   private subject({ headers, session: asker }: AskedBy, action: string): { session: Session; text: string } {
     const text = headers['x-subject-token'];
     if (typeof text !== 'string')
@@ -178,7 +178,7 @@ export class IdentityApi {
     return ok({ project: present.project(project, origin) });
   }
 
-  /** Oneself, or anybody for an administrator. */
+  /** The user in the path: the caller; an administrator may name anybody. */
   private userOf({ session, params: [id = ''] }: AskedBy, action: string): Session['user'] {
     if (id === session.user.id) return session.user;
     requireAdmin(session, action);
@@ -208,7 +208,7 @@ export class IdentityApi {
     return found;
   }
 
-  /** For oneself, in the project of one's token, with its role or a weaker one. */
+  /** For the caller only, in the project of the caller's token, with its role or a weaker one. */
   private async createCredential(asked: AskedBy): Promise<IdentityAnswer> {
     const { session, origin } = asked;
     requireUnrestricted(session);
@@ -270,7 +270,7 @@ function requireAdmin({ scope }: Session, action: string): void {
   if (scope?.role !== 'admin') throw notAuthorized(action);
 }
 
-/** A credential must not make its own successor, unless its user said so. */
+/** An application credential must not create another one, unless its user made it `unrestricted`. */
 function requireUnrestricted({ claims: { credential } }: Session): void {
   if (credential && !credential.unrestricted)
     throw new IdentityError(
@@ -281,7 +281,7 @@ function requireUnrestricted({ claims: { credential } }: Session): void {
 
 const named = ({ search }: Asked, name: string): boolean => (search.get('name') ?? name) === name;
 
-/** Clients that need none say `?nocatalog`. */
+/** Clients that need no catalogue send `?nocatalog`. */
 const catalogFor = (origin: string, search: URLSearchParams): unknown[] | null =>
   search.has('nocatalog') ? null : present.catalog(origin);
 

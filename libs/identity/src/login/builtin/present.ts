@@ -1,4 +1,4 @@
-/** Identity v3 on the wire: what clients read. `snake_case` begins and ends here. */
+/** Builds the bodies of Identity v3. `snake_case` names are used only here. */
 import { createHash } from 'node:crypto';
 import { DOMAIN, REGION } from '../../file/clouds-yaml.js';
 import type { Project, User } from '../../file/identity-file.js';
@@ -6,7 +6,7 @@ import { implied, type RoleName } from '../../file/roles.js';
 import type { Credential } from './application-credentials.js';
 import type { Session } from './builtin-identity.js';
 
-/** Ids of what is not in any file, the same in every process. */
+/** Ids of what is in no file (roles, services), the same in every process. */
 const fixedId = (what: string): string => createHash('md5').update(`plumbline ${what}`).digest('hex');
 
 const time = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}.000000Z`;
@@ -32,7 +32,7 @@ export const role = (name: RoleName): unknown => ({
 });
 const roleRef = (name: RoleName): unknown => ({ id: fixedId(`role ${name}`), name });
 
-/** What clients find their way by. The Networking endpoint is the root: clients append the version they know. */
+/** The catalogue, in which clients find the services. The Networking endpoint is the root: clients append the version they know. */
 export function catalog(origin: string): unknown[] {
   const service = (type: string, name: string, url: string): unknown => ({
     id: fixedId(`service ${type}`),
@@ -101,7 +101,7 @@ export const onlyDomain = (origin: string): unknown => ({
   links: { self: `${origin}/v3/domains/${DOMAIN.id}` },
 });
 
-/** `secret` is shown to whom made it, once. */
+/** `secret`: only in the answer to its creation. */
 export const credential = (each: Credential, origin: string, secret?: string): unknown => ({
   id: each.id,
   name: each.name,
@@ -115,7 +115,7 @@ export const credential = (each: Credential, origin: string, secret?: string): u
   links: { self: `${origin}/v3/users/${each.userId}/application_credentials/${each.id}` },
 });
 
-/** A list as Identity v3 has it. */
+/** A list in Identity v3's form. */
 export const list = (name: string, items: readonly unknown[], self: string): unknown => ({
   [name]: items,
   links: { self, next: null, previous: null },

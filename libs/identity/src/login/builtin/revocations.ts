@@ -1,6 +1,6 @@
 /**
- * Tokens that were revoked before they expire. Kept in memory, so that a request costs no query: the process that revoked one knows at once, others within
- * seconds. Rows whose token has expired are deleted.
+ * Tokens that were revoked before they expire. Kept in memory too, so that checking a request needs no query: the process that revoked one knows at once, others
+ * within seconds. Rows of expired tokens are deleted.
  */
 import type { Logger } from '@plumbline/telemetry';
 import { Raw, type Repository } from 'typeorm';
@@ -8,11 +8,11 @@ import { unavailable } from '../identity-error.js';
 import type { RevocationRow } from './entities.js';
 
 const REFRESH_EVERY_MS = 2_000;
-/** How far back a refresh reads, if the last one was less than half of this ago: longer than any of our transactions is open, so nothing is missed. */
+/** How far back a refresh reads if the last one was less than half of this ago. No transaction of ours stays open that long, so none is missed. */
 const OVERLAP_MS = 120_000;
 const DELETE_EVERY_MS = 10 * 60_000;
 
-/** What is taken back: one token, or all that an application credential gave. */
+/** Keys of what is revoked: one token, or all tokens of an application credential. */
 export const tokenKey = (auditId: string): string => `token ${auditId}`;
 export const credentialKey = (id: string): string => `application credential ${id}`;
 
@@ -20,7 +20,7 @@ export class Revocations {
   private readonly expiryByKey = new Map<string, number>();
   private timer: NodeJS.Timeout | undefined;
   private deletedAt = 0;
-  /** When the last refresh that succeeded began, ms; -Infinity: none did. */
+  /** When the last successful refresh began, in ms; -Infinity: none succeeded yet. */
   private readAt = Number.NEGATIVE_INFINITY;
   private silent = false;
 
@@ -29,7 +29,7 @@ export class Revocations {
     private readonly logger: Logger,
   ) {}
 
-  /** Reads what stands, and goes on reading what is new. Without a database it goes on trying. */
+  /** Reads all revocations, then new ones every two seconds. Without a database it retries. */
   async start(): Promise<void> {
     await this.refresh();
     this.timer = setInterval(() => void this.refresh(), REFRESH_EVERY_MS).unref();
@@ -39,13 +39,13 @@ export class Revocations {
     clearInterval(this.timer);
   }
 
-  /** Throws 'unavailable' until all was read once: nobody can tell before. */
+  /** Throws 'unavailable' until the first refresh has succeeded, because before that nobody knows. */
   has(key: string): boolean {
     if (this.readAt < 0) throw unavailable('The database cannot be reached, and the list of revoked tokens is in it.');
     return this.expiryByKey.has(key);
   }
 
-  /** Holds from now on, in every process within seconds. Repeatable. `expiresAt`: when it would be over anyway, ms. */
+  /** Revokes at once in this process, within seconds in every other. Idempotent. `expiresAt`: when the token expires by itself, in ms. */
   async revoke(key: string, expiresAt: number): Promise<void> {
     const row = { key, expiresAt: new Date(expiresAt) };
     await this.rows.createQueryBuilder().insert().values(row).orIgnore().execute();
@@ -68,7 +68,7 @@ export class Revocations {
       this.silent = false;
       await this.forget();
     } catch (err) {
-      if (!this.silent) this.logger.warn({ err, step: 'identity' }, 'revoked tokens cannot be read');
+      if (!this.silent) this.logger.warn({ err, step: 'identity' }, 'cannot read revoked tokens, will be retried');
       this.silent = true;
     }
   }

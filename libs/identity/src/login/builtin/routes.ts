@@ -1,4 +1,4 @@
-/** The paths of the built-in identity, one line each, and how one is found. */
+/** Types of the built-in identity's routes, and how a path finds its route. */
 import { methodNotAllowed, notFound } from '../identity-error.js';
 import type { Session } from './builtin-identity.js';
 
@@ -15,13 +15,13 @@ export type IdentityRequest = Readonly<{
   search: URLSearchParams;
   origin: string;
   headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** The body, parsed; throws when there is none, or it is no JSON. */
+  /** The parsed body; throws when it is missing or not JSON. */
   body(): unknown;
   /** The client's address. */
   address: string;
 }>;
 
-/** A request whose path was understood. `params`: what stands where the path has a colon. */
+/** A request and the parameters of its path: `params` has the values of the parts with a colon, in order. */
 export type Asked = IdentityRequest & Readonly<{ prefix: string; params: readonly string[] }>;
 export type AskedBy = Asked & Readonly<{ session: Session }>;
 
@@ -35,7 +35,7 @@ export const open = (method: string, path: string, answer: Answer<Asked>): Route
   open: true,
   answer,
 });
-/** Asks for a token that counts. */
+/** A route that needs a valid token. */
 export const closed = (method: string, path: string, answer: Answer<AskedBy>): Route => ({
   method,
   path,
@@ -43,7 +43,7 @@ export const closed = (method: string, path: string, answer: Answer<AskedBy>): R
   answer,
 });
 
-/** The route and what its colons stand for. Throws 'not-found' and 'method-not-allowed'. */
+/** The route of a path and its parameters. Throws 'not-found' and 'method-not-allowed'. */
 export function find(routes: readonly Route[], method: string, segments: readonly string[]): [Route, string[]] {
   const matching = routes.flatMap((route) => {
     const parts = route.path.split('/').filter((part) => part !== '');

@@ -1,8 +1,8 @@
 /**
- * `auth=keystone`: a Keystone of the operator's says whose a token is. Its answers are cached, good ones longer than bad ones; many requests with one new token
- * ask it once. While Keystone does not answer, cached tokens keep working; others are answered with 503 and not with 401, so that clients keep their tokens.
+ * `auth=keystone`: the operator's own Keystone checks tokens. Its answers are cached, good ones longer than bad ones; many requests with one new token ask it
+ * once. While Keystone does not answer, cached tokens keep working; others are answered with 503 and not with 401, so that clients keep their tokens.
  *
- * We ask with a token of our own (password of a service user, role admin or service), got when it is needed and got anew when Keystone says it is over.
+ * We ask with a token of our own (password of a service user, role admin or service). We get it when it is needed, and a new one when Keystone says it has expired.
  */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
@@ -61,7 +61,7 @@ export class KeystoneAuthenticator implements Authenticator {
   private async ask(token: string): Promise<Found> {
     const now = Date.now();
     const first = await this.validate(token, await this.ownToken());
-    // Ours may have been revoked, or Keystone's keys rotated: once more with a new one.
+    // Our own token may have been revoked, or Keystone's keys rotated: retry once with a new one.
     const response = first.status === 401 ? await this.validate(token, await this.ownToken(true)) : first;
     if (response.status === 404) return { refusal: unauthorized(), until: now + KEEP_BAD_MS };
     if (response.status !== 200) throw away(`it answered ${response.status} when asked about a token`);
@@ -142,7 +142,7 @@ function foundOf({ token }: z.infer<typeof TokenBody>, now: number, keepMs: numb
   return { identity: { userId: token.user.id, projectId: token.project.id, role }, until };
 }
 
-/** `_member_` is what old clouds call it. */
+/** Old clouds call the member role `_member_`. */
 function asOurs(name: string): RoleName | undefined {
   const lower = name.toLowerCase();
   return lower === '_member_' ? 'member' : ROLES.find((each) => each === lower);
