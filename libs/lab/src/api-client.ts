@@ -1,4 +1,4 @@
-/** The Networking API v2.0 as any client speaks it: JSON over HTTP, nothing of ours known beforehand. */
+/** A client of the Networking API v2.0: JSON over HTTP, as any other client, with no knowledge of our implementation. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { logIn, type Login } from '@plumbline/identity';
@@ -17,7 +17,7 @@ export class ApiRefused extends Error {
   }
 }
 
-/** Each resource as far as the lab reads it; unknown attributes are kept out. */
+/** The attributes of each resource that the lab reads; others are ignored. */
 export const Network = z.object({ id: z.string(), mtu: z.number().int() });
 export const Subnet = z.object({ id: z.string(), cidr: z.string(), gateway_ip: z.string().nullable() });
 export const Router = z.object({ id: z.string() });
@@ -50,7 +50,7 @@ export class ApiClient {
     });
   }
 
-  /** True when something answers as the API does. */
+  /** True when the API answers there. */
   async answers(): Promise<boolean> {
     return this.request('GET', '/v2.0/networks?limit=1').then(
       () => true,
@@ -87,7 +87,7 @@ export class ApiClient {
     throw new Error(`${member} ${id} is ${last} and does not become ${status} within ${timeoutMs / 1000} s`);
   }
 
-  /** One request, with a token; answers whatever the API answers. */
+  /** Sends one request with a token; resolves with the API's answer, whatever its status. */
   async send(method: string, path: string, body?: unknown): Promise<Response> {
     const response = await this.sendWith(await this.token(), method, path, body);
     if (response.status !== 401 || this.login === null) return response;

@@ -1,8 +1,8 @@
 /**
- * Removing a lab, whole or half made, running or broken: processes, namespaces, the host's link, files.
+ * Removes a lab, complete or half made, running or broken: processes, namespaces, the host's link, files.
  *
- * In this order: the supervisor (it stops its units in reverse order), whoever else bears the lab's id or lives in its namespaces, the link, and the
- * state folder last, because it is what the next attempt goes by when this one is broken off.
+ * In this order: the supervisor (it stops its units in reverse order), other processes that have the lab's id or live in its namespaces, the link, and the state
+ * folder last, because the next attempt needs it when this one is interrupted.
  */
 import { readlinkSync, rmSync } from 'node:fs';
 import path from 'node:path';
@@ -17,9 +17,9 @@ import { readRunning } from './unit.js';
 
 const graceMs = 3_000;
 
-/** Removes everything the state speaks of. Repeatable; nothing there is fine. */
+/** Removes everything that the state names. Idempotent. */
 export async function clean(spec: LabSpec, state: LabState): Promise<void> {
-  // After a reboot nothing of it runs any more, and its numbers may be others'.
+  // After a reboot nothing of it runs any more, and its process numbers may belong to other processes.
   if (state.bootId === bootId()) {
     const inhabitants = inhabitantsOf(spec);
     await stopSupervisor(spec.stateDir);
@@ -31,27 +31,30 @@ export async function clean(spec: LabSpec, state: LabState): Promise<void> {
 }
 
 /**
- * Removes a lab whose state folder was deleted under it, found by the mark on the link this lab wants. Answers false when there is none: no link, or one
- * whose lab is alive and well.
+ * Removes a lab whose state folder somebody deleted; it is found by the mark on the link that this lab wants to make. Answers false when there is none: no
+ * link, or one whose lab still has its state folder.
  */
 export async function cleanOrphan(spec: LabSpec): Promise<boolean> {
   const owner = (await findHostLink(spec.hostLink))?.owner ?? null;
   if (owner === null || readLabState(owner.stateDir)?.labId === owner.labId) return false;
   await endAll(() => processesWith('PLUMB_LAB_ID', owner.labId));
   await removeHostLink(spec.hostLink, owner.labId);
-  // Its supervisor may have written there until the end.
+  // Its supervisor may have written there until it ended.
   removeFiles(owner.stateDir);
   return true;
 }
 
-/** What the lab wrote, by name: PLUMB_STATE may point to a folder that holds other things. lab.json last: it tells that there is something to remove. The lock stays with its holder. */
+/**
+ * Removes the files that the lab wrote, by name: PLUMB_STATE may point to a folder that holds other files. lab.json goes last, because it shows that there is
+ * something to remove. The lock stays: its holder removes it.
+ */
 export function removeFiles(stateDir: string): void {
   const ours = ['units', 'run', 'logs', 'places', 'supervisor.json', 'lab.json'];
   for (const name of ours) rmSync(path.join(stateDir, name), { recursive: true, force: true });
   removeEmptyFolder(stateDir);
 }
 
-/** Processes in the lab's namespaces, by whomever started: each would keep its namespace alive. Asked while the keepers still tell which those are. */
+/** Processes in the lab's namespaces, whoever started them: each would keep its namespace alive. Called while the keepers still run, which show the namespaces. */
 function inhabitantsOf(spec: LabSpec): ProcessIdentity[] {
   const namespaces = new Set<string>();
   for (const name of ['mgmt', 'outside', ...spec.nodes.map((node) => node.host)]) {

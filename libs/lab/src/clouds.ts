@@ -1,6 +1,6 @@
 /**
- * clouds.yaml in the clone's folder, where every OpenStack client finds it: one for all labs of the clone, made anew from a file a lab. A clouds.yaml that is
- * not ours is left alone; then a client is told of the lab's own by OS_CLIENT_CONFIG_FILE.
+ * clouds.yaml in the clone's folder, where every OpenStack client finds it: one for all labs of the clone, made from one file for each lab. A clouds.yaml that
+ * the user wrote is left alone; then OS_CLIENT_CONFIG_FILE has to name the lab's own file.
  *
  *     .plumb/clouds/<lab>.yaml    clouds of one lab; its first line names the lab's state folder
  *     clouds.yaml                 all of them; ignored by git; gone with the last lab
@@ -27,7 +27,7 @@ export function cloudName(spec: LabSpec, userName: string): string {
   );
 }
 
-/** Whether clients started in the clone's folder find this lab's clouds without being told. */
+/** Whether clients that are started in the clone's folder find this lab's clouds by themselves. */
 export const areCloudsFound = (spec: LabSpec): boolean =>
   readText(commonFile(spec))?.includes(`\n  ${cloudName(spec, 'admin')}:\n`) === true && isOurs(spec);
 
@@ -46,7 +46,7 @@ export function removeClouds(spec: LabSpec): void {
 
 const isOurs = (spec: LabSpec): boolean => readText(commonFile(spec))?.startsWith(MARK) === true;
 
-/** Two labs may do this at the same time: after writing, each reads again, so the last writer has seen all labs. */
+/** Two labs may write at the same time: each reads again after writing, so the last writer has seen all labs. */
 function gather(spec: LabSpec): void {
   if (existsSync(commonFile(spec)) && !isOurs(spec)) return;
   for (let written: string | null = null; ;) {

@@ -1,6 +1,6 @@
-/** Taking rights away from a process before it starts: setpriv(1) prefixes. */
+/** setpriv(1) prefixes that take rights away from a process before it starts. */
 
-/** No user of ours, no capability, no way to get one. */
+/** An unprivileged user, no capabilities, and no way to get one. */
 export const asNobody: readonly string[] = [
   'setpriv',
   '--reuid=nobody',

@@ -1,7 +1,7 @@
 /**
- * Starting a process that outlives the command that starts it: its own session, no terminal, output to a file.
+ * Starts processes that outlive the command that starts them: own session, no terminal, output to a file.
  *
- * `@plumbline/exec` runs commands to their end; this is the other kind, and only the lab has it.
+ * `@plumbline/exec` is for commands that run to their end; only the lab starts daemons.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
@@ -25,7 +25,7 @@ export function startDetached(
 /** Runs a command in the foreground with this terminal and answers its exit code, as a shell would count it. */
 export function runAttached(argv: readonly string[], env: Readonly<Record<string, string>>): Promise<number> {
   const [file = '', ...args] = argv;
-  // Ctrl-C goes to the child as well: it decides, we wait.
+  // Ctrl-C reaches the child too. The child decides what to do; we wait for it.
   const ignore = () => {};
   process.on('SIGINT', ignore);
   return new Promise<number>((resolve, reject) => {

@@ -1,4 +1,4 @@
-/** `plumb lab down`: leaves nothing. */
+/** `plumb lab down`: removes the lab, and leaves nothing of it on the machine. */
 import { removeClouds } from './clouds.js';
 import { clean, cleanOrphan } from './clean.js';
 import type { LabSpec } from './spec.js';

@@ -24,7 +24,7 @@ export function argvAt(spec: LabSpec, state: LabState, where: string, command: r
 export function execAt(spec: LabSpec, state: LabState, where: string, command: readonly string[]): Promise<number> {
   const own = Object.entries(process.env).filter((pair): pair is [string, string] => pair[1] !== undefined);
   const path = [process.env['PATH'] ?? '/usr/bin:/bin', ...systemFolders].join(':');
-  // The lab's mark goes along: what is left running in there ends with the lab.
+  // The child inherits the lab's id: `down` ends whatever it leaves running.
   const env = { ...Object.fromEntries(own), PATH: path, PLUMB_LAB_ID: state.labId };
   return runAttached(argvAt(spec, state, where, command), env);
 }

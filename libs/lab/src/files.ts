@@ -1,4 +1,4 @@
-/** Small files written whole: a reader sees the old text or the new one, also after a crash. */
+/** Small files that are replaced in one step: a reader sees the old text or the new one, also after a crash. */
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -32,12 +32,12 @@ export function readText(file: string): string | null {
   }
 }
 
-/** Removes a file; none there is fine. */
+/** Removes a file if there is one. */
 export function removeFile(file: string): void {
   rmSync(file, { force: true });
 }
 
-/** Removes a folder that holds nothing; any other stays. */
+/** Removes the folder if it is empty. */
 export function removeEmptyFolder(folder: string): void {
   try {
     rmdirSync(folder);

@@ -1,4 +1,4 @@
-/** What to try next. Every line works as printed, from the clone's folder. */
+/** Suggestions for what to try next. Every command works as printed, in the clone's folder. */
 import { areCloudsFound, cloudName, ownCloudsFile } from './clouds.js';
 import type { LabSpec } from './spec.js';
 import type { LabState } from './state.js';

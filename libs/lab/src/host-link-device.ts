@@ -1,8 +1,8 @@
 /**
  * The one link of a lab on the host: made, recognised, removed.
  *
- * It bears its lab's id and state folder in its alias. A name alone does not tell whose a link is: two clones have a lab called `lab` each, and removing
- * another's link would cut its API off.
+ * Its alias holds the lab's id and state folder. The name does not say which lab a link belongs to: two clones may each have a lab called `lab`, and removing the
+ * other's link would cut its API off.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { run } from '@plumbline/exec';
@@ -10,18 +10,18 @@ import { z } from 'zod';
 import type { HostLinkAddresses } from './host-link.js';
 
 const removeTimeoutMs = 5_000;
-/** IFALIASZ of the kernel, its closing zero left out. */
+/** The kernel's IFALIASZ without the closing zero. */
 const aliasLength = 255;
 const Links = z.array(z.object({ ifname: z.string(), ifalias: z.string().optional() }));
 
-/** Whose a link is; `owner` is null on a link without our alias. */
+/** A link and the lab that owns it; `owner` is null on a link without our alias. */
 export interface FoundLink {
   readonly owner: { readonly labId: string; readonly stateDir: string } | null;
 }
 
 const aliasOf = (labId: string, stateDir: string): string => {
   const alias = `plumb ${labId} ${stateDir}`;
-  // Cut short, it would name a folder without a lab, and the lab would be taken for an orphan.
+  // A truncated alias would name a folder without a lab, and the lab would be taken for one whose folder was deleted.
   if (Buffer.byteLength(alias) > aliasLength) throw new Error(`the state folder's path is too long: ${stateDir}`);
   return alias;
 };
@@ -45,7 +45,7 @@ export async function makeHostLink(
   const veth = ['type', 'veth', 'peer', 'name', peer.name, 'netns', String(peer.pid)];
   await run(['ip', 'link', 'add', name, ...veth]);
   await run(['ip', 'link', 'set', name, 'alias', aliasOf(owner.labId, owner.stateDir)]);
-  // No IPv6 address by itself: one more thing of ours on the host.
+  // Without this the kernel would add an IPv6 address: one more thing of ours on the host.
   const lines = [
     `link set ${name} addrgenmode none`,
     `address add ${addresses.host}/30 dev ${name}`,
@@ -54,14 +54,14 @@ export async function makeHostLink(
   await run(['ip', '-batch', '-'], { stdin: `${lines.join('\n')}\n` });
 }
 
-/** Removes the link of this lab and waits until it is gone. Another lab's link of that name is left; one without an alias was broken off half made, and goes. */
+/** Removes the link of this lab and waits until it is gone. Leaves another lab's link of that name. Removes one without an alias: its `up` was interrupted. */
 export async function removeHostLink(name: string, labId: string): Promise<void> {
   let complaint = '';
   for (const until = Date.now() + removeTimeoutMs; Date.now() < until; await delay(10)) {
     const link = await findHostLink(name);
     if (link === null || (link.owner !== null && link.owner.labId !== labId)) return;
-    // The kernel removes it too when its namespace dies, a moment later: absent already is success, in either order. ip(8) ends with 1 when it finds no such
-    // link, and with 2 when the kernel says so to what it found.
+    // The kernel also removes it, a moment after its namespace is gone, so "no such link" is success. ip(8) ends with 1 when it finds no such link, and with 2 when
+    // the link it found is gone by the time it asks the kernel to remove it.
     complaint = (await run(['ip', 'link', 'delete', name], { okCodes: [0, 1, 2] })).stderr.trim();
   }
   throw new Error(`the link ${name} cannot be removed (${complaint}): try "ip link delete ${name}"`);

@@ -1,7 +1,8 @@
 /**
- * The addresses of the one link between host and lab: the first /30 that no address and no route of the host touches.
+ * The addresses of the link between host and lab: the first /30 that overlaps no address and no route of the host.
  *
- * Candidates come from the benchmark range (198.18.0.0/15, RFC 2544), which no network in use should have, then from link-local addresses far from the metadata service's.
+ * Candidates come from the benchmark range (198.18.0.0/15, RFC 2544), which no network in use should have, then from link-local addresses, away from the metadata
+ * service's.
  */
 import { run } from '@plumbline/exec';
 import { z } from 'zod';
@@ -35,7 +36,7 @@ async function takenRanges(): Promise<Range[]> {
   );
   const links = Addresses.parse(JSON.parse((await run(['ip', '-4', '-json', 'address', 'show'])).stdout || '[]'));
   const addresses = links.flatMap((link) => link.addr_info.map((info) => `${info.local}/${info.prefixlen}`));
-  // A default route touches everything and forbids nothing.
+  // A default route overlaps everything, so it does not count.
   return [...routes.map((route) => route.dst).filter((dst) => dst !== 'default'), ...addresses].map(toRange);
 }
 

@@ -1,5 +1,5 @@
 /**
- * The lab without its story: places, wires, switches, PostgreSQL, NATS, API and agents. What a test of several nodes starts from.
+ * The lab before any network is made in it: places, wires, switches, PostgreSQL, NATS, API and agents. Tests of several nodes start from this.
  */
 import { prepareDatabase, foreignDatabase, startPostgres, type DatabaseUrls } from './postgres.js';
 import { findHostLink } from './host-link-device.js';
@@ -34,7 +34,10 @@ export interface Infrastructure {
 
 const firstApiPort = 9696;
 
-/** Builds all of it side by side. `programs: false` leaves out the API and the agents; DATABASE_URL and NATS_URL are taken from `env` (the process's own by default). Throws on the first failure and leaves the rest to `clean`. */
+/**
+ * Builds all of it in parallel. `programs: false` leaves out the API and the agents; DATABASE_URL and NATS_URL are taken from `env` (default: the process's own).
+ * Throws on the first failure; the caller then runs `clean`.
+ */
 export async function buildInfrastructure(
   spec: LabSpec,
   keeper: StateKeeper,
@@ -79,7 +82,7 @@ export async function buildInfrastructure(
     );
   });
 
-  // allSettled first: a lab that fails must not go on being built behind the caller's back.
+  // allSettled first: after a failure, nothing may still be building when this rejects.
   await Promise.allSettled([control, outside, ...nodes.values(), wired, database, nats, switches, api, agents]);
   await Promise.all([api, agents]);
   return {
@@ -92,7 +95,7 @@ export async function buildInfrastructure(
   };
 }
 
-/** Another lab's link of the same name stays whose it is. */
+/** Throws when the host has a link of this name already: it belongs to somebody else. */
 async function refuseForeignLink(spec: LabSpec): Promise<void> {
   const found = await findHostLink(spec.hostLink);
   if (found === null) return;

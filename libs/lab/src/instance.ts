@@ -1,8 +1,9 @@
 /**
- * An instance: a network namespace on a node, plugged into br-int exactly as libvirt plugs a guest (`<virtualport type='openvswitch'>`): a port that
- * bears `external_ids:iface-id=<port id>` and `attached-mac`. Nothing else tells the agent.
+ * An instance: a network namespace on a node, plugged into br-int exactly as libvirt plugs a guest (`<virtualport type='openvswitch'>`): a port with
+ * `external_ids:iface-id=<port id>` and `attached-mac`. The agent learns of it by nothing else.
  *
- * Its veth is born in its namespace (moving a device costs 20 ms each, and an internal port dies with ovs-vswitchd). A small web server answers on port 80.
+ * Its veth is created in its namespace, because moving a device costs 20 ms, and an internal port disappears with ovs-vswitchd. A small web server answers on
+ * port 80.
  */
 import { run } from '@plumbline/exec';
 import { ipBatch, finishChecksums } from './wires.js';
@@ -19,7 +20,7 @@ export const tapName = (portId: string): string => `tap${portId.slice(0, 11)}`;
 /** argv prefix that runs a command inside the instance. */
 export const insideInstance = (place: Place, name: string): string[] => [...place.enter, 'ip', 'netns', 'exec', name];
 
-/** Makes the namespace with its interface, plugs it in, starts its web server. The agent wires it afterwards. */
+/** Makes the namespace with its interface, plugs it in, starts its web server. The agent connects the port afterwards. */
 export async function plugInstance(spec: LabSpec, labId: string, place: Place, instance: InstanceState): Promise<void> {
   const tap = tapName(instance.portId);
   const { name } = instance;
@@ -48,7 +49,7 @@ export async function plugInstance(spec: LabSpec, labId: string, place: Place, i
   await serveHttp(spec, labId, place, name, prefix);
 }
 
-/** The web server of an instance or of `outside`: what a TCP transfer is tried on. */
+/** The web server of an instance or of `outside`: TCP transfers are tested with it. */
 export async function serveHttp(
   spec: LabSpec,
   labId: string,

@@ -1,7 +1,7 @@
 /**
  * What a user does first, done through the API: an external and a tenant network, a router between them, two ports bound to the compute nodes.
  *
- * Each object is looked up by name first, so that a database that outlives a lab (DATABASE_URL) is met as it is.
+ * Each object is looked up by name first, because a database that outlives the lab (DATABASE_URL) may hold it already.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { AGENTS } from '@plumbline/contracts';

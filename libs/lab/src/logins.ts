@@ -1,4 +1,7 @@
-/** Who may log in to the lab: `admin`, and `demo`, a member of a project of its own. Passwords are made with the lab; ids stay, so that a database that outlives a lab keeps its owners. */
+/**
+ * Who may log in to the lab: `admin`, and `demo`, a member of a project of its own. Each lab makes new passwords. The ids are always the same, so that the objects
+ * in a database that outlives the lab keep their owners.
+ */
 import { createHash, randomBytes } from 'node:crypto';
 import { chownSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
@@ -55,7 +58,7 @@ export async function makeLogins(spec: LabSpec): Promise<NonNullable<LabState['l
   return logins;
 }
 
-/** As the API is told of them. */
+/** The API's environment variables for these logins. */
 export const identityEnvironment = ({ paths }: Place): Record<string, string> => ({
   PLUMB_AUTH: 'builtin',
   PLUMB_IDENTITY_FILE: `${paths.var}/identity.json`,

@@ -1,8 +1,8 @@
 /**
  * The lab's NATS: Debian's nats-server with a configuration of ours, in the management place, as `nobody`.
  *
- * With NATS_URL another server is used. The nodes cannot reach it (they have no way out, and the host must not start to forward), so two relays carry
- * their connections there: one listens in the management place, the other dials on the host, a unix socket between them.
+ * With NATS_URL another server is used. The nodes cannot reach it (they have no way out, and the lab must not make the host forward), so two relays carry their
+ * connections there: one listens in the management place, the other connects from the host, with a unix socket between them.
  */
 import { chownSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -15,7 +15,7 @@ import { managementNetwork, type LabSpec } from './spec.js';
 import { ensureUnit, labEnvironment } from './supervision.js';
 import { userIds } from './users.js';
 
-/** How to reach NATS, and whether the logins are ours. */
+/** How to reach NATS, and how to log in there. */
 export interface NatsAccess {
   /** For the API and tools on the host. */
   readonly hostUrl: string;
@@ -31,7 +31,7 @@ export type NatsLoginKind =
 const seedName = 'nats.nk';
 const passwordName = 'nats.pw';
 
-/** The login as the programs of a place are told it. */
+/** The environment variables with which the programs of a place log in. */
 export function loginEnvironment(access: NatsAccess, place: Place): Record<string, string> {
   const { login } = access;
   if (login.kind === 'nkey') return { NATS_NKEY_FILE: `${place.paths.var}/${seedName}` };
@@ -77,8 +77,8 @@ export async function startNats(
 }
 
 /**
- * Makes a foreign server (NATS_URL) reachable from the nodes. Everybody logs in as NATS_NKEY_FILE or NATS_USER and NATS_PASSWORD_FILE say: whose server it
- * is decides what that login may do.
+ * Makes the operator's server (NATS_URL) reachable from the nodes. API and agents all log in with NATS_NKEY_FILE, or NATS_USER and NATS_PASSWORD_FILE; that
+ * server's operator decides what the login may do.
  */
 export async function relayNats(
   spec: LabSpec,

@@ -1,17 +1,17 @@
 /**
- * Places: namespaces for mounts, and for most of them network, that a keeper process (`sleep infinity`) holds open.
+ * Places: mount namespaces, most of them with a network namespace too, that a keeper process (`sleep infinity`) keeps open.
  *
- * No place has a name under the host's /run/netns: making one there would leave a mount on the host for good. A place is entered by its keeper's number.
+ * No place has a name under the host's /run/netns: making one there would leave a mount on the host for good. A place is entered by its keeper's process number.
  *
  * In each place the lab shows what its processes need under one folder that everybody can reach, whatever folder the clone lies in (root's home, or a home with
  * mode 0700, is closed to PostgreSQL's user, to `nobody`, and to a root without CAP_DAC_OVERRIDE):
  *
- *     <spot>/node        this very Node.js (it may live in a home too)
+ *     <spot>/node        the Node.js that runs this (it may lie in a home too)
  *     <spot>/project     the clone, read only
  *     <spot>/var         the place's own files, <state>/places/<name>
  *
- * <spot> is a tmpfs over /mnt, /srv or /media: a folder every Debian has, seen by the place only. The road not taken, opening the clone's parents with
- * chmod, would change the host's files.
+ * <spot> is a tmpfs over /mnt, /srv or /media: a folder that every Debian has; only the place sees the tmpfs. Road not taken: opening the clone's parent folders
+ * with chmod, which would change the host's files.
  */
 import { chmodSync, mkdirSync, readlinkSync, realpathSync } from 'node:fs';
 import path from 'node:path';
@@ -39,7 +39,7 @@ export interface PlacePaths {
 export interface PlaceOptions {
   /** A network namespace of its own; else the host's. */
   readonly network: boolean;
-  /** /run and /sys of its own: the place plays a whole machine. */
+  /** /run and /sys of its own: the place stands for a whole machine. */
   readonly machine: boolean;
 }
 
@@ -79,7 +79,7 @@ export function placeOf(spec: LabSpec, name: string, keeperPid: number, network:
 /** The folder outside that a place sees as `<spot>/var`. */
 export const placeFolder = (spec: LabSpec, name: string): string => path.join(spec.stateDir, 'places', name);
 
-/** A folder of every Debian that neither clone nor state nor Node.js lies in. */
+/** A folder that every Debian has, and in which neither the clone nor the state nor Node.js lies. */
 function spotFor(spec: LabSpec): string {
   const used = [spec.projectDir, spec.stateDir, process.execPath].map((each) => `${realpathSync(each)}/`);
   const free = ['/mnt', '/srv', '/media'].find((folder) => !used.some((each) => each.startsWith(`${folder}/`)));
@@ -91,7 +91,7 @@ function spotFor(spec: LabSpec): string {
 async function unshared(pid: number): Promise<void> {
   const own = readlinkSync('/proc/self/ns/mnt');
   for (const until = Date.now() + enterTimeoutMs; Date.now() < until; await delay(2)) {
-    // The namespace is there before its mounts are made private; the exec of sleep comes after both.
+    // unshare(1) makes the namespace, then makes its mounts private, then executes sleep: once sleep runs, both are done.
     if (readlinkSync(`/proc/${pid}/ns/mnt`) !== own && readlinkSync(`/proc/${pid}/exe`).endsWith('/sleep')) return;
   }
   throw new Error('unshare(1) made no namespace: this kernel or container does not allow it');
@@ -114,7 +114,7 @@ async function showFiles(spec: LabSpec, place: Place): Promise<void> {
 async function makeMachine(place: Place): Promise<void> {
   const inside = (...argv: string[]) => run([...place.enter, ...argv]);
   await inside('mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/run');
-  // Nothing else: /run is empty after a boot, and whoever makes namespaces makes their folder.
+  // Nothing else: after a boot /run is empty too, and whoever makes namespaces must make the folder for them.
   await inside('mkdir', '/run/openvswitch', '/run/lock');
   await inside('mount', '-t', 'sysfs', 'sysfs', '/sys');
 }

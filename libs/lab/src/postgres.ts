@@ -1,11 +1,11 @@
 /**
  * The lab's PostgreSQL: the system's binaries, a cluster of our own in the state folder, run as the user `postgres`, listening on loopback only.
  *
- * Two logins, as the log demands: one owns the tables and migrates, the other is the service and can neither rewrite nor own them. DATABASE_URL
- * overrides all of it (the service's login), DATABASE_MIGRATION_URL names the owner's; with one login only, the guard is off and the lab says so.
+ * Two logins, as the log requires: one owns the tables and migrates them; the API's login cannot rewrite the log and owns nothing. DATABASE_URL replaces all of
+ * this (the API's login), DATABASE_MIGRATION_URL gives the owner's; with one login for both, nothing prevents the API from rewriting the log, and the lab says so.
  *
- * Not event-store's startEmbeddedPostgres: that one is for a process that wants a database by itself; here the supervisor starts a killed server again, and
- * the cluster may lie below a folder closed to `postgres`.
+ * Road not taken: event-store's startEmbeddedPostgres. It is for one process that needs a database; here the supervisor restarts a killed server, and the cluster
+ * may lie below a folder that is closed to `postgres`.
  */
 import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
@@ -42,7 +42,7 @@ const asPostgres = [
   '--bounding-set=-all',
   '--',
 ];
-/** A laptop's lab, not a server; durability stays on: the log is the truth. */
+/** Settings for a small machine. Durability stays on: everything is derived from the log. */
 const settings = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
@@ -51,7 +51,7 @@ const settings = {
   password_encryption: 'scram-sha-256',
 };
 
-/** The logins of the database that the environment names, or null when it names none. Throws on what is no PostgreSQL URL, the variable named. */
+/** The logins of the database that the environment names, or null when it names none. Throws when a variable is not a PostgreSQL URL. */
 export function foreignDatabase(env: NodeJS.ProcessEnv): DatabaseUrls | null {
   const serviceUrl = env['DATABASE_URL'];
   if (serviceUrl === undefined) return null;
@@ -101,7 +101,7 @@ export async function startPostgres(spec: LabSpec, labId: string, control: Place
   const client = new pg.Client({ connectionString: url('postgres', superPassword, 'postgres') });
   await client.connect();
   try {
-    // The passwords are hexadecimal digits of ours: nothing in them to quote.
+    // We made the passwords, of hexadecimal digits: they need no quoting.
     await client.query(`CREATE ROLE ${owner} LOGIN PASSWORD '${secrets.owner}'`);
     await client.query(`CREATE ROLE ${service} LOGIN PASSWORD '${secrets.service}'`);
     await client.query(`CREATE DATABASE ${database} OWNER ${owner}`);

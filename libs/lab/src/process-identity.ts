@@ -1,6 +1,6 @@
 /**
- * Which process is meant. A number alone may have been given to another process since; number and start time together, on one boot, may not (proc(5),
- * field 22 of /proc/<pid>/stat).
+ * Identifies a process. Its number alone is not enough, because the kernel may have given it to another process since; number and start time together (proc(5),
+ * field 22 of /proc/<pid>/stat) are unique until the next boot.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -49,7 +49,7 @@ export async function waitGone(targets: readonly ProcessIdentity[], timeoutMs: n
   return true;
 }
 
-/** Processes, this one apart, that inherited NAME=value in their environment: a process with our random id was started by us. */
+/** Processes other than this one with NAME=value in their environment. A process that has the lab's random id was started by the lab. */
 export function processesWith(name: string, value: string): ProcessIdentity[] {
   const wanted = `${name}=${value}`;
   return allPids()

@@ -1,5 +1,5 @@
 /**
- * The API and the agents as units: what they are told (environment only) and what rights they keep.
+ * The API and the agents as units: their environment variables, which are their only configuration, and the rights they keep.
  *
  *     API      PLUMB_LISTEN  DATABASE_URL (service login)  NATS_URL  NATS_NKEY_FILE  PLUMB_LOG_LEVEL
  *              PLUMB_AUTH=builtin  PLUMB_IDENTITY_FILE  PLUMB_TOKEN_KEY_FILE  PLUMB_UNENFORCED_SECURITY_GROUPS=true
@@ -7,7 +7,7 @@
  *     agents   PLUMB_HOST  NATS_URL  NATS_NKEY_FILE  PLUMB_STATE_DIR  PLUMB_TUNNEL_IP  PLUMB_BRIDGE_MAPPINGS  PLUMB_DATAPATH_TYPE  PLUMB_OVSDB
  *              PLUMB_HEALTH_PORT (127.0.0.1, in the node's namespace)  PLUMB_LOG_LEVEL
  *
- * With a foreign NATS, NATS_USER and NATS_PASSWORD_FILE may stand for NATS_NKEY_FILE, or none of them.
+ * With the operator's own NATS (NATS_URL), it may be NATS_USER and NATS_PASSWORD_FILE instead of NATS_NKEY_FILE, or none of them.
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
@@ -32,7 +32,7 @@ const limits = (): Record<string, string> =>
   );
 const script = (app: string) => `apps/${app}/dist/main.js`;
 
-/** Starts the API on 127.0.0.1:`port`, as `nobody`. Answers when its process runs, not yet when it answers. */
+/** Starts the API on 127.0.0.1:`port`, as `nobody`. Resolves when its process runs, which is before it answers requests. */
 export async function startApi(
   spec: LabSpec,
   labId: string,
@@ -51,7 +51,7 @@ export async function startApi(
       PLUMB_LISTEN: `127.0.0.1:${options.port}`,
       PLUMB_LOG_LEVEL: logLevel(),
       ...identityEnvironment(control),
-      // No agent enforces security groups yet; without this no port of the lab could be bound (hints.ts tells).
+      // No agent enforces security groups yet; without this no port of the lab could be bound (hints.ts tells the user).
       PLUMB_UNENFORCED_SECURITY_GROUPS: 'true',
       ...limits(),
       DATABASE_URL: options.databaseUrl,
@@ -104,7 +104,7 @@ export async function startAgents(
   );
 }
 
-/** Only its owner can read a clone that was made with umask 077, and the API runs as `nobody`. */
+/** Throws when `nobody`, as whom the API runs, cannot read the clone: one made with umask 077 is readable by its owner only. */
 async function requireReadable(control: Place, file: string): Promise<void> {
   for (const needed of [file, 'package.json', 'node_modules/pg/package.json']) {
     const argv = [...control.enter, ...asNobody, 'test', '-r', `${control.paths.project}/${needed}`];

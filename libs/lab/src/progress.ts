@@ -1,4 +1,4 @@
-/** What the user sees while the lab is made: one line a stage, with the seconds since the start and what it took. */
+/** What the user sees while the lab is made: one line for each stage, with the seconds since the start and the seconds it took. */
 
 export interface Progress {
   say(text: string): void;
@@ -21,5 +21,5 @@ export function printProgress(): Progress {
   };
 }
 
-/** Says nothing: for tests. */
+/** Prints nothing: for tests. */
 export const silent: Progress = { say: () => {}, stage: (_name, work) => work() };

@@ -1,10 +1,10 @@
-/** The proof: packets, not words. Ping and a TCP transfer on each way that matters. */
+/** Proves that the lab works by sending packets: ping and a TCP transfer on each path that a user relies on. */
 import { run } from '@plumbline/exec';
 import { z } from 'zod';
 import { guestScript } from './instance.js';
 import type { Place } from './place.js';
 
-/** Somebody who can send. */
+/** A place, or an instance in it, that can send. */
 export interface Sender {
   readonly name: string;
   readonly place: Place;
@@ -30,9 +30,9 @@ const answerSeconds = 5;
 const Transfer = z.object({ bytes: z.number(), ms: z.number() });
 
 /**
- * Three pings, none lost, and one megabyte over TCP. Throws, naming the way, when anything is missing.
+ * Three pings, none lost, and one megabyte over TCP. Throws, naming the path, when a packet or a byte is missing.
  *
- * Before them one ping is sent until it is answered: a switch may drop the first packets on a way that nobody has used, while it learns where a neighbour is.
+ * Before that, pings are sent until one is answered: a switch may drop the first packets on a path while it learns where the neighbour is.
  */
 export async function prove(way: Way): Promise<Proof> {
   const inside = [...way.from.place.enter, ...way.from.prefix];

@@ -1,8 +1,8 @@
 /**
- * What a lab remembers, and who may change it.
+ * The state file of a lab, and the lock that lets one command at a time change it.
  *
- * Written before each act that leaves something on the host, so that the next command, after a Ctrl-C, a crash or a reboot, knows what to look for. Holds
- * database passwords: readable by root only.
+ * Written before each action that leaves something on the host, so that the next command, after a Ctrl-C, a crash or a reboot, knows what to look for. It contains
+ * database passwords, so only root can read it.
  */
 import { linkSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
@@ -25,13 +25,13 @@ export type InstanceState = z.infer<typeof InstanceState>;
 
 export const LabState = z.object({
   format: z.literal(1),
-  /** Random; all processes of the lab bear it as PLUMB_LAB_ID. */
+  /** Random; all processes of the lab have it in their environment as PLUMB_LAB_ID. */
   labId: z.string(),
   bootId: z.string(),
   stage: z.enum(['building', 'ready']),
   hostLink: z.object({ name: z.string(), host: z.string(), lab: z.string() }).nullable(),
   apiUrl: z.string().nullable(),
-  /** As the host reaches it. */
+  /** The address at which the host reaches it. */
   natsUrl: z.string().nullable(),
   /** Users of the lab with their passwords, the administrator first. */
   logins: z
@@ -52,7 +52,7 @@ export function readLabState(stateDir: string): LabState | null {
   return json === null ? null : LabState.parse(json);
 }
 
-/** Keeps the state on disk equal to the state in hand. */
+/** Keeps the state in memory and writes every change to disk. */
 export class StateKeeper {
   constructor(
     private readonly stateDir: string,
@@ -65,14 +65,14 @@ export class StateKeeper {
     return this.current;
   }
 
-  /** Writes the change to disk before it answers. */
+  /** Returns after the change is on disk. */
   set(change: Partial<LabState>): void {
     this.current = { ...this.current, ...change };
     writeWhole(stateFile(this.stateDir), JSON.stringify(this.current, null, 2));
   }
 }
 
-/** A lab that has nothing yet. */
+/** The state of a lab before anything of it is made. */
 export function newLabState(labId: string): LabState {
   return {
     format: 1,
@@ -89,7 +89,7 @@ export function newLabState(labId: string): LabState {
   };
 }
 
-/** Changes with every boot of this machine. */
+/** The kernel's boot id: another one after every boot. */
 export function bootId(): string {
   return readText('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
 }
@@ -108,7 +108,7 @@ export async function withLock<T>(stateDir: string, work: () => Promise<T>): Pro
 }
 
 function takeLock(file: string): void {
-  // Written first and linked into place: no process ever reads a lock without its owner.
+  // Written to another file first and then linked: no process ever reads a lock without its owner.
   const own = `${file}.${process.pid}`;
   writeWhole(own, JSON.stringify(identify(process.pid)));
   try {
@@ -132,7 +132,7 @@ function linkOrTakeOver(own: string, file: string): void {
     }
     removeFile(file);
   }
-  throw new Error(`${file} cannot be taken`);
+  throw new Error(`cannot take the lock ${file}`);
 }
 
 function lockOwner(file: string): { pid: number; startTime: string } | null {

@@ -1,4 +1,4 @@
-/** What runs of a lab, and what does not. */
+/** Which processes of a lab run, and which do not. */
 import { readdirSync, existsSync } from 'node:fs';
 import { ApiClient } from './api-client.js';
 import { loginsOf } from './logins.js';
@@ -17,7 +17,7 @@ export interface UnitStatus {
   readonly lastEnd: string | null;
 }
 
-/** All units that are wanted, by name. */
+/** All units that should run, by name. */
 export function unitStatuses(stateDir: string): UnitStatus[] {
   const folder = layout(stateDir).units;
   if (!existsSync(folder)) return [];
@@ -37,7 +37,7 @@ export function unitStatuses(stateDir: string): UnitStatus[] {
     });
 }
 
-/** Why this lab is not one that can be used, in words; empty when it is. */
+/** Why this lab cannot be used, in words; empty when it can. */
 export async function faultsOf(spec: LabSpec, state: LabState): Promise<string[]> {
   if (state.bootId !== bootId()) return ['the machine was restarted since'];
   if (state.stage === 'building') return ['it was never finished'];

@@ -1,4 +1,4 @@
-/** The lab command's side of the supervisor: start it, ask for units, wait for them. */
+/** What `plumb lab` does with the supervisor: start it, add units, wait for them. */
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startDetached } from './daemon.js';
@@ -8,10 +8,10 @@ import { digestOf, layout, readRunning, type RunningUnit, type Unit } from './un
 
 const pollMs = 10;
 const unitTimeoutMs = 25_000;
-/** All units may take their five seconds one after the other. */
+/** Each unit may take five seconds to stop, one after the other. */
 const stopTimeoutMs = 30_000;
 
-/** The environment all processes of a lab start from: nothing of the caller's but what marks whose they are. */
+/** The environment that all processes of a lab start with: nothing from the caller but the mark of a test run. */
 export function labEnvironment(labId: string): Record<string, string> {
   const testRun = process.env['PLUMB_TEST_RUN'];
   return {
@@ -45,7 +45,7 @@ export function startSupervisor(projectDir: string, stateDir: string, labId: str
   writeWhole(layout(stateDir).supervisor, JSON.stringify(identity));
 }
 
-/** Stops the supervisor and with it all units. None running: nothing to do. */
+/** Stops the supervisor and with it all units. Does nothing when none runs. */
 export async function stopSupervisor(stateDir: string): Promise<void> {
   const supervisor = supervisorOf(stateDir);
   if (supervisor === null) return;
@@ -55,7 +55,7 @@ export async function stopSupervisor(stateDir: string): Promise<void> {
   await waitGone([supervisor], stopTimeoutMs);
 }
 
-/** Asks for a unit and answers when it runs and its afterStart is done. Throws with the end of its log when it does not come up. */
+/** Has the supervisor start a unit; resolves when it runs and its afterStart is done. Throws with the end of its log when it does not start. */
 export async function ensureUnit(stateDir: string, unit: Unit): Promise<RunningUnit> {
   writeWhole(layout(stateDir).unit(unit.name), JSON.stringify(unit));
   const digest = digestOf(unit);
@@ -69,10 +69,10 @@ export async function ensureUnit(stateDir: string, unit: Unit): Promise<RunningU
     if (Date.now() > until) break;
     await delay(pollMs);
   }
-  throw new Error(`${unit.name} does not come up: ${lastLines(stateDir, unit.name)}`);
+  throw new Error(`${unit.name} does not start: ${lastLines(stateDir, unit.name)}`);
 }
 
-/** Takes a unit away and answers when its process is gone. */
+/** Removes a unit; resolves when its process is gone. */
 export async function removeUnit(stateDir: string, name: string): Promise<void> {
   removeFile(layout(stateDir).unit(name));
   const until = Date.now() + stopTimeoutMs;

@@ -87,9 +87,9 @@ describe('the supervisor', () => {
     await until(() => existsSync(trace));
   });
 
-  test('says why a unit does not come up', async () => {
+  test('says why a unit does not start', async () => {
     const broken = sleeper('broken', { argv: ['ls', '/no/such/folder'], restart: false, afterStart: [['false']] });
-    await expect(ensureUnit(stateDir, broken)).rejects.toThrow(/broken does not come up.*\n.*no\/such\/folder/);
+    await expect(ensureUnit(stateDir, broken)).rejects.toThrow(/broken does not start.*\n.*no\/such\/folder/);
   });
 
   test('killed, its processes go on; the next one starts them anew and leaves none twice', async () => {

@@ -1,8 +1,8 @@
 /**
- * The lab's supervisor: makes the running processes equal to the folder of units, and starts again what ends.
+ * The lab's supervisor runs the processes that the folder of units describes, and restarts those that end.
  *
- * What systemd is to a real node. It holds nothing that its files do not hold: killed, the processes go on without it, and a new supervisor first ends
- * what the last one left (it could not wait for another's children) and starts all of it anew.
+ * It does for the lab what systemd does on a real node. All its state is in files. When it is killed, the processes go on without it; a new supervisor first ends
+ * what the last one left (a process cannot wait for another's children) and starts all of it again.
  */
 import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, readdirSync, watch } from 'node:fs';
@@ -14,7 +14,7 @@ import { digestOf, layout, readRunning, Unit, type RunningUnit } from './unit.js
 
 const firstBackoffMs = 100;
 const lastBackoffMs = 3_000;
-/** A process that lived this long is healthy: the next end starts the backoff anew. */
+/** A process that lived this long counts as healthy: when it ends, the backoff begins again. */
 const settledMs = 10_000;
 const stopTimeoutMs = 5_000;
 const hookRetryMs = 50;
@@ -30,7 +30,7 @@ interface Slot {
   backoffMs: number;
   retryAt: number;
   lastEnd: string | null;
-  /** Counts starts: an afterStart of an earlier start gives up. */
+  /** Counts starts, so that an afterStart of an earlier start gives up. */
   generation: number;
 }
 
@@ -52,7 +52,7 @@ export class Supervisor {
     await this.reconcile();
   }
 
-  /** Stops everything in reverse order and answers when it is gone. */
+  /** Stops all units in reverse order; resolves when they are gone. */
   async stop(): Promise<void> {
     this.stopping = true;
     const slots = [...this.slots.values()];
@@ -173,7 +173,7 @@ export class Supervisor {
   }
 }
 
-/** Ends exactly this process: asks, and insists after five seconds. */
+/** Ends exactly this process: its stop signal first, SIGKILL after five seconds. */
 export async function endProcess(target: ProcessIdentity, stopSignal: NodeJS.Signals): Promise<void> {
   signal(target, stopSignal);
   if (await waitGone([target], stopTimeoutMs)) return;

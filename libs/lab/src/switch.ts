@@ -4,9 +4,9 @@
  *     br-ex    eth1, the uplink of scenario D
  *     br-phy   eth2, and the tunnel address on the bridge itself
  *
- * br-phy is there for the userspace datapath: it sends a VXLAN packet only through a bridge of its own that bears the tunnel's address. It does no harm with the
- * kernel's datapath, so both look alike. A restarted ovs-vswitchd makes br-phy's device anew, without address: it is set after each start, as a
- * real node's ifupdown does.
+ * br-phy is there for the userspace datapath, which sends VXLAN packets only through a bridge of its own that has the tunnel address. It does no harm with the
+ * kernel's datapath, so the lab has it with both. A restarted ovs-vswitchd makes br-phy's device again, without its address; so the address is set after each
+ * start, as a real node's ifupdown does.
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
@@ -22,7 +22,7 @@ export const datapathType = (): DatapathType => (existsSync('/sys/module/openvsw
 const schema = '/usr/share/openvswitch/vswitch.ovsschema';
 const logging = ['-vconsole:info', '-vsyslog:off', '-vfile:off'];
 
-/** Starts ovsdb-server and ovs-vswitchd in the node's place and makes its bridges. Repeatable. */
+/** Starts ovsdb-server and ovs-vswitchd in the node's place and makes its bridges. Idempotent. */
 export async function startSwitch(spec: LabSpec, labId: string, node: NodeSpec, place: Place): Promise<void> {
   const folder = path.join(placeFolder(spec, node.host), 'openvswitch');
   mkdirSync(folder, { recursive: true });

@@ -1,12 +1,12 @@
 /**
- * Units: the lab's long-lived processes, wanted and running, as files.
+ * Units: the lab's long-lived processes, desired and running, as files.
  *
- *     units/<name>.json   what is wanted       written by `plumb lab`,  read by the supervisor
+ *     units/<name>.json   what should run      written by `plumb lab`,  read by the supervisor
  *     run/<name>.json     what runs            written by the supervisor, read by everyone
  *     logs/<name>.log     its output
  *
- * The wanted state is a folder and not a conversation: a supervisor that was killed, or a command broken off by Ctrl-C, leaves a state that the next one
- * can read. A control socket would be the usual way; its path (108 characters at most) would not fit into every state folder.
+ * The desired state is a folder, so that a killed supervisor, or a command that Ctrl-C interrupted, leaves a state that the next one can read. Road not taken: a
+ * control socket; its path (108 characters at most) would not fit into every state folder.
  */
 import { createHash } from 'node:crypto';
 import path from 'node:path';
@@ -15,33 +15,33 @@ import { readJson } from './files.js';
 
 export const Unit = z.object({
   name: z.string().regex(/^[a-z0-9-]+$/),
-  /** Starting order; stopped in reverse. */
+  /** Starting order; units are stopped in reverse. */
   order: z.number().int(),
   argv: z.array(z.string()).min(1),
   env: z.record(z.string(), z.string()),
-  /** Start it again when it ends. */
+  /** Whether it is restarted when it ends. */
   restart: z.boolean(),
-  /** Run after every start, in order, each repeated until it succeeds: what a switch forgets when it is restarted. */
+  /** Commands run after every start, in order, each retried until it succeeds: they set what a switch loses when it is restarted. */
   afterStart: z.array(z.array(z.string()).min(1)),
   stopSignal: z.enum(['SIGTERM', 'SIGINT', 'SIGKILL']),
 });
 export type Unit = z.infer<typeof Unit>;
 
 export const RunningUnit = z.object({
-  /** Which wording of the unit this is about. */
+  /** `digestOf` the unit that was started: tells whether its file changed since. */
   digest: z.string(),
   pid: z.number().int(),
   startTime: z.string(),
-  /** How many times it was started again. */
+  /** How many times it was restarted. */
   restarts: z.number().int(),
-  /** `starting` until afterStart is done; `ended` when it ended and is not (yet) started again. */
+  /** `starting` until afterStart is done; `ended` when it ended and is not (yet) restarted. */
   phase: z.enum(['starting', 'running', 'ended']),
-  /** How it ended the last time. */
+  /** How the last run ended: exit code, signal or error. */
   lastEnd: z.string().nullable(),
 });
 export type RunningUnit = z.infer<typeof RunningUnit>;
 
-/** Where a lab keeps what. */
+/** The lab's folders and files. */
 export const layout = (stateDir: string) => ({
   units: path.join(stateDir, 'units'),
   unit: (name: string) => path.join(stateDir, 'units', `${name}.json`),
@@ -52,7 +52,7 @@ export const layout = (stateDir: string) => ({
   supervisor: path.join(stateDir, 'supervisor.json'),
 });
 
-/** Tells two wordings of a unit apart. */
+/** A hash of the unit's file: differs when the unit was changed. */
 export const digestOf = (unit: Unit): string =>
   createHash('sha256').update(JSON.stringify(unit)).digest('hex').slice(0, 16);
 

@@ -1,4 +1,4 @@
-/** `plumb lab up`: from nothing, or from whatever is there, to a floating IP that answers. */
+/** `plumb lab up`: makes a lab, whatever is left of an earlier one, up to a floating IP that answers. */
 import { randomUUID } from 'node:crypto';
 import { ApiClient } from './api-client.js';
 import { writeClouds } from './clouds.js';
@@ -29,8 +29,8 @@ const instanceHosts = [
 ] as const;
 
 /**
- * Makes the lab and proves it, or says that it is there. A half-made or broken one is removed first. Throws on the first failure; what was made stays for
- * a look, and the next `up` or `down` removes it.
+ * Makes the lab and proves that it works, or says that it is up already. A half-made or broken one is removed first. Throws on the first failure; what was made
+ * stays, so that the user can look at it, and the next `up` or `down` removes it.
  */
 export async function up(spec: LabSpec, progress: Progress): Promise<LabState> {
   return withLock(spec.stateDir, async () => {

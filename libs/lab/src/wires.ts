@@ -1,12 +1,12 @@
 /**
- * The lab's cables: three Linux bridges in the place `mgmt`, and a veth from each to who is on it.
+ * The lab's cables: three Linux bridges in the place `mgmt`, and a veth from each to every place that is connected to it.
  *
  *     mgmt      172.31.250.0/24  NATS (on the bridge's own address), nodes' eth0; the host joins by the pair plumb-host / plumb-mgmt0
  *     tunnel    172.31.251.0/24  nodes' eth2: VXLAN
  *     external  10.255.253.0/24  nodes' eth1 (the uplink in br-ex), `outside`'s eth0
  *
- * In a namespace of its own, because a host with Docker sends bridged packets through its FORWARD chain and drops them there. Nothing here forwards between
- * the three: ip_forward stays 0. The bridges learn, and have neither STP nor multicast snooping to wait for.
+ * They are in a namespace of their own, because a host with Docker sends bridged packets through its FORWARD chain and drops them there. Nothing forwards between
+ * the three: ip_forward stays 0. The bridges learn addresses; STP and multicast snooping, which would delay the first packets, are off.
  */
 import { run } from '@plumbline/exec';
 import type { Place } from './place.js';
@@ -16,7 +16,7 @@ import type { HostLinkAddresses } from './host-link.js';
 
 const bridges = ['mgmt', 'tunnel', 'external'] as const;
 
-/** Bridges, and the host's link. */
+/** Makes the bridges and the host's link. */
 export async function layWires(spec: LabSpec, labId: string, mgmt: Place, link: HostLinkAddresses): Promise<void> {
   await ipBatch(mgmt, [
     ...bridges.flatMap((name) => [`link add ${name} type bridge stp_state 0 mcast_snooping 0`, `link set ${name} up`]),
@@ -30,8 +30,8 @@ export async function layWires(spec: LabSpec, labId: string, mgmt: Place, link: 
 /**
  * The node's three interfaces, eth0 with its management address.
  *
- * eth1 and eth2 become ports of the node's bridges. The kernel still sees what arrives there when the datapath is in user space, and would answer ARP requests
- * for br-phy's address with eth2's own MAC, which ends no tunnel; a neighbour that hears both answers keeps the later one. So ARP is off there.
+ * eth1 and eth2 become ports of the node's bridges. With a userspace datapath the kernel still receives what arrives there, and would answer ARP requests for
+ * br-phy's address with the MAC of eth2, behind which no tunnel ends; a neighbour that gets both answers keeps the later one. So ARP is off on both.
  */
 export async function wireNode(mgmt: Place, node: Place, managementIp: string): Promise<void> {
   const ends = [
@@ -60,12 +60,12 @@ export async function wireOutside(mgmt: Place, outside: Place): Promise<void> {
   await finishChecksums(outside, [], 'eth0');
 }
 
-/** Sums TCP and UDP in software: a userspace switch passes on packets whose sum the (virtual) card was to fill in, and TCP then stalls while ping works. */
+/** Computes TCP and UDP checksums in software: a userspace switch passes on packets without the checksum that the (virtual) card should add, so TCP stalls while ping works. */
 export async function finishChecksums(place: Place, prefix: readonly string[], device: string): Promise<void> {
   await run([...place.enter, ...prefix, 'ethtool', '-K', device, 'tx', 'off']);
 }
 
-/** Runs lines of ip(8) in a place, all or an error. */
+/** Runs lines of ip(8) in a place. Rejects at the first line that fails. */
 export async function ipBatch(place: Place, lines: readonly string[]): Promise<void> {
   await run([...place.enter, 'ip', '-batch', '-'], { stdin: `${lines.join('\n')}\n` });
 }

@@ -1,10 +1,10 @@
-/** All of the host's own network that a lab could harm, as text to compare: before, during and after must be equal, the lab's one link apart. */
+/** The host's network configuration that a lab could harm, as text. It must be the same before, during and after a lab, apart from the lab's one link. */
 import { readdirSync } from 'node:fs';
 import { run } from '@plumbline/exec';
 
 /**
- * Parts by name, so that a difference names its part. `link` is the lab's own: left out `without` it, seen `with` it. Links of other labs are never seen: they
- * come and go as their users like.
+ * Parts by name, so that a difference names its part. `link` is the lab's own: `without` leaves it out, `with` includes it. Links of other labs are always left
+ * out: other users make and remove them at any time.
  */
 export async function hostPicture(which: 'with' | 'without', link: string): Promise<Readonly<Record<string, string>>> {
   const hidden = (line: string): boolean =>
@@ -35,7 +35,7 @@ export async function hostPicture(which: 'with' | 'without', link: string): Prom
   };
 }
 
-/** net.* without what the kernel counts itself. */
+/** net.* without the kernel's own counters. */
 async function sysctls(hidden: (line: string) => boolean): Promise<string> {
   const { stdout } = await run(['sysctl', '--all', '--pattern', '^net\\.'], { okCodes: [0, 1, 255] });
   const counters = /nf_conntrack_count|\.error_cost|random|rand_seed|tcp_fastopen_key|nf_conntrack_buckets/;
