@@ -17,7 +17,7 @@ export const Agent = z.object({ binary: z.string(), host: z.string(), alive: z.b
 export class NetworkingApi {
   constructor(private readonly composition: Composition) {}
 
-  async #request(method: string, path: string, body?: unknown): Promise<unknown> {
+  private async request(method: string, path: string, body?: unknown): Promise<unknown> {
     const argv = [
       'curl',
       '--silent',
@@ -43,23 +43,23 @@ export class NetworkingApi {
     attributes: Record<string, unknown>,
     schema?: T,
   ): Promise<z.infer<T>> {
-    const body = await this.#request('POST', `/v2.0/${member}s`, { [member]: attributes });
+    const body = await this.request('POST', `/v2.0/${member}s`, { [member]: attributes });
     return (schema ?? Identified).parse(z.record(z.string(), z.unknown()).parse(body)[member]) as z.infer<T>;
   }
 
   async put(path: string, body: unknown): Promise<void> {
-    await this.#request('PUT', path, body);
+    await this.request('PUT', path, body);
   }
 
   async agents(): Promise<z.infer<typeof Agent>[]> {
-    return z.object({ agents: z.array(Agent) }).parse(await this.#request('GET', '/v2.0/agents')).agents;
+    return z.object({ agents: z.array(Agent) }).parse(await this.request('GET', '/v2.0/agents')).agents;
   }
 
   /** Waits until the resource's status is ACTIVE. Rejects with the last status seen. */
   async active(member: string, id: string, timeoutMs: number): Promise<void> {
     let status = '';
     for (const until = Date.now() + timeoutMs; Date.now() < until; await delay(200)) {
-      const body = await this.#request('GET', `/v2.0/${member}s/${id}`);
+      const body = await this.request('GET', `/v2.0/${member}s/${id}`);
       status = z.record(z.string(), z.object({ status: z.string() })).parse(body)[member]?.status ?? '';
       if (status === 'ACTIVE') return;
     }
