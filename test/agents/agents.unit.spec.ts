@@ -1,6 +1,6 @@
 /**
- * A kind of agent is one declaration: contracts (AGENTS) and its own folder in libs/node-agents, its app, its own libs. Nobody else names a kind, so that a new
- * one needs no list to be found and added to; and what a declaration promises is there.
+ * A kind of agent is declared once, in contracts (AGENTS). Besides that only its own folder in libs/node-agents, its app and its own libs name it, so that nobody who
+ * adds a kind has to find a list to add it to. The files that the declaration names must exist.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -17,7 +17,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'libs/node-agents/src/index.ts': 'the registry; does not compile when one is missing',
   'libs/event-store/src/postgres/sql/tables.ts': 'the schema of the first release, which does not change any more',
 };
-/** Lines where such a word is something else. */
+/** Lines where such a word does not mean a kind of agent. */
 const OTHERWISE: readonly RegExp[] = [/vifType|binding_failed/];
 const isAllowed = (file: string): boolean => file in ALLOWED || AGENT_KINDS.some((kind) => isOf(kind, file));
 /** The agent's own code. */
@@ -35,7 +35,7 @@ function sources(folder: string): string[] {
   });
 }
 
-/** Lines that say which kind, or by which name of its: 'l3', "l3-agent", plumb-l3-agent, L3 agent in quotes. */
+/** Lines that name a kind in one of its forms: 'l3', "l3-agent", plumb-l3-agent, L3 agent in quotes. */
 function named(text: string): string[] {
   const names = AGENT_KINDS.flatMap((kind) => {
     const { app, binary, type, topic } = agentOf(kind);
@@ -47,7 +47,7 @@ function named(text: string): string[] {
 }
 
 describe('a kind of agent is declared once', () => {
-  it('the search finds what it is to find', () => {
+  it('the search finds each form of a kind’s name', () => {
     const planted = [
       `const KINDS = ['l3'];`,
       `  WHERE a.kind = 'ovs'\``,
@@ -59,7 +59,7 @@ describe('a kind of agent is declared once', () => {
     for (const kind of AGENT_KINDS) expect(sources('apps').some((file) => isOf(kind, file))).toBe(true);
   });
 
-  it('nobody else names a kind', () => {
+  it('no other source names a kind', () => {
     const found = ['apps', 'libs', 'docker', 'tools']
       .flatMap(sources)
       .concat('docker-compose.yml')
@@ -72,7 +72,7 @@ describe('a kind of agent is declared once', () => {
     expect(found).toEqual([]);
   });
 
-  it('what may name kinds is there, and does', () => {
+  it('the files that may name kinds exist, and do', () => {
     for (const file of Object.keys(ALLOWED)) expect(read(file)).toMatch(new RegExp(`\\b(${AGENT_KINDS.join('|')})\\b`));
   });
 });

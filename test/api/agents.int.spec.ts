@@ -16,7 +16,7 @@ describe('what agents show', () => {
     await api?.stop();
   });
 
-  it('is their zone, and that the operator does without security groups', async () => {
+  it('is their zone, and that the operator runs without security groups', async () => {
     const { agents } = (await api.call('GET', '/v2.0/agents?sort_key=agent_type')).body as { agents: object[] };
     expect(agents).toEqual([
       expect.objectContaining({ agent_type: 'L3 agent', availability_zone: 'east', description: null }),
@@ -51,7 +51,7 @@ describe('deleting agents', () => {
   const registered = async (): Promise<unknown> =>
     (await api.database.query(`SELECT doc->'removed' AS removed FROM plumbline.nodes WHERE id = 'gone1'`)).rows;
 
-  it('leaves the node of an agent that speaks as it is', async () => {
+  it('does not change the node of an agent that still reports', async () => {
     expect((await api.call('DELETE', `/v2.0/agents/${await agentOf('L3 agent')}`)).status).toBe(204);
     expect((await api.call('DELETE', `/v2.0/agents/${await agentOf('Open vSwitch agent')}`)).status).toBe(204);
     expect(await registered()).toEqual([{ removed: false }]);

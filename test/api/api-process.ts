@@ -54,7 +54,7 @@ export class ApiProcess {
     }
   }
 
-  /** Another API process on the same database and NATS; it ends with this one. Its address. */
+  /** Starts another API process on the same database and NATS; it ends with this one. Resolves with its address. */
   async beside(environment: Readonly<Record<string, string>> = {}): Promise<string> {
     const api = spawn(process.execPath, [MAIN], {
       env: {
@@ -100,7 +100,7 @@ export class ApiProcess {
     };
   }
 
-  /** Calls that must succeed; gives what is under the body's only name. */
+  /** Sends a request that must succeed; returns the value of the body's only key. */
   async make<T = Record<string, never>>(method: string, path: string, body: unknown): Promise<T> {
     const answer = await this.call(method, path, body);
     if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
@@ -144,7 +144,7 @@ async function startNats(dir: string): Promise<{ nats: ChildProcess; natsUrl: st
   return { nats, natsUrl: ports.nats[0] as string };
 }
 
-/** The address in the line that says so. Rejects with what the process said when it ends before. */
+/** The address from the line in which the process logs it. Rejects with the process's output when it ends before that. */
 function listening(api: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let said = '';
@@ -170,7 +170,7 @@ export async function eventually<T>(ask: () => Promise<T | undefined>): Promise<
   }
 }
 
-/** `plumb api` with an environment it should refuse: exit code and what it said. */
+/** Starts the API with an environment that it should refuse; resolves with its exit code and output. */
 export async function refusedStart(
   environment: Readonly<Record<string, string>>,
 ): Promise<{ code: number; said: string }> {

@@ -168,7 +168,7 @@ describe('bad input', () => {
     expect(await api.head()).toBe(head);
   });
 
-  it('of any form is never a fault of ours', async () => {
+  it('of any form is never answered with a server error', async () => {
     const path = fc.oneof(
       fc.constantFrom(...Object.keys(attributes).map((name) => `/v2.0/${name}s`)),
       fc.webPath().map((suffix) => `/v2.0${suffix}`),
@@ -233,19 +233,19 @@ describe('bad input', () => {
     expect((await api.call('GET', '/healthz')).body).toMatchObject({ checks: { database: { ok: true } } });
   });
 
-  it('in the environment stops it before it starts, with every reason', async () => {
+  it('in the environment makes the API refuse to start and name every fault', async () => {
     const { code, said } = await refusedStart({ PLUMB_LISTEN: '0.0.0.0:9696', DATABASE_URL: 'postgresql://x' });
     expect(code).toBe(2);
     expect(said).toContain("'0.0.0.0' is not a loopback address");
     expect((await refusedStart({})).said).toContain('DATABASE_URL');
   });
 
-  it('does not keep it from ending in good order', async () => {
+  it('does not prevent an orderly stop', async () => {
     expect(await api.terminate()).toBe(0);
   });
 });
 
-/** As fetch, without fetch's own opinion of what may be sent. */
+/** Like fetch, but sends what fetch would refuse to send. */
 const raw = (method: string, path: string): Promise<number> =>
   new Promise((resolve, reject) => {
     const { hostname, port: at } = new URL(api.url);

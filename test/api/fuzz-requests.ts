@@ -8,7 +8,7 @@ import type { Attribute } from '../../apps/api/src/neutron/attribute.js';
 import { type Resource, segmentOf } from '../../apps/api/src/neutron/resource.js';
 import { anyText, deep, junk, ofSchema, someOf } from './fuzz-values.js';
 
-/** Whose token it has; nobody: no token, or any text. */
+/** Whose token the request has; `nobody`: none, or any text. */
 export type Who = 'admin' | 'member' | 'nobody';
 /** Ids in `path` and `body` are placeholders (`someOf`). */
 export type Request = Readonly<{
@@ -24,7 +24,7 @@ const schemaOf = ({ type }: Attribute): Json => z.toJSONSchema(type.schema, { un
 const seldom = <T>(usual: fc.Arbitrary<T>, rare: fc.Arbitrary<T>, usually = 5): fc.Arbitrary<T> =>
   fc.oneof({ weight: usually, arbitrary: usual }, { weight: 1, arbitrary: rare });
 
-/** `usually`: how many values of the attribute's own type come to one that is anything. */
+/** `usually`: how many values of the attribute's own type there are for each arbitrary value. */
 const valueOf = (attribute: Attribute, usually: number): fc.Arbitrary<unknown> =>
   seldom(ofSchema(schemaOf(attribute), attribute.name), junk, usually);
 const CAREFUL = 60;
@@ -67,7 +67,7 @@ function someFields(
 const json = (value: fc.Arbitrary<unknown>): fc.Arbitrary<string> =>
   value.map((each) => JSON.stringify(each) ?? 'null');
 
-/** Bodies that are JSON of the right outer form, and in part anything else. */
+/** Bodies of the right outer form, some of whose values are arbitrary JSON. */
 const wrapped = (name: string, fields: fc.Arbitrary<unknown>): fc.Arbitrary<string> =>
   fc.oneof(
     { weight: 24, arbitrary: json(fields.map((each) => ({ [name]: each }))) },
@@ -153,7 +153,7 @@ const oddSegment = fc.oneof(
   ),
 );
 
-/** Placeholder of what is part of one of these: `<whole's id>/<collection>/<id>`. */
+/** Placeholder for a sub-resource of one of these: `<parent's id>/<collection>/<id>`. */
 export const partsOf = (whole: string): string => `parts_of_${whole}`;
 
 const place = (resource: Resource): fc.Arbitrary<string> => {
@@ -344,7 +344,7 @@ const ofEndpoint = ENDPOINTS.flatMap(({ path, methods }) => {
   );
 });
 
-/** Paths that are nothing, and methods that are not for them. */
+/** Paths that do not exist, and methods that a path does not have. */
 const elsewhere: fc.Arbitrary<Request> = fc.record({
   who,
   method: fc.constantFrom('GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'HEAD', 'PROPFIND', 'TRACE'),
@@ -370,7 +370,7 @@ const elsewhere: fc.Arbitrary<Request> = fc.record({
   body: seldom<string | undefined>(none, json(junk)),
 });
 
-/** Logging in, with anything where something belongs. */
+/** Logins with arbitrary values in every place. */
 const login: fc.Arbitrary<Request> = (() => {
   const maybe = (usual: unknown) => seldom<unknown>(fc.constant(usual), junk, 3);
   const user = fc.record(

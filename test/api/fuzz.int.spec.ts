@@ -1,6 +1,6 @@
 /**
- * Requests of every declared resource with values of its types and with anything else. None may be a fault of ours, be answered in another form than the
- * reference's, make the process grow, or leave something in the log that cannot be read or that reaches a node as syntax.
+ * Requests to every declared resource, with values of its types and with arbitrary ones. None may cause a server error or an answer in another form than the
+ * reference's, make the process grow, or put something into the log that cannot be read or that a node would take as syntax.
  *
  * 5000 of them, and more in a longer run (`npm run test:long`), which draws others each time. A failure names its seed: PLUMB_TEST_SEED draws the same again.
  */
@@ -33,9 +33,9 @@ const REQUESTS = times(5000);
 const SEED = seed ?? (effort > 1 ? randomInt(2 ** 31) : 20240229);
 const BATCH = 250;
 const AT_ONCE = 12;
-/** More than this after the warm-up is a leak: what the requests made is a few hundred objects. */
+/** Growth beyond this after the warm-up is a leak: the requests make only a few hundred objects. */
 const MOST_GROWTH_BYTES = 64 * 1024 * 1024;
-/** The heap may not grow beyond this: a leak ends the process. */
+/** The heap's limit: a leak ends the process. */
 const HEAP_MEGABYTES = 192;
 const USERS = [
   { name: 'admin', project: 'ops', role: 'admin' },
@@ -117,7 +117,7 @@ function send({ who, method, path, headers, body }: Request): Promise<Answer> {
   });
 }
 
-/** Remembers what was made, so that later requests name it. */
+/** Remembers which objects were made, so that later requests can name them. */
 function learn({ path, status, body }: Answer): void {
   if (status !== 201 || body === '') return;
   for (const [name, value] of Object.entries(JSON.parse(body) as Record<string, unknown>))
@@ -134,7 +134,7 @@ function remember(kind: string, id: string): void {
   ids.set(kind, [...(ids.get(kind) ?? []), id].slice(-60));
 }
 
-/** Networks of each kind, with routers, ports on both nodes and floating IPs: so that hostile values meet something. */
+/** Networks of each kind, with routers, ports on both nodes and floating IPs: so that hostile values reach existing objects. */
 async function aSmallCloud(): Promise<void> {
   const make = async (path: string, name: string, fields: object): Promise<string> => {
     const answer = await send({
@@ -197,7 +197,7 @@ async function memoryBytes(): Promise<number> {
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
 }
 
-/** What the process still holds once it has had the time to let go: the least of some readings. */
+/** Memory of the process after it had time to free some: the lowest of several readings. */
 async function restingBytes(): Promise<number> {
   const readings: number[] = [];
   for (let n = 0; n < 10; n += 1) {
@@ -208,10 +208,10 @@ async function restingBytes(): Promise<number> {
   return Math.min(...readings);
 }
 
-/** What nothing can be given of: the reference says so with 503. */
+/** Resources that can be used up: the reference then answers 503. */
 const EXHAUSTED = /"type":"(NoNetworkAvailable|MacAddressGenerationFailure)"/;
 
-/** Why the answer is not as it must be; null when it is. */
+/** What is wrong with the answer; null: nothing. */
 function wrong({ path }: Request, { status, type, body }: Answer): string | null {
   if (status === 503 && EXHAUSTED.test(body)) return null;
   if (status >= 500 || status < 200) return 'a fault';

@@ -30,7 +30,7 @@ describe('requests of a project', () => {
     await eventually(async () => ((await ask(ann)).status === 200 ? true : undefined));
   });
 
-  it('taken back tokens are known to every process within seconds, and forgotten when their time is over', async () => {
+  it('revoked tokens are known to every process within seconds, and forgotten when they would have expired', async () => {
     const pool = new pg.Pool({ connectionString: cloud.api.serviceUrl, max: 2 });
     const logger = createLogger({ name: 'test', level: 'silent' });
     const source = createDataSource(cloud.api.serviceUrl, { poolSize: 2, entities: CREDENTIAL_ENTITIES });

@@ -1,4 +1,4 @@
-/** The API with its built-in identity: users in a file of a spec's own, and tokens for them. Ends with `stop`. */
+/** The API with its built-in identity: users in a file that the spec owns, and tokens for them. Ends with `stop`. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,12 +46,12 @@ export class IdentityProcess {
   get identityFile(): string {
     return join(this.folder, 'identity.json');
   }
-  /** What signs tokens. */
+  /** The key that signs tokens. */
   get key(): Buffer {
     return readTokenKey(join(this.folder, 'token.key'));
   }
 
-  /** While the API runs. */
+  /** Only while the API runs. */
   add(user: TestUser): Promise<void> {
     return addTo(this.identityFile, user);
   }

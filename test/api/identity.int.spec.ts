@@ -30,7 +30,7 @@ const call = (token: string | null, method: string, path: string, body?: unknown
   cloud.api.call(method, path, body, { ...(token !== null && { 'x-auth-token': token }), ...more });
 const tokenOf = (answer: Answer): string => answer.headers.get('x-subject-token') ?? '';
 const bodyOf = (answer: Answer): TokenBody['token'] => (answer.body as TokenBody).token;
-/** A lone half of a character is no text that a URL can hold. */
+/** A lone surrogate, which no URL can hold. */
 const wellFormed = (text: string): string => text.replace(/[\ud800-\udfff]/g, '?');
 const networks = async (token: string | null) => (await call(token, 'GET', '/v2.0/networks')).status;
 
@@ -227,7 +227,7 @@ describe('a token', () => {
     await eventually(async () => ((await networks(short)) === 401 ? true : undefined));
   });
 
-  it('is told about to its user and to administrators, and to nobody else', async () => {
+  it('can be looked up by its user and by administrators, and by nobody else', async () => {
     const [ann, bob, root] = [
       await cloud.token('ann', 'garden'),
       await cloud.token('bob', 'house'),
@@ -298,8 +298,8 @@ describe('an application credential', () => {
     const { user } = bodyOf(await call(token, 'GET', '/v3/auth/tokens', undefined, { 'x-subject-token': token }));
     return `/v3/users/${user.id}/application_credentials`;
   };
-  const make = async (token: string, wish: object): Promise<Made> => {
-    const answer = await call(token, 'POST', await path(token), { application_credential: wish });
+  const make = async (token: string, body: object): Promise<Made> => {
+    const answer = await call(token, 'POST', await path(token), { application_credential: body });
     expect(answer).toMatchObject({ status: 201 });
     return (answer.body as { application_credential: Made }).application_credential;
   };
@@ -323,7 +323,7 @@ describe('an application credential', () => {
     });
   });
 
-  it('makes no others and is not traded for more, unless it may', async () => {
+  it('cannot create another or get more rights, unless its user allowed it', async () => {
     const ann = await cloud.token('ann', 'garden');
     const { id, secret } = await make(ann, { name: 'restricted' });
     const robot = tokenOf(await cloud.logIn(by({ id, secret })));
@@ -336,7 +336,7 @@ describe('an application credential', () => {
     expect(await make(parent, { name: 'child' })).toMatchObject({ name: 'child' });
   });
 
-  it('is seen by its user, without its secret, and ends with all its tokens when it is deleted', async () => {
+  it('is shown to its user without its secret; deleting it ends all its tokens', async () => {
     const [ann, bob] = [await cloud.token('ann', 'garden'), await cloud.token('bob', 'house')];
     const { id, secret } = await make(ann, { name: 'short-lived', description: 'x' });
     const robot = tokenOf(await cloud.logIn(by({ id, secret })));
@@ -360,9 +360,9 @@ describe('an application credential', () => {
     expect(await call(ann, 'DELETE', one)).toMatchObject({ status: 404 });
   });
 
-  it('refuses what it does not know or cannot give', async () => {
+  it('is refused with access rules, a past expiry, a name in use, or a role that its user does not have', async () => {
     const bob = await cloud.token('bob', 'house');
-    const refused = async (wish: object) => call(bob, 'POST', await path(bob), { application_credential: wish });
+    const refused = async (body: object) => call(bob, 'POST', await path(bob), { application_credential: body });
     expect(await refused({ name: 'x', roles: [{ name: 'admin' }] })).toMatchObject({ status: 400 });
     expect(await refused({ name: 'x', roles: [{ name: 'king' }] })).toMatchObject({ status: 404 });
     expect(await refused({ name: 'x', access_rules: [{ path: '/' }] })).toMatchObject({ status: 400 });
@@ -373,8 +373,8 @@ describe('an application credential', () => {
   });
 });
 
-describe('who is asked about', () => {
-  it('is oneself, or anybody for an administrator', async () => {
+describe('users and projects', () => {
+  it('are shown to themselves, and to administrators', async () => {
     const [ann, root] = [await cloud.token('ann', 'garden'), await cloud.token('root', 'admin')];
     const { user, project } = bodyOf(await cloud.logIn(byPassword('ann'), inProject('garden')));
     expect(await call(ann, 'GET', `/v3/users/${user.id}`)).toMatchObject({
@@ -399,8 +399,8 @@ describe('who is asked about', () => {
   });
 });
 
-describe('nonsense', () => {
-  it('is refused, and never a fault', async () => {
+describe('malformed requests', () => {
+  it('are refused, and never cause a server error', async () => {
     const root = await cloud.token('root', 'admin');
     const { user } = bodyOf(await call(root, 'GET', '/v3/auth/tokens', undefined, { 'x-subject-token': root }));
     const credentials = `/v3/users/${user.id}/application_credentials`;

@@ -171,7 +171,7 @@ describe('a journey through the Networking API', () => {
     expect(carriers.agents).toMatchObject([{ host: 'vm', agent_type: 'L3 agent', configurations: { routers: 1 } }]);
   });
 
-  it('makes a floating IP and associates it, twice with one effect', async () => {
+  it('makes a floating IP and associates it; doing it again changes nothing', async () => {
     floating = await made('floatingips', 'floatingip', { floating_network_id: external.id });
     expect(floating).toMatchObject({
       status: 'DOWN',

@@ -6,7 +6,7 @@ import { segmentOf } from '../../apps/api/src/neutron/resource.js';
 import { ApiProcess, eventually } from './api-process.js';
 
 const SECONDS = 1;
-/** Beyond the second that a request may take: one more until it is noticed, and what a busy machine adds. */
+/** Added to the second that a request may take: one second until the API notices, and what a busy machine needs. */
 const SOON_MS = 10_000;
 
 let api: ApiProcess;
@@ -21,7 +21,7 @@ afterAll(() => api?.stop());
 
 type Refusal = { NeutronError: { type: string; message: string; detail: string } };
 
-/** Writes bytes as they are; what came back until the server closed, and after how long that was. */
+/** Sends raw bytes; resolves with what came back until the server closed the connection, and how long that took. */
 async function raw(first: string, drip: string | null): Promise<{ said: string; tookMs: number }> {
   const { hostname, port } = new URL(api.url);
   const socket: Socket = connect({ host: hostname, port: Number(port) });
@@ -139,7 +139,7 @@ describe('what is too much', () => {
   });
 });
 
-it('a list is whole when it fits one answer, and in pages that lead on when it does not', async () => {
+it('a list that fits one answer is complete; a longer one comes in pages, each with a link to the next', async () => {
   for (let n = 0; n < 6; n += 1)
     await api.make('POST', '/v2.0/networks', { networks: Array.from({ length: 200 }, () => ({ name: 'many' })) });
   const { body } = await api.call('GET', '/v2.0/networks?name=many&fields=id');

@@ -4,7 +4,7 @@ import { type Resource, segmentOf } from '../../apps/api/src/neutron/resource.js
 import { ApiProcess } from './api-process.js';
 import { ObservedNode } from './observed.js';
 
-/** As `network`; of a part, with its whole's name: `floatingip/port_forwarding`. */
+/** As `network`; for a sub-resource with its parent's name: `floatingip/port_forwarding`. */
 const keyOf = ({ name, partOf }: Resource): string => (partOf ? `${partOf.name}/${name}` : name);
 const resourceOf = (key: string): Resource => {
   const resource = RESOURCES.find((each) => keyOf(each) === key);
@@ -13,8 +13,8 @@ const resourceOf = (key: string): Resource => {
 };
 
 /**
- * The answer to a create is worked out by the API's process where it knows all of it; a get has the database work it out, a list what is not known of it. All
- * three must be one, for every resource.
+ * The answer to a create is computed in the API's process where that knows everything; the answer to a get is computed by the database; that of a list partly by
+ * each. All three must be the same, for every resource.
  */
 describe('what a create answers', () => {
   let api: ApiProcess;

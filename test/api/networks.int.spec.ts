@@ -43,7 +43,7 @@ describe('networks', () => {
     });
   });
 
-  it('are not taken from others who begin to use them at that moment, in whatever process', async () => {
+  it('cannot stop being shared once another project uses them, also when both happen at once in two processes', async () => {
     const beside = await api.beside();
     for (let round = 0; round < 8; round += 1) {
       const { id } = await network({ shared: true });

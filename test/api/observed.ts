@@ -38,7 +38,7 @@ export class ObservedNode {
     }
   }
 
-  /** Sends until the API has it: core NATS may lose what comes before the subscription. */
+  /** Sends the report until the API has it: core NATS loses what is sent before the API has subscribed. */
   async report(agent: AgentKind, objects: readonly Said[]): Promise<void> {
     await eventually(async () => {
       this.publish(agent, objects);
@@ -67,14 +67,14 @@ export class ObservedNode {
     this.nats.publish(pattern, JSON.stringify({ pattern, data: report }));
   }
 
-  /** Both agents give a sign of life now and again until the node ends, as agents do: for specs that may take longer than silence is suffered. */
+  /** Both agents send heartbeats until the node ends, for specs that may take longer than the time after which an agent counts as silent. */
   keepAlive(): void {
     this.heart ??= setInterval(() => {
       for (const agent of ['ovs', 'l3'] as const) this.publish(agent, []);
     }, BEAT_MS);
   }
 
-  /** Until the API has taken in all that this agent said: its reports come in order. */
+  /** Resolves when the API has processed all reports of this agent, which arrive in order. */
   async heard(agent: AgentKind): Promise<void> {
     await eventually(async () => {
       const { rows } = await this.api.database.query<{ sequence: string }>(

@@ -44,7 +44,7 @@ describe('the description', () => {
     },
   );
 
-  it('and the page of it are open to all, and the page can do nothing', async () => {
+  it('and its page need no login, and the page runs no scripts', async () => {
     const document = await fetch(`${world.api.url}/openapi.json`);
     expect([document.status, ((await document.json()) as { openapi: string }).openapi]).toEqual([200, '3.1.0']);
     const page = await fetch(`${world.api.url}/docs`);

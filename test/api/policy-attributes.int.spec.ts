@@ -1,6 +1,6 @@
 /**
  * Attributes for administrators or a network's owner, and attributes that name other objects: an object of another project is treated as absent. The spec goes
- * through the declarations: a new attribute is covered, or fails until it has a line in policy-fixtures.ts.
+ * through the declarations: a new attribute is covered by itself, or the spec fails until policy-fixtures.ts has a line for it.
  */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { RESOURCES } from '../../apps/api/src/neutron/catalogue.js';
@@ -18,7 +18,7 @@ afterAll(() => world?.stop());
 const made = RESOURCES.filter(({ create }) => create !== undefined);
 
 describe.each(made.map((resource) => [keyOf(resource), resource] as const))('%s', (_key, resource) => {
-  it('attributes for administrators are neither shown nor asked for nor set by others', async () => {
+  it('attributes for administrators are not shown to others, who cannot filter by them or set them', async () => {
     const one = await make(world, resource, resource.write === 'admin' ? 'admin' : 'owner');
     const path = pathOf(resource, one);
     const hidden = resource.attributes.filter(({ read }) => read === 'admin');
@@ -79,7 +79,7 @@ describe.each(made.map((resource) => [keyOf(resource), resource] as const))('%s'
     }
   });
 
-  it("names another project's object in a body, and is told what it would be told of nothing", async () => {
+  it("names another project's object in a body, and gets the answer for one that does not exist", async () => {
     const { references = {}, actionReferences = {} } = fixtureOf(resource);
     const theirs = async (key: string): Promise<string> =>
       (await make(world, RESOURCES.find((each) => keyOf(each) === key) as Resource, 'other')).id;

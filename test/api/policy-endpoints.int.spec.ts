@@ -1,4 +1,4 @@
-/** Who may use the paths that are not ordinary resources, and what is only observed. Fails for a declared endpoint that is not here. */
+/** Who may use paths that are not ordinary resources, and resources that are only observed. Fails for a declared endpoint that is not listed here. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { RESOURCES } from '../../apps/api/src/neutron/catalogue.js';
 import { ENDPOINTS } from '../../apps/api/src/neutron/endpoints/index.js';
@@ -14,7 +14,7 @@ afterAll(() => world?.stop());
 type Expected = Readonly<{ path: () => string; statuses: Readonly<Record<Persona, number>>; body?: unknown }>;
 const ofA = (rest = '') => `quotas/${world.projectOf('owner')}${rest}`;
 const ownersAndAdmin = { owner: 200, reader: 200, other: 403, admin: 200 };
-/** Of endpoints that are not for administrators only: by method and declared path. */
+/** Endpoints that are not for administrators only, by method and declared path. */
 const everybody = { owner: 200, reader: 200, other: 200, admin: 200 };
 const nobody = { owner: 404, reader: 404, other: 404, admin: 404 };
 
@@ -59,7 +59,7 @@ const open = declared.filter(({ who }) => who === 'any');
 const closed = declared.filter(({ who }) => who === 'admin');
 
 describe('endpoints', () => {
-  it('are all here', () => {
+  it('are all listed here', () => {
     expect(open.map(({ name }) => name).filter((name) => !OPEN[name])).toEqual([]);
   });
 
@@ -94,7 +94,7 @@ describe('endpoints', () => {
   );
 });
 
-/** What is not made by requests: administrators see it, or, when it is for all, everybody sees the same. */
+/** Objects that no request makes: only administrators see them, or everybody sees the same ones. */
 describe('what is observed', () => {
   const observed = RESOURCES.filter(({ create, partOf }) => !create && !partOf);
   it.each(observed.map((resource) => [resource.name, resource] as const))('%s', async (_name, resource) => {

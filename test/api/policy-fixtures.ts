@@ -1,25 +1,25 @@
 /**
- * How to make one of each resource, in every situation in which somebody else might see it; what a change and an action of it look like; and which of its
- * attributes name other objects. One entry for each resource: the specs fail when a declared resource has none.
+ * How to make one of each resource, in every situation in which another project may see it; the body of an update and of each action; and which attributes name
+ * other objects. One entry for each resource: the specs fail when a declared resource has none.
  */
 import type { Resource } from '../../apps/api/src/neutron/resource.js';
 import type { Fields, Maker, PolicyWorld } from './policy-world.js';
 
-/** `whole`: of a part. */
+/** `whole`: the parent, for a sub-resource. */
 export type Made = Readonly<{ id: string; whole?: string }>;
 type Make = (world: PolicyWorld, by: Maker) => Promise<Made>;
 
-/** What an attribute of a body names. */
+/** What an attribute of a body refers to. */
 export type Reference =
-  /** Not an object of another project: why. */
+  /** Why this attribute cannot name an object of another project. */
   | Readonly<{ none: string }>
-  /** The resource it names, and, when it is not simply the id, how the value is written and what must go with it. */
+  /** The resource it names, and, when the value is more than the id, how it is written and what else the body needs. */
   | Readonly<{ of: string; value?: (id: string) => unknown; also?: (world: PolicyWorld) => Promise<Fields> }>;
 
 export type Fixture = Readonly<{
-  /** Fields of a create that succeeds for this maker, who owns all that it names. `whole`: where it is made, of a part. */
+  /** Fields of a create that succeeds for this owner, who owns all objects that they name. `whole`: the parent of a sub-resource. */
   fields: (world: PolicyWorld, by: Maker) => Promise<Fields & { readonly whole?: string }>;
-  /** Further situations than that of a thing nobody was let in to. Each makes one of project A's unless it says otherwise. */
+  /** Situations besides that of an object that is shared with nobody. Each makes an object of project A unless it says otherwise. */
   situations?: Readonly<Record<string, (world: PolicyWorld) => Promise<Made>>>;
   /** Fields of an update that succeeds. Absent: `{description: 'changed'}`. */
   change?: Fields;
@@ -52,7 +52,7 @@ async function wired(world: PolicyWorld, by: Maker, more: Fields = {}): Promise<
   await subnet(world, by, id);
   return id;
 }
-/** One outside network of the cloud. */
+/** The cloud's external network. */
 const outside = (world: PolicyWorld): Promise<string> =>
   world.once('outside', () => wired(world, 'admin', { 'router:external': true }));
 const of = (world: PolicyWorld, by: Maker): Fields => ({ project_id: world.projectOf(by) });
@@ -60,7 +60,7 @@ const letIn = (world: PolicyWorld, by: Maker, type: string, id: string, whom: st
   world.make(by, 'rbac-policies', 'rbac_policy', { object_type: type, object_id: id, action, target_tenant: whom });
 const asA = (world: PolicyWorld): Fields => of(world, 'owner');
 
-/** Situations of what RBAC policies open: to project B, and to all. */
+/** Situations of objects that an RBAC policy shares: with project B, and with everybody. */
 const opened = (type: string, make: Make): NonNullable<Fixture['situations']> => ({
   'opened to B': async (world) => {
     const made = await make(world, 'owner');
@@ -79,7 +79,7 @@ const opened = (type: string, make: Make): NonNullable<Fixture['situations']> =>
   },
 });
 
-/** Of a network of B's, opened in this way, what A has on it: by an administrator's leave or its own. */
+/** Objects that A has on a network of B that is shared in this way, made by an administrator or by A. */
 const onBs =
   (more: Fields, on: (world: PolicyWorld, networkId: string) => Promise<string>) => async (world: PolicyWorld) => {
     const networkId = await wired(world, 'admin', { ...of(world, 'other'), ...more });

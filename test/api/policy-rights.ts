@@ -1,4 +1,4 @@
-/** Shared by the policy specs: resources with their fixtures, what the domain says of an object, and how an answer is compared with it. */
+/** For the policy specs: resources with their fixtures, what the domain says about an object, and how an answer is compared with that. */
 import { expect } from '@jest/globals';
 import type { AnyObject } from '@plumbline/contracts';
 import { canChange, canSee } from '@plumbline/domain';
@@ -11,16 +11,16 @@ import type { Answer } from './api-process.js';
 import { FIXTURES, Fixture, keyOf, Made } from './policy-fixtures.js';
 import { Fields, Maker, NOBODY, Persona, PolicyWorld } from './policy-world.js';
 
-/** Throws for a resource that has none. */
+/** The fixture of a resource. Throws when it has none. */
 export const fixtureOf = (resource: Resource): Fixture => {
   const fixture = FIXTURES[keyOf(resource)];
   if (!fixture) throw new Error(`no fixture for ${keyOf(resource)}: add it to policy-fixtures.ts`);
   return fixture;
 };
-/** The resource it is part of. */
+/** The parent of a sub-resource. */
 export const wholeOf = (resource: Resource): Resource | undefined =>
   RESOURCES.find(({ name }) => name === resource.partOf?.name);
-/** Below /v2.0. */
+/** Its path below /v2.0. */
 export const collectionPath = (resource: Resource, whole?: string): string => {
   const above = wholeOf(resource);
   return above ? `${segmentOf(above)}/${whole}/${segmentOf(resource)}` : segmentOf(resource);
@@ -37,7 +37,7 @@ export const changeOf = (resource: Resource): Fields => ({
   [resource.name]: fixtureOf(resource).change ?? { description: 'changed' },
 });
 
-/** What the domain says of an object: of a part, of both it and its whole. */
+/** What the domain says about an object; for a sub-resource, about it and its parent. */
 export type Rights = Readonly<{ sees: boolean; changes: boolean; deletes: boolean }>;
 export function rightsOf(
   world: PolicyWorld,
@@ -57,13 +57,13 @@ export function rightsOf(
   return { sees, changes: sees && may(false), deletes: sees && may(true) };
 }
 
-/** An answer without what may differ between two ids: the id itself, and ids made for the answer, which nothing there has. */
+/** An answer without what may differ between two ids: the id itself, and ids that were made for this answer only. */
 export const without = ({ status, body }: Answer, id: string, there?: ReadonlySet<string>): string =>
   `${status} ${JSON.stringify(body)}`
     .replaceAll(id, '<id>')
     .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (each) => (there && !there.has(each) ? '<new>' : each));
 
-/** Not seen: told exactly as for an id that nothing has. Seen and refused: 403. */
+/** An object that the caller may not see is answered exactly like an id that does not exist. One that it may see, but not change: 403. */
 export async function expectAnswer(
   world: PolicyWorld,
   persona: Persona,
@@ -112,7 +112,7 @@ const CANDIDATES: readonly unknown[] = [
   'fa:16:3e:00:00:01',
   '10.0.0.0/8',
 ];
-/** Some values that the attribute takes and that are not what it would be anyway. */
+/** Values that the attribute accepts and that are not its default. */
 export const valuesOf = ({ name, type, default: value }: Attribute): unknown[] =>
   CANDIDATES.filter((candidate) => {
     try {

@@ -1,6 +1,6 @@
 /**
- * Two projects and an administrator of a third, as people who log in: A's member and reader, B's member, the cloud's admin. What they may see and do is
- * tried on the running API and compared with the domain's own answer on the log's objects.
+ * Two projects and an administrator of a third, as people who log in: A's member and reader, B's member, the cloud's admin. The specs try what
+ * they may see and do on the running API, and compare it with the domain's own answer about the objects of the log.
  */
 import { AnyObject, type Kind, type ObjectKey } from '@plumbline/contracts';
 import type { Actor } from '@plumbline/domain';
@@ -20,7 +20,7 @@ export const EVERYBODY = Object.keys(PERSONAS) as readonly Persona[];
 /** Who can own things. */
 export type Maker = Exclude<Persona, 'reader'>;
 
-/** A well-formed id that nothing has. */
+/** A well-formed id that no object has. */
 export const NOBODY = '00000000-0000-4000-8000-00000000dead';
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -81,7 +81,7 @@ export class PolicyWorld {
     return this.api.call(method, `/v2.0/${path}`, body, { 'x-auth-token': this.tokens[persona] });
   }
 
-  /** Creates; the id of what was made. `path`: below /v2.0. */
+  /** Creates an object and returns its id. `path`: below /v2.0. */
   async make(persona: Persona, path: string, name: string, fields: Fields): Promise<string> {
     const answer = await this.as(persona, 'POST', path, { [name]: fields });
     if (answer.status !== 201)
@@ -89,14 +89,14 @@ export class PolicyWorld {
     return (answer.body as Record<string, { id: string }>)[name]?.id as string;
   }
 
-  /** The same thing for all who ask by this name. */
+  /** One object for all callers that use this name. */
   once(name: string, make: () => Promise<string>): Promise<string> {
     const thing = this.things.get(name) ?? make();
     this.things.set(name, thing);
     return thing;
   }
 
-  /** A number that nobody was given before: for addresses. */
+  /** A number that was not given before, for addresses. */
   next(): number {
     return (this.used += 1);
   }

@@ -59,7 +59,7 @@ describe.each(made.map((resource) => [keyOf(resource), resource] as const))('%s'
       ? make(world, resource, 'owner')
       : (fixtureOf(resource).situations?.[situation] as (w: PolicyWorld) => Promise<Made>)(world);
 
-  it('nobody let in: its project and administrators alone', async () => {
+  it('shared with nobody: only its project and administrators see it', async () => {
     if (resource.write === 'admin') return;
     const one = await make(world, resource, 'owner');
     const topology = await world.topology();
@@ -68,7 +68,7 @@ describe.each(made.map((resource) => [keyOf(resource), resource] as const))('%s'
     expect(seen.map(({ changes }) => changes)).toEqual([true, false, false, true]);
   });
 
-  it.each(situations)('%s: shown, changed, tagged and deleted by whom it may be', async (situation) => {
+  it.each(situations)('%s: shown, changed, tagged and deleted only by those who may', async (situation) => {
     const one = await makeIn(situation);
     const topology = await world.topology();
     const path = pathOf(resource, one);
@@ -186,7 +186,7 @@ describe.each(made.map((resource) => [keyOf(resource), resource] as const))('%s'
 
   const above = wholeOf(resource);
   if (above)
-    it("is reached by its own whole only, and by nobody through a whole of somebody else's", async () => {
+    it("is found under its own parent only, and by nobody under another project's parent", async () => {
       const [mine, theirs] = [await make(world, resource, 'owner'), await make(world, resource, 'other')];
       const crossed: [Persona, Made][] = [
         ['owner', { id: theirs.id, whole: mine.whole as string }],

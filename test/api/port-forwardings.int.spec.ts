@@ -44,7 +44,7 @@ describe('forwardings of a floating IP', () => {
     expect(floating['port_forwardings']).toEqual([]);
   });
 
-  it('are made, listed, shown and told by the floating IP, with the keys of the reference', async () => {
+  it('are made, listed, shown, and shown in the floating IP, with the keys of the reference', async () => {
     const made = await post(path, ssh());
     expect(made.status).toBe(201);
     forwarding = (made.body as { port_forwarding: Fields }).port_forwarding;
@@ -72,7 +72,7 @@ describe('forwardings of a floating IP', () => {
     expect((await api.call('GET', '/v2.0/floatingips?router_id=')).body).toEqual({ floatingips: [] });
   });
 
-  it('are refused where they collide, and where a floating IP as a whole is', async () => {
+  it('are refused where they conflict with each other, or with a floating IP that is associated as a whole', async () => {
     refused(
       await post(path, ssh({ internal_port: 23 })),
       400,
@@ -120,7 +120,7 @@ describe('forwardings of a floating IP', () => {
     );
   });
 
-  it('lead ranges to ranges or to one port, and whole protocols', async () => {
+  it('forward ranges to ranges or to one port, and whole protocols', async () => {
     const items = [
       ssh({
         external_port: undefined,
@@ -194,7 +194,7 @@ describe('forwardings of a floating IP', () => {
     refused(await post(path, ssh({ external_port: 5, internal_port_id: floating.id })), 404, 'PortNotFound');
   });
 
-  it('change, are of their floating IP only, and end', async () => {
+  it('are changed and deleted, under their own floating IP only', async () => {
     const other = below('floatingips', associated.id);
     const change = { port_forwarding: { external_port: 2022, description: 'ssh' } };
     const changed = await api.call('PUT', `${path}/${forwarding.id}`, change);
@@ -303,7 +303,7 @@ describe('forwardings of a router’s gateway address', () => {
 describe('many at once', () => {
   const statuses = (answers: readonly Answer[]) => answers.map(({ status }) => status).sort();
 
-  it('never give a port to two, nor a floating IP to a port and to its forwardings', async () => {
+  it('never share an outside port, and never exist beside an association of their floating IP', async () => {
     const wanted = { floating_network_id: world.external.id };
     const floating = await create(api, 'floatingips', 'floatingip', wanted);
     const paths = [below('floatingips', floating.id), below('routers', world.router.id)];

@@ -157,7 +157,7 @@ describe('ports and their security', () => {
     expect((await api.call('GET', '/v2.0/ports?fixed_ips=constructor=1')).status).toBe(400);
   });
 
-  it('get another MAC when they ask for any', async () => {
+  it('get a new MAC when the request asks for any', async () => {
     const port = await made();
     const changed = portOf(await change(port.id, { mac_address: null }));
     expect(changed['mac_address']).toMatch(/^fa:16:3e:/);
@@ -195,7 +195,7 @@ describe('many clients at once', () => {
     for (const port of ports) expect(port['security_groups']).toEqual([groups[0]?.id]);
   });
 
-  it('leave no port in a group that is gone', async () => {
+  it('leave no port in a deleted group', async () => {
     for (let round = 0; round < 4; round += 1) {
       const { id } = await api.make<Fields>('POST', '/v2.0/security-groups', { security_group: { name: 'g' } });
       const puts = Array.from({ length: 8 }, () => create({ security_groups: [id] }));
@@ -210,7 +210,7 @@ describe('many clients at once', () => {
 });
 
 describe('a thousand ports in a group', () => {
-  it('cost a claim each, and nothing of the group', async () => {
+  it('cost one claim each, and do not touch the group', async () => {
     const count = async (sql: string) => Number((await api.database.query<{ n: string }>(sql)).rows[0]?.n);
     const members = () => count(`SELECT count(*) AS n FROM plumbline.claims WHERE key LIKE 'member/${own.id}/%'`);
     const rows = () => count('SELECT count(*) AS n FROM plumbline.security_group_rules');

@@ -58,7 +58,7 @@ describe('plumb db rebuild and log verify', () => {
   });
 });
 
-/** Objects of every kind that is in the log without a node, made, changed, moved and deleted. */
+/** Makes, changes, moves and deletes objects of every kind that needs no node. */
 async function aLifeOfEverything(api: ApiProcess): Promise<void> {
   const make = <T = WithId>(path: string, body: object) => api.make<T>('POST', `/v2.0/${path}`, body);
   const change = (path: string, body: object) => api.make('PUT', `/v2.0/${path}`, body);

@@ -81,7 +81,7 @@ describe('extra routes', () => {
   const route = (n: number) => ({ destination: `10.${n}.0.0/16`, nexthop: '192.168.7.9' });
   const change = (action: string, ...routes: object[]) => put(at(world.router.id, action), { router: { routes } });
 
-  it('are set whole, and added and taken away one by one, twice without harm', async () => {
+  it('are replaced as a list, and added and removed one by one; repeating that changes nothing', async () => {
     await put(at(world.router.id), { router: { routes: [route(1)] } });
     const added = await change('add_extraroutes', route(1), route(2));
     expect(added).toMatchObject({
@@ -141,7 +141,7 @@ describe('a gateway', () => {
 });
 
 describe('availability zones', () => {
-  it('are those agents report; a router goes where it may', async () => {
+  it('are those that agents report; a router is scheduled to one that its hints allow', async () => {
     expect((await api.call('GET', '/v2.0/availability_zones')).body).toEqual({
       availability_zones: [
         { name: 'east', resource: 'router', state: 'available' },
@@ -169,7 +169,7 @@ describe('availability zones', () => {
 });
 
 describe('IPv6 subnets of one network', () => {
-  it('share an interface, and leave it one by one', async () => {
+  it('share a router interface, and are removed from it one by one', async () => {
     const network = await create(api, 'networks', 'network', {});
     const [one, two] = [
       await create(api, 'subnets', 'subnet', { network_id: network.id, cidr: 'fd00:1::/64', ip_version: 6 }),
@@ -188,7 +188,7 @@ describe('IPv6 subnets of one network', () => {
 });
 
 describe('a router under If-Match', () => {
-  it('changes routes only as it was seen', async () => {
+  it('changes routes only at the revision that the client saw', async () => {
     const { revision_number: revision } = await shown(world.router.id);
     const body = { router: { routes: [] } };
     const stale = { 'if-match': `revision_number=${Number(revision) - 1}` };
@@ -244,7 +244,7 @@ describe('an L3 agent', () => {
     expect(await assign(there, router.id)).toMatchObject({ status: 201 });
   });
 
-  it('that is none, or is disabled, takes none', async () => {
+  it('that is of another kind, or disabled, gets no router', async () => {
     const { agents } = (await api.call('GET', '/v2.0/agents?host=east1&agent_type=Open%20vSwitch%20agent')).body as {
       agents: Fields[];
     };
@@ -264,7 +264,7 @@ describe('an L3 agent', () => {
     refused(await api.call('GET', `/v2.0/agents/${world.port.id}/l3-routers`), 404, 'AgentNotFound');
   });
 
-  it('that does not reach a network cannot carry its router', async () => {
+  it('whose node is not connected to an external network cannot carry its routers', async () => {
     const bare = await ObservedNode.start(api, 'bare1', '10.9.0.3');
     try {
       const flat = await create(api, 'networks', 'network', {
@@ -287,7 +287,7 @@ describe('an L3 agent', () => {
     }
   });
 
-  it('is not the only thing clients ask an agent for', async () => {
+  it('answers other questions that clients ask about agents', async () => {
     expect((await api.call('GET', `/v2.0/agents/${here.id}/dhcp-networks`)).body).toEqual({ networks: [] });
     expect((await api.call('GET', `/v2.0/networks/${world.tenant.id}/dhcp-agents`)).body).toEqual({ agents: [] });
     refused(await api.call('GET', `/v2.0/networks/${here.id}/dhcp-agents`), 404, 'NetworkNotFound');

@@ -30,7 +30,7 @@ const refusal = ({ status, body }: Answer): unknown[] => {
 };
 
 describe('security groups', () => {
-  it('are there before anybody made one', async () => {
+  it('exist before anybody made one', async () => {
     const found = await listed('/v2.0/security-groups?name=default');
     expect(found).toHaveLength(1);
     const [own] = found as [Fields];
@@ -207,7 +207,7 @@ describe('security groups', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array.from({ length: 15 }, () => 409)]);
   });
 
-  it('stay while ports are in them', async () => {
+  it('cannot be deleted while ports are in them', async () => {
     const { id } = await group();
     const network = await api.make<Fields>('POST', '/v2.0/networks', { network: { name: 'n' } });
     const port = await api.make<Fields>('POST', '/v2.0/ports', {

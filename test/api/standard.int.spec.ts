@@ -51,7 +51,7 @@ describe('tags', () => {
     },
   );
 
-  it('of an object that is not there are not there', async () => {
+  it('of an object that does not exist are not found', async () => {
     const absent = '/v2.0/networks/00000000-0000-4000-8000-000000000000/tags';
     for (const [method, path] of [
       ['GET', ''],
@@ -158,7 +158,7 @@ describe('quotas', () => {
     expect((await api.call('POST', '/v2.0/networks', { networks: four.networks.slice(1) })).status).toBe(201);
   });
 
-  it('are not passed by 32 clients of two API processes, and what is deleted is free again', async () => {
+  it('are not exceeded by 32 clients of two API processes; deleting frees quota again', async () => {
     const other = await api.beside();
     await api.call('PUT', quota('race'), { quota: { network: 10 } });
     const post = (url: string) =>

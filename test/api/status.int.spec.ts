@@ -24,7 +24,7 @@ const status = async (
 describe('plumb status', () => {
   let api: ApiProcess;
   let node: ObservedNode;
-  /** Agents speak every few seconds; who does not counts as silent after 15. */
+  /** Agents report every few seconds; one that does not counts as silent after 15 s. */
   let speaking: NodeJS.Timeout | undefined;
   const speak = (): void => {
     speaking = setInterval(() => {
@@ -43,7 +43,7 @@ describe('plumb status', () => {
     await api?.stop();
   });
 
-  it('before any agent: the API is there, and that nobody reports is said', async () => {
+  it('before any agent: the API is up, and the output says that no agent reports', async () => {
     const { code, lines } = await status(['--url', `${api.url}/`]);
     expect(lines[0]).toBe(`API              ${api.url}  ok`);
     expect(lines.slice(1, 3)).toEqual(['log              at position 0', 'authentication   none']);
@@ -137,7 +137,7 @@ describe('plumb status', () => {
     ]);
   });
 
-  it('nobody there, somebody else there, no URL at all: each is said in words', async () => {
+  it('no API there, another server there, not a URL: a message for each', async () => {
     const nobody = await status(['--url', 'http://127.0.0.1:3']);
     expect([nobody.code, nobody.lines[0], nobody.lines.at(-1)]).toEqual([
       1,
@@ -167,7 +167,7 @@ describe('plumb status of an API with logins', () => {
   });
   const url = (): string[] => ['--url', identity.api.url];
 
-  it('without a token: health and how one logs in, and what to do', async () => {
+  it('without a token: health, the way to log in, and what to do', async () => {
     const { code, lines } = await status(url());
     expect(lines.slice(0, 3)).toEqual([
       `API              ${identity.api.url}  ok`,
@@ -191,7 +191,7 @@ describe('plumb status of an API with logins', () => {
     }
   });
 
-  it('a wrong password, and one who is no administrator, are told so', async () => {
+  it('a wrong password, and a user who is not an administrator: a message for each', async () => {
     const wrong = await status(url(), { ...as('root', 'admin'), OS_PASSWORD: 'guess' });
     expect(wrong.lines.at(-1)).toContain('does not let root into admin');
     const member = await status(url(), as('eve', 'demo'));

@@ -119,7 +119,7 @@ describe('subnet pools and address scopes', () => {
     });
   });
 
-  it('give no prefix twice to clients of two processes that ask at once, and all of it', async () => {
+  it('give no prefix twice to clients of two processes that ask at once, and give every prefix', async () => {
     const beside = await api.beside();
     const { id } = await pool({ prefixes: ['10.60.0.0/24'], default_prefixlen: 28 });
     const networks = await Promise.all(Array.from({ length: 24 }, () => make('networks', 'network', {})));

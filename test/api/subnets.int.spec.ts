@@ -42,7 +42,7 @@ describe('IPv6 subnets', () => {
     expect(await addressesOf(after.id)).toEqual([]);
   });
 
-  it('lose no port that is made at the moment they are, by whatever process', async () => {
+  it('give addresses also to ports that are made at the same moment, through any process', async () => {
     const beside = await api.beside();
     const elsewhere = async (fields: object): Promise<Port> => {
       const init = {
@@ -62,7 +62,7 @@ describe('IPv6 subnets', () => {
     }
   });
 
-  it('refuse a mode that does not fit, and a change of it', async () => {
+  it('refuse combinations of modes that do not fit, and a change of the mode', async () => {
     const { id: network_id } = await network();
     for (const [fields, reason] of [
       [{ ip_version: 4, cidr: '10.0.0.0/24', ipv6_ra_mode: 'slaac' }, 'ipv6_ra_mode is not valid when ip_version is 4'],
@@ -115,7 +115,7 @@ describe('subnets', () => {
     await subnet({ ...wanted, cidr: '10.0.0.0/24', segment_id: null });
   });
 
-  it('count what is there and taken, exactly', async () => {
+  it('count total and used addresses exactly', async () => {
     const { id: network_id } = await network({ name: 'counted' });
     const four = await subnet({ network_id, name: 'four', ip_version: 4, cidr: '10.0.0.0/24' });
     const six = await subnet({ network_id, name: 'six', ip_version: 6, cidr: 'fd00::/64' });

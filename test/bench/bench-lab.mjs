@@ -1,4 +1,4 @@
-/** The benchmarks' own lab, made by `plumb lab up`, and what they need of it. */
+/** The benchmarks' own lab, made by `plumb lab up`, and functions to use it. */
 import http from 'node:http';
 import path from 'node:path';
 import { run } from '@plumbline/exec';
@@ -17,7 +17,7 @@ const plumbLab = (command) =>
 
 export const removeLab = () => plumbLab('down');
 
-/** Makes it anew. `api`: the Networking API over connections that are kept, `sockets` of them. */
+/** Makes a new lab. `api`: the Networking API over `sockets` persistent connections. */
 export async function startLab() {
   console.error('a lab for the benchmarks ...');
   await removeLab();
@@ -63,11 +63,11 @@ function apiOver(base, sockets, token) {
     get: (url) => request('GET', url),
     put: (url, body) => request('PUT', url, body),
     delete: (url) => request('DELETE', url),
-    /** Answers the member made. */
+    /** Resolves with the object that was made. */
     async create(member, attributes) {
       return (await request('POST', `/v2.0/${member}s`, { [member]: attributes })).json()[member];
     },
-    /** All or nothing; answers the members made. */
+    /** Makes all or none; resolves with the objects that were made. */
     async createMany(member, list) {
       return (await request('POST', `/v2.0/${member}s`, { [`${member}s`]: list })).json()[`${member}s`];
     },

@@ -27,7 +27,7 @@ export async function connectBench(lab) {
       const connected = performance.now();
       answered[turn] = { post: posted - start, connect: connected - start };
       await api.delete(`/v2.0/floatingips/${made.id}`);
-      // Gone from the node before the next turn, which may be given the same address.
+      // Waits until the node has removed it: the next turn may get the same address.
       await probe.ask([made.floating_ip_address], { port: 80, gone: true, timeoutMs: LIMIT_MS });
     });
     const connect = answered.map((each) => each.connect);

@@ -15,7 +15,7 @@ function connection(host, port) {
   let size = 0;
   let waiting = null;
   let need = 0;
-  // Parts are put together once, when the answer is whole: a long one has many.
+  // Parts are joined once, when the response is complete: a long one has many.
   socket.on('data', (chunk) => {
     parts.push(chunk);
     size += chunk.length;

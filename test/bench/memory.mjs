@@ -12,7 +12,7 @@ const AGENT_MB = 110;
 
 const field = (text, name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0) / 1024;
 const rssMb = (pid) => field(readFileSync(`/proc/${pid}/status`, 'utf8'), 'VmRSS');
-/** Its share of pages that several processes map is divided among them. */
+/** Proportional set size: a page that several processes map is divided among them. */
 const pssMb = (pid) => field(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'), 'Pss');
 const childrenOf = (pid) =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);

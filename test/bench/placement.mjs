@@ -1,7 +1,7 @@
 /**
  * One port that takes a shared network to one more host, and its deletion, which takes it away again: what that costs the API process, and what the feed rows cost the
  * database. Ledger, follower, feeds and NATS as in the API, in this process; PostgreSQL, nats-server and, in one case, a second network that all hosts share
- * anyway, so that nobody learns a node anew. The log is made beforehand, by what `prepare` says, without folding it.
+ * already, so that no host learns of a new node. The log is made beforehand by `prepare`, without folding it.
  */
 import { randomUUID } from 'node:crypto';
 import { TestNats } from '../../apps/api/dist/testing/start-nats.js';

@@ -22,7 +22,7 @@ function ask(address, { port, timeoutMs, accept }) {
       resolve(answered ? null : address);
     };
     const attempt = () => {
-      // What got no answer for so many tries is let go: files are not endless.
+      // Closes a try that got no answer for so long: open files are limited.
       if (open.size > 40) [...open][0].destroy();
       const socket = connect({ host: address, port });
       open.add(socket);
@@ -36,7 +36,7 @@ function ask(address, { port, timeoutMs, accept }) {
   });
 }
 
-/** A try without an answer for so long has none. */
+/** A try without an answer for this long counts as unanswered. */
 const SILENT_MS = 100;
 
 async function silent(address, { port, timeoutMs }) {

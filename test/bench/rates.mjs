@@ -12,12 +12,12 @@ const GROWTH_SAMPLES = 1500;
 /** Requests by number of clients; the associated ones each need a port of their own. */
 const WRITES = { 1: 300, 8: 1600, 64: 3200 };
 const ASSOCIATED = { 1: 80, 8: 500, 64: 400 };
-/** What 8 clients must get, a second. */
+/** Requests per second that 8 clients must get. */
 const AT_LEAST = { networks: 400, ports: 300, free: 300, associated: 250, gets: 2000 };
-/** From a thousand rows to ten thousand, a cost that grows with the logarithm grows by a third. */
+/** From a thousand rows to ten thousand, a cost that grows with the logarithm of the rows grows by a third. */
 const LOGARITHMIC = Math.log(MANY) / Math.log(FEW);
 
-/** Whose CPU time is told, and the lab's units that spend it. */
+/** The programs whose CPU time is shown, and the lab's units that spend it. */
 const PROGRAMS = { API: ['api'], PostgreSQL: ['postgres'], 'L3 agent': ['l3-agent-net1'] };
 const pidOf = (lab, unit) => readRunning(lab.spec.stateDir, unit)?.pid ?? 0;
 
@@ -26,7 +26,7 @@ export async function ratesBench(lab) {
   const load = await lab.load();
   const spent = () =>
     Object.entries(PROGRAMS).map(([name, units]) => [name, cpuMs(...units.map((unit) => pidOf(lab, unit)))]);
-  /** With the CPU time that each program of the lab spent a request: that says more than the clock on a machine that others use. */
+  /** Adds the CPU time that each program of the lab spent per request: on a shared machine that says more than wall time. */
   const crowd = async (clients, count, job) => {
     const before = Object.fromEntries(spent());
     const timed = await load.run({ clients, count, ...job });
@@ -38,7 +38,7 @@ export async function ratesBench(lab) {
     paths: [`/v2.0/${member}s`],
     bodies: attributes.map((each) => JSON.stringify({ [member]: each })),
   });
-  /** The second time round: the first few lists of a process are also its compiler's. */
+  /** Measures a second run: in the first few lists of a process, V8 still compiles the code. */
   const list = async (query, found) => {
     const gets = { method: 'GET', paths: [`/v2.0/ports?${query}`] };
     await crowd(1, LISTS, gets);

@@ -1,4 +1,4 @@
-/** Where results go and how they look; and the small statistics all benchmarks share. */
+/** Prints and stores results; and the statistics that all benchmarks use. */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import os from 'node:os';
@@ -25,7 +25,7 @@ export function quantile(samples, p) {
 }
 export const median = (samples) => quantile(samples, 0.5);
 
-/** `count` times `work(index)`, at most `clients` at a time; answers each one's milliseconds and the whole. */
+/** Runs `work(index)` `count` times, at most `clients` at a time; resolves with the milliseconds of each and of all. */
 export async function crowd(count, clients, work) {
   const ms = [];
   let next = 0;
@@ -78,7 +78,7 @@ export function cpuMs(...roots) {
       const ticks = [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0);
       found.set(Number(name), { parent: Number(fields[1]), ms: ticks * 10 });
     } catch {
-      // Ended meanwhile: its parent has its time.
+      // The process ended meanwhile: its CPU time is counted in its parent's.
     }
   }
   const below = (pid) => roots.includes(pid) || (found.has(pid) && below(found.get(pid).parent));

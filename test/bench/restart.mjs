@@ -14,7 +14,7 @@ export async function restartBench(lab) {
 }
 
 async function restart(stateDir, name) {
-  // A look that finds nothing to do is told on level debug only.
+  // A converge that finds nothing to do is logged on level debug only.
   const unit = JSON.parse(readFileSync(path.join(stateDir, 'units', `${name}.json`), 'utf8'));
   const log = path.join(stateDir, 'logs', `${name}.log`);
   let from = statSync(log).size;
@@ -41,7 +41,7 @@ async function restart(stateDir, name) {
 
 const isWhole = (line) => line.msg === 'converged' && line.touched === 'all' && line.mayRemove === true;
 
-/** The log's lines from `from` on, once they tell of a whole look in sync. */
+/** The log's lines from `from` on, once they contain a full converge in sync. */
 async function looked(log, from) {
   for (const until = Date.now() + LIMIT_MS; Date.now() < until; await delay(10)) {
     const lines = readFileSync(log)

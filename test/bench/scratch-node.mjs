@@ -74,7 +74,7 @@ export async function makeScratchNode({ outside, inside }) {
       ...tenants.map(({ device, address }) => `address add ${address} dev ${device}`),
       ...wires.map(([, device]) => `link set ${device} up`),
     ]);
-    // The userspace datapath sends what it reads: a checksum left to the device would stay open.
+    // The userspace datapath sends packets as it reads them: a checksum that the device should compute would stay missing.
     const checksums =
       'for d in $(ls /proc/sys/net/ipv4/conf | grep -E "^(eth1|out0|in|plug)"); do ethtool -K $d tx off; done';
     for (const place of [node, prober]) await run([...place.enter, 'sh', '-c', checksums]);
@@ -114,14 +114,14 @@ export async function makeScratchNode({ outside, inside }) {
   }
 }
 
-/** Namespaces and links are removed by the kernel in its own time; the next run waits for it. */
+/** The kernel removes namespaces and links some time later; the next run waits for that. */
 async function emptyNode(node) {
   await run([...node.enter, 'sh', '-c', 'ip -all netns delete']);
   const veths = async () => (await run([...node.enter, 'ip', '-o', 'link', 'show', 'type', 'veth'])).stdout;
   for (const until = Date.now() + 30_000; Date.now() < until && / tap/.test(await veths());) await delay(50);
 }
 
-/** The prober at a place that `enter` leads to. `ask` answers milliseconds; what it asks for: probe.mjs. */
+/** The prober in the namespace that `enter` enters. `ask` resolves with milliseconds; probe.mjs says what it takes. */
 export function startProbe(enter) {
   const script = path.join(projectDir, 'test/bench/probe.mjs');
   const [file, ...rest] = [...enter, process.execPath, script];

@@ -1,6 +1,6 @@
 /**
- * Plants kinds and events that lack a part, and expects the compiler to name it: what must be said of a kind is said once, and whoever forgets a part of it cannot build
- * (docs/how-to/add-a-resource.md).
+ * Plants kinds and events whose declaration lacks a part, and expects a compiler error that names the part: a kind is declared once, and an incomplete declaration
+ * does not compile (docs/how-to/add-a-resource.md).
  */
 import { describe, expect, it } from '@jest/globals';
 import ts from 'typescript';
@@ -21,7 +21,7 @@ const sources = new Map<string, ts.SourceFile | undefined>();
 type Edit = readonly [file: string, old: string, now: string];
 type Said = (file: string) => string;
 
-/** What the compiler says of each file when these edits are made. */
+/** The compiler's errors by file after these edits. */
 function compile(...edits: readonly Edit[]): Said {
   const edited = new Map<string, string>();
   for (const [name, old, now] of edits) {
@@ -45,7 +45,7 @@ function compile(...edits: readonly Edit[]): Said {
       .join('\n');
 }
 
-/** Each part of a declaration, and a kind that says it in one line. */
+/** Each part of a declaration, and a kind whose declaration has it on one line. */
 const PARTS = [
   ['stream', 'router', "  stream: 'own',\n"],
   ['claims', 'quota', '  claims: NO_CLAIMS,\n'],

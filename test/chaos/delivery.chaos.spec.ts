@@ -56,7 +56,7 @@ describe(`messages on their way (seed ${seed})`, () => {
     expect(slowest.goneMs).toBeLessThan(20_000);
   });
 
-  test('when all is well again, the agents are in sync at once', async () => {
+  test('without faults, the agents are in sync at once', async () => {
     for (const proxy of proxies) proxy.faults = noFaults;
     await until(
       async () =>

@@ -1,6 +1,6 @@
 /**
  * Every process is killed, a node is wiped, the log is replaced: the lab converges without manual help, and a TCP stream through a floating IP continues
- * wherever only our own software died. What starts processes again is the lab's supervisor, as systemd does on a real node.
+ * wherever only our own software died. The lab's supervisor restarts processes, as systemd does on a real node.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { AGENTS } from '@plumbline/contracts';
@@ -12,9 +12,9 @@ import { emptyDatabase, plugAgain, wipe, wipeNamespaces } from '../system/testin
 
 const agents = defaultNodes.flatMap((node) => node.agents.map((kind) => `${AGENTS[kind].app}-${node.host}`));
 const hosts = ['net1', 'cmp1', 'cmp2'] as const;
-/** Of 20 ms ticks: what a stream may stand still though no packet need be lost, on a machine with two cores that starts a Node.js. */
+/** How many 20 ms ticks a stream may pause without a lost packet, on a machine with two cores that starts a Node.js process meanwhile. */
 const unharmedGapMs = 1_000;
-/** When the switch itself was away: TCP waits ever longer before it tries again. */
+/** The same when the switch itself was down: TCP's retransmission timeout doubles each time. */
 const harmedGapMs = 10_000;
 
 let lab: TestLab;
@@ -36,7 +36,7 @@ const pictures = async (): Promise<Record<string, NodePicture>> =>
 
 const openStream = (): Promise<HeldStream> => HeldStream.open(lab, `s${(streams += 1)}`, 'vm1', floating);
 
-/** The whole way of a change works: a floating IP is made, answers, and is gone again. */
+/** Checks that a change works end to end: a floating IP is made, answers, and is deleted again. */
 async function allWorks(): Promise<void> {
   let made: string | null = null;
   await until(
@@ -71,7 +71,7 @@ describe('kill -9', () => {
     60_000,
   );
 
-  test('all of ours at one moment', async () => {
+  test('all of our processes at the same moment', async () => {
     const before = await pictures();
     const stream = await openStream();
     await Promise.all([...agents, 'api', 'nats', 'postgres'].map((name) => lab.kill(name)));
@@ -124,7 +124,7 @@ describe('a wiped node', () => {
     ).catch(() => expect(now).toEqual(before));
   };
 
-  test('net1: namespaces, bridges and ports come back by themselves', async () => {
+  test('net1: the agents make namespaces, bridges and ports again', async () => {
     const before = await pictures();
     await wipe(lab, 'net1');
     await lab.answers('outside', floating, 'vm1');
@@ -139,7 +139,7 @@ describe('a wiped node', () => {
     await asBefore(before);
   });
 
-  test('net1: rules and flows alone, found by the full look on the timer (60 s, here 2)', async () => {
+  test('net1: rules and flows alone, found by the resync on the timer (60 s, here 2)', async () => {
     const restores = [
       await lab.withEnvironment('l3-agent-net1', { PLUMB_RESYNC_SECONDS: '2' }),
       await lab.withEnvironment('ovs-agent-net1', { PLUMB_RESYNC_SECONDS: '2' }),
@@ -169,7 +169,7 @@ describe('an empty log', () => {
   const states = async (): Promise<unknown[]> =>
     (await lab.list('agents')).map((agent) => (agent['configurations'] as { state: string }).state);
 
-  test('changes nothing on any node and is reported; with the old log all goes on', async () => {
+  test('changes nothing on any node and is reported; with the old log everything works again', async () => {
     const before = await pictures();
     const stream = await openStream();
     const restore = await lab.withEnvironment('api', { DATABASE_URL: await emptyDatabase(lab, 'other') });

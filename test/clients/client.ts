@@ -18,7 +18,7 @@ export interface Client {
 
 const SERVER = fileURLToPath(new URL('shell-server.py', import.meta.url));
 const PATIENCE_MS = 60_000;
-/** Every exit code: what a command answers is the journey's to judge. */
+/** Every exit code is accepted: the journey checks it. */
 const ANY_CODE = Array.from({ length: 256 }, (_, code) => code);
 
 /** Each command is a process of `/usr/bin/<program>`. */

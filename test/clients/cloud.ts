@@ -1,5 +1,5 @@
 /**
- * A Plumbline API with two nodes that report, as clients find it: an address, a `clouds.yaml`, and who they are there.
+ * A Plumbline API with two nodes that report, and what clients need to use it: an address, a `clouds.yaml`, and users.
  *
  * Every journey runs in both ways to log in: `none`, where the client has only the address, and `builtin`, where it logs in with Identity v3.
  */
@@ -13,7 +13,7 @@ import { ObservedNode } from '../api/observed.js';
 export type Login = 'none' | 'builtin';
 export const LOGINS: readonly Login[] = ['none', 'builtin'];
 
-/** Debian's own interpreter: its client packages are of no use to another one on the PATH. */
+/** Debian's own interpreter: another one on the PATH could not import Debian's client packages. */
 export const PYTHON = '/usr/bin/python3';
 /** Users with a login, and their names in `clouds.yaml`; `lab` is the member's project. */
 export const ADMIN = 'plumbline';
@@ -54,7 +54,7 @@ export class Cloud {
     return this.served.api;
   }
 
-  /** What a client's process is given: nothing of the machine's own settings, and a home of its own. */
+  /** Environment of a client's process: none of the machine's own settings, and a home of its own. */
   get environment(): Readonly<Record<string, string>> {
     return { HOME: this.home, OS_CLIENT_CONFIG_FILE: this.served.cloudsFile, OS_CLOUD: ADMIN };
   }

@@ -30,7 +30,7 @@ export type Journey = readonly Step[];
 
 export type Known = Record<string, unknown>;
 
-/** Where one may type; the first is the journey's own. */
+/** The clients that a step can be typed into; the first is the journey's own. */
 export type Clients = ReadonlyMap<Seat, Client>;
 
 /** Runs the step, asserts, and keeps what it shows in `known`. */
@@ -61,7 +61,7 @@ export async function walk(clients: Clients, step: Step, known: Known): Promise<
     expect(shown).toEqual(expect.arrayContaining([expect.objectContaining(filledIn(row, known) as Fields)]));
 }
 
-/** What a person calls the step in a test's output. */
+/** The step's title in the test's output. */
 export const titleOf = ({ run, at, fails }: Step): string =>
   `${at === undefined ? '' : `${at} `}${typeof run === 'string' ? run : run.join(' ')}${fails === undefined ? '' : ' (refused)'}`;
 

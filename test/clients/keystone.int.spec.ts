@@ -10,7 +10,7 @@ import { KeystoneServer, startKeystone } from './keystone-server.js';
 const domain = { id: 'default' };
 let folder: string;
 let keystone: KeystoneServer;
-/** Asks again soon, and hardly ever. */
+/** Asks again soon; and hardly ever. */
 let api: ApiProcess, patient: ApiProcess;
 let admin: string;
 const ids: Record<string, string> = {};
@@ -99,7 +99,7 @@ describe('a real Keystone', () => {
     expect(await api.call('GET', '/v3')).toMatchObject({ status: 404 });
   });
 
-  it('may give a token that is for no project, or has no role that counts here', async () => {
+  it('gives tokens without a project, or without a role that is known here, which are refused', async () => {
     expect(await ask(api, await logIn('ann', "ann's password"))).toMatchObject({
       status: 401,
       body: { error: { message: expect.stringContaining('for no project') } },
@@ -110,7 +110,7 @@ describe('a real Keystone', () => {
     });
   });
 
-  it('is asked again after a while: a token taken back ends', async () => {
+  it('is asked again after a while, so that a revoked token ends', async () => {
     const ann = await logIn('ann', "ann's password", 'garden');
     expect((await ask(api, ann)).status).toBe(200);
     await fetch(`${keystone.url}/auth/tokens`, {
@@ -142,7 +142,7 @@ describe('a real Keystone', () => {
     expect(JSON.parse(stdout)).toMatchObject([{ Name: 'bed' }]);
   }, 120_000);
 
-  it('away: known tokens go on, of others nobody can tell, which is no reason to throw them away', async () => {
+  it('while it is down: known tokens keep working, others get 503 and not 401, so that clients keep them', async () => {
     const [ann, rob] = [await logIn('ann', "ann's password", 'garden'), await logIn('rob', "rob's password", 'garden')];
     expect((await ask(patient, ann)).status).toBe(200);
     await keystone.stop();

@@ -1,4 +1,4 @@
-/** docs/how-to/use-clients.md, block by block, with the API where it happens to be. */
+/** docs/how-to/use-clients.md, block by block, with the address of the test's own API put in. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -15,7 +15,7 @@ const PLUMB = `${process.execPath} ${join(projectDir, 'apps/cli/dist/main.js')}`
 const ADDRESS = 'http://127.0.0.1:9696';
 const PASSWORD = 'a password of hers';
 const TIMEOUT_MS = 120_000;
-/** What another spec has compiled of Go's own library need not be compiled again. */
+/** Go's build cache, shared with other specs so that Go's own library is compiled once. */
 const { PLUMB_TEST_GOCACHE } = process.env;
 const goCache = PLUMB_TEST_GOCACHE === undefined ? {} : { GOCACHE: PLUMB_TEST_GOCACHE };
 
@@ -32,7 +32,7 @@ const textOf = (login: Login, language: string, kind = ''): string => {
 };
 
 describe('the page', () => {
-  it('says of every block where it holds', () => {
+  it('says of every block where it is typed', () => {
     expect(PAGE.match(/^```\w+.*$/gm)).toHaveLength(BLOCKS.length);
     for (const { login } of BLOCKS) expect(['none', 'builtin', 'both', 'packages']).toContain(login);
   });
@@ -101,7 +101,7 @@ describe.each(LOGINS)('the page with auth=%s', (login) => {
     expect(stdout).toBe('inside ACTIVE\n');
   });
 
-  it('left what it says', async () => {
+  it('left the objects that it says', async () => {
     const { stdout } = await shell('openstack --os-cloud plumbline floating ip list -f json');
     expect(JSON.parse(stdout)).toEqual([
       expect.objectContaining({

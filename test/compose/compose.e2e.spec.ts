@@ -15,7 +15,7 @@ const guest = '/opt/plumbline/libs/lab/dist/guest-main.js';
 const transferBytes = 4_000_000;
 const outsideIp = '10.255.253.3';
 
-/** What a user of this machine could notice of an engine on it: links as it names them, rules, forwarding, mounts, cgroups, processes. */
+/** What an engine could change on the machine that its user would notice: links as it names them, rules, forwarding, mounts, cgroups, processes. */
 async function hostState(): Promise<Record<string, string>> {
   const commands: Record<string, string> = {
     links: "ip -oneline link show | cut -d' ' -f2 | grep -E '^(docker|br-|veth|tap0)' || true",
@@ -32,7 +32,7 @@ async function hostState(): Promise<Record<string, string>> {
   return Object.fromEntries(await Promise.all(entries));
 }
 
-/** Null when an engine really starts here. */
+/** The reason why no engine starts here; null: one really starts. */
 async function tryEngine(): Promise<string | null> {
   const missing = whyNoEngine();
   if (missing !== null) return missing;
@@ -154,7 +154,7 @@ inContainers(`docker-compose.yml${obstacle === null ? '' : ` (not run: ${obstacl
   }, 60_000);
 });
 
-/** Repeats until it does not reject; after the time is over, what it rejects with is the answer. */
+/** Repeats `work` until it does not reject. When the time is over, rejects with the last error. */
 async function eventually<T>(timeoutMs: number, attempt: () => Promise<T>): Promise<T> {
   for (const until = Date.now() + timeoutMs; ; await delay(250)) {
     try {

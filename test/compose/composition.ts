@@ -9,23 +9,23 @@ import { makeBaseImages } from './engine/base-images.js';
 const buildTimeoutMs = 600_000;
 const upTimeoutMs = 180_000;
 const everything = ['--profile', 'nodes', '--profile', 'client'];
-/** What .dockerignore lets through, and what Compose reads. */
+/** The files that .dockerignore does not exclude, and those that Compose reads. */
 const sources = [
   ...['docker-compose.yml', '.dockerignore', '.npmrc', 'package.json', 'package-lock.json'],
   ...['tsconfig.json', 'tsconfig.base.json', 'apps', 'libs', 'docker'],
 ];
 const leftOut = new Set(['node_modules', 'dist']);
-/** docker-compose 1.29 builds one at a time, and the same image once more for each service that names it: the cache answers. */
+/** docker-compose 1.29 builds one image at a time, and builds it again for each service that names it, then from the cache. */
 const built = ['secrets', 'postgres', 'nats', 'net1', 'client'];
 
 export interface Composition {
   readonly engine: Engine;
   compose(argv: readonly string[], timeoutMs?: number): Promise<RunResult>;
-  /** Runs a command in a service's container and answers its output. Rejects when it fails. */
+  /** Runs a command in a service's container; resolves with its output. Rejects when it fails. */
   exec(service: string, argv: readonly string[], stdin?: string): Promise<string>;
-  /** The same, not waited for: it goes on until the container ends. */
+  /** The same, but returns at once; the command runs until the container ends. */
   execInBackground(service: string, argv: readonly string[]): Promise<void>;
-  /** Ends everything and leaves nothing. */
+  /** Ends everything and removes it. */
   down(): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Scenario C: one public address, port forwarding, and the reboot. A forwarding is one call, on a floating IP and on a router's own gateway address, and it is
- * there again after the node lost all, with several routers on it and nobody to ask: no API, no broker, no database.
+ * Scenario C: one public address, port forwarding, and the reboot. A forwarding is made by one call, on a floating IP or on a router's own gateway address. After
+ * a reboot in which the node lost everything, with several routers on it, it works again without API, broker and database.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ensureUnit, removeUnit, type InstanceState } from '@plumbline/lab';
@@ -9,7 +9,7 @@ import { nodePicture } from './testing/node-picture.js';
 import { HeldStream } from './testing/stream.js';
 import { TestLab, until, upTimeoutMs, type Resource } from './testing/test-lab.js';
 
-/** How `outside` is seen. */
+/** The address with which `outside` is seen. */
 const outside = '10.255.253.1';
 const reboots = 5;
 const CONTROL_PLANE = ['postgres', 'nats', 'api'] as const;
@@ -47,7 +47,7 @@ async function newSite(name: string, host: string, cidr: string, gateway: string
   return { routerId: router.id, own: await ownAddress(router.id), instance };
 }
 
-/** The one API call. */
+/** Makes a forwarding by one API call. */
 async function forward(where: string, ports: Record<string, unknown>, to: InstanceState): Promise<Resource> {
   const body = { port_forwarding: { protocol: 'tcp', internal_port_id: to.portId, ...ports } };
   const answer = await lab.request('POST', `/v2.0/${where}/port_forwardings`, body);
@@ -104,7 +104,7 @@ describe('a forwarding is one call', () => {
       );
   });
 
-  test('all is well, says plumb status, which needs no arguments here', async () => {
+  test('plumb status finds the lab without arguments, and no problem', async () => {
     let said = '';
     await until(
       async () => (said = (await lab.plumb(['status'], { okCodes: [0, 1] })).stdout).trimEnd().endsWith('all is well'),
@@ -155,7 +155,7 @@ describe('the reboot', () => {
 });
 
 describe('a forwarding that is taken away', () => {
-  test('its stream ends within a second, a neighbour’s on the same address lives on', async () => {
+  test('its stream ends within a second; another forwarding’s on the same address continues', async () => {
     const [{ routerId, own, instance }] = sites as [Site];
     const stream = { external_port: 7000, internal_port: 7000 };
     const gone = await forward(`routers/${routerId}`, stream, instance);

@@ -21,7 +21,7 @@ const blocks = readBlocks(path.join(projectDir, 'docs/how-to/run-on-real-machine
 const units = path.join(projectDir, 'packaging/systemd');
 const seconds = 1_000;
 
-/** What the page's commands would change if they ran on the host. */
+/** Parts of the host that the page's commands would change if they ran on it. */
 async function hostFiles(): Promise<string> {
   const folders = ['plumbline', 'postgresql', 'openvswitch'].flatMap((name) => [
     `/etc/${name}`,
@@ -41,7 +41,7 @@ describe('what is not typed here', () => {
     expect(count('systemd').filter((each) => !byHand.has(each))).toEqual([]);
   });
 
-  test('packages are Debian’s, and here', async () => {
+  test('packages are Debian’s, and installed here', async () => {
     const lines = blocks.filter(({ kind }) => kind === 'packages').map(({ text }) => text);
     const words = lines.flatMap((text) => text.split(/\s+/));
     const names = words.filter((word) => !['apt-get', 'install', '--no-install-recommends'].includes(word));
@@ -148,7 +148,7 @@ describe('the page, followed', () => {
     expect(await hostFiles()).toBe(before);
   }, 20 * seconds);
 
-  /** Types all blocks under a heading, in order; answers what the last one printed. */
+  /** Types all blocks under a heading, in order; resolves with what the last one printed. */
   async function follow(heading: string): Promise<string> {
     const here = blocks.filter((block) => block.heading === heading);
     if (here.length === 0) throw new Error(`the page has no blocks under "${heading}"`);
@@ -167,7 +167,7 @@ describe('the page, followed', () => {
     return printed;
   }
 
-  /** Carries what scp would: there is no SSH here. Answers the other lines. */
+  /** Copies the files that scp would copy (there is no SSH here). Returns the other lines. */
   async function carry(text: string): Promise<string> {
     const others: string[] = [];
     for (const line of text.split('\n')) {

@@ -18,7 +18,7 @@ const replay = async (...options: string[]) =>
   lab.plumb(['replay', '--lab', lab.spec.name, '--node', 'net1', ...options]);
 const view = (): { position: number } => JSON.parse(readFileSync(savedView, 'utf8')) as { position: number };
 
-/** Takes units away and answers a way back. */
+/** Stops units; resolves with a function that starts them again. */
 async function without(names: readonly string[]): Promise<Unit[]> {
   const units = names.map((name) => lab.wanted(name));
   for (const { name } of units) await removeUnit(lab.spec.stateDir, name);

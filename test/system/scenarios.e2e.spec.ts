@@ -1,7 +1,7 @@
 /**
  * Scenarios A, B and D, and a floating IP's whole life, through the API, on real nodes, with real packets: ping and TCP.
  *
- * What the nodes must look like is written down here in our own words; where it differs from the reference implementation is docs/design/l3-dataplane.md.
+ * The specs spell out what must be on the nodes; docs/design/l3-dataplane.md says where that differs from the reference implementation.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { runningPlace, type InstanceState } from '@plumbline/lab';
@@ -37,7 +37,7 @@ async function routerOnNode(routerId: string): Promise<NamespacePicture> {
   return found;
 }
 
-/** This address of the external network, or the next one that nobody has. */
+/** This address of the external network, or the next one that is free. */
 async function freeOutside(wanted: number): Promise<string> {
   const used = new Set((await lab.list('ports')).flatMap((port) => JSON.stringify(port['fixed_ips'])));
   for (let last = wanted; last < 250; last += 1) {
@@ -47,7 +47,7 @@ async function freeOutside(wanted: number): Promise<string> {
   throw new Error('the external network is full');
 }
 
-/** An instance on a network of this spec's, plugged and ACTIVE. */
+/** An instance on a network that this spec made, plugged and ACTIVE. */
 async function newInstance(
   name: string,
   host: string,
@@ -120,7 +120,7 @@ describe('scenario A: two instances, two floating IPs, one router', () => {
     expect(await lab.text('net1', ping)).toContain(' 0% packet loss');
   });
 
-  test('asked for again, or after a restart of the agent, nothing is touched', async () => {
+  test('the same request again, or a restart of the agent, changes nothing on the node', async () => {
     const said = lab.logOf('l3-agent-net1').length;
     const before = await nodePicture(lab, 'net1');
     const again = await lab.update('floatingip', second.id, { port_id: vm2.portId });
@@ -310,7 +310,7 @@ describe('scenario D: an instance directly on the flat provider network', () => 
 });
 
 describe('a floating IP’s life', () => {
-  test('moved, it answers for its new instance, and what was open to the old one ends', async () => {
+  test('moved, it leads to its new instance, and connections to the old one end', async () => {
     const third = await lab.floatingIp(vm1).catch(() => null);
     expect(third).toBeNull(); // vm1's address has one already
     const held = await HeldStream.open(lab, 'moved', 'vm1', addressOf(first));
@@ -335,7 +335,7 @@ describe('a floating IP’s life', () => {
     await lab.becomes('floatingip', second.id, 'ACTIVE');
   });
 
-  test('disassociated, its open TCP connections end within a second, and others live on', async () => {
+  test('disassociated, its open TCP connections end within a second, and others continue', async () => {
     const mine = await HeldStream.open(lab, 'mine', 'vm2', addressOf(second));
     const others = await HeldStream.open(lab, 'others', 'vm1', addressOf(first));
     await lab.update('floatingip', second.id, { port_id: null });
@@ -371,8 +371,8 @@ describe('a floating IP’s life', () => {
   });
 });
 
-describe('what the API says is so', () => {
-  test('ACTIVE only when wired; DOWN when unplugged, port and floating IP alike', async () => {
+describe('the status that the API shows', () => {
+  test('is ACTIVE only when the node is ready, DOWN when unplugged, for port and floating IP', async () => {
     const network = await lab.named('networks', 'private');
     const port = await lab.create('port', {
       name: 'vm6',

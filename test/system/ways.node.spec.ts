@@ -172,7 +172,7 @@ describe.each([
     for (const node of made) await node.remove();
   });
 
-  test('as written; and what is right is not touched', async () => {
+  test('as written; a second converge changes nothing', async () => {
     const node = await newNode();
     for (const { position } of story.log) await node.event(story, position);
     expect(await node.canonical()).toBe(wanted);
@@ -199,7 +199,7 @@ describe.each([
     expect(await node.canonical()).toBe(wanted);
   });
 
-  test('one converge at the end, of a node that was right long ago', async () => {
+  test('one converge at the end, of a node that was in an old state', async () => {
     const node = await newNode();
     await node.make(story.view(Math.floor(story.log.length / 2)), everything);
     await node.make(story.view(), everything);

@@ -1,4 +1,4 @@
-/** How a run of the tests is told what to do: options, order, effort. */
+/** Options of a test run: which tests, their order, how many runs of each property. */
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { times } from '../../tools/jest/effort.mjs';
@@ -6,7 +6,7 @@ import { readOptions } from '../../tools/setup/options.mjs';
 import { shuffled } from '../../tools/setup/order.mjs';
 
 describe('another order', () => {
-  it('has all of them once, and is the same for the same seed', () => {
+  it('contains each once, and is the same for the same seed', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.string()), fc.nat(), (names, seed) => {
         const order = shuffled(names, seed);
@@ -24,7 +24,7 @@ describe('another order', () => {
 });
 
 describe('options', () => {
-  it('are taken out of what goes to jest', () => {
+  it('are removed from the arguments for jest', () => {
     const own = ['--level=node,e2e', '--shuffle=7', '--long=3', '--workers=1', '--unprivileged'];
     const options = readOptions(['forwarding', ...own, '-t', 'a name']);
     expect(options).toMatchObject({ unprivileged: true, seed: 7, effort: 3, workers: 1, jestArgs: ['forwarding', '-t', 'a name'] }); // prettier-ignore
@@ -43,7 +43,7 @@ describe('options', () => {
   });
 });
 
-it('a property is tried as often as it says, times the effort of the run', () => {
+it('a property runs its numRuns, times the factor of --long', () => {
   let tried = 0;
   fc.assert(
     fc.property(fc.nat(), () => {

@@ -28,7 +28,7 @@ describe('a borrowed file', () => {
     text: (before, marker) => `${marker}\nours\n${before}`,
   });
 
-  test('is given back exactly: text, mode, times, or its absence', async () => {
+  test('is restored exactly: text, mode, times, or its absence', async () => {
     const { withBorrowedFiles } = (await import(url('borrowed-file.mjs'))) as BorrowedFiles;
     const there = path.join(folder, 'there');
     const absent = path.join(folder, 'absent');
@@ -45,7 +45,7 @@ describe('a borrowed file', () => {
     expect(existsSync(absent)).toBe(false);
   });
 
-  test('is given back when the work fails', async () => {
+  test('is restored when the work fails', async () => {
     const { withBorrowedFiles } = (await import(url('borrowed-file.mjs'))) as BorrowedFiles;
     const absent = path.join(folder, 'absent');
     const work = async () => {
@@ -55,7 +55,7 @@ describe('a borrowed file', () => {
     expect(existsSync(absent)).toBe(false);
   });
 
-  test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)('is given back after %s', async (signal) => {
+  test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)('is restored after %s', async (signal) => {
     const file = path.join(folder, 'policy');
     writeFileSync(file, 'theirs\n');
     const script = `

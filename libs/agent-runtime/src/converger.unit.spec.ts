@@ -11,7 +11,7 @@ const HASH = 'a'.repeat(64);
 const nothing: Convergence = { applied: 0, drift: 0, statuses: [], failed: [] };
 const textOf = ({ objects, frozen, position }: HostView): string => canonical([objects, frozen, position]);
 
-/** A converger over `view`; its converges end when they are told to. */
+/** A converger over `view`; the test ends each converge. */
 function over(view: HostView, mayRemove: () => boolean = () => true) {
   const clock = new ManualClock();
   const calls: { view: HostView; text: string; options: ConvergeOptions; end(error?: Error): void }[] = [];
@@ -75,7 +75,7 @@ describe('the view that a converge works by', () => {
     );
   });
 
-  it('costs what changed: nothing walks over all that the node carries', async () => {
+  it('costs what changed: no converge walks over all objects of the node', async () => {
     const world = new World();
     const view = world.viewOf('cmp1');
     let walks = 0;
@@ -104,7 +104,7 @@ describe('the view that a converge works by', () => {
 });
 
 describe('marks', () => {
-  it('that come during a converge are the next one, and those of one that failed come again with them', async () => {
+  it('made during a converge wait for the next one; those of a failed converge are added to it', async () => {
     const { clock, calls, converger } = over(emptyView('cmp1'));
     converger.mark(new Set<ObjectKey>(['port/1']));
     await clock.run(0);
@@ -121,7 +121,7 @@ describe('marks', () => {
     await converger.stop();
   });
 
-  it('of what was looked at without the right to remove come again with it', async () => {
+  it('converged without the right to remove are converged again once it is there', async () => {
     let mayRemove = false;
     const { clock, calls, converger } = over(emptyView('cmp1'), () => mayRemove);
     for (const key of ['port/1', 'port/2'] as const) {

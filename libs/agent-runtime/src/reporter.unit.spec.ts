@@ -4,7 +4,7 @@ import { emptyView } from '@plumbline/topology';
 import { Reporter } from './reporter.js';
 import { ManualClock } from './testing/index.js';
 
-/** A reporter with nobody to hear it but us. */
+/** A reporter whose reports the test receives. */
 function reporting() {
   const clock = new ManualClock();
   const reports: Report[] = [];
@@ -38,7 +38,7 @@ function reporting() {
 }
 const said = (report: Report, id: string): boolean => report.objects.some((object) => object.id === id);
 
-it('says a change at once, in every report of the next second, and again and again until it is 15 s old', async () => {
+it('reports a change at once, in every report of the next second, and about once a second until it is 15 s old', async () => {
   const { clock, reports, change, reporter } = reporting();
   await clock.run(2_000);
   change('a');
@@ -56,7 +56,7 @@ it('says a change at once, in every report of the next second, and again and aga
   reporter.stop();
 });
 
-it('among many changes a report costs what changed in a second', async () => {
+it('among many changes, a report contains only those of the last second', async () => {
   const { clock, reports, change, reporter } = reporting();
   for (let n = 0; n < 1_000; n += 1) {
     change(String(n));

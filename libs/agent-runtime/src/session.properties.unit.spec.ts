@@ -1,4 +1,4 @@
-/** Any log, any delivery, any crash: one result (invariant 5). */
+/** Whatever the log, the delivery and the crashes, the node ends the same (invariant 5). */
 import { describe, expect, it } from '@jest/globals';
 import { keyOf } from '@plumbline/contracts';
 import { createLogger } from '@plumbline/telemetry';
@@ -16,7 +16,7 @@ const aTrouble: fc.Arbitrary<Trouble> = fc.record({
   waitMs: fc.constantFrom(0, 0, 1, 20, 60, 400, 4_000),
   event: fc.constantFrom('none', 'none', 'none', 'none', 'none', 'crash', 'api-down', 'api-up', 'restart'),
 });
-/** Half of all arrives as it should. */
+/** Half of all messages arrive as they should. */
 const FATES = [[0], [0], [0], [0], [0], [], [], [0, 30], [70], [5, 200, 2_000]];
 
 describe('whatever is lost, doubled, delayed, reordered or killed', () => {

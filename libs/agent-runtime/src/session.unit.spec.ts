@@ -88,7 +88,7 @@ describe('a session', () => {
     expect(node.log).toBe(LOG);
   });
 
-  it('without a snapshot and without a control plane does nothing, and asks for ever', async () => {
+  it('without a snapshot and without a control plane changes nothing, and keeps asking', async () => {
     const agent = await session();
     await clock.run(600_000);
     expect(node.calls).toEqual([]);
@@ -191,7 +191,7 @@ describe('a session', () => {
     return other;
   }
 
-  it('does not take a whole view meant for the other agent before its own past is vouched for', async () => {
+  it('does not take a full view that was sent to another agent before its own past is confirmed', async () => {
     plane.up();
     for (const command of commands(start, port(1))) plane.commit(command);
     const first = await session();
@@ -235,7 +235,7 @@ describe('a session', () => {
     expect(agent.state).toBe('in-sync');
   });
 
-  it('a node that is bound to a log and lost its snapshot takes no other', async () => {
+  it('on a node that is bound to a log and lost its snapshot follows no other log', async () => {
     node.log = LOG;
     node.made.set(`port/${id(11)}`, 'made before');
     const other = new FakeControlPlane(OTHER_LOG, broker, clock, [HOST]);
@@ -246,7 +246,7 @@ describe('a session', () => {
     expect(node.calls).toEqual([]);
   });
 
-  it('nor when it could not be read what it is bound to', async () => {
+  it('nor when the switch could not say at first which log the node is bound to', async () => {
     node.log = LOG;
     const read = node.boundLog;
     node.boundLog = () => Promise.reject(new Error('no OVSDB'));
@@ -276,7 +276,7 @@ describe('a session', () => {
     expect(canonical(node.made)).toBe(desired());
   });
 
-  it('tries a bad object again by itself, ever more rarely, and the rest goes on', async () => {
+  it('retries a failed object with a backoff, and the others go on', async () => {
     plane.up();
     for (const command of commands(start, port(1), port(2))) plane.commit(command);
     node.failure = (key) => (key === `port/${id(11)}` ? 'no such device' : null);
@@ -293,7 +293,7 @@ describe('a session', () => {
     expect(agent.health()).toMatchObject({ quarantined: [] });
   });
 
-  it('works again when the node can be worked on again', async () => {
+  it('works again when the node can be changed again', async () => {
     plane.up();
     for (const command of commands(start, port(1))) plane.commit(command);
     node.broken = new Error('no OVSDB');
@@ -393,7 +393,7 @@ describe('a session', () => {
     expect(agent.health()).toMatchObject({ ok: true });
   });
 
-  it('is refused for a reason it does not know, and leaves the node as it is', async () => {
+  it('leaves the node as it is when it is refused for a reason that it does not know', async () => {
     plane.up();
     for (const command of commands(start, port(1))) plane.commit(command);
     const before = await session();

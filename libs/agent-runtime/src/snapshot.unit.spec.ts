@@ -46,7 +46,7 @@ describe('a snapshot', () => {
     expect(() => readSnapshot(writeSnapshot({ ...view, catalogue: 99 }), 'cmp1', 'x')).toThrow('newer release');
   });
 
-  it('in a file is replaced whole, and what a crash left beside it harms nothing', async () => {
+  it('in a file is replaced in one step, and a partial file that a crash left does no harm', async () => {
     const file = new SnapshotFile(join(folder, 'deep', 'l3.snapshot'));
     expect(await file.load('cmp1')).toBeNull();
     await file.save(viewOf([], 'cmp1'));

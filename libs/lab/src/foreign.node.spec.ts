@@ -16,7 +16,7 @@ import { defaultNodes, labSpec } from './spec.js';
 import { newLabState, StateKeeper } from './state.js';
 import { unitStatuses } from './status.js';
 
-/** A lab on another NATS, one that the nodes could not reach by themselves. */
+/** A lab with the operator's own NATS server (NATS_URL), which the nodes cannot reach directly. */
 const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 const folder = mkdtempSync(path.join(tmpdir(), 'plumb-foreign-'));
 const spec = labSpec({
@@ -75,7 +75,7 @@ test('a node logs in to a NATS server beyond the lab', async () => {
   expect(stdout).toContain('172.31.250.1:4222');
 });
 
-test('no NATS of our own runs, and the foreign configuration stays as it was', () => {
+test('the lab runs no NATS server, and the other server’s configuration stays as it was', () => {
   expect(unitStatuses(spec.stateDir).map(({ name }) => name)).not.toContain('nats');
   expect(readFileSync(path.join(folder, 'nats.conf'), 'utf8')).toContain(node.publicKey);
 });

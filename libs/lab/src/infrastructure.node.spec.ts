@@ -181,7 +181,7 @@ describe('the lab without its programs', () => {
     expect(await as('control', 'plumb.v1.report.cmp1.ovs', '>')).toEqual({ publish: 'refused', subscribe: 'refused' });
   });
 
-  test('nobody gets in without a login', async () => {
+  test('NATS refuses a login that it does not know', async () => {
     const { newNkeyPair } = await import('@plumbline/nats-logins');
     const stranger = { url: lab.nats.hostUrl, publish: 'a', subscribe: 'b' };
     await expect(tryOnNats({ ...stranger, seed: newNkeyPair().seed })).rejects.toThrow(/authorization/i);
@@ -205,7 +205,7 @@ describe('the lab without its programs', () => {
     });
   });
 
-  test('secrets are for their owners alone', async () => {
+  test('only their owners can read secrets', async () => {
     const modes = await run(['stat', '-c', '%a %U', seedFile(spec, 'cmp1'), seedFile(spec, 'control'), spec.stateDir]);
     expect(modes.stdout.split('\n')).toEqual(['400 root', '400 nobody', '700 root', '']);
     expect(readFileSync(path.join(placeFolder(spec, 'mgmt'), 'nats.conf'), 'utf8')).not.toMatch(/\bSU[A-Z0-9]{20,}/);
@@ -223,7 +223,7 @@ describe('the lab without its programs', () => {
     expect(await findHostLink(spec.hostLink)).not.toBeNull();
   });
 
-  test('clean leaves nothing, whatever lives in the lab', async () => {
+  test('clean leaves nothing, whatever runs in the lab', async () => {
     // A stranger in a node's namespace, and one of ours that ignores a polite request.
     const script = path.join(closed, 'stubborn.mjs');
     const ready = `${script}.ready`;

@@ -53,7 +53,7 @@ describe('the supervisor', () => {
     expect(isRunning(first)).toBe(false);
   });
 
-  test('starts a killed unit again, and one that was worded anew', async () => {
+  test('restarts a killed unit, and one whose file changed', async () => {
     const first = await ensureUnit(stateDir, sleeper('one'));
     signal(first, 'SIGKILL');
     await until(
@@ -92,7 +92,7 @@ describe('the supervisor', () => {
     await expect(ensureUnit(stateDir, broken)).rejects.toThrow(/broken does not start.*\n.*no\/such\/folder/);
   });
 
-  test('killed, its processes go on; the next one starts them anew and leaves none twice', async () => {
+  test('killed, its processes go on; the next one restarts them and leaves none twice', async () => {
     const first = await ensureUnit(stateDir, sleeper('one'));
     const old = supervisorOf(stateDir);
     if (old === null) throw new Error('no supervisor');

@@ -1,4 +1,4 @@
-/** What another release says must not silence this one: each name that a message may bear, unknown. */
+/** A message of another release must not make this one stop listening: messages with an unknown value in each place that has names. */
 import { describe, expect, it } from '@jest/globals';
 import { Beacon, FeedMessage, FeedRefusal, Report, senderOf } from '@plumbline/contracts';
 import { emptyView, fold, lacksUnreadable, wholeView, Topology } from '@plumbline/topology';
@@ -21,16 +21,16 @@ const next = (more: object): unknown => ({
   ...more,
 });
 const networkObject = whole().entered.find((object) => object.kind === 'network')!;
-/** A network of a kind that a later release brought. */
+/** A network of a type that a later release added. */
 const newNetwork = { ...networkObject, id: later, networkType: 'geneve' };
 
 function read(body: unknown): FeedMessage {
   const message = parseFeed(body);
-  if (!message || 'refused' in message) throw new Error('this is no feed message');
+  if (!message || 'refused' in message) throw new Error('this is not a feed message');
   return message;
 }
 
-describe('an agent that hears of what it does not know', () => {
+describe('an agent that gets something it does not know', () => {
   it('takes a beacon that asks for agents of an unknown kind', () => {
     const beacon: Beacon = { log: LOG, host: 'cmp1', position: 2, head: 9, report: ['dhcp', 'ovs'] };
     expect(parseBeacon(beacon)).toEqual(beacon);
@@ -83,7 +83,7 @@ describe('an agent that hears of what it does not know', () => {
     expect(lacksUnreadable(view)).toBe(false);
   });
 
-  it('names it from whichever part of a message it came in, and again from a saved message', () => {
+  it('lists unreadable objects of every part of a message, and those of a saved message', () => {
     const parts = [1, 2].map((index) =>
       read(next({ part: { index, of: 2 }, entered: index === 1 ? [newNetwork] : [{ ...newNetwork, id: id(3) }] })),
     );
@@ -116,14 +116,14 @@ describe('an agent that hears of what it does not know', () => {
     expect(parseFeed(refusal)).toEqual(refusal);
   });
 
-  it('passes over fields it does not know, and refuses what is no message', () => {
+  it('ignores fields it does not know, and refuses what is not a message', () => {
     expect(parseFeed(next({ priority: 7 }))).toEqual(parseFeed(next({})));
     for (const wrong of [null, 7, {}, next({ position: 'x' }), next({ entered: [7] }), next({ left: [{ id: 'x' }] })])
       expect(parseFeed(wrong)).toBeNull();
   });
 });
 
-describe('the API that hears of what it does not know', () => {
+describe('the API that gets something it does not know', () => {
   const report = (more: object): unknown => ({
     log: LOG,
     state: 'in-sync',

@@ -12,11 +12,11 @@ import path from 'node:path';
 import { ensureUnit, labEnvironment, placeFolder, runningPlace } from '@plumbline/lab';
 import type { TestLab } from '../../system/testing/test-lab.js';
 
-/** What happens to a message: chances that are drawn in this order; the rest passes. */
+/** Probabilities of what happens to a message, drawn in this order; the rest passes. */
 export interface Faults {
   readonly drop: number;
   readonly double: number;
-  /** Held until the next message in its direction has passed, or 200 ms. */
+  /** Held back until the next message in its direction has passed, at most 200 ms. */
   readonly swap: number;
 }
 export const noFaults: Faults = { drop: 0, double: 0, swap: 0 };
@@ -38,7 +38,7 @@ export class LossyNats {
     this.seed = seed;
   }
 
-  /** Puts it between the agents of a node and NATS; the agents are started anew. The same seed draws the same lots. */
+  /** Puts the proxy between the agents of a node and NATS, and restarts the agents. The same seed gives the same faults. */
   static async between(lab: TestLab, host: string, agents: readonly string[], seed: number): Promise<LossyNats> {
     const { natsUrl, labId } = lab.state;
     const target = new URL(natsUrl ?? '');
@@ -88,7 +88,7 @@ export class LossyNats {
   }
 
   private draw(): 'pass' | 'drop' | 'double' | 'swap' {
-    // Park and Miller's generator: repeatable, and good enough for lots.
+    // Park and Miller's generator: repeatable, and random enough for this.
     this.seed = (this.seed * 48_271) % 2_147_483_647;
     const lot = this.seed / 2_147_483_647;
     const { drop, double, swap } = this.faults;

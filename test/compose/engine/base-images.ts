@@ -1,6 +1,6 @@
 /**
  * The two public base images, made here under their public names, so that the Dockerfiles can be built where no image can be pulled: Debian's from debootstrap(8),
- * Node.js's from that and this machine's own node and npm. What makes the public images small and quick to install into is done here too.
+ * Node.js's from that and this machine's own node and npm. The measures that make the public images small and quick to install into are taken here too.
  */
 import { cpSync, existsSync, mkdirSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -57,7 +57,7 @@ async function makeDebianRoot(engine: Engine, tar: string): Promise<void> {
   rmSync(root, { recursive: true, force: true });
 }
 
-/** With the certificates and the registry this machine trusts: npm in a build asks where npm here asks. */
+/** Adds the certificates and the registry that this machine uses: npm in a build must use the same registry as npm here. */
 async function makeNodeImage(engine: Engine): Promise<void> {
   const context = path.join(engine.folder, 'node-base');
   const npm = path.resolve(realpathSync((await run(['which', 'npm'])).stdout.trim()), '../..');

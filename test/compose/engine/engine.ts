@@ -30,7 +30,7 @@ export interface Engine {
   stop(): Promise<void>;
 }
 
-/** Starts one and answers when it answers. Rejects with the end of its log when this machine does not allow it; nothing is left then either. */
+/** Starts an engine; resolves when it answers. Rejects with the end of its log when this machine does not allow one; nothing of it is left then. */
 export async function startEngine(): Promise<Engine> {
   const folder = mkdtempSync(path.join(tmpdir(), 'plumb-engine-'));
   const cgroup = path.basename(folder);
@@ -91,7 +91,7 @@ async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void>
   await exit;
 }
 
-/** The engine was killed: nobody else removes its cgroups. They are empty as soon as its last process is gone. */
+/** Removes the engine's cgroups: a killed engine leaves them. They are empty once its last process is gone. */
 async function removeCgroups(name: string): Promise<void> {
   const tops = [cgroupRoot, ...readdirSync(cgroupRoot).map((controller) => path.join(cgroupRoot, controller))]
     .map((parent) => path.join(parent, name))

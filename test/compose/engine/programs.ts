@@ -15,7 +15,7 @@ const needed: readonly { readonly program: string; readonly debianPackage: strin
 ];
 const neededBytes = 6 * 1024 ** 3;
 
-/** Why no engine of our own can be started here, or null. Says what to install. */
+/** The reason why no engine can be started here, with what to install; null: one can be. */
 export function whyNoEngine(): string | null {
   if (process.getuid?.() !== 0) return 'needs root';
   const missing = needed.filter(({ program }) => !has(program)).map(({ debianPackage }) => debianPackage);

@@ -18,7 +18,7 @@ export type Block = Readonly<{ heading: string; where: string; kind: Kind; text:
 const kinds: readonly string[] = ['systemd', 'hand', 'packages', 'code', 'tell-node', 'copy'];
 const isKind = (word: string): word is Kind => kinds.includes(word);
 
-/** Throws on a shell block that says nothing of where it is typed, or something unknown. */
+/** Throws on a shell block that does not say where it is typed, or names something unknown. */
 export function readBlocks(file: string): readonly Block[] {
   const blocks: Block[] = [];
   let heading = '';

@@ -40,7 +40,7 @@ touch ${readyMark}
 while :; do sleep 3600 & wait; done
 `;
 
-/** What a shell of the machine starts with; nothing of the test's own environment. */
+/** Environment of the machine's shell: nothing of the test's own. */
 const environment = [
   'PATH=/run/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   'HOME=/root',
@@ -97,7 +97,7 @@ export class Machine {
     return new Machine(name, keeper, init, folder);
   }
 
-  /** A wire: a veth between an interface here and one there. Both ends up, without addresses. */
+  /** Lays a wire: a veth between an interface of this machine and one of the other, both up, without addresses. */
   async wire(device: string, other: Machine, otherDevice: string): Promise<void> {
     await run([
       ...['ip', 'link', 'add', device, 'netns', String(this.init.pid), 'type', 'veth'],
@@ -134,7 +134,7 @@ kept=$(compgen -v | grep -E '^[a-z][a-z_]*$' | grep -vx kept || true)
     return typed.stdout;
   }
 
-  /** Ends it with all that runs and stands in it; throws when something of it goes on. */
+  /** Ends it with everything in it; throws when a process of it survives. */
   async stop(): Promise<void> {
     const inhabitants = inhabitantsOf(this.init.pid);
     signal(this.keeper, 'SIGKILL');

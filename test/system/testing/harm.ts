@@ -15,7 +15,7 @@ export async function wipeNamespaces(lab: TestLab, host: string): Promise<void> 
 
 /**
  * Deletes all that Plumbline made on a node: the flows of the provider bridge, namespaces, devices, bridges, patch ports. The operator's bridges stay.
- * Flows first: they come back with the look that the lost bridges cause. Lost alone they are found by the full look on the timer.
+ * Flows first: the agent adds them again in the converge that the lost bridges cause. If only they are lost, the resync on the timer finds that.
  */
 export async function wipe(lab: TestLab, host: string): Promise<void> {
   await lab.at(host, ['ovs-ofctl', 'del-flows', 'br-ex']);
@@ -36,7 +36,7 @@ export async function plugAgain(lab: TestLab, instance: InstanceState): Promise<
   ]);
 }
 
-/** A database with the schema and nothing in it, beside the lab's own. Answers the service's URL. */
+/** Makes a second database with the schema and an empty log. Resolves with the URL for the API's login. */
 export async function emptyDatabase(lab: TestLab, name: string): Promise<string> {
   const { database } = lab.state;
   if (database === null) throw new Error('the lab has no database');

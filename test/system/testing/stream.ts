@@ -44,7 +44,7 @@ export class HeldStream {
     return Line.parse(JSON.parse(this.lines().at(-1) ?? ''));
   }
 
-  /** Waits for ten more lines: what was broken is over. Throws when the stream has ended or stands still. */
+  /** Waits for ten more lines, which shows that the stream works again. Throws when it has ended or stands still. */
   async flows(timeoutMs = 15_000): Promise<StreamState> {
     const from = this.state().lines;
     await until(
@@ -57,7 +57,7 @@ export class HeldStream {
     return now;
   }
 
-  /** Waits for its end; answers how, and when. */
+  /** Waits for its end; resolves with how and when it ended. */
   async end(timeoutMs = 10_000): Promise<StreamState> {
     await until(
       () => this.state().ended !== null,

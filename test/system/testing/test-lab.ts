@@ -1,7 +1,7 @@
 /**
- * A lab of a spec's own: made as a user makes it (`plumb lab up`), with a name and a folder that nobody else has, and gone with the spec.
+ * A lab for one spec: made as a user makes it (`plumb lab up`), with a name and a folder of its own, and removed at the end of the spec.
  *
- * The spec acts through the API, looks at nodes by commands inside them, and does harm by signals to processes of this lab only.
+ * The spec acts through the API, inspects nodes by commands inside them, and sends signals to processes of this lab only.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,7 +30,7 @@ import {
   type RunningUnit,
 } from '@plumbline/lab';
 
-/** What a spec allows `up` in its `beforeAll`. */
+/** Timeout for `up` in a spec's `beforeAll`. */
 export const upTimeoutMs = 120_000;
 const convergeTimeoutMs = 20_000;
 const pollMs = 20;
@@ -51,7 +51,7 @@ export class TestLab {
     this.client = new ApiClient(this.apiUrl, loginsOf(this.state)[0]);
   }
 
-  /** Makes it; `letter` tells the labs of a run's specs apart. Takes some ten seconds. When it fails nothing is left. */
+  /** Makes the lab; `letter` tells the labs of different specs apart. Takes some ten seconds. When it fails nothing is left. */
   static async up(letter: string): Promise<TestLab> {
     const folder = mkdtempSync(path.join(tmpdir(), 'plumb-lab-'));
     const spec = labSpec({ projectDir, name: `${letter}${process.pid}`, stateDir: path.join(folder, 'state') });
@@ -68,7 +68,7 @@ export class TestLab {
     return remove(this.spec, this.folder);
   }
 
-  /** `plumb <args>` on the host, with this lab as the one that is meant. */
+  /** Runs `plumb <args>` on the host, for this lab. */
   plumb(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
     return plumb(this.spec, args, options);
   }
@@ -101,7 +101,7 @@ export class TestLab {
     return (await this.at(where, argv)).stdout;
   }
 
-  /** One request as administrator; answers whatever the API answers. */
+  /** Sends one request as administrator; resolves with the API's answer, whatever its status. */
   async request(method: string, url: string, body?: unknown): Promise<Answer> {
     const response = await this.client.send(method, url, body);
     const text = await response.text();
@@ -133,7 +133,7 @@ export class TestLab {
     await this.must('DELETE', `/v2.0/${member}s/${id}`);
   }
 
-  /** Answers how long it took. */
+  /** Resolves with how long it took. */
   async becomes(member: string, id: string, status: string, timeoutMs = convergeTimeoutMs): Promise<number> {
     const start = performance.now();
     let last: unknown;
@@ -152,7 +152,7 @@ export class TestLab {
     return found;
   }
 
-  /** A floating IP on this instance's port. Not waited for. */
+  /** Makes a floating IP on this instance's port. Does not wait until it is ACTIVE. */
   async floatingIp(instance: InstanceState | null): Promise<Resource> {
     const network = await this.named('networks', 'public');
     return this.create('floatingip', {
@@ -161,7 +161,7 @@ export class TestLab {
     });
   }
 
-  /** Plugs an instance beside the lab's own. It is not on the lab's list: `inside` reaches it. */
+  /** Plugs in a further instance. The lab's state does not list it; `inside` reaches it. */
   async plug(instance: InstanceState): Promise<void> {
     await plugInstance(this.spec, this.state.labId, runningPlace(this.spec, instance.host), instance);
   }
@@ -177,7 +177,7 @@ export class TestLab {
     return running;
   }
 
-  /** Sends SIGKILL to a unit's process, and answers when the supervisor has started another. */
+  /** Sends SIGKILL to a unit's process; resolves when the supervisor has restarted it. */
   async kill(name: string): Promise<void> {
     const victim = this.unit(name);
     if (!signal(victim, 'SIGKILL')) throw new Error(`${name} was not running`);
@@ -190,24 +190,24 @@ export class TestLab {
     );
   }
 
-  /** The unit as it is wanted now. */
+  /** The unit's file as it is now. */
   wanted(name: string): Unit {
     return Unit.parse(JSON.parse(readFileSync(layout(this.spec.stateDir).unit(name), 'utf8')));
   }
 
-  /** Has the supervisor start the unit anew with a changed environment. Answers a way back. */
+  /** Has the supervisor restart the unit with a changed environment. Resolves with a function that undoes it. */
   async withEnvironment(name: string, env: Readonly<Record<string, string>>): Promise<() => Promise<void>> {
     const before = this.wanted(name);
     await ensureUnit(this.spec.stateDir, { ...before, env: { ...before.env, ...env } });
     return async () => void (await ensureUnit(this.spec.stateDir, before));
   }
 
-  /** All that the unit has written since it first started. */
+  /** Everything the unit has logged since it first started. */
   logOf(name: string): string {
     return readFileSync(layout(this.spec.stateDir).log(name), 'utf8');
   }
 
-  /** What the agent says of itself. */
+  /** The agent's answer to `GET /health`. */
   async health(host: string, agent: AgentKind): Promise<string> {
     const { healthPort } = AGENTS[agent];
     const { node } = runningPlace(this.spec, host).paths;
@@ -231,7 +231,7 @@ export class TestLab {
     return code === 0 ? stdout.trim() : null;
   }
 
-  /** Waits until `who` answers there; answers how long it took. */
+  /** Waits until `who` answers there; resolves with how long it took. */
   async answers(from: string, address: string, who: string): Promise<number> {
     const start = performance.now();
     let last: string | null = null;

@@ -37,7 +37,7 @@ describe('configuration of an agent', () => {
     expect(config.health).toBe(9711);
   });
 
-  it('says all that is wrong at once, with the variable named: what every agent reads, and what its kind does', () => {
+  it('names every faulty variable at once: those that every agent reads, and those of its kind', () => {
     const wrong = { PLUMB_HOST: 'a.b', NATS_URL: 'http://x', PLUMB_AVAILABILITY_ZONE: 'a zone', PLUMB_GREETING: 'x' };
     for (const name of Object.keys(wrong)) expect(() => readAgentConfig(wrong, settings)).toThrow(name);
     expect(() => readAgentConfig({}, settings)).toThrow('PLUMB_HOST: is not set');

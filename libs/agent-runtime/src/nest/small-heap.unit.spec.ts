@@ -1,9 +1,9 @@
-/** How far the young space of a process grows that holds much of what it just made, with and without a bound given at its start. */
+/** How far the young space of a process grows when it keeps much of what it allocates, with and without a limit set at its start. */
 import { expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 
 const MEGABYTE = 1024 * 1024;
-/** Is JavaScript as it stands, so that a process of its own can run it unbuilt. */
+/** Valid JavaScript as it stands, so that a child process can run it without a build. */
 const module = new URL('./small-heap.ts', import.meta.url);
 
 /** Largest size of the young space in MB: both halves. */
@@ -27,7 +27,7 @@ function grownTo(nodeOptions: string): number {
   return Number(text) / MEGABYTE;
 }
 
-it('stays at one megabyte twice when no bound was given, and grows to the bound that was', () => {
+it('stays at twice one megabyte without a limit, and grows to a limit that is set', () => {
   expect(grownTo('')).toBeLessThanOrEqual(2);
   const bounded = grownTo('--max-semi-space-size=4');
   expect(bounded).toBeGreaterThan(2);

@@ -34,7 +34,7 @@ function inFolder<T>(work: (folder: string) => T): T {
 }
 
 describe('a password', () => {
-  it('is known again by its hash and by nothing else', async () => {
+  it('matches its own hash and no other', async () => {
     const hash = await hashPassword('open sesame');
     expect(hash).toMatch(/^\$scrypt\$ln=15,r=8,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
     expect(await verifyPassword('open sesame', hash)).toBe(true);
@@ -47,7 +47,7 @@ describe('a password', () => {
     expect(await verifyPassword('cafe\u0301', await hashPassword('caf\u00e9'))).toBe(true);
   });
 
-  it('of nobody is wrong', async () => {
+  it('of an unknown user is wrong', async () => {
     expect(await verifyPassword('', undefined)).toBe(false);
   });
 

@@ -106,7 +106,7 @@ describe('asking a Keystone', () => {
     expect(asked).toEqual(['POST', 'ends', 'ends']);
   });
 
-  it('that is broken, or does not let us in, is "nobody can tell", and is asked again', async () => {
+  it('that is broken, or does not let us in, gives "unavailable", and is asked again', async () => {
     validate = () => ({ status: 500, body: {} });
     await expect(authenticator.authenticate('t')).rejects.toMatchObject({ kind: 'unavailable' });
     validate = () => ({ status: 200, body: tokenBody(['admin']) });
