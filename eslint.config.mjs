@@ -80,6 +80,7 @@ const NO_TABLE_NAMES = [`Literal[value=${TABLE_NAME}]`, `TemplateElement[value.r
 }));
 const SPECS = ['**/*.spec.ts', '**/testing/**'];
 const ENUMS = { selector: 'TSEnumDeclaration', message: 'Use a union of literals: data, not machinery.' };
+const HASH_FIELDS = { selector: 'PrivateIdentifier', message: 'Write `private`: one style of class everywhere.' };
 const TESTING = {
   message: 'What is made for specs is for specs: sources import no `testing` entry and no test library.',
 };
@@ -113,7 +114,7 @@ export default tseslint.config(
         { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrorsIgnorePattern: '^_' },
       ],
       'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true } }],
-      'no-restricted-syntax': ['error', ENUMS],
+      'no-restricted-syntax': ['error', ENUMS, HASH_FIELDS],
     },
   },
   {
@@ -137,7 +138,7 @@ export default tseslint.config(
           ],
         },
       ],
-      'no-restricted-syntax': ['error', ENUMS, NO_TESTING],
+      'no-restricted-syntax': ['error', ENUMS, HASH_FIELDS, NO_TESTING],
     },
   },
   {
@@ -175,7 +176,7 @@ export default tseslint.config(
   {
     files: ['apps/api/src/neutron/**/*.ts'],
     ignores: SPECS,
-    rules: { 'no-restricted-syntax': ['error', ENUMS, NO_TESTING, ...NO_TABLE_NAMES] },
+    rules: { 'no-restricted-syntax': ['error', ENUMS, HASH_FIELDS, NO_TESTING, ...NO_TABLE_NAMES] },
   },
   {
     // Ports are implemented elsewhere: the one place that starts processes is libs/exec (event-store's embedded PostgreSQL and the lab say why they differ).
@@ -197,5 +198,10 @@ export default tseslint.config(
         },
       ],
     },
+  },
+  {
+    // The one class that still has a #field.
+    files: ['libs/reconcile/src/backoff.ts'],
+    rules: { 'no-restricted-syntax': ['error', ENUMS, NO_TESTING] },
   },
 );

@@ -32,7 +32,7 @@ const ovs = new OvsConverger(switchDriver, () => config);
 const story = new Story(HOST);
 const view = emptyView(HOST);
 const log = '00000000-0000-4000-8000-000000000001';
-/** Takes in what the story got since; what it touched. */
+/** Folds in what was added to the story since the last call; returns what that touched. */
 function next() {
   const events = story.log.slice(view.position);
   const position = story.log.length;
@@ -82,7 +82,7 @@ async function both(touched) {
 }
 
 const hex = (n) => n.toString(16).padStart(3, '0');
-/** One router as the API makes it: a change at a time. */
+/** Adds one router as the API does: one change at a time. */
 function* addRouter(n) {
   const [high, low, id] = [Math.floor(n / 200), n % 200, hex(n)];
   const mac = (kind) => `fa:16:3e:0${kind}:${id.slice(0, 1)}0:${id.slice(1)}`;
@@ -120,7 +120,7 @@ async function associate() {
       sums[agent] += ownMs() - before;
       if (failed.length > 0) throw new Error(`${agent}: ${JSON.stringify(failed.slice(0, 3))}`);
     }
-    // One association at a time: what a router has is not what is measured.
+    // One association at a time: the number of floating IPs of a router is not what is measured.
     story.disassociate(head, address, fixed, 'c001');
     await both(next());
     if (n < WARM_UP) sums = { l3: 0, ovs: 0 };

@@ -14,7 +14,7 @@ const MANY = 200;
 const ADDED = 100;
 const limitMs = 900_000;
 
-/** `events-child.mjs` on a node that was empty; what it prints. */
+/** Runs `events-child.mjs` on an empty node; resolves with what it prints. */
 async function child(...args) {
   const node = await makeScratchNode({ outside: [], inside: [] });
   try {

@@ -89,6 +89,14 @@ describe('boundaries', () => {
     expect(planted).toContainEqual(expect.stringContaining('no-restricted-syntax'));
   });
 
+  it.each(['libs/l3-core/src/planted.ts', 'apps/api/src/neutron/planted.ts', 'libs/lab/src/planted.unit.spec.ts'])(
+    '%s writes `private` and not #name',
+    async (file) => {
+      const planted = await lint(file, 'export class Seen {\n  #count = 0;\n  next = () => (this.#count += 1);\n}\n');
+      expect(planted).toContainEqual(expect.stringContaining('no-restricted-syntax'));
+    },
+  );
+
   it.each(['libs/l3-driver/src/planted.ts', 'apps/api/src/planted.ts'])(
     '%s starts no process of its own',
     async (file) => {
