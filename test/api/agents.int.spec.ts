@@ -1,4 +1,4 @@
-/** Deleting the agents of a node: a machine that is gone for good leaves no tunnel end behind. */
+/** Deleting the agents of a node: after that, the other nodes have no tunnel to a machine that is gone for good. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ApiProcess, eventually } from './api-process.js';
 import { ObservedNode } from './observed.js';

@@ -58,7 +58,7 @@ const EXHAUSTED = () => ({
   },
 });
 
-/** Every claim of the log is one that an object has, and the other way round; no address is there twice. */
+/** Every claim in the log belongs to an object, every object has its claims, and no address exists twice. */
 async function nothingLeaked(): Promise<void> {
   const { rows } = await api.database.query<{ doc: AnyObject }>('SELECT doc FROM plumbline.objects');
   const follow = rows.flatMap(({ doc }) => claimsOf(doc));
@@ -205,7 +205,7 @@ describe('the allocator', () => {
   });
 });
 
-/** Nothing more is being stored: what clients left behind has come to its end. */
+/** Waits until nothing more is stored: the requests of clients that hung up have ended. */
 async function settled(): Promise<void> {
   let before = -1;
   let calm = 0;

@@ -18,7 +18,7 @@ afterAll(() => api?.stop());
 type Refusal = { NeutronError: { type: string; message: string; detail: string } };
 const saidOf = ({ body }: { body: unknown }) => Object.values((body as Refusal).NeutronError).join(' ');
 
-/** Values no attribute takes, whatever its type, beside those that are merely of the wrong type. */
+/** Values that no attribute accepts, and values of the wrong type. */
 const DEEP = '['.repeat(2000) + ']'.repeat(2000);
 const NEVER: unknown[] = ['a\0b', '\ud800', { a: { b: [] } }, [[[]]], ['x'], 1e300, -1];
 

@@ -65,7 +65,7 @@ beforeAll(async () => {
     nobody: undefined,
   };
   for (const [n, host] of HOSTS.entries()) nodes.push(await ObservedNode.start(identity.api, host, `192.0.2.${n + 1}`));
-  // Alive for the whole test: nobody reports any more.
+  // The agents must stay alive for the whole test, although they no longer report.
   await identity.api.database.query(`UPDATE plumbline.agents SET heartbeat_at = now() + interval '1 day'`);
   await aSmallCloud();
 });
@@ -265,7 +265,7 @@ describe('requests of any form', () => {
       }
       const grown = (await restingBytes()) - warm;
       expect({ grownTooMuch: grown > MOST_GROWTH_BYTES, grown }).toMatchObject({ grownTooMuch: false });
-      // Otherwise nothing was tried that could have gone wrong.
+      // Otherwise the test tried nothing that could have failed.
       expect(ids.get(partsOf('router'))?.length).toBeGreaterThan(5);
       for (const status of [200, 201, 204, 400, 401, 403, 404, 409])
         expect({ status, many: (counts.get(status) ?? 0) > 10 }).toEqual({ status, many: true });

@@ -1,4 +1,4 @@
-/** What one client may use: bytes of a body and of headers, items of a bulk create, and time. A slow or silent client holds nothing for long. */
+/** What one client may use: bytes of a body and of headers, items of a bulk create, and time. A slow or silent client is disconnected. */
 import { connect, Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { RESOURCES } from '../../apps/api/src/neutron/catalogue.js';
@@ -46,7 +46,7 @@ describe('a slow client', () => {
     ['whose chunks drip', `${POST}transfer-encoding: chunked\r\n\r\n`, '1\r\n \r\n'],
     ['whose headers drip', 'GET /v2.0/networks HTTP/1.1\r\nhost: 127.0.0.1\r\n', 'x-a: b\r\n'],
     ['whose headers never end', 'GET /v2.0/networks HTTP/1.1\r\nhost: 127.0.0.1\r\n', null],
-  ])('%s is told so and let go', async (_what, first, drip) => {
+  ])('%s gets an answer that says so, and is disconnected', async (_what, first, drip) => {
     const { said, tookMs } = await raw(first, drip);
     expect(said).toMatch(/^HTTP\/1.1 408 /);
     expect(bodyOf(said)).toMatchObject({ NeutronError: { type: 'HTTPRequestTimeout' } });

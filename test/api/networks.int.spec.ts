@@ -53,7 +53,7 @@ describe('networks', () => {
         api.call('PUT', `/v2.0/networks/${id}`, { network: { shared: false } }),
         fetch(`${beside}/v2.0/ports`, init),
       ]);
-      // The port is an administrator's doing, so it is made in any case: before, and then the network stays shared, or after.
+      // An administrator makes the port, so it is always made: either first, and then the network stays shared, or second.
       const { rows } = await api.database.query<{ first: string }>(
         `SELECT type AS first FROM plumbline.events WHERE (type = 'PortCreated' AND envelope LIKE '%' || $1 || '%')
            OR (type = 'RbacPolicyDeleted' AND envelope LIKE '%' || $1 || '%') ORDER BY position`,

@@ -37,7 +37,7 @@ const OPEN: Readonly<Record<string, Expected>> = {
     path: () => `network-ip-availabilities/${NOBODY}`,
     statuses: { owner: 404, reader: 404, other: 404, admin: 404 },
   },
-  // What it needs does not exist: a caller who may ask is told so.
+  // The object it needs does not exist: a caller who may use the endpoint gets that answer.
   'GET auto-allocated-topology/:project': {
     path: () => `auto-allocated-topology/${world.projectOf('owner')}?fields=dry-run`,
     statuses: { owner: 409, reader: 409, other: 403, admin: 409 },

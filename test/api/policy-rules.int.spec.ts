@@ -23,7 +23,7 @@ beforeAll(async () => {
     network_id: named['shared'],
     ip_version: 4,
     cidr: '10.50.0.0/24',
-    // Chosen ones are not among those that rules below name.
+    // The API allocates from these: the rules below name other addresses.
     allocation_pools: [{ start: '10.50.0.2', end: '10.50.0.60' }],
   });
   named['mine'] = await as('owner', 'networks', 'network', {});

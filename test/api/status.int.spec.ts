@@ -123,7 +123,7 @@ describe('plumb status', () => {
     clearInterval(speaking);
     for (const agent of ['l3', 'ovs'] as const) await node.report(agent, []).then(() => node.heard(agent));
     await api.database.query(`UPDATE plumbline.agents SET heartbeat_at = now() - interval '1 hour' WHERE kind = 'l3'`);
-    // Alive for the whole test: nobody speaks for it any more.
+    // The agent must stay alive for the whole test, although it no longer reports.
     await api.database.query(
       `UPDATE plumbline.agents SET sync = 'catching-up', heartbeat_at = now() + interval '1 hour' WHERE kind = 'ovs'`,
     );

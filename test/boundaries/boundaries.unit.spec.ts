@@ -139,7 +139,7 @@ describe('circles', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** What the check says of these files: a path below `libs` and the text. */
+  /** The check's messages about these files, each a path below `libs` and a text. */
   function circlesOf(files: Readonly<Record<string, string>>): { code: number | null; said: string[] } {
     for (const name of new Set(Object.keys(files).map((file) => file.split('/')[0]!))) {
       const exports = { '.': { 'plumb-source': './src/index.ts' } };

@@ -1,4 +1,4 @@
-/** Plants a workspace with dependencies that something uses in each of the ways there are, and some that nothing uses. */
+/** Plants a workspace with dependencies that are used in every possible way, and some that nothing uses. */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

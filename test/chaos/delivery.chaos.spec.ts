@@ -35,7 +35,7 @@ describe(`messages on their way (seed ${seed})`, () => {
     const before = count();
     for (const proxy of proxies) proxy.faults = faults;
     const slowest = { activeMs: 0, goneMs: 0 };
-    // What a broken-off test before this one left.
+    // An interrupted earlier test may have left this.
     for (const left of await lab.list('floatingips', `?port_id=${vm2.portId}`)) await lab.delete('floatingip', left.id);
     for (let round = 0; round < rounds; round += 1) {
       const floatingIp = await lab.floatingIp(vm2);
@@ -51,7 +51,7 @@ describe(`messages on their way (seed ${seed})`, () => {
       slowest.goneMs = Math.max(slowest.goneMs, performance.now() - start);
     }
     expect(count()).toBeGreaterThan(before);
-    // The next beacon shows the loss, and the answer to the asking may be lost too: seconds, not the 60 s of a full look.
+    // The next beacon shows the loss, and the answer to the replay request may be lost too: seconds, but not the 60 s of a resync.
     expect(slowest.activeMs).toBeLessThan(20_000);
     expect(slowest.goneMs).toBeLessThan(20_000);
   });

@@ -93,7 +93,7 @@ describe('the switch', () => {
       await stream.flows();
       await allWorks();
       const { gapMs } = await stream.flows();
-      // TCP waits ever longer before it tries again.
+      // TCP's retransmission timeout doubles each time.
       expect(gapMs).toBeLessThan(10_000);
       await stream.close();
       await until(
@@ -181,7 +181,7 @@ describe('an empty log', () => {
     await reported();
     expect(await lab.list('routers')).toEqual([]);
     for (const host of hosts) expect(await lab.health(host, 'ovs')).toContain('plumb node rebind');
-    // A restart does not make them forget whose node it is.
+    // After a restart the agents still know which log the node is bound to.
     await Promise.all(agents.map((name) => lab.kill(name)));
     await reported();
     expect(await pictures()).toEqual(before);

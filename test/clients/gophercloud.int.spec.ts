@@ -18,7 +18,7 @@ let program: string;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), `plumb-gophercloud-${process.pid}-`));
   program = join(dir, 'program');
-  // Debian's Go libraries stand in /usr/share/gocode, for builds without modules.
+  // Debian's Go libraries are in /usr/share/gocode, for builds without modules.
   const cache = process.env['PLUMB_TEST_GOCACHE'] ?? join(dir, 'cache');
   const env = { GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOCACHE: cache, CGO_ENABLED: '0' };
   const files = readdirSync(SOURCE).map((file) => join(SOURCE, file));

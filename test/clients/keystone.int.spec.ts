@@ -10,12 +10,12 @@ import { KeystoneServer, startKeystone } from './keystone-server.js';
 const domain = { id: 'default' };
 let folder: string;
 let keystone: KeystoneServer;
-/** Asks again soon; and hardly ever. */
+/** Two cache times: one after which we soon ask again, and one after which we hardly ever do. */
 let api: ApiProcess, patient: ApiProcess;
 let admin: string;
 const ids: Record<string, string> = {};
 
-/** Keystone itself: makes what a test needs. */
+/** Requests to Keystone itself, to make what a test needs. */
 async function make(path: string, name: string, body: object, method = 'POST'): Promise<string> {
   const response = await fetch(`${keystone.url}/${path}`, {
     method,
@@ -89,7 +89,7 @@ describe('a real Keystone', () => {
     );
   });
 
-  it('does not know what is no token, and clients are told where to log in', async () => {
+  it('refuses an unknown token, and the answer says where to log in', async () => {
     for (const token of ['', 'nonsense', `${admin}x`]) {
       const answer = await ask(api, token);
       expect(answer).toMatchObject({ status: 401, body: { error: { code: 401, title: 'Unauthorized' } } });

@@ -28,7 +28,7 @@ const JOURNEYS: Readonly<Record<string, Journey>> = {
 describe.each(LOGINS)('openstack with auth=%s', (login) => {
   let cloud: Cloud | undefined;
   let clients: Clients = new Map();
-  // What a failed step leaves behind would confuse the next journey: it gets a cloud of its own.
+  // Objects that a failed step leaves behind would confuse the next journey, so each gets a cloud of its own.
   let spoilt = true;
   const leave = async () => {
     await Promise.all([...clients.values()].map((client) => client.stop()));

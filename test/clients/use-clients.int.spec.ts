@@ -71,7 +71,7 @@ describe.each(LOGINS)('the page with auth=%s', (login) => {
   });
 
   const here = (text: string) => text.replaceAll(ADDRESS, api.url);
-  /** As typed in a new shell of somebody whose home is empty but for what the page put there. */
+  /** Runs a block in a new shell; the home folder contains only what the page put there. */
   const shell = (text: string, stdin = ''): Promise<RunResult> =>
     run(['sh', '-euc', `plumb() { ${PLUMB} "$@"; }\ncd ~\n${text}`], {
       env: { HOME: home, PLUMB_IDENTITY_FILE: join(home, 'identity.json'), ...goCache },

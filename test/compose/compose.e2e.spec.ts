@@ -45,7 +45,7 @@ async function tryEngine(): Promise<string | null> {
 }
 
 const obstacle = await tryEngine();
-// Straight to stderr: jest keeps back the console of a suite that is skipped.
+// Written to stderr directly: jest does not show the console of a suite that is skipped.
 if (obstacle !== null) process.stderr.write(`not run: scenario A in containers (docker-compose.yml): ${obstacle}\n`);
 const inContainers = obstacle === null ? describe : describe.skip;
 

@@ -14,7 +14,7 @@ const outside = '10.255.253.1';
 const reboots = 5;
 const CONTROL_PLANE = ['postgres', 'nats', 'api'] as const;
 
-/** One router of the site, with an instance behind it, and where it is reached. */
+/** One router of the site, an instance behind it, and the addresses at which it is reached. */
 type Site = Readonly<{ routerId: string; own: string; instance: InstanceState }>;
 
 let lab: TestLab;

@@ -67,7 +67,7 @@ describe('what is not typed here', () => {
   (analyze ? test : test.skip)(
     'systemd accepts the unit files (not checked where systemd-analyze is missing)',
     async () => {
-      // It reads the units that ours name as well, and says what it thinks of those of this machine: not ours to judge.
+      // systemd-analyze also reads units that ours name, and reports faults of this machine's own units, which are not tested here.
       const ofOurs = async (paths: readonly string[]): Promise<string[]> => {
         const { stdout, stderr } = await run(['systemd-analyze', 'verify', ...paths], { okCodes: [0, 1] });
         return `${stdout}${stderr}`
@@ -107,7 +107,7 @@ describe('what is not typed here', () => {
         set.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
       );
     };
-    // The ways to log in stand there side by side, all but one commented out.
+    // The file has all ways to log in, all but one commented out.
     expect(readConfig({ ...settings('api.env'), PLUMB_AUTH: 'none' })).toMatchObject({
       auth: { kind: 'none' },
       listen: { host: '127.0.0.1', port: 9696 },
@@ -140,7 +140,7 @@ describe('the page, followed', () => {
     await controller.at(['ip', 'address', 'add', '10.20.0.10/24', 'dev', 'eth0']);
     await node.at(['ip', 'address', 'add', '10.20.0.11/24', 'dev', 'eth0']);
     await outside.at(['ip', 'address', 'add', '10.16.161.67/21', 'dev', 'eth0']);
-    // As a network card does; a veth leaves it to a card that never comes.
+    // A network card computes checksums; a veth leaves that to a card that the packet never passes.
     await outside.at(['ethtool', '-K', 'eth0', 'tx', 'off']);
   }, 20 * seconds);
   afterAll(async () => {
@@ -328,7 +328,7 @@ describe('the page, followed', () => {
       const view: unknown = JSON.parse(await controller.type('plumb replay --node "$host" --save -'));
       expect(view).toMatchObject({ log: log.replaceAll('"', '') });
       expect(await answers()).toBe('');
-      // And it is a node like any other: the same journey again.
+      // It is now a node like any other: the same journey works again.
       await follow('On the controller');
       await follow('On the node');
       expect(await follow('It answers')).toContain(' 0% packet loss');

@@ -131,7 +131,7 @@ describe('scenario A: two instances, two floating IPs, one router', () => {
       () => 'the agent is not in sync again',
     );
     expect(await nodePicture(lab, 'net1')).toEqual(before);
-    // It tells of each converge that ran a mutating step.
+    // The agent logs this for each converge that ran a step.
     expect(lab.logOf('l3-agent-net1').slice(said)).not.toContain('"step":"converge","applied"');
   });
 });
@@ -186,7 +186,7 @@ describe('scenario B: the complete rule set of a router', () => {
       rules.map((rule) => rule.replace(/ -m comment --comment "?plumb:\d+"?/, ''));
     expect(plain(picture.rules)).toEqual(expected.v4);
     expect(plain(picture.rules6)).toEqual(expected.v6);
-    // Each rule says why it is there.
+    // The comment of each rule says why the rule is there.
     const silent = [...picture.rules, ...picture.rules6].filter(
       (rule) => rule.startsWith('-A') && !/ --comment "?plumb:\d+"? /.test(rule),
     );
@@ -345,7 +345,7 @@ describe('a floating IP’s life', () => {
     expect(['ECONNRESET', 'EPIPE', 'closed']).toContain(end.ended);
     await lab.becomes('floatingip', second.id, 'DOWN');
     expect(await lab.greeting('outside', addressOf(second))).toBeNull();
-    // Behind the shared address again.
+    // It uses the router's shared address again.
     const router = await lab.named('routers', 'router1');
     const info = router['external_gateway_info'] as { external_fixed_ips: { ip_address: string }[] };
     expect(await lab.greeting('vm2', gateway)).toBe(`outside greets ${info.external_fixed_ips[0]?.ip_address}`);

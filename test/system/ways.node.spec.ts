@@ -18,7 +18,7 @@ const config: OvsNodeConfig = { bridgeMappings: { physnet1: 'br-ex' }, tunnelIp:
 type Options = Parameters<OvsConverger['converge']>[1] & { unverified: boolean };
 const everything: Options = { touched: 'all', mayRemove: true, unverified: false };
 
-/** A driver whose every step fails the first time: every second of them after it was done. */
+/** A driver in which each step fails the first time; every second one fails after it was done. */
 function stumbling<S, D extends { apply(step: S): Promise<void> }>(driver: D, failed: Set<string>): D {
   const apply = async (step: S): Promise<void> => {
     const name = JSON.stringify(step);

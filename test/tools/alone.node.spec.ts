@@ -12,7 +12,7 @@ test('has an empty /run, one uplink with a default route, and nothing of it is o
   const unshare = ['unshare', '--net', '--mount', '--propagation', 'private', '--', path.join(setup, 'alone.sh')];
   const { stdout } = await run([...unshare, 'sh', '-c', look]);
   const [inRun, seen] = stdout.split('--\n');
-  // iptables(8) keeps its lock there; name servers may be there too.
+  // iptables(8) keeps its lock there; the name servers' configuration may be there too.
   expect(inRun?.split('\n').filter((name) => !['', 'xtables.lock', 'systemd', 'resolvconf', 'NetworkManager'].includes(name))).toEqual([]); // prettier-ignore
   expect(seen).toMatch(/^default via 192\.0\.2\.1 dev uplink/);
   expect(seen).toContain('made-here');

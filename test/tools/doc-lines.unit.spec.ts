@@ -1,4 +1,4 @@
-/** The check of documents' widths (plain JavaScript: a tool). */
+/** The check of line lengths in documents (a tool in plain JavaScript). */
 import { expect, test } from '@jest/globals';
 import { tooLong } from '../../tools/doc-lines.mjs';
 

@@ -78,7 +78,7 @@ describe('a borrowed file', () => {
       child.once('close', (...end) => resolve(end)),
     );
     expect([output, killedBy]).toEqual(['borrowed\n', signal]);
-    // Nobody can act on SIGKILL: the next start puts it right first.
+    // A process cannot react to SIGKILL: the next start restores the file first.
     if (signal === 'SIGKILL') {
       const { returnFile } = (await import(url('borrowed-file.mjs'))) as BorrowedFiles;
       expect(readFileSync(file, 'utf8')).not.toBe('theirs\n');

@@ -48,7 +48,7 @@ describe('whatever is lost, doubled, delayed, reordered or killed', () => {
               logger,
             });
             await session.start();
-            // A killed process writes nothing more, whatever it was about to write.
+            // A killed process writes nothing more, even what it was about to write.
             const kill = (): void => {
               alive = false;
               void session.stop();

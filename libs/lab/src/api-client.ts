@@ -39,10 +39,10 @@ export class ApiClient {
     private readonly login: Login | null,
   ) {}
 
-  /** A valid token; null: none is needed. `anew`: the API refused the one given before. */
-  async token(anew = false): Promise<string | null> {
+  /** A valid token; null: none is needed. `refresh`: gets a new one, because the API refused the last one. */
+  async token(refresh = false): Promise<string | null> {
     if (this.login === null) return null;
-    if (anew) this.known = null;
+    if (refresh) this.known = null;
     const asked = (this.known ??= logIn(this.login));
     return asked.catch((error: unknown) => {
       if (this.known === asked) this.known = null;

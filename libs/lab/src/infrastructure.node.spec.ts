@@ -144,9 +144,9 @@ describe('the lab without its programs', () => {
     }
   });
 
-  test('the bridge alone answers ARP for a tunnel end, whoever asks', async () => {
+  test('only the bridge answers ARP requests for a tunnel address', async () => {
     const answered = async (from: NodeSpec, to: NodeSpec) => {
-      // Each question goes to everybody on the wire; with more answers than questions arping(8) ends with 1.
+      // Each ARP request is a broadcast; with more answers than requests arping(8) ends with 1.
       const ask = ['arping', '-b', '-c', '3', '-w', '10', '-I', 'br-phy', to.tunnelIp];
       const { stdout } = await run([...node(from.host).enter, ...ask], { okCodes: [0, 1] });
       const [, mac] = /link\/ether (\S+)/.exec((await on(node(to.host), 'ip', 'link', 'show', 'br-phy')).stdout) ?? [];
@@ -211,7 +211,7 @@ describe('the lab without its programs', () => {
     expect(readFileSync(path.join(placeFolder(spec, 'mgmt'), 'nats.conf'), 'utf8')).not.toMatch(/\bSU[A-Z0-9]{20,}/);
   });
 
-  test('a link that bears the lab’s name and another’s mark is left alone', async () => {
+  test('a link with the lab’s name and another lab’s mark is left alone', async () => {
     await removeHostLink(spec.hostLink, randomUUID());
     expect((await findHostLink(spec.hostLink))?.owner).toEqual({ labId, stateDir: spec.stateDir });
     const twin = { ...spec, stateDir: path.join(closed, 'twin') };
@@ -224,7 +224,7 @@ describe('the lab without its programs', () => {
   });
 
   test('clean leaves nothing, whatever runs in the lab', async () => {
-    // A stranger in a node's namespace, and one of ours that ignores a polite request.
+    // A process of somebody else in a node's namespace, and a process of the lab that ignores SIGTERM.
     const script = path.join(closed, 'stubborn.mjs');
     const ready = `${script}.ready`;
     writeFileSync(

@@ -1,5 +1,5 @@
 /**
- * The lab's NATS: Debian's nats-server with a configuration of ours, in the management place, as `nobody`.
+ * The lab's NATS: Debian's nats-server with a configuration that the lab writes, in the management place, as `nobody`.
  *
  * With NATS_URL another server is used. The nodes cannot reach it (they have no way out, and the lab must not make the host forward), so two relays carry their
  * connections there: one listens in the management place, the other connects from the host, with a unix socket between them.

@@ -1,8 +1,8 @@
 /**
  * What a lab consists of: names, addresses, folders. Data only.
  *
- * Everything but one link lives in namespaces without a name on the host (a small keeper process holds each), so the names below cannot meet anybody
- * else's. What does show on the host bears the lab's name: the link `plumb-*`, the state folder, the API's port.
+ * Everything but one link lives in namespaces without a name on the host (a small keeper process holds each), so the names below cannot conflict with
+ * other names on the host. What is visible on the host: the link `plumb-*` and the state folder, which have the lab's name in theirs, and the API's port.
  */
 import path from 'node:path';
 import { AGENT_KINDS, agentsWhere, type AgentKind } from '@plumbline/contracts';

@@ -1,4 +1,4 @@
-// A program on gophercloud, the library that Terraform's OpenStack provider stands on, against a Plumbline API: each check makes what it needs, asserts
+// A program on gophercloud, the library that Terraform's OpenStack provider uses, against a Plumbline API: each check makes what it needs, asserts
 // what it reads back, and cleans up.
 //
 // With OS_AUTH_URL it logs in with Identity v3 (openstack.AuthOptionsFromEnv); without it OS_ENDPOINT is the API, and nobody logs in. Prints one JSON object

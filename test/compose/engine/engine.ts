@@ -83,7 +83,7 @@ async function withInternet<T>(pid: number, work: () => Promise<T>): Promise<T> 
   }
 }
 
-/** Ends a child of ours and waits for it. */
+/** Ends a child process and waits for it. */
 async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const exit = new Promise((resolve) => child.once('exit', resolve));

@@ -16,7 +16,7 @@ const TOKENS_KEPT = 10_000;
 const LONGEST_TOKEN = 8192;
 const KEEP_BAD_MS = 5_000;
 const ANSWER_WITHIN_MS = 10_000;
-const RENEW_BEFORE_MS = 60_000;
+const REFRESH_BEFORE_MS = 60_000;
 
 const TokenBody = z.object({
   token: z.object({
@@ -72,8 +72,8 @@ export class KeystoneAuthenticator implements Authenticator {
     return this.send('/auth/tokens?nocatalog', { headers: { 'x-auth-token': own, 'x-subject-token': token } });
   }
 
-  private async ownToken(anew = false): Promise<string> {
-    if (!anew && this.own && this.own.expiresAt - RENEW_BEFORE_MS > Date.now()) return this.own.token;
+  private async ownToken(refresh = false): Promise<string> {
+    if (!refresh && this.own && this.own.expiresAt - REFRESH_BEFORE_MS > Date.now()) return this.own.token;
     this.loggingIn ??= this.logIn().finally(() => (this.loggingIn = null));
     return this.loggingIn;
   }
