@@ -5,6 +5,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
+import { AGENT_KINDS, agentOf } from '@plumbline/contracts';
 import { run } from '@plumbline/exec';
 import { build, type Composition } from './composition.js';
 import { startEngine } from './engine/engine.js';
@@ -71,9 +72,10 @@ inContainers(`docker-compose.yml${obstacle === null ? '' : ` (not run: ${obstacl
         .filter((agent) => agent.alive)
         .map(({ host, binary }) => `${host} ${binary}`)
         .sort();
-    await eventually(30_000, async () =>
-      expect(await alive()).toEqual(['cmp1 plumb-ovs-agent', 'net1 plumb-l3-agent', 'net1 plumb-ovs-agent']),
+    const declared = AGENT_KINDS.map(agentOf).flatMap(({ binary, runsOn }) =>
+      (runsOn === 'every-node' ? ['cmp1', 'net1'] : ['net1']).map((host) => `${host} ${binary}`),
     );
+    await eventually(30_000, async () => expect(await alive()).toEqual(declared.sort()));
   }, 240_000);
 
   it('scenario A: two instances, a router, two floating IPs; ping and TCP from outside, to outside, between them', async () => {

@@ -303,7 +303,7 @@ export const NOTES: Readonly<Record<string, Note>> = {
   'segment.segmentation_id': MADE_WITH,
   'segment.name': MADE_WITH,
   'segment.description': MADE_WITH,
-  'agent.binary': differs(`${AGENT_KINDS.map((kind) => agentOf(kind).binary).join(' and ')}.`),
+  'agent.binary': differs(`One of ${AGENT_KINDS.map((kind) => agentOf(kind).binary).join(', ')}.`),
   'agent.created_at': differs('The start of the process: an agent is what it last reported.'),
   'agent.resources_synced': differs('Null: nothing is synchronised to a placement service.'),
 };

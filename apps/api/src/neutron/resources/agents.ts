@@ -70,7 +70,7 @@ const counts = (tables: Tables): string =>
 
 const attributes = table([
   column('id', 'o.id::text', 'UUID of the agent.', { type: uuid }),
-  column('agent_type', TYPE, `${TYPES.join(' or ')}.`),
+  column('agent_type', TYPE, `One of: ${TYPES.join(', ')}.`),
   column('binary', BINARY, 'Name of the program.'),
   column('topic', TOPIC, 'Kept for clients.'),
   column('host', 'o.host', 'Node it runs on.'),
