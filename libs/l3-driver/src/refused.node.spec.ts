@@ -16,10 +16,10 @@ const well = (): Story =>
     .associate('76', '203.0.113.76', '10.1.0.76', 'ba4', 'c4');
 const length = well().log.length;
 const ROUTER = netnsOf(idOf('c4'));
-/** The subnet's broadcast address, the router's own, and a host of the subnet. */
+/** Two by the subnet's broadcast address, and one by a host of it. */
 const ROUTES = [
   { destination: '10.9.0.0/24', nexthop: '10.1.0.255' },
-  { destination: '10.8.0.0/24', nexthop: '10.1.0.1' },
+  { destination: '10.8.0.0/24', nexthop: '10.1.0.255' },
   { destination: '10.7.0.0/24', nexthop: '10.1.0.200' },
 ];
 const routed = well().add({
@@ -50,7 +50,7 @@ describe('a router with refused routes', () => {
     const [failed] = outcome.failed;
     expect(failed?.key).toBe(`router/${idOf('c4')}`);
     expect(failed?.reason).toContain('route 10.9.0.0/24 via 10.1.0.255: Error: Nexthop has invalid gateway.');
-    expect(failed?.reason).toContain('route 10.8.0.0/24 via 10.1.0.1: Error: ');
+    expect(failed?.reason).toContain('route 10.8.0.0/24 via 10.1.0.255: Error: Nexthop has invalid gateway.');
     const ill = outcome.statuses.filter(({ status }) => status !== 'ACTIVE');
     expect(ill).toEqual([{ kind: 'router', id: idOf('c4'), position, status: 'ERROR', reason: failed?.reason }]);
     const routes = await inside('ip route show proto 201');
