@@ -1,13 +1,14 @@
 /**
  * Declarations, prepared for walks: names resolved, each walk as steps that know their kinds, and for each relation the walks that use it. Made once. Throws for a
- * name that is not declared, and for a walk that does not end at nodes or that no precondition could protect.
+ * name that is not declared, and for a walk that does not end at nodes, that no precondition could protect, or whose objects on the way are not known where it leads
+ * (why that must be so: scope.ts).
  */
-import type { Declarations, Declared, Derived, Relation, Thing, Walk, Written } from './kinds/declaration.js';
+import type { Declarations, Declared, Derived, Relation, Steps, Thing, Written } from './kinds/declaration.js';
 
 /** Kind of what hosts are known by: a node's id is its host's name. */
 export const NODE = 'node';
 
-/** A step between the objects at two places of a walk. `back`: the later one names the earlier one by the relation. */
+/** A step between the objects at two places of a walk. `back`: the later one names the earlier one by the relation, by its id. */
 export type ModelStep = Readonly<{
   before: string;
   after: string;
@@ -19,7 +20,6 @@ export type ModelStep = Readonly<{
 /** A walk of one kind's scope. */
 export type ModelWalk = Readonly<{
   kind: string;
-  when: ((object: Thing) => boolean) | null;
   steps: readonly ModelStep[];
 }>;
 
@@ -75,6 +75,7 @@ export function modelOf<O extends Thing>(declarations: Declarations<O>): Model<O
         pushTo(ofKind, step.name, { walk, at });
       }
   }
+  for (const walk of [...walks.values()].flat()) checkWay(walk, walks);
   return { declarations, kinds, walks, uses, derived };
 }
 
@@ -84,8 +85,7 @@ function pushTo<V>(map: Map<string, V[]>, name: string, value: V): void {
   else map.set(name, [value]);
 }
 
-function walkOf<O extends Thing>(declarations: Declarations<O>, kind: O['kind'], walk: Walk<O, O>): ModelWalk {
-  const given = 'steps' in walk ? walk.steps : walk;
+function walkOf<O extends Thing>(declarations: Declarations<O>, kind: O['kind'], given: Steps<O>): ModelWalk {
   const steps: ModelStep[] = [];
   let at: string = kind;
   for (const step of given) {
@@ -97,16 +97,71 @@ function walkOf<O extends Thing>(declarations: Declarations<O>, kind: O['kind'],
       throw new Error(
         `the scope of kind ${kind} comes to ${at}, but ${namer}.${name} names objects of kind ${relation.to}`,
       );
+    if (back && 'sameId' in relation)
+      throw new Error(
+        `the scope of kind ${kind} walks ${namer}.${name} backwards: it names the same id, so let kind ${at} name ${namer}`,
+      );
     if (back && !('sameId' in relation) && !relation.claimedUnder)
       throw new Error(
         `the scope of kind ${kind} walks ${namer}.${name} backwards, so that relation must say claimedUnder`,
+      );
+    if ((back || steps.length > 0) && !isWritten(declarationOf({ declarations }, namer as O['kind'])))
+      throw new Error(
+        `the scope of kind ${kind} walks ${namer}.${name}, but kind ${namer} is derived: no stream and no claim shows that it changes`,
       );
     steps.push({ before: at, after: back ? namer : relation.to, name, relation, back });
     at = back ? namer : relation.to;
   }
   if (at !== NODE) throw new Error(`a walk of the scope of kind ${kind} ends at ${at}, not at a node`);
-  return { kind, when: 'steps' in walk ? (walk.when as ModelWalk['when']) : null, steps };
+  return { kind, steps };
 }
+
+/** Throws unless each kind that names another one on the walk has the rest of the walk in its own scope. */
+function checkWay({ kind, steps }: ModelWalk, walks: ReadonlyMap<string, readonly ModelWalk[]>): void {
+  for (const [at, step] of steps.entries()) {
+    const [namer, from] = step.back ? [step.after, at + 1] : [step.before, at];
+    const rest = steps.slice(from);
+    if (from === 0 || (walks.get(namer) ?? []).some((own) => reachesAll(own.steps, rest))) continue;
+    throw new Error(
+      `the scope of kind ${kind} walks ${asWritten(steps)}, so kind ${namer} on its way must have ${asWritten(rest)} in its own scope`,
+    );
+  }
+}
+
+/**
+ * Whether steps of a kind lead to every host that `rest`, of the same kind, leads to. They do when both follow the same relations. A step to the same id moves
+ * nowhere, it only asks for an object with that id: `own` may not ask for one that `rest` does without.
+ */
+function reachesAll(own: readonly ModelStep[], rest: readonly ModelStep[]): boolean {
+  const [mine, theirs] = [parted(own), parted(rest)];
+  return (
+    mine.moves.length === theirs.moves.length &&
+    mine.moves.every((move, at) => move === theirs.moves[at]) &&
+    mine.asks.every(
+      (ask) =>
+        (ask.at === 0 && ask.kind === own[0]?.before && !ask.when) ||
+        theirs.asks.some(
+          (other) => other.at === ask.at && other.kind === ask.kind && (!ask.when || ask.when === other.when),
+        ),
+    )
+  );
+}
+
+type Ask = Readonly<{ at: number; kind: string; when: ((object: Thing) => boolean) | undefined }>;
+
+/** The relations that steps follow to other ids, and of which kinds they need an object, each with the number of moves before it. */
+function parted(steps: readonly ModelStep[]): Readonly<{ moves: readonly string[]; asks: readonly Ask[] }> {
+  const moves: string[] = [];
+  const asks: Ask[] = [];
+  for (const { before, after, name, relation, back } of steps)
+    if ('sameId' in relation) asks.push({ at: moves.length, kind: before, when: relation.when });
+    else moves.push(back ? `from ${after} by ${name}` : `${before} ${name}`);
+  return { moves, asks };
+}
+
+/** The steps as a declaration has them. */
+const asWritten = (steps: readonly ModelStep[]): string =>
+  `[${steps.map(({ after, name, back }) => (back ? `{ from: '${after}', by: '${name}' }` : `'${name}'`)).join(', ')}]`;
 
 function relationOf<O extends Thing>(
   declarations: Declarations<O>,

@@ -8,6 +8,24 @@
  * own first one (it, to n hosts) and everybody's last one (n, to it): 2n pairs. A pair counts as moved only when it cannot be reached another way, so a host that shares
  * another network with the new host gets nothing.
  *
+ * Which hosts a command tells is decided before it is stored, on objects that other commands may change meanwhile (`prepare`). What each of them learns is computed
+ * when it is folded, in log order. So the list must hold every host for which anything moves then, whatever was stored in between and is no conflict. It does:
+ * 1. A pair of object and host moves by a step that the command makes or ends, so on its walk is an object that the command changes and that names the next one
+ *    (or, where the walk goes backwards, the one before). The rest of the walk from there is in that object's own scope: `modelOf` refuses any other walk. So the
+ *    host is one of its own hosts, before the command or after. All hosts of a command are hosts of objects that it changes, no matter who walks to these.
+ * 2. The own hosts of a changed object are right. It does not change meanwhile, since the command expects its stream; nor does what is derived from it, which changes
+ *    with it. From there the walk goes forward through what `passed` is told: objects that name the next one, whose streams are expected, and sets of all that
+ *    name one, whose claims must be the ones that were read. Where a relation is fixed or to the same id, only the end of its object could change the walk.
+ *    That makes the list too long, never too short, and a host that is told of nothing gets an empty message.
+ * So a made object counts with its hosts after, a deleted one with those before, a changed one with both. Two commands of one process in flight are no other case
+ * than those of two: each was decided on some past, and the log takes the second only if what it expects still holds. A derived kind may only begin a walk: in its
+ * middle it would have neither stream nor claim. `writers.unit.spec.ts` tries all this with random commands that lag behind.
+ * For what is to come: a group's rules on the hosts of its ports need ports to be known there, which they are. An address list that rules name needs the rules'
+ * scope to be those ports' hosts, and so do members that are derived from ports and walk over the rules which let their group in. A second binding of a
+ * port is a second id of `port.host`, or a kind of its own that has `host` in its scope; then the port walks over it, and so does whatever walks over ports.
+ *
+ * Road not taken: to fence the way back as well, so that nobody begins to walk to what a command changes. It needs claims for relations that are walked forward,
+ * and a command that binds a port would be in conflict with each new rule and name that somehow comes to its groups.
  * Road not taken: a count of shared networks for each pair of hosts. It answers as fast, but holds a million numbers for a thousand hosts and is a second truth
  * beside the placements.
  */
@@ -35,11 +53,9 @@ function forward<O extends Thing>(
   const step = steps[at];
   if (!step) return found(id);
   const { relation, name } = step;
-  if (!step.back) {
-    if (!('sameId' in relation) && !relation.fixed) passed?.through(step.before, id);
+  if ('sameId' in relation || !step.back) {
+    if ('ids' in relation && !relation.fixed) passed?.through(step.before, id);
     for (const next of idsOf(relation, index.get(step.before, id))) forward(index, steps, at + 1, next, found, passed);
-  } else if ('sameId' in relation) {
-    for (const next of idsOf(relation, index.get(step.after, id))) forward(index, steps, at + 1, next, found, passed);
   } else {
     passed?.allNaming(step.after, relation, name, id);
     for (const next of index.find(step.after, `${name}/${id}`)) {
@@ -60,7 +76,7 @@ function backward<O extends Thing>(
   const step = walk.steps[at - 1];
   if (!step) {
     const start: O | undefined = index.get(walk.kind, id);
-    if (start && walk.when?.(start) !== false) found(start);
+    if (start) found(start);
     return;
   }
   const { relation } = step;
@@ -84,10 +100,7 @@ function leadsTo<O extends Thing>(
   if (!step) return id === host;
   const { relation, name } = step;
   const on = (next: string) => leadsTo(index, steps, at + 1, next, host);
-  if (step.back)
-    return 'sameId' in relation
-      ? idsOf(relation, index.get(step.after, id)).some(on)
-      : index.find(step.after, `${name}/${id}`).some((next) => on(next.id));
+  if (step.back) return index.find(step.after, `${name}/${id}`).some((next) => on(next.id));
   if (at === steps.length - 1 && !('sameId' in relation)) return index.holds(step.before, `${name}/${host}`, id);
   return idsOf(relation, index.get(step.before, id)).some(on);
 }
@@ -97,8 +110,7 @@ export function hostsOf<O extends Thing>(index: ObjectIndex<O>, object: O | unde
   const hosts = new Set<string>();
   if (!object) return hosts;
   for (const walk of index.model.walks.get(object.kind) ?? [])
-    if (walk.when?.(object) !== false)
-      forward(index, walk.steps, 0, object.id, (host) => hosts.add(host), passed && beyond(object, passed));
+    forward(index, walk.steps, 0, object.id, (host) => hosts.add(host), passed && beyond(object, passed));
   return hosts;
 }
 
@@ -145,10 +157,10 @@ export function scopeMoves<O extends Thing>(
   const hostsNow = () => changes.map(({ key }) => hostsOf(index, index.byKey(key), passed));
 
   const pre = hostsNow();
-  const gone = walked(index, changes, own, 'before', passed);
+  const gone = walked(index, changes, own, 'before');
   put('after');
   const post = hostsNow();
-  const came = walked(index, changes, own, 'after', passed);
+  const came = walked(index, changes, own, 'after');
   const left = unreachable(index, gone, came);
   let entered = came;
   if (leave === 'before' || came.size > 0) {
@@ -176,7 +188,6 @@ function walked<O extends Thing>(
   changes: readonly Change<O>[],
   own: ReadonlySet<KeyOf<O>>,
   side: 'before' | 'after',
-  passed?: Passed,
 ): Pairs<O> {
   const pairs: Pairs<O> = new Map();
   for (const change of changes) {
@@ -196,7 +207,7 @@ function walked<O extends Thing>(
           });
           if (starts.length === 0) continue;
           const hosts: string[] = [];
-          forward(index, walk.steps, at + 1, to, (host) => hosts.push(host), passed);
+          forward(index, walk.steps, at + 1, to, (host) => hosts.push(host));
           for (const start of starts) {
             let set = pairs.get(start);
             if (!set) pairs.set(start, (set = new Set()));
@@ -219,9 +230,7 @@ function unreachable<O extends Thing>(index: ObjectIndex<O>, pairs: Pairs<O>, bu
     const reaches = (host: string) => {
       if (!object) return false;
       if (all) return all.has(host);
-      return (index.model.walks.get(object.kind) ?? []).some(
-        (walk) => walk.when?.(object) !== false && leadsTo(index, walk.steps, 0, object.id, host),
-      );
+      return (index.model.walks.get(object.kind) ?? []).some(({ steps }) => leadsTo(index, steps, 0, object.id, host));
     };
     const moved = doubted.filter((host) => !reaches(host));
     if (moved.length > 0) rest.set(key, new Set(moved));

@@ -15,7 +15,10 @@ export type OfKind<O extends Thing, K extends O['kind']> = Extract<O, { kind: K 
 /** `<kind>/<id>`. */
 export type KeyOf<O extends Thing> = `${O['kind']}/${string}`;
 
-/** Objects of another kind that an object names. `sameId`: the one of that kind that has its own id; `when` must not change while the object lives. */
+/**
+ * Objects of another kind that an object names. `sameId`: the one of that kind that has its own id; `when` must not change while the object lives. Whoever names
+ * an object has seen it: while the one lives, the other is there or was deleted, and its id is not given again.
+ */
 export type Relation<O extends Thing, T extends Thing> =
   | Readonly<{ to: O['kind']; sameId: true; when?(object: T): boolean }>
   | Readonly<{
@@ -33,12 +36,12 @@ export type Relation<O extends Thing, T extends Thing> =
 
 /** One step of a walk: along a relation of the object at hand, or, `from` another kind, to all objects of it that name the object at hand `by` a relation. */
 export type Step<O extends Thing> = string | Readonly<{ from: O['kind']; by: string }>;
-export type Steps<O extends Thing> = readonly Step<O>[];
 /**
- * Steps that lead from an object to the nodes whose hosts must know it; a node's id is its host's name, and it need not be registered. `when`: only of these
- * objects.
+ * Steps that lead from an object to the nodes whose hosts must know it; a node's id is its host's name, and it need not be registered. A walk has no condition of
+ * its own: a relation that only some objects have yields no ids for the others. Each object on the way that names another one of the walk must itself be known
+ * where the walk leads from there (`../scope.ts`, `../model.ts`).
  */
-export type Walk<O extends Thing, T extends Thing> = Steps<O> | Readonly<{ when(object: T): boolean; steps: Steps<O> }>;
+export type Steps<O extends Thing> = readonly Step<O>[];
 
 /** Who sees and may change an object beside administrators and its own project. The strings name relations. */
 export type Access<T extends Thing> = Readonly<{
@@ -62,7 +65,7 @@ type Common<O extends Thing, T extends Thing> = Readonly<{
   /** Index terms beside those of the relations and `project/<project>`. */
   terms(object: T): readonly string[];
   /** On which hosts an agent must know it. Empty: on none. */
-  scope: readonly Walk<O, T>[];
+  scope: readonly Steps<O>[];
   access: Access<T>;
 }>;
 

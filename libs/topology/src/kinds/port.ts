@@ -16,7 +16,7 @@ export const port: KindDeclaration<'port'> = {
   ],
   relations: {
     network: { to: 'network', ids: ({ networkId }) => [networkId], fixed: true },
-    host: { to: 'node', ids: ({ binding }) => (binding.host ? [binding.host] : []) },
+    host: { to: 'node', ids: (object) => (object.binding.host && !isRouterPort(object) ? [object.binding.host] : []) },
     router: { to: 'router', ids: (object) => (isRouterPort(object) ? [object.deviceId] : []) },
     securitygroup: {
       to: 'securitygroup',
@@ -30,7 +30,7 @@ export const port: KindDeclaration<'port'> = {
     ...object.fixedIps.map((ip) => `address/${object.networkId}/${ip.ipAddress}`),
     ...(isRouterPort(object) ? [`router-ports/${object.networkId}`] : []),
   ],
-  scope: [{ when: (object) => !isRouterPort(object), steps: ['host'] }, ['router', 'host']],
+  scope: [['host'], ['router', 'host']],
   access: { seenByOwnerOf: 'network', deletedByOwnerOf: 'network' },
   table: 'ports',
 };

@@ -2,7 +2,7 @@ import { MigrationInterface, QueryRunner } from 'typeorm';
 import { logTables, objectsTable, observationTables, readTable } from '../sql/tables.js';
 import { firstAppendBatch } from './0001-append-batch.js';
 
-/** The kinds of the first release. Frozen: a later kind is a later migration and a line in `readTables`. */
+/** The kinds of the first release. Frozen: a later kind is a later migration. */
 const firstKinds = {
   network: 'networks',
   subnet: 'subnets',

@@ -3,7 +3,7 @@ import { appendBatch } from '../sql/append-batch.js';
 import { identityTables } from '../sql/identity-tables.js';
 import { agentColumns, readTable, shortPendingLists, tallyTables } from '../sql/tables.js';
 
-/** The kinds of this release. Frozen: a later kind is a later migration and a line in `readTables`. */
+/** The kinds of this release. Frozen: a later kind is a later migration. */
 const secondKinds = {
   securitygroup: 'security_groups',
   securitygrouprule: 'security_group_rules',
