@@ -16,6 +16,8 @@ import {
   Topology,
   wholeView,
 } from './index.js';
+import { MODEL } from './kinds/model.js';
+import { declarationOf, idsOf } from './model.js';
 import { aChoice, aLog, fork, GeneratedLog, HOSTS, LOG } from './testing/index.js';
 
 const HASH = 'a'.repeat(64);
@@ -137,6 +139,26 @@ describe('for every log and every host', () => {
       }),
       runs,
     );
+  });
+
+  it('who names an object by a relation that is walked backwards holds a claim that shows it', () => {
+    let named = 0;
+    fc.assert(
+      fc.property(aLog(), (log) => {
+        const topology = Topology.fold(log.flat());
+        for (const object of [...topology.keys()].map((key) => topology.byKey(key)!))
+          for (const relation of Object.values(declarationOf(MODEL, object.kind).relations)) {
+            if (!('ids' in relation) || !relation.claimedUnder) continue;
+            for (const id of idsOf(relation, object)) {
+              named += 1;
+              const prefix = relation.claimedUnder(id);
+              expect(claimsOf(object).filter((claim) => claim.startsWith(prefix))).not.toEqual([]);
+            }
+          }
+      }),
+      runs,
+    );
+    expect(named).toBeGreaterThan(100);
   });
 
   it('prepare names every host with a parcel and leaves the topology as it was', () => {

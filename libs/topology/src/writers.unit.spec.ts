@@ -142,7 +142,6 @@ describe('a walk whose objects on the way are not known where it leads', () => {
 });
 
 type State = ReadonlyMap<Key, Thing>;
-type Wish = readonly [Key, Thing | undefined];
 type Choice = Readonly<{ does: number; a: number; b: number; c: number }>;
 
 const HOSTS = ['h1', 'h2', 'h3'];
@@ -216,19 +215,19 @@ class Log {
 
   private store(choices: readonly Choice[], past: number): boolean {
     const then = this.pasts[past] as State;
-    const wishes = new Map<Key, Thing | undefined>();
+    const writes = new Map<Key, Thing | undefined>();
     for (const choice of choices) {
       const made = pick(DOINGS, choice.does)?.(then, choice, () => `${(this.ids += 1)}`);
-      if (typeof made === 'string') wishes.set(made, undefined);
-      else if (made) wishes.set(keyOf(made), made);
+      if (typeof made === 'string') writes.set(made, undefined);
+      else if (made) writes.set(keyOf(made), made);
     }
-    const changes = ([...wishes] as Wish[]).map(([key, after]): Change<Thing> => ({
+    const changes = [...writes].map(([key, after]): Change<Thing> => ({
       key,
       before: then.get(key),
       after,
     }));
     const index = indexOf(then);
-    const expected = new Set<string>(wishes.keys());
+    const expected = new Set<string>(writes.keys());
     const named: (readonly [Thing['kind'], string])[] = [];
     const passed: Passed = {
       through: (kind, id) => expected.add(`${kind}/${id}`),
@@ -243,11 +242,11 @@ class Log {
     if (named.some((each) => naming(index, each) !== naming(now, each))) return false;
     this.tell(now, changes, hosts);
     const state = new Map(this.pasts[this.head]);
-    for (const [key, after] of wishes)
+    for (const [key, after] of writes)
       if (after) state.set(key, after);
       else state.delete(key);
     this.pasts.push(state);
-    this.wrote.push(new Set(wishes.keys()));
+    this.wrote.push(new Set(writes.keys()));
     return true;
   }
 

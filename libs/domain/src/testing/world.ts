@@ -3,7 +3,7 @@
  * and say so loudly, because in a single thread a decision must never be in conflict. Ids and random numbers are counted, not random, so that a failure repeats.
  */
 import { AnyObject, EventType, Kind, KINDS, known, Recorded } from '@plumbline/contracts';
-import { claimsOf, prepare, Topology } from '@plumbline/topology';
+import { claimsOf, prepare, type Prepared, Topology } from '@plumbline/topology';
 import { id, metaOf, World as Log } from '@plumbline/topology/testing';
 import { Actor, SYSTEM } from '../actor.js';
 import type { Context, Decide } from '../context.js';
@@ -42,8 +42,7 @@ export class World {
 
   /** Decides, checks and commits. Throws what the decision throws. */
   do<T>(decide: Decide<T>): T {
-    const { result, ...decision } = decide(this.topology, this.context);
-    const prepared = prepare(this.topology, decision, META);
+    const { result, prepared } = this.prepare(decide);
     const released = new Set(prepared.release);
     for (const prefix of prepared.none)
       for (const claim of this.claims)
@@ -52,8 +51,18 @@ export class World {
       if (this.claims.has(claim) && !released.has(claim)) throw new Error(`${claim} is taken already`);
     for (const claim of released) this.claims.delete(claim);
     for (const claim of prepared.take) this.claims.add(claim);
-    for (const event of decision.events) this.world.append(event, META);
+    for (const { event } of prepared.events) this.world.append(event, META);
     return result;
+  }
+
+  /** Hosts that the command would tell if it were decided now, sorted. Stores nothing, so other commands can be done before the command itself is. */
+  told(decide: Decide<unknown>): readonly string[] {
+    return this.prepare(decide).prepared.hosts;
+  }
+
+  private prepare<T>(decide: Decide<T>): Readonly<{ result: T; prepared: Prepared }> {
+    const { result, ...decision } = decide(this.topology, this.context);
+    return { result, prepared: prepare(this.topology, decision, META) };
   }
 
   /** Types of the events the decision made. */

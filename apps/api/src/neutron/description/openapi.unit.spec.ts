@@ -5,7 +5,7 @@ import { ENDPOINTS } from '../endpoints/index.js';
 import { openApi } from './openapi.js';
 import { ACTIONS } from './openapi-actions.js';
 import { openApiPage, PAGE_HEADERS } from './openapi-page.js';
-import { segmentOf } from '../resource.js';
+import { type Resource, segmentOf } from '../resource.js';
 
 type Operation = { operationId: string; parameters?: { name: string; in: string }[]; requestBody?: object };
 type Item = { parameters?: { name: string; in: string }[] } & Partial<
@@ -18,6 +18,11 @@ const METHODS = ['get', 'post', 'put', 'delete'] as const;
 const operations = Object.entries(paths).flatMap(([path, item]) =>
   METHODS.flatMap((method) => (item[method] ? [{ path, method, item, operation: item[method] }] : [])),
 );
+
+const pathOf = (resource: Resource): string => {
+  const whole = RESOURCES.find(({ name }) => name === resource.partOf?.name);
+  return `/v2.0/${whole ? `${segmentOf(whole)}/{${whole.name}_id}/` : ''}${segmentOf(resource)}`;
+};
 
 describe('the OpenAPI document', () => {
   it('is valid by the specification, references included', async () => {
@@ -51,9 +56,7 @@ describe('the OpenAPI document', () => {
       declared.set(path, new Set([...(declared.get(path) ?? []), ...methods]));
     for (const path of ['/', '/v2.0/', '/v2.0/extensions', '/v2.0/extensions/{alias}']) declare(path, ['get']);
     for (const resource of RESOURCES) {
-      const whole = RESOURCES.find(({ name }) => name === resource.partOf?.name);
-      const above = whole ? `${segmentOf(whole)}/{${whole.name}_id}/` : '';
-      const path = `/v2.0/${above}${segmentOf(resource)}`;
+      const path = pathOf(resource);
       declare(path, verbs([true, 'get'], [resource.create, 'post']));
       declare(`${path}/{id}`, verbs([true, 'get'], [resource.update, 'put'], [resource.delete, 'delete']));
       if (resource.tagged)
@@ -68,6 +71,16 @@ describe('the OpenAPI document', () => {
     expect(Object.keys(paths).sort()).toEqual([...declared.keys()].sort());
     for (const [path, methods] of declared)
       expect({ path, has: has(path) }).toEqual({ path, has: METHODS.filter((m) => methods.has(m)) });
+  });
+
+  it('lets an attribute be set on PUT only where there is a PUT, and on POST only where there is a POST', () => {
+    const idle = RESOURCES.flatMap((resource) => {
+      const path = pathOf(resource);
+      return resource.attributes
+        .filter(({ post, put }) => (put && !paths[`${path}/{id}`]?.put) || (post && !paths[path]?.post))
+        .map(({ name }) => `${resource.name}.${name}`);
+    });
+    expect(idle).toEqual([]);
   });
 
   it('knows the body of every action', () => {
