@@ -13,7 +13,7 @@ export const MAY_IMPORT = {
   telemetry: [],
   identity: ['telemetry'],
   ovsdb: ['exec'],
-  processes: ['exec'],
+  processes: ['exec', 'reconcile'],
   'event-store': ['contracts', 'topology'],
   messaging: ['contracts', 'telemetry'],
   'host-feeds': ['contracts', 'topology'],
@@ -56,7 +56,7 @@ export const MAY_IMPORT = {
 /** What specs and `testing` folders may import beside that. Together with MAY_IMPORT it has no cycle either (tools/import-cycles.mjs). */
 export const SPECS_MAY_IMPORT = {
   messaging: ['topology'],
-  'agent-runtime': ['host-feeds'],
+  'agent-runtime': ['host-feeds', 'processes'],
   api: ['agent-runtime'],
 };
 /** Functions from data to data: no clock, no randomness, no process, no I/O. Time and ids come in as arguments. */

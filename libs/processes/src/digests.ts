@@ -15,6 +15,9 @@ const allFiles = ({ files }: WantedProcess): unknown =>
 export const startDigest = (wanted: WantedProcess): string =>
   digest([wanted.netns, wanted.argv, wanted.reload === 'restart' ? allFiles(wanted) : null]);
 
+/** Of all that a process is given. */
+export const wholeDigest = (wanted: WantedProcess): string => digest([wanted.netns, wanted.argv, allFiles(wanted)]);
+
 /** Of a running process and the files that it has read. */
 export const loadedMark = ({ pid, startTime }: ProcessIdentity, wanted: WantedProcess): string =>
   `${pid} ${startTime} ${digest(allFiles(wanted))}`;

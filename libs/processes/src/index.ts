@@ -1,4 +1,13 @@
 export { fileDigest, loadedMark, startDigest } from './digests.js';
 export { filesFolder, NodeProcesses, type NodeProcessesOptions } from './node-processes.js';
 export { planProcesses, removes } from './plan.js';
+export { defaultRestarts } from './restarts.js';
+export {
+  processOwner,
+  processRefusal,
+  processStuck,
+  processTasks,
+  type SupervisionStep,
+  type SupervisionTerms,
+} from './step-kind.js';
 export type * from './types.js';

@@ -19,8 +19,11 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, st
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Spawner } from '@plumbline/exec';
-import { fileDigest, loadedMark, startDigest } from './digests.js';
+import type { BackoffSchedule } from '@plumbline/reconcile';
+import { byName } from './by-name.js';
+import { fileDigest, loadedMark, startDigest, wholeDigest } from './digests.js';
 import { allPids, isRunning, mayReadAll, statOf, variableOf } from './proc.js';
+import { holdText, Restarts } from './restarts.js';
 import type {
   Found,
   FoundFolder,
@@ -47,6 +50,8 @@ export interface NodeProcessesOptions {
   readonly stopMs?: number;
   /** How often it is looked whether processes still run. Default 1,000 ms. */
   readonly watchMs?: number;
+  /** How often a program is started that ends by itself. Default: `defaultRestarts`. */
+  readonly restarts?: BackoffSchedule;
 }
 
 /** The folder that the files of a process are in: what `argv` names. */
@@ -60,6 +65,7 @@ export class NodeProcesses implements Processes {
   private readonly folder: string;
   private readonly stopMs: number;
   private readonly watchMs: number;
+  private readonly restarts: Restarts;
   private watched = new Map<string, ProcessIdentity>();
   private timer: NodeJS.Timeout | null = null;
   private onEnd: ((names: readonly string[]) => void) | null = null;
@@ -72,6 +78,7 @@ export class NodeProcesses implements Processes {
     this.folder = path.join(options.runDir ?? DEFAULT_RUN_DIR, options.owner);
     this.stopMs = options.stopMs ?? 5_000;
     this.watchMs = options.watchMs ?? 1_000;
+    this.restarts = new Restarts(options.restarts);
   }
 
   /** Calls back, within `watchMs`, with the names of processes that were found running and are gone, unless they were stopped here. */
@@ -92,13 +99,14 @@ export class NodeProcesses implements Processes {
       );
     const processes = this.marked();
     this.watched = new Map(processes.filter(({ main }) => main).map((each) => [each.name, each]));
+    this.restarts.onlyTheseRun(new Set(this.watched.keys()), performance.now());
     return { processes, folders: this.folders() };
   }
 
   async apply(steps: readonly ProcessStep[]): Promise<void> {
     // A start that is repeated finds what it started.
     const before = steps.some(({ op }) => op === 'start-process') ? this.marked() : [];
-    for (const step of steps) await this.run(step, before);
+    await byName(steps, (step) => this.run(step, before));
   }
 
   private async run(step: ProcessStep, before: readonly FoundProcess[]): Promise<void> {
@@ -111,14 +119,18 @@ export class NodeProcesses implements Processes {
         for (const file of step.files) rmSync(path.join(folder, 'files', checked(file)), { force: true });
         return;
       case 'stop-process':
+        if (step.processes.some((each) => each.pid === this.watched.get(step.name)?.pid && isRunning(each)))
+          this.restarts.forget(step.name);
         this.watched.delete(step.name);
         return stop(step.processes, this.stopMs);
       case 'start-process':
         return this.start(step.process, folder, before);
       case 'reload-process':
+        if (readOr(path.join(folder, 'loaded'), null) === step.loaded) return;
         signal(step.process, 'SIGHUP');
         return writeWhole(folder, 'loaded', { content: step.loaded, mode: 0o600 });
       case 'remove-folder':
+        this.restarts.forget(step.name);
         return rmSync(folder, { recursive: true, force: true });
     }
   }
@@ -127,6 +139,9 @@ export class NodeProcesses implements Processes {
     const digest = startDigest(wanted);
     if (before.some((each) => each.main && each.name === wanted.name && each.digest === digest && isRunning(each)))
       return;
+    const whole = wholeDigest(wanted);
+    const hold = this.restarts.hold(wanted.name, whole, performance.now());
+    if (hold) throw new Error(`${holdText(hold)}. ${this.lastWords(folder)}`);
     makeFolder(path.join(folder, 'files'));
     const mark = `${this.options.owner}/${wanted.name}:${digest}`;
     const pid = await this.spawner.startDetached(wanted.argv, {
@@ -134,8 +149,9 @@ export class NodeProcesses implements Processes {
       env: { ...this.options.env, [MARK]: mark },
       ...(wanted.netns === null ? {} : { netns: wanted.netns }),
     });
+    this.restarts.started(wanted.name, whole, performance.now());
     const started = statOf(pid);
-    if (!started) throw new Error(`process ${wanted.name} ended as it was started: ${this.lastWords(folder)}`);
+    if (!started) throw new Error(`it ended as it was started. ${this.lastWords(folder)}`);
     this.watched.set(wanted.name, started);
     // An agent that ends before this line tells it once more to read what it has read: harmless.
     writeWhole(folder, 'loaded', { content: loadedMark(started, wanted), mode: 0o600 });
@@ -143,12 +159,13 @@ export class NodeProcesses implements Processes {
 
   private lastWords(folder: string): string {
     const said = readOr(path.join(folder, 'log'), '').trim().slice(-500);
-    return said === '' ? 'it said nothing' : said;
+    return said === '' ? 'It said nothing' : `The last it said: ${said}`;
   }
 
   private look(): void {
     const gone = [...this.watched].filter(([, process]) => !isRunning(process)).map(([name]) => name);
     for (const name of gone) this.watched.delete(name);
+    this.restarts.onlyTheseRun(new Set(this.watched.keys()), performance.now());
     if (gone.length > 0) this.onEnd?.(gone);
   }
 

@@ -21,6 +21,8 @@ export type WantedProcess = Readonly<{
    * else has changed it is always started anew.
    */
   reload: 'signal' | 'restart' | 'none';
+  /** Owners of the engine's tasks that must not have failed: of the namespace, of an address. Default none. Changes nothing about a process that runs. */
+  needs?: readonly string[];
 }>;
 
 /** Which process is meant: a number alone may have been given to another process since. `startTime`: in clock ticks since boot. */
@@ -68,6 +70,9 @@ export type ProcessStep = Readonly<{ name: string }> &
 export interface Processes {
   /** Everything of this owner. Changes nothing. Rejects when it cannot see everything: what is not seen would be started twice. */
   observe(): Promise<Found>;
-  /** Makes these steps true, in order. Rejects at the first that fails. */
+  /**
+   * Makes these steps true: each process's in order, processes beside each other. Rejects with StepsRefused once all has ended: of each process the first step
+   * that failed, behind which none of its steps was done. A program that ended soon after it was started is refused until its pause is over (restarts.ts).
+   */
   apply(steps: readonly ProcessStep[]): Promise<void>;
 }

@@ -1,6 +1,8 @@
 /** A node in memory that processes of one owner run on. It keeps them when the agent is gone, like a real one. */
-import { fileDigest, loadedMark, startDigest } from '../digests.js';
-import type { Found, FoundProcess, Processes, ProcessStep, WantedFile } from '../types.js';
+import { byName } from '../by-name.js';
+import { fileDigest, loadedMark, startDigest, wholeDigest } from '../digests.js';
+import { holdText, Restarts } from '../restarts.js';
+import type { Found, FoundProcess, Processes, ProcessStep, WantedFile, WantedProcess } from '../types.js';
 
 type FakeFolder = { files: Map<string, WantedFile>; loaded: string | null };
 
@@ -9,8 +11,18 @@ export class FakeProcesses implements Processes {
   readonly folders = new Map<string, FakeFolder>();
   /** SIGHUPs, by name. */
   readonly reloads: string[] = [];
+  /** Names of programs that end right after each start. */
+  readonly shortLived = new Set<string>();
+  /** Starts, by name. */
+  readonly starts: string[] = [];
+  /** Programs that are not installed: the first word of a command line. */
+  readonly missing = new Set<string>();
+  private readonly restarts = new Restarts();
   private clock = 100;
   private failing = 0;
+
+  /** `now`: milliseconds; default: so late each time that no start is too early. */
+  constructor(private readonly now: () => number = longAfter()) {}
 
   /** The n-th step from here fails, and does nothing. */
   failNext(nth = 1): void {
@@ -33,6 +45,7 @@ export class FakeProcesses implements Processes {
   }
 
   async observe(): Promise<Found> {
+    this.restarts.onlyTheseRun(new Set(this.running.map(({ name }) => name)), this.now());
     return {
       processes: [...this.running],
       folders: new Map(
@@ -45,10 +58,10 @@ export class FakeProcesses implements Processes {
   }
 
   async apply(steps: readonly ProcessStep[]): Promise<void> {
-    for (const step of steps) {
+    await byName(steps, async (step) => {
       if (this.failing > 0 && (this.failing -= 1) === 0) throw new Error('failed on purpose');
       this.run(step);
-    }
+    });
   }
 
   private run(step: ProcessStep): void {
@@ -62,6 +75,7 @@ export class FakeProcesses implements Processes {
         break;
       case 'stop-process': {
         const gone = new Set(step.processes.map(({ pid }) => pid));
+        if (this.running.some(({ pid, main }) => main && gone.has(pid))) this.restarts.forget(step.name);
         this.running.splice(0, this.running.length, ...this.running.filter(({ pid }) => !gone.has(pid)));
         return;
       }
@@ -70,17 +84,37 @@ export class FakeProcesses implements Processes {
           if (!folder.files.has(file.name)) throw new Error(`${file.name} is not there yet`);
         if (this.running.some(({ name, digest }) => name === step.name && digest === startDigest(step.process))) return;
         if (this.running.some(({ name }) => name === step.name)) throw new Error(`another ${step.name} runs`);
-        folder.loaded = loadedMark(this.begin(step.name, startDigest(step.process)), step.process);
+        this.start(step.process, folder);
         break;
       case 'reload-process':
         if (!this.running.some(({ pid }) => pid === step.process.pid)) throw new Error(`${step.name} is gone`);
+        if (folder.loaded === step.loaded) return;
         this.reloads.push(step.name);
         folder.loaded = step.loaded;
         break;
       case 'remove-folder':
+        this.restarts.forget(step.name);
         this.folders.delete(step.name);
         return;
     }
     this.folders.set(step.name, folder);
   }
+
+  private start(wanted: WantedProcess, folder: FakeFolder): void {
+    const { name, argv } = wanted;
+    const whole = wholeDigest(wanted);
+    const hold = this.restarts.hold(name, whole, this.now());
+    if (hold) throw new Error(holdText(hold));
+    if (this.missing.has(argv[0] ?? '')) throw new Error(`${argv[0]} is not installed`);
+    this.restarts.started(name, whole, this.now());
+    this.starts.push(name);
+    folder.loaded = loadedMark(this.begin(name, startDigest(wanted)), wanted);
+    if (this.shortLived.has(name)) this.crash(name);
+  }
+}
+
+/** A clock that is an hour later whenever it is looked at. */
+function longAfter(): () => number {
+  let nowMs = 0;
+  return () => (nowMs += 3_600_000);
 }

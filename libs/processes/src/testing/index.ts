@@ -1,1 +1,2 @@
 export { FakeProcesses } from './fake-processes.js';
+export { ProcessAgent } from './process-agent.js';
