@@ -15,7 +15,12 @@ class Agent {
   readonly ended: string[] = [];
 
   constructor(owner = 'dhcp-net1') {
-    this.processes = new NodeProcesses(this.spawner, { owner, runDir, stopMs: 2_000 });
+    this.processes = new NodeProcesses(this.spawner, {
+      owner,
+      runDir,
+      stopMs: 2_000,
+      restarts: { firstMs: 20, maxMs: 1000 },
+    });
     this.processes.watch((names) => this.ended.push(...names));
     agents.push(this);
   }
@@ -141,6 +146,16 @@ describe('processes on a real node', () => {
     await until(async () => (await agent.pids('server')).length === 2);
     expect((await agent.pids('server')).some((pid) => before.includes(pid))).toBe(false);
     expect(await agent.converge(server('one'))).toEqual([]);
+  });
+
+  it('killed: it is told also when it was seen to be gone before, and of two names only the one', async () => {
+    const agent = new Agent();
+    await agent.converge(idle('quiet'), idle('other'));
+    const [pid = 0] = await agent.pids('quiet');
+    process.kill(pid, 'SIGKILL');
+    await until(async () => (await agent.pids('quiet')).length === 0);
+    await until(() => agent.ended.length > 0);
+    expect(agent.ended).toEqual(['quiet']);
   });
 
   it('whose files change are told, and go on', async () => {

@@ -66,7 +66,7 @@ export class NodeProcesses implements Processes {
   private readonly stopMs: number;
   private readonly watchMs: number;
   private readonly restarts: Restarts;
-  private watched = new Map<string, ProcessIdentity>();
+  private readonly watched = new Map<string, ProcessIdentity>();
   private timer: NodeJS.Timeout | null = null;
   private onEnd: ((names: readonly string[]) => void) | null = null;
 
@@ -98,8 +98,10 @@ export class NodeProcesses implements Processes {
         'the environment of other processes cannot be read: the agent needs the capability CAP_SYS_PTRACE',
       );
     const processes = this.marked();
-    this.watched = new Map(processes.filter(({ main }) => main).map((each) => [each.name, each]));
-    this.restarts.onlyTheseRun(new Set(this.watched.keys()), performance.now());
+    // What is gone stays in it until it was told: whoever observes may look at other processes only.
+    const main = processes.filter((each) => each.main);
+    for (const each of main) this.watched.set(each.name, each);
+    this.restarts.onlyTheseRun(new Set(main.map(({ name }) => name)), performance.now());
     return { processes, folders: this.folders() };
   }
 
@@ -131,6 +133,7 @@ export class NodeProcesses implements Processes {
         return writeWhole(folder, 'loaded', { content: step.loaded, mode: 0o600 });
       case 'remove-folder':
         this.restarts.forget(step.name);
+        this.watched.delete(step.name);
         return rmSync(folder, { recursive: true, force: true });
     }
   }

@@ -7,8 +7,8 @@
  */
 import { backoffDelayMs, type BackoffSchedule } from '@plumbline/reconcile';
 
-/** From one start to the next of a program that ends soon. `maxMs` is also how long a run must last to count as a good one. */
-export const defaultRestarts: BackoffSchedule = { firstMs: 1_000, maxMs: 60_000 };
+/** From one start to the next of a program that ends soon: the first time, it is no later than its end is noticed. `maxMs` is also how long a run must last to count as a good one. */
+export const defaultRestarts: BackoffSchedule = { firstMs: 250, maxMs: 60_000 };
 
 type Run = Readonly<{ digest: string; startedMs: number; endedMs: number | null; short: number }>;
 
@@ -58,7 +58,7 @@ export const holdText = ({ ranMs, pauseMs, short }: Hold): string =>
   (short > 1 ? `, the ${ordinal(short)} time in a row` : '') +
   `; it is started again no sooner than ${seconds(pauseMs)} after that start`;
 
-const seconds = (ms: number): string => `${Number((ms / 1000).toFixed(1))} s`;
+const seconds = (ms: number): string => `${Number((ms / 1000).toFixed(2))} s`;
 const ordinal = (n: number): string => {
   const last = n % 100 > 10 && n % 100 < 14 ? 0 : n % 10;
   return `${n}${['th', 'st', 'nd', 'rd'][last] ?? 'th'}`;

@@ -62,7 +62,7 @@ describe('starts of a program that ends by itself', () => {
     [21, '21st'],
   ])('are counted in words: %i', (short, word) => {
     expect(holdText({ ranMs: 240, pauseMs: 60_000, short })).toBe(
-      `it ended 0.2 s after it was started, the ${word} time in a row; ` +
+      `it ended 0.24 s after it was started, the ${word} time in a row; ` +
         'it is started again no sooner than 60 s after that start',
     );
   });

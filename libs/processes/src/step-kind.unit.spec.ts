@@ -144,20 +144,20 @@ describe('a program that ends soon', () => {
     const reasonOf = async (): Promise<string | undefined> =>
       (await agent.converge()).failures.get(processOwner('a'))?.reason;
     const first = 'program a: it does not run: it ended 0 s after it was started';
-    expect(await reasonOf()).toBe(`${first}; it is started again no sooner than 1 s after that start`);
-    nowMs = 999;
+    expect(await reasonOf()).toBe(`${first}; it is started again no sooner than 0.25 s after that start`);
+    nowMs = 249;
     await agent.converge();
     expect(node.starts).toEqual(['a', 'b']);
-    nowMs = 1000;
+    nowMs = 250;
     expect(await reasonOf()).toBe(
-      `${first}, the 2nd time in a row; it is started again no sooner than 2 s after that start`,
+      `${first}, the 2nd time in a row; it is started again no sooner than 0.5 s after that start`,
     );
     expect(node.starts).toEqual(['a', 'b', 'a']);
     agent.wanted = [program('a', two), program('b')];
-    expect(await reasonOf()).toContain('no sooner than 1 s');
+    expect(await reasonOf()).toContain('no sooner than 0.25 s');
     expect(node.starts).toEqual(['a', 'b', 'a', 'a']);
     node.shortLived.clear();
-    nowMs = 2000;
+    nowMs = 500;
     expect(await reasonOf()).toBe(undefined);
     nowMs = 100_000;
     node.crash('a');
