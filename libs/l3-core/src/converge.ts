@@ -2,7 +2,7 @@
  * Makes a node what its view says, by the engine of @plumbline/reconcile: render, observe, plan, apply, read back. Level-triggered: it does not matter which
  * events came, or how many.
  *
- * Design: a unit is a router; tasks.ts says what of it stands on what, so that one refused piece harms only that (invariant 9). What was changed is read back:
+ * Design: a unit is a router; tasks.ts says which step needs which, so that a refused step harms only what needs it (invariant 9). What was changed is read back:
  * a status says what is on the node, not what was asked of it. While the view is unverified, outside addresses that are not on the node yet are left out, probed,
  * and then added.
  */
@@ -10,7 +10,7 @@ import { ObjectKey, ObjectStatus } from '@plumbline/contracts';
 import { Agent, applyStages, asError, digest, Memory, Plan, Refusal, Run, settle } from '@plumbline/reconcile';
 import { Convergence, ConvergeOptions, HostView } from '@plumbline/topology';
 import { L3Driver, L3Step, Probe, ProbeAnswer } from './driver.js';
-import { Gathered } from './legs.js';
+import { Gathered } from './router-ports.js';
 import { INTEGRATION_BRIDGE, netnsOf } from './marks.js';
 import { Members } from './members.js';
 import { orphanPorts, planRemoval, planRouter, RouterPlan } from './plan.js';
@@ -22,7 +22,7 @@ import { concernedBy, Lack, statusesOf } from './status.js';
 import { L3_STAGES, L3Task, linkOf, namespaceOf, tasksOf } from './tasks.js';
 import { stuckText, subjectOf } from './words.js';
 
-/** What an agent remembers from one converge to the next: what belongs to which router, and what the engine remembers. Losing it costs what that says. */
+/** What an agent remembers from one converge to the next: what belongs to which router, and what the engine remembers. What losing it costs is said there. */
 export class L3Memory {
   readonly members = new Members();
   readonly engine = new Memory();
@@ -68,7 +68,7 @@ export async function converge(
   for (const [key, reasons] of blame) failed.push({ key, reason: [...reasons].join('; ') });
   const statuses: ObjectStatus[] = [];
   for (const each of work.values()) {
-    // What a router that is complete was once made of does not lead to it any more. Until then, and until it is known that nothing of it must go, it does.
+    // The router is as wanted, and nothing of it is left to remove: from now on only the objects that it is made of now lead to it.
     if (mayRemove && !failing.has(each.id))
       memory.members.followers.keepOnly(each.id, each.rendered?.keys ?? new Set());
     if (each.rendered?.kind === 'incomplete') failed.push({ key: `router/${each.id}`, reason: each.rendered.reason });
@@ -145,15 +145,15 @@ const agentFor = (work: ReadonlyMap<string, Work>, driver: L3Driver): Agent<L3St
   stuck: (_owner, [step]) => (step ? stuckText(step) : ''),
 });
 
-/** Asks for what these routers hold back, all at once. What could not be asked stays held back. */
+/** Probes the addresses that these routers hold back, all at once. What could not be probed stays held back. */
 async function probe(work: readonly Work[], driver: L3Driver): Promise<void> {
   const unknown = (error: unknown): ProbeAnswer[] =>
     work.flatMap((each) => each.probes.map(() => ({ kind: 'unknown', reason: asError(error).message })));
   const answers = [...(await driver.probe(work.flatMap((each) => each.probes)).catch(unknown))];
-  for (const each of work) each.prove(answers.splice(0, each.probes.length));
+  for (const each of work) each.takeAnswers(answers.splice(0, each.probes.length));
 }
 
-/** Ports that no router asks for. None while some router is left as it is: what is its own is not known then. */
+/** Switch ports that belong to no router. None while some router is left as it is: which ports are its own is not known then. */
 function orphansIn(view: HostView, found: L3State, rendered: ReadonlyMap<string, Rendered>): L3Step[] {
   const all = [...rendered.values()];
   if (view.frozen.size > 0 || found.unreadable.size > 0 || all.some(({ kind }) => kind === 'incomplete')) return [];
@@ -173,11 +173,11 @@ const NOTHING: Omit<RouterPlan, 'routerId'> = {
 
 /** One router on its way through a converge. */
 class Work {
-  /** Outside addresses to ask for before they are added. */
+  /** Outside addresses to probe before they are added. */
   probes: readonly Probe[] = [];
   held: Held = new Map();
   private found: L3State | null = null;
-  /** What the last plan asked for, what it cannot have among it. */
+  /** The tasks of the last plan, those that cannot be done yet among them. */
   private needed: readonly L3Task[] = [];
   /** Owner -> its first step of any plan. */
   private readonly steps = new Map<string, L3Step>();
@@ -202,7 +202,7 @@ class Work {
     return this.rendered?.kind === 'present' ? this.rendered.state.links.map(({ outside }) => outside) : [];
   }
 
-  /** Leaves out what must be asked for first. */
+  /** Leaves out the outside addresses that must be probed first. */
   holdBack(found: L3State): void {
     if (this.rendered?.kind !== 'present') return;
     const { gathered, state } = this.rendered;
@@ -210,14 +210,14 @@ class Work {
     this.hold(heldUntilAsked(this.probes), found);
   }
 
-  /** Whether the device to ask from is there. */
+  /** Whether the devices to probe from are there. */
   canBeProbed(run: Run): boolean {
     const owners = [namespaceOf(this.id), ...this.probes.map(({ outside }) => linkOf(this.id, outside))];
     return this.probes.length > 0 && owners.every((owner) => run.why(owner) === undefined);
   }
 
   /** `answers`: one for each probe, in order. Plan anew after it. */
-  prove(answers: readonly ProbeAnswer[]): void {
+  takeAnswers(answers: readonly ProbeAnswer[]): void {
     if (this.rendered?.kind === 'present' && this.found)
       this.hold(heldAfter(this.rendered.gathered, this.probes, answers), this.found);
   }
@@ -257,7 +257,7 @@ class Work {
     };
   }
 
-  /** What the last plan still asks for, with the reason why it is not so. */
+  /** What the last plan still needs, with the reason why it is not done. */
   lacks(run: Run): Lack[] {
     return this.needed.flatMap(({ step, owner }) => {
       const failure = run.why(owner);
@@ -265,7 +265,7 @@ class Work {
     });
   }
 
-  /** The object that an owner's failure is told of. */
+  /** The object whose status an owner's failure is reported in. */
   blameFor(owner: string): ObjectKey {
     const step = this.steps.get(owner);
     const gathered = this.gathered;
@@ -280,7 +280,16 @@ class Work {
     const owner = namespaceOf(this.id);
     const netns = netnsOf(this.id);
     this.needed = [{ step: { op: 'add-netns', netns }, stage: 'build', unit: this.id, owner }];
-    return { tasks: [], refused: [{ unit: this.id, owner, reason: `namespace ${netns} cannot be read: ${why}` }] };
+    return {
+      tasks: [],
+      refused: [
+        {
+          unit: this.id,
+          owner,
+          reason: `namespace ${netns} cannot be read: ${why}; an operator must look at this node`,
+        },
+      ],
+    };
   }
 
   private planFrom(found: L3State): RouterPlan {

@@ -57,8 +57,8 @@ export type ProbeAnswer =
 
 export interface L3Driver {
   /**
-   * Everything on this node that bears our mark, or of these routers only; nothing that does not. Changes nothing. `outsides`: of these routers' links that are
-   * wanted, the outer ends; one that is there without its inner end is told, too. Without meaning for `all`.
+   * Everything on this node that has our mark, or of these routers only; nothing else. Changes nothing. `outsides`: of these routers' links that are
+   * wanted, the outer ends; one that is there without its inner end is reported, too. Without meaning for `all`.
    */
   observe(routers: ReadonlySet<string> | 'all', outsides?: readonly string[]): Promise<L3State>;
   /**

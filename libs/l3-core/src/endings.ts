@@ -51,7 +51,7 @@ export function endingsIn(rules: readonly RuleBody[]): Ending[] {
   return endings;
 }
 
-/** Notes for these endings. Each belongs to whom its address does, else to the router of the chain. */
+/** Notes for these endings. The owner of a note is the owner of its address's rule, or the router when there is none. */
 export function notesOf(endings: readonly Ending[], tables: readonly Table[], router: ObjectKey): Rule[] {
   if (endings.length === 0) return [];
   const owners = new Map<string, ObjectKey>();

@@ -7,7 +7,7 @@ export type { Dialect } from './dialects/dialect.js';
 export { forwardingChain, forwardingsIn, type ForwardedTo, type Forwarding, type Taken } from './forwardings.js';
 export type { L3Driver, L3Step, Probe, ProbeAnswer } from './driver.js';
 export { StepsRefused } from '@plumbline/reconcile';
-export { gather, Incomplete, routersHere, type Gathered, type Leg } from './legs.js';
+export { gather, Incomplete, routersHere, type Gathered, type RouterPort } from './router-ports.js';
 export * from './marks.js';
 export {
   isEmpty,

@@ -1,12 +1,12 @@
 /**
  * What belongs to which router, kept as objects come, change and go, so that one router is gathered without a pass over all objects of the host. Rebuilt from
- * the view at each full look. Which routers follow from an object is remembered longer than the object is in the view (`followers`): it may have left before its
- * router is looked at again, and a router whose removal was not allowed yet must be found by what it was made of.
+ * the view at each full look. Which routers are computed from an object is remembered longer than the object is in the view (`followers`): it may have left before
+ * its router is looked at again, and a router whose removal was not allowed yet must be found by what it was made of.
  */
 import { ObjectKey } from '@plumbline/contracts';
 import { Followers, Groups } from '@plumbline/reconcile';
 import { HostView, nameOf, objectIn } from '@plumbline/topology';
-import { gather, Gathered, Incomplete, routersHere } from './legs.js';
+import { gather, Gathered, Incomplete, routersHere } from './router-ports.js';
 import { outsideDevice } from './marks.js';
 
 export class Members {
@@ -62,7 +62,7 @@ export class Members {
     });
   }
 
-  /** The router with all it needs, null when it is not on this host; from here on it is found by all of it. Throws Incomplete. */
+  /** The router with all it needs, null when it is not on this host. From now on `routersTouched` finds it by each of these objects. Throws Incomplete. */
   gather(view: HostView, id: string): Gathered | null {
     const router = objectIn(view, 'router', id);
     if (!router || router.host !== view.host) return null;

@@ -2,7 +2,7 @@
  * From wanted and found to steps. Pure. A router's steps come in stages, so that a stage of many routers can share one batch; inside a stage, and
  * between stages, order is part of the contract:
  *
- *   build      namespace, links            what all else stands on; before a link that is made anew its port is taken off the switch
+ *   build      namespace, links            everything else needs them; before a link is made anew its port is taken off the switch
  *   quiet      IPv6 of outer ends off      before the inner end goes up and gives the outer one a carrier
  *   plug       OVS ports                   a device must exist before OVS opens it
  *   configure  rules, then parameters,     Rules before addresses: a packet for a floating IP that arrives between the two would be answered by the
@@ -11,12 +11,12 @@
  *                                          or a default route would be missing for a moment.
  *   unplug     OVS ports                   the reverse of plug and
  *   remove     links, namespaces           build
- *   announce   gratuitous ARP              last: the neighbours' caches turn to what is there now
+ *   announce   gratuitous ARP              last: the neighbours learn where the addresses are now
  *
  * Of what goes: rules first (with the same restore that adds), then the connections (else the next packet would remake them), then the address: what
  * still comes is answered by the router with a reset, so that the peer learns at once. An address is removed only after its connections, so a crash in
- * between is mended by the next plan. An address that stays and goes to another instance, or whose forwardings change, shows nothing of that: the restore
- * that turns it leaves a note, which goes when its connections have been ended.
+ * between is mended by the next plan. An address that stays and goes to another instance, or whose forwardings change, does not show by itself that
+ * connections must end: the restore that changes its rules adds a note (endings.ts), which is removed when the connections have been ended.
  */
 import { L3Step } from './driver.js';
 import { isOurDevice, netnsOf, outsideOf } from './marks.js';
@@ -74,12 +74,12 @@ export function planRouter(wanted: RouterState, found: L3State, mayRemove: boole
   }
   // From here on all is one batch of ip(8).
   if (!have?.loUp) steps.configure.push({ op: 'set-loopback-up', netns });
-  const born = new Set<string>();
-  for (const link of wanted.links) planLink(link, wanted, have, found, steps, born);
-  planRoutes(wanted, have, mayRemove, steps, born);
+  const remade = new Set<string>();
+  for (const link of wanted.links) planLink(link, wanted, have, found, steps, remade);
+  planRoutes(wanted, have, mayRemove, steps, remade);
   if (have) endConnections(wanted, have, mayRemove, nat, endings, steps);
   if (notes.length > 0) steps.configure.push(restore(netns, 4, removalOf(notes)));
-  if (have && mayRemove) removeAddresses(wanted, have, steps, born);
+  if (have && mayRemove) removeAddresses(wanted, have, steps, remade);
   if (mayRemove) removeLinks(wanted.links, have, found, steps);
   return { routerId: wanted.id, ...steps };
 }
@@ -90,7 +90,7 @@ function planLink(
   have: ObservedRouter | undefined,
   found: L3State,
   steps: Draft,
-  born: Set<string>,
+  remade: Set<string>,
 ): void {
   const { device, outside, mac, mtuBytes, up } = link;
   const was = have?.links.find((each) => each.device === device);
@@ -98,8 +98,8 @@ function planLink(
   const whole = outer !== undefined && isWhole(device, was, found);
   const port = found.ports.get(outside);
   if (!whole) {
-    born.add(device);
-    // The userspace datapath holds on to the device it opened, by number, and is deaf to another one of its name: it must let go first.
+    remade.add(device);
+    // The userspace datapath keeps the device that it opened, by number, and does not notice a new one of the same name: the port is removed first.
     if (port) steps.build.push({ op: 'remove-port', outside });
     if (outer) steps.build.push({ op: 'remove-link', outside });
     else if (was) steps.build.push({ op: 'remove-device', netns, device });
@@ -150,10 +150,10 @@ function planRoutes(
   have: ObservedRouter | undefined,
   mayRemove: boolean,
   steps: Draft,
-  born: ReadonlySet<string>,
+  remade: ReadonlySet<string>,
 ): void {
   // Routes on a device that is made anew went with the old one.
-  const now = (have?.routes ?? []).filter((route) => !born.has(route.device));
+  const now = (have?.routes ?? []).filter((route) => !remade.has(route.device));
   for (const route of routes)
     if (!now.some((each) => sameRoute(each, route))) steps.configure.push({ op: 'replace-route', netns, ...route });
   if (!mayRemove) return;
@@ -241,17 +241,17 @@ function endConnections(
   }
 }
 
-function removeAddresses(wanted: RouterState, have: ObservedRouter, steps: Draft, born: ReadonlySet<string>): void {
+function removeAddresses(wanted: RouterState, have: ObservedRouter, steps: Draft, remade: ReadonlySet<string>): void {
   for (const { device, addresses } of have.links) {
     const link = wanted.links.find((each) => each.device === device);
-    if (!link || born.has(device)) continue;
+    if (!link || remade.has(device)) continue;
     const keep = new Set(link.addresses.map(({ address }) => address));
     for (const { address } of addresses)
       if (!keep.has(address)) steps.configure.push({ op: 'remove-address', netns: have.netns, device, address });
   }
 }
 
-/** Links in the namespace that no leg asks for, with their ports. */
+/** Removes links in the namespace that belong to no port of the router, with their switch ports. */
 function removeLinks(wanted: readonly Link[], have: ObservedRouter | undefined, found: L3State, steps: Draft): void {
   const names = new Set(wanted.map((link) => link.device));
   for (const link of have?.links ?? []) {

@@ -9,7 +9,7 @@
  */
 import { canonicalAddress } from '@plumbline/contracts';
 import { Probe, ProbeAnswer } from './driver.js';
-import { Gathered } from './legs.js';
+import { Gathered } from './router-ports.js';
 import { isWhole } from './plan.js';
 import { L3State, RouterState } from './state.js';
 
@@ -18,7 +18,7 @@ export type Held = ReadonlyMap<string, string>;
 
 const ipOf = (address: string): string => address.split('/')[0] ?? '';
 
-/** Outside addresses of a router that are wanted and not on the node. None on a gateway that is down: it does not announce them. */
+/** Outside addresses of a router that are wanted and not on the node yet. None when the gateway port is down: then nothing is announced. */
 export function unproven({ gateway }: Gathered, { netns, links }: RouterState, found: L3State): Probe[] {
   const link = links.find(({ device }) => device === gateway?.device);
   if (!link?.up) return [];
@@ -39,7 +39,7 @@ export function withhold(gathered: Gathered, held: Held): Gathered {
   return {
     ...gathered,
     gateway: less,
-    legs: gathered.legs.map((leg) => (leg === gateway ? less : leg)),
+    ports: gathered.ports.map((routerPort) => (routerPort === gateway ? less : routerPort)),
     floatingIps: gathered.floatingIps.filter((fip) => !held.has(canonicalAddress(fip.floatingIpAddress))),
     forwardings: gathered.forwardings.filter(({ address }) => address === null || !held.has(canonicalAddress(address))),
   };
@@ -47,7 +47,7 @@ export function withhold(gathered: Gathered, held: Held): Gathered {
 
 const UNCONFIRMED = 'and no control plane has confirmed yet that it is ours';
 
-/** All of them, until they have been probed. */
+/** All these addresses, held back until they have been probed. */
 export const heldUntilAsked = (probes: readonly Probe[]): Held =>
   new Map(
     probes.map(({ address }) => [address, `${address} is held back until it is probed: ${UNCONFIRMED.slice(4)}`]),

@@ -1,6 +1,6 @@
 /**
- * From a host's view to the routers wanted on that host. Pure and sorted: equal views give equal text (invariant 8). Nothing is chosen here; what a
- * node contributes (`NodeFacts`) is what its machine is, not what it did before.
+ * From a host's view to the routers wanted on that host. Pure and sorted: equal views give equal text (invariant 8). Nothing is chosen here: a
+ * node adds only what its machine is (`NodeFacts`), not what it did before.
  */
 import {
   addressToInt,
@@ -14,7 +14,7 @@ import {
   versionOf,
 } from '@plumbline/contracts';
 import { HostView } from '@plumbline/topology';
-import { Gathered, Incomplete, Leg, routersHere } from './legs.js';
+import { Gathered, Incomplete, RouterPort, routersHere } from './router-ports.js';
 import { netnsOf, outsideDevice } from './marks.js';
 import { Members } from './members.js';
 import { rulesV4, rulesV6 } from './rules.js';
@@ -23,13 +23,13 @@ import { sysctlsOf } from './sysctls.js';
 
 export type NodeFacts = Readonly<{ userspace: boolean }>;
 
-/** What one router came to: its state, or why it has none. `keys`: the objects it follows from. */
+/** The result for one router: its state, or why it has none. `keys`: the objects that it is computed from. */
 export type Rendered = Readonly<{ id: string; keys: ReadonlySet<ObjectKey> }> &
   (
     | Readonly<{ kind: 'present'; gathered: Gathered; state: RouterState }>
     /** Administratively down: nothing of it is wanted on the node. */
     | Readonly<{ kind: 'down'; gathered: Gathered }>
-    /** An event this catalogue does not know speaks of it: left as it is. */
+    /** An event of a type that this release does not know names it or an object of it: left as it is. */
     | Readonly<{ kind: 'frozen'; frozenBy: ObjectKey }>
     | Readonly<{ kind: 'incomplete'; reason: string }>
   );
@@ -75,7 +75,9 @@ function renderOne(view: HostView, facts: NodeFacts, members: Members, id: strin
 
 /** The state of one router that is up. */
 export function renderRouter(gathered: Gathered, facts: NodeFacts): RouterState {
-  const links = gathered.legs.map((leg) => renderLink(leg, gathered, facts)).sort(by((link) => link.device));
+  const links = gathered.ports
+    .map((routerPort) => renderLink(routerPort, gathered, facts))
+    .sort(by((link) => link.device));
   return {
     id: gathered.router.id,
     netns: netnsOf(gathered.router.id),
@@ -87,19 +89,19 @@ export function renderRouter(gathered: Gathered, facts: NodeFacts): RouterState 
   };
 }
 
-function renderLink(leg: Leg, gathered: Gathered, facts: NodeFacts): Link {
-  const addresses = leg.addresses.map(({ ip, subnet }) => subnetAddress(ip, subnet.cidr));
-  const floating = leg === gathered.gateway ? floatingAddresses(gathered).map(hostAddress) : [];
+function renderLink(routerPort: RouterPort, gathered: Gathered, facts: NodeFacts): Link {
+  const addresses = routerPort.addresses.map(({ ip, subnet }) => subnetAddress(ip, subnet.cidr));
+  const floating = routerPort === gathered.gateway ? floatingAddresses(gathered).map(hostAddress) : [];
   return {
-    device: leg.device,
-    outside: outsideDevice(leg.port.id),
-    mac: leg.port.macAddress,
-    mtuBytes: leg.mtuBytes,
-    up: leg.port.adminStateUp,
+    device: routerPort.device,
+    outside: outsideDevice(routerPort.port.id),
+    mac: routerPort.port.macAddress,
+    mtuBytes: routerPort.mtuBytes,
+    up: routerPort.port.adminStateUp,
     txChecksum: !facts.userspace,
     // The router's own address first: the kernel takes the first of a prefix as the source of what it sends itself.
     addresses: [...addresses, ...floating],
-    port: { portId: leg.port.id, mac: leg.port.macAddress, position: leg.position },
+    port: { portId: routerPort.port.id, mac: routerPort.port.macAddress, position: routerPort.position },
   };
 }
 
@@ -134,32 +136,32 @@ function routesOf(gathered: Gathered): Route[] {
   };
   const { gateway } = gathered;
   if (gateway?.port.adminStateUp) {
-    const borne = new Set(gateway.addresses.map((address) => address.subnet.id));
+    const ownSubnets = new Set(gateway.addresses.map((address) => address.subnet.id));
     const device = gateway.device;
     // Floating IPs of another subnet of the same outside network: its hosts are neighbours, not behind the gateway.
     for (const subnet of gathered.outsideSubnets)
-      if (!borne.has(subnet.id) && gateway.addresses.some((address) => address.version === subnet.ipVersion))
+      if (!ownSubnets.has(subnet.id) && gateway.addresses.some((address) => address.version === subnet.ipVersion))
         add({ version: subnet.ipVersion, destination: destinationOf(subnet.cidr), via: null, device });
     for (const { subnet, version } of gateway.addresses) {
       const via = subnet.gatewayIp;
       if (!via || routes.has(`${version} default`)) continue;
-      // RFC 1122 wants a gateway on link; providers have others. A host route makes it so.
+      // RFC 1122 wants the gateway on the port's own subnet; some providers have it elsewhere. A host route makes it reachable.
       if (!cidrContains(subnet.cidr, via))
         add({ version, destination: `${canonicalAddress(via)}/${version === 4 ? 32 : 128}`, via: null, device });
       add({ version, destination: 'default', via: canonicalAddress(via), device });
     }
   }
   for (const { destination, nexthop } of gathered.router.routes) {
-    // A next hop that no leg reaches cannot be routed to: the kernel would refuse it, and with it the rest of the batch.
-    const leg = gathered.legs.find(
+    // The kernel refuses a route whose next hop is on no subnet of the router's ports: it is left out.
+    const routerPort = gathered.ports.find(
       (each) => each.port.adminStateUp && each.addresses.some(({ subnet }) => cidrContains(subnet.cidr, nexthop)),
     );
-    if (leg)
+    if (routerPort)
       add({
         version: versionOf(nexthop),
         destination: destinationOf(destination),
         via: canonicalAddress(nexthop),
-        device: leg.device,
+        device: routerPort.device,
       });
   }
   // On-link routes first: a next hop must be reachable when the route through it is made.

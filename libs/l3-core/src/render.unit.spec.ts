@@ -64,7 +64,7 @@ COMMIT`);
 });
 
 describe('scenario B', () => {
-  it('filter: top before the agent, port 9697 closed, legs kept apart', () => {
+  it('filter: top before the agent, port 9697 closed, interfaces kept apart', () => {
     const lines = dialect.inputOf(editsFor(stateOf(networkNode(), 'c2').rules4, new Map(), true));
     const start = lines.indexOf('*filter');
     expect(lines.slice(start, lines.indexOf('COMMIT', start)).join('\n')).toBe(`*filter

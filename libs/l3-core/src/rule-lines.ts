@@ -29,8 +29,8 @@ export function savedFrom(tables: readonly Table[]): SavedTables {
 }
 
 /**
- * The rules found in our chains of a table, in the order of each chain. What is no rule of ours, by what it says, is left out: it is none of whatever the caller looks
- * for, and differs from all that is wanted. `wanted` saves time and changes nothing.
+ * The rules found in our chains of a table, in the order of each chain. Lines that cannot be rules of ours are left out: they are nothing that the caller looks for, and
+ * differ from all that is wanted. `wanted` saves time and changes nothing.
  */
 export function rulesIn(found: SavedTables, table: string, wanted: readonly Table[] = []): RuleBody[] {
   const chains = new Map(wanted.find((each) => each.table === table)?.chains.map((chain) => [chain.name, chain]));

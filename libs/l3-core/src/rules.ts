@@ -2,7 +2,7 @@
  * The firewall and NAT rules of a router: chain names and order are the reference implementation's (docs/design/l3-dataplane.md has the table of
  * differences). Rules are data (rule.ts); a dialect writes them.
  *
- *   nat POSTROUTING ─► l3-agent-POSTROUTING      neither NATed inwards nor leaving by qg-: left as it is
+ *   nat POSTROUTING ─► l3-agent-POSTROUTING      neither translated inwards nor leaving by qg-: left as it is
  *                  └─► neutron-postrouting-bottom ─► l3-agent-snat ─► l3-agent-float-snat    a floating IP's own address first,
  *                                                               └─► the router's address     then the shared one
  *
@@ -10,7 +10,7 @@
  */
 import { ObjectKey } from '@plumbline/contracts';
 import { forwardingChains } from './forwardings.js';
-import { Gathered, Leg, outsideIpv4 } from './legs.js';
+import { Gathered, RouterPort, outsideIpv4 } from './router-ports.js';
 import { FILTER_TOP, ownChain, POSTROUTING_BOTTOM } from './marks.js';
 import { Action, Draft, Hook, jump, Jump, Mark, Match, Origin, Rule, rule, Table, TableName } from './rule.js';
 
@@ -58,27 +58,28 @@ function table(
   };
 }
 
-const hung = (origin: Origin, hooks: readonly Hook[]): DraftJump[] =>
+const jumpsFrom = (origin: Origin, hooks: readonly Hook[]): DraftJump[] =>
   hooks.map((hook) => ({ hook, draft: jump(origin, ownChain(hook)), place: 'first' }));
 
 /** `neutron-filter-top` is seen before the agent's own chain, and both before anything an operator appended. */
 const filterJumps = (origin: Origin): DraftJump[] => [
-  ...hung(origin, ['INPUT']),
+  ...jumpsFrom(origin, ['INPUT']),
   ...(['FORWARD', 'OUTPUT'] as const).flatMap((hook): DraftJump[] => [
     { hook, draft: jump(origin, FILTER_TOP), place: 'first' },
-    ...hung(origin, [hook]),
+    ...jumpsFrom(origin, [hook]),
   ]),
 ];
 
-const bears = (leg: Leg, version: 4 | 6): boolean => leg.addresses.some((address) => address.version === version);
-const originOf = ({ port, position }: Leg): Origin => ({ owner: `port/${port.id}`, position });
-const enters = ({ device }: Leg): Match => ({ on: 'input', device, not: false });
-const leaves = ({ device }: Leg): Match => ({ on: 'output', device, not: false });
+const hasAddressOf = (port: RouterPort, version: 4 | 6): boolean =>
+  port.addresses.some((address) => address.version === version);
+const originOf = ({ port, position }: RouterPort): Origin => ({ owner: `port/${port.id}`, position });
+const enters = ({ device }: RouterPort): Match => ({ on: 'input', device, not: false });
+const leaves = ({ device }: RouterPort): Match => ({ on: 'output', device, not: false });
 
-const markScopes = (legs: readonly Leg[]): Draft[] =>
-  legs.map((leg) => rule(originOf(leg), [enters(leg)], { do: 'set-mark', mark: SCOPE }));
+const markScopes = (ports: readonly RouterPort[]): Draft[] =>
+  ports.map((port) => rule(originOf(port), [enters(port)], { do: 'set-mark', mark: SCOPE }));
 
-function filter(base: Origin, interfaces: readonly Leg[]): Table {
+function filter(base: Origin, interfaces: readonly RouterPort[]): Table {
   return table('filter', filterJumps(base), {
     [FILTER_TOP]: [jump(base, ownChain('local'))],
     [ownChain('FORWARD')]: [jump(base, ownChain('scope'))],
@@ -88,14 +89,14 @@ function filter(base: Origin, interfaces: readonly Leg[]): Table {
     ],
     [ownChain('OUTPUT')]: [],
     [ownChain('local')]: [],
-    [ownChain('scope')]: interfaces.map((leg) =>
-      rule(originOf(leg), [leaves(leg), { on: 'packet-mark', mark: SCOPE, not: true }], DROP),
+    [ownChain('scope')]: interfaces.map((port) =>
+      rule(originOf(port), [leaves(port), { on: 'packet-mark', mark: SCOPE, not: true }], DROP),
     ),
   });
 }
 
 const raw = (base: Origin): Table =>
-  table('raw', hung(base, ['PREROUTING', 'OUTPUT']), { [ownChain('OUTPUT')]: [], [ownChain('PREROUTING')]: [] });
+  table('raw', jumpsFrom(base, ['PREROUTING', 'OUTPUT']), { [ownChain('OUTPUT')]: [], [ownChain('PREROUTING')]: [] });
 
 const HOOKS = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'] as const;
 
@@ -108,11 +109,11 @@ const baseOf = ({ router }: Gathered): Origin => ({
 export function rulesV4(gathered: Gathered): readonly Table[] {
   const { gateway, floatingIps } = gathered;
   const base = baseOf(gathered);
-  const legs = gathered.legs.filter((leg) => bears(leg, 4));
-  const interfaces = legs.filter((leg) => leg.role === 'interface');
+  const ports = gathered.ports.filter((port) => hasAddressOf(port, 4));
+  const interfaces = ports.filter((port) => port.role === 'interface');
   const outside = outsideIpv4(gateway);
   const way = gateway && outside ? { gateway, address: outside, origin: originOf(gateway) } : null;
-  const mangle = table('mangle', hung(base, HOOKS), {
+  const mangle = table('mangle', jumpsFrom(base, HOOKS), {
     [ownChain('FORWARD')]: [],
     [ownChain('INPUT')]: [],
     [ownChain('OUTPUT')]: [],
@@ -126,7 +127,7 @@ export function rulesV4(gathered: Gathered): readonly Table[] {
     [ownChain('float-snat')]: [saveScope(base)],
     [ownChain('floatingip')]: [],
     [ownChain('mark')]: way ? [rule(way.origin, [enters(way.gateway)], { do: 'set-mark', mark: FROM_OUTSIDE })] : [],
-    [ownChain('scope')]: markScopes(legs),
+    [ownChain('scope')]: markScopes(ports),
   });
   const associated = (way ? floatingIps : []).map((fip) => ({
     origin: { owner: `floatingip/${fip.id}` as ObjectKey, position: fip.setAt['association'] ?? 0 },
@@ -141,7 +142,7 @@ export function rulesV4(gathered: Gathered): readonly Table[] {
   const nat = table(
     'nat',
     [
-      ...hung(base, ['PREROUTING', 'OUTPUT', 'POSTROUTING']),
+      ...jumpsFrom(base, ['PREROUTING', 'OUTPUT', 'POSTROUTING']),
       { hook: 'POSTROUTING', draft: jump(base, POSTROUTING_BOTTOM), place: 'last' },
     ],
     {
@@ -182,16 +183,16 @@ export function rulesV4(gathered: Gathered): readonly Table[] {
 /** IPv6 rules: no address translation, the same shape. */
 export function rulesV6(gathered: Gathered): readonly Table[] {
   const base = baseOf(gathered);
-  const legs = gathered.legs.filter((leg) => bears(leg, 6));
-  const mangle = table('mangle', hung(base, HOOKS), {
+  const ports = gathered.ports.filter((port) => hasAddressOf(port, 6));
+  const mangle = table('mangle', jumpsFrom(base, HOOKS), {
     [ownChain('FORWARD')]: [],
     [ownChain('INPUT')]: [],
     [ownChain('OUTPUT')]: [],
     [ownChain('POSTROUTING')]: [],
     [ownChain('PREROUTING')]: [jump(base, ownChain('scope')), restoreScope(base)],
-    [ownChain('scope')]: markScopes(legs),
+    [ownChain('scope')]: markScopes(ports),
   });
-  const interfaces = legs.filter((leg) => leg.role === 'interface');
-  const nat = table('nat', hung(base, ['PREROUTING']), { [ownChain('PREROUTING')]: [] });
+  const interfaces = ports.filter((port) => port.role === 'interface');
+  const nat = table('nat', jumpsFrom(base, ['PREROUTING']), { [ownChain('PREROUTING')]: [] });
   return [mangle, raw(base), filter(base, interfaces), nat];
 }

@@ -64,7 +64,7 @@ export type ObservedRouter = Readonly<{
 export type OutsideLink = Readonly<{ name: string; up: boolean; mtuBytes: number; ipv6: boolean }>;
 export type ObservedPort = Readonly<{ name: string; portId: string; mac: string; position: number; ours: boolean }>;
 
-/** Everything on a node that bears our mark. */
+/** Everything on a node that has our mark. */
 export type L3State = Readonly<{
   /** False while br-int is missing: ports cannot be plugged. */
   bridge: boolean;

@@ -1,11 +1,12 @@
 /**
- * What the API is told of a router's objects: ACTIVE only when all that is theirs was read back (invariant 11), and a reason with whose it is. A refused route is the
- * router's, a floating address its floating IP's or its forwardings', a link its port's and, of the gateway, of all that goes in and out by it.
+ * What the API is told of a router's objects: ACTIVE only when all that is theirs was read back (invariant 11), and a reason where
+ * something failed. A refused route is told of the router; a floating address of its floating IP or its forwardings; a link of its port and, when it is the
+ * gateway's, of all that uses the gateway.
  */
 import { canonicalAddress, keyOf, ObjectKey, ObjectStatus } from '@plumbline/contracts';
 import { L3Step } from './driver.js';
 import { forwardingChain, isForwardingHub } from './forwardings.js';
-import { Gathered, Leg } from './legs.js';
+import { Gathered, RouterPort } from './router-ports.js';
 import { outsideDevice } from './marks.js';
 import { Held, heldObjects } from './probation.js';
 import { Rendered } from './render.js';
@@ -16,7 +17,7 @@ const REASON_LENGTH = 500;
 /** A step that would still be needed, and why it is not done: its own failure, or that of what it needs. */
 export type Lack = Readonly<{ step: L3Step; reason: string }>;
 
-/** `lacks`: by what was read back. `held`: outside addresses left out. */
+/** `lacks`: what was still missing when the node was read back. `held`: outside addresses that are held back. */
 export function statusesOf(
   rendered: Rendered,
   position: number,
@@ -50,7 +51,7 @@ export function statusesOf(
       const outside = gateway?.port.adminStateUp ?? false;
       return [
         judge('router', rendered.id, true),
-        ...gathered.legs.map(({ port }) => judge('port', port.id, port.adminStateUp)),
+        ...gathered.ports.map(({ port }) => judge('port', port.id, port.adminStateUp)),
         ...gathered.floatingIps.map(({ id }) => judge('floatingip', id, outside)),
         ...gathered.forwardings.map(({ object, address }) =>
           judge('portforwarding', object.id, address !== null && outside),
@@ -60,41 +61,41 @@ export function statusesOf(
   }
 }
 
-/** The objects that are not as they should be while a step is needed; the one to blame for it first. At least one. */
+/** The objects that are not as they should be while this step is still needed; the one whose step it is comes first. At least one. */
 export function concernedBy(step: L3Step, gathered: Gathered): readonly ObjectKey[] {
   const router = keyOf(gathered.router);
-  const { legs, gateway, floatingIps, forwardings } = gathered;
+  const { ports, gateway, floatingIps, forwardings } = gathered;
   const outside = [...floatingIps.map(keyOf), ...forwardings.map(({ object }) => keyOf(object))];
-  const ofLink = (leg: Leg | undefined): ObjectKey[] => {
-    if (!leg) return [router];
-    return leg === gateway ? [keyOf(leg.port), router, ...outside] : [keyOf(leg.port)];
+  const ofLink = (routerPort: RouterPort | undefined): ObjectKey[] => {
+    if (!routerPort) return [router];
+    return routerPort === gateway ? [keyOf(routerPort.port), router, ...outside] : [keyOf(routerPort.port)];
   };
   switch (step.op) {
     case 'add-netns':
-      return [router, ...legs.map(({ port }) => keyOf(port)), ...outside];
+      return [router, ...ports.map(({ port }) => keyOf(port)), ...outside];
     case 'restore':
       return step.version === 4 ? [router, ...ruledBy(step, gathered)] : [router];
     case 'add-link':
     case 'remove-device':
     case 'set-link':
-      return ofLink(legs.find(({ device }) => device === step.device));
+      return ofLink(ports.find(({ device }) => device === step.device));
     case 'remove-link':
     case 'set-outside':
     case 'silence-outside':
     case 'add-port':
     case 'remove-port':
-      return ofLink(legs.find(({ port }) => outsideDevice(port.id) === step.outside));
+      return ofLink(ports.find(({ port }) => outsideDevice(port.id) === step.outside));
     case 'set-tx-checksum':
-      return [keyOf(legs.find(({ device }) => device === step.device)?.port ?? gathered.router)];
+      return [keyOf(ports.find(({ device }) => device === step.device)?.port ?? gathered.router)];
     case 'set-sysctls': {
       const [key = ''] = Object.keys(step.values);
-      return [keyOf(legs.find(({ device }) => key.includes(`/${device}/`))?.port ?? gathered.router)];
+      return [keyOf(ports.find(({ device }) => key.includes(`/${device}/`))?.port ?? gathered.router)];
     }
     case 'add-address': {
       const ip = canonicalAddress(step.address.slice(0, step.address.indexOf('/')));
-      const leg = legs.find(({ device }) => device === step.device);
-      if (leg?.addresses.some((address) => canonicalAddress(address.ip) === ip))
-        return leg === gateway ? [keyOf(leg.port), router] : [keyOf(leg.port)];
+      const routerPort = ports.find(({ device }) => device === step.device);
+      if (routerPort?.addresses.some((address) => canonicalAddress(address.ip) === ip))
+        return routerPort === gateway ? [keyOf(routerPort.port), router] : [keyOf(routerPort.port)];
       const here = [
         ...floatingIps.filter(({ floatingIpAddress }) => canonicalAddress(floatingIpAddress) === ip).map(keyOf),
         ...forwardings

@@ -9,7 +9,7 @@ export const IP_FORWARD = 'net/ipv4/ip_forward';
 const ROUTER: Readonly<Record<string, string>> = {
   [IP_FORWARD]: '1',
   'net/ipv6/conf/all/forwarding': '1',
-  // Answer ARP only for addresses on the device that was asked, and ask with an address of that device's own subnet: legs do not speak for each other.
+  // Answer ARP only for addresses of the interface that the question came in by, and ask with an address of that interface's own subnet.
   'net/ipv4/conf/all/arp_ignore': '1',
   'net/ipv4/conf/all/arp_announce': '2',
   'net/ipv4/conf/all/rp_filter': '0',

@@ -1,6 +1,6 @@
 /**
- * A router's plan in the engine's words (@plumbline/reconcile): who is to blame for each step, what it needs, at which stage it is done. plan.ts says why the
- * order is as it is; here is what stands on what, so that one refused route, address, parameter or rule set harms nothing else:
+ * A router's plan in the engine's words (@plumbline/reconcile): the owner of each step, what it needs, and in which stage it is done. plan.ts says why the
+ * order is as it is; here is which step needs which, so that one refused route, address, parameter or rule set harms nothing else:
  *
  *   namespace ──► everything
  *   link ──► its switch port, parameters, checksums, addresses, routes         an interface's or the gateway's
@@ -19,8 +19,8 @@ import { RouterState } from './state.js';
 import { IP_FORWARD } from './sysctls.js';
 
 /**
- * The stages of plan.ts; `configure` in parts, each of which is one process or less. Rules are not repeated: `iptables-restore` adds to what it finds. OVS takes
- * its time to open devices; meanwhile the namespaces are filled. A neighbour that does not hear an announcement learns by its own cache's end.
+ * The stages of plan.ts; `configure` in parts, each of which is one process or less. Rules are not repeated: `iptables-restore` adds to what it finds. OVS needs
+ * time to open devices; meanwhile the namespaces are configured. A neighbour that misses an announcement learns the address when its ARP entry ends.
  */
 export const L3_STAGES: readonly Stage[] = [
   { name: 'build', batch: 'all' },
@@ -52,7 +52,7 @@ const isFloating = (address: string): boolean => address.endsWith('/32');
 const ipOf = (address: string): string => address.slice(0, address.indexOf('/'));
 const versionOf = (address: string): 4 | 6 => (address.includes(':') ? 6 : 4);
 
-/** `wanted`: null when nothing of the router is. Tasks are in the order of the plan. */
+/** `wanted`: null when the router is to be removed, or is not known. Tasks are in the order of the plan. */
 export function tasksOf(plan: RouterPlan, wanted: RouterState | null): L3Task[] {
   const unit = plan.routerId;
   const devices = wanted?.links.map(({ device }) => device) ?? [];
@@ -103,7 +103,7 @@ export function tasksOf(plan: RouterPlan, wanted: RouterState | null): L3Task[] 
             `${unit} parameter ${key}`,
             ...parameterNeeds(key, devices, { namespace, link, rules }),
           );
-        // With it come those that it resets.
+        // In one write with the parameters that it resets.
         if (IP_FORWARD in step.values) return [parameter(IP_FORWARD, step.values)];
         return Object.entries(step.values).map(([key, value]) => parameter(key, { [key]: value }));
       }
@@ -183,7 +183,7 @@ export function tasksOf(plan: RouterPlan, wanted: RouterState | null): L3Task[] 
         case 'unplug':
           return 'outside' in step ? [removal(step, stage, `port ${step.outside}`)] : [];
         case 'remove': {
-          // A port whose link is gone is on no plan of its router any more: it goes first.
+          // Once its link is gone, no later plan of the router would find the port: the port goes first.
           const ports = plan.unplug.flatMap((each) => ('outside' in each ? [each.outside] : []));
           const mine = 'outside' in step ? ports.filter((outside) => outside === step.outside) : ports;
           const what =
@@ -200,7 +200,7 @@ const connectionsOwner = (unit: string, step: Extract<L3Step, { op: 'end-connect
     ? `${unit} connections ${step.address} all`
     : `${unit} connections ${step.address} ${step.protocol} ${step.ports?.first ?? ''}-${step.ports?.last ?? ''} ${step.answeredBy}`;
 
-/** The restore that takes notes away comes behind the ends of the connections that they are of. */
+/** True for the restore that removes notes: it comes after the connections that they are about have been ended. */
 function isNotes({ configure }: RouterPlan, step: L3Step): boolean {
   const at = configure.indexOf(step);
   return configure.slice(0, at).some(({ op }) => op === 'end-connections' || op === 'end-forwarded');

@@ -1,4 +1,4 @@
-/** Steps in the words of whoever reads a status: what it is about, and what it means that it does not come true. */
+/** Steps in words, for whoever reads a status: what a step is about, and what is wrong when it has no effect. */
 import { L3Step } from './driver.js';
 
 const PORTS_AND_LINKS = 'ip and ovs-vsctl show';
@@ -54,7 +54,7 @@ const REMOVES: readonly L3Step['op'][] = [
   'remove-route',
 ];
 
-/** What two applies did not make so: what is wrong, and who can mend it. */
+/** A step that had no effect although it was applied twice: what is wrong, and who can mend it. */
 export function stuckText(step: L3Step): string {
   const where = 'netns' in step ? `namespace ${step.netns}` : PORTS_AND_LINKS;
   const wrong = REMOVES.includes(step.op) ? 'it is still there after it was removed' : 'the kernel does not keep it';

@@ -1,21 +1,22 @@
 /**
- * Helpers over a host's view: the routers on this host, and each router's legs (its ports with their networks and subnets), gathered from the objects
- * that arrive one by one.
+ * Reads a host's view: which routers are on this host, and of each router its ports (its interfaces and its gateway) with their networks and subnets. The
+ * objects arrive one by one, so something may still be missing.
  */
 import { FloatingIp, ObjectKey, Port, PortForwarding, Router, Subnet, versionOf } from '@plumbline/contracts';
 import { HostView, objectIn, objectsOf } from '@plumbline/topology';
 import { Forwarding } from './forwardings.js';
 import { gatewayDevice, interfaceDevice } from './marks.js';
 
-export type LegAddress = Readonly<{ ip: string; version: 4 | 6; subnet: Subnet }>;
-export type Leg = Readonly<{
+export type RouterPortAddress = Readonly<{ ip: string; version: 4 | 6; subnet: Subnet }>;
+/** A port of a router: one of its interfaces, or its gateway. */
+export type RouterPort = Readonly<{
   role: 'interface' | 'gateway';
   device: string;
   port: Port;
   mtuBytes: number;
   networkId: string;
-  addresses: readonly LegAddress[];
-  /** Of the event that made this leg or last set its addresses. */
+  addresses: readonly RouterPortAddress[];
+  /** Position of the event that made this port the router's or last set its addresses. */
   position: number;
 }>;
 
@@ -23,8 +24,8 @@ export type Leg = Readonly<{
 export type Gathered = Readonly<{
   router: Router;
   /** Interfaces by device name, then the gateway. */
-  legs: readonly Leg[];
-  gateway: Leg | null;
+  ports: readonly RouterPort[];
+  gateway: RouterPort | null;
   enableSnat: boolean;
   /** Associated ones, by address. */
   floatingIps: readonly (FloatingIp & { association: NonNullable<FloatingIp['association']> })[];
@@ -32,14 +33,16 @@ export type Gathered = Readonly<{
   forwardings: readonly Forwarding[];
   /** Subnets of the gateway's network. */
   outsideSubnets: readonly Subnet[];
-  /** Every object this router's state follows from. */
+  /** Every object that this router's state is computed from. */
   keys: ReadonlySet<ObjectKey>;
 }>;
 
-/** The view lacks something this router needs: it is reported and left alone, since half a router could open a path. */
+/**
+ * An object that this router needs is not in the view. The router is reported and left as it is: half a router could let packets through that must not pass.
+ */
 export class Incomplete extends Error {
   override readonly name = 'Incomplete';
-  /** `keys`: of what was looked for until then, what is missing among it. */
+  /** `keys`: the objects that were looked for, the missing one among them. */
   constructor(
     message: string,
     readonly keys: ReadonlySet<ObjectKey>,
@@ -53,8 +56,12 @@ export const routersHere = (view: HostView): Router[] =>
   objectsOf(view, 'router').filter((router) => router.host === view.host);
 
 /** The router's own IPv4 address outside: the first of its gateway port. */
-export const outsideIpv4 = (gateway: Leg | null): string | null =>
+export const outsideIpv4 = (gateway: RouterPort | null): string | null =>
   gateway?.addresses.find((address) => address.version === 4)?.ip ?? null;
+
+const missing = (kind: 'port' | 'network' | 'subnet', id: string, ofPort?: string): string =>
+  `the control plane has not told this node of ${kind} ${id}${ofPort === undefined ? '' : ` of router port ${ofPort}`}, so the router is left as it is; ` +
+  'if this stays, an operator must look at the API';
 
 /** `floatingIps`, `forwardings`: of this router; `outsideSubnets`: of its gateway's network. Throws Incomplete when an object this router needs is not in the view. */
 export function gather(
@@ -65,17 +72,16 @@ export function gather(
   outsideSubnets: readonly Subnet[],
 ): Gathered {
   const keys = new Set<ObjectKey>([`router/${router.id}`]);
-  const leg = (portId: string, networkId: string, role: Leg['role'], facet: string): Leg => {
+  const routerPort = (portId: string, networkId: string, role: RouterPort['role'], facet: string): RouterPort => {
     keys.add(`port/${portId}`).add(`network/${networkId}`);
     const port = objectIn(view, 'port', portId);
     const network = objectIn(view, 'network', networkId);
-    if (!port) throw new Incomplete(`port ${portId} of router ${router.id} is not in this host's view`, keys);
-    if (!network)
-      throw new Incomplete(`network ${networkId} of router port ${portId} is not in this host's view`, keys);
-    const addresses = port.fixedIps.map(({ subnetId, ipAddress }): LegAddress => {
+    if (!port) throw new Incomplete(missing('port', portId), keys);
+    if (!network) throw new Incomplete(missing('network', networkId, portId), keys);
+    const addresses = port.fixedIps.map(({ subnetId, ipAddress }): RouterPortAddress => {
       keys.add(`subnet/${subnetId}`);
       const subnet = objectIn(view, 'subnet', subnetId);
-      if (!subnet) throw new Incomplete(`subnet ${subnetId} of router port ${portId} is not in this host's view`, keys);
+      if (!subnet) throw new Incomplete(missing('subnet', subnetId, portId), keys);
       return { ip: ipAddress, version: versionOf(ipAddress), subnet };
     });
     return {
@@ -89,9 +95,9 @@ export function gather(
     };
   };
   const interfaces = Object.entries(router.interfaces)
-    .map(([portId, { networkId }]) => leg(portId, networkId, 'interface', `interface:${portId}`))
+    .map(([portId, { networkId }]) => routerPort(portId, networkId, 'interface', `interface:${portId}`))
     .sort((a, b) => (a.device < b.device ? -1 : 1));
-  const gateway = router.gateway && leg(router.gateway.portId, router.gateway.networkId, 'gateway', 'gateway');
+  const gateway = router.gateway && routerPort(router.gateway.portId, router.gateway.networkId, 'gateway', 'gateway');
   const ours = floatingIps
     .filter((fip): fip is Gathered['floatingIps'][number] => fip.association?.routerId === router.id)
     .sort((a, b) => (a.floatingIpAddress < b.floatingIpAddress ? -1 : 1));
@@ -100,7 +106,7 @@ export function gather(
   for (const subnet of outsideSubnets) keys.add(`subnet/${subnet.id}`);
   return {
     router,
-    legs: gateway ? [...interfaces, gateway] : interfaces,
+    ports: gateway ? [...interfaces, gateway] : interfaces,
     gateway,
     enableSnat: router.gateway?.enableSnat ?? false,
     floatingIps: ours,
