@@ -1,9 +1,9 @@
 /**
  * Makes the switch what the view says, by the engine of @plumbline/reconcile: render, observe, plan, apply, in the three parts of plan.ts.
  *
- * Goals: one object that cannot be applied harms itself only; a switch that is right is not touched; an event costs what it changes; status is said from what
- * was seen afterwards. Design: wanted.ts keeps what is wanted unit by unit and says which units to look at. All are looked at on `all`, when a bridge or a port
- * of ours changed, and on a bridge whose flows had to be read anew: what was known of them is not true any more.
+ * Goals: one object that cannot be applied harms itself only; a switch that is right is not touched; an event costs what it changes; statuses say what
+ * was read back. Design: wanted.ts keeps what is wanted unit by unit and says which units to look at. All are looked at on `all`, when a bridge or a port
+ * of ours changed, and when the flows of a bridge had to be read anew: the copy in memory was not true any more.
  */
 import { keyOf, KINDS, ObjectStatus } from '@plumbline/contracts';
 import { Agent, Failure, Memory, Plan, Run, settle, Stage } from '@plumbline/reconcile';
@@ -12,7 +12,7 @@ import { ObservedBridge, ObservedFlows, ObservedPort, ObservedSwitch, OvsDriver,
 import { BR_INT, BR_TUN } from './marks.js';
 import { bridgesOfOurs, inFlowOrder, planBuild, planFlows, planOptions, PlanOptions, planRelease } from './plan.js';
 import { BASE, OvsNodeConfig, Refusal } from './render.js';
-import { blamed, changeTask, DATABASE, flowStages, flowTasks, Piece, REST, stepOf, stuckText } from './steps.js';
+import { reportedFor, changeTask, DATABASE, flowStages, flowTasks, Piece, REST, stepOf, stuckText } from './steps.js';
 import { Desired, unitOf, WantedSwitch } from './wanted.js';
 
 type Units = ReadonlySet<string> | 'all';
@@ -22,13 +22,13 @@ type OvsAgent = Agent<Found, Piece>;
 
 const NO_FLOWS_SEEN: ReadonlyMap<string, ObservedFlows> = new Map();
 
-/** One switch's convergences, one after another. Remembers what is wanted, and what it takes to tell drift from news; all of it can be lost. */
+/** One switch's convergences, one after another. Remembers what is wanted, and what it needs to tell drift from a change that was asked for; all of it can be lost. */
 export class OvsConverger {
   private readonly wanted = new WantedSwitch();
   private readonly memory = new Memory();
   /** Of units that were not looked at since. */
   private failures = new Map<string, Failure>();
-  /** Units of a convergence that did not come to its end, or was not allowed to. */
+  /** Units of a convergence that was interrupted, or that was not allowed to remove. */
   private unfinished: Units = new Set();
   /** Bridge -> its flows as they were when last compared: another object means that they were read anew. */
   private readonly compared = new Map<string, ObservedFlows>();
@@ -59,7 +59,7 @@ export class OvsConverger {
     let built = await this.build(run, observed, units, plan, fresh);
     let flows = await this.flowsOf(built, units, fresh);
     if (units !== 'all' && [...flows].some(([name, found]) => this.compared.get(name) !== found)) {
-      // They were read anew, so what was known of that bridge was not true any more.
+      // They were read anew: the copy of that bridge in memory was not true any more.
       this.unfinished = units = 'all';
       built = await this.build(run, built, units, plan, fresh);
       flows = await this.flowsOf(built, units, fresh);
@@ -67,7 +67,7 @@ export class OvsConverger {
     await this.applyFlows(run, { switch: built, flows }, units, plan, fresh);
     const after = units === 'all' ? await this.release(run, built, plan) : built;
     this.wanted.settle(after);
-    // What a whole comparison was not allowed to remove is on no list: the next one that may must be whole again.
+    // What a full comparison found but was not allowed to remove is on no list: once removal is allowed, everything is compared again.
     this.unfinished = units === 'all' && !plan.mayRemove ? 'all' : new Set();
 
     const scope = units;
@@ -82,11 +82,13 @@ export class OvsConverger {
     };
   }
 
-  /** Of these units; and of what is no object of the API, whatever was looked at: nothing else says that it is still not well. */
+  /** Failures of these units, and always those of what is no object of the API: no status says that they last. */
   private failed(scope: Units): Refusal[] {
     return [...this.failures]
-      .filter(([owner, { unit }]) => scope === 'all' || scope.has(unit) || unit === REST || !isObject(blamed(owner)))
-      .map(([owner, { reason }]) => ({ key: blamed(owner), reason }));
+      .filter(
+        ([owner, { unit }]) => scope === 'all' || scope.has(unit) || unit === REST || !isObject(reportedFor(owner)),
+      )
+      .map(([owner, { reason }]) => ({ key: reportedFor(owner), reason }));
   }
 
   /** Bridges, ports and tags. */
@@ -119,10 +121,10 @@ export class OvsConverger {
     return after;
   }
 
-  /** Ports of ours that the switch could not take up, in its own words. */
+  /** Ports of ours that the switch could not open, with the switch's own error. */
   private noteUnopened(run: Run, after: ObservedSwitch, units: Units): void {
     const fail = (owner: string, unit: string, bridge: string, name: string, error: string) =>
-      run.fail(owner, { unit, kind: 'planned', reason: `port ${name} of ${bridge}: ${error}` });
+      run.fail(owner, { unit, kind: 'planned', reason: `the switch cannot open port ${name} of ${bridge}: ${error}` });
     const desired = this.desired(this.scopeOf(units), units);
     const known = new Set<string>();
     for (const { bridge, name, owner } of desired.ports) {
@@ -137,7 +139,7 @@ export class OvsConverger {
             fail(`bridge/${bridge.name}`, REST, bridge.name, port.name, port.error);
   }
 
-  /** Flows of the bridges that these units are on, or were. */
+  /** Flows of the bridges that these units have, or had, flows on. */
   private async flowsOf(after: ObservedSwitch, units: Units, fresh: boolean): Promise<Found['flows']> {
     const desired = this.desired(this.scopeOf(units), units);
     const names =
@@ -172,7 +174,7 @@ export class OvsConverger {
         if (first && first.kind !== 'change') written.add(first.bridge);
         return this.driver.apply(stepOf(pieces));
       },
-      // A switch that was restarted holds nothing, and what was asked for until now was not put there by somebody else.
+      // A restarted switch has no flows, and a flow that was wanted until now was put there by this agent: neither is drift.
       isDrift: ({ step }) =>
         step.kind !== 'change' &&
         !restarted.has(step.bridge) &&
@@ -188,7 +190,7 @@ export class OvsConverger {
     }
   }
 
-  /** Bridges of ours that nothing asks for. */
+  /** Removes or releases bridges of ours that are not wanted any more. */
   private async release(run: Run, observed: ObservedSwitch, plan: PlanOptions): Promise<ObservedSwitch> {
     const agent = this.agent(
       DATABASE,
@@ -221,13 +223,13 @@ export class OvsConverger {
     };
   }
 
-  /** Of a part it is known what goes, of the whole it follows. */
+  /** When only some units are compared, the plan gets the list of what is to be removed; when all are, whatever is not wanted is. */
   private partial(plan: PlanOptions, units: Units): PlanOptions {
     const { leavingFlows: flows, leavingPorts: ports } = this.wanted;
     return units === 'all' ? plan : { ...plan, leaving: { flows, ports } };
   }
 
-  /** What these units ask for; all of it when everything is compared, since what is not asked for goes. */
+  /** What is wanted for these units; for all when everything is compared, since what is not wanted is removed. */
   private desired(units: ReadonlySet<string>, compared: Units): Desired {
     return this.wanted.desired(compared === 'all' ? this.wanted.all() : units);
   }
@@ -240,7 +242,7 @@ export class OvsConverger {
     return unit === REST ? REST : this.wanted.versionOf(unit);
   }
 
-  /** Takes this run's failures for those of its units. Answers with the owners whose failure came, went or is another. */
+  /** Replaces the failures of the units that were looked at. Returns the owners whose failure is new, gone or another. */
   private remember(run: Run, scope: Units): Set<string> {
     const now = new Map(run.failures);
     for (const [owner, failure] of this.failures)
@@ -254,7 +256,7 @@ export class OvsConverger {
     return changed;
   }
 
-  /** Of the ports that were looked at, and of those for which a failure elsewhere came or went; told when asked for, or when it is another than was told. */
+  /** Of the ports that were looked at, and of those that a failure of their network or bridge concerns. Reported when touched, or when it changed since the last report. */
   private statuses(
     view: HostView,
     after: ObservedSwitch,

@@ -38,9 +38,9 @@ export type ObservedBridge = Readonly<{
 /** The database's side of a node: every bridge with its ports. */
 export type ObservedSwitch = ReadonlyMap<string, ObservedBridge>;
 
-/** The flows of one bridge, as far as they concern us. */
+/** The flows of one bridge: ours, and the keys of the others. */
 export type ObservedFlows = Readonly<{
-  /** Flow key -> what it does and why. Without what the switch learned. */
+  /** Flow key -> its actions and the position of its event. Without flows that the switch learned. */
   ours: ReadonlyMap<string, Readonly<{ actions: string; position: number }>>;
   /** Keys of flows with another cookie. */
   foreign: ReadonlySet<string>;

@@ -215,5 +215,5 @@ export function localTagOf(key: string, actions: string): number | null {
   return found ? Number(found[1]) - 0x1000 : null;
 }
 
-/** What one host's flood entry of the reference would name; sorted, so that equal sets give equal text. */
+/** Tunnel ports to flood to, each once; sorted, so that equal sets give equal text. */
 export const sortedTunnels = (names: Iterable<string>): string[] => [...new Set(names)].sort();

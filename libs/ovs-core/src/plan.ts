@@ -1,9 +1,9 @@
 /**
- * What separates the switch from what is desired, as data. Three parts, because each stands on the one before:
+ * The difference between the switch and what is desired, as data. Three parts, because each needs the one before:
  *   1. database: bridges, ports, tags (build). Flows name ports, so ports come first.
  *   2. flows, a bridge at a time: provider bridges first and br-int last. A local tag must be translated at the edge before br-int lets a packet out to it.
  *   3. database: what nothing uses any more (release), after its flows are gone, so that no flow of ours outlives the mark it is found by.
- * Nothing is removed unless `mayRemove`; with it false, what bears a position newer than the view's is left as it is too: the node knows better.
+ * Nothing is removed unless `mayRemove`. Without it, what has a position later than the view's is left as it is too: the view is older than the node.
  */
 import type { ObjectKey } from '@plumbline/contracts';
 import type { HostView } from '@plumbline/topology';
@@ -25,7 +25,7 @@ import { localTagOf } from './pipeline.js';
 import type { Refusal } from './render.js';
 import type { Desired } from './wanted.js';
 
-/** What is known to be asked for no more; of everything else it is not known. */
+/** What is known to be wanted no more; of everything else that is not known. */
 export type Leaving = Readonly<{
   flows: ReadonlyMap<string, ReadonlySet<string>>;
   /** `bridge/name`. */
@@ -41,7 +41,7 @@ export type PlanOptions = Readonly<{
   isFrozen: (owner: Owner) => boolean;
 }>;
 
-/** How a view's frozen objects bind the plan: one that is not in the view could stand for anything, so then nothing is removed. */
+/** Frozen objects limit the plan: while one of them is not in the view, anything on the switch could belong to it, so nothing is removed. */
 export function planOptions(view: HostView, mayRemove: boolean): PlanOptions {
   const unseen = [...view.frozen.keys()].some((key) => !view.objects.has(key));
   const isFrozen = (owner: Owner): boolean =>
@@ -50,7 +50,7 @@ export function planOptions(view: HostView, mayRemove: boolean): PlanOptions {
   return { mayRemove: mayRemove && !unseen, position: view.position, isFrozen };
 }
 
-/** Bridges, ports and tags that are missing or other than desired; then ports of ours that are no longer. `desired` may be a part of what is wanted. */
+/** Bridges, ports and tags that are missing or other than desired; then ports of ours that are not wanted any more. `desired` may be a part of what is wanted. */
 export function planBuild(
   desired: Desired,
   observed: ObservedSwitch,
@@ -72,7 +72,7 @@ export function planBuild(
     if (!found && home !== undefined)
       refused.push({
         key: want.owner || `bridge/${want.bridge}`,
-        reason: `port ${want.name} is on bridge ${home}, not on ${want.bridge}: remove it there (ovs-vsctl del-port ${home} ${want.name})`,
+        reason: `port ${want.name} is on bridge ${home}, not on ${want.bridge}: an operator must remove it there (ovs-vsctl del-port ${home} ${want.name})`,
       });
   }
   for (const want of desired.tags) {
@@ -99,7 +99,7 @@ function bridgeChange(
   if (!govern && found.datapathType !== want.datapathType)
     refused.push({
       key: `bridge/${want.name}`,
-      reason: `bridge ${want.name} has datapath_type ${found.datapathType} and br-int ${want.datapathType}: patch ports do not join them; give both the same`,
+      reason: `bridge ${want.name} has datapath_type ${found.datapathType} and br-int ${want.datapathType}: patch ports do not join them; an operator must give both the same`,
     });
   const failMode = govern && found.failMode !== 'secure' ? 'secure' : null;
   const datapathType = govern && found.datapathType !== want.datapathType ? want.datapathType : null;
@@ -108,7 +108,7 @@ function bridgeChange(
   return [{ op: 'set-bridge', want, adopt, failMode, datapathType }];
 }
 
-/** In a view that may be old, what bears a later position is left. */
+/** While the view may be old, what has a later position than it is left. */
 const newer = (mark: number | null, options: PlanOptions): boolean =>
   !options.mayRemove && mark !== null && mark > options.position;
 
@@ -123,7 +123,7 @@ function sameRecord(a: Readonly<Record<string, string>>, b: Readonly<Record<stri
   return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }
 
-/** Ports that bear our mark and nobody's iface-id: patch and tunnel ports of before. */
+/** Ports with our mark and without iface-id that are not wanted: earlier patch and tunnel ports. */
 function strayPorts(desired: Desired, observed: ObservedSwitch): SwitchChange[] {
   const wanted = new Set(desired.ports.map((port) => `${port.bridge}/${port.name}`));
   return [...observed.values()].flatMap((bridge) =>
@@ -133,7 +133,7 @@ function strayPorts(desired: Desired, observed: ObservedSwitch): SwitchChange[] 
   );
 }
 
-/** Of those that are asked for no more, what is still there and ours. */
+/** Of the ports that are wanted no more, those that are still there and ours. */
 function leavingPorts({ ports }: Leaving, observed: ObservedSwitch): SwitchChange[] {
   return [...ports].flatMap((place): SwitchChange[] => {
     const [bridge = '', name = ''] = [place.slice(0, place.indexOf('/')), place.slice(place.indexOf('/') + 1)];
@@ -144,7 +144,7 @@ function leavingPorts({ ports }: Leaving, observed: ObservedSwitch): SwitchChang
 
 const isOurs = (port: ObservedPort): boolean => port.mark !== null && port.ifaceId === null;
 
-/** Bridges whose flows are ours to compare: those desired, and those that bear our mark from before. */
+/** Bridges whose flows are compared: those desired, and those that have our mark from before. */
 export function bridgesOfOurs(desired: Desired, observed: ObservedSwitch): string[] {
   const wanted = desired.bridges.map((bridge) => bridge.name);
   const marked = [...observed.values()].filter((bridge) => bridge.mark !== null).map((bridge) => bridge.name);
@@ -216,10 +216,10 @@ const leavingFlows = (
 
 const foreignInPlace = (bridge: string, flow: Flow): Refusal => ({
   key: flow.owner || `bridge/${bridge}`,
-  reason: `bridge ${bridge} holds a flow that is not ours where "${flow.key}" belongs: remove it (ovs-ofctl --strict del-flows ${bridge} ...)`,
+  reason: `bridge ${bridge} holds a flow that is not ours where "${flow.key}" belongs: an operator must remove it (ovs-ofctl --strict del-flows ${bridge} ...)`,
 });
 
-/** Local tags whose network went or changed its number: what was learned for them must not serve the next one. */
+/** Local tags whose network is gone or has another VNI: flows learned for them must not be used for the next network with the tag. */
 function stale(found: ObservedFlows, remove: readonly string[], add: readonly FlowAdd[]): number[] {
   const tags = new Set<number>();
   for (const key of [...remove, ...add.map((flow) => flow.key)]) {
@@ -229,7 +229,7 @@ function stale(found: ObservedFlows, remove: readonly string[], add: readonly Fl
   return [...tags].sort((a, b) => a - b);
 }
 
-/** Bridges of ours that nothing asks for any more. One that holds somebody's ports, or was there before us, only loses our marks. */
+/** Bridges of ours that are not wanted any more. One that holds ports of others, or was there before us, only loses our marks. */
 export function planRelease(desired: Desired, observed: ObservedSwitch, options: PlanOptions): SwitchChange[] {
   if (!options.mayRemove) return [];
   const wanted = new Set(desired.bridges.map((bridge) => bridge.name));

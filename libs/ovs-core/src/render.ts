@@ -1,12 +1,12 @@
 /**
- * From a host's view to the switch it asks for, unit by unit: pure, sorted functions (invariant 8). wanted.ts keeps what they made and calls them again for what
- * changed. Ports come in as they are plugged: who plugs an interface is not ours to say, so the tag of a port exists only while something bears its id.
+ * From a host's view to the wanted state of its switch, unit by unit: pure, sorted functions (invariant 8). wanted.ts keeps their results and calls them again
+ * for what changed. Others plug the interfaces (the compute service, the L3 agent), so a port has a tag only while an interface has its id as iface-id.
  *
  *   base            br-int, br-tun and what joins them          bridge/<name>   a provider bridge and its patch ports
  *   network/<id>    its entries at the edge                     node/<id>       the tunnel to a node that shares a VXLAN network
- *   port/<id>       tag and checks of what bears its id, or closes it
+ *   port/<id>       tag and anti-spoofing flows of the interface with its id, or what cuts that interface off
  *
- * Road not taken: flows by event ("port bound: add these"). A unit is rendered whole from the objects it follows from, whatever happened to them.
+ * Road not taken: flows by event ("port bound: add these"). A unit is rendered whole from its objects, whatever happened to them.
  */
 import { canonicalAddress, isRouterPort, keyOf, Network, Node, ObjectKey, Placement, Port } from '@plumbline/contracts';
 import { HostView, objectIn } from '@plumbline/topology';
@@ -24,22 +24,22 @@ export type OvsNodeConfig = Readonly<{
   datapathType: 'system' | 'netdev';
 }>;
 
-/** How a port of the view stands before the switch has been asked. */
+/** What the view says of a port, before it is known whether the switch has opened its interface. */
 export type PortPlan = Readonly<{
   port: Port;
-  /** The interface that bears its id; null: nothing plugged. */
+  /** The interface with its id as iface-id; null: nothing is plugged. */
   device: ObservedPort | null;
   /** Why it cannot be ACTIVE, in words; null: it should be. */
   down: string | null;
   /** True when `down` is a fault that waiting does not mend. */
   fault: boolean;
-  /** What must not have failed: the port itself, its network, br-int and the bridge its network leaves by. */
+  /** Owners that must not have failed: the port itself, its network, br-int and the bridge its network leaves by. */
   needs: readonly string[];
 }>;
 
 export type Refusal = Readonly<{ key: string; reason: string }>;
 
-/** What one unit asks of the switch. Empty: nothing. */
+/** What is wanted of the switch for one unit. Empty: nothing. */
 export type UnitWant = Readonly<{
   bridges: readonly BridgeWant[];
   ports: readonly PortWant[];
@@ -51,10 +51,10 @@ export type UnitWant = Readonly<{
 
 export const NOTHING: UnitWant = { bridges: [], ports: [], tags: [], flows: [], refused: [], portPlan: null };
 
-/** The unit of what everything stands on. */
+/** The unit of what everything needs: br-int, br-tun and their first flows. */
 export const BASE = 'base';
 
-/** Where a network of this host meets the world outside br-int. */
+/** How a network's packets leave this host: by a provider bridge, by tunnels, or not at all. */
 export type Attachment =
   | Readonly<{ kind: 'provider'; bridge: string }>
   | Readonly<{ kind: 'tunnel' }>
@@ -149,11 +149,17 @@ export function renderNetwork(view: HostView, config: OvsNodeConfig, id: string)
 function attach(network: Network, config: OvsNodeConfig): Attachment {
   if (network.networkType === 'vxlan')
     return config.tunnelIp === null
-      ? { kind: 'none', why: 'this node has no tunnel address: set one in the OVS agent, or use a provider network' }
+      ? {
+          kind: 'none',
+          why: 'this node has no tunnel address: an operator must set one in the OVS agent, or the port must be on a provider network',
+        }
       : { kind: 'tunnel' };
   const mapped = config.bridgeMappings[network.physicalNetwork ?? ''];
   return mapped === undefined
-    ? { kind: 'none', why: `no bridge_mappings entry of this node names physical network ${network.physicalNetwork}` }
+    ? {
+        kind: 'none',
+        why: `no bridge_mappings entry of this node names physical network ${network.physicalNetwork}: an operator must add one to the OVS agent's configuration`,
+      }
     : { kind: 'provider', bridge: mapped };
 }
 
@@ -196,8 +202,8 @@ export function isHere(view: HostView, port: Port): boolean {
 }
 
 /**
- * What one port id asks of the interfaces that bear it. `devices`: the one that counts first. `mayRemove` false: the view may be old. An interface whose id it does
- * not know and that is wired keeps its tag; one without any tag is closed all the same.
+ * What is wanted for one port id and the interfaces that have it as iface-id. `devices`: the one that is used comes first. `mayRemove` false: the view may be
+ * old. Then an interface that is wired and whose port the view does not have keeps its tag; one without a tag is cut off all the same.
  */
 export function renderPort(
   view: HostView,
@@ -219,7 +225,7 @@ export function renderPort(
   const closed = twins.map((twin) => closing(twin, owner, 0));
   const refused = twins.map((twin) => ({
     key: `interface/${twin.name}`,
-    reason: `interfaces ${device?.name} and ${twin.name} both say they are this port; ${twin.name} is closed`,
+    reason: `interfaces ${device?.name} and ${twin.name} of br-int both have this port's id as iface-id: ${twin.name} is cut off, an operator must remove one of them`,
   }));
   if (device && (trouble !== null || !port.adminStateUp || place.tag === undefined))
     closed.push(closing(device, owner, port.setAt['port'] ?? 0));
@@ -257,16 +263,19 @@ export const byUse = (a: ObservedPort, b: ObservedPort): number =>
 
 function faultOf(port: Port, { attachment, tag }: NetworkPlace, device: ObservedPort | null): string | null {
   if (attachment?.kind === 'none') return attachment.why;
-  if (tag === undefined || !attachment) return 'its network has no place on this host';
+  if (tag === undefined || !attachment)
+    return 'its network has no local VLAN on this host, which the API assigns when it binds the port: if this stays, an operator must look at the API';
   if (device && !canBeNamed(device.name))
-    return `interface name ${JSON.stringify(device.name)} cannot be written in a flow`;
+    return `its interface is called ${JSON.stringify(device.name)}, which cannot be written in a flow: whoever plugs it must give it another name (ovs-fields(7), in_port)`;
   return null;
 }
 
 function idle(port: Port, device: ObservedPort): string | null {
   if (!port.adminStateUp) return 'its administrative state is down';
   if (device.ofport === null)
-    return `the switch has not taken up interface ${device.name}: ${device.error ?? 'not yet'}`;
+    return device.error === null
+      ? `the switch has not opened interface ${device.name} yet`
+      : `the switch cannot open interface ${device.name}: ${device.error}`;
   return null;
 }
 
@@ -278,7 +287,7 @@ function canBeNamed(name: string): boolean {
   }
 }
 
-/** What a port may call itself: its addresses and, for IPv6, the link-local one of its MAC (RFC 4291, appendix A). */
+/** What a port may use as its source: its addresses and, for IPv6, the link-local one of its MAC (RFC 4291, appendix A). */
 function identity(port: Port): Parameters<typeof pipeline.antiSpoofing>[1] {
   const addresses = [...new Set(port.fixedIps.map((ip) => canonicalAddress(ip.ipAddress)))].sort();
   return {

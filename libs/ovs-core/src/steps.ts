@@ -1,5 +1,5 @@
 /**
- * The switch in the engine's words: which task a change of the plan is, who is to blame for it, and the driver's step that many of them make.
+ * Makes the engine's tasks of a plan: which task a change is, which owner it has, and the driver's step that a batch of them becomes.
  *
  *   stages of the database   build | release     one transaction each
  *   stages of the flows      one a bridge, in the order of plan.ts      one bundle each
@@ -11,7 +11,7 @@ import { FlowStep } from './plan.js';
 import { localTagOf } from './pipeline.js';
 import { unitOf } from './wanted.js';
 
-/** The smallest part of a batch that one owner is to blame for. */
+/** The smallest part of a batch: one change or one flow, which has one owner. */
 export type Piece =
   | Readonly<{ kind: 'change'; change: SwitchChange }>
   | Readonly<{ kind: 'add'; bridge: string; add: FlowAdd; forget: number | null }>
@@ -21,12 +21,12 @@ export const DATABASE: readonly Stage[] = [{ name: 'database', batch: 'all' }];
 export const flowStages = (bridges: readonly string[]): Stage[] =>
   bridges.map((name) => ({ name: `flows of ${name}`, batch: 'all' }));
 
-/** The unit of what nobody asks for any more. */
+/** The unit of everything that is to be removed. */
 export const REST = 'rest';
 const restOf = (bridge: string): string => `rest of ${bridge}`;
 
-/** The object that an owner's failure is told of. */
-export const blamed = (owner: string): string => owner.replace(/^rest of /, 'bridge/');
+/** The object that an owner's failure is reported for. */
+export const reportedFor = (owner: string): string => owner.replace(/^rest of /, 'bridge/');
 
 const ownerOn = (bridge: string, owner: Owner): string => owner || `bridge/${bridge}`;
 
@@ -38,7 +38,7 @@ export function changeTask(change: SwitchChange): Task<Piece> {
   return { step, stage: 'database', unit: unitOf(want.owner), owner };
 }
 
-/** `found`: the flows of the step's bridge. What everything stands on comes first. */
+/** `found`: the flows of the step's bridge. The flows that everything needs come first. */
 export function flowTasks({ bridge, remove, add }: FlowStep, found: ObservedFlows | undefined): Task<Piece>[] {
   const stage = `flows of ${bridge}`;
   const forget = (key: string): number | null => localTagOf(key, found?.ours.get(key)?.actions ?? '');
@@ -81,7 +81,7 @@ export function stepOf(pieces: readonly Piece[]): OvsStep {
   return { op: 'flows', bridge, remove, add, forget: [...forget].sort((a, b) => a - b) };
 }
 
-/** What is still not so after it was written twice, for whoever reads the status. */
+/** A change that had no effect though it was applied twice: what is wrong, and who can mend it. */
 export function stuckText(piece: Piece | undefined): string {
   const mend = (what: string, look: string): string =>
     `the switch does not keep ${what} though it was written twice; an operator must look at this node (${look})`;
@@ -93,5 +93,5 @@ export function stuckText(piece: Piece | undefined): string {
     const { want } = piece.change;
     return mend(`the settings of ${want.name}`, `ovs-vsctl show`);
   }
-  return mend('what was removed away', 'ovs-vsctl show');
+  return 'what was removed from the switch comes back though it was removed twice; an operator must look at this node (ovs-vsctl show)';
 }

@@ -2,9 +2,9 @@
  * What is wanted of the switch, unit by unit, kept from one convergence to the next.
  *
  * Goals: an event costs what it changes, on a node with ten ports and on one with a thousand; after any events the units are what they would be if they had all been
- * rendered at that moment (a property test says so). Design: every unit follows from few objects and from the interfaces that bear its port's id; indexes lead
- * from what was touched to those units. What a unit asked for and asks for no more is kept as `leaving` until it was seen to be gone, because the right to
- * remove may come later. Road not taken: differences by event type. A touched unit is rendered whole.
+ * rendered at that moment (a property test says so). Design: every unit is computed from few objects and from the interfaces with its port's id; indexes
+ * lead from what was touched to those units. What was wanted and is not any more is kept as `leaving` until it was seen to be gone, because removal may be
+ * allowed only later. Road not taken: differences by event type. A touched unit is rendered whole.
  */
 import { isRouterPort, Node, ObjectKey } from '@plumbline/contracts';
 import { Followers, Groups } from '@plumbline/reconcile';
@@ -31,7 +31,7 @@ import {
 } from './render.js';
 import { sameData } from './same.js';
 
-/** The same in one piece: what plan.ts compares with the switch. Of all units or of some. */
+/** What is wanted of the switch for all units or for some, in one piece: plan.ts compares it with the switch. */
 export type Desired = Readonly<{
   bridges: UnitWant['bridges'];
   ports: UnitWant['ports'];
@@ -42,7 +42,7 @@ export type Desired = Readonly<{
   refused: readonly Refusal[];
 }>;
 
-/** Whose unit an owner is. */
+/** The unit that an owner belongs to. */
 export const unitOf = (owner: Owner): string => owner || BASE;
 
 const NOWHERE: NetworkPlace = { attachment: undefined, tag: undefined, placedAt: 0 };
@@ -59,9 +59,9 @@ export class WantedSwitch {
   private changes = 0;
 
   private readonly places = new Map<string, NetworkPlace>();
-  /** Network -> what it asks for as long as no other has it. */
+  /** Network -> what it needs; it gets it unless another network has one of the flows. */
   private readonly claims = new Map<string, UnitWant>();
-  /** `bridge key` -> networks that ask for this flow. */
+  /** `bridge key` -> networks that need this flow. */
   private readonly claimants = new Map<string, Set<string>>();
   private readonly networksByNode = new Followers<string, string>();
   /** Network -> the nodes it has tunnels to, and back. */
@@ -74,9 +74,9 @@ export class WantedSwitch {
   private readonly routersHere = new Set<string>();
   private readonly devices = new Map<string, ObservedPort[]>();
   /** Ids whose interfaces others changed while this agent was at work. */
-  private unheard = new Set<string>();
+  private changedMeanwhile = new Set<string>();
 
-  /** Bridge -> flows that were asked for and are not any more. */
+  /** Bridge -> flows that were wanted and are not any more. */
   readonly leavingFlows = new Map<string, Set<string>>();
   /** `bridge/name` of ports likewise. */
   readonly leavingPorts = new Set<string>();
@@ -130,14 +130,14 @@ export class WantedSwitch {
     this.mayRemove = mayRemove;
     if (touched === 'all' || !sameData(this.config, config)) {
       this.config = config;
-      this.unheard = new Set();
+      this.changedMeanwhile = new Set();
       this.renderAll(view, config, mayRemove);
       return 'all';
     }
     const dirty = new Set<string>();
     const networks = new Set<string>();
-    const ports = new Set<string>([...news.ids, ...this.unheard, ...strays]);
-    this.unheard = new Set();
+    const ports = new Set<string>([...news.ids, ...this.changedMeanwhile, ...strays]);
+    this.changedMeanwhile = new Set();
     const tunnels = new Set<string>();
     for (const key of touched) {
       const { kind, id } = nameOf(key);
@@ -162,16 +162,16 @@ export class WantedSwitch {
       dirty.add(`port/${id}`);
       this.renderPort(view, id, mayRemove);
     }
-    this.stay(dirty);
+    this.keep(dirty);
     return news.all ? 'all' : dirty;
   }
 
-  /** What the switch shows after its convergence: from here on a difference is news. */
+  /** The switch as it is after its convergence: later differences from this are changes by others. */
   settle(observed: ObservedSwitch): void {
-    for (const id of this.takeIn(observed, true).ids) this.unheard.add(id);
+    for (const id of this.takeIn(observed, true).ids) this.changedMeanwhile.add(id);
   }
 
-  /** `units` in their order: what everything stands on first. */
+  /** `units` in their order: what everything needs first. */
   desired(units: Iterable<string>): Desired {
     const sorted = [...units].sort((a, b) => rankOf(a) - rankOf(b) || (a < b ? -1 : 1));
     const wants = sorted.flatMap((unit) => this.units.get(unit)?.want ?? []);
@@ -212,7 +212,7 @@ export class WantedSwitch {
     for (const id of networks) this.renderNetwork(view, config, id, nodes, dirty);
     for (const id of nodes) this.renderTunnels(view, config, id, dirty);
     for (const id of ports) this.renderPort(view, id, mayRemove);
-    this.stay(this.units.keys());
+    this.keep(this.units.keys());
   }
 
   private renderOwn(view: HostView, config: OvsNodeConfig): string[] {
@@ -223,7 +223,7 @@ export class WantedSwitch {
     return [BASE, ...providers.map((name) => `bridge/${name}`)];
   }
 
-  /** True when its ports must be rendered, too. Nodes whose tunnel comes or goes are added to `tunnels`, rivals that gain or lose to `dirty`. */
+  /** True when its ports must be rendered, too. Adds nodes whose tunnel comes or goes to `tunnels`, and networks that get or lose a flow to `dirty`. */
   private renderNetwork(
     view: HostView,
     config: OvsNodeConfig,
@@ -284,7 +284,7 @@ export class WantedSwitch {
     }
   }
 
-  /** Two networks that ask for one entry (the same wire tag, number or local tag) cannot both have it: the first by id has, the other has nothing at all. */
+  /** Two networks that need the same flow (the same VLAN, VNI or local tag) cannot both have it: the first by id gets its flows, the other gets none. */
   private claim(id: string, want: UnitWant, dirty: Set<string>): void {
     const affected = new Set<string>([id]);
     const around = (of: UnitWant): void => {
@@ -317,7 +317,7 @@ export class WantedSwitch {
       if (first !== network)
         lost = {
           key: `network/${network}`,
-          reason: `network/${first} has the flow "${flow.key}" of ${bridge} already: two networks use one number`,
+          reason: `network ${first} already uses the same VLAN or VNI on this node (flow "${flow.key}" of ${bridge}): an administrator must delete one of the two networks`,
         };
     }
     return lost;
@@ -341,7 +341,7 @@ export class WantedSwitch {
     else this.routersHere.delete(id);
   }
 
-  /** Ids that interfaces bear and that no port of this node has. */
+  /** Ids that interfaces of br-int have as iface-id and that are no port of this node. */
   private strays(view: HostView): string[] {
     return [...this.devices.keys()].filter((id) => {
       const port = objectIn(view, 'port', id);
@@ -353,7 +353,7 @@ export class WantedSwitch {
     const kept = this.units.get(unit);
     if (!kept && isNothing(want)) return;
     if (kept && sameAsked(kept.want, want)) {
-      // The objects behind it may be others; what it asks for is shared with what was compared before.
+      // The objects behind it may have changed; what is wanted has not, and stays the same objects in memory.
       kept.want = { ...kept.want, refused: want.refused, portPlan: want.portPlan };
     } else {
       for (const { bridge, flow } of kept?.want.flows ?? []) put(this.leavingFlows, bridge, flow.key);
@@ -364,8 +364,8 @@ export class WantedSwitch {
     if (isNothing(want)) this.units.delete(unit);
   }
 
-  /** What these units ask for does not leave, whoever asked for it before. */
-  private stay(units: Iterable<string>): void {
+  /** What is wanted for these units is not leaving, whichever unit it was wanted for before. */
+  private keep(units: Iterable<string>): void {
     for (const unit of units) {
       const want = this.units.get(unit)?.want;
       for (const { bridge, flow } of want?.flows ?? []) drop(this.leavingFlows, bridge, flow.key);
@@ -374,8 +374,8 @@ export class WantedSwitch {
   }
 
   /**
-   * Compares the switch with what it showed before, by identity: a driver that keeps an object says that nothing of it changed. `own`: the changes are this
-   * agent's, so a tag that was set is no news.
+   * Compares the switch with what it showed before, by identity: a driver returns the same object while nothing of it changed. `own`: the changes are
+   * this agent's, so a tag that was set is not reported.
    */
   private takeIn(observed: ObservedSwitch, own: boolean): { all: boolean; ids: Set<string> } {
     const ids = new Set<string>();
@@ -442,7 +442,7 @@ function drop(groups: Map<string, Set<string>>, key: string, item: string): void
   if (group?.delete(item) && group.size === 0) groups.delete(key);
 }
 
-/** Everything a view asks of a switch, from nothing. `mayRemove` false: the view may be old. */
+/** Everything that is wanted of a switch by a view, rendered from nothing. `mayRemove` false: the view may be old. */
 export function render(
   view: HostView,
   config: OvsNodeConfig,

@@ -40,8 +40,8 @@ export type SwitchRows = Pick<
   | 'commit'
 >;
 
-/** Columns that are part of what is observed; the rest is counters and echoes. */
-export const TELLING: Readonly<Record<MirrorChange['table'], readonly string[]>> = {
+/** Columns that are part of what is observed; the others hold counters and values that the switch writes back. */
+export const OBSERVED_COLUMNS: Readonly<Record<MirrorChange['table'], readonly string[]>> = {
   Open_vSwitch: [],
   Bridge: ['name', 'ports', 'fail_mode', 'datapath_type', 'external_ids'],
   Port: ['name', 'tag', 'interfaces', 'external_ids', 'trunks', 'vlan_mode'],
@@ -49,20 +49,20 @@ export const TELLING: Readonly<Record<MirrorChange['table'], readonly string[]>>
 };
 
 /**
- * The switch as the core sees it, made of rows once and kept. What did not change stays the same object: a bridge, its map of ports, a port; so whoever compares
- * two observations looks only at what is another object, and asking again costs nothing.
+ * The switch as the core sees it, made of rows once and kept. What did not change stays the same object: a bridge, its map of ports, a port; so a caller that
+ * compares two observations looks only at what is another object, and observing again costs nothing.
  */
 export class SwitchImage {
   private image: ObservedSwitch | null = null;
   private stale = false;
   private readonly stopListening: () => void;
 
-  /** Make it before whatever else listens to the rows, so that those see what they are told of. */
+  /** Make it before anything else listens to the rows: so it is up to date when the other listeners are called. */
   constructor(private readonly rows: SwitchRows) {
     this.stopListening = rows.onChange((changes) => {
       this.stale ||=
         changes.length === 0 ||
-        changes.some(({ table, columns }) => columns.some((column) => TELLING[table].includes(column)));
+        changes.some(({ table, columns }) => columns.some((column) => OBSERVED_COLUMNS[table].includes(column)));
     });
   }
 
@@ -122,7 +122,7 @@ function observedPort(port: PortRow, interfaces: readonly InterfaceRow[], bridge
     ifaceId: plugged?.external_ids['iface-id'] ?? null,
     type: plugged?.type ?? '',
     options: plugged?.options ?? {},
-    ofport: takenUp(plugged),
+    ofport: openedPort(plugged),
     error: plugged?.error ?? null,
   };
 }
@@ -146,10 +146,10 @@ function sameOptions(a: ObservedPort['options'], b: ObservedPort['options']): bo
   return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }
 
-const takenUp = (row: InterfaceRow | undefined): number | null =>
+const openedPort = (row: InterfaceRow | undefined): number | null =>
   row && row.ofport !== null && row.ofport > 0 ? row.ofport : null;
 
-/** A mark that is no number is one all the same, and of no position. */
+/** A mark that is no number counts as ours too, with position -1. */
 function positionIn(mark: string | undefined): number | null {
   if (mark === undefined) return null;
   return /^\d{1,15}$/.test(mark) ? Number(mark) : -1;
@@ -212,7 +212,7 @@ function operations(change: SwitchChange, rows: SwitchRows): readonly Operation[
   }
 }
 
-/** Names of bridges and ports that a change writes to: their rows' echo is no news. */
+/** Names of bridges and ports that a change writes to: when their rows change, that was us. */
 export function namesIn(change: SwitchChange): readonly string[] {
   switch (change.op) {
     case 'add-bridge':

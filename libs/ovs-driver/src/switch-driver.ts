@@ -1,8 +1,8 @@
 /**
  * The port of ovs-core on a real Open vSwitch: the database over its socket, flows by ovs-ofctl(8).
  *
- * Goals: one transaction and one bundle a bridge, whatever the number of objects; a converge on one port's account starts no process but the bundle's; every
- * change that others make is told. Design: the mirror answers what the database holds, and the flows of a bridge are kept from the last dump and what was
+ * Goals: one transaction and one bundle a bridge, whatever the number of objects; a converge for one port starts no process but the bundle's; every
+ * change that others make is reported. Design: the mirror has what the database holds, and the flows of a bridge are kept from the last dump and what was
  * added since. That copy counts only while every port it knows has the number it had then (a flow names a number, not a name) and the switch is the same process.
  */
 import { CommandFailed, type Runner } from '@plumbline/exec';
@@ -18,7 +18,7 @@ import {
 } from '@plumbline/ovs-core';
 import { OvsdbNotApplied, OvsdbOutcomeUnknown, OvsdbUnreachable, type MirrorChange } from '@plumbline/ovsdb';
 import { bundleText, parseFlows } from './flow-text.js';
-import { namesIn, operationsFor, SwitchImage, SwitchRows, TELLING } from './rows.js';
+import { namesIn, operationsFor, SwitchImage, SwitchRows, OBSERVED_COLUMNS } from './rows.js';
 import { SwitchWatch } from './switch-watch.js';
 
 export type SwitchDriverOptions = Readonly<{
@@ -53,7 +53,7 @@ export class SwitchDriver implements OvsDriver {
   private readonly image: SwitchImage;
   private readonly watch: SwitchWatch | null;
   private readonly stopListening: () => void;
-  /** Names whose echo is awaited: this driver's own transactions under way. */
+  /** Names in this driver's own transactions under way: their changes come back from the database and are not reported. */
   private readonly expected = new Map<string, number>();
   private wasInSync = true;
   private readonly runDir: string;
@@ -72,7 +72,7 @@ export class SwitchDriver implements OvsDriver {
     this.stopListening = rows.onChange((changes) => this.databaseTold(changes));
   }
 
-  /** Calls the listener with what others changed, until the answer is called. What this driver does is not told. */
+  /** Calls the listener with what others changed, until the returned function is called. This driver's own changes are not reported. */
   onNews(listener: (news: SwitchNews) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
@@ -137,7 +137,7 @@ export class SwitchDriver implements OvsDriver {
       await this.runner.run(argv, { stdin: bundleText(step), timeoutMs: this.timeoutMs });
     } catch (error) {
       const away = unavailable(error);
-      // A bundle that was refused changed nothing: what was known is true all the same.
+      // A bundle that was refused changed nothing: the copy is still true.
       if (!away && known) this.known.set(step.bridge, known);
       throw away ?? error;
     }
@@ -190,7 +190,7 @@ export class SwitchDriver implements OvsDriver {
     const ports = new Set<string>();
     let all = false;
     for (const change of changes) {
-      if (!change.columns.some((column) => TELLING[change.table].includes(column))) continue;
+      if (!change.columns.some((column) => OBSERVED_COLUMNS[change.table].includes(column))) continue;
       const ids = this.portIds(change);
       for (const id of ids) ports.add(id);
       all ||= ids.length === 0 && this.concernsOurs(change);
@@ -199,7 +199,7 @@ export class SwitchDriver implements OvsDriver {
     else if (ports.size > 0) this.tell({ ports: [...ports].sort(), all, reason: 'plugged' });
   }
 
-  /** The ids of the API's ports that a row stood or stands for. */
+  /** The ids of the API's ports that a row was or is the interface of. */
   private portIds(change: MirrorChange): string[] {
     if (change.table === 'Port' && this.isEcho(change)) return [];
     if (change.table === 'Interface')
@@ -231,7 +231,7 @@ export class SwitchDriver implements OvsDriver {
   }
 }
 
-/** What means that nothing can be done now, as the core's own error; null for all else. */
+/** An error that means that nothing can be done now, as the core's own; null for all others. */
 function unavailable(error: unknown): OvsUnavailable | null {
   if (
     error instanceof OvsdbUnreachable ||

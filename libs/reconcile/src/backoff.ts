@@ -23,24 +23,24 @@ export function backoffDelayMs(attempt: number, schedule: BackoffSchedule, rando
 
 /** Counts attempts for backoffDelayMs. */
 export class Backoff {
-  #attempt = 0;
+  private attempts = 0;
 
   constructor(private readonly schedule: BackoffSchedule = defaultBackoff) {}
 
   /** How many delays have been given out since the last reset. */
   get attempt(): number {
-    return this.#attempt;
+    return this.attempts;
   }
 
   /** The next delay in milliseconds; each is at least as long as the one before, jitter aside. */
   next(random: number): number {
-    const delayMs = backoffDelayMs(this.#attempt, this.schedule, random);
-    this.#attempt += 1;
+    const delayMs = backoffDelayMs(this.attempts, this.schedule, random);
+    this.attempts += 1;
     return delayMs;
   }
 
   /** After a success: the next delay is the first again. */
   reset(): void {
-    this.#attempt = 0;
+    this.attempts = 0;
   }
 }

@@ -1,4 +1,4 @@
-/** Time as this library sees it: given by the caller, so that tests hold it in their hand. */
+/** Time and randomness, given by the caller: this library has none of its own, and tests decide both. */
 export interface Clock {
   /** Calls `ring` once after `delayMs`; the answer cancels it. */
   readonly after: (delayMs: number, ring: () => void) => () => void;

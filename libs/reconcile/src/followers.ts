@@ -1,6 +1,6 @@
 /**
- * Which rendered units follow from which objects, so that a changed object leads to what must be rendered again, and to nothing else. A unit stays known by
- * what it was once made of until it is told otherwise: an object may have left the view before its unit is looked at again.
+ * Which rendered units are computed from which objects, so that a changed object leads to the units that must be rendered again, and to no others. A unit is
+ * found by each object that was ever added for it, until `keepOnly`: an object may have left the view before its unit is looked at again.
  */
 const NOBODY: ReadonlySet<never> = new Set();
 
@@ -12,7 +12,7 @@ export class Followers<Key, Unit> {
     return this.units.get(key) ?? NOBODY;
   }
 
-  /** The unit follows from these objects, too. */
+  /** The unit is computed from these objects, too. */
   add(unit: Unit, keys: Iterable<Key>): void {
     let mine = this.keys.get(unit);
     if (!mine) this.keys.set(unit, (mine = new Set()));
@@ -24,7 +24,7 @@ export class Followers<Key, Unit> {
     }
   }
 
-  /** From here on the unit follows from these of its objects only. */
+  /** From now on the unit is found by these of its objects only. */
   keepOnly(unit: Unit, keys: ReadonlySet<Key>): void {
     const mine = this.keys.get(unit);
     for (const key of mine ?? []) {

@@ -1,10 +1,10 @@
-/** What the engine remembers from one converge to the next (types.ts, "What is remembered"). Losing it costs no more than said there. */
+/** What the engine remembers from one converge to the next. What it costs to lose it: types.ts, "What is remembered". */
 import { Run } from './run.js';
 import { Task } from './types.js';
 
 const NONE: ReadonlySet<string> = new Set();
 
-type Settled = Readonly<{ wanted: string; ill: ReadonlySet<string> }>;
+type Settled = Readonly<{ wanted: string; failing: ReadonlySet<string> }>;
 type Stuck = Readonly<{ plan: string; reasons: ReadonlyMap<string, string> }>;
 
 export class Memory {
@@ -15,10 +15,10 @@ export class Memory {
   /** Whether this owner was well when its unit was last settled, and the unit is wanted as it was then. */
   wasWell(unit: string, owner: string, wanted: string | null): boolean {
     const was = this.settled.get(unit);
-    return was !== undefined && wanted !== null && was.wanted === wanted && !was.ill.has(owner);
+    return was !== undefined && wanted !== null && was.wanted === wanted && !was.failing.has(owner);
   }
 
-  /** Owners of a unit that two applies did not make so under this very plan, and why. */
+  /** Owners of a unit that two applies of this same plan did not put right, and why. */
   stuckUnder<Step>(unit: string, plan: readonly Task<Step>[]): ReadonlyMap<string, string> | undefined {
     const stuck = this.stuck.get(unit);
     return stuck && stuck.plan === planText(plan) ? stuck.reasons : undefined;
@@ -37,24 +37,24 @@ export class Memory {
   }
 
   /**
-   * Ends a converge. `wanted`: of each unit that was looked at, null where nothing is wanted of it. Without `mayRemove` no unit counts as settled: whether
-   * something is left that must go is not known.
+   * Ends a converge. `wanted`: of each unit that was looked at, null where nothing is wanted of it. Without `mayRemove` no unit counts as settled: something
+   * that is to be removed may be left.
    */
   conclude(run: Run, wanted: ReadonlyMap<string, string | null>, mayRemove: boolean): void {
-    const ill = new Map<string, Set<string>>();
+    const failing = new Map<string, Set<string>>();
     const refused = new Map<string, Set<string>>();
     for (const [owner, { unit, kind }] of run.failures) {
-      add(ill, unit, owner);
+      add(failing, unit, owner);
       if (kind === 'refused') add(refused, unit, owner);
     }
-    for (const [owner, { unit }] of run.heldBack) add(ill, unit, owner);
+    for (const [owner, { unit }] of run.heldBack) add(failing, unit, owner);
     for (const [unit, text] of wanted) {
       const suspects = refused.get(unit);
       if (suspects) this.refused.set(unit, suspects);
       else this.refused.delete(unit);
       if (!mayRemove) continue;
       if (text === null) this.settled.delete(unit);
-      else this.settled.set(unit, { wanted: text, ill: ill.get(unit) ?? NONE });
+      else this.settled.set(unit, { wanted: text, failing: failing.get(unit) ?? NONE });
     }
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Makes units of a node what is wanted of them: plan, apply, read back, at most twice. The contract is in types.ts.
+ * Makes units of a node as they are wanted: plan, apply, read back, at most twice. The contract is in types.ts.
  *
- * An agent whose later plans stand on what earlier ones made (flows name ports that the switch must have taken up first) settles once for each, with one Run.
+ * An agent whose later plans need the result of earlier ones (flows name ports that the switch must have opened first) settles once for each, with one Run.
  */
 import { Memory } from './memory.js';
 import { Run } from './run.js';
@@ -10,13 +10,13 @@ import { Agent, APPLIES, Task } from './types.js';
 
 export type Terms = Readonly<{
   mayRemove: boolean;
-  /** Whether repairs are to be counted: only where what was found is the node itself, not what the node is known to hold. Default true. */
+  /** Whether repairs are counted as drift: only if `found` was read from the node, not from a copy in memory. Default true. */
   countsDrift?: boolean;
 }>;
 
 /**
- * `found`: what these units were last seen to be. Resolves with what was seen last, which is `found` when nothing was applied. Owners that are not as wanted
- * are in `run`. Rejects when the node cannot be observed, or with an error that is fatal.
+ * `found`: these units as they were last observed. Resolves with what was observed last, which is `found` when nothing was applied. Owners that are not as
+ * wanted are in `run`. Rejects when the node cannot be observed, or with an error that is fatal.
  */
 export async function settle<Found, Step>(
   agent: Agent<Found, Step>,

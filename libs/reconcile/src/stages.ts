@@ -1,7 +1,7 @@
 /**
  * Takes tasks through their stages, in batches. The contract is in types.ts (Order, Failure, Idempotence).
  *
- * Road not taken: a batch an owner from the start. A process and a commit for each of a thousand ports.
+ * Road not taken: a batch for each owner from the start. That is a process and a commit for each of a thousand ports.
  */
 import { Run } from './run.js';
 import { Agent, asError, SIDE_BY_SIDE, Stage, StepsRefused, Task } from './types.js';
@@ -38,7 +38,7 @@ export async function applyStages<Found, Step>(
   if (broken?.status === 'rejected') throw broken.reason;
 }
 
-/** A rejection is looked at later: until then it must not count as unhandled. */
+/** The rejection is handled later: until then Node must not count it as unhandled. */
 function settled(promise: Promise<void>): Promise<void> {
   promise.catch(() => undefined);
   return promise;
@@ -95,7 +95,7 @@ class Batches<Found, Step> {
     } catch (reason) {
       if (this.agent.isFatal?.(reason)) throw reason;
       if (stage.optional) return;
-      if (this.blame(open, reason)) return this.attempt(stage, open);
+      if (this.failRefused(open, reason)) return this.attempt(stage, open);
       const owners = byOwner(open);
       if (owners.size === 1) return this.fail(open, asError(reason));
       const half = Math.ceil(owners.size / 2);
@@ -105,8 +105,8 @@ class Batches<Found, Step> {
     }
   }
 
-  /** True when the driver said whose fault it was. */
-  private blame(open: readonly Task<Step>[], reason: unknown): boolean {
+  /** True when the driver said which steps were refused: their owners have then failed. */
+  private failRefused(open: readonly Task<Step>[], reason: unknown): boolean {
     if (!(reason instanceof StepsRefused)) return false;
     let known = false;
     for (const { at, reason: why } of reason.refused) {

@@ -1,6 +1,6 @@
 /**
- * The contract of the engine that makes a node what it should be. One engine serves every agent; what differs between agents is data and the four functions of
- * `Agent`. Whoever writes an agent reads this file; how it is carried out is in settle.ts (rounds) and stages.ts (batches).
+ * The contract of the engine that makes a node what it should be. One engine serves every agent; what differs between agents is the `Agent` that each of them
+ * gives it: data and some functions. If you write an agent, read this file; how the engine does it is in settle.ts (rounds) and stages.ts (batches).
  *
  *   view ──render──► wanted ─┐
  *                            ├─► plan ──► tasks ──► stages, batches ──► apply ──► the node
@@ -9,7 +9,7 @@
  *
  * Words
  *   task    one step and what the engine must know of it. The step itself is the agent's: a route, a flow, a file, a child process that should run.
- *   owner   what is to blame when a task is refused: the smallest thing that can be wrong alone (one route, one address, one port's flows). Any text; equal
+ *   owner   what has failed when a task is refused: the smallest thing that can be wrong alone (one route, one address, one port's flows). Any text; equal
  *           text is the same owner in every converge. An owner belongs to one unit.
  *   unit    what is looked at, planned and remembered as one: a router, a network of the switch. A unit has one or many owners.
  *   stage   a place in the order. Tasks of an earlier stage are done before those of a later one begin.
@@ -22,40 +22,40 @@
  *   3. A stage with `beside` does not hold up the stages behind it; it has ended before the next stage with `batch: 'all'` begins and before anything is read.
  *
  * Failure
- *   4. A batch that is refused is tried again in parts until each owner at fault stands alone. If the driver says which steps were refused (StepsRefused) that
+ *   4. A batch that is refused is tried again in parts until each owner at fault is in a batch of its own. If the driver says which steps were refused (StepsRefused) that
  *      takes one more batch for each owner at fault; if not, the batch is halved: with k owners at fault among n at most 2 k (1 + log2 n) + 1 batches.
  *   5. What was refused is not tried again in the same converge, and neither are later tasks of its owner, nor tasks that need it, directly or by others. All
  *      else goes on: exactly the owners at fault have failed, exactly what needs them is held back.
  *   6. A refused owner is tried again in each later converge of its unit, alone, so that it costs the others no split batch.
  *   7. An error that is `isFatal` means that nothing can be done at all: it ends the converge and is thrown. What was done until then stays done.
- *   8. The failure of a stage that is `optional` is nobody's.
+ *   8. The failure of a stage that is `optional` is reported for no owner.
  *
  * Idempotence
  *   9. A step may be applied again after it was done, half done or refused, and must then succeed or be refused for its own reasons, for a batch that is split is
- *      given to the driver anew. A step that cannot bear that (it adds to what it finds) goes into a stage with `alone`: there every owner is a batch of its
+ *      given to the driver anew. A step that must not be repeated (it adds to what it finds) goes into a stage with `alone`: there every owner is a batch of its
  *      own, all of a unit at once, and none is repeated.
  *
  * Read back
  *  10. After the stages have run, the units that had open tasks are observed and planned again. What is still needed is applied once more; then observed
- *      and planned for the last time. What is needed even now does not come true: its owners have failed as `stuck`.
+ *      and planned for the last time. What is still needed then has no effect on this node: its owners have failed as `stuck`.
  *  11. A stuck owner is not applied again until the plan of its unit is another one, because what is wanted or what is found changed. Until then every
  *      converge reports it, with the reason of the first time.
  *
  * Removal
- *  12. A task with `removes` takes away what nobody asks for. It is never applied without `mayRemove`, whatever was planned.
+ *  12. A task with `removes` takes away what is not wanted. It is never applied without `mayRemove`, whatever was planned.
  *
  * What is remembered (Memory), and what its loss costs
- *  13. Per unit: the digest of what was wanted when it was last settled with `mayRemove`, and the owners that were not well then. With it a repair is told
- *      from news: a task is drift when its unit is wanted as before and its owner was well. After a restart nothing counts as drift until settled once.
+ *  13. Per unit: the digest of what was wanted when it was last settled with `mayRemove`, and the owners that were not well then. With it the engine
+ *      tells a repair from a change that was asked for: a task is drift when its unit is wanted as before and its owner was well. After a restart nothing counts as drift until settled once.
  *  14. Per unit: what was refused, and what is stuck under which plan. After a restart both are tried anew.
- *      Nothing else: not what is on the node, not what was asked of it. An agent that is killed at any moment goes on from what it finds.
+ *      Nothing else: neither what is on the node nor which steps were applied. An agent that is killed at any moment goes on from what it finds.
  *
- * Supervised processes, files and the like are steps like any other: `observe` finds them, a step makes one so, and an agent's restart touches none that is right.
+ * Supervised processes, files and the like are steps like any other: `observe` finds them, a step starts or writes one, and an agent's restart changes none that is right.
  */
 
 /** Units of a lane that are worked on at the same time. */
 export const SIDE_BY_SIDE = 4;
-/** How often what is still needed is applied before it counts as stuck. */
+/** How many times a needed step is applied before its owner counts as stuck. */
 export const APPLIES = 2;
 
 export type Task<Step> = Readonly<{
@@ -65,13 +65,13 @@ export type Task<Step> = Readonly<{
   unit: string;
   owner: string;
   /**
-   * Owners that must not have failed. One that has nothing to do, or does not exist, is well. Their tasks come earlier: in an earlier stage or before this one in
+   * Owners that must not have failed. An owner that has no tasks, or does not exist, has not failed. Their tasks come earlier: in an earlier stage or before this one in
    * the plan; those of another unit in a stage with `batch: 'all'`, because units do not wait for each other. They must not lead in a circle.
    */
   needs?: readonly string[];
-  /** Takes away what nobody asks for; what makes room for something else is no removal. */
+  /** Takes away what is not wanted. What makes room for something that is wanted is no removal. */
   removes?: boolean;
-  /** Leaves nothing that could be read back (it ends connections, it tells somebody): done once in a converge it is done, and it is never stuck. */
+  /** Leaves nothing that could be read back (it ends connections, it announces an address): applied once in a converge it is done, and it is never stuck. */
   unseen?: boolean;
 }>;
 
@@ -82,11 +82,11 @@ export type Stage = Readonly<{
   alone?: boolean;
   /** The stages behind it do not wait for it. */
   beside?: boolean;
-  /** Its failure is nobody's, and its tasks neither count as applied nor keep a unit from being settled. */
+  /** Its failure is reported for no owner, and its tasks neither count as applied nor keep a unit from being settled. */
   optional?: boolean;
 }>;
 
-/** What a plan already knows cannot be: reported, never applied. */
+/** What the plan already knows to be impossible: reported, never applied. */
 export type Refusal = Readonly<{ unit: string; owner: string; reason: string }>;
 export type Plan<Step> = Readonly<{ tasks: readonly Task<Step>[]; refused: readonly Refusal[] }>;
 
@@ -107,11 +107,11 @@ export interface Agent<Found, Step> {
   observe(units: ReadonlySet<string>): Promise<Found>;
   /** Digest of what is wanted of a unit; null: nothing of it, or not known now. Equal text means wanted as before. */
   wanted(unit: string): string | null;
-  /** Why an owner failed, in the words of whoever reads its status. `step`: null when several of its steps were one batch. */
+  /** Why an owner failed, for whoever reads its status. `step`: null when several of its steps were one batch. */
   refusal(owner: string, step: Step | null, error: Error): string;
   /** Why an owner is stuck: the steps are what is still needed. Says what is wrong and who can mend it. */
   stuck(owner: string, steps: readonly Step[]): string;
-  /** Default: none is. */
+  /** True for an error after which nothing can be done at all. Default: none is. */
   isFatal?(error: unknown): boolean;
   /** False for a task that is no drift whatever is remembered. Default: all may be. */
   isDrift?(task: Task<Step>): boolean;
