@@ -1,11 +1,11 @@
-/** Every half second, each process tells each host where its feed stands: so that even the loss of the last message is seen within a second. */
+/** Every half second, each API process tells each host the heads of its feed and of the log: so an agent notices within a second that even the last message was lost. */
 import { AgentKind, Beacon, subjects } from '@plumbline/contracts';
 import { Follower } from '@plumbline/ledger';
 import type { Outlet } from './publisher.js';
 
 /** Which agents have reported, by host. */
 export interface Known {
-  /** Kinds of agent on this host whose report is not there. */
+  /** Kinds of agent on this host of which no full report is stored. */
   missing(host: string): readonly AgentKind[];
   hosts(): Iterable<string>;
 }
@@ -37,7 +37,7 @@ export class Beacons {
   }
 
   private sendAll(): void {
-    // A process that cannot read the log does not know where its feeds stand: another one does, or nobody, and agents see that.
+    // A process that cannot read the log does not know the heads of its feeds, so it sends none. If no process sends any, the agents notice that.
     if (!this.outlet.connected || this.follower.lastError) return;
     for (const host of new Set([...this.follower.feeds.hosts(), ...this.known.hosts()])) this.send(host);
   }

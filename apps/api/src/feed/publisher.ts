@@ -1,4 +1,4 @@
-/** Sends feed messages to hosts, after the commit. Nothing here can fail a request: what is lost is asked for. */
+/** Sends feed messages to hosts, after the commit. A message that is lost fails no request: the agent notices the gap and asks again. */
 import { FeedMessage, subjects } from '@plumbline/contracts';
 import { split } from '@plumbline/messaging';
 

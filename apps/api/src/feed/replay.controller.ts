@@ -1,4 +1,4 @@
-/** Answers "everything for me after p". The host is taken from the subject, which the broker checked, never from the payload. */
+/** Answers agents that ask for all messages of their feed after a position. The host is the one in the subject, which the broker has checked, never one in the message. */
 import { Controller, Inject } from '@nestjs/common';
 import { Ctx, EventPattern, NatsContext, Payload } from '@nestjs/microservices';
 import { ReplayRequest, senderOf, subjects } from '@plumbline/contracts';
@@ -32,7 +32,7 @@ export class ReplayController {
     const { host, agent } = sender;
     const { position } = request.data;
     try {
-      // Another process may have published further than this one has read.
+      // Another API process may have published events that this one has not read yet.
       if (position > this.follower.topology.position || position > this.follower.feeds.headOf(host))
         await this.follower.catchUp();
       const { feeds, topology } = this.follower;

@@ -1,7 +1,8 @@
 /**
- * The spine of an API process: ledger, follower, feeds and reports, as one module. Global: the resources ask for `Ledger`.
+ * What every API process needs whatever it serves: the log with its ledger and follower, the feeds of the nodes and their reports, as one module. It is global,
+ * because the resources inject `Ledger`.
  *
- * Order at the start: the log is loaded, then NATS is sought in the background. At the end: first silence (beacons, NATS), then the log.
+ * At the start the log is loaded first, then NATS is connected in the background. At the end beacons and NATS are stopped first, then the log is closed.
  */
 import {
   DynamicModule,
@@ -31,9 +32,9 @@ import { ViewController } from './view.controller.js';
 import { OUTLET } from './tokens.js';
 
 export type SpineOptions = Readonly<{
-  /** The service login's. */
+  /** Of the service login. */
   databaseUrl: string;
-  /** For observations; closed by its owner. */
+  /** For observations. The caller closes it. */
   pool: pg.Pool;
   nats: NatsAccess;
   fleet: () => Promise<Fleet>;
@@ -113,7 +114,7 @@ export class SpineModule {
   }
 }
 
-/** Makes the application hear its nodes. Call before it listens; the answer begins to connect and goes on for ever in the background. */
+/** Makes the application receive what nodes send. Call it before the application listens; the returned function connects to NATS and retries in the background for ever. */
 export function hearNodes(app: INestApplication, nats: NatsAccess, logger: Logger): () => void {
   app.connectMicroservice<MicroserviceOptions>({
     transport: Transport.NATS,
@@ -121,7 +122,7 @@ export function hearNodes(app: INestApplication, nats: NatsAccess, logger: Logge
   });
   const connect = (): void => {
     app.startAllMicroservices().catch((err: unknown) => {
-      logger.warn({ err, step: 'nats' }, 'NATS cannot be listened on, will be repeated');
+      logger.warn({ err, step: 'nats' }, 'cannot subscribe to what nodes send over NATS; retrying every second');
       setTimeout(connect, 1_000).unref();
     });
   };

@@ -1,6 +1,6 @@
 /**
- * `GET /plumbline/v1/nodes/<host>/view[?at=<position>]`: what a host must know, at the head or at another moment, as the one feed message "from nothing".
- * This is what `plumb replay` rebuilds a node from. Administrators only; with PLUMB_AUTH=none everybody on loopback is one.
+ * `GET /plumbline/v1/nodes/<host>/view[?at=<position>]`: the objects in a host's view, at the head or at another position, as one feed message that needs
+ * no earlier one. `plumb replay` rebuilds a node from it. Administrators only; with PLUMB_AUTH=none everybody on loopback is one.
  */
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { FeedMessage, HostName } from '@plumbline/contracts';
@@ -10,7 +10,7 @@ import { Follower, toRecorded } from '@plumbline/ledger';
 import { Topology, wholeView } from '@plumbline/topology';
 import { EVENT_STORE } from '../tokens.js';
 
-/** Events read at a time when a past moment is folded. */
+/** Events read at a time when the view at an earlier position is computed. */
 const PAGE = 5_000;
 
 @Controller('/plumbline/v1/nodes')

@@ -5,7 +5,7 @@ import type { Observations } from './observations.js';
 
 const everyMs = 2_000;
 
-/** Which agents have a row, as of at most two seconds ago: those that have none are asked to report in full. */
+/** Which agents have a row in the database, as of two seconds ago at the most. The beacon asks those without one for a full report. */
 export class KnownAgents implements Known {
   private agents: ReadonlyMap<string, ReadonlySet<AgentKind>> | null = null;
   private timer: NodeJS.Timeout | undefined;
@@ -24,7 +24,7 @@ export class KnownAgents implements Known {
     this.timer = undefined;
   }
 
-  /** Until the table was read nobody is asked: everybody would answer. */
+  /** None until the table was read for the first time: otherwise every agent would be asked. */
   missing(host: string): readonly AgentKind[] {
     if (!this.agents) return [];
     const there = this.agents.get(host);
@@ -41,7 +41,7 @@ export class KnownAgents implements Known {
     try {
       this.agents = await this.observations.agents();
     } catch (err) {
-      this.logger.debug({ err, step: 'observe' }, 'agents cannot be read');
+      this.logger.debug({ err, step: 'observe' }, 'the table of agents cannot be read; retrying in two seconds');
     }
   }
 }

@@ -1,13 +1,14 @@
 /**
- * What nodes report, in tables of its own: no event, no read model. Emptied at any moment it comes back, because agents without a row are asked to report.
+ * What nodes report, in tables of its own: not in the log, and no read model. If the tables are emptied they fill again, because agents without a row are asked
+ * to report.
  *
- * Reports are shared by the API's processes and may be stored in another order than they were sent: of one run of an agent the higher number wins; another
- * run begins with a full report; when that one is lost, the agent counts as one without a row.
+ * Reports are shared by the API's processes and may be stored in another order than they were sent: of one run of an agent (from
+ * its start to its end) the report with the higher number counts. Another run begins with a full report; if that one is lost, the agent counts as without a row.
  */
 import { AgentKind, agentOf, Report } from '@plumbline/contracts';
 import type pg from 'pg';
 
-/** Stored, or passed over because a later one is there already. */
+/** Stored, or ignored because a later report is stored already. */
 export type Stored = 'stored' | 'late';
 
 const AGENT = `
@@ -20,7 +21,7 @@ WHERE CASE WHEN a.started_at = excluded.started_at
   ELSE $7::boolean END
 RETURNING 1`;
 
-/** Of a run that is not the row's: what the row says is of the past, and without the full report nothing can be put in its place. */
+/** The report is of a later run than the row: the row is out of date, and only a full report can replace it. */
 const OUTDATED = `
 UPDATE plumbline.agents SET configurations = configurations || '{"outdated": true}'
 WHERE host = $1 AND kind = $2 AND started_at < $3`;
@@ -41,7 +42,7 @@ const ABSENT = `
 DELETE FROM plumbline.object_status s USING jsonb_to_recordset($3) AS r (kind text, id text, status text)
 WHERE r.status = 'ABSENT' AND s.host = $1 AND s.agent_kind = $2 AND s.object_kind = r.kind AND s.object_id = r.id`;
 
-/** `unenforcedSecurityGroups`: the operator does not want them enforced; that is shown of each agent that could. */
+/** `unenforcedSecurityGroups`: the operator does not want them enforced; each agent that could enforce them shows it. */
 export type ObservationOptions = Readonly<{ unenforcedSecurityGroups?: boolean | undefined }>;
 
 export class Observations {
@@ -93,7 +94,7 @@ export class Observations {
     return { security_groups: securityGroups, ...(waived && { unenforced_security_groups: true }) };
   }
 
-  /** Every agent whose row is of its present run, by host. */
+  /** Every agent whose row is of its current run, by host. */
   async agents(): Promise<ReadonlyMap<string, ReadonlySet<AgentKind>>> {
     const { rows } = await this.pool.query<{ host: string; kind: AgentKind }>(
       "SELECT host, kind FROM plumbline.agents WHERE NOT configurations ? 'outdated'",
@@ -104,7 +105,7 @@ export class Observations {
   }
 }
 
-/** What is shown of an agent, in the reference's words where it has them. */
+/** What the API shows as an agent's `configurations`; the reference's names where it has them. */
 function configurations(report: Report): Record<string, unknown> {
   const { node, log, sequence, frozen, driftRepaired } = report;
   return {

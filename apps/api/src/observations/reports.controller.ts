@@ -1,6 +1,6 @@
 /**
- * Takes reports in. A report may have consequences in the log: a node whose facts changed is registered anew, and routers that wait for a host are scheduled
- * when a network node speaks.
+ * Receives the agents' reports. A report may lead to events: a node whose facts changed is registered anew, and a report of a network node schedules routers
+ * that have no host yet.
  */
 import { randomUUID } from 'node:crypto';
 import { Controller, Inject } from '@nestjs/common';
@@ -13,10 +13,10 @@ import { LOGGER } from '../tokens.js';
 import { Observations } from './observations.js';
 import { FLEET } from './tokens.js';
 
-/** Routers scheduled at one go; the rest goes with the next report. */
+/** Routers scheduled with one report; the others are scheduled with the next ones. */
 const atOnce = 50;
-/** Agents of an unknown kind that are told of in the log. */
-const maxTold = 1_000;
+/** At most so many agents of an unknown kind are warned about. */
+const maxWarned = 1_000;
 
 export const systemMeta = (): Meta => ({
   requestId: `req-${randomUUID()}`,
@@ -27,7 +27,7 @@ export const systemMeta = (): Meta => ({
 
 @Controller()
 export class ReportsController {
-  private readonly told = new Set<string>();
+  private readonly warned = new Set<string>();
 
   constructor(
     @Inject(Ledger) private readonly ledger: Ledger,
@@ -46,33 +46,36 @@ export class ReportsController {
     }
     const { host } = sender;
     const kind = AgentKind.safeParse(sender.agent);
-    if (!kind.success) return this.tellOnce(host, sender.agent);
+    if (!kind.success) return this.warnOnce(host, sender.agent);
     const agent = kind.data;
     try {
       if ((await this.observations.store(host, agent, report.data)) === 'late') return;
-      // An agent of another log says nothing of this one.
+      // What an agent of another log reports is not about this one.
       const { log, state } = report.data;
       if (state === 'foreign-log' || (log !== null && log !== this.ledger.log)) return;
       if (report.data.node) await this.register(host, report.data.node);
       if (agentOf(agent).carries === 'router' && unscheduled(this.ledger.topology.all('router')).length > 0)
         await this.ledger.execute(schedulePending(await this.fleet(), atOnce), systemMeta());
     } catch (err) {
-      this.logger.warn({ err, host, agent, step: 'report' }, 'report not taken in; the next one will be');
+      this.logger.warn(
+        { err, host, agent, step: 'report' },
+        'report not stored; the agent reports again in some seconds',
+      );
     }
   }
 
-  /** An agent of a later release: it gets its feed like any other, and what it reports is nothing that this release could show. */
-  private tellOnce(host: string, agent: string): void {
+  /** An agent of a later release: it gets its feed like any other, but this release cannot show what it reports. */
+  private warnOnce(host: string, agent: string): void {
     const name = `${host} ${agent}`;
-    if (this.told.has(name) || this.told.size >= maxTold) return;
-    this.told.add(name);
+    if (this.warned.has(name) || this.warned.size >= maxWarned) return;
+    this.warned.add(name);
     this.logger.warn(
       { host, agent, step: 'report' },
-      'reports of an agent of a kind that this release does not know are not taken in; upgrade the API',
+      'this release of the API does not know this kind of agent and ignores its reports; upgrade the API',
     );
   }
 
-  /** Asks memory first: a report comes every five seconds, a change once in a year. */
+  /** Compares with what is in memory first: reports come every five seconds, and hardly ever with a change. */
   private async register(host: string, facts: NonNullable<Report['node']>): Promise<void> {
     const { tunnelIp, bridgeMappings } = facts;
     const node = this.ledger.topology.get('node', host);

@@ -1,7 +1,7 @@
 /**
  * The reference implementation (OpenStack Neutron 21 with ML2, Open vSwitch and L3 agents) as data: which attributes each resource has, who may set them when
- * and who sees them, and which extensions it knows. Beside it, in words, every point in which this server differs. compat.unit.spec.ts compares both with the
- * declarations, so that what docs/reference/networking-api.md says is true: what is the same needs no note, what differs has one, and no note is stale.
+ * and who sees them, and which extensions it knows. And in words: every point in which this server differs. compat.unit.spec.ts compares both with the
+ * declarations, so that docs/reference/networking-api.md is true: what is the same has no note, what differs has one, and no note is out of date.
  */
 import { AGENT_KINDS, agentOf } from '@plumbline/contracts';
 
@@ -15,7 +15,7 @@ const owner = { tenant_id: 'C', project_id: 'C' };
 const standard = { description: 'C U', created_at: '', updated_at: '', revision_number: '' };
 const tagged = { ...standard, tags: '' };
 
-/** By resource; of a part, with the whole's name before it. */
+/** By resource; a sub-resource has its parent's name before it. */
 export const REFERENCE: Readonly<Record<string, ReferenceAttributes>> = {
   network: {
     id: '',
@@ -219,71 +219,77 @@ const differs = (why: string): Note => ({ is: 'differs', why });
 const ours = (why: string): Note => ({ is: 'ours', why });
 
 const NO_QOS = absent('No quality of service.');
-const SEGMENT_STAYS = 'A segment is what its network was made with; it does not move.';
+const SEGMENT_STAYS = 'Set when the network is created, and not changed later.';
 const MADE_WITH = differs(
-  'Segments come with their network: there is one, read by administrators, and nothing of it is set.',
+  'A network has one segment, which is created and deleted with it. Administrators can read it; nobody can set it.',
 );
-const REASON = ours('Why the status is ERROR, in words of the node; absent otherwise.');
+const REASON = ours('Why the status is ERROR, as the node reports it; absent otherwise.');
 const ROUTER_PF = ours('Port forwardings of the router itself, as those of a floating IP, on its own outside address.');
 
 /** `<resource>.<attribute>`, or `<resource>.*` for a resource that the reference does not have. */
 export const NOTES: Readonly<Record<string, Note>> = {
-  'network.mtu': differs('At most what the segment carries (1500, VXLAN 1450); the reference has operators set that.'),
+  'network.mtu': differs('At most 1500, with VXLAN 1450; in the reference the operator configures the limits.'),
   'network.is_default': differs('Always shown; refused on a network that is not external.'),
   'network.provider:network_type': differs(`flat, vlan and vxlan. ${SEGMENT_STAYS}`),
   'network.provider:physical_network': differs(
-    `Any name that nodes map, without a list of the operator's. ${SEGMENT_STAYS}`,
+    `Any name in the bridge mappings of a node; the operator keeps no list of them. ${SEGMENT_STAYS}`,
   ),
   'network.provider:segmentation_id': differs(SEGMENT_STAYS),
   'network.segments': differs(
-    'One segment, in the other form of the provider attributes; in answers the provider attributes say it.',
+    'A list of one segment, instead of the provider attributes; answers have the provider attributes.',
   ),
-  'network.availability_zone_hints': differs('Empty: no DHCP agent is scheduled by zones.'),
-  'network.availability_zones': differs('Empty, for the same reason.'),
+  'network.availability_zone_hints': differs('Always empty: there is no DHCP agent to schedule by zones.'),
+  'network.availability_zones': differs('Always empty, for the same reason.'),
   'network.dns_domain': differs('Kept and shown; nobody publishes names.'),
   'network.qos_policy_id': NO_QOS,
-  'network.vlan_transparent': absent('Bridges here filter VLANs.'),
+  'network.vlan_transparent': absent('The bridges of the nodes filter VLANs.'),
   'network.l2_adjacency': absent('Every network is one broadcast domain.'),
   'network.revision_number': differs(
     'Starts at 0 and counts changes of the network alone, not of its subnets and ports.',
   ),
-  'subnet.segment_id': differs('Null only: a network has one segment. Not shown.'),
+  'subnet.segment_id': differs('Only null is accepted, and it is not shown: a network has one segment.'),
   'subnet.dns_publish_fixed_ip': absent('Nobody publishes names.'),
-  'port.mac_address': differs(
-    'Whoever owns the network may also change it; the reference leaves changes to administrators.',
-  ),
-  'port.status': differs('ERROR where a node could not wire it, with the reason in status_reason.'),
+  'port.mac_address': differs('The owner of the network may also change it; in the reference only administrators may.'),
+  'port.status': differs('ERROR if a node could not wire the port; status_reason says why.'),
   'port.status_reason': REASON,
   'port.device_owner': differs(
-    "Those of routers' and floating IPs' ports are refused: such ports come and go with their owner.",
+    'The owners of router and floating IP ports are refused: such ports are created and deleted with their router or floating IP.',
   ),
   'port.binding:host_id': differs('Letters, digits, "-" and "_": the name is part of a NATS subject.'),
-  'port.binding:vnic_type': differs('Others than normal are kept and never wired: vif_type says binding_failed.'),
-  'port.binding:vif_type': differs('Derived when read: becomes ovs by itself once the host can carry the network.'),
-  'port.binding:vif_details': differs('port_filter is false until an agent filters.'),
-  'port.security_groups': differs(
-    'Enforced by nobody yet: a port that has any is bound only where the operator allows it (PLUMB_UNENFORCED_SECURITY_GROUPS).',
+  'port.binding:vnic_type': differs(
+    'Values other than normal are stored, but such a port is never wired: its vif_type is binding_failed.',
   ),
-  'port.port_security_enabled': differs('Enforced by nobody yet, as security_groups.'),
-  'port.allowed_address_pairs': differs('Kept and shown; no agent lets a port send from them yet.'),
-  'port.extra_dhcp_opts': differs("Kept for a DHCP server of one's own: no DHCP agent yet."),
+  'port.binding:vif_type': differs(
+    'Computed when the port is read: it becomes ovs without an update once the host can carry the network.',
+  ),
+  'port.binding:vif_details': differs('port_filter is false: no agent filters yet.'),
+  'port.security_groups': differs(
+    'No agent enforces them yet: a port with security groups is bound only if the operator allows it (PLUMB_UNENFORCED_SECURITY_GROUPS).',
+  ),
+  'port.port_security_enabled': differs(
+    'The OVS agent checks the senders of ARP and of neighbour advertisements and the source MAC; nothing else is filtered yet.',
+  ),
+  'port.allowed_address_pairs': differs('Stored and shown; no agent lets a port send from them yet.'),
+  'port.extra_dhcp_opts': differs(
+    'Stored and shown, for DHCP servers that you run yourself: there is no DHCP agent yet.',
+  ),
   'port.dns_name': differs('Kept and shown; nobody publishes names.'),
-  'port.dns_domain': absent("A port's names end as the operator set PLUMB_DNS_DOMAIN."),
+  'port.dns_domain': absent("All names of ports end with the operator's PLUMB_DNS_DOMAIN."),
   'port.device_profile': absent('No accelerators.'),
   'port.numa_affinity_policy': absent('Nothing here places instances.'),
   'port.qos_policy_id': NO_QOS,
   'port.qos_network_policy_id': NO_QOS,
   'port.resource_request': NO_QOS,
   'port.propagate_uplink_status': absent('No SR-IOV.'),
-  'port.data_plane_status': absent('Nodes say themselves what works: status.'),
+  'port.data_plane_status': absent('The nodes report what works: see status.'),
   'port.trunk_details': absent('No trunks.'),
-  'router.status': differs('ERROR where its node could not make it, with the reason in status_reason.'),
+  'router.status': differs('ERROR if its node could not set it up; status_reason says why.'),
   'router.status_reason': REASON,
-  'router.distributed': differs('False only: routers are on network nodes.'),
-  'router.ha': differs('False only: one node carries a router.'),
-  'router.flavor_id': differs('Null only: the list of flavors is empty.'),
+  'router.distributed': differs('Only false: routers run on network nodes.'),
+  'router.ha': differs('Only false: a router runs on one node.'),
+  'router.flavor_id': differs('Only null: the list of flavors is empty.'),
   'floatingip.status': differs(
-    'ACTIVE only when the L3 agent has read it back and the port is wired on its own host; ERROR with a reason.',
+    'ACTIVE only when the L3 agent has read it back from its node and the port is wired on its own host; with ERROR status_reason says why.',
   ),
   'floatingip.status_reason': REASON,
   'floatingip.port_id': differs('An update that does not name it leaves the association as it is; null ends it.'),
@@ -292,11 +298,11 @@ export const NOTES: Readonly<Record<string, Note>> = {
   'floatingip.qos_policy_id': NO_QOS,
   'floatingip.qos_network_policy_id': NO_QOS,
   'floatingip/port_forwarding.protocol': differs(
-    'dccp is refused: connection tracking sees no ports of it here, so none would be forwarded.',
+    'dccp is refused: connection tracking on the nodes does not know its ports, so nothing would be forwarded.',
   ),
   'floatingip/port_forwarding.internal_ip_address': differs("The port's first IPv4 address when absent."),
   'router/port_forwarding.*': ROUTER_PF,
-  'address_group.shared': absent('RBAC policies say it: `GET /v2.0/rbac-policies?object_id=...`.'),
+  'address_group.shared': absent('See its RBAC policies: `GET /v2.0/rbac-policies?object_id=...`.'),
   'segment.network_id': MADE_WITH,
   'segment.network_type': MADE_WITH,
   'segment.physical_network': MADE_WITH,
@@ -304,7 +310,7 @@ export const NOTES: Readonly<Record<string, Note>> = {
   'segment.name': MADE_WITH,
   'segment.description': MADE_WITH,
   'agent.binary': differs(`One of ${AGENT_KINDS.map((kind) => agentOf(kind).binary).join(', ')}.`),
-  'agent.created_at': differs('The start of the process: an agent is what it last reported.'),
+  'agent.created_at': differs('When the process started: an agent is known only by its last report.'),
   'agent.resources_synced': differs('Null: nothing is synchronised to a placement service.'),
 };
 
@@ -314,39 +320,39 @@ export const ABSENT_EXTENSIONS: Readonly<Record<string, string>> = {
   bgp: 'routes are not announced yet',
   bgp_dragent_scheduler: 'routes are not announced yet',
   'binding-extended': 'one binding a port: live migration needs a compute service',
-  'data-plane-status': 'nodes say themselves what works',
-  dhcp_agent_scheduler: 'no DHCP agent yet; its lists are there and empty, because clients ask for them',
+  'data-plane-status': 'the nodes report what works',
+  dhcp_agent_scheduler: 'no DHCP agent yet; its lists exist and are empty, because clients read them',
   'dns-integration': 'names are kept and shown, and nobody publishes them',
   'dns-domain-ports': 'names are kept and shown, and nobody publishes them',
   'dns-integration-domain-keywords': 'names are kept and shown, and nobody publishes them',
   'subnet-dns-publish-fixed-ip': 'nobody publishes names',
-  dvr: 'routers are on network nodes',
-  'router-admin-state-down-before-update': 'of distributed routers, which are absent',
+  dvr: 'routers run on network nodes',
+  'router-admin-state-down-before-update': 'only for distributed routers, which do not exist here',
   'expose-l3-conntrack-helper': 'no connection tracking helpers',
   'l3-conntrack-helper': 'no connection tracking helpers',
-  extra_dhcp_opt: "the attribute is kept for DHCP servers of one's own; no DHCP agent yet",
-  flavors: 'its lists are there and empty, because clients ask for them',
+  extra_dhcp_opt: 'the attribute is stored for DHCP servers that you run yourself; no DHCP agent yet',
+  flavors: 'its lists exist and are empty, because clients read them',
   'l3-flavors': 'no flavors',
-  'l3-ha': 'one node carries a router',
+  'l3-ha': 'a router runs on one node',
   'l3-ndp-proxy': 'no NDP proxy',
-  logging: 'nothing filters yet, so nothing logs what it filtered',
-  metering: 'nothing counts traffic yet',
+  logging: 'no agent filters yet, so there is nothing to log',
+  metering: 'no agent counts traffic yet',
   'multi-provider': 'a network has one segment',
   'network-segment-range': 'ranges are set by the operator: PLUMB_VLAN_RANGES',
-  network_availability_zone: 'of DHCP agents, which are absent',
+  network_availability_zone: 'only for DHCP agents, which do not exist yet',
   'port-device-profile': 'no accelerators',
-  'port-mac-override': 'of ports bound to bare metal, which are absent',
+  'port-mac-override': 'only for ports bound to bare metal, which do not exist here',
   'port-numa-affinity-policy': 'nothing here places instances',
   'port-resource-request': 'no quality of service',
   qos: 'no quality of service',
   'qos-fip': 'no quality of service',
   'rbac-qos-policy': 'no quality of service',
-  segment: 'read only, for clients that look: segments come with their network',
-  'tag-ports-during-bulk-creation': 'tags are put on what is there',
+  segment: 'read only: segments are created and deleted with their network',
+  'tag-ports-during-bulk-creation': 'tags are set after the port was created',
   trunk: 'no trunks',
   'trunk-details': 'no trunks',
   'uplink-status-propagation': 'no SR-IOV',
-  'vlan-transparent': 'bridges here filter VLANs',
+  'vlan-transparent': 'the bridges of the nodes filter VLANs',
   vpnaas: 'no VPNs',
   fwaas_v2: 'security groups only',
 };

@@ -46,7 +46,7 @@ export const addressGroups: Resource = declare({
   },
 });
 
-/** Answered with the group as it is then. */
+/** The answer is the group after the change. */
 const answering =
   (decide: Decide<void>): Decide<null> =>
   (topology, context) => ({ ...decide(topology, context), result: null });

@@ -1,5 +1,5 @@
 /**
- * Agents are observed, not in the log: their rows are what they last reported. Times have no zone and a blank, the only form some clients decode.
+ * Agents are not in the log: a row is what the agent last reported. Times have a blank and no time zone, the only form that some clients can read.
  */
 import {
   AGENT_KINDS,
@@ -23,7 +23,7 @@ const typesOf = (kinds: readonly AgentKind[]): string[] => kinds.map((kind) => a
 const TYPES = typesOf(AGENT_KINDS);
 const ZONED = typesOf(agentsWhere(({ carries }) => carries !== null));
 
-/** SQL that is this of each kind of agent. A kind that only a newer release knows shows its own name. */
+/** SQL for one property of the row's kind of agent. A kind that only a newer release knows shows its own name. */
 const byKind = (sqlOf: (agent: AgentDeclaration, kind: AgentKind) => string, otherwise = 'o.kind'): string =>
   `CASE o.kind ${AGENT_KINDS.map((kind) => `WHEN '${kind}' THEN ${sqlOf(agentOf(kind), kind)}`).join(' ')} ELSE ${otherwise} END`;
 
@@ -48,7 +48,7 @@ const column = (name: string, sql: string, about: string, rest: Partial<Attribut
   ...rest,
 });
 
-/** What is counted of the objects that an agent carries, in the reference's words. */
+/** The count of objects that an agent carries, under the reference's name. */
 const CARRIED: Readonly<Record<CarriedKind, (tables: Tables) => string>> = {
   router: (
     tables,
@@ -72,10 +72,10 @@ const attributes = table([
   column('id', 'o.id::text', 'UUID of the agent.', { type: uuid }),
   column('agent_type', TYPE, `One of: ${TYPES.join(', ')}.`),
   column('binary', BINARY, 'Name of the program.'),
-  column('topic', TOPIC, 'Kept for clients.'),
+  column('topic', TOPIC, 'Only shown because clients expect it.'),
   column('host', 'o.host', 'Node it runs on.'),
   {
-    ...column('admin_state_up', 'o.admin_state_up::text', 'False: no more routers come here.'),
+    ...column('admin_state_up', 'o.admin_state_up::text', 'False: no more routers are scheduled to it.'),
     type: bool,
     path: 'adminStateUp',
     put: true,
@@ -101,7 +101,7 @@ const attributes = table([
     name: 'configurations',
     type: text(),
     shownAs: SHOWN.object,
-    about: 'What the agent says of its node.',
+    about: 'What the agent reports about its node.',
     show: configurations,
   },
 ]);

@@ -49,7 +49,7 @@ const PORT_STATUS = cases(
 );
 const ROUTER = firstOf(textOf('o', 'association', 'routerId'), forwardings('router_id'));
 
-/** Its forwardings, and what the L3 agent reports of them; one row, of nulls when there are none. */
+/** Its forwardings, and what the L3 agent reports about them. Always one row; its columns are null when there are none. */
 const FORWARDINGS = summary(
   'pf',
   (tables) => `
@@ -173,10 +173,14 @@ const attributes = table([
     where: carriedBy,
     sort: true,
     show: (row) => row['router_id'],
-    about: 'Router that carries it, or its forwardings.',
+    about: 'Router that translates it, or its forwardings.',
   },
   ...status(STATUS),
-  { ...constant('port_details', null, 'Of the port it leads to.'), shownAs: SHOWN.maybe, show: portDetails },
+  {
+    ...constant('port_details', null, 'Details of the port that it leads to.'),
+    shownAs: SHOWN.maybe,
+    show: portDetails,
+  },
   {
     name: 'port_forwardings',
     type: text(),
@@ -251,7 +255,7 @@ export const floatingips: Resource = declare({
   delete: deleteFloatingIp,
 });
 
-/** Undefined: nothing is said of the association. Null: none. */
+/** Undefined: the request does not mention the association. Null: it asks for none. */
 function targetOf({ portId, fixedIpAddress }: UpdateInput<typeof attributes>) {
   if (portId === undefined || portId === null) {
     if (fixedIpAddress) throw badRequest('floatingip', 'fixed_ip_address cannot be specified without a port_id');

@@ -93,7 +93,7 @@ const segments: AttributeType<Segment> = {
   },
 };
 
-/** What a network's subnets say of it. */
+/** Attributes of a network that come from its subnets. */
 type OfSubnets = Readonly<{ ids: readonly string[]; scope4: string | null; scope6: string | null }>;
 const NO_SUBNETS: OfSubnets = { ids: [], scope4: null, scope6: null };
 const ofSubnets = (row: Row): OfSubnets => row['subnets'] as OfSubnets;
@@ -118,7 +118,7 @@ const addressScope = (version: 4 | 6): Attribute => ({
 const IS_EXTERNAL = `o.doc @> '{"external": true}'`;
 const EXTERNAL_FOR_SOME = hasPolicy('access_as_external');
 
-/** External for everybody, or by a policy for some projects. Shown to whoever sees the network. */
+/** External for everybody, or by an RBAC policy for some projects. Everybody who sees the network sees it. */
 const external = {
   ...flag('router:external', 'external', false, 'Routers may have their gateway on it.'),
   write: 'admin',
@@ -198,7 +198,7 @@ export const networks: Resource = declare({
   delete: deleteNetwork,
 });
 
-/** A segment that was given as a list, among the network's own facts. */
+/** Takes a segment that was given as a list as the network's provider attributes. */
 function onItsSegment({ segments: segment, ...facts }: CreateInput<typeof attributes>): NewNetwork {
   if (segment === undefined) return facts;
   const { networkType, physicalNetwork, segmentationId } = facts;

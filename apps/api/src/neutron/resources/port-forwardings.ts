@@ -123,7 +123,7 @@ const attributes = table([
   description,
 ]);
 
-/** One side's ports as the client said them; undefined when it said nothing, null when it said none. */
+/** One side's ports as the client gave them; undefined when it did not mention them, null when it asked for none. */
 function said(
   name: 'external' | 'internal',
   port: number | null | undefined,

@@ -40,7 +40,7 @@ const VNIC_TYPES = [
   'accelerator-direct-physical',
 ];
 
-/** A router's ports are where their router is; what a host cannot carry is not bound. */
+/** A router's ports are on the host of their router. A port whose network the host cannot carry is not bound. */
 const HOST = firstOf(orNone(textOf('o', 'binding', 'host')), textOf('r', 'host'), word(''));
 const DEVICE_OWNER = textOf('o', 'deviceOwner');
 const REPORTED = columnOf('s', 'status');
@@ -142,7 +142,7 @@ const attributes = table([
     default: '',
     filter: true,
     sort: true,
-    about: 'Whose port it is.',
+    about: 'Id of what uses the port: an instance, a router.',
   },
   {
     name: 'device_owner',
@@ -153,7 +153,7 @@ const attributes = table([
     default: '',
     filter: true,
     sort: true,
-    about: 'What kind of owner.',
+    about: 'What kind of thing uses the port.',
   },
   {
     name: 'fixed_ips',
@@ -201,7 +201,7 @@ const attributes = table([
         opt_value: option.value,
         ip_version: option.ipVersion,
       })),
-    about: 'Kept for a DHCP server; an update adds to them, and takes away those with the value null.',
+    about: 'Stored for a DHCP server. An update adds to them and removes those whose value is null.',
   },
   {
     name: 'security_groups',
@@ -279,7 +279,7 @@ const attributes = table([
     read: 'admin',
     write: 'admin',
     show: (row) => binding(row).profile,
-    about: 'Kept with the port, bound or not.',
+    about: 'Stored with the port, bound or not.',
   },
   { ...constant('binding:vif_type', '', 'ovs, unbound or binding_failed.'), read: 'admin', show: vifType },
   { ...constant('binding:vif_details', {}, 'How an instance is plugged.'), read: 'admin', show: vifDetails },
@@ -333,7 +333,7 @@ function checkName({ dnsName: given }: Pick<Changes, 'dnsName'>, { dnsDomain }: 
   if (given) checkInDomain(given, dnsDomain);
 }
 
-/** Nobody is asked for a port that needs no host to enforce anything: creating unbound ports costs no query. */
+/** The agents are only read for a port that needs its host to enforce something: creating unbound ports costs no query. */
 async function bindingPolicy(around: Surroundings, matters: boolean): Promise<BindingPolicy> {
   return { enforcing: matters ? await around.enforcing() : new Set() };
 }

@@ -50,7 +50,7 @@ function shownGateway(row: Row): object | null {
   );
 }
 
-/** The answer of add and remove: what came or went. */
+/** The answer of add and remove: the interface that was added or removed. */
 const answering =
   (decide: Decide<InterfaceInfo>): Decide<Record<string, unknown>> =>
   (topology, context) => {
@@ -69,7 +69,7 @@ const answering =
     };
   };
 
-/** The answer is the router as it is then. */
+/** The answer is the router after the change. */
 const answeringItself =
   (decide: Decide<void>): Decide<null> =>
   (topology, context) => ({ ...decide(topology, context), result: null });

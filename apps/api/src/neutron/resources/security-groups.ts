@@ -44,7 +44,7 @@ const attributes = table([
       ),
     about: 'Its rules.',
   },
-  // Only policies share a group: nobody sets this.
+  // A group is shared by RBAC policies only: no request sets this attribute.
   isShared('Whether a policy opens it to your project.'),
   ...tail,
 ]);

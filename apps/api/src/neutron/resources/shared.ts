@@ -44,6 +44,6 @@ export const isShared = (about: string) =>
     about,
   }) as const satisfies Attribute;
 
-/** The same, set by an administrator when the object is made. */
+/** The same attribute, which an administrator may also set in the create request. */
 export const shared = (about: string) =>
   ({ ...isShared(about), post: 'allowed', default: false, write: 'admin' }) as const satisfies Attribute;

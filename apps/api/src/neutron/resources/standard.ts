@@ -4,7 +4,7 @@ import type { Computed } from '../computed/computed.js';
 import { type Attribute, type Row, table } from '../attribute.js';
 import { bool, integer, onlyEmpty, projectId, text, uuid } from '../types/attribute-types.js';
 
-/** What is only shown, for the OpenAPI document: lists of words, things with members of their own. */
+/** Shapes of values that are only shown, for the OpenAPI document: lists of texts, objects. */
 const object = z.record(z.string(), z.unknown());
 export const SHOWN = {
   words: z.array(z.string()),
@@ -95,7 +95,7 @@ export const changes: readonly Attribute[] = [
     about: 'Number of changes since its creation.',
   },
 ];
-/** What comes last of an object with tags. */
+/** The last attributes of an object with tags. */
 export const tail = table([
   description,
   {
@@ -103,7 +103,7 @@ export const tail = table([
     path: 'tags',
     type: text(),
     shownAs: SHOWN.words,
-    about: 'Words put on it by its sub-resource tags.',
+    about: 'Texts that its sub-resource tags adds and removes.',
   },
   ...changes,
 ]);

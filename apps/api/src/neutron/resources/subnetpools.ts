@@ -52,7 +52,7 @@ const prefixLength = <const P extends string>(name: string, path: P, about: stri
     about,
   }) as const satisfies Attribute;
 
-/** Bodies of actions are no resources: they have no name around them. */
+/** The body of an action is the object itself, without the resource's name around it. */
 function fieldsOf(body: unknown, ...names: readonly string[]): Readonly<Record<string, unknown>> {
   if (body === null || typeof body !== 'object' || Array.isArray(body))
     throw badRequest('Request body contains invalid data');
@@ -84,10 +84,15 @@ const attributes = table([
     type: prefixes,
     post: 'required',
     put: true,
-    about: 'Of one IP version; merged. They may grow; add_prefixes and remove_prefixes change some of them.',
+    about:
+      'Prefixes of one IP version; adjacent ones are merged. An update may only add; add_prefixes and remove_prefixes change single ones.',
   },
   { name: 'ip_version', path: 'ipVersion', type: ipVersion, filter: true, sort: true, about: '4 or 6.' },
-  prefixLength('default_prefixlen', 'defaultPrefixLength', 'Of a subnet that names none; min_prefixlen when absent.'),
+  prefixLength(
+    'default_prefixlen',
+    'defaultPrefixLength',
+    'Prefix length of a subnet that names none; min_prefixlen when absent.',
+  ),
   prefixLength('min_prefixlen', 'minPrefixLength', 'The shortest: 8 of IPv4, 64 of IPv6 when absent.'),
   prefixLength('max_prefixlen', 'maxPrefixLength', 'The longest: 32 of IPv4, 128 of IPv6 when absent.'),
   {
@@ -99,7 +104,7 @@ const attributes = table([
     default: null,
     filter: true,
     sort: true,
-    about: 'Most that one project may have of it: addresses of IPv4, /64 prefixes of IPv6. Null and 0: any number.',
+    about: 'What one project may take from it at the most: IPv4 addresses or IPv6 /64 prefixes. Null and 0: no limit.',
   },
   {
     name: 'address_scope_id',
@@ -134,7 +139,7 @@ export const subnetpools: Resource = declare({
   kind: 'subnetpool',
   visible: (project, tables) => `o.doc @> '{"shared": true}' OR ${isOpened('o.id', project, tables)}`,
   tagged: true,
-  about: 'Prefixes that subnets take theirs from.',
+  about: 'Prefixes from which subnets get theirs.',
   attributes,
   columns: sharedWith,
   notFound: subnetPoolNotFound,

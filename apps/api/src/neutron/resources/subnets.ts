@@ -63,7 +63,7 @@ const attributes = table([
     post: 'allowed',
     filter: true,
     sort: true,
-    about: 'Pool that its prefix is of.',
+    about: 'Pool that its prefix comes from.',
   },
   {
     name: 'use_default_subnetpool',
@@ -98,7 +98,7 @@ const attributes = table([
     type: allocationPools,
     post: 'allowed',
     put: true,
-    about: 'Where addresses are chosen from; all but the gateway when absent.',
+    about: 'Ranges from which addresses are chosen; when absent all addresses but the gateway.',
   },
   {
     name: 'dns_nameservers',
@@ -130,7 +130,7 @@ const attributes = table([
     about: 'DHCP.',
   },
   mode('ipv6_ra_mode', 'ipv6RaMode', 'How routers advertise it.'),
-  mode('ipv6_address_mode', 'ipv6AddressMode', 'How hosts come to their addresses.'),
+  mode('ipv6_address_mode', 'ipv6AddressMode', 'How hosts get their addresses.'),
   {
     name: 'service_types',
     path: 'serviceTypes',
@@ -139,7 +139,7 @@ const attributes = table([
     put: true,
     default: [],
     write: 'admin',
-    about: 'Device owners whose ports alone have addresses here; none: all.',
+    about: 'Only ports with these device owners get addresses from it; when empty all do.',
   },
   ...tail,
 ]);
