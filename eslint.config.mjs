@@ -199,9 +199,4 @@ export default tseslint.config(
       ],
     },
   },
-  {
-    // The one class that still has a #field.
-    files: ['libs/reconcile/src/backoff.ts'],
-    rules: { 'no-restricted-syntax': ['error', ENUMS, NO_TESTING] },
-  },
 );
