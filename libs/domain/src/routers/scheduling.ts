@@ -40,7 +40,7 @@ export function reaches(node: Node | undefined, network: Network | undefined): b
   return network.physicalNetwork === null || network.physicalNetwork in node.bridgeMappings;
 }
 
-const legsOf = (router: Router): string[] => [
+const networkIdsOf = (router: Router): string[] => [
   ...(router.gateway ? [router.gateway.networkId] : []),
   ...Object.values(router.interfaces).map(({ networkId }) => networkId),
 ];
@@ -52,7 +52,7 @@ const legsOf = (router: Router): string[] => [
 export function schedule(draft: Draft, routerId: string, fleet: Fleet): void {
   const router = draft.get('router', routerId);
   if (!router) return;
-  const networks = legsOf(router).map((id) => draft.get('network', id));
+  const networks = networkIdsOf(router).map((id) => draft.get('network', id));
   if (networks.length === 0) return;
   const carries = (host: string) => {
     const node = draft.get('node', host);
@@ -82,7 +82,7 @@ function leastLoaded(draft: Draft, hosts: readonly string[]): string | null {
 
 /** Routers with an interface or gateway and no host, which no administrator took off a host. */
 export const unscheduled = (routers: readonly Router[]): Router[] =>
-  routers.filter((router) => router.host === null && !router.heldOff && legsOf(router).length > 0);
+  routers.filter((router) => router.host === null && !router.heldOff && networkIdsOf(router).length > 0);
 
 /** Schedules up to `atMost` of the routers that wait for a host, and skips those that no host can carry. Returns how many were scheduled. */
 export const schedulePending = (fleet: Fleet, atMost: number): Decide<number> =>
@@ -106,7 +106,7 @@ export const assignRouter = (routerId: string, agent: L3Agent, agentOn: (host: s
     if (router.host === agent.host) return;
     if (router.host !== null) throw routerHostedByL3Agent(routerId, agentOn(router.host));
     const node = draft.get('node', agent.host);
-    const lacking = legsOf(router).find((id) => !reaches(node, draft.get('network', id)));
+    const lacking = networkIdsOf(router).find((id) => !reaches(node, draft.get('network', id)));
     if (lacking !== undefined)
       throw routerSchedulingFailed(routerId, agent.id, `Host ${agent.host} does not reach network ${lacking}.`);
     draft.dependOn(`node/${agent.host}`);

@@ -189,7 +189,7 @@ const createRouter: Move = (walk, { a, b }) => {
   if (b % 2 === 0) walk.emit(routerScheduled(routerId, hostOf(a)));
 };
 
-const legsOf = (walk: Walk, routerId: string): string[] => [
+const networkIdsOf = (walk: Walk, routerId: string): string[] => [
   ...new Set(walk.topology.routerPorts(routerId).map((port) => port.networkId)),
 ];
 
@@ -200,7 +200,7 @@ const scheduleRouter: Move = (walk, { a, b }) => {
   if (router.host)
     walk.emit({ type: 'RouterUnscheduled', version: 1, data: { routerId: router.id, host: router.host } });
   if (!router.host || b % 3 !== 0) walk.emit(routerScheduled(router.id, hostOf(b)));
-  for (const networkId of legsOf(walk, router.id)) walk.settle(networkId, b % 5 === 0);
+  for (const networkId of networkIdsOf(walk, router.id)) walk.settle(networkId, b % 5 === 0);
 };
 
 const addInterface: Move = (walk, { a, b }) => {
@@ -226,9 +226,9 @@ const addInterface: Move = (walk, { a, b }) => {
 
 const removeInterface: Move = (walk, { a, b }) => {
   const router = pickKind(walk, 'router', a);
-  const leg = router && pick(Object.entries(router.interfaces), b);
-  if (!router || !leg) return;
-  const [portId, { networkId }] = leg;
+  const attached = router && pick(Object.entries(router.interfaces), b);
+  if (!router || !attached) return;
+  const [portId, { networkId }] = attached;
   const carried = walk.topology.find('floatingip', `router/${router.id}`);
   const subnets = new Set(walk.topology.get('port', portId)?.fixedIps.map((ip) => ip.subnetId));
   if (carried.some((floatingIp) => subnets.has(floatingIp.association?.subnetId ?? ''))) return;

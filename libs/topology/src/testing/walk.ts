@@ -53,7 +53,7 @@ export class Walk {
     return null;
   }
 
-  /** Hosts on which something needs the network: a bound port or a scheduled router's leg. */
+  /** Hosts on which something needs the network: a bound port or a port of a scheduled router. */
   private needed(networkId: string): Set<string> {
     const hosts = new Set<string>();
     for (const port of this.topology.find('port', `network/${networkId}`)) {
