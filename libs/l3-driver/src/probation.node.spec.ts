@@ -28,7 +28,7 @@ async function macOf(netns: string): Promise<string> {
   return (JSON.parse(stdout) as { address: string }[])[0]?.address ?? '';
 }
 
-/** What the gateway's device bears. */
+/** The addresses on the gateway's device. */
 async function outsideAddresses(): Promise<string[]> {
   const { stdout } = await node.spawner.run(['ip', '-j', 'address', 'show', 'qg-44444444-44'], {
     netns: `qrouter-${idOf('c2')}`,

@@ -1,4 +1,4 @@
-/** What the kernel refuses harms what stands on it, is said of the object it is of, and of no other. */
+/** When the kernel refuses something, only what needs it is harmed, and the reason is told of the object it belongs to and of no other. */
 import { describe, expect, it } from '@jest/globals';
 import { converge, type Convergence, L3Memory } from '@plumbline/l3-core';
 import { idOf, life } from '@plumbline/l3-core/testing';
@@ -106,7 +106,7 @@ const bad = ({ statuses }: Convergence): string[] =>
   statuses.filter(({ status }) => status === 'ERROR').map(({ kind, id }) => `${kind}/${id}`);
 
 describe.each(CASES)('%s is refused', (_what, refused, words, ill, said) => {
-  it('and harms only what stands on it, says so of whose it is, and heals', async () => {
+  it('and harms only what needs it, says so of the object it belongs to, and heals', async () => {
     const host = new FakeL3Host();
     const memory = new L3Memory();
     const driver = host.driver();

@@ -101,7 +101,7 @@ describe('plan', () => {
     );
   });
 
-  it('leaves what bears a later position than an old view', () => {
+  it('leaves what has a later position than an old view', () => {
     const config: OvsNodeConfig = { bridgeMappings: {}, tunnelIp: '192.0.2.1', datapathType: 'netdev' };
     const builder = new ViewBuilder('h0').network(1, 'vxlan').placed(1, { h0: 4 });
     const old = { ...builder.view, objects: new Map(builder.view.objects) };

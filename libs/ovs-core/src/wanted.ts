@@ -78,7 +78,7 @@ export class WantedSwitch {
 
   /** Bridge -> flows that were wanted and are not any more. */
   readonly leavingFlows = new Map<string, Set<string>>();
-  /** `bridge/name` of ports likewise. */
+  /** `bridge/name` of ports that were wanted and are not any more. */
   readonly leavingPorts = new Set<string>();
 
   /** False when none of these objects can matter to what is wanted: nothing need be looked at. */
@@ -91,7 +91,7 @@ export class WantedSwitch {
     return false;
   }
 
-  /** Digest of what a unit asks for, null when it asks for nothing. */
+  /** Changes whenever what is wanted for a unit does; null when nothing is. */
   versionOf(unit: string): string | null {
     const kept = this.units.get(unit);
     return kept ? `${kept.version}` : null;

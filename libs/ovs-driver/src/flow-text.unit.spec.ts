@@ -28,7 +28,7 @@ describe('parseFlows', () => {
 });
 
 describe('bundleText', () => {
-  it('removes before it adds, only what bears our mark, and forgets what was learned for a tag', () => {
+  it('removes before it adds, only what has our mark, and forgets what was learned for a tag', () => {
     const text = bundleText({
       op: 'flows',
       bridge: 'br-tun',

@@ -208,7 +208,7 @@ export class SwitchDriver implements OvsDriver {
     return this.rows.interfacesOf(change.after).flatMap((row) => row.external_ids['iface-id'] ?? []);
   }
 
-  /** True for a change of a bridge or port that bears our mark, other than by our own transactions under way. */
+  /** True for a change of a bridge or port that has our mark, other than by our own transactions under way. */
   private concernsOurs(change: MirrorChange): boolean {
     if (this.isEcho(change)) return false;
     if (change.table === 'Interface') {

@@ -103,7 +103,7 @@ export class RealSwitch {
   }
 }
 
-/** Joins two switches by a wire: a veth pair in a bridge each, which bears the tunnel address (the userspace datapath routes tunnels by its own bridges). */
+/** Joins two switches by a wire: a veth pair in a bridge each, which has the tunnel address (the userspace datapath routes tunnels by its own bridges). */
 export async function joinUnderlay(
   ends: readonly [RealSwitch, RealSwitch],
   addresses: readonly [string, string],
@@ -117,7 +117,7 @@ export async function joinUnderlay(
       ...addBridge({ name: 'br-under', bridge: { datapath_type: 'netdev' } }),
       ...addPort({ bridge: 'br-under', name: 'wire0' }),
     ]);
-    // The bridge answers for its address, the kernel must not: its answer would bear the wire's MAC, which ends no tunnel.
+    // The bridge answers for its address, the kernel must not: its answer would have the wire's MAC, to which no tunnel end listens.
     await run(['ip', '-n', netns, 'link', 'set', 'wire0', 'arp', 'off', 'up']);
     await run(['ip', '-n', netns, 'address', 'add', `${addresses[index]}/24`, 'dev', 'br-under']);
     await run(['ip', '-n', netns, 'link', 'set', 'br-under', 'mtu', '1500', 'up']);
