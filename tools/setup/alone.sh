@@ -11,8 +11,12 @@ PATH=$PATH:/usr/sbin:/sbin
 ip link set lo up
 ip link add uplink type veth peer name gateway
 ip address add 192.0.2.10/24 dev uplink
-ip link set uplink up
-ip link set gateway up
+# Without duplicate address detection (RFC 4862), which ends a second later and would look like a change of the host.
+for each in uplink gateway; do
+  detection=/proc/sys/net/ipv6/conf/$each/accept_dad
+  if [ -e "$detection" ]; then echo 0 >"$detection"; fi
+  ip link set "$each" up
+done
 ip route add default via 192.0.2.1
 iptables -P FORWARD DROP
 exec "$(dirname "$0")/bare.sh" "$@"
