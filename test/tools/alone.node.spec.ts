@@ -8,7 +8,8 @@ const links = async (): Promise<string> => (await run(['ip', '-brief', 'link']))
 
 test('has an empty /run, one uplink with a default route, and nothing of it is on the host', async () => {
   const before = await links();
-  const look = 'ls -A /run; echo --; ip netns add made-here; ip -4 route show default; ip -brief link; ip -6 -oneline address; ls /run/netns';
+  const look =
+    'ls -A /run; echo --; ip netns add made-here; ip -4 route show default; ip -brief link; ip -6 -oneline address; ls /run/netns';
   const unshare = ['unshare', '--net', '--mount', '--propagation', 'private', '--', path.join(setup, 'alone.sh')];
   const { stdout } = await run([...unshare, 'sh', '-c', look]);
   const [inRun, seen] = stdout.split('--\n');
