@@ -1,4 +1,4 @@
-/** What the whole process uses: configuration, connections to the database, and the spine (log, ledger, feeds). Global; closed in reverse when the process stops. */
+/** What the whole process uses: configuration, connections to the database, and the log with its ledger and feeds. Global; closed in reverse when the process stops. */
 import { DynamicModule, Global, Inject, Module, OnApplicationShutdown } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { createDataSource } from '@plumbline/event-store';
@@ -8,7 +8,7 @@ import type { NatsWire } from '@plumbline/messaging/nats';
 import { Health, Logger } from '@plumbline/telemetry';
 import pg from 'pg';
 import type { Config } from './config.js';
-import { SpineModule } from './feed/spine.module.js';
+import { FeedModule } from './feed/feed.module.js';
 import { OUTLET } from './feed/tokens.js';
 import { readFleet } from './neutron/read-model.js';
 
@@ -62,7 +62,7 @@ export class CoreModule implements OnApplicationShutdown {
   static with(config: Config, logger: Logger): DynamicModule {
     const pool = openPool(config.databaseUrl, logger, READ_CONNECTIONS, READ_SETTINGS);
     const lookups = openPool(config.databaseUrl, logger, LOOKUP_CONNECTIONS, LOOKUP_SETTINGS);
-    const spine = SpineModule.with({
+    const feed = FeedModule.with({
       databaseUrl: config.databaseUrl,
       pool,
       nats: config.nats,
@@ -72,7 +72,7 @@ export class CoreModule implements OnApplicationShutdown {
     });
     return {
       module: CoreModule,
-      imports: [spine, entitiesOf(config.databaseUrl)],
+      imports: [feed, entitiesOf(config.databaseUrl)],
       providers: [
         { provide: CONFIG, useValue: config },
         { provide: READ_POOL, useValue: pool },
@@ -83,7 +83,7 @@ export class CoreModule implements OnApplicationShutdown {
           useFactory: (wire: NatsWire, follower: Follower) => healthOf(pool, wire, follower),
         },
       ],
-      exports: [CONFIG, READ_POOL, LOOKUP_POOL, Health, spine],
+      exports: [CONFIG, READ_POOL, LOOKUP_POOL, Health, feed],
     };
   }
 

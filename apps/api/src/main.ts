@@ -3,7 +3,7 @@ import type { INestApplication } from '@nestjs/common';
 import { createLogger, type Logger } from '@plumbline/telemetry';
 import { AppModule } from './app.module.js';
 import { BadConfig, Config, readConfig } from './config.js';
-import { hearNodes } from './feed/spine.module.js';
+import { hearNodes } from './feed/feed.module.js';
 import { createHttpApp } from './http.js';
 
 const END_WITHIN_MS = 10_000;

@@ -220,7 +220,7 @@ export class Follower {
             before &&
             this.options.logger.info({ position: this.topology.position, step: 'follow' }, 'the log can be read again'),
           (err: unknown) =>
-            before ?? this.options.logger.warn({ err, step: 'follow' }, 'the log cannot be read; will be repeated'),
+            before ?? this.options.logger.warn({ err, step: 'follow' }, 'the log cannot be read; will be retried'),
         )
         .finally(() => this.poll());
     }, this.options.pollMs ?? 250);

@@ -24,7 +24,7 @@ import { networkCreated, networkPlaced, nodeRegistered, portBound, portCreated }
 import { canonical, hostObjects } from '@plumbline/topology';
 import pg from 'pg';
 import { TestNats } from '../testing/start-nats.js';
-import { hearNodes, SpineModule } from './spine.module.js';
+import { hearNodes, FeedModule } from './feed.module.js';
 
 const logger = createLogger({ name: 'test', level: process.env['TEST_LOG'] ?? 'silent' });
 const meta = (): Meta => ({ requestId: 'req-1', userId: 'user', projectId: 'project', time: new Date().toISOString() });
@@ -87,8 +87,8 @@ const access = (): NatsAccess => ({ url: nats.url, login: { kind: 'none' } });
 type Api = Readonly<{ app: INestApplication; ledger: Ledger; follower: Follower }>;
 async function api(): Promise<Api> {
   const fleet = async () => ({ l3Hosts: [] });
-  const spine = SpineModule.with({ databaseUrl: postgres.serviceUrl, pool, nats: access(), fleet, logger });
-  const app = await NestFactory.create(spine, new FastifyAdapter(), { logger: false, abortOnError: false });
+  const feed = FeedModule.with({ databaseUrl: postgres.serviceUrl, pool, nats: access(), fleet, logger });
+  const app = await NestFactory.create(feed, new FastifyAdapter(), { logger: false, abortOnError: false });
   const hear = hearNodes(app, access(), logger);
   await app.init();
   hear();

@@ -31,7 +31,7 @@ import { ReplayController } from './replay.controller.js';
 import { ViewController } from './view.controller.js';
 import { OUTLET } from './tokens.js';
 
-export type SpineOptions = Readonly<{
+export type FeedOptions = Readonly<{
   /** Of the service login. */
   databaseUrl: string;
   /** For observations. The caller closes it. */
@@ -47,7 +47,7 @@ export type SpineOptions = Readonly<{
 const QUEUE = 'plumb-api';
 
 @Injectable()
-class Spine implements OnApplicationBootstrap, OnApplicationShutdown {
+class FeedLifecycle implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
     @Inject(Beacons) private readonly beacons: Beacons,
     @Inject(KnownAgents) private readonly known: KnownAgents,
@@ -72,11 +72,11 @@ class Spine implements OnApplicationBootstrap, OnApplicationShutdown {
 }
 
 @Module({})
-export class SpineModule {
-  static with(options: SpineOptions): DynamicModule {
+export class FeedModule {
+  static with(options: FeedOptions): DynamicModule {
     const { logger, nats } = options;
     return {
-      module: SpineModule,
+      module: FeedModule,
       global: true,
       controllers: [ReplayController, ReportsController, ViewController],
       providers: [
@@ -107,7 +107,7 @@ export class SpineModule {
           inject: [Follower, OUTLET, KnownAgents],
           useFactory: (follower: Follower, wire: NatsWire, known: KnownAgents) => new Beacons(follower, wire, known),
         },
-        Spine,
+        FeedLifecycle,
       ],
       exports: [Ledger, Follower, EVENT_STORE, LOGGER, Observations, OUTLET],
     };
