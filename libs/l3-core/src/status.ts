@@ -104,7 +104,14 @@ export function concernedBy(step: L3Step, gathered: Gathered): readonly ObjectKe
       ];
       return here.length > 0 ? here : [router];
     }
-    default:
+    case 'remove-netns':
+    case 'set-loopback-up':
+    case 'remove-address':
+    case 'replace-route':
+    case 'remove-route':
+    case 'end-connections':
+    case 'end-forwarded':
+    case 'announce':
       return [router];
   }
 }

@@ -153,7 +153,17 @@ export function tasksOf(plan: RouterPlan, wanted: RouterState | null): L3Task[] 
       case 'end-connections':
       case 'end-forwarded':
         return [{ ...task(step, 'connections', connectionsOwner(unit, step), rules(4)), unseen: true }];
-      default:
+      // Steps of other stages. Listed, so that the compiler asks where a new step belongs.
+      case 'add-netns':
+      case 'remove-netns':
+      case 'add-link':
+      case 'remove-link':
+      case 'remove-device':
+      case 'set-outside':
+      case 'silence-outside':
+      case 'add-port':
+      case 'remove-port':
+      case 'announce':
         return [task(step, 'addresses', `${unit} ${step.op}`, namespace)];
     }
   };

@@ -181,8 +181,23 @@ export class NodeL3Driver implements L3Driver {
         return;
       case 'announce':
         return this.announcer.announce(steps as readonly Announcement[]);
-      default:
+      case 'add-netns':
+      case 'remove-netns':
+      case 'add-link':
+      case 'remove-link':
+      case 'remove-device':
+      case 'set-outside':
+      case 'set-loopback-up':
+      case 'set-link':
+      case 'add-address':
+      case 'remove-address':
+      case 'replace-route':
+      case 'remove-route':
         return this.ip(steps as readonly IpStep[]);
+      default: {
+        const unhandled: never = op;
+        throw new Error(`no tool makes the step ${String(unhandled)}`);
+      }
     }
   }
 
