@@ -12,8 +12,8 @@ import { startPostgres } from '../../libs/event-store/dist/testing/index.js';
 import { Follower, Ledger, toAppend, toRecorded } from '../../libs/ledger/dist/index.js';
 import { NatsWire } from '../../libs/messaging/dist/nats.js';
 import { createLogger } from '../../libs/telemetry/dist/index.js';
-import { networkCreated, networkPlaced, nodeRegistered } from '../../libs/testkit/dist/index.js';
 import { advance, prepare, Topology } from '../../libs/topology/dist/index.js';
+import { networkCreated, networkPlaced, nodeRegistered } from '../../libs/topology/dist/testing/index.js';
 import { median } from './report.mjs';
 
 const ROUNDS = 15;
