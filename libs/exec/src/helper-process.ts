@@ -46,6 +46,8 @@ type Helper = ChildProcessByStdio<Writable, Readable, Readable>;
 
 interface Pending extends HelperRequest {
   readonly id: number;
+  /** Whom it was given to, once it was: its end is this request's, another's is not. */
+  helper?: Helper;
   readonly netnsPath: string;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
@@ -118,6 +120,7 @@ export class HelperProcess {
       this.helper ??= this.start();
       this.running.set(request.id, request);
       const { helper } = this;
+      request.helper = helper;
       helper.stdin.write(encodeRequest(request.id, request.type, request.netnsPath, request.fields));
       const timeoutMs = request.options.timeoutMs ?? defaultTimeoutMs;
       if (timeoutMs === 0) continue;
@@ -139,11 +142,15 @@ export class HelperProcess {
     const reader = new AnswerReader();
     let said = '';
     let gone = false;
+    const takesNoMore = (): void => {
+      if (this.helper === helper) this.helper = undefined;
+    };
     const ended = (reason: FailureReason, why: string): void => {
       if (gone) return;
       gone = true;
-      if (this.helper === helper) this.helper = undefined;
-      this.rejectAll(reason, why, [...this.running.values()]);
+      takesNoMore();
+      const lostWithIt = [...this.running.values()].filter((request) => request.helper === helper);
+      this.rejectAll(reason, why, lostWithIt);
       this.sendMore();
     };
     const lost = (why: string): void => {
@@ -157,6 +164,8 @@ export class HelperProcess {
     helper.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString('utf8')).slice(-2000)));
     helper.stdin.on('error', () => undefined); // 'close' below reports its end
     helper.on('error', (error) => lost(`the spawner's helper process did not start (${error.message})`));
+    // Its last answers may still be in the pipe until 'close'; what is asked from here on is the next helper's.
+    helper.on('exit', takesNoMore);
     helper.on('close', (code, signal) => {
       if (code === CANNOT_WORK) ended('not-started', `no command can be started on this node: ${said.trim()}`);
       else lost(`the spawner's helper process ended (${signal ?? `code ${code}`})`);

@@ -50,6 +50,16 @@ describe('the helper process', () => {
     expect(spawner.helperPid).not.toBe(first);
   });
 
+  it('dead, with its pipes still open: what is asked from then on has a new helper and is not lost with the old one', async () => {
+    spawner = new Spawner({ under: ['sh', '-c', 'sleep 0.5 & exec "$@"', 'sh'] });
+    await spawner.run(['true']);
+    const first = spawner.helperPid ?? 0;
+    process.kill(first, 'SIGKILL');
+    await until(() => !existsSync(`/proc/${first}`));
+    expect((await spawner.run(['sh', '-c', 'sleep 0.7; echo again'])).stdout).toBe('again\n');
+    expect(spawner.helperPid).not.toBe(first);
+  });
+
   it('closed: it is gone, and says so to who asks', async () => {
     spawner = new Spawner();
     await spawner.run(['true']);
