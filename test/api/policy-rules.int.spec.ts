@@ -123,21 +123,75 @@ const RULES: readonly Rule[] = [
   ],
 ];
 
+/** Tries what `does` says (a method and a path, with names for ids) and compares the status. */
+async function answersWith(who: Persona, does: string, sent: Fields, status: number): Promise<void> {
+  const [method = '', rest = ''] = [does.slice(0, does.indexOf(' ')), does.slice(does.indexOf(' ') + 1)];
+  const [collection = '', name, action] = rest.split('/');
+  const path = [collection, ...(name === undefined ? [] : [on(name)]), ...(action === undefined ? [] : [action])].join(
+    '/',
+  );
+  const answer = await world.as(who, method, path, method === 'DELETE' ? undefined : sent);
+  expect({ sent, ...answer }).toMatchObject({ sent, status });
+  if (status === 403) expect(answer.body).toMatchObject({ NeutronError: { type: 'PolicyNotAuthorized' } });
+}
+
 describe('rules of the policy', () => {
   it.each(RULES.map((rule, n) => [n, rule[0], rule[1], rule] as const))(
     '%d: %s %s',
-    async (_n, who, does, [, , body, status]) => {
-      const [method = '', rest = ''] = [does.slice(0, does.indexOf(' ')), does.slice(does.indexOf(' ') + 1)];
-      const [collection = '', name, action] = rest.split('/');
-      const path = [
-        collection,
-        ...(name === undefined ? [] : [on(name)]),
-        ...(action === undefined ? [] : [action]),
-      ].join('/');
-      const sent = body();
-      const answer = await world.as(who, method, path, method === 'DELETE' ? undefined : sent);
-      expect({ sent, ...answer }).toMatchObject({ sent, status });
-      if (status === 403) expect(answer.body).toMatchObject({ NeutronError: { type: 'PolicyNotAuthorized' } });
-    },
+    (_n, who, does, [, , body, status]) => answersWith(who, does, body(), status),
+  );
+});
+
+describe('the owner of a shared network', () => {
+  const forward = (more: () => Fields) => () => ({
+    port_forwarding: { protocol: 'tcp', external_port: 2222, internal_port: 22, ...more() },
+  });
+  const inside = (name: string) => forward(() => ({ internal_port_id: on(name), internal_ip_address: ips[name] }));
+  const associate = (name: string) => () => ({ floatingip: { port_id: on(name) } });
+  const outsideTo = (name: string) => () => ({
+    floatingip: { floating_network_id: on('outside'), port_id: on(name) },
+  });
+  const ips: Record<string, string> = {};
+
+  beforeAll(async () => {
+    const theirs = (path: string, name: string, fields: Fields) => world.make('other', path, name, fields);
+    const network = { network_id: named['shared'] };
+    named['their router'] = await theirs('routers', 'router', { external_gateway_info: { network_id: on('outside') } });
+    const added = await world.as('other', 'PUT', `routers/${on('their router')}/add_router_interface`, {
+      subnet_id: on('shared subnet'),
+    });
+    expect(added.status).toBe(200);
+    named['their interface'] = (added.body as { port_id: string }).port_id;
+    named['their port'] = await theirs('ports', 'port', network);
+    named['their DHCP port'] = await theirs('ports', 'port', { ...network, device_owner: 'network:dhcp' });
+    for (const floating of ['their address', 'their other address'])
+      named[floating] = await theirs('floatingips', 'floatingip', { floating_network_id: on('outside') });
+    for (const name of ['my port on shared', 'their port', 'their DHCP port', 'their interface']) {
+      const { body } = await world.as('admin', 'GET', `ports/${on(name)}`);
+      ips[name] = (body as { port: { fixed_ips: { ip_address: string }[] } }).port.fixed_ips[0]?.ip_address as string;
+    }
+  });
+
+  // A guest's instance, and what serves the network itself: 400, whatever leads there. The last rows show that the way is open otherwise.
+  const WAYS: readonly (readonly [does: string, body: (name: string) => () => Fields])[] = [
+    ['POST floatingips', outsideTo],
+    ['PUT floatingips/their address', associate],
+    ['POST floatingips/their address/port_forwardings', inside],
+    ['POST routers/their router/port_forwardings', inside],
+  ];
+  const TARGETS = ['my port on shared', 'their DHCP port', 'their interface'];
+  const LEADS: readonly Rule[] = [
+    ...TARGETS.flatMap((name) => WAYS.map(([does, body]): Rule => ['other', does, body(name), 400])),
+    ...TARGETS.slice(1).flatMap((name) => WAYS.map(([does, body]): Rule => ['admin', does, body(name), 400])),
+    ['other', 'PUT routers/their router/add_router_interface', () => ({ port_id: on('my port on shared') }), 403],
+    ['other', 'POST floatingips/their address/port_forwardings', inside('their port'), 201],
+    ['other', 'PUT ports/their port', () => ({ port: { device_owner: 'network:dhcp' } }), 400],
+    ['other', 'PUT ports/their port', () => ({ port: { device_owner: 'compute:nova' } }), 200],
+    ['admin', 'PUT floatingips/their other address', associate('my port on shared'), 200],
+    ['other', 'PUT floatingips/their other address', () => ({ floatingip: { port_id: null } }), 200],
+  ];
+  it.each(LEADS.map((rule, n) => [n, rule[0], rule[1], rule] as const))(
+    'leads traffic where its own project is, %d: %s %s',
+    (_n, who, does, [, , body, status]) => answersWith(who, does, body(), status),
   );
 });

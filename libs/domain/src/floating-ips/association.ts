@@ -8,6 +8,7 @@ import {
   portNotFound,
 } from '../errors.js';
 import { floatingIpInUseByForwarding } from '../port-forwardings/errors.js';
+import { mayLeadTo } from '../traffic.js';
 
 /** `fixedIpAddress` null: the port's only IPv4 address. */
 export type Target = Readonly<{ portId: string; fixedIpAddress: string | null }>;
@@ -19,11 +20,7 @@ export type Target = Readonly<{ portId: string; fixedIpAddress: string | null }>
 export function associate(draft: Draft, floatingIp: FloatingIp, target: Target): void {
   const port = draft.visible('port', target.portId);
   if (!port) throw portNotFound(target.portId);
-  if (draft.context.actor.role !== 'admin' && port.projectId !== floatingIp.projectId)
-    throw badRequest(
-      'floatingip',
-      `Cannot process floating IP association with Port ${port.id}, since that port is owned by a different tenant`,
-    );
+  mayLeadTo(draft, port, { resource: 'floatingip', projectId: floatingIp.projectId });
   if (draft.find('portforwarding', `floatingip/${floatingIp.id}`).length > 0)
     throw floatingIpInUseByForwarding(floatingIp.id);
   const { ipAddress, subnetId } = fixedIpOf(port, target.fixedIpAddress);
@@ -39,7 +36,6 @@ export function associate(draft: Draft, floatingIp: FloatingIp, target: Target):
       fixedIp: ipAddress,
       network: floatingNetworkId,
     });
-  draft.dependOn(`port/${port.id}`);
   draft.dependOn(`router/${router.id}`);
   if (held) disassociate(draft, floatingIp);
   draft.record({

@@ -11,6 +11,7 @@ import { deciding } from '../deciding.js';
 import type { Draft } from '../draft.js';
 import { floatingIpNotFound, floatingIpPortAlreadyAssociated, portNotFound, routerNotFound } from '../errors.js';
 import { routerBetweenIfAny } from '../floating-ips/association.js';
+import { mayLeadTo } from '../traffic.js';
 import { badForwarding, portForwardingNotFound, portHasFloatingIp } from './errors.js';
 import { checkPorts, Ports, refuseCollision } from './ranges.js';
 import { recordForwardingDeleted } from './removal.js';
@@ -45,6 +46,7 @@ function createPortForwarding(draft: Draft, request: NewPortForwarding): string 
   const whole = wholeOf(draft, request.outside);
   checkPorts(request);
   const port = theInsidePort(draft, request.internalPortId);
+  mayLeadTo(draft, port, { resource: 'port_forwarding', projectId: whole.projectId });
   const inside = fixedIpOf(port, request.internalIpAddress);
   const facts = {
     protocol,
@@ -106,6 +108,8 @@ export const updatePortForwarding = (outside: OutsideKind, id: string, changes: 
     const others = forwardingsOf(draft, of).filter((other) => other.id !== id);
     refuseCollision(facts, others);
     const leadsElsewhere = moved || inside.ipAddress !== forwarding.internalIpAddress;
+    if (leadsElsewhere || !sameInside(facts, forwarding))
+      mayLeadTo(draft, port, { resource: 'port_forwarding', projectId: whole.projectId });
     const routerId = leadsElsewhere ? routeTo(draft, whole, port, inside, others) : forwarding.routerId;
     const same = Object.entries({ ...facts, routerId }).every(
       ([field, value]) => JSON.stringify(value) === JSON.stringify(forwarding[field as keyof PortForwarding]),
@@ -165,7 +169,11 @@ function fixedIpOf(port: Port, requested: string | null): FixedIp {
   return found;
 }
 
-/** The router that carries the port forwarding; it and the port become preconditions. All port forwardings of a floating IP have the same router. */
+/** True when both reach the same ports of the inside address. */
+const sameInside = (one: Ports, other: Ports): boolean =>
+  one.protocol === other.protocol && JSON.stringify(one.internalPorts) === JSON.stringify(other.internalPorts);
+
+/** The router that carries the port forwarding; it becomes a precondition. All port forwardings of a floating IP have the same router. */
 function routeTo(
   draft: Draft,
   whole: FloatingIp | Router,
@@ -178,7 +186,6 @@ function routeTo(
     whole.kind === 'floatingip'
       ? routerOfFloatingIp(draft, whole, port, inside, others)
       : routerItself(draft, whole, port, inside);
-  draft.dependOn(`port/${port.id}`);
   draft.dependOn(`router/${routerId}`);
   return routerId;
 }

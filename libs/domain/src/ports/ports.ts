@@ -16,6 +16,7 @@ import {
 } from '../errors.js';
 import { disassociatePort } from '../floating-ips/association.js';
 import { removeForwardingsTo } from '../port-forwardings/removal.js';
+import { refuseDestination } from '../traffic.js';
 import { bind, Binding, BindingPolicy, isTrusted, mustBeEnforced, UNBOUND } from './binding.js';
 import { mergedOptions, RequestedDhcpOption } from './dhcp-options.js';
 import { mayAskFor, ownsNetwork, setFixedIps } from './fixed-ips.js';
@@ -133,8 +134,10 @@ export const updatePort = (id: string, changes: PortChanges, policy: BindingPoli
     const set = fieldsToSet(draft, port, changes);
     if (OWNED.includes(port.deviceOwner)) ownersPortStays(port, changes, set);
     else if (set.deviceOwner !== undefined) notOwned(set.deviceOwner);
-    if (isTrusted(set.deviceOwner ?? '') && !ownsNetwork(draft, port.networkId))
-      throw notAuthorized('update_port:device_owner');
+    if (isTrusted(set.deviceOwner ?? '')) {
+      if (!ownsNetwork(draft, port.networkId)) throw notAuthorized('update_port:device_owner');
+      refuseDestination(draft, port, 'port', `of device owner '${set.deviceOwner}'`);
+    }
     mayAskFor(draft, port.networkId, fixedIps, 'update');
     const before = { ...port, host: port.binding.host };
     mustBeEnforced(before, { ...before, ...set, host: binding?.host ?? before.host }, policy);

@@ -25,6 +25,7 @@ import { disassociatePort } from '../floating-ips/association.js';
 import { interfaceInUseByForwarding } from '../port-forwardings/errors.js';
 import { removeForwardingsTo } from '../port-forwardings/removal.js';
 import { recordPort, recordPortDeleted } from '../ports/ports.js';
+import { refuseDestination } from '../traffic.js';
 import {
   hasIpv6,
   ipv6LegOn,
@@ -145,7 +146,7 @@ function adoptPort(draft: Draft, router: Router, portId: string): Port {
   if (!canChange(draft, draft.context.actor, port, false)) throw notAuthorized('update_port');
   if (port.deviceId !== '') throw portInUse(portId, port.networkId, port.deviceId);
   if (port.fixedIps.length === 0) throw badRequest('router', 'Router port must have at least one fixed IP');
-  refuseLedTo(draft, port);
+  refuseDestination(draft, port, 'router', 'a router interface');
   const subnets = port.fixedIps.flatMap(({ subnetId }) => draft.get('subnet', subnetId) ?? []);
   if (subnets.filter((subnet) => subnet.ipVersion === 4).length > 1)
     throw badRequest('router', 'Cannot have multiple IPv4 subnets on router port');
@@ -165,20 +166,6 @@ function adoptPort(draft: Draft, router: Router, portId: string): Port {
   const set = { deviceId: router.id, deviceOwner: DEVICE_OWNER.routerInterface };
   draft.record({ type: 'PortAttributesSet', version: 1, data: { portId, set } });
   return draft.get('port', portId) as Port;
-}
-
-/** A floating IP or port forwarding leads to an instance, not to a router interface. */
-function refuseLedTo(draft: Draft, port: Port): void {
-  const ledTo =
-    draft.find('floatingip', `associated/${port.id}`).length > 0 ||
-    draft.find('portforwarding', `port/${port.id}`).length > 0;
-  if (ledTo)
-    throw badRequest(
-      'router',
-      `Port ${port.id} cannot be a router interface while a floating IP or port forwarding leads to it`,
-    );
-  draft.expectNone(`association/${port.id}/`);
-  draft.expectNone(`forwarded-to/${port.id}/`);
 }
 
 function refuseInUse(draft: Draft, router: Router, subnetId: string): void {
