@@ -13,6 +13,8 @@ export interface NodeFeed {
   subscribe(listener: FeedListener): () => void;
   /** Sends the request; the answer, if there is one, comes as messages or a refusal. Without a connection nothing is sent: ask again later. Never throws. */
   requestReplay(request: ReplayRequest): void;
+  /** Largest report, in bytes of JSON, that can be sent now. */
+  readonly maxBodyBytes: number;
   /** Sends the report; nothing tells whether it arrived. Never throws. */
   report(report: Report): void;
 }

@@ -4,8 +4,21 @@
  * Reports may be lost. So a changed status is repeated for 15 s, and a full report is sent when the API asks for one (it has none), after a silence, and every
  * minute. Reports may overtake each other, and the API does not store one that arrives after a later one. So each report contains the changes of the last second.
  * Older changes are repeated in at most one report a second: among many changes, each report would otherwise cost as much as all changes of the last 15 s.
+ *
+ * A report is cut into pages by bytes, because the broker refuses what is larger than its payload limit. All pages of a report bear its number, so that the API
+ * knows when it has all of them, in whatever order they come and whatever other report comes between.
  */
-import { AgentKind, AgentState, keyOf, ObjectKey, ObjectStatus, Report } from '@plumbline/contracts';
+import {
+  AgentKind,
+  AgentState,
+  keyOf,
+  MOST_FROZEN,
+  MOST_REASON,
+  ObjectKey,
+  ObjectStatus,
+  Report,
+} from '@plumbline/contracts';
+import { bytesOf, pagesOf } from '@plumbline/messaging';
 import { Clock } from './clock.js';
 import { NodeFeed } from './node-feed.js';
 import { Convergence, ConvergeOptions, HostView } from '@plumbline/topology';
@@ -32,8 +45,6 @@ const repeatMs = 15_000;
 const repeatEveryMs = 1_000;
 const freshMs = 1_000;
 const fullEveryMs = 60_000;
-/** About 150 bytes each: well below a broker's payload limit. */
-const statusesPerReport = 2_000;
 
 /** The last change of each object, in the order of the changes. */
 type Changes = Map<ObjectKey, Readonly<{ atMs: number; status: ObjectStatus }>>;
@@ -45,12 +56,20 @@ function forgetBefore(changes: Changes, atMs: number): void {
   }
 }
 
+/** The reason as it is reported: at most MOST_REASON characters, and when it was longer it says so. */
+export function shortened(reason: string): string {
+  if (reason.length <= MOST_REASON) return reason;
+  const note = ` ... (${reason.length} characters, shortened)`;
+  return `${reason.slice(0, MOST_REASON - note.length).replace(/[\uD800-\uDBFF]$/, '')}${note}`;
+}
+
 export class Reporter {
   private readonly statuses = new Map<ObjectKey, ObjectStatus>();
   private readonly changed: Changes = new Map();
   private readonly fresh: Changes = new Map();
   private readonly startedAt: string;
   private sequence = 0;
+  private reports = 0;
   private appliedPosition = 0;
   private driftRepaired = 0;
   private lastFullAt = -Infinity;
@@ -84,11 +103,12 @@ export class Reporter {
           id: object.id,
           position: view.position,
           status: 'ERROR',
-          reason: reason.slice(0, 500),
+          reason,
         });
     }
     let changed = result.applied > 0;
-    for (const [key, status] of found) {
+    for (const [key, each] of found) {
+      const status = each.reason === undefined ? each : { ...each, reason: shortened(each.reason) };
       const before = this.statuses.get(key);
       if (before?.status === status.status && before.reason === status.reason && before.position === status.position)
         continue;
@@ -137,21 +157,29 @@ export class Reporter {
 
   private sendPaged(objects: readonly ObjectStatus[], full: boolean): void {
     const { log, state, frozen, node, availabilityZone } = this.options.facts();
-    for (let from = 0; from === 0 || from < objects.length; from += statusesPerReport) {
-      this.sequence += 1;
-      this.options.feed.report({
-        log,
-        state,
-        sequence: this.sequence,
-        position: this.appliedPosition,
-        full: full && from === 0,
-        objects: objects.slice(from, from + statusesPerReport),
-        frozen,
-        driftRepaired: this.driftRepaired,
-        startedAt: this.startedAt,
-        ...(node && { node }),
-        ...(availabilityZone !== undefined && { availabilityZone }),
-      });
-    }
+    const { feed } = this.options;
+    this.reports += 1;
+    const facts = {
+      log,
+      state,
+      position: this.appliedPosition,
+      frozen: frozen.slice(0, MOST_FROZEN),
+      ...(frozen.length > MOST_FROZEN && { frozenCount: frozen.length }),
+      driftRepaired: this.driftRepaired,
+      startedAt: this.startedAt,
+      ...(node && { node }),
+      ...(availabilityZone !== undefined && { availabilityZone }),
+    };
+    const report = (page: readonly ObjectStatus[], index: number, of: number): Report => ({
+      ...facts,
+      sequence: this.sequence + index,
+      full: full && index === 1,
+      page: { report: this.reports, index, of, full },
+      objects: [...page],
+    });
+    const frame = { ...report([], 9_999, 9_999), sequence: Number.MAX_SAFE_INTEGER };
+    const pages = pagesOf(objects, feed.maxBodyBytes - bytesOf(frame));
+    pages.forEach((page, at) => feed.report(report(page, at + 1, pages.length)));
+    this.sequence += pages.length;
   }
 }

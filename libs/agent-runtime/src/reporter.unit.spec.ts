@@ -1,5 +1,6 @@
 import { expect, it } from '@jest/globals';
-import { ObjectStatus, Report } from '@plumbline/contracts';
+import { AnyObject, ObjectStatus, Report } from '@plumbline/contracts';
+import { id } from '@plumbline/topology/testing';
 import { emptyView } from '@plumbline/topology';
 import { Reporter } from './reporter.js';
 import { ManualClock } from './testing/index.js';
@@ -19,6 +20,7 @@ function reporting() {
   const feed = {
     subscribe: () => () => undefined,
     requestReplay: () => undefined,
+    maxBodyBytes: 1_000_000,
     report: (each: Report) => void reports.push(each),
   };
   const reporter = new Reporter({ agent: 'ovs', feed, clock, facts: () => facts });
@@ -34,7 +36,7 @@ function reporting() {
       unverified: false,
     });
   };
-  return { clock, reports, change, reporter };
+  return { clock, reports, change, reporter, feed, facts, view };
 }
 const said = (report: Report, id: string): boolean => report.objects.some((object) => object.id === id);
 
@@ -68,5 +70,65 @@ it('among many changes, a report contains only those of the last second', async 
   const repeated = reports.filter((report) => said(report, '0')).length;
   expect(repeated).toBeGreaterThan(100);
   expect(repeated).toBeLessThanOrEqual(111);
+  reporter.stop();
+});
+
+it('cuts a report by bytes, numbers its pages, and names each object once', async () => {
+  const { reports, reporter, feed, view } = reporting();
+  const statuses = Array.from({ length: 3_000 }, (_, n): ObjectStatus => ({
+    ...{ kind: 'port', id: String(n), position: n, status: 'ACTIVE' },
+  }));
+  reporter.converged({ applied: 1, drift: 0, statuses, failed: [] }, view, {
+    touched: 'all',
+    mayRemove: true,
+    unverified: false,
+  });
+  const from = reports.length;
+  feed.maxBodyBytes = 20_000;
+  reporter.send(true);
+  const pages = reports.slice(from);
+  expect(pages.length).toBeGreaterThan(5);
+  for (const page of pages) expect(Buffer.byteLength(JSON.stringify(page))).toBeLessThanOrEqual(20_000);
+  const { report } = pages[0]!.page!;
+  expect(pages.map(({ page }) => page)).toEqual(
+    pages.map((_page, at) => ({ report, index: at + 1, of: pages.length, full: true })),
+  );
+  // For an API that does not know pages.
+  expect(pages.map(({ full }) => full)).toEqual(pages.map((_page, at) => at === 0));
+  expect(pages.flatMap(({ objects }) => objects.map(({ id }) => Number(id)))).toEqual([...Array(3_000).keys()]);
+  expect(reports.map(({ sequence }) => sequence)).toEqual(reports.map((_each, at) => at + 1));
+  for (const page of reports) expect(Report.safeParse(page).success).toBe(true);
+  reporter.stop();
+});
+
+it('says of 2,000 objects why they failed, however long the reasons are, and how long they were', () => {
+  const { reports, reporter, view } = reporting();
+  const reason = `${'x'.repeat(460)}${'\u{1F4A5}'.repeat(40)}${'"'.repeat(100_000)}`;
+  const failed = Array.from({ length: 2_000 }, (_, n) => ({ key: `port/${id(n)}`, reason }));
+  for (let n = 0; n < 2_000; n += 1)
+    view.objects.set(`port/${id(n)}`, { kind: 'port', id: id(n) } as unknown as AnyObject);
+  const from = reports.length;
+  reporter.converged({ applied: 0, drift: 0, statuses: [], failed }, view, {
+    touched: 'all',
+    mayRemove: true,
+    unverified: false,
+  });
+  const pages = reports.slice(from);
+  for (const page of pages) {
+    expect(Buffer.byteLength(JSON.stringify(page))).toBeLessThanOrEqual(1_000_000);
+    expect(Report.parse(page).objects).toEqual(page.objects);
+  }
+  const told = pages.flatMap(({ objects }) => objects);
+  expect(told).toHaveLength(2_000);
+  expect(told[0]?.reason).toMatch(/^x{460}.* \.\.\. \(100540 characters, shortened\)$/u);
+  reporter.stop();
+});
+
+it('names the first hundred frozen objects and says how many there are', () => {
+  const { reports, reporter, facts } = reporting();
+  facts.frozen = Array.from({ length: 5_000 }, (_, n) => ({ key: `port/${n}`, position: 1, type: 'PortEncrypted' }));
+  reporter.send(true);
+  expect(reports.at(-1)?.frozen).toEqual(facts.frozen.slice(0, 100));
+  expect(reports.at(-1)?.frozenCount).toBe(5_000);
   reporter.stop();
 });

@@ -98,13 +98,20 @@ export const AnyAgentKind = Word;
 export const AgentState = z.enum(['in-sync', 'restored', 'catching-up', 'foreign-log']);
 export type AgentState = z.infer<typeof AgentState>;
 
+/** Characters of a status's reason. The agent shortens a longer one and says so (`shortened` in libs/agent-runtime). */
+export const MOST_REASON = 500;
+/** Pages of one report: some millions of statuses. */
+const MOST_PAGES = 1_000;
+/** Frozen objects that a report names; `frozenCount` counts them all. */
+export const MOST_FROZEN = 100;
+
 /** Status of one object on this node, read back from the node at `position`: the view's position when it was rendered. */
 export const ObjectStatus = z.object({
   kind: z.enum(KINDS as [Kind, ...Kind[]]),
   id: z.string(),
   position: Position,
   status: z.enum(['ACTIVE', 'DOWN', 'ERROR', 'ABSENT']),
-  reason: z.string().max(500).optional(),
+  reason: z.string().max(MOST_REASON).optional(),
 });
 export type ObjectStatus = Readonly<z.infer<typeof ObjectStatus>>;
 
@@ -117,12 +124,31 @@ export const Report = z.object({
   sequence: z.number().int().nonnegative(),
   /** The view's position that was applied last. */
   position: Position,
-  /** True: `objects` is all there is, forget what was reported before. */
+  /**
+   * True: `objects`, and those of the reports that follow it, are all there is: forget what was reported before. An API of this release looks at `page.full`
+   * where there is a page; this field is for one that does not know pages, and so it is true on the first page alone.
+   */
   full: z.boolean(),
+  /**
+   * A report that is larger than one message is sent as several of this type: page `index` of `of`, in any order. `report` is the same on all of them, and
+   * grows with each report of a run. `full`: the pages together are all there is; what none of them names is forgotten, once all of them have arrived. Absent: an
+   * agent of the release before this one.
+   */
+  page: z
+    .object({
+      report: z.number().int().positive(),
+      index: z.number().int().min(1).max(MOST_PAGES),
+      of: z.number().int().min(1).max(MOST_PAGES),
+      full: z.boolean(),
+    })
+    .refine(({ index, of }) => index <= of, 'no such page')
+    .optional(),
   /** Statuses of a kind or a value that the reader does not know are left out. */
   objects: readableOf(ObjectStatus),
-  /** Objects frozen by an event this agent does not know. */
+  /** Objects frozen by an event this agent does not know: the first MOST_FROZEN. */
   frozen: z.array(z.object({ key: z.string(), position: Position, type: z.string() })),
+  /** How many objects are frozen, where there are more than `frozen` names. */
+  frozenCount: z.number().int().nonnegative().optional(),
   /** Foreign changes to what is ours, found and put back since the agent started. */
   driftRepaired: z.number().int().nonnegative(),
   startedAt: z.iso.datetime(),

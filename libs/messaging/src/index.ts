@@ -1,2 +1,2 @@
 export { parseBeacon, parseFeed } from './parse.js';
-export { Joiner, split } from './parts.js';
+export { bytesOf, Joiner, pagesOf, split } from './parts.js';

@@ -1,15 +1,32 @@
 /** Splits large messages and joins their parts, because a broker refuses payloads above its limit (NATS: 1 MiB unless configured otherwise). */
 import { FeedMessage } from '@plumbline/contracts';
 
-const sizeOf = (value: object): number => Buffer.byteLength(JSON.stringify(value));
+/** Bytes of the value as JSON. */
+export const bytesOf = (value: object): number => Buffer.byteLength(JSON.stringify(value));
 
 /** Sizes by item: events and objects never change, and one often goes to a thousand hosts, so each is measured once. */
 const sizes = new WeakMap<object, number>();
 
 function sizeOfItem(item: object): number {
   let size = sizes.get(item);
-  if (size === undefined) sizes.set(item, (size = sizeOf(item)));
+  if (size === undefined) sizes.set(item, (size = bytesOf(item)));
   return size;
+}
+
+/** The items in order, as lists of at most `roomBytes` of JSON each. An item that is larger is a list of its own; no items are one empty list. */
+export function pagesOf<T extends object>(items: readonly T[], roomBytes: number): T[][] {
+  const pages: T[][] = [[]];
+  let filled = 0;
+  for (const item of items) {
+    const size = sizeOfItem(item) + 1;
+    if (filled > 0 && filled + size > roomBytes) {
+      pages.push([]);
+      filled = 0;
+    }
+    filled += size;
+    pages.at(-1)?.push(item);
+  }
+  return pages;
 }
 
 /**
@@ -18,7 +35,7 @@ function sizeOfItem(item: object): number {
  */
 export function split(message: FeedMessage, maxBytes: number): FeedMessage[] {
   const frame = { ...message, part: { index: 9999, of: 9999 }, entered: [], left: [], events: [] };
-  const room = maxBytes - sizeOf(frame);
+  const room = maxBytes - bytesOf(frame);
   let whole = 0;
   for (const list of [message.events, message.left, message.entered])
     for (const item of list) whole += sizeOfItem(item) + 1;

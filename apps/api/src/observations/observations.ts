@@ -1,46 +1,96 @@
 /**
- * What nodes report, in tables of its own: not in the log, and no read model. If the tables are emptied they fill again, because agents without a row are asked
- * to report.
+ * What nodes report, in tables of its own: not in the log, and no read model. If the tables are emptied they fill again, because agents of which no full report
+ * is stored are asked for one.
  *
  * Reports are shared by the API's processes and may be stored in another order than they were sent: of one run of an agent (from
- * its start to its end) the report with the higher number counts. Another run begins with a full report; if that one is lost, the agent counts as without a row.
+ * its start to its end) the report with the higher number counts. Another run begins with a full report; if that one is lost, the agent counts as without one.
+ *
+ * A report may be several messages, its pages. A page of a full report may come after later reports: each status says which report it is from, and only gives way
+ * to a later one. What a full report does not name is forgotten once all its pages are stored; until then their names are kept in a table, because the pages go
+ * to any of the API's processes. A page of any other report that comes after a later report is left out: what it says is said again.
+ *
+ * Agents of the release before pages send the first page as `full` and the others not. Nothing tells how many there are, so such a report forgets what it does
+ * not name only when it is shorter than a page was then.
  */
-import { AgentKind, agentOf, Report } from '@plumbline/contracts';
+import { AgentKind, agentOf, keyOf, Report } from '@plumbline/contracts';
 import type pg from 'pg';
+import { IS_ALIVE } from '../neutron/read-model.js';
+import { storableJson } from './storable.js';
 
 /** Stored, or ignored because a later report is stored already. */
 export type Stored = 'stored' | 'late';
 
 const AGENT = `
-INSERT INTO plumbline.agents AS a (id, host, kind, started_at, heartbeat_at, configurations, position, sync, availability_zone)
-VALUES (md5('plumbline agent ' || $1 || ' ' || $2)::uuid, $1, $2, $3, now(), $4, $5, $6, $8)
+INSERT INTO plumbline.agents AS a (id, host, kind, started_at, heartbeat_at, configurations, position, sync, availability_zone, report)
+VALUES (md5('plumbline agent ' || $1 || ' ' || $2)::uuid, $1, $2, $3, now(), $4, $5, $6, $8, $9)
 ON CONFLICT (host, kind) DO UPDATE SET started_at = excluded.started_at, heartbeat_at = now(), configurations = excluded.configurations,
-  position = excluded.position, sync = excluded.sync, availability_zone = excluded.availability_zone
+  position = excluded.position, sync = excluded.sync, availability_zone = excluded.availability_zone, report = excluded.report,
+  reported = CASE WHEN a.started_at = excluded.started_at THEN a.reported ELSE 0 END,
+  sync_since = CASE WHEN (a.sync = 'in-sync') = (excluded.sync = 'in-sync') THEN a.sync_since ELSE now() END
 WHERE CASE WHEN a.started_at = excluded.started_at
   THEN coalesce((a.configurations ->> 'sequence')::bigint, 0) < (excluded.configurations ->> 'sequence')::bigint
   ELSE $7::boolean END
 RETURNING 1`;
 
+/** The row, which AGENT has locked, when the report is not later than it. */
+const LATE = `
+SELECT started_at = $3 AS same_run, report::float8, reported::float8 FROM plumbline.agents WHERE host = $1 AND kind = $2`;
+
 /** The report is of a later run than the row: the row is out of date, and only a full report can replace it. */
 const OUTDATED = `
-UPDATE plumbline.agents SET configurations = configurations || '{"outdated": true}'
-WHERE host = $1 AND kind = $2 AND started_at < $3`;
+UPDATE plumbline.agents SET reported = 0 WHERE host = $1 AND kind = $2 AND started_at < $3`;
 
+const PAGE = `
+INSERT INTO plumbline.report_pages (host, agent_kind, run, report, page, keys) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`;
+
+const PAGES = `
+SELECT count(*)::int AS stored FROM plumbline.report_pages WHERE host = $1 AND agent_kind = $2 AND run = $3 AND report = $4`;
+
+/** Full reports that a page was lost of are kept until so many later ones began. */
+const UNFINISHED = 4;
+const ABANDONED = `
+DELETE FROM plumbline.report_pages p WHERE p.host = $1 AND p.agent_kind = $2 AND (p.run <> $3 OR p.report NOT IN
+  (SELECT DISTINCT report FROM plumbline.report_pages WHERE host = $1 AND agent_kind = $2 AND run = $3 ORDER BY report DESC LIMIT ${UNFINISHED}))`;
+
+/** What a full report did not name, unless a later report said something of it. `NOT IN` is a hashed subplan, whatever the planner believes of the table. */
 const FORGET = `
-DELETE FROM plumbline.object_status s WHERE s.host = $1 AND s.agent_kind = $2
-AND NOT EXISTS (SELECT FROM jsonb_to_recordset($3) AS r (kind text, id text) WHERE r.kind = s.object_kind AND r.id = s.object_id)`;
+DELETE FROM plumbline.object_status s WHERE s.host = $1 AND s.agent_kind = $2 AND (s.run <> $3 OR s.sequence < $4)
+AND (s.object_kind, s.object_id) NOT IN (SELECT r.kind, r.id FROM jsonb_to_recordset($5) AS r (kind text, id text))`;
+const KEYS = `
+SELECT jsonb_agg(k) AS keys FROM plumbline.report_pages p, jsonb_array_elements(p.keys) k
+WHERE p.host = $1 AND p.agent_kind = $2 AND p.run = $3 AND p.report = $4`;
+
+const COMPLETE = `
+UPDATE plumbline.agents SET reported = $4 WHERE host = $1 AND kind = $2 AND started_at = $3`;
+const DONE = `
+DELETE FROM plumbline.report_pages WHERE host = $1 AND agent_kind = $2 AND (run <> $3 OR report <= $4)`;
 
 const STATUSES = `
-INSERT INTO plumbline.object_status AS s (agent_kind, object_kind, object_id, host, position, status, reason, updated_at)
-SELECT $2, r.kind, r.id, $1, r.position, r.status, coalesce(r.reason, ''), now()
-FROM jsonb_to_recordset($3) AS r (kind text, id text, position bigint, status text, reason text) WHERE r.status <> 'ABSENT'
+INSERT INTO plumbline.object_status AS s (agent_kind, object_kind, object_id, host, position, status, reason, updated_at, run, sequence)
+SELECT $2, r.kind, r.id, $1, r.position, r.status, coalesce(r.reason, ''), now(), $3, $4
+FROM jsonb_to_recordset($5) AS r (kind text, id text, position bigint, status text, reason text)
 ON CONFLICT (object_kind, object_id, agent_kind, host) DO UPDATE
-SET position = excluded.position, status = excluded.status, reason = excluded.reason, updated_at = now()
-WHERE (s.position, s.status, s.reason) IS DISTINCT FROM (excluded.position, excluded.status, excluded.reason)`;
+SET position = excluded.position, status = excluded.status, reason = excluded.reason, updated_at = now(), run = excluded.run, sequence = excluded.sequence
+WHERE s.run <> excluded.run OR s.sequence < excluded.sequence
+  AND (s.position, s.status, s.reason) IS DISTINCT FROM (excluded.position, excluded.status, excluded.reason)`;
 
+/** An array is looked up by its hash; a join would compare each with each, because the planner expects few rows of this host. */
 const ABSENT = `
-DELETE FROM plumbline.object_status s USING jsonb_to_recordset($3) AS r (kind text, id text, status text)
-WHERE r.status = 'ABSENT' AND s.host = $1 AND s.agent_kind = $2 AND s.object_kind = r.kind AND s.object_id = r.id`;
+DELETE FROM plumbline.object_status s WHERE s.host = $1 AND s.agent_kind = $2 AND (s.run <> $3 OR s.sequence < $4)
+  AND (s.object_kind || '/' || s.object_id) = ANY ($5::text[])`;
+
+/** Statuses in a page of an agent of the release before pages had numbers. */
+const FORMER_PAGE = 2_000;
+
+/** What is known of one agent. `reported`: a full report of its present run is stored. `seconds`: for how long it has been in sync, or not in sync. */
+export type AgentState = Readonly<{
+  host: string;
+  kind: AgentKind;
+  reported: boolean;
+  alive: boolean;
+  state: string;
+  seconds: number;
+}>;
 
 /** `unenforcedSecurityGroups`: the operator does not want them enforced; each agent that could enforce them shows it. */
 export type ObservationOptions = Readonly<{ unenforcedSecurityGroups?: boolean | undefined }>;
@@ -51,35 +101,15 @@ export class Observations {
     private readonly options: ObservationOptions = {},
   ) {}
 
-  /** Stores a report whole or not at all. */
+  /** Stores a message whole or not at all. */
   async store(host: string, agent: AgentKind, report: Report): Promise<Stored> {
     const client = await this.pool.connect();
     let failed: Error | undefined;
     try {
       await client.query('BEGIN');
-      const { rowCount } = await client.query(AGENT, [
-        host,
-        agent,
-        report.startedAt,
-        JSON.stringify({ ...configurations(report), ...(agentOf(agent).securityGroups && this.enforcement(report)) }),
-        report.position,
-        report.state,
-        report.full,
-        report.availabilityZone ?? null,
-      ]);
-      if (rowCount === 0) {
-        await client.query(OUTDATED, [host, agent, report.startedAt]);
-        await client.query('COMMIT');
-        return 'late';
-      }
-      const objects = JSON.stringify(report.objects);
-      if (report.full) await client.query(FORGET, [host, agent, objects]);
-      if (report.objects.length > 0) {
-        await client.query(ABSENT, [host, agent, objects]);
-        await client.query(STATUSES, [host, agent, objects]);
-      }
+      const stored = await this.storeIn(client, host, agent, report);
       await client.query('COMMIT');
-      return 'stored';
+      return stored;
     } catch (error) {
       failed = error as Error;
       await client.query('ROLLBACK').catch(() => undefined);
@@ -89,25 +119,80 @@ export class Observations {
     }
   }
 
+  private async storeIn(client: pg.PoolClient, host: string, agent: AgentKind, report: Report): Promise<Stored> {
+    const { page, startedAt, sequence, objects } = report;
+    const of = [host, agent, startedAt] as const;
+    const { rowCount } = await client.query(AGENT, [
+      ...of,
+      storableJson({ ...configurations(report), ...(agentOf(agent).securityGroups && this.enforcement(report)) }),
+      report.position,
+      report.state,
+      report.full || page?.full === true,
+      report.availabilityZone ?? null,
+      page?.report ?? sequence,
+    ]);
+    if (rowCount === 0 && !(await isWanted(client, of, report))) return 'late';
+    const absent = objects.filter(({ status }) => status === 'ABSENT').map(keyOf);
+    if (absent.length > 0) await client.query(ABSENT, [...of, sequence, absent]);
+    const said = storableJson(objects.filter(({ status }) => status !== 'ABSENT'));
+    if (objects.length > absent.length) await client.query(STATUSES, [...of, sequence, said]);
+    if (page?.full) await this.forgetAfter(client, of, report);
+    else if (report.full) {
+      if (objects.length < FORMER_PAGE) await client.query(FORGET, [...of, sequence, said]);
+      await client.query(COMPLETE, [...of, sequence]);
+    }
+    return 'stored';
+  }
+
+  /** With the last page of a full report that was missing, what none of its pages names is forgotten. */
+  private async forgetAfter(client: pg.PoolClient, of: Run, { page, sequence, objects }: Report): Promise<void> {
+    const { report, index, of: pages } = page as NonNullable<Report['page']>;
+    const names = storableJson(objects.map(({ kind, id }) => ({ kind, id })));
+    let keys: unknown = names;
+    if (pages > 1) {
+      await client.query(PAGE, [...of, report, index, names]);
+      const { rows } = await client.query<{ stored: number }>(PAGES, [...of, report]);
+      if (rows[0]?.stored !== pages) {
+        await client.query(ABANDONED, [...of]);
+        return;
+      }
+      keys = JSON.stringify((await client.query<{ keys: unknown }>(KEYS, [...of, report])).rows[0]?.keys ?? []);
+    }
+    await client.query(FORGET, [...of, sequence - index + 1, keys]);
+    await client.query(COMPLETE, [...of, report]);
+    await client.query(DONE, [...of, report]);
+  }
+
   private enforcement({ securityGroups = false }: Report): Record<string, unknown> {
     const waived = this.options.unenforcedSecurityGroups === true;
     return { security_groups: securityGroups, ...(waived && { unenforced_security_groups: true }) };
   }
 
-  /** Every agent whose row is of its current run, by host. */
-  async agents(): Promise<ReadonlyMap<string, ReadonlySet<AgentKind>>> {
-    const { rows } = await this.pool.query<{ host: string; kind: AgentKind }>(
-      "SELECT host, kind FROM plumbline.agents WHERE NOT configurations ? 'outdated'",
+  /** Every agent that ever reported. */
+  async agents(): Promise<readonly AgentState[]> {
+    const { rows } = await this.pool.query<AgentState>(
+      `SELECT host, kind, reported > 0 AS reported, (${IS_ALIVE}) AS alive, sync AS state,
+        extract(epoch FROM now() - sync_since)::float8 AS seconds FROM plumbline.agents ORDER BY host, kind`,
     );
-    const byHost = new Map<string, Set<AgentKind>>();
-    for (const { host, kind } of rows) byHost.set(host, (byHost.get(host) ?? new Set()).add(kind));
-    return byHost;
+    return rows;
   }
+}
+
+/** Host, kind and start of one run of an agent. */
+type Run = readonly [string, AgentKind, string];
+
+/** Whether a message that is not later than the agent's row says something all the same: a page of a full report that is not whole, or of the latest report. */
+async function isWanted(client: pg.PoolClient, of: Run, { page }: Report): Promise<boolean> {
+  const { rows } = await client.query<{ same_run: boolean; report: number; reported: number }>(LATE, [...of]);
+  const [row] = rows;
+  if (row?.same_run && page) return page.full ? page.report > row.reported : page.report === row.report;
+  if (!row?.same_run) await client.query(OUTDATED, [...of]);
+  return false;
 }
 
 /** What the API shows as an agent's `configurations`; the reference's names where it has them. */
 function configurations(report: Report): Record<string, unknown> {
-  const { node, log, sequence, frozen, driftRepaired } = report;
+  const { node, log, sequence, frozen, frozenCount, driftRepaired } = report;
   return {
     ...(node && {
       bridge_mappings: node.bridgeMappings,
@@ -118,6 +203,7 @@ function configurations(report: Report): Record<string, unknown> {
     log,
     sequence,
     frozen,
+    ...(frozenCount !== undefined && { frozen_count: frozenCount }),
     drift_repaired: driftRepaired,
   };
 }

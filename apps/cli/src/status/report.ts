@@ -54,6 +54,8 @@ const Agent = z.object({
     state: z.string(),
     position: z.number(),
     frozen: z.array(z.unknown()).default([]),
+    /** Where there are more than `frozen` names. */
+    frozen_count: z.number().optional(),
     security_groups: z.boolean().default(false),
     unenforced_security_groups: z.boolean().default(false),
   }),
@@ -171,7 +173,7 @@ const byHost = (a: { host: string; agent?: string }, b: { host: string; agent?: 
   `${a.host} ${a.agent ?? ''}` < `${b.host} ${b.agent ?? ''}` ? -1 : 1;
 
 function statusOf(agent: Agent, head: number): AgentStatus {
-  const { state, position, frozen } = agent.configurations;
+  const { state, position, frozen, frozen_count } = agent.configurations;
   return {
     host: agent.host,
     agent: kindOf(agent) ?? agent.binary,
@@ -181,7 +183,7 @@ function statusOf(agent: Agent, head: number): AgentStatus {
     state,
     position,
     behind: state === 'in-sync' ? 0 : Math.max(0, head - position),
-    frozen: frozen.length,
+    frozen: frozen_count ?? frozen.length,
   };
 }
 

@@ -26,6 +26,10 @@ export class NatsFeed implements NodeFeed {
     this.wire.send(subjects.replay(this.host, this.agent), request);
   }
 
+  get maxBodyBytes(): number {
+    return this.wire.maxBodyBytes;
+  }
+
   report(report: Report): void {
     this.wire.send(subjects.report(this.host, this.agent), report);
   }

@@ -50,6 +50,7 @@ export class FakeBroker {
         this.nodes.set(host, listeners.add(listener));
         return () => listeners.delete(listener);
       },
+      maxBodyBytes: 4_000,
       requestReplay: (body) => send({ host, agent, kind: 'replay', body }),
       report: (body) => send({ host, agent, kind: 'report', body }),
     };

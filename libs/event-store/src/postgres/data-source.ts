@@ -12,6 +12,7 @@ import { DataSource, EntitySchema } from 'typeorm';
 import { Log1763700000001 } from './migrations/0001-log.js';
 import { Tallies1763800000002 } from './migrations/0002-tallies.js';
 import { AgentKinds1764300000003 } from './migrations/0003-agent-kinds.js';
+import { ReportPages1765000000010 } from './migrations/0010-report-pages.js';
 
 /** An agent as it last reported. Observation: outside the log. bigint columns arrive as text. */
 export type AgentRow = {
@@ -68,7 +69,7 @@ export function createDataSource(url: string, { poolSize = 4, entities = [] }: D
     extra: { connectionString: url, max: poolSize },
     schema,
     entities: [AgentEntity, ...entities],
-    migrations: [Log1763700000001, Tallies1763800000002, AgentKinds1764300000003],
+    migrations: [Log1763700000001, Tallies1763800000002, AgentKinds1764300000003, ReportPages1765000000010],
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'all',
     synchronize: false,

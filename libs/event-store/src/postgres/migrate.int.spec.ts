@@ -62,7 +62,10 @@ describe('migrate on a log of the first release', () => {
   it('keeps the log, and leaves what is derived for whoever can derive it', async () => {
     const events = await one('SELECT * FROM plumbline.events ORDER BY position');
     const { applied, remade } = await migrate(postgres.migrationUrl, { serviceRole: embeddedServiceRole });
-    expect({ applied, remade }).toEqual({ applied: ['Tallies1763800000002', 'AgentKinds1764300000003'], remade: null });
+    expect({ applied, remade }).toEqual({
+      applied: ['Tallies1763800000002', 'AgentKinds1764300000003', 'ReportPages1765000000010'],
+      remade: null,
+    });
     expect(await one('SELECT * FROM plumbline.events ORDER BY position')).toEqual(events);
     const store = new PostgresEventStore(postgres.serviceUrl);
     expect(await store.load()).toMatchObject({ generation: 0, head: { position: 3 } });

@@ -15,6 +15,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA plumbline TO ${role};
 GRANT INSERT ON plumbline.events TO ${role};
 GRANT UPDATE (position, hash) ON plumbline.log_head TO ${role};
 GRANT INSERT, UPDATE ON plumbline.streams, plumbline.tallies, plumbline.feed_head TO ${role};
+GRANT INSERT, DELETE ON plumbline.report_pages TO ${role};
 GRANT INSERT, DELETE ON plumbline.claims, plumbline.feed, plumbline.revoked_tokens, plumbline.application_credentials TO ${role};
 GRANT INSERT, UPDATE, DELETE ON plumbline.objects, plumbline.agents, plumbline.object_status TO ${role};
 GRANT EXECUTE ON FUNCTION plumbline.append_batch(jsonb) TO ${role};

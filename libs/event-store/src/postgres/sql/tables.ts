@@ -135,6 +135,33 @@ ALTER TABLE plumbline.agents
 `;
 
 /**
+ * Reports in pages. `agents.report`: number of the report that the row is from. `agents.reported`: of the last full one of this run of which every page is
+ * stored; 0: there is none, and the agent is asked for one. `object_status.run` and `sequence`: the report that last changed the row, so that a page that comes
+ * late changes nothing that is newer. report_pages: what full reports named of which a page is still missing. It may be emptied at any moment, and is not written
+ * to the database's own log.
+ */
+export const reportPages = `
+ALTER TABLE plumbline.agents
+  ADD COLUMN report     bigint      NOT NULL DEFAULT 0,
+  ADD COLUMN reported   bigint      NOT NULL DEFAULT 0,
+  ADD COLUMN sync_since timestamptz NOT NULL DEFAULT now();
+
+ALTER TABLE plumbline.object_status
+  ADD COLUMN run      timestamptz NOT NULL DEFAULT 'epoch',
+  ADD COLUMN sequence bigint      NOT NULL DEFAULT 0;
+
+CREATE UNLOGGED TABLE plumbline.report_pages (
+  host       text        COLLATE "C" NOT NULL,
+  agent_kind text        COLLATE "C" NOT NULL,
+  run        timestamptz NOT NULL,
+  report     bigint      NOT NULL,
+  page       integer     NOT NULL,
+  keys       jsonb       NOT NULL,
+  PRIMARY KEY (host, agent_kind, run, report, page)
+);
+`;
+
+/**
  * New entries of a GIN index wait in a list that every look-up reads whole, and that the planner fears: by default it grows to 4 MB before it is merged, and
  * look-ups right after many creates were scans of the table. 64 kB (the least) keeps the list to eight pages.
  */
