@@ -105,7 +105,10 @@ export type StoredRow = Readonly<{
   setAt: Readonly<Record<string, number>>;
 }>;
 
-/** The log at one position: head, the catalogue version that made the derived tables, every stream's version, every read model row of every kind, each host's feed head. */
+/**
+ * The log at one position: head, the catalogue version that made the derived tables, every read model row of every kind, the version of each stream that is named
+ * (`<kind>-<id>`) for an object with a row, each host's feed head. What is gone takes no part: no memory and no time.
+ */
 export type Loaded = Readonly<{
   logId: string;
   head: Head;
@@ -114,6 +117,9 @@ export type Loaded = Readonly<{
   rows: readonly StoredRow[];
   feeds: readonly Readonly<{ host: string; position: number }>[];
 }>;
+
+/** A stream's version, and the head's position when it was read. */
+export type StreamVersion = Readonly<{ position: number; version: number }>;
 
 /** A stored feed row: the host gets a message at `position`; its previous message was at `prev`. */
 export type FeedRow = Readonly<{ position: number; host: string; prev: number | null }>;
@@ -133,6 +139,8 @@ export interface EventStore {
   read(after: number, limit: number): Promise<readonly RecordedEvent[]>;
   /** The events of one stream in order. */
   readStream(stream: string): Promise<readonly RecordedEvent[]>;
+  /** Version of a stream, also of an object that is gone; 0 when it has no event. */
+  streamVersion(stream: string): Promise<StreamVersion>;
   head(): Promise<Head>;
   /** Chain hash (hex) at a position; 0 is the genesis hash; null beyond the head. */
   hashAt(position: number): Promise<string | null>;

@@ -15,6 +15,7 @@ export type {
   RowDelete,
   RowUpsert,
   StoredRow,
+  StreamVersion,
   Verdict,
 } from './event-store.js';
 export { derivation } from './derivation.js';

@@ -117,6 +117,16 @@ export class Follower {
     return this.next;
   }
 
+  /**
+   * Asks the log for the version of a stream that memory has forgotten, since its object is gone. When this resolves, all events of the stream up to that version are
+   * folded. Rejects with StoreUnavailable.
+   */
+  async recall(stream: string): Promise<void> {
+    const { position, version } = await this.options.store.streamVersion(stream);
+    if (this.topology.position < position) await this.catchUp();
+    if (!this.topology.knowsVersionOf(stream)) this.topology.setVersion(stream, version);
+  }
+
   private async read(): Promise<void> {
     const { store } = this.options;
     try {
@@ -186,6 +196,8 @@ export class Follower {
       }
       for (const key of keys) for (const claim of claimsOf(this.topology.byKey(key))) this.claims.delete(claim);
       const parcels = advance(this.topology, recorded, foreseen);
+      // The stream may have been forgotten: its object is there again, or goes again.
+      for (const { stream, streamVersion } of events) this.topology.setVersion(stream, streamVersion);
       for (const key of keys) for (const claim of claimsOf(this.topology.byKey(key))) this.claims.add(claim);
       const told = new Set(links.map(({ host }) => host));
       for (const { host } of parcels)

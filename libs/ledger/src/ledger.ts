@@ -110,6 +110,7 @@ export class Ledger {
         logger.debug({ lost, requestId: meta.requestId, attempt, step: 'append' }, 'conflict, deciding again');
         await follower.catchUp();
         fresh = true;
+        if (lost.kind === 'version' && !this.topology.knowsVersionOf(lost.stream)) await follower.recall(lost.stream);
       } finally {
         land();
       }

@@ -150,6 +150,51 @@ describe('ledger', () => {
     expect((await store.load()).rows.filter(({ kind }) => kind === 'network')).toHaveLength(5);
   });
 
+  it('what is gone takes no memory, and comes back all the same: the log knows the versions that memory forgot', async () => {
+    const one = await ledger();
+    const other = await ledger();
+    const again = randomUUID();
+    const make = making([networkCreated({ networkId: again })]);
+    const remove = making([{ type: 'NetworkDeleted', version: 1, data: { networkId: again } }]);
+    await one.ledger.execute(make, meta());
+    await one.ledger.execute(remove, meta());
+    for (let n = 0; n < 11; n += 1) {
+      const ids = Array.from({ length: 100 }, () => randomUUID());
+      await one.ledger.execute(
+        making(ids.map((networkId, at) => networkCreated({ networkId, segmentationId: 200 + at }))),
+        meta(),
+      );
+      await one.ledger.execute(
+        making(ids.map((networkId) => ({ type: 'NetworkDeleted', version: 1, data: { networkId } }))),
+        meta(),
+      );
+    }
+    await other.follower.catchUp();
+    const fresh = await ledger();
+    expect([one, other, fresh].map(({ follower }) => follower.topology.versionOf(`network-${again}`))).toEqual([
+      0, 0, 0,
+    ]);
+    expect([one, other, fresh].map(({ follower }) => follower.topology.streamsKept)).toEqual([1_000, 1_000, 0]);
+
+    await fresh.ledger.execute(make, meta());
+    await other.follower.catchUp();
+    // Who did not write it has heard its version from the log, and writes the next one without asking.
+    expect(other.ledger.topology.versionOf(`network-${again}`)).toBe(3);
+    await other.ledger.execute(remove, meta());
+    await one.ledger.execute(make, meta());
+    expect((await store.readStream(`network-${again}`)).map((event) => event.streamVersion)).toEqual([1, 2, 3, 4, 5]);
+    expect(await store.verify()).toMatchObject({ ok: true });
+
+    // Read, not written: a decision on what is not there holds only as long as it is not there.
+    const absent: Decide<null> = () => ({
+      events: [networkCreated({ networkId: randomUUID(), segmentationId: 7 })],
+      reads: [`port/${again}`],
+      none: [],
+      result: null,
+    });
+    await fresh.ledger.execute(absent, meta());
+  });
+
   it('does not start on what another release derived', async () => {
     const older = Object.assign(Object.create(store) as InMemoryEventStore, {
       load: async () => ({ ...(await store.load()), generation: 0 }),

@@ -7,6 +7,7 @@ import { evolve } from './evolve.js';
 import type { Change, OfKind } from './change.js';
 import { MODEL } from './kinds/model.js';
 import { ObjectIndex } from './object-index.js';
+import { StreamVersions } from './stream-versions.js';
 import { objectOfStream } from './streams.js';
 
 /** Why an object is frozen: an event that this catalogue does not know. On the node nothing of the object is added or removed (invariant 6). */
@@ -17,12 +18,13 @@ export class Topology {
   position = 0;
   readonly frozen = new Map<ObjectKey, Frozen>();
   readonly objects = new ObjectIndex(MODEL);
-  private readonly streams = new Map<string, number>();
+  private readonly streams = new StreamVersions();
 
+  /** `streams`: version of each stream that is named for one of the objects. */
   static of(objects: Iterable<AnyObject>, position: number, streams: Iterable<readonly [string, number]>): Topology {
     const topology = new Topology();
     for (const object of objects) topology.put(keyOf(object), object);
-    for (const [stream, version] of streams) topology.streams.set(stream, version);
+    for (const [stream, version] of streams) topology.setVersion(stream, version);
     topology.position = position;
     return topology;
   }
@@ -64,9 +66,33 @@ export class Topology {
     return this.objects.has(term);
   }
 
-  /** Version of a stream: the number of its events so far. */
+  /**
+   * Version of a stream: the number of its events so far. 0 for one that does not exist, and for one that is named for an object which is gone, unless it was among
+   * the last to go (`StreamVersions`).
+   */
   versionOf(stream: string): number {
-    return this.streams.get(stream) ?? 0;
+    return this.streams.of(stream);
+  }
+
+  /** True when `versionOf` is the stream's version at this position; else only the log knows it. */
+  knowsVersionOf(stream: string): boolean {
+    return this.streams.isLiving(stream);
+  }
+
+  /** The log says that the stream has this version at a position that is folded already. */
+  setVersion(stream: string, version: number): void {
+    const key = objectOfStream(stream);
+    this.streams.set(stream, version, key !== null && this.byKey(key) !== undefined);
+  }
+
+  /** The versions of streams that are named for objects which are there. */
+  streamVersions(): IterableIterator<[string, number]> {
+    return this.streams.entries();
+  }
+
+  /** Number of stream versions in memory. */
+  get streamsKept(): number {
+    return this.streams.size;
   }
 
   routerPorts(routerId: string): OfKind<'port'>[] {
@@ -111,7 +137,7 @@ export class Topology {
     for (const { position, stream, event } of events) {
       const key = known(event) ? null : objectOfStream(stream);
       if (key) this.frozen.set(key, { position, type: event.type, version: event.version });
-      this.streams.set(stream, this.versionOf(stream) + 1);
+      this.setVersion(stream, this.versionOf(stream) + 1);
       this.position = position;
     }
   }

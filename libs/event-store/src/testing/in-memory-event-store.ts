@@ -14,6 +14,7 @@ import {
   RecordedEvent,
   RowUpsert,
   StoredRow,
+  StreamVersion,
   Verdict,
 } from '../event-store.js';
 
@@ -61,6 +62,10 @@ export class InMemoryEventStore implements EventStore {
     return this.events.filter((event) => event.stream === stream).map(toRecorded);
   }
 
+  async streamVersion(stream: string): Promise<StreamVersion> {
+    return { position: this.events.length, version: this.streams.get(stream) ?? 0 };
+  }
+
   async head(): Promise<Head> {
     return this.headNow();
   }
@@ -74,7 +79,10 @@ export class InMemoryEventStore implements EventStore {
       logId: this.id,
       head: this.headNow(),
       generation: CATALOGUE_VERSION,
-      streams: [...this.streams].map(([stream, version]) => ({ stream, version })),
+      streams: [...this.objects.values()].flatMap(({ kind, id }) => {
+        const version = this.streams.get(`${kind}-${id}`);
+        return version === undefined ? [] : [{ stream: `${kind}-${id}`, version }];
+      }),
       rows: [...this.objects.values()].sort((a, b) => order(a.kind, b.kind) || order(a.id, b.id)),
       feeds: [...this.feedHeads].map(([host, position]) => ({ host, position })).sort((a, b) => order(a.host, b.host)),
     });
