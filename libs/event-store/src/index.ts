@@ -30,4 +30,5 @@ export {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,
 } from './postgres/embedded.js';
-export { rebuildReadModels, type Derivation, type Rebuilt } from './postgres/rebuild.js';
+export type { Derivation, Rebuilt } from './postgres/rebuild/derivation.js';
+export { rebuildReadModels, type RebuildOptions } from './postgres/rebuild/rebuild.js';

@@ -21,7 +21,7 @@ export function addDatabaseCommands(program: Command): void {
     )
     .action(async (options: { database: string; serviceRole?: string }) => {
       const service = options.serviceRole === undefined ? {} : { serviceRole: options.serviceRole };
-      const { remade } = await migrate(options.database, { ...service, derivation }).catch(inWords);
+      const { remade } = await migrate(options.database, { ...service, derivation, progress: told() }).catch(inWords);
       console.log('the schema is up to date');
       if (remade) console.log(`made again ${inNumbers(remade)}`);
       if (options.serviceRole === undefined)
@@ -37,7 +37,9 @@ export function addDatabaseCommands(program: Command): void {
       console.log(JSON.stringify(guard));
     });
   db.command('rebuild')
-    .description('make streams, claims, counts and read models again from the log; the API may run meanwhile')
+    .description(
+      'make streams, claims, counts and read models again from the log, beside those in use; the API goes on meanwhile',
+    )
     .requiredOption(
       '--database <url>',
       'login that owns the tables (migration role)',
@@ -45,8 +47,20 @@ export function addDatabaseCommands(program: Command): void {
       process.env['DATABASE_MIGRATION_URL'],
     )
     .action(async (options: { database: string }) => {
-      console.log(inNumbers(await rebuildReadModels(options.database, derivation).catch(inWords)));
+      console.log(
+        inNumbers(await rebuildReadModels(options.database, derivation, { progress: told() }).catch(inWords)),
+      );
     });
+}
+
+/** Says once a second how far a rebuild is; nothing of one that is shorter. */
+function told(): (done: number, of: number) => void {
+  let last = Date.now();
+  return (done, of) => {
+    if (Date.now() - last < 1_000) return;
+    last = Date.now();
+    console.error(`${done} of ${of} events folded (${Math.floor((100 * done) / of)} %)`);
+  };
 }
 
 const inNumbers = ({ events, rows, claims, streams }: Rebuilt): string =>

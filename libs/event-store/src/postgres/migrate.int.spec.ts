@@ -10,7 +10,7 @@ import { EmbeddedPostgres, embeddedServiceRole, startEmbeddedPostgres } from './
 import { migrate } from './migrate.js';
 import { Log1763700000001 } from './migrations/0001-log.js';
 import { PostgresEventStore } from './postgres-event-store.js';
-import { Derivation } from './rebuild.js';
+import { Derivation } from './rebuild/derivation.js';
 
 type Port = Readonly<{ id: string; position: number }>;
 

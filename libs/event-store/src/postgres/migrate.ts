@@ -5,7 +5,8 @@
 import { CATALOGUE_VERSION } from '@plumbline/contracts';
 import pg from 'pg';
 import { createDataSource } from './data-source.js';
-import { Derivation, Rebuilt, rebuildReadModels } from './rebuild.js';
+import type { Derivation, Rebuilt } from './rebuild/derivation.js';
+import { rebuildReadModels, type RebuildOptions } from './rebuild/rebuild.js';
 
 /** Rights of the service, table by table: what `append_batch` and the service's own queries need. */
 const rights = (role: string): string => `
@@ -29,7 +30,7 @@ GRANT EXECUTE ON FUNCTION plumbline.append_batch(jsonb) TO ${role};
  */
 export async function migrate<O extends object>(
   migrationUrl: string,
-  options: Readonly<{ serviceRole?: string; derivation?: Derivation<O> }> = {},
+  options: Readonly<{ serviceRole?: string; derivation?: Derivation<O>; progress?: RebuildOptions['progress'] }> = {},
 ): Promise<Readonly<{ applied: readonly string[]; remade: Rebuilt | null }>> {
   const guard = new pg.Client({ connectionString: migrationUrl });
   await guard.connect();
@@ -41,7 +42,7 @@ export async function migrate<O extends object>(
     try {
       const done = await source.runMigrations();
       await refuseYoungerSchema(guard, new Set(source.migrations.map((each) => each.name ?? each.constructor.name)));
-      const remade = await remake(guard, migrationUrl, options.derivation);
+      const remade = await remake(guard, migrationUrl, options);
       if (options.serviceRole) await grant(guard, options.serviceRole);
       return { applied: done.map((each) => each.name), remade };
     } finally {
@@ -66,7 +67,7 @@ async function refuseYoungerSchema(client: pg.Client, known: ReadonlySet<string>
 async function remake<O extends object>(
   client: pg.Client,
   migrationUrl: string,
-  derivation: Derivation<O> | undefined,
+  { derivation, progress }: Readonly<{ derivation?: Derivation<O>; progress?: RebuildOptions['progress'] }>,
 ): Promise<Rebuilt | null> {
   await client.query(
     'UPDATE plumbline.derived SET generation = $1 FROM plumbline.log_head WHERE position = 0 AND generation <> $1',
@@ -76,7 +77,8 @@ async function remake<O extends object>(
   const { rows } = await client.query('SELECT 1 FROM plumbline.derived WHERE generation <> $1', [
     derivation.generation,
   ]);
-  return rows.length > 0 ? rebuildReadModels(migrationUrl, derivation) : null;
+  if (rows.length === 0) return null;
+  return rebuildReadModels(migrationUrl, derivation, { withinMigration: true, ...(progress && { progress }) });
 }
 
 async function grant(client: pg.Client, serviceRole: string): Promise<void> {

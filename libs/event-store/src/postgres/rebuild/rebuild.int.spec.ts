@@ -1,44 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { AppendCommand, RowUpsert } from '../event-store.js';
-import { command, happened } from '../testing/commands.js';
-import { startPostgres, TestPostgres } from '../testing/start-postgres.js';
-import { PostgresEventStore } from './postgres-event-store.js';
-import { Derivation, rebuildReadModels } from './rebuild.js';
-
-/** A catalogue small enough to see through: ports that are made, moved to another address, and deleted. */
-type Port = Readonly<{ id: string; ip: string; version: number; setAt: Record<string, number> }>;
-
-const derivation: Derivation<Port> = {
-  keyOf: (event) => event.stream,
-  evolve(port, { position, stream, streamVersion, event }) {
-    if (event.type === 'PortDeleted') return undefined;
-    const ip = (event.data as { ip: string }).ip;
-    return {
-      id: stream.slice('port-'.length),
-      ip,
-      version: streamVersion,
-      setAt: { existence: port?.setAt['existence'] ?? position, ip: position },
-    };
-  },
-  rowOf: (port) => rowOf(port),
-  claimsOf: (port) => [`address/${port.ip}`],
-  tallyOf: ({ id }) => tallyOf(id),
-  generation: 7,
-};
-
-const tallyOf = (id: string): string => `port/${id.slice(0, 1)}`;
-
-const rowOf = ({ id, ip, version, setAt }: Port): RowUpsert => ({
-  kind: 'port',
-  id,
-  version,
-  projectId: 'p',
-  name: `port ${ip}`,
-  doc: { id, ip },
-  setAt,
-});
+import { AppendCommand } from '../../event-store.js';
+import { command, happened } from '../../testing/commands.js';
+import { derivation, rowOf, tallyOf } from '../../testing/port-catalogue.js';
+import { startPostgres, TestPostgres } from '../../testing/start-postgres.js';
+import { PostgresEventStore } from '../postgres-event-store.js';
+import { rebuildReadModels } from './rebuild.js';
 
 describe('rebuildReadModels', () => {
   let postgres: TestPostgres;
