@@ -12,7 +12,7 @@ import type { AttributeType } from './types/attribute-types.js';
 export type Row = Readonly<{ id: string; doc: Readonly<Record<string, unknown>> } & Record<string, unknown>>;
 
 /** Adds a value to a statement and gives its placeholder. */
-export type Param = (value: unknown, type: 'jsonb' | 'text' | 'text[]' | 'bigint') => string;
+export type Param = (value: unknown, type: 'jsonb' | 'jsonb[]' | 'text' | 'text[]' | 'bigint') => string;
 
 /** The statement that a condition is for. */
 export type ConditionContext = Readonly<{
@@ -22,11 +22,35 @@ export type ConditionContext = Readonly<{
   project: string | null;
 }>;
 
-/** Condition: the row's object contains one of these. The index on `doc` answers it. */
-export const containing =
-  (partOf: (value: unknown) => object) =>
-  (values: readonly unknown[], { param }: Pick<ConditionContext, 'param'>): string =>
-    values.map((value) => `o.doc @> ${param(JSON.stringify(partOf(value)), 'jsonb')}`).join(' OR ');
+/**
+ * So many values are looked up in the index on `doc`, one by one. More are compared in one pass over the rows with a hash of the values, because each value that
+ * no index look-up serves costs a comparison a row: 990 of them took 12 s on 20,000 rows.
+ */
+export const FEW_VALUES = 4;
+
+/** Where in the object a value is. `each`: the value at `path` is a list, and any element of it, or what is at `each` in any element, may be the value. */
+export type Place = Readonly<{ path: readonly string[]; each?: readonly string[] }>;
+
+const nested = (path: readonly string[], value: unknown): unknown =>
+  path.reduceRight<unknown>((inner, name) => ({ [name]: inner }), value);
+const valueIn = (json: string, path: readonly string[]): string =>
+  path.length === 0 ? json : `${json} #> '{${path.join(',')}}'`;
+
+/** Condition: one of these values (as JSON) is at this place. Its cost does not grow with more than a few values. */
+export const having =
+  ({ path, each }: Place) =>
+  (values: readonly unknown[], { param }: Pick<ConditionContext, 'param'>): string => {
+    const part = (value: unknown) => nested(path, each ? [nested(each, value)] : value);
+    if (values.length <= FEW_VALUES)
+      return values.map((value) => `o.doc @> ${param(JSON.stringify(part(value)), 'jsonb')}`).join(' OR ');
+    const wanted = param(
+      values.map((value) => JSON.stringify(value)),
+      'jsonb[]',
+    );
+    return each
+      ? `EXISTS (SELECT FROM jsonb_array_elements(${valueIn('o.doc', path)}) e WHERE ${valueIn('e', each)} = ANY (${wanted}))`
+      : `${valueIn('o.doc', path)} = ANY (${wanted})`;
+  };
 
 export type Attribute = Readonly<{
   /** Name on the wire. */

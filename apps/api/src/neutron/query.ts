@@ -53,18 +53,19 @@ function parseFilters(resource: Resource, search: URLSearchParams): Filter[] {
     throw badRequest(`[${strange.map((name) => `'${shown(name)}'`).join(', ')}] is invalid attribute for filtering`);
   return names.map((name) => {
     const attribute = byName.get(name) as Attribute;
-    const texts = search.getAll(name);
+    const texts = [...new Set(search.getAll(name))];
     if (texts.length > MOST_VALUES) throw badRequest(`More than ${MOST_VALUES} values for filter ${name}`);
     const unstorable = texts.find((text) => !isStorable(text));
     if (unstorable !== undefined)
       throw badRequest(`Invalid filter for ${name}: '${shown(unstorable)}' holds characters that cannot be stored`);
-    return { attribute, values: texts.map((text) => attribute.type.filter?.(text, name)) };
+    // What is asked twice changes nothing and costs time.
+    return { attribute, values: [...new Set(texts.map((text) => attribute.type.filter?.(text, name)))] };
   });
 }
 
 function parseTags(search: URLSearchParams): TagFilter[] {
   return TAG_FILTERS.flatMap((name) => {
-    const tags = search.getAll(name).flatMap((text) => text.split(',').filter((tag) => tag !== ''));
+    const tags = [...new Set(search.getAll(name).flatMap((text) => text.split(',').filter((tag) => tag !== '')))];
     if (tags.length > MOST_VALUES) throw badRequest(`More than ${MOST_VALUES} values for filter ${name}`);
     const unstorable = tags.find((text) => !isStorable(text));
     if (unstorable !== undefined)

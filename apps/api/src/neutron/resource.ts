@@ -39,6 +39,27 @@ export type Whole<P extends string = string> = Readonly<{
   path: P;
 }>;
 
+/** For whom a condition of visibility is. */
+export type Seeing = Readonly<{
+  /** Placeholder of the project that asks. */
+  project: string;
+  tables: Tables;
+  /** One row by its id, or a list: for one row a condition looks up what it needs, for a list it reads it once. */
+  rows: 'by id' | 'listed';
+}>;
+
+/**
+ * Rows that are seen, beside those of the project's own, where another object is: ports on networks of the project. A list goes from those objects to their
+ * rows, so that it costs what the project sees and not what there is.
+ */
+export type Through = Readonly<{
+  kind: Kind;
+  /** Field of the row that holds the other object's id. */
+  path: string;
+  /** Condition on the other object, which is called `n`. */
+  seen: (seeing: Seeing) => string;
+}>;
+
 /** Everything about a resource that does not depend on the types of its fields. */
 type Described = Readonly<{
   name: string;
@@ -50,10 +71,10 @@ type Described = Readonly<{
   kind: Kind | null;
   partOf?: Whole;
   /**
-   * Who sees a row. 'admin': administrators; 'own': also the project that owns it; a condition: also projects for which it holds (`project` is the placeholder
-   * of the caller's project). libs/domain/src/access.ts has the same rules for decisions.
+   * Who sees a row. 'admin': administrators; 'own': also the project that owns it; a condition: also projects for which it holds.
+   * libs/domain/src/access.ts has the same rules for decisions.
    */
-  visible: 'own' | 'admin' | ((project: string, tables: Tables) => string);
+  visible: 'own' | 'admin' | ((seeing: Seeing) => string) | Through;
   /** Who may create, update and delete; absent: members, what is their project's. */
   write?: 'admin';
   /** Has the sub-resource `tags`. Its kind must be a TaggedKind. */

@@ -137,7 +137,8 @@ describe('a declaration', () => {
         ...joins.map((join) => join.sql(tables)),
         ...Object.values(columns).map((column) => column.sql(tables)),
         ...attributes.map(({ sql }) => (typeof sql === 'function' ? sql(tables) : (sql ?? ''))),
-        typeof visible === 'function' ? visible('$1', tables) : '',
+        typeof visible === 'function' ? visible({ project: '$1', tables, rows: 'listed' }) : '',
+        typeof visible === 'object' ? visible.seen({ project: '$1', tables, rows: 'listed' }) : '',
       ];
       expect(parts.filter((part) => part.includes('plumbline.'))).toEqual([]);
     },

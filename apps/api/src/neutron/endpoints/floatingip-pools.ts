@@ -24,8 +24,8 @@ const pools: Resource = declare({
   name: 'floatingip_pool',
   collection: 'floatingip_pools',
   kind: null,
-  visible: (project, tables) =>
-    `o.owner = ${project} OR o.network @> '{"external": true}' OR ${isOpened('o.network_id', project, tables)}`,
+  visible: (seeing) =>
+    `o.owner = ${seeing.project} OR o.network @> '{"external": true}' OR ${isOpened('o.network_id', seeing)}`,
   about: 'A subnet that floating IPs come from.',
   attributes: [
     {

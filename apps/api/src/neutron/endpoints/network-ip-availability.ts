@@ -33,12 +33,8 @@ const availability: Resource = declare({
       type: ipVersion,
       filter: true,
       where: (values, { param, tables }) =>
-        values
-          .map(
-            (value) =>
-              `EXISTS (SELECT FROM ${tables.of('subnet')} s WHERE s.doc @> jsonb_build_object('networkId', o.id, 'ipVersion', ${param(String(value), 'bigint')}))`,
-          )
-          .join(' OR '),
+        `EXISTS (SELECT FROM ${tables.of('subnet')} s WHERE s.doc @> jsonb_build_object('networkId', o.id)
+          AND s.doc ->> 'ipVersion' = ANY (${param(values.map(String), 'text[]')}))`,
       about: 'Only subnets of this version count.',
     },
   ],

@@ -33,7 +33,7 @@ export const addressGroups: Resource = declare({
   collection: 'address_groups',
   segment: 'address-groups',
   kind: 'addressgroup',
-  visible: (project, tables) => isOpened('o.id', project, tables),
+  visible: (seeing) => isOpened('o.id', seeing),
   about: 'Prefixes that security group rules may name together.',
   attributes,
   notFound: addressGroupNotFound,

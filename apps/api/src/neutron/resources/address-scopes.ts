@@ -25,7 +25,7 @@ export const addressScopes: Resource = declare({
   collection: 'address_scopes',
   segment: 'address-scopes',
   kind: 'addressscope',
-  visible: (project, tables) => `o.doc @> '{"shared": true}' OR ${isOpened('o.id', project, tables)}`,
+  visible: (seeing) => `o.doc @> '{"shared": true}' OR ${isOpened('o.id', seeing)}`,
   about: 'Addresses that are unique and may be routed to each other.',
   attributes,
   columns: sharedWith,

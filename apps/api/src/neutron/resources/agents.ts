@@ -54,7 +54,8 @@ const CARRIED: Readonly<Record<CarriedKind, (tables: Tables) => string>> = {
     tables,
   ) => `(SELECT jsonb_build_object('routers', count(*), 'ex_gw_ports', count(nullif(r.doc -> 'gateway', 'null')),
         'interfaces', coalesce(sum((SELECT count(*) FROM jsonb_object_keys(r.doc -> 'interfaces'))), 0),
-        'floating_ips', (SELECT count(*) FROM ${tables.of('floatingip')} f JOIN ${tables.of('router')} q ON q.id = f.doc #>> '{association,routerId}' WHERE q.doc ->> 'host' = o.host))
+        'floating_ips', coalesce(sum((SELECT count(*) FROM ${tables.of('floatingip')} f
+          WHERE f.doc @> jsonb_build_object('association', jsonb_build_object('routerId', r.id)))), 0))
       FROM ${tables.of('router')} r WHERE r.doc @> jsonb_build_object('host', o.host))`,
 };
 const counts = (tables: Tables): string =>

@@ -22,7 +22,7 @@ import {
 } from '../computed/computed.js';
 import { object, OWN_ID, report, summary } from '../computed/joins.js';
 import type { UpdateInput } from '../input.js';
-import { type Attribute, containing, type Row, table } from '../attribute.js';
+import { type Attribute, FEW_VALUES, having, type Row, table } from '../attribute.js';
 import { declare, type Resource } from '../resource.js';
 import { type AttributeType, ip, orNull, text, uuid } from '../types/attribute-types.js';
 import { dnsDomain, dnsName } from '../types/dns-types.js';
@@ -73,7 +73,18 @@ const associated = <const P extends string>(name: string, path: P, type: Attribu
     put: true,
     sql: textOf('o', 'association', path).sql,
     filter: true,
-    where: containing((value) => ({ association: value === null ? null : { [path]: value } })),
+    where: (values, { param }) =>
+      [
+        ...(values.includes(null) ? [having({ path: ['association'] })([null], { param })] : []),
+        ...(values.some((value) => value !== null)
+          ? [
+              having({ path: ['association', path] })(
+                values.filter((value) => value !== null),
+                { param },
+              ),
+            ]
+          : []),
+      ].join(' OR '),
     sort: true,
     show: (row) => (row.doc['association'] as Record<string, unknown> | null)?.[path] ?? null,
     about,
@@ -119,18 +130,27 @@ function shownPorts(side: string, range: PortRange | null): object {
   return { [`${side}_port`]: null, [`${side}_port_range`]: `${range.first}:${range.last}` };
 }
 
-/** By its association or by its forwardings; each is answered by an index. */
-const carriedBy: NonNullable<Attribute['where']> = (values, { param, tables }) =>
-  values
+/** By its association or by its forwardings; each is answered by an index. Many routers: one pass over the rows. */
+const carriedBy: NonNullable<Attribute['where']> = (values, { param, tables }) => {
+  const none = `${NOT_ASSOCIATED.sql(tables)} AND pf.router_id IS NULL`;
+  if (values.length > FEW_VALUES) {
+    const ids = param(
+      values.filter((value) => value !== null),
+      'text[]',
+    );
+    return [`${ROUTER.sql(tables)} = ANY (${ids})`, ...(values.includes(null) ? [none] : [])].join(' OR ');
+  }
+  return values
     .flatMap((value) => {
-      if (value === null) return [`${NOT_ASSOCIATED.sql(tables)} AND pf.router_id IS NULL`];
+      if (value === null) return [none];
       const forwarding = param(JSON.stringify({ routerId: value }), 'jsonb');
       return [
-        containing((routerId) => ({ association: { routerId } }))([value], { param }),
+        having({ path: ['association', 'routerId'] })([value], { param }),
         `o.id = ANY (ARRAY(SELECT f.doc ->> 'floatingIpId' FROM ${tables.of('portforwarding')} f WHERE f.doc @> ${forwarding}))`,
       ];
     })
     .join(' OR ');
+};
 
 const attributes = table([
   ...head,

@@ -187,7 +187,7 @@ export const networks: Resource = declare({
   name: 'network',
   collection: 'networks',
   kind: 'network',
-  visible: (project, tables) => `o.doc @> '{"shared": true}' OR ${IS_EXTERNAL} OR ${isOpened('o.id', project, tables)}`,
+  visible: (seeing) => `o.doc @> '{"shared": true}' OR ${IS_EXTERNAL} OR ${isOpened('o.id', seeing)}`,
   tagged: true,
   about: 'An isolated layer 2 segment.',
   attributes,

@@ -13,7 +13,7 @@ import { z } from 'zod';
 import { type AttributeType, integer, ip, oneOf, orNull, shown, text, uuid } from '../types/attribute-types.js';
 import { badRequest, invalidAttribute } from '../../errors/edge-error.js';
 import type { CreateInput, UpdateInput } from '../input.js';
-import { type Attribute, containing, type Row, table } from '../attribute.js';
+import { type Attribute, having, type Row, table } from '../attribute.js';
 import { declare, type Resource } from '../resource.js';
 import { description, id } from './standard.js';
 
@@ -61,7 +61,11 @@ const onePort = <const P extends string>(name: string, path: P, side: Side, abou
     type: orNull(integer(1, LAST_PORT)),
     ...given,
     sql: firstPort(side),
-    where: containing((value) => ({ [side]: value === null ? null : { first: value, last: value } })),
+    where: (values, context) =>
+      having({ path: [side] })(
+        values.map((value) => (value === null ? null : { first: value, last: value })),
+        context,
+      ),
     show: (row) => {
       const range = rangeOf(row, side);
       return range && range.first === range.last ? range.first : null;
@@ -75,7 +79,7 @@ const severalPorts = <const P extends string>(name: string, path: P, side: Side,
     type: orNull(portRange),
     ...given,
     sql: firstPort(side),
-    where: containing((value) => ({ [side]: value })),
+    where: having({ path: [side] }),
     show: (row) => {
       const range = rangeOf(row, side);
       return range && `${range.first}:${range.last}`;

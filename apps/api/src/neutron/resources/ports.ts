@@ -22,7 +22,7 @@ import {
 import { both, cases, columnOf, firstOf, isOneOf, isSaid, orNone, read, textOf, word } from '../computed/computed.js';
 import { object, OWN_ID, report } from '../computed/joins.js';
 import type { CreateInput, UpdateInput } from '../input.js';
-import { type Attribute, containing, type Row, table } from '../attribute.js';
+import { type Attribute, FEW_VALUES, having, type Row, table } from '../attribute.js';
 import { declare, type Resource, type Surroundings } from '../resource.js';
 import { adminStateUp, constant, head, name, SHOWN, status, tail } from './standard.js';
 
@@ -76,11 +76,12 @@ const DATAPATH = cases(
   null,
 );
 
-/** Bound to the host, or of a router that is there; both arms are answered by the index. */
-const onHost: NonNullable<Attribute['where']> = (values, { param, tables }) =>
-  values
+/** Bound to the host, or of a router that is there; both arms are answered by the index. Many hosts: one pass over the rows. */
+const onHost: NonNullable<Attribute['where']> = (values, { param, tables }) => {
+  const hostOf = HOST.sql(tables);
+  if (values.length > FEW_VALUES) return `${hostOf} = ANY (${param(values, 'text[]')})`;
+  return values
     .map((host) => {
-      const hostOf = HOST.sql(tables);
       if (host === '') return `${hostOf} = ''`;
       const isOn = (part: object) => `o.doc @> ${param(JSON.stringify(part), 'jsonb')}`;
       const routers = `SELECT jsonb_build_object('deviceId', x.id) FROM ${tables.of('router')} x WHERE x.doc @> ${param(JSON.stringify({ host }), 'jsonb')}`;
@@ -88,6 +89,7 @@ const onHost: NonNullable<Attribute['where']> = (values, { param, tables }) =>
     })
     .map((each) => `(${each})`)
     .join(' OR ');
+};
 
 const fixedIpsOf = (row: Row) => row.doc['fixedIps'] as readonly { subnetId: string; ipAddress: string }[];
 const binding = (row: Row) => row.doc['binding'] as { vnicType: string; profile: object };
@@ -207,7 +209,7 @@ const attributes = table([
     name: 'security_groups',
     path: 'securityGroupIds',
     type: securityGroupIds,
-    where: containing((value) => ({ securityGroupIds: value })),
+    where: having({ path: ['securityGroupIds'], each: [] }),
     post: 'allowed',
     put: true,
     default: null,
@@ -290,8 +292,7 @@ export const ports: Resource = declare({
   name: 'port',
   collection: 'ports',
   kind: 'port',
-  visible: (project, tables) =>
-    `EXISTS (SELECT FROM ${tables.of('network')} n WHERE n.id = o.doc ->> 'networkId' AND n.project_id = ${project})`,
+  visible: { kind: 'network', path: 'networkId', seen: ({ project }) => `n.project_id = ${project}` },
   tagged: true,
   about: 'A connection point of a network: of an instance, a router or a floating IP.',
   attributes,

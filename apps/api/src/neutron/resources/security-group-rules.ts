@@ -64,8 +64,7 @@ export const securityGroupRules: Resource = declare({
   collection: 'security_group_rules',
   segment: 'security-group-rules',
   kind: 'securitygrouprule',
-  visible: (project, tables) =>
-    `EXISTS (SELECT FROM ${tables.of('securitygroup')} g WHERE g.id = o.doc ->> 'securityGroupId' AND g.project_id = ${project})`,
+  visible: { kind: 'securitygroup', path: 'securityGroupId', seen: ({ project }) => `n.project_id = ${project}` },
   before: ensureDefaultGroup,
   about: 'What a security group lets through.',
   attributes,

@@ -54,7 +54,7 @@ export const securityGroups: Resource = declare({
   collection: 'security_groups',
   segment: 'security-groups',
   kind: 'securitygroup',
-  visible: (project, tables) => isOpened('o.id', project, tables),
+  visible: (seeing) => isOpened('o.id', seeing),
   tagged: true,
   before: ensureDefaultGroup,
   about: 'Rules for the ports that are in it. Each project has one of the name default.',

@@ -6,14 +6,18 @@ import type { RbacPolicy } from '@plumbline/contracts';
 import type { Computed } from '../computed/computed.js';
 import { exists, listOf, naming } from '../computed/relations.js';
 import type { Attribute, Viewer } from '../attribute.js';
+import type { Seeing } from '../resource.js';
 import type { Tables } from '../tables.js';
 import { bool } from '../types/attribute-types.js';
 
 const POLICIES = naming('rbacpolicy', 'objectId', 'object');
 
 /** Condition: a policy, with any action, shares the object with the project or with everybody. `id`: a placeholder or column. */
-export const isOpened = (id: string, project: string, tables: Tables): string =>
-  `EXISTS (${POLICIES.rows('', tables, id)} AND b.doc ->> 'targetProject' IN (${project}, '*'))`;
+export const isOpened = (id: string, { project, tables, rows }: Seeing): string =>
+  rows === 'by id'
+    ? `EXISTS (${POLICIES.rows('', tables, id)} AND b.doc ->> 'targetProject' IN (${project}, '*'))`
+    : `${id} = ANY (ARRAY(SELECT b.doc ->> 'objectId' FROM ${tables.of('rbacpolicy')} b
+        WHERE b.doc @> jsonb_build_object('targetProject', ${project}) OR b.doc @> '{"targetProject": "*"}'))`;
 
 /** There is a policy of this action. */
 export const hasPolicy = (action: RbacPolicy['action']): Computed => exists(POLICIES, { action });

@@ -137,7 +137,7 @@ export const subnetpools: Resource = declare({
   name: 'subnetpool',
   collection: 'subnetpools',
   kind: 'subnetpool',
-  visible: (project, tables) => `o.doc @> '{"shared": true}' OR ${isOpened('o.id', project, tables)}`,
+  visible: (seeing) => `o.doc @> '{"shared": true}' OR ${isOpened('o.id', seeing)}`,
   tagged: true,
   about: 'Prefixes from which subnets get theirs.',
   attributes,

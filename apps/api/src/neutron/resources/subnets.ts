@@ -148,12 +148,12 @@ export const subnets: Resource = declare({
   name: 'subnet',
   collection: 'subnets',
   kind: 'subnet',
-  visible: (
-    project,
-    tables,
-  ) => `EXISTS (SELECT FROM ${tables.of('network')} n WHERE n.id = o.doc ->> 'networkId' AND (n.project_id = ${project}
-    OR n.doc @> '{"shared": true}' OR n.doc @> '{"external": true}'
-    OR ${isOpened('n.id', project, tables)}))`,
+  visible: {
+    kind: 'network',
+    path: 'networkId',
+    seen: (seeing) => `n.project_id = ${seeing.project} OR n.doc @> '{"shared": true}' OR n.doc @> '{"external": true}'
+      OR ${isOpened('n.id', seeing)}`,
+  },
   tagged: true,
   about: 'A block of addresses of a network.',
   attributes,

@@ -22,7 +22,7 @@ import {
   uuid,
 } from './attribute-types.js';
 import { badRequest, invalidAttribute } from '../../errors/edge-error.js';
-import { containing, type ConditionContext } from '../attribute.js';
+import { having, type ConditionContext } from '../attribute.js';
 import { fixedIps } from './structured-types.js';
 
 const MOST_GROUPS = 64;
@@ -38,7 +38,7 @@ export const securityGroupIds: AttributeType<readonly string[]> = {
     refuseDuplicates(ids, attribute, 'item');
     return ids;
   },
-  filter: (text, attribute) => [uuid.filter?.(text, attribute)],
+  filter: uuid.filter,
 };
 
 const addressPair = (value: unknown, attribute: string): RequestedPair => {
@@ -173,11 +173,16 @@ export function havingFixedIps(values: readonly unknown[], statement: ConditionC
     .map(({ member, same }) =>
       member === 'substring'
         ? `(${havingSubstring(same, statement)})`
-        : `(${containing((value) => ({ fixedIps: [{ [member]: value }] }))(same, statement)})`,
+        : `(${having({ path: ['fixedIps'], each: [member] })(same, statement)})`,
     )
     .join(' AND ');
 }
 
-const havingSubstring = (parts: readonly string[], { param }: ConditionContext): string =>
-  `EXISTS (SELECT FROM jsonb_array_elements(o.doc -> 'fixedIps') f, unnest(${param(parts, 'text[]')}) part
+/** No index answers them, and each is looked for in each address. */
+const MOST_SUBSTRINGS = 16;
+
+function havingSubstring(parts: readonly string[], { param }: ConditionContext): string {
+  if (parts.length > MOST_SUBSTRINGS) throw badRequest(`More than ${MOST_SUBSTRINGS} values of ip_address_substr`);
+  return `EXISTS (SELECT FROM jsonb_array_elements(o.doc -> 'fixedIps') f, unnest(${param(parts, 'text[]')}) part
     WHERE strpos(f ->> 'ipAddress', part) > 0)`;
+}
