@@ -84,6 +84,40 @@ const HASH_FIELDS = { selector: 'PrivateIdentifier', message: 'Write `private`: 
 const TESTING = {
   message: 'What is made for specs is for specs: sources import no `testing` entry and no test library.',
 };
+const FOR_SPECS_ALONE = {
+  group: ['@plumbline/*/testing', '**/testing/**', 'fast-check', '@jest/globals', '@nestjs/testing'],
+  ...TESTING,
+};
+/** What connects to the database or the broker, and the one source that may use it: what it opens answers by a deadline or is closed. */
+const CONNECTIONS = [
+  { name: 'pg', in: 'libs/event-store/src/postgres/connections.ts', use: 'openPool and openClient' },
+  {
+    name: 'typeorm',
+    importNames: ['DataSource'],
+    in: 'libs/event-store/src/postgres/data-source.ts',
+    use: 'createDataSource',
+  },
+  { name: '@nestjs/microservices', importNames: ['ClientNats'], in: 'libs/messaging/src/nats.ts', use: 'NatsWire' },
+  {
+    name: '@nats-io/transport-node',
+    importNames: ['connect', 'wsconnect'],
+    in: 'libs/messaging/src/nats.ts',
+    use: 'NatsWire',
+  },
+];
+/** `file`: the source that the rule is for, where it may do what no other may. */
+const restrictedImports = (file) => [
+  'error',
+  {
+    paths: CONNECTIONS.filter((each) => each.in !== file).map(({ name, importNames, use }) => ({
+      name,
+      importNames,
+      allowTypeImports: true,
+      message: `Every call to the database and the broker has a deadline: connect with ${use}.`,
+    })),
+    patterns: [FOR_SPECS_ALONE],
+  },
+];
 const NO_TESTING = { selector: 'ImportExpression[source.value=/testing/]', ...TESTING };
 /** Each project may import itself and what this says of it. */
 const mayImport = (importsOf) => [
@@ -127,20 +161,14 @@ export default tseslint.config(
     ignores: SPECS,
     rules: {
       // Not the rule without the prefix: that one says what pure projects may reach, and the later of two configurations of one rule is the only one.
-      '@typescript-eslint/no-restricted-imports': [
-        'error',
-        {
-          patterns: [
-            {
-              group: ['@plumbline/*/testing', '**/testing/**', 'fast-check', '@jest/globals', '@nestjs/testing'],
-              ...TESTING,
-            },
-          ],
-        },
-      ],
+      '@typescript-eslint/no-restricted-imports': restrictedImports(null),
       'no-restricted-syntax': ['error', ENUMS, HASH_FIELDS, NO_TESTING],
     },
   },
+  ...[...new Set(CONNECTIONS.map((each) => each.in))].map((file) => ({
+    files: [file],
+    rules: { '@typescript-eslint/no-restricted-imports': restrictedImports(file) },
+  })),
   {
     files: ['{libs,apps}/*/src/**/*.spec.ts', '{libs,apps}/*/src/**/testing/**/*.ts'],
     plugins: { '@nx': nx },

@@ -106,6 +106,19 @@ describe('boundaries', () => {
     },
   );
 
+  it.each([
+    ['apps/api/src/planted.ts', `import pg from 'pg';\nexport const seen = pg;\n`],
+    ['libs/event-store/src/postgres/planted.ts', `import { Pool } from 'pg';\nexport const seen = Pool;\n`],
+    ['libs/identity/src/planted.ts', `import { DataSource } from 'typeorm';\nexport const seen = DataSource;\n`],
+    ['apps/cli/src/planted.ts', `import { connect } from '@nats-io/transport-node';\nexport const seen = connect;\n`],
+    [
+      'libs/agent-runtime/src/planted.ts',
+      `import { ClientNats } from '@nestjs/microservices';\nexport const seen = ClientNats;\n`,
+    ],
+  ])('%s connects to the database and the broker only where calls have deadlines', async (file, source) => {
+    expect(await lint(file, source)).toContainEqual(expect.stringContaining('has a deadline'));
+  });
+
   const importOf = (name: string) => `import * as planted from '${name}';\nexport const seen = planted;\n`;
   it.each([
     ['libs/agent-runtime/src/planted.ts', importOf('@plumbline/topology/testing')],

@@ -1,12 +1,12 @@
 /** What the whole process uses: configuration, connections to the database, and the log with its ledger and feeds. Global; closed in reverse when the process stops. */
 import { DynamicModule, Global, Inject, Module, OnApplicationShutdown } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { createDataSource } from '@plumbline/event-store';
+import { createDataSource, openPool } from '@plumbline/event-store';
 import { CREDENTIAL_ENTITIES } from '@plumbline/identity/login';
 import { Follower } from '@plumbline/ledger';
 import type { NatsWire } from '@plumbline/messaging/nats';
 import { Health, Logger } from '@plumbline/telemetry';
-import pg from 'pg';
+import type pg from 'pg';
 import type { Config } from './config.js';
 import { FeedModule } from './feed/feed.module.js';
 import { OUTLET } from './feed/tokens.js';
@@ -20,27 +20,23 @@ const READ_CONNECTIONS = 8;
 const LOOKUP_CONNECTIONS = 4;
 /** Of TypeORM, for rows that people change: few at a time. */
 const ENTITY_CONNECTIONS = 2;
-const CONNECT_TIMEOUT_MS = 5_000;
+/** Within which a list is answered; an object by its id has an index. */
+const READ_MS = 10_000;
+const LOOKUP_MS = 5_000;
 
 /** Just-in-time compilation costs more than any of our statements. */
-const READ_SETTINGS = '-c jit=off';
+const READ_SETTINGS = { jit: 'off' };
 /**
  * Rows by id are few, and their statements are prepared: one plan of index look-ups is right for ever. Without these settings the server plans while tables are small, chooses to
  * join whole tables, and keeps that plan when they are large.
  */
-const LOOKUP_SETTINGS = `${READ_SETTINGS} -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off`;
-
-function openPool(url: string, logger: Logger, max: number, options: string): pg.Pool {
-  const pool = new pg.Pool({
-    connectionString: url,
-    max,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    application_name: 'plumbline api',
-    options,
-  });
-  pool.on('error', (err) => logger.warn({ err, step: 'database' }, 'an idle database connection was lost'));
-  return pool;
-}
+const LOOKUP_SETTINGS = {
+  ...READ_SETTINGS,
+  plan_cache_mode: 'force_generic_plan',
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+};
 
 /** A database that is away at the start ends the start, as it does for the log. */
 function entitiesOf(url: string): DynamicModule {
@@ -60,8 +56,18 @@ export class CoreModule implements OnApplicationShutdown {
   ) {}
 
   static with(config: Config, logger: Logger): DynamicModule {
-    const pool = openPool(config.databaseUrl, logger, READ_CONNECTIONS, READ_SETTINGS);
-    const lookups = openPool(config.databaseUrl, logger, LOOKUP_CONNECTIONS, LOOKUP_SETTINGS);
+    const shared = {
+      url: config.databaseUrl,
+      name: 'plumbline api',
+      onLoss: (err: Error) => logger.warn({ err, step: 'database' }, 'an idle database connection was lost'),
+    };
+    const pool = openPool({ ...shared, connections: READ_CONNECTIONS, deadlineMs: READ_MS, settings: READ_SETTINGS });
+    const lookups = openPool({
+      ...shared,
+      connections: LOOKUP_CONNECTIONS,
+      deadlineMs: LOOKUP_MS,
+      settings: LOOKUP_SETTINGS,
+    });
     const feed = FeedModule.with({
       databaseUrl: config.databaseUrl,
       pool,

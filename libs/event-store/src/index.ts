@@ -22,6 +22,15 @@ export { derivation } from './derivation.js';
 export { InvalidCommand, StoreUnavailable } from './errors.js';
 export { readTables } from './read-tables.js';
 export { PostgresEventStore, type PostgresEventStoreOptions } from './postgres/postgres-event-store.js';
+export {
+  NoAnswer,
+  openClient,
+  openPool,
+  serverMs,
+  type BoundedQuery,
+  type ConnectionOptions,
+  type PoolOptions,
+} from './postgres/connections.js';
 export { guardStatus, migrate, type GuardStatus } from './postgres/migrate.js';
 export { AgentEntity, createDataSource, type AgentRow, type DataSourceOptions } from './postgres/data-source.js';
 export {

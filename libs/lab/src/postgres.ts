@@ -10,9 +10,8 @@
 import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { derivation, guardStatus, migrate } from '@plumbline/event-store';
+import { derivation, guardStatus, migrate, openClient } from '@plumbline/event-store';
 import { run } from '@plumbline/exec';
-import pg from 'pg';
 import { writeWhole } from './files.js';
 import { freePort } from './free-port.js';
 import { placeFolder, type Place } from './place.js';
@@ -28,6 +27,8 @@ export interface DatabaseUrls {
   readonly serviceUrl: string;
 }
 
+/** A new database is copied and flushed, on a disk that others may keep busy. */
+const DATABASE_DEADLINE_MS = 60_000;
 const owner = 'plumbline_owner';
 const service = 'plumbline_service';
 const database = 'plumbline';
@@ -98,8 +99,11 @@ export async function startPostgres(spec: LabSpec, labId: string, control: Place
 
   const url = (user: string, secret: string, name: string) => `postgres://${user}:${secret}@127.0.0.1:${port}/${name}`;
   const secrets = { owner: password(), service: password() };
-  const client = new pg.Client({ connectionString: url('postgres', superPassword, 'postgres') });
-  await client.connect();
+  const client = await openClient({
+    url: url('postgres', superPassword, 'postgres'),
+    name: 'plumbline lab',
+    deadlineMs: DATABASE_DEADLINE_MS,
+  });
   try {
     // We made the passwords, of hexadecimal digits: they need no quoting.
     await client.query(`CREATE ROLE ${owner} LOGIN PASSWORD '${secrets.owner}'`);

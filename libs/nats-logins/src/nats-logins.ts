@@ -64,6 +64,9 @@ export function natsConfiguration(listen: string, logins: readonly NatsLogin[]):
 listen: ${JSON.stringify(listen)}
 max_payload: 1MB
 write_deadline: "5s"
+# A client that fell silent is forgotten: what nodes send is shared by the API's processes, also by one that hears nothing.
+ping_interval: "10s"
+ping_max: 2
 authorization {
   users = [
 ${logins.map(loginBlock).join('\n')}

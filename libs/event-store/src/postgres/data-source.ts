@@ -9,6 +9,7 @@
  * on JSON): there a mapper would hide the one thing that matters, which statement runs.
  */
 import { DataSource, EntitySchema } from 'typeorm';
+import { openPool } from './connections.js';
 import { Log1763700000001 } from './migrations/0001-log.js';
 import { Tallies1763800000002 } from './migrations/0002-tallies.js';
 import { AgentKinds1764300000003 } from './migrations/0003-agent-kinds.js';
@@ -54,6 +55,8 @@ export const AgentEntity = new EntitySchema<AgentRow>({
 export type DataSourceOptions = Readonly<{
   /** Number of connections; default 4. */
   poolSize?: number;
+  /** Within which each statement is answered, in ms; default 5,000. */
+  deadlineMs?: number;
   /** Beside the agents; their tables come from the migrations here. */
   entities?: readonly EntitySchema[];
 }>;
@@ -62,11 +65,18 @@ export type DataSourceOptions = Readonly<{
  * A TypeORM data source on the log's database, not yet initialized. `synchronize` is off: the schema comes from migrations alone, and
  * events are written through `EventStore.append` alone.
  */
-export function createDataSource(url: string, { poolSize = 4, entities = [] }: DataSourceOptions = {}): DataSource {
+export function createDataSource(
+  url: string,
+  { poolSize = 4, deadlineMs = 5_000, entities = [] }: DataSourceOptions = {},
+): DataSource {
   return new DataSource({
     type: 'postgres',
-    // As a connection string for pg itself: TypeORM's own reading of a URL knows no unix socket.
-    extra: { connectionString: url, max: poolSize },
+    // In the place of `pg`: the pool, which it would make of its own reading of the URL, without deadlines and knowing no unix socket.
+    driver: {
+      Pool: function () {
+        return openPool({ url, name: 'plumbline entities', connections: poolSize, deadlineMs });
+      },
+    },
     schema,
     entities: [AgentEntity, ...entities],
     migrations: [Log1763700000001, Tallies1763800000002, AgentKinds1764300000003, ReportPages1765000000010],

@@ -25,7 +25,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
-import pg from 'pg';
+import { openClient } from './connections.js';
 
 export type EmbeddedPostgresOptions = Readonly<{
   /** The cluster's directory; made when absent. As root its parents must be open (x) to user postgres. */
@@ -312,8 +312,7 @@ async function ready(dataDir: string, pid: number): Promise<void> {
 
 /** Passwords are hexadecimal and names are constants of this file, so they are safe in the statement's text. */
 async function ensureRolesAndDatabase(adminUrl: string, passwords: Passwords): Promise<void> {
-  const client = new pg.Client({ connectionString: adminUrl });
-  await client.connect();
+  const client = await openClient({ url: adminUrl, name: 'plumbline embedded', deadlineMs: readyWithinMs });
   try {
     const { rows } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [database]);
     if (rows.length > 0) return;

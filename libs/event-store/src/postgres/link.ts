@@ -3,7 +3,7 @@
  * of it and commits without hearing from the client again. (With Parse, Bind, Execute, Sync the transaction would be open until the Sync,
  * and a client that stopped between the two would hold the head row.)
  */
-import pg from 'pg';
+import { drop, openClient } from './connections.js';
 
 /** A command's answer as the function gives it: stored after `b` with hashes `h` and feed links `p`, or what the conflict is about. */
 export type Answer = Readonly<
@@ -25,21 +25,15 @@ SET default_transaction_isolation = 'read committed';
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')`;
 
 /** Opens one connection. An answered command must survive a crash, so a commit waits for its WAL whatever the server's default. */
-export async function openLink(url: string, connectTimeoutMs: number): Promise<Link> {
-  const client = new pg.Client({
-    connectionString: url,
-    connectionTimeoutMillis: connectTimeoutMs,
-    keepAlive: true,
-    application_name: 'plumbline append',
-  });
+export async function openLink(url: string, connectTimeoutMs: number, deadlineMs = 10_000): Promise<Link> {
+  const client = await openClient({ url, name: 'plumbline append', deadlineMs, connectMs: connectTimeoutMs });
   let broken = false;
   client.on('error', () => (broken = true));
   client.on('end', () => (broken = true));
   try {
-    await client.connect();
     await client.query(sessionSettings);
   } catch (error) {
-    void client.end().catch(() => undefined);
+    drop(client);
     throw error;
   }
   return {
@@ -55,7 +49,7 @@ export async function openLink(url: string, connectTimeoutMs: number): Promise<L
     },
     destroy() {
       broken = true;
-      (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+      drop(client);
     },
     end: () => client.end(),
     get broken() {
@@ -64,10 +58,10 @@ export async function openLink(url: string, connectTimeoutMs: number): Promise<L
   };
 }
 
-/** True when the same batch may succeed later: connection lost or refused, server starting, stopping, failing over, full, deadlocked. */
+/** True when the same batch may succeed later: connection lost or refused, server starting, stopping, failing over, full, deadlocked, out of time. */
 export function isTransient(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
   if (typeof code !== 'string' || !/^[0-9A-Z]{5}$/.test(code))
     return error instanceof Error && !(error instanceof TypeError);
-  return /^(08|53|57P|40|58)/.test(code) || code === '25006' || code === '55P03';
+  return /^(08|53|57P|40|58)/.test(code) || ['25006', '55P03', '57014'].includes(code);
 }

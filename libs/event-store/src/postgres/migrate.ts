@@ -3,10 +3,13 @@
  * service and no intruder in it can rewrite the log. There are two logins because the owner of a table can grant itself what was revoked.
  */
 import { CATALOGUE_VERSION } from '@plumbline/contracts';
-import pg from 'pg';
+import type pg from 'pg';
+import { MIGRATION_DEADLINE_MS, openClient } from './connections.js';
 import { createDataSource } from './data-source.js';
 import type { Derivation, Rebuilt } from './rebuild/derivation.js';
 import { rebuildReadModels, type RebuildOptions } from './rebuild/rebuild.js';
+
+const CHECK_DEADLINE_MS = 10_000;
 
 /** Rights of the service, table by table: what `append_batch` and the service's own queries need. */
 const rights = (role: string): string => `
@@ -32,12 +35,11 @@ export async function migrate<O extends object>(
   migrationUrl: string,
   options: Readonly<{ serviceRole?: string; derivation?: Derivation<O>; progress?: RebuildOptions['progress'] }> = {},
 ): Promise<Readonly<{ applied: readonly string[]; remade: Rebuilt | null }>> {
-  const guard = new pg.Client({ connectionString: migrationUrl });
-  await guard.connect();
+  const guard = await openClient({ url: migrationUrl, name: 'plumbline migrate', deadlineMs: MIGRATION_DEADLINE_MS });
   try {
     await guard.query(`SELECT pg_advisory_lock(hashtext('plumbline migrations'))`);
     await guard.query('CREATE SCHEMA IF NOT EXISTS plumbline');
-    const source = createDataSource(migrationUrl, { poolSize: 1 });
+    const source = createDataSource(migrationUrl, { poolSize: 1, deadlineMs: MIGRATION_DEADLINE_MS });
     await source.initialize();
     try {
       const done = await source.runMigrations();
@@ -100,8 +102,7 @@ export type GuardStatus = Readonly<{ on: boolean; reasons: readonly string[] }>;
 
 /** Asks the database what this login may do to the log. Changes nothing. */
 export async function guardStatus(serviceUrl: string): Promise<GuardStatus> {
-  const client = new pg.Client({ connectionString: serviceUrl });
-  await client.connect();
+  const client = await openClient({ url: serviceUrl, name: 'plumbline guard', deadlineMs: CHECK_DEADLINE_MS });
   try {
     const { rows } = await client.query<{ reason: string }>(`
       SELECT reason FROM (

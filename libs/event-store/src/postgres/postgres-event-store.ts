@@ -1,4 +1,4 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { differs, genesisHash, StoredEvent, walkChain } from '../chain.js';
 import { recorded, wire } from '../command.js';
 import { StoreUnavailable } from '../errors.js';
@@ -15,9 +15,18 @@ import {
   Verdict,
 } from '../event-store.js';
 import { Appender, AppenderOptions } from './appender.js';
+import { type BoundedQuery, openPool, serverMs } from './connections.js';
 import { isTransient, openLink } from './link.js';
 
-export type PostgresEventStoreOptions = AppenderOptions & Readonly<{ readConnections?: number }>;
+export type PostgresEventStoreOptions = AppenderOptions &
+  Readonly<{
+    readConnections?: number;
+    /** Within which a read of the log is answered, in ms; `load` has longer. Default 5,000. */
+    readMs?: number;
+  }>;
+
+/** `load` reads all objects. */
+const LOAD_MS = 120_000;
 
 const verifyPage = 2_000;
 const hex = (column: string): string => `encode(${column}, 'hex') AS hash`;
@@ -35,14 +44,13 @@ export class PostgresEventStore implements EventStore {
 
   /** `url`: the service login. Connects at first use. */
   constructor(url: string, options: PostgresEventStoreOptions = {}) {
-    this.appender = new Appender((timeoutMs) => openLink(url, timeoutMs), options);
-    this.pool = new pg.Pool({
-      connectionString: url,
-      max: options.readConnections ?? 4,
-      connectionTimeoutMillis: options.deadlineMs ?? 10_000,
-      application_name: 'plumbline read',
+    this.appender = new Appender((timeoutMs) => openLink(url, timeoutMs, options.deadlineMs), options);
+    this.pool = openPool({
+      url,
+      name: 'plumbline read',
+      connections: options.readConnections ?? 4,
+      deadlineMs: options.readMs ?? 5_000,
     });
-    this.pool.on('error', () => undefined);
   }
 
   async logId(): Promise<string> {
@@ -85,26 +93,30 @@ export class PostgresEventStore implements EventStore {
   async load(): Promise<Loaded> {
     const logId = await this.logId();
     return this.using(async (client) => {
-      await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+      const all = async <T extends pg.QueryResultRow>(text: string): Promise<T[]> =>
+        (await client.query<T>(whileLoading(text))).rows;
+      await client.query(
+        `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = ${serverMs(LOAD_MS)}`,
+      );
       try {
         // Before the first query, which fixes the moment: a rebuild puts other tables in the place of these, and their rows would be of later.
         await client.query('LOCK TABLE plumbline.objects, plumbline.streams IN ACCESS SHARE MODE');
         await client.query('SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off');
-        const head = headOf((await client.query<HeadColumns>(headSql)).rows);
-        const derived = await client.query<{ generation: number }>('SELECT generation FROM plumbline.derived');
-        const streams = await client.query<{ stream: string; version: string }>(livingStreamsSql);
+        const head = headOf(await all<HeadColumns>(headSql));
+        const derived = await all<{ generation: number }>('SELECT generation FROM plumbline.derived');
+        const streams = await all<{ stream: string; version: string }>(livingStreamsSql);
         const rows = await allRows(client);
-        const feeds = await client.query<{ host: string; position: string }>(
+        const feeds = await all<{ host: string; position: string }>(
           'SELECT host, position FROM plumbline.feed_head ORDER BY host',
         );
         await client.query('COMMIT');
         return {
           logId,
           head,
-          generation: derived.rows[0]?.generation ?? 0,
-          streams: streams.rows.map((row) => ({ stream: row.stream, version: Number(row.version) })),
+          generation: derived[0]?.generation ?? 0,
+          streams: streams.map((row) => ({ stream: row.stream, version: Number(row.version) })),
           rows,
-          feeds: feeds.rows.map((row) => ({ host: row.host, position: Number(row.position) })),
+          feeds: feeds.map((row) => ({ host: row.host, position: Number(row.position) })),
         };
       } catch (error) {
         await client.query('ROLLBACK').catch(() => undefined);
@@ -203,12 +215,14 @@ const livingStreamsSql = `SELECT s.stream, s.version FROM plumbline.objects o
   JOIN plumbline.streams s ON s.stream = (o.kind || '-' || o.id) COLLATE "C"`;
 const rowsAtATime = 5_000;
 
+const whileLoading = (text: string): BoundedQuery => ({ text, deadlineMs: LOAD_MS });
+
 /** In portions, because the driver holds a result as text and as values until it is complete. */
 async function allRows(client: pg.ClientBase): Promise<StoredRow[]> {
   const rows: StoredRow[] = [];
   await client.query(`DECLARE every_row NO SCROLL CURSOR FOR ${objectsSql}`);
   for (;;) {
-    const some = await client.query<ObjectColumns>(`FETCH ${rowsAtATime} FROM every_row`);
+    const some = await client.query<ObjectColumns>(whileLoading(`FETCH ${rowsAtATime} FROM every_row`));
     for (const row of some.rows) rows.push(toStoredRow(row));
     if (some.rows.length < rowsAtATime) return rows;
   }

@@ -1,2 +1,3 @@
 export { InMemoryEventStore } from './in-memory-event-store.js';
 export { startPostgres, type TestPostgres } from './start-postgres.js';
+export { SilentRelay } from './silent-relay.js';

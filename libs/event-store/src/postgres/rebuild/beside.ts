@@ -8,7 +8,8 @@
  * Road not taken: renaming within one schema. Names of indexes are unique in a schema, so each rebuild would leave others, and a later migration would not find them.
  * Road not taken: writing the difference into the tables that serve. It is short when a rebuild finds nothing, and long when a release derives every row anew.
  */
-import pg from 'pg';
+import type pg from 'pg';
+import { quotedName } from '../connections.js';
 
 /** Schema of the copies. Whatever is in it is left over from a rebuild that did not end. */
 export const BESIDE = 'plumbline_beside';
@@ -31,7 +32,7 @@ export async function makeCopies(client: pg.ClientBase): Promise<void> {
   await client.query(`CREATE SCHEMA ${BESIDE}`);
   for (const table of await tables(client)) {
     if (table.kind === 'p') continue;
-    const name = pg.escapeIdentifier(table.name);
+    const name = quotedName(table.name);
     const options = table.options ? ` WITH (${table.options.join(', ')})` : '';
     await client.query(
       `CREATE TABLE ${BESIDE}.${name} (LIKE ${SERVING}.${name} INCLUDING ALL EXCLUDING INDEXES)${options}`,
@@ -46,7 +47,7 @@ export async function dropCopies(client: pg.ClientBase): Promise<void> {
 /** Gives one copy the indexes and keys of the table that it will replace, under their own names. */
 export async function indexCopy(client: pg.ClientBase, table: string): Promise<void> {
   for (const index of await indexes(client, table)) await client.query(definitionBeside(table, index));
-  await client.query(`ANALYZE ${BESIDE}.${pg.escapeIdentifier(table)}`);
+  await client.query(`ANALYZE ${BESIDE}.${quotedName(table)}`);
 }
 
 /** Makes the copy of `objects` itself, once its partitions are filled and indexed: they are attached with all they have. */
@@ -63,7 +64,7 @@ export async function joinPartitions(client: pg.ClientBase): Promise<void> {
     // Finds for each index of the parent the partition's own, and builds none.
     for (const { name, bound } of partitions)
       await client.query(
-        `ALTER TABLE ${BESIDE}.${parent} ATTACH PARTITION ${BESIDE}.${pg.escapeIdentifier(name)} ${bound ?? ''}`,
+        `ALTER TABLE ${BESIDE}.${parent} ATTACH PARTITION ${BESIDE}.${quotedName(name)} ${bound ?? ''}`,
       );
   }
 }
@@ -87,7 +88,7 @@ export async function swap(client: pg.ClientBase, waitMs: number): Promise<void>
   // With its partitions and indexes.
   await client.query(`DROP TABLE ${DERIVED.map((name) => `${SERVING}.${name}`).join(', ')}`);
   await client.query(
-    all.map(({ name }) => `ALTER TABLE ${BESIDE}.${pg.escapeIdentifier(name)} SET SCHEMA ${SERVING}`).join(';'),
+    all.map(({ name }) => `ALTER TABLE ${BESIDE}.${quotedName(name)} SET SCHEMA ${SERVING}`).join(';'),
   );
   await client.query(`DROP SCHEMA ${BESIDE}`);
 }
@@ -117,7 +118,7 @@ async function indexes(client: pg.ClientBase, table: string): Promise<Index[]> {
     `SELECT c.relname AS name, pg_get_indexdef(c.oid) AS definition, pg_get_constraintdef(k.oid) AS constraint
      FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid LEFT JOIN pg_constraint k ON k.conindid = c.oid
      WHERE i.indrelid = $1::regclass ORDER BY i.indisunique DESC, c.relname`,
-    [`${SERVING}.${pg.escapeIdentifier(table)}`],
+    [`${SERVING}.${quotedName(table)}`],
   );
   return rows;
 }
@@ -125,7 +126,7 @@ async function indexes(client: pg.ClientBase, table: string): Promise<Index[]> {
 /** PostgreSQL writes the schema into an index's definition; nothing else of ours looks like this. */
 function definitionBeside(table: string, { name, definition, constraint }: Index): string {
   if (constraint !== null)
-    return `ALTER TABLE ${BESIDE}.${pg.escapeIdentifier(table)} ADD CONSTRAINT ${pg.escapeIdentifier(name)} ${constraint}`;
+    return `ALTER TABLE ${BESIDE}.${quotedName(table)} ADD CONSTRAINT ${quotedName(name)} ${constraint}`;
   return definition.replace(/ ON (ONLY )?plumbline\./, (_, only: string | undefined) => ` ON ${only ?? ''}${BESIDE}.`);
 }
 

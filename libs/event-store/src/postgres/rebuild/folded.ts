@@ -2,7 +2,7 @@
  * The objects of a log while it is folded, and which of them changed since they were last written. Holds what lives, not what ever lived. Checks the hash chain
  * on the way: what is made from a log that lost or changed an event would be wrong, and nobody would notice.
  */
-import pg from 'pg';
+import type pg from 'pg';
 import { chainHash } from '../../chain.js';
 import { recorded } from '../../command.js';
 import type { Head } from '../../event-store.js';

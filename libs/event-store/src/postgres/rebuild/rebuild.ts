@@ -9,7 +9,8 @@
  * Road not taken: to begin from a checkpoint. A rebuild is for when what was derived is in doubt, and a checkpoint was derived.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
+import { MIGRATION_DEADLINE_MS, openClient } from '../connections.js';
 import { genesisHash } from '../../chain.js';
 import type { Head } from '../../event-store.js';
 import { readTables } from '../../read-tables.js';
@@ -42,10 +43,7 @@ export async function rebuildReadModels<O extends object>(
   derivation: Derivation<O>,
   options: RebuildOptions = {},
 ): Promise<Rebuilt> {
-  const client = new pg.Client({ connectionString: migrationUrl, application_name: 'plumbline rebuild' });
-  // A connection that is lost between two queries shows in the next one.
-  client.on('error', () => undefined);
-  await client.connect();
+  const client = await openClient({ url: migrationUrl, name: 'plumbline rebuild', deadlineMs: MIGRATION_DEADLINE_MS });
   try {
     await beAlone(client, options.withinMigration ?? false);
     return await rebuildAlone(client, derivation, options.progress);

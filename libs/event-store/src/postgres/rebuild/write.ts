@@ -1,5 +1,5 @@
 /** Writes what was folded into the copies of the derived tables, in statements of many rows. */
-import pg from 'pg';
+import type pg from 'pg';
 import { BESIDE } from './beside.js';
 import type { RowUpsert } from '../../event-store.js';
 import type { Derivation } from './derivation.js';
