@@ -1,12 +1,14 @@
 /** `plumb lab` as a user runs it: started, started again, interrupted, removed; the host stays as it was. */
-import { mkdtempSync, readFileSync, rmSync, existsSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, existsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { run, type RunResult } from '@plumbline/exec';
-import { labSpec, processesWith, readLabState, readRunning } from '@plumbline/lab';
+import { ApiClient, labSpec, loginsOf, processesWith, readLabState, readRunning, signal } from '@plumbline/lab';
 import { hostPicture } from '@plumbline/lab/testing';
+import { z } from 'zod';
 
 const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const folder = mkdtempSync(path.join(tmpdir(), 'plumb-e2e-'));
@@ -33,6 +35,19 @@ const state = () => {
   const found = readLabState(spec.stateDir);
   if (found === null) throw new Error('no lab');
   return found;
+};
+
+const Network = z.object({ id: z.string(), name: z.string() });
+const api = () => new ApiClient(state().apiUrl ?? '', loginsOf(state())[0]);
+const create = async (member: string, attributes: Record<string, unknown>): Promise<string> =>
+  (await api().create(member, Network, attributes)).id;
+const namesOf = async (collection: string): Promise<string[]> =>
+  (await api().list(collection, z.object({ name: z.string() }))).map(({ name }) => name).sort();
+const supervisorPid = (): number =>
+  z.object({ pid: z.number() }).parse(JSON.parse(readFileSync(path.join(spec.stateDir, 'supervisor.json'), 'utf8')))
+    .pid;
+const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
+  while (!(await condition())) await delay(20);
 };
 
 let before: Readonly<Record<string, string>>;
@@ -97,6 +112,48 @@ describe('a lab', () => {
       expect(rights(unit)).toMatch(/^CapBnd:\s+0000000000203000$/m);
       expect(rights(unit)).toMatch(/^NoNewPrivs:\s+1$/m);
     }
+  });
+
+  test('whose supervisor was killed is mended: what was made in it stays, and answers', async () => {
+    const { floatingIp } = state();
+    const made = await create('network', { name: 'kept' });
+    const removed = await create('network', { name: 'removed' });
+    await api().send('DELETE', `/v2.0/networks/${removed}`);
+    const names = await namesOf('networks');
+    process.kill(supervisorPid(), 'SIGKILL');
+    await until(() => !existsSync(`/proc/${supervisorPid()}`));
+    const { stdout } = await plumb('up');
+    expect(stdout).toContain('its supervisor was ended. Mending it: what was made in it stays');
+    expect(stdout).toContain(`outside -> the floating IP (${floatingIp}): ping`);
+    expect(names).toContain('kept');
+    expect(await namesOf('networks')).toEqual(names);
+    expect(await api().get('network', Network, made)).toMatchObject({ id: made });
+    expect(await hostPicture('without', spec.hostLink)).toEqual(before);
+  });
+
+  test('after a restart of the machine it is mended; what its user removed stays removed', async () => {
+    const vm2 = state().instances.find(({ name }) => name === 'vm2');
+    await api().send('DELETE', `/v2.0/ports/${vm2?.portId}`);
+    // As after a power cut: nothing runs, no namespace and no link is left, and the kernel has another boot id.
+    const { labId } = state();
+    const names = await namesOf('networks');
+    process.kill(supervisorPid(), 'SIGKILL');
+    for (const each of processesWith('PLUMB_LAB_ID', labId)) signal(each, 'SIGKILL');
+    await until(() => processesWith('PLUMB_LAB_ID', labId).length === 0);
+    await until(async () => !(await run(['ip', '-oneline', 'link'])).stdout.includes(spec.hostLink));
+    const file = path.join(spec.stateDir, 'lab.json');
+    writeFileSync(file, JSON.stringify({ ...state(), bootId: 'another' }));
+    const { stdout } = await plumb('up');
+    expect(stdout).toContain('the machine was restarted since. Mending it');
+    expect(stdout).toContain('vm2 is not plugged in: its port was removed');
+    expect(stdout).toMatch(/outside -> the floating IP \([\d.]+\): ping/);
+    expect(await namesOf('networks')).toEqual(names);
+    expect((await plumb('up')).stdout).toContain('the lab is up already');
+  });
+
+  test('is made anew by --fresh alone', async () => {
+    expect((await plumb('up', '--fresh')).stdout).toContain('vm2, through the tunnel');
+    expect(await namesOf('networks')).toEqual(['private', 'public']);
   });
 
   test('interrupted at any moment, it comes up again', async () => {

@@ -1,5 +1,5 @@
 /**
- * Removes a lab, complete or half made, running or broken: processes, namespaces, the host's link, files.
+ * Ends a lab, complete or half made, running or broken: processes, namespaces, the host's link; and removes its files, if it is not to be mended.
  *
  * In this order: the supervisor (it stops its units in reverse order), other processes that have the lab's id or live in its namespaces, the link, and the state
  * folder last, because the next attempt needs it when this one is interrupted.
@@ -16,9 +16,23 @@ import { stopSupervisor } from './supervision.js';
 import { readRunning } from './unit.js';
 
 const graceMs = 3_000;
+/** What says which processes should run and do. */
+const RUNTIME_FILES = ['units', 'run', 'supervisor.json'] as const;
 
 /** Removes everything that the state names. Idempotent. */
 export async function clean(spec: LabSpec, state: LabState): Promise<void> {
+  await end(spec, state);
+  removeFiles(spec.stateDir);
+  removeClouds(spec);
+}
+
+/** Ends all that runs and keeps what a reboot would leave: the database, the nodes' folders, the logs, lab.json. Idempotent. */
+export async function endForMending(spec: LabSpec, state: LabState): Promise<void> {
+  await end(spec, state);
+  for (const name of RUNTIME_FILES) rmSync(path.join(spec.stateDir, name), { recursive: true, force: true });
+}
+
+async function end(spec: LabSpec, state: LabState): Promise<void> {
   // After a reboot nothing of it runs any more, and its process numbers may belong to other processes.
   if (state.bootId === bootId()) {
     const inhabitants = inhabitantsOf(spec);
@@ -26,8 +40,6 @@ export async function clean(spec: LabSpec, state: LabState): Promise<void> {
     await endAll(() => [...processesWith('PLUMB_LAB_ID', state.labId), ...inhabitants]);
     if (state.hostLink !== null) await removeHostLink(state.hostLink.name, state.labId);
   }
-  removeFiles(spec.stateDir);
-  removeClouds(spec);
 }
 
 /**
@@ -49,7 +61,7 @@ export async function cleanOrphan(spec: LabSpec): Promise<boolean> {
  * something to remove. The lock stays: its holder removes it.
  */
 export function removeFiles(stateDir: string): void {
-  const ours = ['units', 'run', 'logs', 'places', 'supervisor.json', 'lab.json'];
+  const ours = [...RUNTIME_FILES, 'logs', 'places', 'lab.json'];
   for (const name of ours) rmSync(path.join(stateDir, name), { recursive: true, force: true });
   removeEmptyFolder(stateDir);
 }

@@ -1,7 +1,7 @@
 /**
  * The lab before any network is made in it: places, wires, switches, PostgreSQL, NATS, API and agents. Tests of several nodes start from this.
  */
-import { prepareDatabase, foreignDatabase, startPostgres, type DatabaseUrls } from './postgres.js';
+import { databaseOf, prepareDatabase, type DatabaseUrls } from './postgres.js';
 import { findHostLink } from './host-link-device.js';
 import { freeHostLink, type HostLinkAddresses } from './host-link.js';
 import { nextFreePort } from './free-port.js';
@@ -35,7 +35,7 @@ export interface Infrastructure {
 const firstApiPort = 9696;
 
 /**
- * Builds all of it in parallel. `programs: false` leaves out the API and the agents; DATABASE_URL and NATS_URL are taken from `env` (default: the process's own).
+ * Builds all of it in parallel, with the database, users and node folders that the lab has already, if it has. `programs: false` leaves out the API and the agents; DATABASE_URL and NATS_URL are taken from `env` (default: the process's own).
  * Throws on the first failure; the caller then runs `clean`.
  */
 export async function buildInfrastructure(
@@ -71,8 +71,9 @@ export async function buildInfrastructure(
   );
   const api = Promise.all([database, nats]).then(async ([urls, access]) => {
     if (!options.programs) return;
-    const port = await nextFreePort(firstApiPort);
-    keeper.set({ apiUrl: `http://127.0.0.1:${port}`, logins: await makeLogins(spec) });
+    const { apiUrl, logins } = keeper.state;
+    const port = await nextFreePort(apiUrl === null ? firstApiPort : Number(new URL(apiUrl).port));
+    keeper.set({ apiUrl: `http://127.0.0.1:${port}`, logins: logins ?? (await makeLogins(spec)) });
     await startApi(spec, labId, await control, { port, databaseUrl: urls.serviceUrl, nats: access });
   });
   const agents = Promise.all([nats, switches]).then(async ([access]) => {
@@ -127,7 +128,8 @@ async function startDatabase(
   progress: Progress,
   env: NodeJS.ProcessEnv,
 ): Promise<DatabaseUrls> {
-  const urls = foreignDatabase(env) ?? (await startPostgres(spec, keeper.state.labId, await control));
+  const { labId, database } = keeper.state;
+  const urls = await databaseOf(spec, labId, await control, database, env);
   keeper.set({ database: urls });
   await prepareDatabase(urls, progress);
   return urls;
@@ -141,11 +143,15 @@ async function startBroker(
   env: NodeJS.ProcessEnv,
 ): Promise<NatsAccess> {
   const foreign = env['NATS_URL'];
+  if (foreign === undefined && keeper.state.natsNamed)
+    throw new Error(
+      `this lab was made with NATS_URL=${keeper.state.natsUrl}: set it again, with its login, or --fresh`,
+    );
   const access =
     foreign === undefined
       ? await startNats(spec, keeper.state.labId, await mgmt, link)
       : await relayNats(spec, keeper.state.labId, await mgmt, foreign, env);
-  keeper.set({ natsUrl: access.hostUrl });
+  keeper.set({ natsUrl: access.hostUrl, natsNamed: foreign !== undefined });
   return access;
 }
 

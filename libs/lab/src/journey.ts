@@ -8,7 +8,7 @@ import { AGENTS } from '@plumbline/contracts';
 import type { z } from 'zod';
 import { Agent, FloatingIp, Network, Port, Router, Subnet, type ApiClient } from './api-client.js';
 import { externalNetwork, tenantNetwork, type LabSpec } from './spec.js';
-import type { InstanceState } from './state.js';
+import type { InstanceState, LabState } from './state.js';
 
 const answerTimeoutMs = 20_000;
 const statusTimeoutMs = 20_000;
@@ -123,6 +123,27 @@ export async function createFloatingIp(api: ApiClient, networks: Networks, insta
     }));
   await api.waitStatus('floatingip', floatingIp.id, 'ACTIVE', statusTimeoutMs);
   return floatingIp.floating_ip_address;
+}
+
+/** Which of the instances still have their port, on the same node, and the floating IP, if it still leads to one of them. */
+export async function stillThere(
+  api: ApiClient,
+  state: Pick<LabState, 'instances' | 'floatingIp'>,
+): Promise<{ instances: InstanceState[]; gone: string[]; floatingIp: string | null }> {
+  const ports = await Promise.all(
+    state.instances.map(({ portId, host }) => api.list('ports', Port, `?id=${portId}&binding:host_id=${host}`)),
+  );
+  const instances = state.instances.flatMap((instance, at) => {
+    const [port] = ports[at] ?? [];
+    const ip = port?.fixed_ips[0]?.ip_address;
+    return port === undefined || ip === undefined ? [] : [{ ...instance, mac: port.mac_address, ip }];
+  });
+  const gone = state.instances.filter(({ portId }) => !instances.some((each) => each.portId === portId));
+  const leading = await Promise.all(
+    instances.map(({ portId }) => api.list('floatingips', FloatingIp, `?port_id=${portId}`)),
+  );
+  const floatingIp = leading.flat().find(({ floating_ip_address }) => floating_ip_address === state.floatingIp);
+  return { instances, gone: gone.map(({ name }) => name), floatingIp: floatingIp?.floating_ip_address ?? null };
 }
 
 async function ensure<T>(

@@ -8,11 +8,11 @@
  * may lie below a folder that is closed to `postgres`.
  */
 import { randomBytes } from 'node:crypto';
-import { chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { derivation, guardStatus, migrate, openClient } from '@plumbline/event-store';
 import { run } from '@plumbline/exec';
-import { writeWhole } from './files.js';
+import { readText, writeWhole } from './files.js';
 import { freePort } from './free-port.js';
 import { placeFolder, type Place } from './place.js';
 import type { Progress } from './progress.js';
@@ -65,12 +65,43 @@ export function foreignDatabase(env: NodeJS.ProcessEnv): DatabaseUrls | null {
   return { serviceUrl, migrationUrl: urls.DATABASE_MIGRATION_URL };
 }
 
+/**
+ * The logins of the lab's database: the one that the environment names, else the lab's own, which is started. `known`: of a lab that is mended; its log is there, so
+ * another database than before is refused.
+ */
+export async function databaseOf(
+  spec: LabSpec,
+  labId: string,
+  control: Place,
+  known: DatabaseUrls | null,
+  env: NodeJS.ProcessEnv,
+): Promise<DatabaseUrls> {
+  const named = foreignDatabase(env);
+  if (known === null) return named ?? startPostgres(spec, labId, control);
+  const own = existsSync(clusterFolder(spec, control));
+  const same = named === null || (!own && placeOfDatabase(named) === placeOfDatabase(known));
+  if (!same)
+    throw new Error(
+      `DATABASE_URL names another database than the one that has this lab's log (${own ? 'its own' : placeOfDatabase(known)}): ` +
+        'unset it, or make a new lab with --fresh',
+    );
+  return own ? restartPostgres(spec, labId, control, known) : (named ?? known);
+}
+
+const placeOfDatabase = ({ migrationUrl }: DatabaseUrls): string => {
+  const { host, pathname } = new URL(migrationUrl);
+  return `${host}${pathname}`;
+};
+const clusterFolder = (spec: LabSpec, control: Place): string => path.join(placeFolder(spec, control.name), 'postgres');
+
 /** Makes the cluster and starts it, with an empty database and both logins. */
-export async function startPostgres(spec: LabSpec, labId: string, control: Place): Promise<DatabaseUrls> {
+async function startPostgres(spec: LabSpec, labId: string, control: Place): Promise<DatabaseUrls> {
   const bin = path.join(newestBinaries(), 'bin');
-  const folder = path.join(placeFolder(spec, control.name), 'postgres');
+  const folder = clusterFolder(spec, control);
   const inside = `${control.paths.var}/postgres`;
   const ids = await userIds('postgres');
+  // Of an `up` that was interrupted before anybody could log in.
+  rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { mode: 0o700 });
   chownSync(folder, ids.uid, ids.gid);
 
@@ -80,22 +111,9 @@ export async function startPostgres(spec: LabSpec, labId: string, control: Place
   chownSync(passwordFile, ids.uid, ids.gid);
   await run([
     ...[...control.enter, ...asPostgres, path.join(bin, 'initdb'), '--pgdata', `${inside}/data`, '--username=postgres'],
-    ...[`--pwfile=${inside}/pw`, '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--no-sync'],
+    ...[`--pwfile=${inside}/pw`, '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C'],
   ]);
-  const port = await freePort();
-  const options = Object.entries({ ...settings, port: String(port) }).flatMap(([key, value]) => [
-    '-c',
-    `${key}=${value}`,
-  ]);
-  await ensureUnit(spec.stateDir, {
-    name: 'postgres',
-    order: 5,
-    argv: [...control.enter, ...asPostgres, path.join(bin, 'postgres'), '-D', `${inside}/data`, ...options],
-    env: labEnvironment(labId),
-    restart: true,
-    afterStart: [[path.join(bin, 'pg_isready'), '--quiet', '--host=127.0.0.1', `--port=${port}`]],
-    stopSignal: 'SIGINT',
-  });
+  const port = await runPostgres(spec, labId, control, bin);
 
   const url = (user: string, secret: string, name: string) => `postgres://${user}:${secret}@127.0.0.1:${port}/${name}`;
   const secrets = { owner: password(), service: password() };
@@ -113,6 +131,44 @@ export async function startPostgres(spec: LabSpec, labId: string, control: Place
     await client.end();
   }
   return { migrationUrl: url(owner, secrets.owner, database), serviceUrl: url(service, secrets.service, database) };
+}
+
+/** Starts the cluster of a lab that is mended, with the release of PostgreSQL that made it. */
+async function restartPostgres(
+  spec: LabSpec,
+  labId: string,
+  control: Place,
+  known: DatabaseUrls,
+): Promise<DatabaseUrls> {
+  const release = readText(path.join(clusterFolder(spec, control), 'data', 'PG_VERSION'))?.trim() ?? '';
+  const bin = path.join(binariesFolder, release, 'bin');
+  if (!existsSync(path.join(bin, 'postgres')))
+    throw new Error(
+      `the lab's database was made by PostgreSQL ${release}, which is not installed: apt-get install postgresql-${release}`,
+    );
+  const port = String(await runPostgres(spec, labId, control, bin));
+  const moved = (text: string): string => Object.assign(new URL(text), { port }).href;
+  return { migrationUrl: moved(known.migrationUrl), serviceUrl: moved(known.serviceUrl) };
+}
+
+/** Answers the port that it listens on. */
+async function runPostgres(spec: LabSpec, labId: string, control: Place, bin: string): Promise<number> {
+  const port = await freePort();
+  const options = Object.entries({ ...settings, port: String(port) }).flatMap(([key, value]) => [
+    '-c',
+    `${key}=${value}`,
+  ]);
+  const data = `${control.paths.var}/postgres/data`;
+  await ensureUnit(spec.stateDir, {
+    name: 'postgres',
+    order: 5,
+    argv: [...control.enter, ...asPostgres, path.join(bin, 'postgres'), '-D', data, ...options],
+    env: labEnvironment(labId),
+    restart: true,
+    afterStart: [[path.join(bin, 'pg_isready'), '--quiet', '--host=127.0.0.1', `--port=${port}`]],
+    stopSignal: 'SIGINT',
+  });
+  return port;
 }
 
 /** Brings the schema up to date and says when the service's login could rewrite the log. */

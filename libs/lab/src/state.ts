@@ -28,11 +28,14 @@ export const LabState = z.object({
   /** Random; all processes of the lab have it in their environment as PLUMB_LAB_ID. */
   labId: z.string(),
   bootId: z.string(),
-  stage: z.enum(['building', 'ready']),
+  /** `building`: it was never whole. `mending`: it was, and is put back from its log. */
+  stage: z.enum(['building', 'mending', 'ready']),
   hostLink: z.object({ name: z.string(), host: z.string(), lab: z.string() }).nullable(),
   apiUrl: z.string().nullable(),
   /** The address at which the host reaches it. */
   natsUrl: z.string().nullable(),
+  /** Whether NATS_URL named the server: a lab that is mended needs it named again, with the login. */
+  natsNamed: z.boolean().default(false),
   /** Users of the lab with their passwords, the administrator first. */
   logins: z
     .array(z.object({ userName: z.string(), projectName: z.string(), password: z.string() }))
@@ -72,6 +75,13 @@ export class StateKeeper {
   }
 }
 
+/** The state of a lab whose processes and namespaces are gone, and whose database and nodes' folders are kept. */
+export const toMend = (state: LabState): LabState => ({
+  ...state,
+  bootId: bootId(),
+  stage: state.stage === 'building' ? 'building' : 'mending',
+});
+
 /** The state of a lab before anything of it is made. */
 export function newLabState(labId: string): LabState {
   return {
@@ -82,6 +92,7 @@ export function newLabState(labId: string): LabState {
     hostLink: null,
     apiUrl: null,
     natsUrl: null,
+    natsNamed: false,
     logins: null,
     database: null,
     instances: [],

@@ -37,10 +37,14 @@ export function unitStatuses(stateDir: string): UnitStatus[] {
     });
 }
 
+/** Whether its supervisor runs, so that what ends is started again. */
+export const isSupervised = (spec: LabSpec, state: LabState): boolean =>
+  state.bootId === bootId() && state.stage === 'ready' && state.logins !== null && supervisorOf(spec.stateDir) !== null;
+
 /** Why this lab cannot be used, in words; empty when it can. */
 export async function faultsOf(spec: LabSpec, state: LabState): Promise<string[]> {
   if (state.bootId !== bootId()) return ['the machine was restarted since'];
-  if (state.stage === 'building') return ['it was never finished'];
+  if (state.stage !== 'ready') return ['it was never finished'];
   if (state.logins === null) return ['it was made by another release'];
   if (supervisorOf(spec.stateDir) === null) return ['its supervisor was ended'];
   const down = unitStatuses(spec.stateDir).filter((unit) => !unit.running);

@@ -1,8 +1,19 @@
-/** `plumb lab up`: makes a lab, whatever is left of an earlier one, up to a floating IP that answers. */
+/**
+ * `plumb lab up`: makes a lab, up to a floating IP that answers, or mends the one that is there.
+ *
+ * Goals: what a user made in a lab outlives everything but `down` and `--fresh`: a killed supervisor, a restarted machine, an `up` that was interrupted.
+ *
+ * Design: a lab is mended as its machines after a power cut. All that runs is ended, namespaces go, and the same steps that make a lab run again on the database
+ * and the folders of the nodes that are there. The agents then find an empty node and their snapshot, and make the node so; only the guests, which a hypervisor
+ * would start, are plugged in again from here.
+ *
+ * Road not taken: repairing the part that is missing alone. A namespace that went took devices, switch and processes of its node along, in every combination.
+ */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ApiClient } from './api-client.js';
 import { writeClouds } from './clouds.js';
-import { clean, cleanOrphan, removeFiles } from './clean.js';
+import { clean, cleanOrphan, endForMending, removeFiles } from './clean.js';
 import { hints } from './hints.js';
 import { buildInfrastructure, type Infrastructure } from './infrastructure.js';
 import { insideInstance, plugInstance, serveHttp } from './instance.js';
@@ -10,6 +21,7 @@ import {
   createFloatingIp,
   createInstancePort,
   createNetworks,
+  stillThere,
   waitForAgents,
   waitForApi,
   waitWired,
@@ -19,9 +31,19 @@ import type { Place } from './place.js';
 import type { Progress } from './progress.js';
 import { prove, type Sender, type Way } from './proof.js';
 import { externalNetwork, type LabSpec } from './spec.js';
-import { newLabState, readLabState, StateKeeper, withLock, type InstanceState, type LabState } from './state.js';
-import { faultsOf } from './status.js';
+import {
+  newLabState,
+  readLabState,
+  StateKeeper,
+  toMend,
+  withLock,
+  type InstanceState,
+  type LabState,
+} from './state.js';
+import { faultsOf, isSupervised } from './status.js';
 
+/** The supervisor's longest pause before it starts something again is 3 s. */
+const patienceMs = 10_000;
 /** Instances of the lab: one on each compute node, the first with the floating IP. */
 const instanceHosts = [
   { name: 'vm1', host: 'cmp1' },
@@ -29,40 +51,89 @@ const instanceHosts = [
 ] as const;
 
 /**
- * Makes the lab and proves that it works, or says that it is up already. A half-made or broken one is removed first. Throws on the first failure; what was made
- * stays, so that the user can look at it, and the next `up` or `down` removes it.
+ * Makes the lab and proves that it works, or says that it is up already. One that is not whole is mended, and everything in its log stays; with `fresh` it is removed
+ * and made anew. Throws on the first failure; what was made stays, so that the user can look at it, and the next `up` goes on from there.
  */
-export async function up(spec: LabSpec, progress: Progress): Promise<LabState> {
+export async function up(
+  spec: LabSpec,
+  progress: Progress,
+  { fresh = false }: { readonly fresh?: boolean } = {},
+): Promise<LabState> {
   return withLock(spec.stateDir, async () => {
     const old = readLabState(spec.stateDir);
+    if (old !== null && !fresh) {
+      const faults = await lastingFaultsOf(spec, old);
+      if (faults.length > 0) return mend(spec, old, faults, progress);
+      progress.say('the lab is up already');
+      hints(spec, old).forEach((line) => console.log(line));
+      return old;
+    }
     if (old !== null) {
-      const faults = await faultsOf(spec, old);
-      if (faults.length === 0) {
-        progress.say('the lab is up already');
-        hints(spec, old).forEach((line) => console.log(line));
-        return old;
-      }
-      progress.say(`a lab is there, but: ${faults.join('; ')}. Removing it`);
+      progress.say('removing the lab that is there, with all that was made in it');
       await clean(spec, old);
     }
     if (await cleanOrphan(spec)) progress.say('removed what was left of a lab whose state folder was deleted');
     removeFiles(spec.stateDir);
-    const keeper = new StateKeeper(spec.stateDir, newLabState(randomUUID()));
-    const lab = await buildInfrastructure(spec, keeper, progress, { programs: true });
-    await makeJourney(spec, keeper, lab, progress);
-    writeClouds(spec, loginsOf(keeper.state));
-    keeper.set({ stage: 'ready' });
-    hints(spec, keeper.state).forEach((line) => console.log(line));
-    return keeper.state;
+    return make(spec, new StateKeeper(spec.stateDir, newLabState(randomUUID())), progress);
   });
 }
 
-async function makeJourney(spec: LabSpec, keeper: StateKeeper, lab: Infrastructure, progress: Progress): Promise<void> {
-  const { labId, apiUrl } = keeper.state;
+/** Waits for the supervisor, which starts again what ends; what is still wrong then is wrong for good. */
+async function lastingFaultsOf(spec: LabSpec, state: LabState): Promise<string[]> {
+  for (const until = Date.now() + patienceMs; ; await delay(200)) {
+    const faults = await faultsOf(spec, state);
+    if (faults.length === 0 || !isSupervised(spec, state) || Date.now() > until) return faults;
+  }
+}
+
+async function mend(spec: LabSpec, old: LabState, faults: readonly string[], progress: Progress): Promise<LabState> {
+  progress.say(`a lab is there, but: ${faults.join('; ')}. Mending it: what was made in it stays`);
+  await endForMending(spec, old);
+  const keeper = new StateKeeper(spec.stateDir, toMend(old));
+  return make(spec, keeper, progress);
+}
+
+async function make(spec: LabSpec, keeper: StateKeeper, progress: Progress): Promise<LabState> {
+  const { stage } = keeper.state;
+  const lab = await buildInfrastructure(spec, keeper, progress, { programs: true });
+  if (stage === 'mending') await plugBack(spec, keeper, lab, progress);
+  else await makeJourney(spec, keeper, lab, progress);
+  writeClouds(spec, loginsOf(keeper.state));
+  keeper.set({ stage: 'ready' });
+  hints(spec, keeper.state).forEach((line) => console.log(line));
+  return keeper.state;
+}
+
+/** The guests of a lab that is mended, and a proof for each that its log still leads to. What a user removed stays removed. */
+async function plugBack(spec: LabSpec, keeper: StateKeeper, lab: Infrastructure, progress: Progress): Promise<void> {
+  const { labId } = keeper.state;
+  const api = await reachApi(spec, keeper, progress);
+  const { instances, gone, floatingIp } = await stillThere(api, keeper.state);
+  if (gone.length > 0) progress.say(`${gone.join(' and ')} is not plugged in: its port was removed`);
+  await progress.stage(`instances ${instances.map(({ name }) => name).join(', ')}, ports ACTIVE`, async () => {
+    await Promise.all([
+      serveHttp(spec, labId, lab.outside, 'outside', []),
+      ...instances.map((instance) => plugInstance(spec, labId, placeOfInstance(lab, instance), instance)),
+    ]);
+    await waitWired(api, instances);
+  });
+  keeper.set({ instances, floatingIp });
+  if (floatingIp === null) return progress.say('its floating IP was removed or leads elsewhere now: nothing to prove');
+  await proveWays([{ from: outsideOf(lab), to: 'the floating IP', address: floatingIp }], progress);
+}
+
+async function reachApi(spec: LabSpec, keeper: StateKeeper, progress: Progress): Promise<ApiClient> {
+  const { apiUrl } = keeper.state;
   if (apiUrl === null) throw new Error('the lab has no API');
   const api = new ApiClient(apiUrl, loginsOf(keeper.state)[0]);
   await progress.stage(`the API answers on ${apiUrl}`, () => waitForApi(api));
   await progress.stage('the agents report', () => waitForAgents(api, spec));
+  return api;
+}
+
+async function makeJourney(spec: LabSpec, keeper: StateKeeper, lab: Infrastructure, progress: Progress): Promise<void> {
+  const { labId } = keeper.state;
+  const api = await reachApi(spec, keeper, progress);
   const networks = await progress.stage('networks public (flat) and private (VXLAN), router1 between them', () =>
     createNetworks(api),
   );
@@ -85,7 +156,7 @@ async function makeJourney(spec: LabSpec, keeper: StateKeeper, lab: Infrastructu
   );
   keeper.set({ floatingIp });
 
-  const outside: Sender = { name: 'outside', place: lab.outside, prefix: [] };
+  const outside = outsideOf(lab);
   const sender = (instance: InstanceState): Sender => {
     const place = placeOfInstance(lab, instance);
     return { name: instance.name, place, prefix: insideInstance(place, instance.name).slice(place.enter.length) };
@@ -96,6 +167,12 @@ async function makeJourney(spec: LabSpec, keeper: StateKeeper, lab: Infrastructu
     { from: sender(second), to: 'outside', address: externalNetwork.gateway },
     { from: sender(first), to: 'vm2, through the tunnel', address: second.ip },
   ];
+  await proveWays(ways, progress);
+}
+
+const outsideOf = (lab: Infrastructure): Sender => ({ name: 'outside', place: lab.outside, prefix: [] });
+
+async function proveWays(ways: readonly Way[], progress: Progress): Promise<void> {
   for (const way of ways) {
     const { pingMs, tcpMs, bytes } = await prove(way);
     progress.say(

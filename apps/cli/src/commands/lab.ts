@@ -33,11 +33,12 @@ export function addLabCommands(program: Command): void {
 
   lab
     .command('up', { isDefault: true })
-    .description('make the lab and prove that it works, or say that it is up already')
-    .action(async () => {
+    .description('make the lab and prove that it works, mend one that is not whole, or say that it is up already')
+    .option('--fresh', 'remove the lab that is there first, with all that was made in it')
+    .action(async ({ fresh }: { fresh?: true }) => {
       requireRoot();
       onInterrupt();
-      await up(spec(), printProgress());
+      await up(spec(), printProgress(), { fresh: fresh === true });
     });
   lab
     .command('down')
@@ -94,7 +95,7 @@ function requireRoot(): void {
 function onInterrupt(): void {
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(name, () => {
-      console.error('\ninterrupted: "npm run lab" starts over, "npm run lab -- down" removes what is there');
+      console.error('\ninterrupted: "npm run lab" goes on, "npm run lab -- down" removes what is there');
       process.exit(interrupted);
     });
   }
