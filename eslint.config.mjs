@@ -51,6 +51,7 @@ export const MAY_IMPORT = {
     'nats-logins',
     'lab',
     'node-agents',
+    'agent-runtime',
   ],
 };
 /** What specs and `testing` folders may import beside that. Together with MAY_IMPORT it has no cycle either (tools/import-cycles.mjs). */

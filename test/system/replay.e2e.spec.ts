@@ -1,7 +1,8 @@
 /** `plumb replay`: a wiped node is made again from the log, by the running API, a saved view, the bare database, or a printed script. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { FeedMessage } from '@plumbline/contracts';
 import { ensureUnit, removeUnit, waitForApi, type Unit } from '@plumbline/lab';
 import { wipe } from './testing/harm.js';
 import { nodePicture, type NodePicture } from './testing/node-picture.js';
@@ -110,6 +111,30 @@ describe('another moment', () => {
 
     await again(agents);
     await expectRebuilt();
+  });
+
+  test('a log that the agents refuse is refused, and nothing of the node goes, until --yes', async () => {
+    agents = await without(['l3-agent-net1', 'ovs-agent-net1']);
+    const older = `${savedView}.older`;
+    const saved = FeedMessage.parse(JSON.parse(readFileSync(savedView, 'utf8')));
+    // As a database says it that was restored from a time before the router.
+    const entered = saved.entered.filter(({ kind }) => kind === 'node');
+    writeFileSync(older, JSON.stringify({ ...saved, position: 1, entered }));
+    const state = path.join(lab.spec.stateDir, 'places/net1/agents');
+    expect(existsSync(path.join(state, 'l3.snapshot'))).toBe(true);
+    const inside = ['--view', older];
+    await expect(replay(...inside)).rejects.toThrow(
+      /the agents of this node would refuse this: net1 has followed its log/,
+    );
+    await expectRebuilt();
+    const dry = await replay(...inside, '--dry-run');
+    expect(dry.stdout).toContain('# its agents would refuse this: net1 has followed its log to position');
+    expect(dry.stdout).toContain('netns del qrouter-');
+    const other = `${savedView}.elsewhere`;
+    writeFileSync(other, JSON.stringify({ ...saved, log: '11111111-1111-4111-8111-111111111111' }));
+    await expect(replay('--view', other)).rejects.toThrow(/would refuse this: net1 follows log/);
+    await expectRebuilt();
+    await again(agents);
   });
 
   test('a view of another node is refused', async () => {

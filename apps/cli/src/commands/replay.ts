@@ -1,11 +1,21 @@
 /** `plumb replay --node <host>`: rebuilds a node from the log, or prints the commands for it; with `--at`, as of another position. */
 import { writeFile } from 'node:fs/promises';
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { type FeedMessage } from '@plumbline/contracts';
 import { tokenFromEnvironment } from '@plumbline/identity';
 import { printRebuild, rebuild } from '@plumbline/node-agents';
+import type { HostView } from '@plumbline/topology';
+import { logOfNode, removals } from '../node/rebind.js';
+import { knownPast, whyRefused, type HashAt } from '../replay/known-past.js';
 import { labNode, type LabNode } from '../replay/lab-node.js';
-import { viewFromApi, viewFromDatabase, viewFromFile, viewOf } from '../replay/view-source.js';
+import {
+  hashFromDatabase,
+  viewFromApi,
+  viewFromDatabase,
+  viewFromFile,
+  viewOf,
+  NoSuchView,
+} from '../replay/view-source.js';
 import { accessOf, addAccessOptions, type AccessOptions } from './access.js';
 
 type ReplayOptions = AccessOptions &
@@ -20,6 +30,9 @@ type ReplayOptions = AccessOptions &
     dryRun?: boolean;
     fromNothing?: boolean;
     apply?: boolean;
+    stateDir: string;
+    yes?: boolean;
+    refused?: string;
   }>;
 
 export function addReplayCommand(program: Command): void {
@@ -38,6 +51,9 @@ export function addReplayCommand(program: Command): void {
     .option('--dry-run', 'print the commands instead of running them')
     .option('--from-nothing', 'with --dry-run: as if nothing of ours were on the node')
     .option('--apply', 'with --at: really make the node what it was then')
+    .option('--state-dir <folder>', "the agents' snapshots", process.env['PLUMB_STATE_DIR'] ?? '/var/lib/plumbline')
+    .option('--yes', "also when the node's agents would refuse this log, and whatever it removes")
+    .addOption(new Option('--refused <why>', 'why the log is refused, found out where it can be asked').hideHelp())
     .action(replay);
 }
 
@@ -58,34 +74,75 @@ async function replay(options: ReplayOptions): Promise<void> {
     );
   // With --from-nothing nothing is read from the node, so the commands can be printed here.
   const elsewhere = lab !== null && !(dryRun && fromNothing);
-  if (elsewhere) process.exitCode = await lab.replayInside(message, flagsOf(options));
-  else await replayHere(message, options);
+  if (!elsewhere) return replayHere(message, options);
+  // The command inside has the view as a file: whether the log is the node's own can only be asked here.
+  const known = await knownPast(lab.stateDir, node);
+  const refused = await whyRefused(message, { bound: null, known }, hashAtOf(options, lab));
+  process.exitCode = await lab.replayInside(message, flagsOf({ ...options, ...(refused !== null && { refused }) }));
 }
 
 /** The options for the command that runs inside the node. */
-const flagsOf = ({ dryRun, ovsdb, runDir, datapath }: ReplayOptions): string[] => [
+const flagsOf = ({ dryRun, yes, refused, ovsdb, runDir, datapath }: ReplayOptions): string[] => [
   ...(dryRun ? ['--dry-run'] : []),
+  ...(yes ? ['--yes'] : []),
+  ...(refused === undefined ? [] : ['--refused', refused]),
   ...['--ovsdb', ovsdb, '--run-dir', runDir, '--datapath', datapath],
 ];
 
 async function replayHere(message: FeedMessage, options: ReplayOptions): Promise<void> {
   const view = viewOf(message);
   const what = `${options.node} at position ${view.position} of log ${view.log}`;
+  const refused = options.fromNothing ? null : await refusalHere(message, options);
   if (options.dryRun) {
     console.log(`# ${what}`);
-    const commands = await printRebuild(view, {
-      print: (command) => console.log(command),
-      access: options.fromNothing ? null : accessOf(options),
-      datapathType: options.datapath,
-      runDir: options.runDir,
-    });
+    if (refused !== null) console.log(`# its agents would refuse this: ${refused}`);
+    const commands = await printTo((command) => console.log(command), view, options);
     console.error(commands === 0 ? `${what}: nothing to do` : `${what}: ${commands} commands would run`);
     return;
+  }
+  if (refused !== null && !options.yes) {
+    const commands: string[] = [];
+    await printTo((command) => commands.push(command), view, options);
+    for (const line of removals(commands)) console.log(`# would be removed: ${line}`);
+    throw new Error(
+      `nothing was changed, because the agents of this node would refuse this: ${refused} "--dry-run" shows what it would run, ` +
+        '"plumb node rebind" makes the node follow another log, and --yes does this one replay all the same',
+    );
   }
   const { applied, failed } = await rebuild(view, accessOf(options));
   for (const { key, reason } of failed) console.error(`${key}: ${reason}`);
   console.log(applied === 0 ? `${what}: the node was right already` : `${what}: done, ${applied} steps`);
   if (failed.length > 0) process.exitCode = 1;
+}
+
+const printTo = (print: (command: string) => void, view: HostView, options: ReplayOptions): Promise<number> =>
+  printRebuild(view, {
+    print,
+    access: options.fromNothing ? null : accessOf(options),
+    datapathType: options.datapath,
+    runDir: options.runDir,
+  });
+
+async function refusalHere(message: FeedMessage, options: ReplayOptions): Promise<string | null> {
+  if (options.refused !== undefined) return options.refused;
+  const [bound, known] = await Promise.all([logOfNode(options.ovsdb), knownPast(options.stateDir, options.node)]);
+  return whyRefused(message, { bound, known }, hashAtOf(options, null));
+}
+
+/** Asks where the view came from. */
+function hashAtOf(options: ReplayOptions, lab: LabNode | null): HashAt {
+  const { view, database } = options;
+  return async (at) => {
+    if (view !== undefined) return 'unknown';
+    if (database !== undefined) return hashFromDatabase(database, at);
+    return messageFor({ ...options, at }, lab).then(
+      ({ hash }) => hash,
+      (error: unknown) => {
+        if (error instanceof NoSuchView) return null;
+        throw error;
+      },
+    );
+  };
 }
 
 function messageFor(options: ReplayOptions, lab: LabNode | null): Promise<FeedMessage> {

@@ -24,6 +24,8 @@ const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '.
 
 export interface LabNode {
   readonly apiUrl: string | null;
+  /** Where its agents' snapshots are, seen from here. */
+  readonly stateDir: string;
   /** The administrator's login at that API. */
   token(): Promise<string>;
   /** Runs `plumb replay --node <host> --view <this message> <options>` inside the node, with this terminal. Answers its exit code. */
@@ -48,6 +50,7 @@ export function labNode(host: string, labName: string): LabNode | null {
   if (readlinkSync(`/proc/${place.keeperPid}/ns/net`) === readlinkSync('/proc/self/ns/net')) return null;
   return {
     apiUrl: state.apiUrl,
+    stateDir: path.join(placeFolder(spec, host), 'agents'),
     token: () => logIn(loginsOf(state)[0]),
     async replayInside(message, options) {
       const folder = mkdtempSync(path.join(placeFolder(spec, host), 'replay-'));

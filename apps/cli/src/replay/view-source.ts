@@ -34,8 +34,23 @@ export async function viewFromDatabase(databaseUrl: string, host: string, at?: n
   }
 }
 
+/** The log's hash at a position, from its database: null where the log ends before it. */
+export async function hashFromDatabase(databaseUrl: string, position: number): Promise<string | null> {
+  const store = new PostgresEventStore(databaseUrl);
+  try {
+    return await store.hashAt(position);
+  } finally {
+    await store.close();
+  }
+}
+
 function asRecorded({ position, stream, event, meta }: RecordedEvent): Recorded {
   return { position, stream, event: event as Recorded['event'], meta };
+}
+
+/** The API's log has not come to the position that was asked for. */
+export class NoSuchView extends Error {
+  override readonly name = 'NoSuchView';
 }
 
 /** The same from the running API (`GET /plumbline/v1/nodes/<host>/view`). `token` gets an administrator's token, or null when the API needs no login. */
@@ -65,7 +80,10 @@ export async function viewFromApi(
       `the API at ${endpoint} asks who you are: set OS_TOKEN, or OS_AUTH_URL, OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME of an administrator`,
     );
   const body: unknown = await response.json();
-  if (!response.ok) throw new Error(`the API refused the view of ${host}: ${messageOf(body) ?? response.statusText}`);
+  if (!response.ok) {
+    const why = `the API refused the view of ${host}: ${messageOf(body) ?? response.statusText}`;
+    throw response.status === 400 ? new NoSuchView(why) : new Error(why);
+  }
   return asView(body, `the API at ${endpoint}`);
 }
 
