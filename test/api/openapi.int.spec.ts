@@ -1,5 +1,6 @@
 /** The served OpenAPI description matches what is served: every attribute that a resource shows has the described type. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { DOCS } from '../../apps/api/src/neutron/description/docs.js';
 import { RESOURCES } from '../../apps/api/src/neutron/catalogue.js';
 import { segmentOf } from '../../apps/api/src/neutron/resource.js';
 import { FIXTURES, keyOf } from './policy-fixtures.js';
@@ -44,13 +45,22 @@ describe('the description', () => {
     },
   );
 
-  it('and its page need no login, and the page runs no scripts', async () => {
+  it('and its page need no login; the page has all that it loads here', async () => {
     const document = await fetch(`${world.api.url}/openapi.json`);
     expect([document.status, ((await document.json()) as { openapi: string }).openapi]).toEqual([200, '3.1.0']);
-    const page = await fetch(`${world.api.url}/docs`);
-    expect(page.status).toBe(200);
-    expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
-    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
-    expect(await page.text()).toContain('<code>/v2.0/networks/{id}</code>');
+    for (const [path, { type }] of DOCS) {
+      const answer = await fetch(world.api.url + path);
+      expect([path, answer.status, answer.headers.get('content-type')]).toEqual([path, 200, type]);
+      expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'");
+      expect((await answer.text()).length).toBeGreaterThan(100);
+    }
+    for (const path of [
+      '/docs/',
+      '/docs/index.html',
+      '/docs/package.json',
+      '/docs/..%2fpackage.json',
+      '/docs/%2e%2e/main.js',
+    ])
+      expect([path, (await fetch(world.api.url + path)).status]).toEqual([path, 404]);
   });
 });

@@ -7,13 +7,14 @@
 import { type Authenticator, type Identity, IdentityError, notAuthorized } from '@plumbline/identity/login';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../config.js';
+import { DOCS } from '../neutron/description/docs.js';
 import { originOf } from '../origin.js';
 import { refuseBrowsers } from './browser.js';
 import { IDENTITY_ROUTES } from './identity-paths.js';
 import { RequestRate } from './request-rate.js';
 
 /** Discovery, health, the API's description; the identity routes ask for themselves. */
-const OPEN_ROUTES = ['/', '/healthz', '/openapi.json', '/docs', ...IDENTITY_ROUTES];
+const OPEN_ROUTES = ['/', '/healthz', '/openapi.json', ...DOCS.keys(), ...IDENTITY_ROUTES];
 /** The control plane's own routes: they show whole nodes, not what one project owns. */
 const ADMIN_ROUTES = '/plumbline/';
 

@@ -1,15 +1,15 @@
 /** What is there before any version of the API: which versions, and their description, for programs and as a page. */
+import { readFileSync } from 'node:fs';
 import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { originOf } from '../origin.js';
 import { openApi } from './description/openapi.js';
-import { openApiPage, PAGE_HEADERS } from './description/openapi-page.js';
+import { DOCS, DOCS_HEADERS, type DocsFile } from './description/docs.js';
 import { NEUTRON_OPTIONS, NeutronOptions } from './neutron-options.js';
 
 @Controller()
 export class DiscoveryController {
   private document: string | undefined;
-  private page: string | undefined;
 
   constructor(@Inject(NEUTRON_OPTIONS) private readonly options: Pick<NeutronOptions, 'publicUrl' | 'api'>) {}
 
@@ -27,9 +27,9 @@ export class DiscoveryController {
     void reply.header('content-type', 'application/json').send(this.document);
   }
 
-  @Get('/docs')
-  pageToRead(@Res() reply: FastifyReply): void {
-    this.page ??= openApiPage(openApi(this.options.api));
-    void reply.headers(PAGE_HEADERS).send(this.page);
+  @Get([...DOCS.keys()])
+  docs(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+    const { file, type } = DOCS.get(request.routeOptions.url ?? '') as DocsFile;
+    void reply.headers({ ...DOCS_HEADERS, 'content-type': type }).send(readFileSync(file));
   }
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { NETWORKING_API } from '../catalogue.js';
 import { ABSENT_EXTENSIONS, NOTES, OUR_EXTENSIONS, REFERENCE } from './compat.js';
 import { EXTENSIONS } from '../extensions.js';
-import { typeText } from './openapi-page.js';
+import { typeText } from './type-text.js';
 import type { Attribute } from '../attribute.js';
 import { type Resource, segmentOf } from '../resource.js';
 
