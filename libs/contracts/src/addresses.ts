@@ -38,6 +38,13 @@ export function hostRangeOf(cidr: string): Range {
   return size <= 2n ? { first, last, version } : { first: first + 1n, last, version };
 }
 
+/** Whether this address in the prefix is no host's: the network or broadcast address of IPv4, the subnet-router anycast of IPv6. */
+export function isNoHostIn(cidr: string, address: string): boolean {
+  const { first, last } = hostRangeOf(cidr);
+  const value = addressToInt(address);
+  return cidrContains(cidr, address) && (value < first || value > last);
+}
+
 /** The prefix with its host bits zeroed: `10.0.0.5/24` is `10.0.0.0/24`. */
 export const canonicalCidr = (cidr: string): string => {
   const { first, version } = rangeOf(cidr);

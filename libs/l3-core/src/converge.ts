@@ -12,6 +12,7 @@ import { Convergence, ConvergeOptions, HostView } from '@plumbline/topology';
 import { L3Driver, L3Step, Probe, ProbeAnswer } from './driver.js';
 import { Gathered } from './router-ports.js';
 import { INTEGRATION_BRIDGE, netnsOf } from './marks.js';
+import { impossibleOf } from './impossible.js';
 import { Members } from './members.js';
 import { orphanPorts, planRemoval, planRouter, RouterPlan } from './plan.js';
 import { Held, heldAfter, heldObjects, heldUntilAsked, unproven, withhold } from './probation.js';
@@ -245,15 +246,19 @@ class Work {
     const unreadable = this.found.unreadable.get(this.id);
     if (unreadable !== undefined) return this.cannotRead(unreadable);
     const wanted = this.rendered?.kind === 'present' ? this.rendered.state : null;
-    const tasks = tasksOf(this.planFrom(this.found), wanted);
-    this.needed = tasks.filter(({ stage }) => stage !== 'announce');
+    const all = tasksOf(this.planFrom(this.found), wanted);
+    const impossible = wanted ? impossibleOf(wanted, all) : [];
+    const never = new Set(impossible.map(({ task }) => task));
+    const tasks = never.size > 0 ? all.filter((task) => !never.has(task)) : all;
+    this.needed = [...tasks.filter(({ stage }) => stage !== 'announce'), ...never];
     for (const { owner, step } of this.needed) if (!this.steps.has(owner)) this.steps.set(owner, step);
-    if (this.found.bridge) return { tasks, refused: [] };
+    const refused = impossible.map(({ task, reason }): Refusal => ({ unit: this.id, owner: task.owner, reason }));
+    if (this.found.bridge) return { tasks, refused };
     const unplugged = tasks.filter(({ step }) => step.op === 'add-port');
     const reason = `bridge ${INTEGRATION_BRIDGE} does not exist yet: the OVS agent makes it, then the ports are plugged`;
     return {
       tasks: tasks.filter(({ step }) => step.op !== 'add-port'),
-      refused: unplugged.map(({ owner }): Refusal => ({ unit: this.id, owner, reason })),
+      refused: [...refused, ...unplugged.map(({ owner }): Refusal => ({ unit: this.id, owner, reason }))],
     };
   }
 

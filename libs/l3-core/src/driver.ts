@@ -4,7 +4,7 @@
  */
 import { Taken } from './forwardings.js';
 import { TableEdits } from './rule.js';
-import { L3State, PortMark } from './state.js';
+import { FoundNeighbour, FoundRoute, Hop, KernelRoute, L3State, PortMark } from './state.js';
 
 /** One small change of a node. Names say the end state: repeating a step that was done, or half done, is success. */
 export type L3Step =
@@ -32,11 +32,21 @@ export type L3Step =
     }>
   | Readonly<{ op: 'set-sysctls'; netns: string; values: Readonly<Record<string, string>> }>
   | Readonly<{ op: 'set-tx-checksum'; netns: string; device: string; on: boolean }>
+  /** Only what the kernel's IPv6 of a device hangs on: it comes before the parameters that the device then has again. */
+  | Readonly<{ op: 'set-mtu'; netns: string; device: string; mtuBytes: number }>
+  /** Takes away the queueing discipline that somebody put on a device. */
+  | Readonly<{ op: 'reset-queue'; netns: string; device: string }>
   | Readonly<{ op: 'set-loopback-up'; netns: string }>
+  /** Also: answers ARP, hears multicast, is part of no other device. */
   | Readonly<{ op: 'set-link'; netns: string; device: string; mac: string; mtuBytes: number; up: boolean }>
   | Readonly<{ op: 'add-address'; netns: string; device: string; address: string; broadcast: string | null }>
   | Readonly<{ op: 'remove-address'; netns: string; device: string; address: string }>
-  | Readonly<{ op: 'replace-route' | 'remove-route'; netns: string } & Route>
+  /** One route with all its next hops, at least one; in the place of an IPv4 route to the same destination. */
+  | Readonly<{ op: 'replace-route'; netns: string; version: 4 | 6; destination: string; hops: readonly Hop[] }>
+  /** As the kernel makes it by itself: it goes with its address or device like the one that it stands in for. */
+  | Readonly<{ op: 'restore-route'; netns: string } & KernelRoute>
+  | Readonly<{ op: 'remove-route'; netns: string } & FoundRoute>
+  | Readonly<{ op: 'remove-neighbour'; netns: string } & FoundNeighbour>
   /** Ends the connections that are translated to or from this floating address, and no others. */
   | Readonly<{ op: 'end-connections'; netns: string; address: string }>
   /**
@@ -46,8 +56,6 @@ export type L3Step =
   | Readonly<{ op: 'end-forwarded'; netns: string; answeredBy: string } & Taken>
   /** Tells the neighbours where the address is now (gratuitous ARP, RFC 5227 section 3). Does not wait. */
   | Readonly<{ op: 'announce'; netns: string; device: string; mac: string; address: string }>;
-
-type Route = { version: 4 | 6; destination: string; via: string | null; device: string };
 
 /** An address that a device shall get, to be probed on the segment behind it. `outside`: the switch's port of that device. */
 export type Probe = Readonly<{ netns: string; device: string; outside: string; mac: string; address: string }>;

@@ -27,3 +27,5 @@ export { rulesIn, savedFrom, stateText } from './rule-lines.js';
 export type * from './rule.js';
 export type * from './state.js';
 export { IP_FORWARD, outsideSysctl, sysctlsOf } from './sysctls.js';
+export { kernelRoutesOf } from './routes.js';
+export { hasIpv6, linkLocalOf } from './ipv6.js';

@@ -24,10 +24,20 @@ import { dialect } from './dialects/index.js';
 import { Ending, endingsIn, endingText, notesOf, removalOf, translationsIn, withNotes } from './endings.js';
 import { ForwardedTo, forwardedText, forwardingsIn, takenText } from './forwardings.js';
 import { editsFor } from './rule-diff.js';
+import { hasIpv6, isLinkLocal, linkLocalOf } from './ipv6.js';
+import {
+  foundKernelRoute,
+  foundRoutes,
+  kernelRoutesIn,
+  KernelRoutes,
+  kernelRoutesOf,
+  planRoutes,
+  withoutLocalRoute,
+} from './routes.js';
 import { rulesIn, savedFrom } from './rule-lines.js';
 import { Rule, RuleBody, Table, TableEdits } from './rule.js';
 import { IP_FORWARD } from './sysctls.js';
-import { L3State, Link, ObservedLink, ObservedPort, ObservedRouter, OutsideLink, Route, RouterState } from './state.js';
+import { L3State, Link, ObservedLink, ObservedPort, ObservedRouter, OutsideLink, RouterState } from './state.js';
 
 export const STAGES = ['build', 'quiet', 'plug', 'configure', 'unplug', 'remove', 'announce'] as const;
 export type Stage = (typeof STAGES)[number];
@@ -58,6 +68,12 @@ export function planRouter(wanted: RouterState, found: L3State, mayRemove: boole
     const edits = editsFor(rules, saved, mayRemove);
     if (edits.length > 0) steps.configure.push(restore(netns, version, edits));
   }
+  // Without IPv6 a device has none of its parameters, and loses its addresses.
+  for (const { device, mtuBytes } of wanted.links) {
+    const was = have?.links.find((each) => each.device === device);
+    if (was && isWhole(device, was, found) && !hasIpv6(was.mtuBytes) && hasIpv6(mtuBytes))
+      steps.configure.push({ op: 'set-mtu', netns, device, mtuBytes });
+  }
   const { [IP_FORWARD]: forward, ...others } = wanted.sysctls;
   const differs = ([key, value]: [string, string]): boolean => have?.sysctls[key] !== value;
   // Writing it resets others: those that are right are written again with it, before those that are not.
@@ -71,12 +87,21 @@ export function planRouter(wanted: RouterState, found: L3State, mayRemove: boole
     const was = have?.links.find((each) => each.device === device);
     if (isWhole(device, was, found) ? was?.txChecksum !== txChecksum : !txChecksum)
       steps.configure.push({ op: 'set-tx-checksum', netns, device, on: txChecksum });
+    if (was && was.qdisc !== null && isWhole(device, was, found))
+      steps.configure.push({ op: 'reset-queue', netns, device });
   }
   // From here on all is one batch of ip(8).
   if (!have?.loUp) steps.configure.push({ op: 'set-loopback-up', netns });
   const remade = new Set<string>();
-  for (const link of wanted.links) planLink(link, wanted, have, found, steps, remade);
-  planRoutes(wanted, have, mayRemove, steps, remade);
+  const kernels = kernelRoutesIn(have?.routes ?? []);
+  for (const link of wanted.links) planLink(link, wanted, have, found, kernels, steps, remade);
+  const standing = new Map(
+    have?.links.flatMap((link) => (remade.has(link.device) ? [] : [[link.device, link] as const])),
+  );
+  steps.configure.push(...planRoutes(wanted, have, mayRemove, standing, kernels));
+  if (mayRemove)
+    for (const neighbour of have?.neighbours ?? [])
+      if (standing.has(neighbour.device)) steps.configure.push({ op: 'remove-neighbour', netns, ...neighbour });
   if (have) endConnections(wanted, have, mayRemove, nat, endings, steps);
   if (notes.length > 0) steps.configure.push(restore(netns, 4, removalOf(notes)));
   if (have && mayRemove) removeAddresses(wanted, have, steps, remade);
@@ -89,6 +114,7 @@ function planLink(
   { netns }: RouterState,
   have: ObservedRouter | undefined,
   found: L3State,
+  kernels: KernelRoutes,
   steps: Draft,
   remade: Set<string>,
 ): void {
@@ -105,12 +131,14 @@ function planLink(
     else if (was) steps.build.push({ op: 'remove-device', netns, device });
     steps.build.push({ op: 'add-link', netns, device, outside, mac, mtuBytes });
   } else if (!outer.up || outer.mtuBytes !== mtuBytes) steps.build.push({ op: 'set-outside', outside, mtuBytes });
-  if (!whole || outer.ipv6) steps.quiet.push({ op: 'silence-outside', outside });
+  // The outer end has IPv6 once its MTU allows it, and is then to be silent from the start.
+  const speaks = !whole || outer.ipv6 || !hasIpv6(outer.mtuBytes);
+  if (speaks && hasIpv6(mtuBytes)) steps.quiet.push({ op: 'silence-outside', outside });
   if (!whole || !samePort(port, link)) steps.plug.push({ op: 'add-port', outside, port: link.port });
   const now = whole ? was : undefined;
-  const addresses = missingAddresses(link, now);
+  const addresses = missingAddresses(link, now, kernels);
   const set: L3Step = { op: 'set-link', netns, device, mac, mtuBytes, up };
-  const differs = now === undefined ? up : now.mac !== mac || now.mtuBytes !== mtuBytes || now.up !== up;
+  const differs = now === undefined ? up : now.mac !== mac || now.mtuBytes !== mtuBytes || now.up !== up || !now.plain;
   for (const { address, broadcast } of addresses) {
     // The kernel keeps the old broadcast address of an address that is there already.
     if (now?.addresses.some((each) => each.address === address))
@@ -129,9 +157,19 @@ function planLink(
 export const isWhole = (device: string, link: ObservedLink | undefined, found: L3State): boolean =>
   link !== undefined && link.outside === outsideOf(device) && found.outsides.has(outsideOf(device));
 
-function missingAddresses(link: Link, now: ObservedLink | undefined): Link['addresses'] {
-  const there = new Map(now?.addresses.map(({ address, broadcast }) => [address, broadcast]));
-  return link.addresses.filter(({ address, broadcast }) => there.get(address) !== broadcast);
+function missingAddresses(link: Link, now: ObservedLink | undefined, kernels: KernelRoutes): Link['addresses'] {
+  if (!now) return link.addresses;
+  const there = new Map(now.addresses.map(({ address, broadcast }) => [address, broadcast]));
+  const lost = withoutLocalRoute(now, kernels);
+  const missing = link.addresses.filter(
+    ({ address, broadcast }) => there.get(address) !== broadcast || lost.has(address),
+  );
+  // The kernel gives the link-local address when a link comes up, and not again.
+  const standing = link.up && now.ipv6 && hasIpv6(link.mtuBytes);
+  const locals = now.addresses.filter(({ address }) => isLinkLocal(address));
+  if (standing && locals.every(({ address }) => lost.has(address)))
+    missing.push(locals[0] ?? { address: linkLocalOf(link.mac), broadcast: null });
+  return missing;
 }
 
 const samePort = (port: ObservedPort | undefined, { port: wanted }: Link): boolean =>
@@ -140,30 +178,6 @@ const samePort = (port: ObservedPort | undefined, { port: wanted }: Link): boole
   port.portId === wanted.portId &&
   port.mac === wanted.mac &&
   port.position === wanted.position;
-
-const routeKey = (route: Route): string => `${route.version} ${route.destination}`;
-const sameRoute = (a: Route, b: Route): boolean =>
-  routeKey(a) === routeKey(b) && a.via === b.via && a.device === b.device;
-
-function planRoutes(
-  { netns, routes }: RouterState,
-  have: ObservedRouter | undefined,
-  mayRemove: boolean,
-  steps: Draft,
-  remade: ReadonlySet<string>,
-): void {
-  // Routes on a device that is made anew went with the old one.
-  const now = (have?.routes ?? []).filter((route) => !remade.has(route.device));
-  for (const route of routes)
-    if (!now.some((each) => sameRoute(each, route))) steps.configure.push({ op: 'replace-route', netns, ...route });
-  if (!mayRemove) return;
-  // `replace` takes the place of an IPv4 route to the same destination, but only adds another one beside it in IPv6.
-  for (const route of now) {
-    const replaced = route.version === 4 && routes.some((each) => routeKey(each) === routeKey(route));
-    if (!replaced && !routes.some((each) => sameRoute(each, route)))
-      steps.configure.push({ op: 'remove-route', netns, ...route });
-  }
-}
 
 /** A transaction of one IP version's rules: what it changes, and the lines that a driver hands on. */
 const restore = (netns: string, version: 4 | 6, edits: readonly TableEdits[]): L3Step => ({
@@ -247,7 +261,8 @@ function removeAddresses(wanted: RouterState, have: ObservedRouter, steps: Draft
     if (!link || remade.has(device)) continue;
     const keep = new Set(link.addresses.map(({ address }) => address));
     for (const { address } of addresses)
-      if (!keep.has(address)) steps.configure.push({ op: 'remove-address', netns: have.netns, device, address });
+      if (!keep.has(address) && !isLinkLocal(address))
+        steps.configure.push({ op: 'remove-address', netns: have.netns, device, address });
   }
 }
 
@@ -284,6 +299,10 @@ export function orphanPorts(found: L3State, wantedOutsides: ReadonlySet<string>)
     .map(({ name }): L3Step => ({ op: 'remove-port', outside: name }));
 }
 
+/** With the one that the kernel gives. */
+const allAddresses = ({ up, mac, mtuBytes, addresses }: Omit<Link, 'port'>): Link['addresses'] =>
+  up && hasIpv6(mtuBytes) ? [...addresses, { address: linkLocalOf(mac), broadcast: null }] : addresses;
+
 /** What a node shows when these routers are applied and nothing else is there. */
 export function observedAs(routers: readonly RouterState[], userspace: boolean): L3State {
   const links = routers.flatMap((router) => router.links);
@@ -299,8 +318,21 @@ export function observedAs(routers: readonly RouterState[], userspace: boolean):
           id: router.id,
           netns: router.netns,
           loUp: true,
-          links: router.links.map(({ port: _port, ...link }) => link),
-          routes: router.routes,
+          links: router.links.map(({ port: _port, ...link }) => ({
+            ...link,
+            plain: true,
+            qdisc: null,
+            ipv6: link.up && hasIpv6(link.mtuBytes),
+            addresses: allAddresses(link),
+            tentative: new Set<string>(),
+          })),
+          routes: [
+            ...foundRoutes(router.routes),
+            ...router.links
+              .filter(({ up }) => up)
+              .flatMap((link) => kernelRoutesOf({ ...link, addresses: allAddresses(link) }).map(foundKernelRoute)),
+          ],
+          neighbours: [],
           sysctls: router.sysctls,
           rules4: savedFrom(router.rules4),
           rules6: savedFrom(router.rules6),

@@ -15,8 +15,10 @@ import {
 } from '@plumbline/contracts';
 import { HostView } from '@plumbline/topology';
 import { Gathered, Incomplete, RouterPort, routersHere } from './router-ports.js';
+import { hasIpv6, isLinkLocal } from './ipv6.js';
 import { netnsOf, outsideDevice } from './marks.js';
 import { Members } from './members.js';
+import { hopRefusal } from './routes.js';
 import { rulesV4, rulesV6 } from './rules.js';
 import { Address, Link, Route, RouterState } from './state.js';
 import { sysctlsOf } from './sysctls.js';
@@ -82,8 +84,11 @@ export function renderRouter(gathered: Gathered, facts: NodeFacts): RouterState 
     id: gathered.router.id,
     netns: netnsOf(gathered.router.id),
     links,
-    routes: routesOf(gathered),
-    sysctls: sysctlsOf(links.map((link) => link.device)),
+    ...routesOf(gathered),
+    sysctls: sysctlsOf(
+      links.map(({ device }) => device),
+      links.filter(({ mtuBytes }) => hasIpv6(mtuBytes)).map(({ device }) => device),
+    ),
     rules4: rulesV4(gathered),
     rules6: rulesV6(gathered),
   };
@@ -129,10 +134,10 @@ const destinationOf = (cidr: string): string => {
   return canonical === '0.0.0.0/0' || canonical === '::/0' ? 'default' : canonical;
 };
 
-function routesOf(gathered: Gathered): Route[] {
-  const routes = new Map<string, Route>();
+function routesOf(gathered: Gathered): Pick<RouterState, 'routes' | 'badHops'> {
+  const routes = new Map<string, readonly Route[]>();
   const add = (route: Route): void => {
-    routes.set(`${route.version} ${route.destination}`, route);
+    routes.set(keyOf(route), [route]);
   };
   const { gateway } = gathered;
   if (gateway?.port.adminStateUp) {
@@ -146,31 +151,64 @@ function routesOf(gathered: Gathered): Route[] {
       const via = subnet.gatewayIp;
       if (!via || routes.has(`${version} default`)) continue;
       // RFC 1122 wants the gateway on the port's own subnet; some providers have it elsewhere. A host route makes it reachable.
-      if (!cidrContains(subnet.cidr, via))
+      if (!cidrContains(subnet.cidr, via) && !isLinkLocal(via))
         add({ version, destination: `${canonicalAddress(via)}/${version === 4 ? 32 : 128}`, via: null, device });
       add({ version, destination: 'default', via: canonicalAddress(via), device });
     }
   }
+  // What the router reaches without a gateway it reaches so, whatever extra routes there are to the same destination.
+  const near = new Set(
+    [...routes.values()]
+      .flat()
+      .filter(({ via }) => via === null)
+      .map(keyOf),
+  );
+  for (const { port, addresses } of gathered.ports)
+    if (port.adminStateUp)
+      for (const { ip, version, subnet } of addresses) {
+        near.add(keyOf({ version, destination: destinationOf(subnet.cidr) }));
+        near.add(keyOf({ version, destination: `${canonicalAddress(ip)}/${version === 4 ? 32 : 128}` }));
+      }
+  const own = gathered.ports.flatMap(({ addresses }) => addresses.map(({ ip, subnet }) => ({ ip, cidr: subnet.cidr })));
+  const extra = new Map<string, Route[]>();
   for (const { destination, nexthop } of gathered.router.routes) {
     // The kernel refuses a route whose next hop is on no subnet of the router's ports: it is left out.
     const routerPort = gathered.ports.find(
       (each) => each.port.adminStateUp && each.addresses.some(({ subnet }) => cidrContains(subnet.cidr, nexthop)),
     );
-    if (routerPort)
-      add({
-        version: versionOf(nexthop),
-        destination: destinationOf(destination),
-        via: canonicalAddress(nexthop),
-        device: routerPort.device,
-      });
+    if (!routerPort) continue;
+    const route: Route = {
+      version: versionOf(nexthop),
+      destination: destinationOf(destination),
+      via: canonicalAddress(nexthop),
+      device: routerPort.device,
+    };
+    const others = extra.get(keyOf(route)) ?? [];
+    if (!near.has(keyOf(route)) && !others.some(({ via }) => via === route.via))
+      extra.set(keyOf(route), [...others, route]);
+  }
+  const badHops: { route: Route; reason: string }[] = [];
+  for (const [key, all] of extra) {
+    const hops = all.filter((route) => {
+      // A route with one next hop is the kernel's to judge; one of several that it does not take would cost the others.
+      const reason = all.length > 1 && route.via !== null ? hopRefusal(route.via, own) : null;
+      if (reason !== null) badHops.push({ route, reason });
+      return reason === null;
+    });
+    if (hops.length > 0) routes.set(key, hops);
   }
   // On-link routes first: a next hop must be reachable when the route through it is made.
-  return [...routes.values()].sort((a, b) => Number(a.via !== null) - Number(b.via !== null) || compareRoutes(a, b));
+  const sorted = [...routes.values()]
+    .flat()
+    .sort((a, b) => Number(a.via !== null) - Number(b.via !== null) || compareRoutes(a, b));
+  return { routes: sorted, badHops };
 }
+
+const keyOf = ({ version, destination }: Pick<Route, 'version' | 'destination'>): string => `${version} ${destination}`;
 
 function compareRoutes(a: Route, b: Route): number {
   if (a.version !== b.version) return a.version - b.version;
-  if (a.destination === b.destination) return 0;
+  if (a.destination === b.destination) return (a.via ?? '') < (b.via ?? '') ? -1 : a.via === b.via ? 0 : 1;
   if (a.destination === 'default' || b.destination === 'default') return a.destination === 'default' ? -1 : 1;
   const [left = '', right = ''] = [a.destination.split('/')[0], b.destination.split('/')[0]];
   const difference = addressToInt(left) - addressToInt(right);

@@ -7,8 +7,43 @@ import { SavedTables, Table } from './rule.js';
 /** `address` with its prefix length as iproute2 prints it; `broadcast` null where the prefix has none (IPv6, /31, /32 of a subnet). */
 export type Address = Readonly<{ address: string; broadcast: string | null }>;
 
-/** `destination` is `default` or a prefix with its length; `via` null: on link. `device` the link it leaves by. */
-export type Route = Readonly<{ version: 4 | 6; destination: string; via: string | null; device: string }>;
+/** `via` null: on link. `device`: the link it leaves by. */
+export type Hop = Readonly<{ via: string | null; device: string }>;
+/**
+ * `destination` is `default` or a prefix with its length. Routes of one version and destination are one route with several next hops: the kernel shares the
+ * connections out among them (equal-cost multipath).
+ */
+export type Route = Readonly<{ version: 4 | 6; destination: string } & Hop>;
+
+/**
+ * A route that the kernel makes by itself for an address or a link that is up: to the connected subnet (`unicast`, table main), and in table local to the
+ * address itself, to the broadcast address, to multicast groups. `source`: the router's own address in it; null where the kernel sets none.
+ */
+export type KernelRoute = Readonly<{
+  version: 4 | 6;
+  type: 'unicast' | 'local' | 'broadcast' | 'multicast';
+  destination: string;
+  device: string;
+  source: string | null;
+}>;
+
+/** A route as found in table main or local, whoever made it. `type`: as in ip-route(8). No hops: it drops what it is for (`blackhole` and the like). */
+export type FoundRoute = Readonly<{
+  version: 4 | 6;
+  destination: string;
+  hops: readonly Hop[];
+  type: string;
+  table: 'main' | 'local';
+  /** Made by the kernel. */
+  kernel: boolean;
+  source: string | null;
+  metric: number | null;
+  /** False with attributes that no route has that we or the kernel make (another metric, an MTU of its own, a weight). */
+  plain: boolean;
+}>;
+
+/** A neighbour that was entered by hand: fixed to a MAC, or (`proxy`) answered for by the router. We make none. */
+export type FoundNeighbour = Readonly<{ device: string; address: string; proxy: boolean }>;
 
 /** The OVS port of a link's outer end. `position`: of the event that made the link. */
 export type PortMark = Readonly<{ portId: string; mac: string; position: number }>;
@@ -29,7 +64,10 @@ export type RouterState = Readonly<{
   id: string;
   netns: string;
   links: readonly Link[];
+  /** Those that we make. What the kernel makes for the links and their addresses follows from them (routes.ts). */
   routes: readonly Route[];
+  /** Next hops of `routes` that no kernel takes, and why. They are left out of a route that has others. */
+  badHops: readonly Readonly<{ route: Route; reason: string }>[];
   /** In the order in which they are to be written: some reset others. */
   sysctls: Readonly<Record<string, string>>;
   rules4: readonly Table[];
@@ -42,7 +80,16 @@ export type ObservedLink = Readonly<{
   mtuBytes: number;
   up: boolean;
   txChecksum: boolean;
+  /** False when it does not answer ARP, hears no multicast, or is part of another device. */
+  plain: boolean;
+  /** Null: as a veth is born, packets wait nowhere. Else the queueing discipline that somebody put on it. */
+  qdisc: string | null;
+  /** The kernel has IPv6 on it: it is up, its carrier has been noticed, its MTU suffices. Until then the kernel gives it nothing of its own. */
+  ipv6: boolean;
+  /** Those of IPv6 that are link-local, too. */
   addresses: readonly Address[];
+  /** IPv6 addresses that the kernel is still checking (duplicate address detection): their routes come when it has. */
+  tentative: ReadonlySet<string>;
   /** Name of the other end in the node's root namespace; null when it is not there. */
   outside: string | null;
 }>;
@@ -53,8 +100,9 @@ export type ObservedRouter = Readonly<{
   loUp: boolean;
   /** Devices of ours only. */
   links: readonly ObservedLink[];
-  /** Routes on devices of ours, those the kernel makes by itself left out. */
-  routes: readonly Route[];
+  /** Routes of tables main and local on devices of ours, and those of table main that are on no device. */
+  routes: readonly FoundRoute[];
+  neighbours: readonly FoundNeighbour[];
   sysctls: Readonly<Record<string, string>>;
   rules4: SavedTables;
   rules6: SavedTables;

@@ -78,6 +78,10 @@ export function concernedBy(step: L3Step, gathered: Gathered): readonly ObjectKe
     case 'add-link':
     case 'remove-device':
     case 'set-link':
+    case 'set-mtu':
+    case 'reset-queue':
+    case 'restore-route':
+    case 'remove-neighbour':
       return ofLink(ports.find(({ device }) => device === step.device));
     case 'remove-link':
     case 'set-outside':

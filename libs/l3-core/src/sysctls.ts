@@ -23,15 +23,28 @@ const ROUTER: Readonly<Record<string, string>> = {
   'net/netfilter/nf_conntrack_tcp_be_liberal': '0',
 };
 
+/**
+ * A device gets its values from `default` or `all` when it is born, or when `all` is written; one that is changed later stays changed, whatever `all` says.
+ * So each that stops packets, or answers for others, is state of its own.
+ */
 const ofDevice = (device: string): Record<string, string> => ({
+  [`net/ipv4/conf/${device}/forwarding`]: '1',
   [`net/ipv4/conf/${device}/rp_filter`]: '0',
+  [`net/ipv4/conf/${device}/proxy_arp`]: '0',
+});
+const ipv6OfDevice = (device: string): Record<string, string> => ({
+  [`net/ipv6/conf/${device}/disable_ipv6`]: '0',
+  [`net/ipv6/conf/${device}/forwarding`]: '1',
   // Addresses and routes come from the log, never from a neighbour's advertisement.
   [`net/ipv6/conf/${device}/accept_ra`]: '0',
 });
 
-/** What a router with these devices needs. Keys as for sysctl(8), with slashes. */
-export function sysctlsOf(devices: readonly string[]): Readonly<Record<string, string>> {
-  return Object.assign({}, ROUTER, ...devices.map(ofDevice)) as Record<string, string>;
+/** What a router with these devices needs; `withIpv6`: those of them that have IPv6 (ipv6.ts). Keys as for sysctl(8), with slashes. */
+export function sysctlsOf(
+  devices: readonly string[],
+  withIpv6: readonly string[] = devices,
+): Readonly<Record<string, string>> {
+  return Object.assign({}, ROUTER, ...devices.map(ofDevice), ...withIpv6.map(ipv6OfDevice)) as Record<string, string>;
 }
 
 /** The outer end of a link: the node itself must not speak, or listen to, IPv6 on a tenant's network. */

@@ -15,7 +15,7 @@ import { Stage, Task } from '@plumbline/reconcile';
 import { L3Step } from './driver.js';
 import { outsideOf } from './marks.js';
 import { RouterPlan, STAGES } from './plan.js';
-import { RouterState } from './state.js';
+import { Route, RouterState } from './state.js';
 import { IP_FORWARD } from './sysctls.js';
 
 /**
@@ -27,6 +27,7 @@ export const L3_STAGES: readonly Stage[] = [
   { name: 'quiet', batch: 'all' },
   { name: 'plug', batch: 'all', beside: true },
   { name: 'rules', batch: 'unit', alone: true },
+  { name: 'mtu', batch: 'unit' },
   { name: 'parameters', batch: 'unit' },
   { name: 'offload', batch: 'unit' },
   { name: 'addresses', batch: 'unit' },
@@ -47,6 +48,14 @@ const addressOwner = (routerId: string, device: string, address: string): string
   `${routerId} address ${device} ${address}`;
 const routeOwner = (routerId: string, { version, destination }: { version: 4 | 6; destination: string }): string =>
   `${routerId} route ${version} ${destination}`;
+
+/** Stands for a next hop that no kernel takes; never applied. */
+export const badHopTask = ({ id, netns }: RouterState, { version, destination, via, device }: Route): L3Task => ({
+  step: { op: 'replace-route', netns, version, destination, hops: [{ via, device }] },
+  stage: 'addresses',
+  unit: id,
+  owner: `${id} next hop ${destination} ${via}`,
+});
 
 const isFloating = (address: string): boolean => address.endsWith('/32');
 const ipOf = (address: string): string => address.slice(0, address.indexOf('/'));
@@ -109,6 +118,10 @@ export function tasksOf(plan: RouterPlan, wanted: RouterState | null): L3Task[] 
       }
       case 'set-tx-checksum':
         return [task(step, 'offload', `${unit} checksums ${step.device}`, namespace, link(step.device))];
+      case 'set-mtu':
+        return [task(step, 'mtu', `${unit} MTU ${step.device}`, namespace, link(step.device))];
+      case 'reset-queue':
+        return [task(step, 'offload', `${unit} queue ${step.device}`, namespace, link(step.device))];
       case 'set-loopback-up':
         return [task(step, 'addresses', `${unit} loopback`, namespace)];
       case 'set-link':
@@ -141,15 +154,22 @@ export function tasksOf(plan: RouterPlan, wanted: RouterState | null): L3Task[] 
             'addresses',
             routeOwner(unit, step),
             namespace,
-            link(step.device),
-            ...nextHop(step.device, step.via),
+            ...step.hops.flatMap(({ via, device }) => [link(device), ...nextHop(device, via)]),
           ),
         ];
+      case 'restore-route': {
+        const owner = `${unit} kernel's route ${step.type} ${step.destination} ${step.device}`;
+        return [task(step, 'addresses', owner, namespace, link(step.device))];
+      }
       case 'remove-route': {
+        const { version, destination, type, table, hops, metric } = step;
         const instead = routeOwner(unit, step);
-        const what = `route ${step.version} ${step.destination} ${step.via} ${step.device}`;
+        const by = hops.map(({ via, device }) => `${via} ${device}`).join();
+        const what = `route ${version} ${type} ${destination} ${by} ${table} ${metric}`;
         return [removal(step, 'addresses', what, ...(routes.has(instead) ? [instead] : []))];
       }
+      case 'remove-neighbour':
+        return [removal(step, 'addresses', `neighbour ${step.device} ${step.address} ${step.proxy}`)];
       case 'end-connections':
       case 'end-forwarded':
         return [{ ...task(step, 'connections', connectionsOwner(unit, step), rules(4)), unseen: true }];

@@ -1,7 +1,10 @@
 /** Steps in words, for whoever reads a status: what a step is about, and what is wrong when it has no effect. */
 import { L3Step } from './driver.js';
+import { Hop } from './state.js';
 
 const PORTS_AND_LINKS = 'ip and ovs-vsctl show';
+
+const hopText = ({ via, device }: Hop): string => (via === null ? ` on ${device}` : ` via ${via}`);
 
 /** What a step is about. */
 export function subjectOf(step: L3Step): string {
@@ -26,6 +29,10 @@ export function subjectOf(step: L3Step): string {
       return `kernel parameter ${Object.keys(step.values)[0]}`;
     case 'set-tx-checksum':
       return `checksum offload of ${step.device}`;
+    case 'set-mtu':
+      return `MTU of ${step.device}`;
+    case 'reset-queue':
+      return `queueing discipline of ${step.device}`;
     case 'set-loopback-up':
       return 'loopback device';
     case 'add-address':
@@ -33,9 +40,11 @@ export function subjectOf(step: L3Step): string {
       return `address ${step.address} on ${step.device}`;
     case 'replace-route':
     case 'remove-route':
-      return step.via === null
-        ? `route ${step.destination} on ${step.device}`
-        : `route ${step.destination} via ${step.via}`;
+      return `route ${step.destination}${step.hops.map(hopText).join('')}`;
+    case 'restore-route':
+      return `route ${step.destination} on ${step.device}`;
+    case 'remove-neighbour':
+      return `neighbour ${step.address} on ${step.device}`;
     case 'end-connections':
       return `connections of ${step.address}`;
     case 'end-forwarded':
@@ -52,6 +61,8 @@ const REMOVES: readonly L3Step['op'][] = [
   'remove-port',
   'remove-address',
   'remove-route',
+  'remove-neighbour',
+  'reset-queue',
 ];
 
 /** A step that had no effect although it was applied twice: what is wrong, and who can mend it. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { converge, type Convergence, L3Memory, netnsOf, outsideDevice } from '@plumbline/l3-core';
+import { converge, type Convergence, L3Memory, linkLocalOf, netnsOf, outsideDevice } from '@plumbline/l3-core';
 import { idOf, life, networkNode, Story } from '@plumbline/l3-core/testing';
 import { NodeL3Driver } from './node-driver.js';
 import { makeNode, ScratchNode } from './testing/index.js';
@@ -9,6 +9,7 @@ const story = life();
 const length = story.log.findIndex(({ event }) => event.type === 'RouterRoutesSet') + 1;
 const ROUTER = netnsOf(idOf('c4'));
 const QR = 'qr-55555555-55';
+const QR6 = 'qr-55555556-55';
 const QG = 'qg-66666666-66';
 const TAP = outsideDevice(idOf('55555555-55'));
 
@@ -45,6 +46,35 @@ const BREAK: readonly (readonly [string, () => Promise<unknown>])[] = [
   ['the default route changed', () => inside(`ip route replace default via 203.0.113.2 dev ${QG}`)],
   ['the IPv6 default route changed', () => inside(`ip -6 route replace default via 2001:db8:e::2 dev ${QG}`)],
   ['a route added', () => inside(`ip route add 192.0.2.0/24 via 10.1.0.3 dev ${QR}`)],
+  ['the connected route deleted', () => inside(`ip route del 10.1.0.0/24 dev ${QR}`)],
+  ['the connected route replaced', () => inside('ip route replace 10.1.0.0/24 via 10.1.0.3')],
+  ['the connected route from another address', () => inside(`ip route replace 10.1.0.0/24 dev ${QR} src 127.0.0.1`)],
+  ['the IPv6 connected route deleted', () => inside(`ip -6 route del 2001:db8:e::/64 dev ${QG}`)],
+  ['the link-local route deleted', () => inside(`ip -6 route del fe80::/64 dev ${QR6}`)],
+  ['the route to the address itself deleted', () => inside(`ip route del local 10.1.0.1 dev ${QR} table local`)],
+  ['that to an IPv6 address deleted', () => inside(`ip -6 route del local 2001:db8:a::1 dev ${QR6} table local`)],
+  ['that to a floating address deleted', () => inside(`ip route del local 203.0.113.76 dev ${QG} table local`)],
+  ['the broadcast route deleted', () => inside(`ip route del broadcast 10.1.0.255 dev ${QR} table local`)],
+  ['the multicast route deleted', () => inside(`ip -6 route del multicast ff00::/8 dev ${QR6} table local`)],
+  ['the link-local address deleted', () => inside(`ip address del ${linkLocalOf('fa:16:3e:00:00:15')} dev ${QR6}`)],
+  ['an address of a host taken', () => inside(`ip route add local 10.1.0.77 dev ${QR} table local`)],
+  ['a host shut out', () => inside('ip route add blackhole 10.1.0.77')],
+  ['an IPv6 host shut out', () => inside('ip -6 route add unreachable 2001:db8:a::77')],
+  ['a second default route', () => inside(`ip route add default via 203.0.113.2 dev ${QG} metric 7`)],
+  ['a route with an MTU of its own', () => inside(`ip route change default via 203.0.113.1 dev ${QG} mtu 600`)],
+  ['all routes deleted', () => inside('ip route flush table main')],
+  ['all IPv6 routes deleted', () => inside('ip -6 route flush table main')],
+  ['a neighbour fixed', () => inside(`ip neigh replace 10.1.0.75 lladdr 02:00:00:00:00:01 nud permanent dev ${QR}`)],
+  ['a host answered for', () => inside(`ip neigh add proxy 10.1.0.75 dev ${QR}`)],
+  ['forwarding of a device off', () => inside(`sysctl -q -w net/ipv4/conf/${QR}/forwarding=0`)],
+  ['IPv6 forwarding of a device off', () => inside(`sysctl -q -w net/ipv6/conf/${QR6}/forwarding=0`)],
+  ['IPv6 of a device off', () => inside(`sysctl -q -w net/ipv6/conf/${QR6}/disable_ipv6=1`)],
+  ['packets checked for their way back', () => inside(`sysctl -q -w net/ipv4/conf/${QR}/rp_filter=1`)],
+  ['no ARP', () => inside(`ip link set ${QR} arp off`)],
+  ['a queue in the way', () => inside(`tc qdisc add dev ${QR} root pfifo limit 1`)],
+  ['an MTU too small for IPv6', () => inside(`ip link set ${QR6} mtu 900`)],
+  ['an outer MTU too small for IPv6', () => outside(`ip link set ${TAP} mtu 900`)],
+  ['a namespace file without its mount', () => outside(`umount /run/netns/${ROUTER}`)],
   ['forwarding off', () => inside('sysctl -q -w net.ipv4.ip_forward=0')],
   ['ARP answered for others', () => inside('sysctl -q -w net.ipv4.conf.all.arp_ignore=0')],
   ['advertisements accepted', () => inside(`sysctl -q -w net/ipv6/conf/${QG}/accept_ra=2`)],

@@ -1,5 +1,5 @@
 /** Steps as lines of `ip -batch` (ip(8)), and what ip(8) prints when a step was done before. */
-import { L3Step, ROUTE_PROTOCOL } from '@plumbline/l3-core';
+import { Hop, L3Step, ROUTE_PROTOCOL } from '@plumbline/l3-core';
 
 /** Steps that ip(8) does in the node's root namespace. */
 const IN_ROOT = ['add-netns', 'remove-netns', 'add-link', 'remove-link', 'set-outside'] as const;
@@ -8,10 +8,13 @@ const IN_NETNS = [
   'remove-device',
   'set-loopback-up',
   'set-link',
+  'set-mtu',
   'add-address',
   'remove-address',
   'replace-route',
+  'restore-route',
   'remove-route',
+  'remove-neighbour',
 ] as const;
 
 export type IpStep = Extract<L3Step, { op: (typeof IN_ROOT)[number] | (typeof IN_NETNS)[number] }>;
@@ -43,7 +46,9 @@ export function ipLine(step: IpStep): string {
     case 'set-loopback-up':
       return 'link set lo up';
     case 'set-link':
-      return `link set ${step.device} address ${step.mac} mtu ${step.mtuBytes} ${step.up ? 'up' : 'down'}`;
+      return `link set ${step.device} address ${step.mac} mtu ${step.mtuBytes} arp on multicast on nomaster ${step.up ? 'up' : 'down'}`;
+    case 'set-mtu':
+      return `link set ${step.device} mtu ${step.mtuBytes}`;
     case 'add-address': {
       // The API gives each address once: detection of duplicates would only keep an IPv6 address unusable for a second.
       const more = step.broadcast ? ` brd ${step.broadcast}` : step.address.includes(':') ? ' nodad' : '';
@@ -51,26 +56,49 @@ export function ipLine(step: IpStep): string {
     }
     case 'remove-address':
       return `address del ${step.address} dev ${step.device}`;
-    case 'replace-route':
-      return `route replace ${routeText(step)}`;
-    case 'remove-route':
-      return `route del ${routeText(step)}`;
+    case 'replace-route': {
+      const { version, hops } = step;
+      const onLink = version === 4 && hops.every(({ via }) => via === null);
+      return `route replace ${prefixText(step)}${hopsText(hops, ` proto ${ROUTE_PROTOCOL}${onLink ? ' scope link' : ''}`)}`;
+    }
+    case 'restore-route':
+      return restoreText(step);
+    case 'remove-route': {
+      // Found by all that tells it from others, but for its protocol: it may have been made by somebody else.
+      const { type, table, metric, hops } = step;
+      const kind = type === 'unicast' ? '' : `${type} `;
+      const where = table === 'main' ? '' : ` table ${table}`;
+      return `route del ${kind}${prefixText(step)}${hopsText(hops, `${where}${metric === null ? '' : ` metric ${metric}`}`)}`;
+    }
+    case 'remove-neighbour':
+      return `neighbour del ${step.proxy ? 'proxy ' : ''}${step.address} dev ${step.device}`;
   }
 }
 
-/** A route to remove may have been made by somebody else with another protocol number, so it is found by its other attributes. */
-function routeText(step: Extract<IpStep, { op: 'replace-route' | 'remove-route' }>): string {
-  const family = step.destination === 'default' && step.version === 6 ? '::/0' : step.destination;
-  const via = step.via ? ` via ${step.via}` : '';
-  const scope = !step.via && step.version === 4 && step.op === 'replace-route' ? ' scope link' : '';
-  const protocol = step.op === 'replace-route' ? ` proto ${ROUTE_PROTOCOL}` : '';
-  return `${family}${via} dev ${step.device}${protocol}${scope}`;
+/** `default` alone would be that of IPv4. */
+const prefixText = ({ version, destination }: { version: 4 | 6; destination: string }): string =>
+  destination === 'default' && version === 6 ? '::/0' : destination;
+
+/** `attributes`: of the route. ip(8) takes nothing behind several next hops. */
+function hopsText(hops: readonly Hop[], attributes: string): string {
+  const text = ({ via, device }: Hop): string => `${via ? ` via ${via}` : ''} dev ${device}`;
+  if (hops.length < 2) return `${hops.map(text).join('')}${attributes}`;
+  return `${attributes}${hops.map((hop) => ` nexthop${text(hop)}`).join('')}`;
+}
+
+/** With what the kernel gives a route of its own. `replace` and `add` look at IPv6 routes to the same destination on any device: they would take its place, or refuse. */
+function restoreText({ version, type, destination, device, source }: Extract<IpStep, { op: 'restore-route' }>): string {
+  const kind = type === 'unicast' ? '' : `${type} `;
+  const table = type === 'unicast' ? '' : ' table local';
+  if (version === 6) return `route append ${kind}${destination} dev ${device}${table} proto kernel metric 256`;
+  const scope = type === 'local' ? 'host' : 'link';
+  return `route replace ${kind}${destination} dev ${device}${table} proto kernel scope ${scope}${source ? ` src ${source}` : ''}`;
 }
 
 /** True when ip(8)'s complaint about this line means that the step is done. */
 export function isDoneAlready(line: string, complaint: string): boolean {
   const [object, verb] = line.split(' ');
-  if (verb === 'add') return /File exists/.test(complaint);
+  if (verb === 'add' || verb === 'append') return /File exists/.test(complaint);
   if (verb !== 'del') return false;
   if (object === 'netns') return /No such file or directory/.test(complaint);
   // "No such device": it disappeared between being found by name and being deleted.

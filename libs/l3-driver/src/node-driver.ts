@@ -164,6 +164,13 @@ export class NodeL3Driver implements L3Driver {
           );
         return;
       }
+      case 'reset-queue':
+        await allOf(
+          (steps as readonly Extract<L3Step, { op: 'reset-queue' }>[]).map(({ netns, device }) =>
+            this.resetQueue(netns, device),
+          ),
+        );
+        return;
       case 'restore':
         await allOf((steps as readonly Extract<L3Step, { op: 'restore' }>[]).map((step) => this.restore(step)));
         return;
@@ -189,10 +196,13 @@ export class NodeL3Driver implements L3Driver {
       case 'set-outside':
       case 'set-loopback-up':
       case 'set-link':
+      case 'set-mtu':
       case 'add-address':
       case 'remove-address':
       case 'replace-route':
+      case 'restore-route':
       case 'remove-route':
+      case 'remove-neighbour':
         return this.ip(steps as readonly IpStep[]);
       default: {
         const unhandled: never = op;
@@ -224,6 +234,11 @@ export class NodeL3Driver implements L3Driver {
         lines = lines.slice(error.failedLine);
       }
     }
+  }
+
+  private async resetQueue(netns: string, device: string): Promise<void> {
+    // It may have gone meanwhile: what is left is read back.
+    await this.runner.run(['tc', 'qdisc', 'delete', 'dev', device, 'root'], { netns, okCodes: [0, 2] });
   }
 
   private async restore({ netns, version, lines }: Extract<L3Step, { op: 'restore' }>): Promise<void> {

@@ -4,6 +4,8 @@
  */
 import {
   dialect,
+  FoundNeighbour,
+  FoundRoute,
   isOurDevice,
   netnsOf,
   ObservedLink,
@@ -11,8 +13,8 @@ import {
   OutsideLink,
   OUTSIDE_PREFIX,
   outsideOf,
+  hasIpv6,
   outsideSysctl,
-  Route,
   routerIdOf,
   sysctlsOf,
 } from '@plumbline/l3-core';
@@ -24,11 +26,25 @@ type IpLink = {
   ifindex: number;
   link_index?: number;
   flags?: string[];
+  operstate?: string;
   mtu?: number;
+  qdisc?: string;
+  master?: string;
   address?: string;
-  addr_info?: { family: string; local: string; prefixlen: number; broadcast?: string; scope: string }[];
+  addr_info?: { local: string; prefixlen: number; broadcast?: string; tentative?: boolean }[];
 };
-type IpRoute = { dst: string; gateway?: string; dev?: string; protocol?: string; table?: string; type?: string };
+type IpHop = { gateway?: string; dev?: string; weight?: number };
+type IpRoute = IpHop & {
+  dst: string;
+  protocol?: string;
+  table?: string;
+  type?: string;
+  prefsrc?: string;
+  metric?: number;
+  pref?: string;
+  nexthops?: readonly IpHop[];
+};
+type IpNeighbour = { dst: string; dev?: string };
 type IpNetns = { name: string };
 
 /** Veths of the node's root namespace by index. */
@@ -39,19 +55,20 @@ export type RawRouter = Readonly<{
   loUp: boolean;
   links: readonly IpLink[];
   txChecksum: ReadonlyMap<string, boolean>;
-  routes: readonly Route[];
+  routes: readonly FoundRoute[];
+  neighbours: readonly FoundNeighbour[];
   sysctls: Readonly<Record<string, string>>;
   rules4: string;
   rules6: string;
 }>;
 
 /** ip(8) prints one JSON array a command of a batch, a line each. */
-function parseJsonLines<T>(text: string): T[] {
-  return text
+const jsonLines = (text: string): unknown[][] =>
+  text
     .split('\n')
     .filter((line) => line.startsWith('['))
-    .flatMap((line) => JSON.parse(line) as T[]);
-}
+    .map((line) => JSON.parse(line) as unknown[]);
+const parseJsonLines = <T>(text: string): T[] => jsonLines(text).flat() as T[];
 
 /** Routers that have a namespace. */
 export async function observeNetnses(runner: Runner): Promise<string[]> {
@@ -89,10 +106,11 @@ export async function readRouter(runner: Runner, id: string, guess: readonly str
   // A failure is reported where the result is used; after a wrong guess it is not used.
   guessed?.catch(() => undefined);
   const devices = async (): Promise<Omit<RawRouter, 'id' | 'rules4' | 'rules6'>> => {
-    const stdin = 'address show\nroute show table all\n';
+    const stdin = `${SHOW.join('\n')}\n`;
     const { stdout } = await runner.run(['ip', '-d', '-j', '-batch', '-'], { ...inside, stdin });
-    const items = parseJsonLines<IpLink | IpRoute>(stdout);
-    const links = items.filter((item): item is IpLink => 'ifname' in item);
+    const shown = jsonLines(stdout);
+    if (shown.length !== SHOW.length) throw new Error(`ip -batch answered ${shown.length} of ${SHOW.length} commands`);
+    const [links, routes, fixed, proxies] = shown as [IpLink[], IpRoute[], IpNeighbour[], IpNeighbour[]];
     const ours = links.filter(({ ifname }) => isOurDevice(ifname));
     const names = ours.map(({ ifname }) => ifname);
     const right = guessed !== null && names.join() === guess.join();
@@ -101,7 +119,8 @@ export async function readRouter(runner: Runner, id: string, guess: readonly str
       loUp: links.some((link) => link.ifname === 'lo' && isUp(link)),
       links: ours,
       txChecksum,
-      routes: items.flatMap((item) => ('dst' in item ? observedRoute(item) : [])),
+      routes: routes.flatMap(observedRoute),
+      neighbours: [...fixed.flatMap(neighbour(false)), ...proxies.flatMap(neighbour(true))],
       sysctls: Object.fromEntries(sysctls),
     };
   };
@@ -149,39 +168,78 @@ export const observedRouter = (raw: RawRouter, veths: Veths): ObservedRouter => 
   loUp: raw.loUp,
   links: raw.links.map((link) => observedLink(link, veths, raw.txChecksum.get(link.ifname) ?? true)),
   routes: raw.routes,
+  neighbours: raw.neighbours,
   sysctls: raw.sysctls,
   rules4: dialect.tablesIn(raw.rules4),
   rules6: dialect.tablesIn(raw.rules6),
 });
+
+/** In the order in which they are read back. */
+const SHOW = ['address show', 'route show table all', 'neighbour show nud permanent', 'neighbour show proxy'] as const;
+/** What a veth has that is up, and one that is down. */
+const QUEUELESS: readonly string[] = ['noqueue', 'noop'];
+
+const isPlain = ({ flags = [], master }: IpLink): boolean =>
+  master === undefined && !flags.includes('NOARP') && flags.includes('MULTICAST');
 
 const isUp = (link: IpLink): boolean => link.flags?.includes('UP') ?? false;
 
 function observedLink(link: IpLink, veths: Veths, txChecksum: boolean): ObservedLink {
   // A veth's index of its peer does not say in which namespace the peer is: both must point at each other.
   const other = veths.get(link.link_index ?? -1);
+  const addresses = link.addr_info ?? [];
+  const textOf = ({ local, prefixlen }: (typeof addresses)[number]): string => `${local}/${prefixlen}`;
   return {
     device: link.ifname,
     mac: link.address ?? '',
     mtuBytes: link.mtu ?? 0,
     up: isUp(link),
     txChecksum,
+    plain: isPlain(link),
+    qdisc: QUEUELESS.includes(link.qdisc ?? 'noqueue') ? null : (link.qdisc ?? null),
     outside: other?.link_index === link.ifindex ? other.ifname : null,
-    // The link-local addresses of IPv6 are the kernel's own.
-    addresses: (link.addr_info ?? [])
-      .filter((address) => !(address.family === 'inet6' && address.scope === 'link'))
-      .map((address) => ({
-        address: `${address.local}/${address.prefixlen}`,
-        broadcast: address.broadcast ?? null,
-      })),
+    ipv6: isUp(link) && link.operstate !== 'DOWN' && link.operstate !== 'LOWERLAYERDOWN' && hasIpv6(link.mtu ?? 0),
+    addresses: addresses.map((each) => ({ address: textOf(each), broadcast: each.broadcast ?? null })),
+    tentative: new Set(addresses.filter(({ tentative }) => tentative).map(textOf)),
   };
 }
 
-/** A route of the main table on a device of ours that the kernel did not make for an address. */
-function observedRoute(route: IpRoute): Route[] {
-  const { dst, gateway, dev, protocol, table, type } = route;
-  if ((table ?? 'main') !== 'main' || protocol === 'kernel' || !dev || !isOurDevice(dev)) return [];
-  if (type !== undefined && type !== 'unicast') return [];
-  const version = `${dst}${gateway ?? ''}`.includes(':') ? 6 : 4;
+/** Attributes that say nothing of where packets go, or are looked at by themselves. */
+const USUAL: readonly string[] = [
+  ...['type', 'dst', 'gateway', 'dev', 'table', 'protocol', 'scope', 'flags', 'nexthops'],
+  ...['metric', 'pref', 'prefsrc'],
+];
+/** What the kernel gives its own IPv6 routes, and ip(8) one when nobody says. */
+const KERNEL_METRICS: readonly number[] = [0, 256];
+const USUAL_METRIC = 1024;
+
+/** Contract: ObservedRouter.routes. */
+function observedRoute(route: IpRoute): FoundRoute[] {
+  const { dst, gateway, dev, protocol, table = 'main', type = 'unicast', prefsrc = null, pref = 'medium' } = route;
+  if (table !== 'main' && table !== 'local') return [];
+  const drops = DROPPING.includes(type);
+  const kernel = protocol === 'kernel';
+  if (drops && (kernel || table === 'local')) return [];
+  const shown = route.nexthops ?? [{ ...(gateway !== undefined && { gateway }), ...(dev !== undefined && { dev }) }];
+  const hops = drops ? [] : shown.map((hop) => ({ via: hop.gateway ?? null, device: hop.dev ?? '' }));
+  if (!drops && !hops.some(({ device }) => isOurDevice(device))) return [];
+  const version = [dst, ...shown.map((hop) => hop.gateway ?? '')].some((text) => text.includes(':')) ? 6 : 4;
+  const { metric = null } = route;
+  const usual = metric === null || (kernel ? KERNEL_METRICS.includes(metric) : metric === USUAL_METRIC);
+  const plain =
+    (version === 4 ? metric === null : usual) &&
+    pref === 'medium' &&
+    (kernel || prefsrc === null) &&
+    shown.every(({ weight = 1 }) => weight === 1) &&
+    Object.keys(route).every((key) => USUAL.includes(key));
   const destination = dst === 'default' || dst.includes('/') ? dst : `${dst}/${version === 4 ? 32 : 128}`;
-  return [{ version, destination, via: gateway ?? null, device: dev }];
+  return [{ version, destination, hops, type, table, kernel, source: prefsrc, metric, plain }];
 }
+
+/** Types of route that lead nowhere: they are on no device. */
+const DROPPING: readonly string[] = ['blackhole', 'unreachable', 'prohibit', 'throw'];
+
+const neighbour =
+  (proxy: boolean) =>
+  ({ dst, dev = '' }: IpNeighbour): FoundNeighbour[] =>
+    isOurDevice(dev) ? [{ device: dev, address: dst, proxy }] : [];

@@ -13,13 +13,9 @@ import {
 } from '../errors.js';
 import { disassociatePort } from '../floating-ips/association.js';
 import { recordPortDeleted } from '../ports/ports.js';
+import { checkIpv6Mtu, mtuOf } from './mtu.js';
 import { chooseSegment, SegmentPolicy, RequestedSegment } from './segments.js';
 import { share, unshare } from './sharing.js';
-
-/** What VXLAN (RFC 7348) over IPv4 takes of the underlay's packet size, with room for a VLAN tag. */
-const VXLAN_OVERHEAD_BYTES = 50;
-const UNDERLAY_MTU_BYTES = 1500;
-const LEAST_MTU_BYTES = 68;
 
 export type NewNetwork = RequestedSegment &
   Readonly<{
@@ -72,6 +68,8 @@ export const updateNetwork = (id: string, changes: NetworkChanges): Decide<void>
     if (wanted.external === false && network.isDefault) wanted.isDefault ??= false;
     const set = changedFields(network, definedOnly(wanted));
     if (set.external === false) mayBecomeInternal(draft, network);
+    if (set.mtuBytes !== undefined && draft.find('subnet', `network/${id}`).some(({ ipVersion }) => ipVersion === 6))
+      checkIpv6Mtu(set.mtuBytes, 'mtu');
     if (wanted.isDefault) mayBeDefault(draft, id, wanted.external ?? network.external);
     if (Object.keys(set).length > 0)
       draft.record({ type: 'NetworkAttributesSet', version: 1, data: { networkId: id, set } });
@@ -99,15 +97,6 @@ export function endNetwork(draft: Draft, id: string): void {
   for (const subnet of draft.find('subnet', `network/${id}`))
     draft.record({ type: 'SubnetDeleted', version: 1, data: { subnetId: subnet.id, networkId: id } });
   draft.record({ type: 'NetworkDeleted', version: 1, data: { networkId: id } });
-}
-
-function mtuOf(networkType: Network['networkType'], requested: number): number {
-  const most = networkType === 'vxlan' ? UNDERLAY_MTU_BYTES - VXLAN_OVERHEAD_BYTES : UNDERLAY_MTU_BYTES;
-  if (requested === 0) return most;
-  if (requested > most) throw invalidInput(`Requested MTU is too big, maximum is ${most}`, 'mtu');
-  if (requested < LEAST_MTU_BYTES)
-    throw invalidInput(`Requested MTU is too small, minimum is ${LEAST_MTU_BYTES}`, 'mtu');
-  return requested;
 }
 
 function mayBeDefault(draft: Draft, id: string, external: boolean): void {

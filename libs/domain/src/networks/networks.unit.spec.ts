@@ -54,6 +54,22 @@ describe('networks', () => {
     expect(new World().refusal(createNetworks([network(request)], POLICY))).toContain(reason);
   });
 
+  it('has no IPv6 on an MTU below 1280, whichever comes later, outside as inside', () => {
+    const world = new World();
+    const flat = { networkType: 'flat', physicalNetwork: 'physnet1', external: true };
+    for (const request of [{}, flat]) {
+      const small = make.network(world, { ...request, mtuBytes: 1279 });
+      make.subnet(world, small, '10.0.0.0/24');
+      expect(world.refusal(createSubnets([subnet(small, 'fd00::/64')]))).toMatch(
+        /^InvalidInput: .*IPv6 needs an MTU of 1280 or more \(RFC 8200\), the network's would be 1279/,
+      );
+      expect(world.eventsOf(updateNetwork(small, { mtuBytes: 1280 }))).toEqual(['NetworkAttributesSet']);
+      make.subnet(world, small, 'fd00::/64');
+      expect(world.refusal(updateNetwork(small, { mtuBytes: 1279 }))).toMatch(/IPv6 needs an MTU of 1280/);
+      expect(world.eventsOf(updateNetwork(small, { mtuBytes: 0 }))).toEqual(['NetworkAttributesSet']);
+    }
+  });
+
   it('makes all of a bulk or none, each knowing of the others', () => {
     const world = new World();
     const flat = network({ networkType: 'flat', physicalNetwork: 'physnet1' });

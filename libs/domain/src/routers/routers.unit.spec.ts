@@ -122,6 +122,17 @@ describe('routers', () => {
     );
   });
 
+  it.each(['10.0.0.0', '10.0.0.255'])('have no extra route by %s, which no kernel takes as a next hop', (nexthop) => {
+    const world = new World();
+    const { routerId } = scenarioA(world);
+    expect(world.refusal(addRoutes(routerId, [{ destination: '10.50.0.0/16', nexthop }]))).toMatch(
+      /^InvalidRoutes: .*the network, broadcast or anycast address of its subnet/,
+    );
+    expect(world.eventsOf(addRoutes(routerId, [{ destination: '10.50.0.0/16', nexthop: '10.0.0.254' }]))).toEqual([
+      'RouterRoutesSet',
+    ]);
+  });
+
   it('take over a port a client made', () => {
     const world = new World();
     const { routerId, fleet } = scenarioA(world);

@@ -1,9 +1,10 @@
-/** Extra routes of a router: their next hops must be neighbours on one of its subnets, and not the router itself. */
+/** Extra routes of a router: their next hops must be hosts on one of its subnets, and not the router itself. */
 import {
   canonicalAddress,
   canonicalCidr,
   cidrContains,
   HostRoute,
+  isNoHostIn,
   Router,
   Subnet,
   versionOf,
@@ -30,6 +31,8 @@ export function setRoutes(draft: Draft, router: Router, requested: readonly Host
     const canonical = checked(route);
     const shown = JSON.stringify(route);
     if (!nexthopReachable(canonical, subnets)) throw invalidRoutes(shown, 'the nexthop is not connected with router');
+    if (subnets.some(({ cidr }) => isNoHostIn(cidr, canonical.nexthop)))
+      throw invalidRoutes(shown, 'the nexthop is the network, broadcast or anycast address of its subnet');
     if (own.has(canonical.nexthop)) throw invalidRoutes(shown, 'the nexthop is used by router');
     return canonical;
   });

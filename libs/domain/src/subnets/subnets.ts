@@ -13,6 +13,7 @@ import type { Decide } from '../context.js';
 import { deciding } from '../deciding.js';
 import type { Draft } from '../draft.js';
 import { badRequest, gatewayIpInUse, invalidInput, networkNotFound, notAuthorized, subnetNotFound } from '../errors.js';
+import { checkIpv6Mtu } from '../networks/mtu.js';
 import { ownsNetwork } from '../ports/fixed-ips.js';
 import { takePrefix, requestedPool } from '../subnet-pools/allocation.js';
 import { giveAutomaticAddresses, takeAddressesBack } from './automatic.js';
@@ -71,6 +72,7 @@ export function createSubnet(draft: Draft, request: NewSubnet): string {
   if (!ownsNetwork(draft, networkId)) throw notAuthorized('create_subnet');
   const pool = requestedPool(draft, request);
   const cidr = prefixOf(draft, request, pool);
+  if (ipVersion === 6) checkIpv6Mtu(draft.get('network', networkId)?.mtuBytes ?? Infinity, 'ip_version');
   if (request.enableDhcp) checkDhcpPrefix(cidr);
   checkModes({ ipVersion, cidr, enableDhcp: request.enableDhcp, ipv6RaMode, ipv6AddressMode });
   const others = draft.find('subnet', `network/${networkId}`);

@@ -1,5 +1,15 @@
 /** ip(8) of the fake node: exactly the lines that the driver sends, and no others. */
-import { FakeFailure, FakeLink, FakeNetns } from './fake-kernel.js';
+import { linkLocalOf } from '@plumbline/l3-core';
+import {
+  allAddresses,
+  dropKernelRoutes,
+  FakeFailure,
+  FakeHop,
+  FakeLink,
+  FakeNetns,
+  FakeRoute,
+  makeKernelRoutes,
+} from './fake-kernel.js';
 
 export type FakeNode = {
   readonly netnses: Map<string, FakeNetns>;
@@ -56,7 +66,7 @@ export function ipLine(node: FakeNode, where: string, line: string): void {
     case 'link del': {
       const gone = link(words[2] ?? '');
       here.links.delete(gone.name);
-      here.routes = here.routes.filter((route) => route.device !== gone.name);
+      dropRoutes(here, gone.name);
       node.deviceGone(where, gone.name);
       removePeer(node, gone);
       return;
@@ -66,11 +76,15 @@ export function ipLine(node: FakeNode, where: string, line: string): void {
       const value = (key: string): string | undefined => words[words.indexOf(key) + 1];
       if (words.includes('address')) set.mac = value('address') ?? '';
       if (words.includes('mtu')) set.mtuBytes = Number(value('mtu'));
-      if (words.at(-1) === 'up') set.up = true;
-      else if (words.at(-1) === 'down') {
+      if (words.at(-1) === 'up') {
+        if (!set.up && set.mtuBytes >= 1280) set.linkLocal = { address: linkLocalOf(set.mac), broadcast: null };
+        set.up = true;
+        makeKernelRoutes(here, set);
+      } else if (words.at(-1) === 'down') {
         set.up = false;
+        set.linkLocal = null;
         set.addresses = set.addresses.filter(({ address }) => !address.includes(':'));
-        here.routes = here.routes.filter((route) => route.device !== set.name);
+        dropRoutes(here, set.name);
       } else complain(`unknown: ${line}`);
       return;
     }
@@ -80,22 +94,45 @@ export function ipLine(node: FakeNode, where: string, line: string): void {
       const on = link(device);
       if (!on.addresses.some((each) => each.address === address))
         on.addresses.push({ address, broadcast: broadcast ?? null });
+      makeKernelRoutes(here, on);
       return;
     }
     case 'address del': {
       const on = link(words[4] ?? '');
       const at = on.addresses.findIndex((each) => each.address === words[2]);
       if (at < 0) complain('Error: ipv4: Address not found.');
-      on.addresses.splice(at, 1);
+      for (const gone of on.addresses.splice(at, 1)) dropKernelRoutes(here, on, gone);
       return;
     }
+    case 'route append':
     case 'route replace': {
-      const match = /^route replace (\S+)(?: via (\S+))? dev (\S+) proto 201(?: scope link)?$/.exec(line);
-      const [, destination = '', via, device = ''] = match ?? complain(`unknown: ${line}`);
-      if (!link(device).up) complain('RTNETLINK answers: Network is down');
-      const route = { destination, via: via ?? null, device, protocol: '201' };
-      const same = (each: typeof route): boolean =>
-        each.destination === destination && (!destination.includes(':') || each.via === route.via);
+      const made =
+        /^route (?:append|replace) (?:(local|broadcast|multicast) )?(\S+) dev (\S+)(?: table local)? proto kernel (?:scope \S+|metric 256)(?: src (\S+))?$/.exec(
+          line,
+        );
+      if (made) {
+        const [, type = 'unicast', destination = '', device = '', source = null] = made;
+        if (!link(device).up) complain('RTNETLINK answers: Network is down');
+        const other = here.kernelRoutes.filter(
+          (each) => each.type !== type || each.destination !== destination || each.device !== device,
+        );
+        here.kernelRoutes = [...other, { destination, device, type, source }];
+        return;
+      }
+      const match =
+        /^route replace (\S+)( proto 201(?: nexthop via \S+ dev \S+)+|(?: via \S+)? dev \S+ proto 201(?: scope link)?)$/.exec(
+          line,
+        );
+      const [, destination = '', by = ''] = match ?? complain(`unknown: ${line}`);
+      const hops = [...by.matchAll(/(?: via (\S+))? dev (\S+)/g)].map(([, via, device = '']) => ({
+        via: via ?? null,
+        device,
+      }));
+      for (const { device } of hops) if (!link(device).up) complain('RTNETLINK answers: Network is down');
+      const route = { destination, hops, protocol: '201' };
+      const same = (each: FakeRoute): boolean =>
+        each.destination === destination &&
+        (!destination.includes(':') || JSON.stringify(each.hops) === JSON.stringify(hops));
       here.routes = [...here.routes.filter((each) => !same(each)), route];
       return;
     }
@@ -103,7 +140,11 @@ export function ipLine(node: FakeNode, where: string, line: string): void {
       const match = /^route del (\S+)(?: via (\S+))? dev (\S+)$/.exec(line);
       const [, destination = '', via, device = ''] = match ?? complain(`unknown: ${line}`);
       const at = here.routes.findIndex(
-        (each) => each.destination === destination && each.via === (via ?? null) && each.device === device,
+        (each) =>
+          each.destination === destination &&
+          each.hops.length === 1 &&
+          each.hops[0]?.via === (via ?? null) &&
+          each.hops[0].device === device,
       );
       if (at < 0) complain('RTNETLINK answers: No such process');
       here.routes.splice(at, 1);
@@ -132,7 +173,7 @@ export function ipShow(node: FakeNode, where: string, line: string): string {
       return JSON.stringify(
         links.map((link) => ({
           ...shown(link),
-          addr_info: link.addresses.map(({ address, broadcast }) => ({
+          addr_info: allAddresses(link).map(({ address, broadcast }) => ({
             family: address.includes(':') ? 'inet6' : 'inet',
             local: address.split('/')[0],
             prefixlen: Number(address.split('/')[1]),
@@ -142,33 +183,54 @@ export function ipShow(node: FakeNode, where: string, line: string): string {
         })),
       );
     case 'route show table all':
-      return JSON.stringify(
-        here.routes.map(({ destination, via, device, protocol }) => ({
+      return JSON.stringify([
+        ...here.routes.map(({ destination, hops, protocol }) => ({
           type: 'unicast',
           dst: destination === '::/0' ? 'default' : destination.replace(/\/(32|128)$/, ''),
-          ...(via !== null && { gateway: via }),
-          dev: device,
+          ...(hops.length === 1 ? shownHop(hops[0]) : { nexthops: hops.map(shownHop) }),
           table: 'main',
           protocol,
         })),
-      );
+        ...here.kernelRoutes.map(({ destination, device, type, source }) => ({
+          type,
+          dst: destination.replace(/\/(32|128)$/, ''),
+          dev: device,
+          table: type === 'unicast' ? 'main' : 'local',
+          protocol: 'kernel',
+          ...(source !== null && { prefsrc: source }),
+        })),
+      ]);
+    case 'neighbour show nud permanent':
+    case 'neighbour show proxy':
+      return '[]';
     default:
       return complain(`the fake node does not know: ${line}`);
   }
+}
+
+const shownHop = ({ via, device }: FakeHop = { via: null, device: '' }): object => ({
+  ...(via !== null && { gateway: via }),
+  dev: device,
+});
+
+function dropRoutes(netns: FakeNetns, device: string): void {
+  netns.routes = netns.routes.filter(({ hops }) => !hops.some((hop) => hop.device === device));
+  netns.kernelRoutes = netns.kernelRoutes.filter((route) => route.device !== device);
 }
 
 const shown = (link: FakeLink): object => ({
   ifname: link.name,
   ifindex: link.index,
   ...(link.peer && { link_index: link.peer.index }),
-  flags: link.up ? ['UP'] : [],
+  flags: ['MULTICAST', ...(link.up ? ['UP'] : [])],
+  qdisc: link.up ? 'noqueue' : 'noop',
   mtu: link.mtuBytes,
   address: link.mac,
 });
 
 const newLink = (node: FakeNode, name: string, mac: string, mtuBytes: number): FakeLink => {
   node.nextIndex += 1;
-  return { name, index: node.nextIndex, mac, mtuBytes, up: false, addresses: [], peer: null };
+  return { name, index: node.nextIndex, mac, mtuBytes, up: false, addresses: [], linkLocal: null, peer: null };
 };
 
 function removePeer(node: FakeNode, link: FakeLink): void {
@@ -177,7 +239,7 @@ function removePeer(node: FakeNode, link: FakeLink): void {
   for (const [name, netns] of [['', node.root] as const, ...node.netnses])
     if (netns.links.get(peer.name) === peer) {
       netns.links.delete(peer.name);
-      netns.routes = netns.routes.filter((route) => route.device !== peer.name);
+      dropRoutes(netns, peer.name);
       node.deviceGone(name, peer.name);
     }
 }

@@ -1,4 +1,5 @@
 /** State of the fake node: links, addresses, routes and rules as the kernel would keep them. */
+import { kernelRoutesOf } from '@plumbline/l3-core';
 
 export type FakeAddress = { address: string; broadcast: string | null };
 export type FakeLink = {
@@ -7,10 +8,48 @@ export type FakeLink = {
   mac: string;
   mtuBytes: number;
   up: boolean;
+  /** Without the link-local one, which the kernel gives when the link comes up. */
   addresses: FakeAddress[];
+  linkLocal: FakeAddress | null;
   peer: FakeLink | null;
 };
-export type FakeRoute = { destination: string; via: string | null; device: string; protocol: string };
+export type FakeHop = { via: string | null; device: string };
+export type FakeRoute = { destination: string; hops: FakeHop[]; protocol: string };
+export type FakeKernelRoute = { destination: string; device: string; type: string; source: string | null };
+
+export const allAddresses = ({ addresses, linkLocal }: FakeLink): FakeAddress[] =>
+  linkLocal ? [...addresses, linkLocal] : addresses;
+
+/** Makes the routes of a device that came up or got an address: what is there already stays. */
+export function makeKernelRoutes(netns: FakeNetns, link: FakeLink): void {
+  if (!link.up) return;
+  for (const { type, destination, device, source } of kernelRoutesOf({
+    ...link,
+    device: link.name,
+    addresses: allAddresses(link),
+  }))
+    if (
+      !netns.kernelRoutes.some(
+        (each) => each.type === type && each.destination === destination && each.device === device,
+      )
+    )
+      netns.kernelRoutes.push({ destination, device, type, source });
+}
+
+/** Takes away those of an address that is gone, and makes those that another address of its prefix needs instead. */
+export function dropKernelRoutes(netns: FakeNetns, link: FakeLink, gone: FakeAddress): void {
+  const text = ({ type, destination, source }: { type: string; destination: string; source: string | null }): string =>
+    `${type} ${destination} ${source}`;
+  const of = (addresses: FakeAddress[]): Set<string> =>
+    new Set(kernelRoutesOf({ ...link, device: link.name, addresses }).map(text));
+  const left = of(allAddresses(link));
+  const lost = of([gone]);
+  netns.kernelRoutes = netns.kernelRoutes.filter(
+    (route) => route.device !== link.name || !lost.has(text(route)) || left.has(text(route)),
+  );
+  makeKernelRoutes(netns, link);
+}
+
 /** Table -> chain -> rules. */
 export type FakeTables = Map<string, Map<string, string[]>>;
 
@@ -23,7 +62,9 @@ const BUILT_IN: Readonly<Record<string, readonly string[]>> = {
 
 export class FakeNetns {
   readonly links = new Map<string, FakeLink>();
+  /** Those that somebody wrote, and those that the kernel makes for addresses and links. */
   routes: FakeRoute[] = [];
+  kernelRoutes: FakeKernelRoute[] = [];
   rules4: FakeTables = new Map();
   rules6: FakeTables = new Map();
 }

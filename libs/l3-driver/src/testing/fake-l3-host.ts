@@ -91,7 +91,7 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
         .map(([name, netns]) => ({
           name,
           links: links(netns),
-          routes: netns.routes.map((route) => JSON.stringify(route)).sort(),
+          routes: [...netns.routes, ...netns.kernelRoutes].map((route) => JSON.stringify(route)).sort(),
           rules4: save(netns.rules4).split('\n'),
           rules6: save(netns.rules6).split('\n'),
         })),

@@ -228,7 +228,9 @@ const ROUTER_PF = ours('Port forwardings of the router itself, as those of a flo
 
 /** `<resource>.<attribute>`, or `<resource>.*` for a resource that the reference does not have. */
 export const NOTES: Readonly<Record<string, Note>> = {
-  'network.mtu': differs('At most 1500, with VXLAN 1450; in the reference the operator configures the limits.'),
+  'network.mtu': differs(
+    'At most 1500, with VXLAN 1450; in the reference the operator configures the limits. At least 1280 with an IPv6 subnet (RFC 8200).',
+  ),
   'network.is_default': differs('Always shown; refused on a network that is not external.'),
   'network.provider:network_type': differs(`flat, vlan and vxlan. ${SEGMENT_STAYS}`),
   'network.provider:physical_network': differs(
@@ -283,6 +285,9 @@ export const NOTES: Readonly<Record<string, Note>> = {
   'port.propagate_uplink_status': absent('No SR-IOV.'),
   'port.data_plane_status': absent('The nodes report what works: see status.'),
   'port.trunk_details': absent('No trunks.'),
+  'router.routes': differs(
+    'A next hop that no kernel takes (network, broadcast or anycast address) is refused. A route to a subnet of the router itself has no effect: the subnet stays reachable.',
+  ),
   'router.status': differs('ERROR if its node could not set it up; status_reason says why.'),
   'router.status_reason': REASON,
   'router.distributed': differs('Only false: routers run on network nodes.'),

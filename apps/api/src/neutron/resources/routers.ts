@@ -108,7 +108,13 @@ const attributes = table([
     show: shownGateway,
     about: 'Gateway on an external network; null for none.',
   },
-  { name: 'routes', path: 'routes', type: hostRoutes, put: true, about: 'Extra routes.' },
+  {
+    name: 'routes',
+    path: 'routes',
+    type: hostRoutes,
+    put: true,
+    about: 'Extra routes; several to one destination share its traffic.',
+  },
   {
     name: 'distributed',
     type: onlyFalse,
