@@ -10,6 +10,8 @@
 #   UPLINK_IP        the address the engine gave on the external network, if any. That interface becomes the uplink of
 #                    br-ex and loses the address
 #   PLUMB_DATAPATH_TYPE  netdev (Open vSwitch in user space, works anywhere) or system (the kernel's module)
+#
+# It needs the capabilities NET_ADMIN, SYS_ADMIN and NET_RAW, and no other: docker-compose.yml gives the container these.
 set -euo pipefail
 datapath=${PLUMB_DATAPATH_TYPE:-netdev}
 database=/etc/openvswitch/conf.db
@@ -26,9 +28,6 @@ if [ "${1:-}" = healthy ]; then
   exit 0
 fi
 node docker/node/agents.mjs "${PLUMB_ROLE:-}" >"$agents"
-
-# The capabilities that an agent keeps.
-confined=(setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+net_admin,+sys_admin,+net_raw --)
 
 # keep NAME COMMAND...: runs the command, and again whenever it ends. SIGTERM ends both.
 keep() {
@@ -102,7 +101,7 @@ ovs-vsctl --timeout=10 --no-wait set Open_vSwitch . "external_ids:system-id=$PLU
 keep ovs-vswitchd vswitchd & children+=($!)
 until_true 20 ovs-vswitchd sh -c "ip -4 address show dev br-phy | grep -qF ' $tunnel_address '"
 while read -r agent port; do
-  NODE_OPTIONS=--max-semi-space-size=4 PLUMB_HEALTH_PORT=$port keep "$agent" "${confined[@]}" node "apps/$agent/dist/main.js" & children+=($!)
+  NODE_OPTIONS=--max-semi-space-size=4 PLUMB_HEALTH_PORT=$port keep "$agent" node "apps/$agent/dist/main.js" & children+=($!)
 done <"$agents"
 say "up: $(cut -d' ' -f1 "$agents" | xargs)"
 

@@ -9,6 +9,8 @@ tap=tap$(printf %.11s "$port")
 
 ip netns delete "$name" 2>/dev/null || true
 ip netns add "$name"
+# An instance may listen on any port. Here its programs run as the node's root, which is not allowed that in a container.
+ip netns exec "$name" sysctl --quiet --write net.ipv4.ip_unprivileged_port_start=0
 ip -n "$name" link set lo up
 ip -n "$name" link add eth0 address "$mac" mtu "${MTU:-1450}" type veth peer name "$tap" netns 1
 # A packet between two interfaces of one machine has no checksum yet, and the userspace datapath passes it on like that.

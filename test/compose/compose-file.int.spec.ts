@@ -1,7 +1,10 @@
 /** docker-compose.yml as Compose reads it. Needs the Compose program, but no engine and no root. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { run } from '@plumbline/exec';
 import { z } from 'zod';
+import { readConfig } from '../../apps/api/src/config.js';
 import { composeProgram } from './engine/programs.js';
 
 /** Compose versions print lists and maps for the same thing. */
@@ -14,6 +17,9 @@ const Service = z.object({
   network_mode: z.string().optional(),
   cap_add: z.array(z.string()).optional(),
   cap_drop: z.array(z.string()).optional(),
+  security_opt: z.array(z.string()).optional(),
+  mem_limit: z.union([z.string(), z.number()]).optional(),
+  healthcheck: z.object({ test: z.array(z.string()), interval: z.string(), start_period: z.string() }).optional(),
   user: z.string().optional(),
   volumes: z.array(z.unknown()).optional(),
 });
@@ -28,16 +34,17 @@ function variable(service: z.infer<typeof Service> | undefined, name: string): s
 
 describe('docker-compose.yml', () => {
   let program: readonly string[];
-  const read = async (profiles: readonly string[]): Promise<z.infer<typeof File>> => {
+  const read = async (profiles: readonly string[], env = {}): Promise<z.infer<typeof File>> => {
     const config = [...program, ...profiles.flatMap((each) => ['--profile', each]), 'config'];
-    if (program[0] === 'docker') return File.parse(JSON.parse((await run([...config, '--format', 'json'])).stdout));
+    if (program[0] === 'docker')
+      return File.parse(JSON.parse((await run([...config, '--format', 'json'], { env })).stdout));
     // Debian's Compose prints YAML only, and is written in Python with a YAML reader.
     const toJson = [
       '/usr/bin/python3',
       '-c',
       'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)',
     ];
-    return File.parse(JSON.parse((await run(toJson, { stdin: (await run(config)).stdout })).stdout));
+    return File.parse(JSON.parse((await run(toJson, { stdin: (await run(config, { env })).stdout })).stdout));
   };
 
   beforeAll(async () => {
@@ -86,5 +93,84 @@ describe('docker-compose.yml', () => {
     expect(Object.values(services).filter(({ privileged }) => privileged === true)).toEqual([]);
     for (const node of ['net1', 'cmp1']) expect(services[node]?.cap_add).toEqual(['NET_ADMIN', 'SYS_ADMIN', 'NET_RAW']);
     for (const name of ['api', 'migrate', 'nats', 'postgres']) expect(services[name]?.cap_drop).toEqual(['ALL']);
+  });
+
+  it('leaves every container only what it needs, and none without a memory limit', async () => {
+    const { services } = await read(['nodes', 'client']);
+    const added = Object.entries(services).map(([name, service]) => [name, service.cap_add ?? []] as const);
+    expect(Object.fromEntries(added)).toEqual({
+      ...{ api: [], migrate: [], nats: [], postgres: [] },
+      secrets: ['CHOWN', 'DAC_READ_SEARCH'],
+      client: ['NET_RAW'],
+      outside: ['NET_ADMIN', 'NET_RAW'],
+      net1: ['NET_ADMIN', 'SYS_ADMIN', 'NET_RAW'],
+      cmp1: ['NET_ADMIN', 'SYS_ADMIN', 'NET_RAW'],
+    });
+    for (const [name, service] of Object.entries(services)) {
+      const { cap_drop, security_opt = [], mem_limit } = service;
+      expect({ name, cap_drop, mem_limit }).toEqual({ name, cap_drop: ['ALL'], mem_limit: expect.anything() });
+      expect(security_opt).toContain('no-new-privileges:true');
+      // Mounts are what `ip netns` is built on; nothing else is a reason to go without the profile.
+      const isNode = service.cap_add?.includes('SYS_ADMIN') === true;
+      expect({ name, unconfined: security_opt.some((each) => /unconfined/.test(each)) }).toEqual({
+        name,
+        unconfined: isNode,
+      });
+    }
+  });
+
+  it('asks services about their health by something cheap, and the API whether it can work', async () => {
+    const { services } = await read(['nodes', 'client']);
+    const checked = Object.entries(services).flatMap(([name, { healthcheck }]) =>
+      healthcheck ? [{ name, ...healthcheck }] : [],
+    );
+    expect(checked.map(({ name }) => name).sort()).toEqual(['api', 'cmp1', 'nats', 'net1', 'postgres']);
+    for (const { test, interval, start_period } of checked) {
+      expect(test).not.toContain('node');
+      expect(Number.parseInt(interval)).toBeGreaterThanOrEqual(5);
+      expect(start_period).toMatch(/^(60s|1m0?s?)$/);
+    }
+    expect(services['api']?.healthcheck?.test).toEqual(['CMD', 'docker/answers.sh', '9696', '/healthz']);
+  });
+
+  it('is closed: unenforced security groups are a word of whoever starts it', async () => {
+    const word = async (env: Record<string, string>) =>
+      variable((await read([], env)).services['api'], 'PLUMB_UNENFORCED_SECURITY_GROUPS');
+    const settings = { DATABASE_URL: 'postgres://x@y/z', NATS_URL: 'nats://n:4222' };
+    const allows = async (env: Record<string, string>) =>
+      readConfig({ ...settings, PLUMB_UNENFORCED_SECURITY_GROUPS: (await word(env)) ?? '' }).unenforcedSecurityGroups;
+    expect(await allows({})).toBe(false);
+    expect(await allows({ PLUMB_UNENFORCED_SECURITY_GROUPS: 'true' })).toBe(true);
+  });
+});
+
+describe('docker/answers.sh', () => {
+  const HANGS = 0;
+  const asks = async (status: number, asked: string): Promise<{ code: number; seen: string[] }> => {
+    const seen: string[] = [];
+    const server = createServer((request, answer) => {
+      seen.push(`${request.method} ${request.url} ${request.headers.host}`);
+      if (status !== HANGS) answer.writeHead(status).end('{}');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const { code } = await run(['docker/answers.sh', String(port), asked], { okCodes: [0, 1, 142] });
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+    return { code, seen: seen.map((line) => line.replace(`:${port}`, '')) };
+  };
+
+  it('succeeds for 200 only', async () => {
+    expect(await asks(200, '/healthz')).toEqual({ code: 0, seen: ['GET /healthz 127.0.0.1'] });
+    for (const status of [204, 404, 500, 503]) expect((await asks(status, '/healthz')).code).not.toBe(0);
+  });
+
+  it('fails when nobody answers, or nobody listens', async () => {
+    expect((await asks(HANGS, '/healthz')).code).not.toBe(0);
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    expect((await run(['docker/answers.sh', String(port), '/'], { okCodes: [0, 1] })).code).toBe(1);
   });
 });

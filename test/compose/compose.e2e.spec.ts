@@ -78,6 +78,27 @@ inContainers(`docker-compose.yml${obstacle === null ? '' : ` (not run: ${obstacl
     await eventually(30_000, async () => expect(await alive()).toEqual(declared.sort()));
   }, 240_000);
 
+  it('is healthy, and no process in it may do more than its unit on a machine', async () => {
+    const healthy = (service: string) =>
+      eventually(30_000, async () =>
+        expect(await composition.inspect(service)).toMatchObject({ State: { Health: { Status: 'healthy' } } }),
+      );
+    for (const service of ['postgres', 'nats', 'api', 'net1', 'cmp1']) {
+      await healthy(service);
+      const { HostConfig } = (await composition.inspect(service)) as { HostConfig: { Memory: number } };
+      expect({ service, limit: HostConfig.Memory }).toEqual({ service, limit: expect.any(Number) });
+      expect(HostConfig.Memory).toBeGreaterThan(0);
+    }
+    // What /proc says of every process of the container: the highest set of capabilities that it can ever get.
+    const sets = async (service: string) => {
+      const line = "cat /proc/[0-9]*/status 2>/dev/null | awk '/^(CapBnd|NoNewPrivs)/ { print $2 }' | sort -u";
+      return (await composition.exec(service, ['sh', '-c', line])).trim().split('\n');
+    };
+    // NET_ADMIN (12), NET_RAW (13), SYS_ADMIN (21); no new privileges: 1.
+    for (const node of ['net1', 'cmp1']) expect(await sets(node)).toEqual(['0000000000203000', '1']);
+    for (const service of ['postgres', 'nats', 'api']) expect(await sets(service)).toEqual(['0000000000000000', '1']);
+  }, 120_000);
+
   it('scenario A: two instances, a router, two floating IPs; ping and TCP from outside, to outside, between them', async () => {
     const outer = await api.create('network', {
       name: 'public',

@@ -25,6 +25,8 @@ export interface Composition {
   exec(service: string, argv: readonly string[], stdin?: string): Promise<string>;
   /** The same, but returns at once; the command runs until the container ends. */
   execInBackground(service: string, argv: readonly string[]): Promise<void>;
+  /** What the engine says of a service's container (`docker inspect`). */
+  inspect(service: string): Promise<unknown>;
   /** Ends everything and removes it. */
   down(): Promise<void>;
 }
@@ -34,7 +36,12 @@ export async function build(cacheDir: string): Promise<Composition> {
   const program = await composeProgram();
   if (program === null) throw new Error('needs docker-compose');
   const engine = await startEngine();
-  const env = { ...engine.env, COMPOSE_PROJECT_NAME: 'plumbline', COMPOSE_DOCKER_CLI_BUILD: '0', DOCKER_BUILDKIT: '0' };
+  const env = {
+    ...engine.env,
+    ...{ COMPOSE_PROJECT_NAME: 'plumbline', COMPOSE_DOCKER_CLI_BUILD: '0', DOCKER_BUILDKIT: '0' },
+    // As docs/how-to/run-in-containers.md says: instances have ports with port security.
+    PLUMB_UNENFORCED_SECURITY_GROUPS: 'true',
+  };
   const project = path.join(engine.folder, 'project');
   const compose: Composition['compose'] = (argv, timeoutMs = upTimeoutMs) =>
     run([...program, '--file', path.join(project, 'docker-compose.yml'), ...everything, ...argv], { env, timeoutMs });
@@ -65,6 +72,10 @@ export async function build(cacheDir: string): Promise<Composition> {
     },
     execInBackground: async (service, argv) => {
       await engine.docker(['exec', '--detach', await containerOf(service), ...argv]);
+    },
+    inspect: async (service) => {
+      const { stdout } = await engine.docker(['inspect', await containerOf(service)]);
+      return (JSON.parse(stdout) as unknown[])[0];
     },
     down: async () => {
       if (isDown) return;

@@ -5,6 +5,7 @@
  * "with systemd" and "by hand" the second is typed.
  */
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -87,6 +88,34 @@ describe('what is not typed here', () => {
     },
   );
 
+  test('no unit gives up, whatever is away for however long; only a wrong setting ends it', () => {
+    for (const file of files) {
+      const [, unit = '', service = ''] = readFileSync(file, 'utf8').split(/^\[(?:Unit|Service)\]$/m);
+      const values = (name: string, section: string) =>
+        [...section.matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].map(([, value]) => value);
+      // systemd.unit(5): 0 switches the limit of five starts in ten seconds off. It belongs in [Unit]; elsewhere it is ignored.
+      expect([file, ...values('StartLimitIntervalSec', unit)]).toEqual([file, '0']);
+      expect([file, ...values('Restart', service)]).toEqual([file, 'always']);
+      expect(Number(values('RestartSec', service)[0])).toBeGreaterThanOrEqual(1);
+    }
+  });
+
+  test('an API whose database is away ends, and not as after a wrong setting', async () => {
+    const away = createServer();
+    await new Promise<void>((resolve) => away.listen(0, '127.0.0.1', resolve));
+    const { port } = away.address() as AddressInfo;
+    await new Promise((resolve) => away.close(resolve));
+    const unit = readFileSync(path.join(units, 'plumb-api.service'), 'utf8');
+    const [, wrongSetting = ''] = /^RestartPreventExitStatus=(\d+)$/m.exec(unit) ?? [];
+    const start = async (env: Record<string, string>) =>
+      (await run(['node', path.join(projectDir, 'apps/api/dist/main.js')], { env, okCodes: [1, 2], timeoutMs: 30_000 }))
+        .code;
+    const DATABASE_URL = `postgresql://plumb_api@127.0.0.1:${port}/plumbline`;
+    const settings = { DATABASE_URL, NATS_URL: `nats://127.0.0.1:${port}`, PLUMB_AUTH: 'none' };
+    expect(await start({ ...settings, PLUMB_LISTEN: '127.0.0.1:0' })).toBe(1);
+    expect(await start({ ...settings, PLUMB_LISTEN: 'nowhere' })).toBe(Number(wrongSetting));
+  });
+
   test('unit files run programs that exist, and no agent has a mount namespace', () => {
     for (const file of files) {
       const text = readFileSync(file, 'utf8');
@@ -98,6 +127,14 @@ describe('what is not typed here', () => {
           /^(Private(Tmp|Devices|Mounts|Network)|Protect\w+|(ReadOnly|ReadWrite|Inaccessible|Bind)\w*|DynamicUser|LoadCredential|RootDirectory|TemporaryFileSystem)=/m,
         );
     }
+  });
+
+  test('the example settings open nothing by themselves', () => {
+    const lines = readFileSync(path.join(projectDir, 'packaging/env/api.env'), 'utf8').split('\n');
+    const set = lines.filter((line) => /^[A-Z_]+=/.test(line)).map((line) => line.split(/=(.*)/s).slice(0, 2));
+    const config = readConfig(Object.fromEntries(set) as Record<string, string>);
+    expect(config).toMatchObject({ unenforcedSecurityGroups: false, auth: { kind: 'none' } });
+    expect(config.listen.host).toBe('127.0.0.1');
   });
 
   test('the example settings are understood by the programs that read them', () => {
