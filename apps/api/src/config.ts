@@ -12,6 +12,7 @@ import {
 } from '@plumbline/identity/login';
 import type { NatsAccess, NatsLogin } from '@plumbline/messaging/nats';
 import { z } from 'zod';
+import { parseProxies } from './identity/client-address.js';
 import { parseQuotas } from './quotas-text.js';
 
 export type Config = Readonly<{
@@ -21,6 +22,8 @@ export type Config = Readonly<{
   auth: LoginConfig;
   /** As clients reach us, when that is not the address they name: behind a proxy that ends TLS. */
   publicUrl: string | undefined;
+  /** Proxies whose word about the client's address counts, as prefixes; none: the address of the connection. */
+  trustedProxies: readonly string[];
   logLevel: string;
   segments: SegmentPolicy;
   /** Requests a second that one project may make; 0: any number. */
@@ -102,6 +105,14 @@ const Environment = z.object({
   PLUMB_PUBLIC_URL: url(['http', 'https'])
     .transform((text) => text.replace(/\/+$/, ''))
     .optional(),
+  PLUMB_TRUSTED_PROXIES: z
+    .string()
+    .transform((text, context) => {
+      const { prefixes, problems } = parseProxies(text);
+      for (const message of problems) context.addIssue({ code: 'custom', message });
+      return prefixes;
+    })
+    .prefault(''),
   PLUMB_LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
   PLUMB_VLAN_RANGES: vlanRanges.prefault(''),
   PLUMB_REQUESTS_PER_SECOND: wholeNumber(0, 1_000_000).prefault('1000'),
@@ -152,6 +163,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     nats: { url: env.NATS_URL, login: natsLoginOf(env), caFile: env.NATS_CA_FILE },
     auth: loginConfigOf(env),
     publicUrl: env.PLUMB_PUBLIC_URL,
+    trustedProxies: env.PLUMB_TRUSTED_PROXIES,
     logLevel: env.PLUMB_LOG_LEVEL,
     segments: { vlanRanges: env.PLUMB_VLAN_RANGES, vniRange: VNI_RANGE },
     requestsPerSecond: env.PLUMB_REQUESTS_PER_SECOND,

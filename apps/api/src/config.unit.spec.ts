@@ -77,6 +77,18 @@ describe('configuration', () => {
     ]);
   });
 
+  it('reads trusted proxies', () => {
+    expect(problems({ DATABASE_URL, PLUMB_TRUSTED_PROXIES: '10.0.0.0/8,proxy,0.0.0.0/0' })).toEqual([
+      "PLUMB_TRUSTED_PROXIES: 'proxy' is not an address or prefix, for example 10.0.0.5 or 2001:db8::/64",
+      "PLUMB_TRUSTED_PROXIES: '0.0.0.0/0' is everybody: name your proxies",
+    ]);
+    expect(readConfig({ DATABASE_URL }).trustedProxies).toEqual([]);
+    expect(readConfig({ DATABASE_URL, PLUMB_TRUSTED_PROXIES: '10.1.2.3/8, ::1' }).trustedProxies).toEqual([
+      '10.0.0.0/8',
+      '::1/128',
+    ]);
+  });
+
   it('reads switches and names', () => {
     const config = {
       PLUMB_UNENFORCED_SECURITY_GROUPS: 'true',

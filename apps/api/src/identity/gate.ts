@@ -10,6 +10,7 @@ import type { Config } from '../config.js';
 import { DOCS } from '../neutron/description/docs.js';
 import { originOf } from '../origin.js';
 import { refuseBrowsers } from './browser.js';
+import { countedAddress } from './client-address.js';
 import { IDENTITY_ROUTES } from './identity-paths.js';
 import { RequestRate } from './request-rate.js';
 
@@ -29,7 +30,7 @@ export class Gate {
   private readonly rate: RequestRate;
 
   constructor(
-    private readonly config: Pick<Config, 'auth' | 'publicUrl' | 'requestsPerSecond'>,
+    private readonly config: Pick<Config, 'auth' | 'publicUrl' | 'requestsPerSecond' | 'trustedProxies'>,
     private readonly authenticator: Authenticator,
   ) {
     this.rate = new RequestRate(config.requestsPerSecond);
@@ -42,7 +43,10 @@ export class Gate {
     if (route === undefined || OPEN_ROUTES.includes(route)) return;
     const token = request.headers['x-auth-token'];
     try {
-      request.identity = await this.authenticator.authenticate(typeof token === 'string' ? token : undefined);
+      request.identity = await this.authenticator.authenticate(
+        typeof token === 'string' ? token : undefined,
+        countedAddress(request, this.config.trustedProxies),
+      );
     } catch (error) {
       if (error instanceof IdentityError && error.kind === 'unauthorized')
         reply.header('www-authenticate', `Keystone uri="${this.identityUrl(request)}"`);

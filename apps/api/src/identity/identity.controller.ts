@@ -7,6 +7,7 @@ import { CONFIG } from '../core.module.js';
 import { STATUS_OF_OUTCOME } from '../errors/errors.filter.js';
 import { parseJson } from '../json-body.js';
 import { originOf } from '../origin.js';
+import { countedAddress } from './client-address.js';
 import { IDENTITY_ROUTES } from './identity-paths.js';
 
 @Controller()
@@ -26,7 +27,7 @@ export class IdentityController {
       origin: originOf(request, this.config.publicUrl),
       headers: request.headers,
       body: () => parseJson(request.body),
-      address: request.ip,
+      address: countedAddress(request, this.config.trustedProxies),
     });
     reply
       .status(STATUS_OF_OUTCOME[outcome])

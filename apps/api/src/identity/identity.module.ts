@@ -2,7 +2,7 @@
  * Who may ask: the gate, and behind it the way to log in that the operator chose (libs/identity has all of it; here is the wiring). Global; uses the
  * data source of CoreModule.
  */
-import { DynamicModule, Global, Inject, Module, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
+import { DynamicModule, Global, Inject, Module, OnApplicationShutdown, OnModuleInit, Provider } from '@nestjs/common';
 import { getRepositoryToken, TypeOrmModule } from '@nestjs/typeorm';
 import { readTokenKey } from '@plumbline/identity';
 import {
@@ -15,11 +15,12 @@ import {
   Directory,
   IdentityApi,
   KeystoneAuthenticator,
+  type LoginConfig,
   openToAll,
   RevocationEntity,
   Revocations,
 } from '@plumbline/identity/login';
-import type { Logger } from '@plumbline/telemetry';
+import { Health, type Logger } from '@plumbline/telemetry';
 import type { Config } from '../config.js';
 import { CONFIG } from '../core.module.js';
 import { Gate } from './gate.js';
@@ -34,6 +35,8 @@ class BuiltinModule implements OnModuleInit, OnApplicationShutdown {
   constructor(
     @Inject(Directory) private readonly directory: Directory,
     @Inject(Revocations) private readonly revocations: Revocations,
+    @Inject(BuiltinIdentity) private readonly identity: BuiltinIdentity,
+    @Inject(Health) private readonly health: Health,
   ) {}
 
   static with(config: BuiltinConfig, logger: Logger): DynamicModule {
@@ -58,7 +61,7 @@ class BuiltinModule implements OnModuleInit, OnApplicationShutdown {
           provide: BuiltinIdentity,
           inject: [Directory, Revocations, ApplicationCredentials],
           useFactory: (users: Directory, revoked: Revocations, credentials: ApplicationCredentials) =>
-            new BuiltinIdentity(users, revoked, credentials, settings),
+            new BuiltinIdentity(users, revoked, credentials, settings, logger),
         },
         {
           provide: IdentityApi,
@@ -73,6 +76,7 @@ class BuiltinModule implements OnModuleInit, OnApplicationShutdown {
   }
 
   async onModuleInit(): Promise<void> {
+    this.health.add('logins', () => ({ ok: true, ...this.identity.logins }));
     this.directory.start();
     await this.revocations.start();
   }
@@ -83,6 +87,30 @@ class BuiltinModule implements OnModuleInit, OnApplicationShutdown {
   }
 }
 
+function authenticatorFor(auth: LoginConfig, logger: Logger): Provider {
+  if (auth.kind === 'builtin') return { provide: AUTHENTICATOR, useExisting: BuiltinIdentity };
+  if (auth.kind === 'none') return { provide: AUTHENTICATOR, useValue: openToAll };
+  return {
+    provide: AUTHENTICATOR,
+    inject: [Health],
+    useFactory: (health: Health) => {
+      const keystone = new KeystoneAuthenticator(auth, logger);
+      health.add('logins', () => keystoneState(keystone));
+      return keystone;
+    },
+  };
+}
+
+/** Told, not failed: an API that is taken out of service would not serve the tokens that it knows either. */
+function keystoneState(keystone: KeystoneAuthenticator) {
+  const { silentSince, ...counts } = keystone.state;
+  const detail =
+    silentSince === null
+      ? 'Keystone answers'
+      : `Keystone has not answered since ${new Date(silentSince).toISOString()}: tokens it confirmed lately are accepted`;
+  return { ok: true, detail, ...counts };
+}
+
 @Global()
 @Module({})
 export class IdentityModule {
@@ -91,9 +119,7 @@ export class IdentityModule {
       module: IdentityModule,
       imports: auth.kind === 'builtin' ? [BuiltinModule.with(auth, logger)] : [],
       providers: [
-        auth.kind === 'builtin'
-          ? { provide: AUTHENTICATOR, useExisting: BuiltinIdentity }
-          : { provide: AUTHENTICATOR, useValue: auth.kind === 'none' ? openToAll : new KeystoneAuthenticator(auth) },
+        authenticatorFor(auth, logger),
         {
           provide: Gate,
           inject: [CONFIG, AUTHENTICATOR],

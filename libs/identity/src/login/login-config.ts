@@ -22,6 +22,8 @@ export type KeystoneConfig = Readonly<{
   passwordFile: string;
   /** How long a token that Keystone found valid is accepted without asking again. */
   cacheSeconds: number;
+  /** How much longer it is accepted while Keystone does not answer. */
+  graceSeconds: number;
 }>;
 export type LoginConfig = NoLoginConfig | BuiltinConfig | KeystoneConfig;
 
@@ -51,6 +53,7 @@ export const LOGIN_ENVIRONMENT = {
   PLUMB_KEYSTONE_PROJECT_DOMAIN: z.string().default('Default'),
   PLUMB_KEYSTONE_PASSWORD_FILE: z.string().optional(),
   PLUMB_KEYSTONE_CACHE_SECONDS: wholeNumber(0, 3600).prefault('60'),
+  PLUMB_KEYSTONE_GRACE_SECONDS: wholeNumber(0, 86_400).prefault('600'),
 };
 export type LoginEnvironment = z.infer<z.ZodObject<typeof LOGIN_ENVIRONMENT>>;
 
@@ -97,6 +100,7 @@ export function loginConfigOf(env: LoginEnvironment): LoginConfig {
     projectDomain: env.PLUMB_KEYSTONE_PROJECT_DOMAIN,
     passwordFile: env.PLUMB_KEYSTONE_PASSWORD_FILE ?? '',
     cacheSeconds: env.PLUMB_KEYSTONE_CACHE_SECONDS,
+    graceSeconds: env.PLUMB_KEYSTONE_GRACE_SECONDS,
   };
 }
 

@@ -2,8 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Repository } from 'typeorm';
 import { newId } from '../../file/identity-file.js';
+import { TooManyWaiting } from '../../file/fair-turns.js';
 import { hashPassword } from '../../file/password.js';
-import { IdentityError } from '../identity-error.js';
+import { IdentityError, unavailable } from '../identity-error.js';
 import type { CredentialRow } from './entities.js';
 
 const SECRET_BYTES = 64;
@@ -26,12 +27,19 @@ export class ApplicationCredentials {
         'forbidden',
         `A user has ${MOST_OF_A_USER} application credentials at most: delete some.`,
       );
-    const credential: Credential = { ...input, id: newId(), secretHash: await hashPassword(secret) };
+    const credential: Credential = { ...input, id: newId(), secretHash: await this.hashed(secret, input.userId) };
     await this.rows.insert(credential).catch((error: { code?: string }) => {
       if (error.code !== UNIQUE_VIOLATION) throw error;
       throw new IdentityError('conflict', `An application credential named '${input.name}' exists already.`);
     });
     return { credential, secret };
+  }
+
+  /** By turns of users, among those who log in. */
+  private hashed(secret: string, userId: string): Promise<string> {
+    return hashPassword(secret, `user ${userId}`).catch((error: unknown) => {
+      throw error instanceof TooManyWaiting ? unavailable('Too many logins at once. Try again in a moment.') : error;
+    });
   }
 
   async byId(id: string): Promise<Credential | undefined> {

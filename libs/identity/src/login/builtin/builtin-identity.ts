@@ -4,14 +4,18 @@
  *   password                gives a new token. Wrong password, unknown user, disabled user and no role in the project get the same answer after the same time
  *   token                   gives a token for another scope, which expires with the first one; not for a token that an application credential gave
  *   application_credential  gives a token for its own project and role only
+ *
+ * How many may fail, and who is checked first: ../login-limits.ts.
  */
+import type { Logger } from '@plumbline/telemetry';
 import { DOMAIN } from '../../file/clouds-yaml.js';
 import type { Project, User } from '../../file/identity-file.js';
-import { TooManyChecks, verifyPassword } from '../../file/password.js';
+import { TooManyWaiting } from '../../file/fair-turns.js';
+import { passwordsWaiting, verifyPassword } from '../../file/password.js';
 import { type RoleName, weaker } from '../../file/roles.js';
 import type { Authenticator, Identity } from '../caller.js';
-import { FailedLogins } from '../failed-logins.js';
 import { IdentityError, unauthorized, unavailable } from '../identity-error.js';
+import { type Attempt, type LoginCounts, LoginLimits } from '../login-limits.js';
 import { Lru } from '../lru.js';
 import type { ApplicationCredentials, Credential } from './application-credentials.js';
 import type { Proof, Ref, Scope } from './auth-request.js';
@@ -37,14 +41,16 @@ type Proven = Pick<Claims, 'atMost' | 'methods' | 'credential'> &
 
 export class BuiltinIdentity implements Authenticator {
   private readonly sessions = new Lru<Session>(TOKENS_KEPT);
-  private readonly failed = new FailedLogins();
+  private readonly limits: LoginLimits;
 
   constructor(
     private readonly directory: Directory,
     private readonly revocations: Revocations,
     private readonly credentials: ApplicationCredentials,
     private readonly settings: Readonly<{ key: Buffer; tokenMs: number }>,
+    logger: Logger,
   ) {
+    this.limits = new LoginLimits(logger);
     directory.onChange(() => this.sessions.clear());
   }
 
@@ -66,11 +72,16 @@ export class BuiltinIdentity implements Authenticator {
     return session;
   }
 
-  /** Resolves with a new token and its session. Rejects with an IdentityError. */
+  /** What logins came to since the process started, and how many wait for a check now. */
+  get logins(): LoginCounts & Readonly<{ waiting: number }> {
+    return { ...this.limits.counts, waiting: passwordsWaiting() };
+  }
+
+  /** Resolves with a new token and its session. Rejects with an IdentityError. `address`: the client's, as failed logins are counted. */
   async logIn(proof: Proof, scope: Scope, address: string): Promise<{ token: string; session: Session }> {
     await this.directory.freshen();
     const proven = await this.prove(proof, address).catch((error: unknown) => {
-      throw error instanceof TooManyChecks ? unavailable('Too many logins at once. Try again in a moment.') : error;
+      throw error instanceof TooManyWaiting ? unavailable('Too many logins at once. Try again in a moment.') : error;
     });
     const project = this.projectFor(proven, scope);
     const now = Date.now();
@@ -145,9 +156,11 @@ export class BuiltinIdentity implements Authenticator {
   }
 
   private async byPassword(ref: Ref, password: string, address: string): Promise<Proven> {
-    const user = this.userOf(ref);
-    return this.failed.guard(nameOf(ref), address, async () => {
-      const right = await verifyPassword(password, user?.password);
+    const sent = userNamedBy(ref);
+    return this.limits.guard({ address, sent }, async (attempt) => {
+      const user = this.userOf(ref);
+      await attempt.countFor(accountOf(user, sent));
+      const right = await verifyPassword(password, user?.password ?? this.directory.decoyFor(sent), attempt.turn);
       if (!right || !user?.enabled) throw unauthorized();
       return this.fresh(user, { methods: ['password'], atMost: null, credential: null });
     });
@@ -173,9 +186,11 @@ export class BuiltinIdentity implements Authenticator {
     secret: string,
     address: string,
   ): Promise<Proven> {
-    const credential = await this.credentialOf(ref);
-    return this.failed.guard(nameOf('user' in ref ? ref.user : ref), address, async () => {
-      const right = await verifyPassword(secret, credential?.secretHash);
+    const sent =
+      'id' in ref ? `credential ${ref.id}` : `credential ${JSON.stringify(ref.name)} of ${userNamedBy(ref.user)}`;
+    return this.limits.guard({ address, sent }, async (attempt) => {
+      const credential = await this.countedCredential(ref, sent, attempt);
+      const right = await verifyPassword(secret, credential?.secretHash, attempt.turn);
       const user = credential && this.directory.user(credential.userId);
       const left = (credential?.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY) - Date.now();
       if (!right || !credential || !user?.enabled || left <= 0) throw unauthorized();
@@ -189,10 +204,21 @@ export class BuiltinIdentity implements Authenticator {
     });
   }
 
-  private async credentialOf(ref: { id: string } | { name: string; user: Ref }): Promise<Credential | undefined> {
-    if ('id' in ref) return this.credentials.byId(ref.id);
+  /** The credential, if there is one; the attempt counts for its user. Of a user who does not exist it is looked up all the same: it takes that time. */
+  private async countedCredential(
+    ref: { id: string } | { name: string; user: Ref },
+    sent: string,
+    attempt: Attempt,
+  ): Promise<Credential | undefined> {
+    if ('id' in ref) {
+      const credential = await this.credentials.byId(ref.id);
+      await attempt.countFor(credential ? { userId: credential.userId } : { unknown: sent });
+      return credential;
+    }
     const user = this.userOf(ref.user);
-    return user && (await this.credentials.ofUser(user.id, ref.name))[0];
+    await attempt.countFor(accountOf(user, userNamedBy(ref.user)));
+    const [credential] = await this.credentials.ofUser(user?.id ?? '', ref.name);
+    return user && credential;
   }
 
   private fresh(user: User, how: Pick<Claims, 'methods' | 'atMost' | 'credential'>): Proven {
@@ -222,8 +248,14 @@ export class BuiltinIdentity implements Authenticator {
   }
 }
 
-/** The name for counting failed logins: as the client sent it, so that unknown names are counted like known ones. */
-const nameOf = (ref: Ref): string => ('id' in ref ? ref.id : ref.name);
+/** One text for one user, however its domain is named. */
+const userNamedBy = (ref: Ref): string =>
+  'id' in ref
+    ? `user ${ref.id}`
+    : `user named ${JSON.stringify([ref.name, isOurDomain(ref.domain) ? DOMAIN.id : (ref.domain.id ?? ref.domain.name)])}`;
+
+/** The account that a login counts for: by whatever name it was found, or else under what was sent. */
+const accountOf = (user: User | undefined, sent: string) => (user ? { userId: user.id } : { unknown: sent });
 
 const isOurDomain = ({ id, name }: { id?: string | undefined; name?: string | undefined }): boolean =>
   id === undefined ? name?.toLowerCase() === DOMAIN.name.toLowerCase() : id === DOMAIN.id;

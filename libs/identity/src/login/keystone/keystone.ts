@@ -1,22 +1,37 @@
 /**
  * `auth=keystone`: the operator's own Keystone checks tokens. Its answers are cached, good ones longer than bad ones; many requests with one new token ask it
- * once. While Keystone does not answer, cached tokens keep working; others are answered with 503 and not with 401, so that clients keep their tokens.
+ * once; questions of different clients wait for each other by rounds of addresses (file/fair-turns.ts), so that one who sends many bad tokens holds up nobody else.
+ *
+ *     asked, good ──────── fresh ────────►│──────── grace ────────►│   or the token's own end, if that is earlier
+ *                  not asked again        │  asked again; accepted │
+ *                                         │  if nobody answers     │
+ *
+ * While Keystone does not answer, tokens in their grace keep working, and nobody waits for more than a moment; tokens that it was never asked about, or too long
+ * ago, are answered with 503 and not with 401, so that clients keep them. A token that was revoked ends when it is asked about again: after its fresh time, or
+ * when Keystone is back, or when its grace is over. When Keystone says no, grace is over at once.
  *
  * We ask with a token of our own (password of a service user, role admin or service). We get it when it is needed, and a new one when Keystone says it has expired.
  */
 import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from '@plumbline/telemetry';
 import { z } from 'zod';
+import { FairTurns, TooManyWaiting } from '../../file/fair-turns.js';
 import { type RoleName, ROLES, strongest } from '../../file/roles.js';
 import type { Authenticator, Identity } from '../caller.js';
 import { IdentityError, unauthorized, unavailable } from '../identity-error.js';
 import type { KeystoneConfig } from '../login-config.js';
-import { Lru } from '../lru.js';
+import { type Good, KnownTokens, type Verdict } from './known-tokens.js';
 
-const TOKENS_KEPT = 10_000;
 const LONGEST_TOKEN = 8192;
 const KEEP_BAD_MS = 5_000;
 const ANSWER_WITHIN_MS = 10_000;
 const REFRESH_BEFORE_MS = 60_000;
+/** How long a request with a token in its grace waits for Keystone before it goes on without. */
+const PATIENCE_MS = 1_000;
+/** After Keystone did not answer, tokens in their grace are accepted for this long without asking again. */
+const QUIET_MS = 5_000;
+const ROOM = { atOnce: 16, waiting: 1024, waitingOfOne: 64 } as const;
 
 const TokenBody = z.object({
   token: z.object({
@@ -26,46 +41,107 @@ const TokenBody = z.object({
     roles: z.array(z.object({ name: z.string() })).optional(),
   }),
 });
-type Found = Readonly<{ identity: Identity } | { refusal: IdentityError }> & Readonly<{ until: number }>;
-
 export class KeystoneAuthenticator implements Authenticator {
-  private readonly known = new Lru<Found>(TOKENS_KEPT);
-  private readonly asking = new Map<string, Promise<Found>>();
+  private readonly known = new KnownTokens();
+  private readonly asking = new Map<string, Promise<Verdict>>();
+  private readonly turns = new FairTurns(ROOM);
+  /** Since when it does not answer, and until when it is left alone; null: it answers. */
+  private silence: Readonly<{ since: number; until: number }> | null = null;
+  private accepted = 0;
   private own: Readonly<{ token: string; expiresAt: number }> | null = null;
   private loggingIn: Promise<string> | null = null;
 
-  constructor(private readonly config: KeystoneConfig) {}
+  constructor(
+    private readonly config: KeystoneConfig,
+    private readonly logger: Logger,
+  ) {}
 
-  async authenticate(token: string | undefined): Promise<Identity> {
-    if (token === undefined || token === '' || token.length > LONGEST_TOKEN || !/^[\x21-\x7e]+$/.test(token))
-      throw unauthorized();
-    const kept = this.known.get(token);
-    const found = kept && kept.until > Date.now() ? kept : await this.askOnce(token);
-    if ('refusal' in found) throw found.refusal;
-    return found.identity;
+  /** Whether Keystone answers, and how many requests were accepted without its answer since the process started. */
+  get state(): Readonly<{ silentSince: number | null; acceptedInGrace: number; waiting: number }> {
+    return { silentSince: this.silence?.since ?? null, acceptedInGrace: this.accepted, waiting: this.turns.waiting };
   }
 
-  private askOnce(token: string): Promise<Found> {
+  async authenticate(token: string | undefined, address: string): Promise<Identity> {
+    if (token === undefined || token === '' || token.length > LONGEST_TOKEN || !/^[\x21-\x7e]+$/.test(token))
+      throw unauthorized();
+    const now = Date.now();
+    const kept = this.known.get(token, now);
+    const verdict =
+      kept && 'identity' in kept && kept.freshUntil <= now
+        ? await this.inGrace(token, address, kept)
+        : (kept ?? (await this.askOnce(token, address)));
+    if ('refusal' in verdict) throw verdict.refusal;
+    return verdict.identity;
+  }
+
+  /** For a good token that is no longer fresh: the new verdict, or the old one when Keystone does not answer, or not soon. */
+  private async inGrace(token: string, address: string, old: Good): Promise<Verdict> {
+    if (this.silence && this.silence.until > Date.now()) return this.accept(old);
+    const newest = this.askOnce(token, address).catch((error: unknown) => {
+      if (error instanceof IdentityError && error.kind === 'unavailable') return this.accept(old);
+      throw error;
+    });
+    const patience = new AbortController();
+    const late = delay(PATIENCE_MS, old, { signal: patience.signal }).then(() => this.accept(old));
+    // Whoever loses the race is nobody's error.
+    late.catch(() => undefined);
+    newest.catch(() => undefined);
+    try {
+      return await Promise.race([newest, late]);
+    } finally {
+      patience.abort();
+    }
+  }
+
+  private accept(old: Good): Good {
+    this.accepted += 1;
+    return old;
+  }
+
+  private askOnce(token: string, address: string): Promise<Verdict> {
     const asked = this.asking.get(token);
     if (asked) return asked;
-    const answer = this.ask(token)
-      .then((found) => {
-        this.known.set(token, found);
-        return found;
+    const answer = this.turns
+      .take(address, () => this.ask(token))
+      .then((verdict) => {
+        this.known.set(token, verdict);
+        this.heard();
+        return verdict;
+      })
+      .catch((error: unknown) => {
+        if (error instanceof TooManyWaiting) throw unavailable('Too many tokens at once. Try again in a moment.');
+        if (error instanceof IdentityError && error.kind === 'unavailable') this.unheard(error);
+        throw error;
       })
       .finally(() => this.asking.delete(token));
     this.asking.set(token, answer);
     return answer;
   }
 
-  private async ask(token: string): Promise<Found> {
+  private heard(): void {
+    if (this.silence) this.logger.info({ step: 'identity' }, 'Keystone answers again');
+    this.silence = null;
+  }
+
+  private unheard(err: Error): void {
+    const now = Date.now();
+    const { graceSeconds } = this.config;
+    if (!this.silence)
+      this.logger.warn(
+        { err, graceSeconds, step: 'identity' },
+        'Keystone does not answer: known tokens have their grace',
+      );
+    this.silence = { since: this.silence?.since ?? now, until: now + QUIET_MS };
+  }
+
+  private async ask(token: string): Promise<Verdict> {
     const now = Date.now();
     const first = await this.validate(token, await this.ownToken());
     // Our own token may have been revoked, or Keystone's keys rotated: retry once with a new one.
     const response = first.status === 401 ? await this.validate(token, await this.ownToken(true)) : first;
     if (response.status === 404) return { refusal: unauthorized(), until: now + KEEP_BAD_MS };
     if (response.status !== 200) throw away(`it answered ${response.status} when asked about a token`);
-    return foundOf(await bodyOf(response), now, this.config.cacheSeconds * 1000);
+    return verdictOf(await bodyOf(response), now, this.config);
   }
 
   private validate(token: string, own: string): Promise<Response> {
@@ -126,8 +202,13 @@ async function bodyOf(response: Response): Promise<z.infer<typeof TokenBody>> {
 const away = (why: string) =>
   unavailable(`The identity service (Keystone) cannot tell whose token this is: ${why}. Try again later.`);
 
-function foundOf({ token }: z.infer<typeof TokenBody>, now: number, keepMs: number): Found {
-  const until = Math.min(now + keepMs, Date.parse(token.expires_at));
+function verdictOf(
+  { token }: z.infer<typeof TokenBody>,
+  now: number,
+  { cacheSeconds, graceSeconds }: KeystoneConfig,
+): Verdict {
+  const within = (seconds: number) => Math.min(now + seconds * 1000, Date.parse(token.expires_at));
+  const until = within(cacheSeconds);
   const role = strongest((token.roles ?? []).map(({ name }) => asOurs(name)).filter((name) => name !== undefined));
   if (!token.project)
     return {
@@ -139,7 +220,8 @@ function foundOf({ token }: z.infer<typeof TokenBody>, now: number, keepMs: numb
       refusal: new IdentityError('forbidden', `The token has none of the roles ${ROLES.join(', ')} in its project.`),
       until,
     };
-  return { identity: { userId: token.user.id, projectId: token.project.id, role }, until };
+  const identity = { userId: token.user.id, projectId: token.project.id, role };
+  return { identity, freshUntil: until, graceUntil: within(cacheSeconds + graceSeconds) };
 }
 
 /** Old clouds call the member role `_member_`. */
