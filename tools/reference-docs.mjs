@@ -59,7 +59,7 @@ function subjects() {
     [all.replay('<host>', '<agent>'), 'agent', 'API', '`ReplayRequest`'],
     [all.report('<host>', '<agent>'), 'agent', 'API', '`Report`, after each change and every 5 s'],
   ].map((row) => `| \`${row[0]}\` | ${row.slice(1).join(' | ')} |`);
-  return `# NATS subjects\n\n${note} \`<agent>\` is ${contracts.AGENT_KINDS.map((kind) => `\`${kind}\``).join(' or ')}. Bodies: \`libs/contracts/src/messages.ts\`.\n\n| subject | published by | heard by | body |\n|---|---|---|---|\n${rows.join('\n')}\n`;
+  return `# NATS subjects\n\n${note} \`<agent>\` is ${contracts.AGENT_KINDS.map((kind) => `\`${kind}\``).join(' or ')}. \`<host>\` is the host's name with \`:\` for each dot and \`::3a\` for each colon: the subjects of \`cmp3.example.org\` end in \`cmp3:example:org\`. Bodies: \`libs/contracts/src/messages.ts\`.\n\n| subject | published by | heard by | body |\n|---|---|---|---|\n${rows.join('\n')}\n`;
 }
 
 function agents() {

@@ -8,12 +8,13 @@
  *     api/nats.nkey  api/database-url                      the API
  *     migrate/database-url                                 the owner of the tables
  *     postgres/owner-password  postgres/api-password       PostgreSQL, on its first start
- *     <host>/nats.nkey                                     a node
+ *     <host>/nats.nkey                                     a node (its name encoded as in NATS subjects)
  */
 import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { nkeys } from '@nats-io/transport-node';
+import { encodeHost, faultOfHost } from '@plumbline/contracts';
 import { apiPermissions, natsConfiguration, newNkeyPair, nodePermissions } from '@plumbline/nats-logins';
 
 const root = process.env.SECRETS_DIR ?? '/run/secrets/plumbline';
@@ -42,12 +43,17 @@ const newPassword = () => randomBytes(24).toString('base64url');
 const databaseUrl = (role, password) => `postgres://${role}:${password}@postgres:5432/plumbline`;
 
 for (const host of hosts) {
-  if (!/^[a-z][a-z0-9-]{0,30}$/.test(host)) throw new Error(`PLUMB_NODES: "${host}" is not a host's name`);
+  const fault = faultOfHost(host);
+  if (fault !== null) throw new Error(`PLUMB_NODES: "${host}" cannot be a host's name: ${fault}`);
 }
+const services = ['nats', 'api', 'migrate', 'postgres'];
+const taken = hosts.find((host) => services.includes(host));
+if (taken !== undefined)
+  throw new Error(`PLUMB_NODES: "${taken}" is the folder of a service; give the node another name`);
 const seeds = [
   { seed: kept('api/nats.nkey', USER.nobody, () => newNkeyPair().seed), ...apiPermissions() },
   ...hosts.map((host) => ({
-    seed: kept(`${host}/nats.nkey`, USER.root, () => newNkeyPair().seed),
+    seed: kept(`${encodeHost(host)}/nats.nkey`, USER.root, () => newNkeyPair().seed),
     ...nodePermissions(host),
   })),
 ];

@@ -144,7 +144,7 @@ describe('bad input', () => {
     const table: [string, unknown][] = [
       [`ports/${port.id}`, { port: { fixed_ips: [{ ip_address: 'x' }] } }],
       [`ports/${port.id}`, { port: { mac_address: 'fa:16:3e' } }],
-      [`ports/${port.id}`, { port: { 'binding:host_id': 'a.b' } }],
+      [`ports/${port.id}`, { port: { 'binding:host_id': 'a..b' } }],
       [`ports/${port.id}`, { port: { 'binding:host_id': '$(reboot)' } }],
       [
         `ports/${port.id}`,

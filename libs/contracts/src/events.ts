@@ -6,18 +6,8 @@
  * declared with its kind (`libs/topology/src/kinds`).
  */
 import { z } from 'zod';
-import {
-  AddressPair,
-  ExtraDhcpOpt,
-  FixedIp,
-  HostName,
-  HostRoute,
-  Id,
-  IpAddress,
-  Position,
-  Time,
-  VlanId,
-} from './primitives.js';
+import { AddressPair, ExtraDhcpOpt, FixedIp, HostRoute, Id, IpAddress, Position, Time, VlanId } from './primitives.js';
+import { HostName } from './host-names.js';
 import {
   AddressGroup,
   AddressScope,
@@ -453,8 +443,7 @@ export type Recorded = Readonly<z.infer<typeof Recorded>>;
 
 /** The typed event when type and version are in the catalogue, else null. Stored events were validated when written: only the name is checked. */
 export function known(event: Recorded['event']): PlumbEvent | null {
-  const schema = (EVENTS as Record<string, z.ZodType | undefined>)[event.type];
-  return schema !== undefined && event.version === 1 ? (event as unknown as PlumbEvent) : null;
+  return Object.hasOwn(EVENTS, event.type) && event.version === 1 ? (event as unknown as PlumbEvent) : null;
 }
 
 /** The one object an event changes. */

@@ -1,4 +1,5 @@
 export * from './primitives.js';
+export * from './host-names.js';
 export * from './objects.js';
 export * from './events.js';
 export * from './agents.js';

@@ -9,7 +9,8 @@
 import { z } from 'zod';
 import { AnyObject, Kind, KINDS } from './objects.js';
 import { Recorded } from './events.js';
-import { Hash, HostName, Id, IpAddress, LinkName, Position } from './primitives.js';
+import { HostName } from './host-names.js';
+import { Hash, Id, IpAddress, LinkName, Position } from './primitives.js';
 
 /** Name of an availability zone. */
 export const ZoneName = z.string().regex(/^[\w.-]{1,64}$/, 'letters, digits, "_", "-" and ".", at most 64');

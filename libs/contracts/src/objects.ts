@@ -12,7 +12,6 @@ import {
   ExtraDhcpOpt,
   FixedIp,
   ForwardedProtocol,
-  HostName,
   HostRoute,
   Id,
   IpAddress,
@@ -27,6 +26,7 @@ import {
   Time,
   VlanId,
 } from './primitives.js';
+import { HostName } from './host-names.js';
 
 /** Raised whenever an object gets a field or an event gets more meaning. A reader with another number folds again, or says what it cannot do. */
 export const CATALOGUE_VERSION = 2;

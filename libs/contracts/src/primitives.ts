@@ -6,10 +6,6 @@ import { z } from 'zod';
 
 /** Any 8-4-4-4-12 hexadecimal id; clients also send ids without RFC 9562 version bits. Kept in lower case. */
 export const Id = z.guid().transform((id) => id.toLowerCase());
-/** Node name as the operator gave it; a DNS label sequence, because it becomes part of a NATS subject (dots are refused there). */
-export const HostName = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/, 'letters, digits, "-" and "_", at most 63');
 export const Ipv4 = z.ipv4();
 export const Ipv6 = z.ipv6();
 export const IpAddress = z.union([Ipv4, Ipv6]);
@@ -57,6 +53,13 @@ export type FixedIp = Readonly<z.infer<typeof FixedIp>>;
 export type AllocationPool = Readonly<z.infer<typeof AllocationPool>>;
 export type HostRoute = Readonly<z.infer<typeof HostRoute>>;
 export type NetworkType = z.infer<typeof NetworkType>;
+
+/**
+ * What a record holds under a name that somebody chose: hosts, physical networks and projects may be called `toString` or `constructor`, which every object
+ * inherits. Lint refuses `name in record` for the same reason.
+ */
+export const own = <V>(record: Readonly<Record<string, V>>, name: string): V | undefined =>
+  Object.hasOwn(record, name) ? record[name] : undefined;
 
 /** For a branch that the types exclude. */
 export function absurd(value: never): never {

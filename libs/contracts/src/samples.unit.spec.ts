@@ -1,7 +1,7 @@
 /**
  * Released events live for ever (invariant 14): `samples/` holds one stored event of each type and version as it was written, and the fingerprint of each
- * schema. A fingerprint that differs is a released event that changed its shape: an optional field may be added (then take the new fingerprint in, reviewed,
- * beside a sample that still parses); anything else is a new version with an upcaster.
+ * schema. A fingerprint that differs is a released event that changed its shape: an optional field may be added, or a field may take
+ * values that it did not take before (then take the new fingerprint in, reviewed, beside a sample that still parses); anything else is a new version with an upcaster.
  */
 import { describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';

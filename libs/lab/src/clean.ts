@@ -9,6 +9,7 @@ import path from 'node:path';
 import { removeClouds } from './clouds.js';
 import { removeEmptyFolder } from './files.js';
 import { findHostLink, removeHostLink } from './host-link-device.js';
+import { keeperUnit } from './place.js';
 import { allPids, identify, processesWith, signal, waitGone, type ProcessIdentity } from './process-identity.js';
 import type { LabSpec } from './spec.js';
 import { bootId, readLabState, type LabState } from './state.js';
@@ -70,7 +71,7 @@ export function removeFiles(stateDir: string): void {
 function inhabitantsOf(spec: LabSpec): ProcessIdentity[] {
   const namespaces = new Set<string>();
   for (const name of ['mgmt', 'outside', ...spec.nodes.map((node) => node.host)]) {
-    const keeper = readRunning(spec.stateDir, `keeper-${name}`);
+    const keeper = readRunning(spec.stateDir, keeperUnit(name));
     if (keeper === null || identify(keeper.pid)?.startTime !== keeper.startTime) continue;
     const namespace = netnsOf(keeper.pid);
     if (namespace !== null && namespace !== netnsOf('self')) namespaces.add(namespace);

@@ -2,7 +2,7 @@
 import { runAttached } from './daemon.js';
 import { insideInstance } from './instance.js';
 import { identify } from './process-identity.js';
-import { placeOf, type Place } from './place.js';
+import { keeperUnit, placeOf, type Place } from './place.js';
 import type { LabSpec } from './spec.js';
 import type { LabState } from './state.js';
 import { readRunning } from './unit.js';
@@ -31,7 +31,7 @@ export function execAt(spec: LabSpec, state: LabState, where: string, command: r
 
 /** A place of a running lab. */
 export function runningPlace(spec: LabSpec, name: string): Place {
-  const keeper = readRunning(spec.stateDir, `keeper-${name}`);
+  const keeper = readRunning(spec.stateDir, keeperUnit(name));
   if (keeper === null || identify(keeper.pid)?.startTime !== keeper.startTime) {
     throw new Error(`${name} does not run: "plumb lab up" mends it`);
   }

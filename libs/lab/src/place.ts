@@ -16,6 +16,7 @@
 import { chmodSync, mkdirSync, readlinkSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { encodeHost } from '@plumbline/contracts';
 import { run } from '@plumbline/exec';
 import type { LabSpec } from './spec.js';
 import { ensureUnit, labEnvironment } from './supervision.js';
@@ -49,7 +50,7 @@ const enterTimeoutMs = 5_000;
 export async function makePlace(spec: LabSpec, labId: string, name: string, options: PlaceOptions): Promise<Place> {
   const unshare = ['unshare', '--mount', '--propagation', 'private', ...(options.network ? ['--net'] : [])];
   const keeper = await ensureUnit(spec.stateDir, {
-    name: `keeper-${name}`,
+    name: keeperUnit(name),
     order: 0,
     argv: [...unshare, '--', 'sleep', 'infinity'],
     env: labEnvironment(labId),
@@ -76,8 +77,12 @@ export function placeOf(spec: LabSpec, name: string, keeperPid: number, network:
   };
 }
 
+/** The supervisor's unit that keeps the place of this name open. */
+export const keeperUnit = (name: string): string => `keeper-${encodeHost(name)}`;
+
 /** The folder outside that a place sees as `<spot>/var`. */
-export const placeFolder = (spec: LabSpec, name: string): string => path.join(spec.stateDir, 'places', name);
+export const placeFolder = (spec: LabSpec, name: string): string =>
+  path.join(spec.stateDir, 'places', encodeHost(name));
 
 /** A folder that every Debian has, and in which neither the clone nor the state nor Node.js lies. */
 function spotFor(spec: LabSpec): string {

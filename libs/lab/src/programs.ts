@@ -11,7 +11,7 @@
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { AGENTS } from '@plumbline/contracts';
+import { AGENTS, encodeHost } from '@plumbline/contracts';
 import { run } from '@plumbline/exec';
 import { asAgent, asNobody } from './confine.js';
 import { identityEnvironment } from './logins.js';
@@ -78,7 +78,7 @@ export async function startAgents(
       const { app, healthPort } = AGENTS[kind];
       requireBuilt(spec, app);
       return ensureUnit(spec.stateDir, {
-        name: `${app}-${node.host}`,
+        name: `${app}-${encodeHost(node.host)}`,
         order: 30,
         argv: [...place.enter, ...asAgent, place.paths.node, `${place.paths.project}/${script(app)}`],
         env: {

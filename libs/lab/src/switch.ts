@@ -10,6 +10,7 @@
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { encodeHost } from '@plumbline/contracts';
 import { run } from '@plumbline/exec';
 import { placeFolder, type Place } from './place.js';
 import { externalNetwork, tunnelNetwork, type LabSpec, type NodeSpec } from './spec.js';
@@ -31,7 +32,7 @@ export async function startSwitch(spec: LabSpec, labId: string, node: NodeSpec, 
 
   const unit = (name: string, order: number, argv: readonly string[], afterStart: string[][]) =>
     ensureUnit(spec.stateDir, {
-      name: `${name}-${node.host}`,
+      name: `${name}-${encodeHost(node.host)}`,
       order,
       argv: [...place.enter, ...argv],
       env: labEnvironment(labId),
@@ -66,6 +67,8 @@ export async function startSwitch(spec: LabSpec, labId: string, node: NodeSpec, 
 }
 
 function operatorsBridges(node: NodeSpec): string[] {
+  // Quoted: a colon ends a bare word there.
+  const quoted = JSON.stringify(node.host);
   const bridge = (name: string, uplink: string) =>
     [
       ['--', '--may-exist', 'add-br', name],
@@ -73,7 +76,7 @@ function operatorsBridges(node: NodeSpec): string[] {
       ['--', '--may-exist', 'add-port', name, uplink],
     ].flat();
   return [
-    ...['set', 'Open_vSwitch', '.', `external_ids:system-id=${node.host}`, `external_ids:hostname=${node.host}`],
+    ...['set', 'Open_vSwitch', '.', `external_ids:system-id=${quoted}`, `external_ids:hostname=${quoted}`],
     ...bridge(externalNetwork.bridge, 'eth1'),
     ...bridge('br-phy', 'eth2'),
   ];

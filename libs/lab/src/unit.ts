@@ -14,7 +14,7 @@ import { z } from 'zod';
 import { readJson } from './files.js';
 
 export const Unit = z.object({
-  name: z.string().regex(/^[a-z0-9-]+$/),
+  name: z.string().regex(/^[A-Za-z0-9_:-]+$/),
   /** Starting order; units are stopped in reverse. */
   order: z.number().int(),
   argv: z.array(z.string()).min(1),

@@ -42,7 +42,7 @@ export function nodePermissions(host: string): Permissions {
 /** What the API may do. */
 export function apiPermissions(): Permissions {
   return {
-    publish: [subjects.feed('*'), subjects.beacon('*')],
+    publish: [subjects.allFeeds, subjects.allBeacons],
     subscribe: [subjects.allReplays, subjects.allReports],
   };
 }

@@ -11,7 +11,7 @@ import { NestFactory } from '@nestjs/core';
 import { MicroserviceOptions, Transport } from '@nestjs/microservices';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { connect } from '@nats-io/transport-node';
-import { keyOf, Meta, PlumbEvent, subjects } from '@plumbline/contracts';
+import { keyOf, Meta, own, PlumbEvent, subjects } from '@plumbline/contracts';
 import { Decide } from '@plumbline/domain';
 import { PostgresEventStore } from '@plumbline/event-store';
 import { startPostgres, TestPostgres } from '@plumbline/event-store/testing';
@@ -39,7 +39,7 @@ const bind =
     const portId = context.newId();
     let vlan = 1;
     while (context.held(`local-vlan/${host}/${vlan}`)) vlan += 1;
-    const placed = topology.get('placement', networkId)?.hosts[host] !== undefined;
+    const placed = own(topology.get('placement', networkId)?.hosts ?? {}, host) !== undefined;
     const events = [portCreated({ portId, networkId }, context.randomInt(1 << 24)), portBound(portId, networkId, host)];
     return {
       events: placed ? events : [...events, networkPlaced(networkId, host, vlan)],
@@ -153,6 +153,28 @@ describe('with the broker down at first', () => {
     const statuses = () =>
       pool.query(`SELECT status FROM plumbline.object_status WHERE host = 'early' AND object_kind = 'port'`);
     await until('the status is reported', async () => (await statuses()).rows[0]?.['status'] === 'ACTIVE');
+  });
+});
+
+describe('a host of any name', () => {
+  const long = `${'x'.repeat(60)}.${'y'.repeat(60)}.${'Z'.repeat(60)}.${'w'.repeat(60)}.example`;
+  it('has its feed, its reports and its bindings, and nobody has those of another', async () => {
+    const one = await api();
+    const hosts = ['cmp3.example.org', '192.0.2.7', '2001:db8::7', 'toString', 'constructor', 'Cmp3.example.org', long];
+    const agents = await Promise.all(hosts.map((host, at) => agent(host, new FakeNode(), join(folder, `host-${at}`))));
+    for (const [at, host] of hosts.entries()) await until(`${host} is in sync`, inSync(agents[at]!));
+    for (const host of hosts) await one.ledger.execute(bind(host), meta());
+    for (const [at, host] of hosts.entries()) {
+      await until(`${host} is as the log says`, isTrue(agents[at]!, one, host));
+      expect([...agents[at]!.node.made.keys()].filter((key) => key.startsWith('port/'))).toHaveLength(1);
+      await until(`${host} is registered`, () => one.ledger.topology.get('node', host) !== undefined);
+    }
+    const rows = async () =>
+      (await pool.query('SELECT host FROM plumbline.agents')).rows.map((row) => row.host as string);
+    await until('all reports are stored', async () => {
+      const stored = await rows();
+      return hosts.every((host) => stored.includes(host));
+    });
   });
 });
 

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { subjects } from '@plumbline/contracts';
 import { run } from '@plumbline/exec';
 import { addNode } from './controller-dir.js';
 
@@ -53,7 +54,7 @@ describe('a login of a node', () => {
     for (const seed of ['api.nk', 'net1.nk']) expect(read('nats.conf')).not.toContain(read(seed).trim());
   });
 
-  test.each(['api', '', 'a.b', 'a b', '../x', '*', '>', 'x'.repeat(64)])(
+  test.each(['api', '', '.a', 'a..b', 'a.', 'a b', 'a/b', '../x', '*', '>', 'x'.repeat(254), ':'.repeat(64)])(
     'refuses the name %j, and writes nothing',
     (name) => {
       expect(() => addNode(dir, name)).toThrow("cannot be a node's name");
@@ -66,7 +67,21 @@ describe('a login of a node', () => {
     expect(read('nats.conf')).toContain(`plumb.v1.feed.${name}"`);
   });
 
+  test.each(['cmp3.example.org', '192.0.2.7', '2001:db8::7', 'CMP1', `${'x'.repeat(125)}.${'y'.repeat(127)}`])(
+    'takes %s, whose seed has a file of its own',
+    (name) => {
+      addNode(dir, 'cmp1');
+      const { seedFile, made } = addNode(dir, name);
+      expect(made).toBe(true);
+      expect(addNode(dir, name)).toMatchObject({ made: false, seedFile });
+      expect(readFileSync(seedFile, 'utf8')).not.toBe(read('cmp1.nk'));
+      expect(read('nats.conf')).toContain(JSON.stringify(subjects.feed(name)));
+    },
+  );
+
   test('gives a configuration that nats-server accepts', async () => {
+    addNode(dir, '2001:db8::7');
+    addNode(dir, 'cmp3.example.org');
     const { configFile } = addNode(dir, 'net1', '127.0.0.1:4222');
     const checked = await run(['nats-server', '--config', configFile, '-t']);
     expect(checked.stderr + checked.stdout).toContain('is valid');

@@ -4,14 +4,14 @@
  * runs as a user of its own and its configuration holds no secret; seeds are readable by root alone.
  */
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { HostName } from '@plumbline/contracts';
+import { dirname, join } from 'node:path';
+import { encodeHost, faultOfHost } from '@plumbline/contracts';
 import { z } from 'zod';
 import { apiPermissions, loginBlock, natsConfiguration, newNkeyPair, nodePermissions } from '@plumbline/nats-logins';
 
 const Logins = z.object({ listen: z.string(), logins: z.record(z.string(), z.object({ publicKey: z.string() })) });
 const LISTEN = '0.0.0.0:4222';
-/** The name of the API's own login; no node may be called so. */
+/** The name of the API's own login; no machine may be called so (MachineName). */
 const API = 'api';
 
 export type Added = Readonly<{
@@ -28,8 +28,8 @@ export type Added = Readonly<{
 
 /** Makes the folder and the API's login when absent, and a login for `host`. `listen` undefined: unchanged. Files are replaced in one step. */
 export function addNode(dir: string, host: string, newListen?: string): Added {
-  if (!HostName.safeParse(host).success || host === API)
-    throw new Error(`"${host}" cannot be a node's name: letters, digits, "-" and "_", at most 63, and not "${API}"`);
+  const fault = faultOfHost(host);
+  if (fault !== null) throw new Error(`"${host}" cannot be a node's name: ${fault}`);
   // chmod, because a careful administrator's umask would close it to nats-server.
   if (mkdirSync(dir, { recursive: true }) !== undefined) chmodSync(dir, 0o755);
   const file = join(dir, 'logins.json');
@@ -58,9 +58,15 @@ export function addNode(dir: string, host: string, newListen?: string): Added {
 }
 
 const permissionsOf = (name: string) => (name === API ? apiPermissions() : nodePermissions(name));
-const seedFileOf = (dir: string, name: string): string => join(dir, `${name}.nk`);
+
+/** `<encoded name>.nk`; in a folder of its own where the file's name would be too long for a file system (255 bytes). */
+function seedFileOf(dir: string, name: string): string {
+  const encoded = encodeHost(name);
+  return encoded.length <= 240 ? join(dir, `${encoded}.nk`) : join(dir, encoded, 'seed.nk');
+}
 
 function writeWhole(file: string, content: string, mode: number): void {
+  mkdirSync(dirname(file), { recursive: true });
   writeFileSync(`${file}.new`, content, { mode });
   chmodSync(`${file}.new`, mode);
   renameSync(`${file}.new`, file);

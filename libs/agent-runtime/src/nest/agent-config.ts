@@ -1,6 +1,6 @@
 /** An agent's configuration, from environment variables only: those that every agent reads, and the settings of its kind. */
 import { isAbsolute } from 'node:path';
-import { HostName, ZoneName } from '@plumbline/contracts';
+import { MachineName, ZoneName } from '@plumbline/contracts';
 import { z } from 'zod';
 import type { NatsAccess, NatsLogin } from '@plumbline/messaging/nats';
 
@@ -17,7 +17,7 @@ const natsUrl = z
 /** What every agent reads. */
 const Common = z
   .object({
-    PLUMB_HOST: z.string({ error: "is not set: this node's name, as in the API's binding:host_id" }).pipe(HostName),
+    PLUMB_HOST: z.string({ error: "is not set: this node's name, as in the API's binding:host_id" }).pipe(MachineName),
     NATS_URL: natsUrl.default('nats://127.0.0.1:4222'),
     NATS_NKEY_FILE: z.string().optional(),
     NATS_USER: z.string().optional(),

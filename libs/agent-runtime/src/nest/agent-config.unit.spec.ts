@@ -38,7 +38,7 @@ describe('configuration of an agent', () => {
   });
 
   it('names every faulty variable at once: those that every agent reads, and those of its kind', () => {
-    const wrong = { PLUMB_HOST: 'a.b', NATS_URL: 'http://x', PLUMB_AVAILABILITY_ZONE: 'a zone', PLUMB_GREETING: 'x' };
+    const wrong = { PLUMB_HOST: 'a..b', NATS_URL: 'http://x', PLUMB_AVAILABILITY_ZONE: 'a zone', PLUMB_GREETING: 'x' };
     for (const name of Object.keys(wrong)) expect(() => readAgentConfig(wrong, settings)).toThrow(name);
     expect(() => readAgentConfig({}, settings)).toThrow('PLUMB_HOST: is not set');
     expect(() => readAgentConfig({ PLUMB_HOST: 'a', NATS_USER: 'x' }, settings)).toThrow('give both or none');

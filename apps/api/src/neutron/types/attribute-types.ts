@@ -4,7 +4,7 @@
  *
  * Text that PostgreSQL cannot store (NUL, lone surrogates) is refused here, and so is anything that could be deeper than our own recursion.
  */
-import { canonicalAddress, HostName, Id, IpAddress, Mac, PhysicalNetwork } from '@plumbline/contracts';
+import { canonicalAddress, faultOfHost, Id, IpAddress, Mac, PhysicalNetwork } from '@plumbline/contracts';
 import { invalidInput } from '@plumbline/domain';
 import { z } from 'zod';
 import { invalidAttribute } from '../../errors/edge-error.js';
@@ -170,12 +170,9 @@ export const hostId: AttributeType<string> = {
   schema: z.string().nullable(),
   parse: (value, attribute) => {
     if (value === null || value === '') return '';
-    if (typeof value !== 'string' || !HostName.safeParse(value).success)
-      throw invalidAttribute(
-        attribute,
-        `'${shown(value)}' is not a host name of letters, digits, '-' and '_', at most 63`,
-      );
-    return value;
+    const fault = typeof value === 'string' ? faultOfHost(value) : 'text';
+    if (fault !== null) throw invalidAttribute(attribute, `'${shown(value)}' cannot be a host's name: ${fault}`);
+    return value as string;
   },
   filter: filterText,
 };
