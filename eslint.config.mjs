@@ -81,6 +81,11 @@ const NO_TABLE_NAMES = [`Literal[value=${TABLE_NAME}]`, `TemplateElement[value.r
 }));
 const SPECS = ['**/*.spec.ts', '**/testing/**'];
 const ENUMS = { selector: 'TSEnumDeclaration', message: 'Use a union of literals: data, not machinery.' };
+/** `'field' in value` tells two types apart; with a name that somebody chose on its left it also finds what every object inherits. */
+const IN = {
+  selector: 'BinaryExpression[operator="in"]:not([left.type="Literal"])',
+  message: 'Somebody may choose the name "toString": use a Map or Object.hasOwn.',
+};
 const HASH_FIELDS = { selector: 'PrivateIdentifier', message: 'Write `private`: one style of class everywhere.' };
 const TESTING = {
   message: 'What is made for specs is for specs: sources import no `testing` entry and no test library.',
@@ -149,7 +154,7 @@ export default tseslint.config(
         { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrorsIgnorePattern: '^_' },
       ],
       'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true } }],
-      'no-restricted-syntax': ['error', ENUMS, HASH_FIELDS],
+      'no-restricted-syntax': ['error', ENUMS, HASH_FIELDS, IN],
     },
   },
   {
@@ -163,7 +168,7 @@ export default tseslint.config(
     rules: {
       // Not the rule without the prefix: that one says what pure projects may reach, and the later of two configurations of one rule is the only one.
       '@typescript-eslint/no-restricted-imports': restrictedImports(null),
-      'no-restricted-syntax': ['error', ENUMS, HASH_FIELDS, NO_TESTING],
+      'no-restricted-syntax': ['error', ENUMS, HASH_FIELDS, IN, NO_TESTING],
     },
   },
   ...[...new Set(CONNECTIONS.map((each) => each.in))].map((file) => ({
@@ -205,7 +210,7 @@ export default tseslint.config(
   {
     files: ['apps/api/src/neutron/**/*.ts'],
     ignores: SPECS,
-    rules: { 'no-restricted-syntax': ['error', ENUMS, HASH_FIELDS, NO_TESTING, ...NO_TABLE_NAMES] },
+    rules: { 'no-restricted-syntax': ['error', ENUMS, HASH_FIELDS, IN, NO_TESTING, ...NO_TABLE_NAMES] },
   },
   {
     // Ports are implemented elsewhere: the one place that starts processes is libs/exec (event-store's embedded PostgreSQL and the lab say why they differ).

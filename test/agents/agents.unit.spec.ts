@@ -19,7 +19,8 @@ const ALLOWED: Readonly<Record<string, string>> = {
 };
 /** Lines where such a word does not mean a kind of agent. */
 const OTHERWISE: readonly RegExp[] = [/vifType|binding_failed/];
-const isAllowed = (file: string): boolean => file in ALLOWED || AGENT_KINDS.some((kind) => isOf(kind, file));
+const isAllowed = (file: string): boolean =>
+  Object.hasOwn(ALLOWED, file) || AGENT_KINDS.some((kind) => isOf(kind, file));
 /** The agent's own code. */
 const isOf = (kind: string, file: string): boolean =>
   [`apps/${kind}-agent/`, `libs/node-agents/src/${kind}/`, `libs/${kind}-core/`, `libs/${kind}-driver/`].some((start) =>

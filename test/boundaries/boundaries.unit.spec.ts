@@ -84,6 +84,15 @@ describe('boundaries', () => {
     },
   );
 
+  it.each(['libs/contracts/src/planted.ts', 'apps/api/src/neutron/planted.ts', 'apps/cli/src/planted.ts'])(
+    '%s looks for no name that somebody chose with "in"',
+    async (file) => {
+      const looked = (what: string) => `export const seen = (it: object, name: string): boolean => ${what};\n`;
+      expect(await lint(file, looked('name in it'))).toContainEqual(expect.stringContaining('Object.hasOwn'));
+      expect(await lint(file, looked(`'name' in it && name !== ''`))).toEqual([]);
+    },
+  );
+
   it('the Networking API has no enum either', async () => {
     const planted = await lint('apps/api/src/neutron/planted.ts', 'export enum Seen { One }\n');
     expect(planted).toContainEqual(expect.stringContaining('no-restricted-syntax'));

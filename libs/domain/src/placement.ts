@@ -6,7 +6,7 @@
  * Races: a command that needs a network which is placed already has the placement as a precondition; a command that withdraws it requires that no
  * such claim is left.
  */
-import { AnyObject } from '@plumbline/contracts';
+import { AnyObject, own } from '@plumbline/contracts';
 import { claimsOf } from '@plumbline/topology';
 import type { Draft } from './draft.js';
 import { DomainError } from './errors.js';
@@ -38,8 +38,11 @@ function needsOf(object: AnyObject | undefined): ReadonlyMap<string, Need> {
   return needs;
 }
 
+const isPlaced = (draft: Draft, networkId: string, host: string): boolean =>
+  own(draft.get('placement', networkId)?.hosts ?? {}, host) !== undefined;
+
 function place(draft: Draft, { networkId, host }: Need): void {
-  if (draft.get('placement', networkId)?.hosts[host]) {
+  if (isPlaced(draft, networkId, host)) {
     draft.dependOn(`placement/${networkId}`);
     return;
   }
@@ -56,7 +59,7 @@ function place(draft: Draft, { networkId, host }: Need): void {
 }
 
 function withdraw(draft: Draft, { networkId, host }: Need): void {
-  if (!draft.get('placement', networkId)?.hosts[host] || stillNeeded(draft, networkId, host)) return;
+  if (!isPlaced(draft, networkId, host) || stillNeeded(draft, networkId, host)) return;
   draft.expectNone(`bound/${networkId}/${host}/`);
   draft.record({ type: 'NetworkWithdrawnFromHost', version: 1, data: { networkId, host } });
 }

@@ -113,7 +113,7 @@ export function tasksOf(plan: RouterPlan, wanted: RouterState | null): L3Task[] 
             ...parameterNeeds(key, devices, { namespace, link, rules }),
           );
         // In one write with the parameters that it resets.
-        if (IP_FORWARD in step.values) return [parameter(IP_FORWARD, step.values)];
+        if (Object.hasOwn(step.values, IP_FORWARD)) return [parameter(IP_FORWARD, step.values)];
         return Object.entries(step.values).map(([key, value]) => parameter(key, { [key]: value }));
       }
       case 'set-tx-checksum':

@@ -300,7 +300,7 @@ function refusedIn(batch: readonly L3Step[], first: number, error: unknown): Ste
 
 /** `key`: a kernel parameter, or the device whose offload was to be set. */
 function isAbout(step: L3Step, key: string): boolean {
-  if (step.op === 'set-sysctls') return key in step.values;
+  if (step.op === 'set-sysctls') return Object.hasOwn(step.values, key);
   if (step.op === 'silence-outside') return outsideSysctl(step.outside) === key;
   return step.op === 'set-tx-checksum' && step.device === key;
 }

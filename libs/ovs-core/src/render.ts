@@ -8,7 +8,17 @@
  *
  * Road not taken: flows by event ("port bound: add these"). A unit is rendered whole from its objects, whatever happened to them.
  */
-import { canonicalAddress, isRouterPort, keyOf, Network, Node, ObjectKey, Placement, Port } from '@plumbline/contracts';
+import {
+  canonicalAddress,
+  isRouterPort,
+  keyOf,
+  Network,
+  Node,
+  ObjectKey,
+  own,
+  Placement,
+  Port,
+} from '@plumbline/contracts';
 import { HostView, objectIn } from '@plumbline/topology';
 import type { BridgeWant, ObservedPort, PortWant, TagWant } from './driver.js';
 import { Flow, Owner, portText } from './flow.js';
@@ -115,7 +125,7 @@ export type NetworkRendered = Readonly<{
 export function renderNetwork(view: HostView, config: OvsNodeConfig, id: string): NetworkRendered {
   const placement = objectIn(view, 'placement', id);
   const network = objectIn(view, 'network', id);
-  const here = placement?.hosts[view.host];
+  const here = placement && own(placement.hosts, view.host);
   const placedAt = placement?.setAt[`host:${view.host}`] ?? 0;
   const attachment = here && network ? attach(network, config) : undefined;
   const place: NetworkPlace = { attachment, tag: here?.localVlanId, placedAt };
@@ -154,7 +164,7 @@ function attach(network: Network, config: OvsNodeConfig): Attachment {
           why: 'this node has no tunnel address: an operator must set one in the OVS agent, or the port must be on a provider network',
         }
       : { kind: 'tunnel' };
-  const mapped = config.bridgeMappings[network.physicalNetwork ?? ''];
+  const mapped = own(config.bridgeMappings, network.physicalNetwork ?? '');
   return mapped === undefined
     ? {
         kind: 'none',

@@ -63,7 +63,8 @@ export class MonitorCopy {
     const changes: RowChange[] = [];
     for (const [table, rows] of this.tables) {
       const fresh = (state as Update2)[table] ?? {};
-      for (const uuid of rows.keys()) if (!(uuid in fresh)) changes.push(...this.put(table, uuid, undefined));
+      for (const uuid of rows.keys())
+        if (!Object.hasOwn(fresh, uuid)) changes.push(...this.put(table, uuid, undefined));
       for (const [uuid, { initial }] of Object.entries(fresh)) {
         if (initial) changes.push(...this.put(table, uuid, this.row(table, initial)));
       }

@@ -20,12 +20,12 @@ const isObject = (value: unknown): value is Fields =>
 export function parseCreate(resource: Resource, body: unknown, caller: Caller): { bulk: boolean; items: Parsed[] } {
   if (!isObject(body) || Object.keys(body).length === 0) throw badRequest('Resource body required');
   const { name, collection } = resource;
-  if (!(collection in body)) return { bulk: false, items: [toCreate(resource, itemOf(body, name), caller)] };
+  if (!Object.hasOwn(body, collection)) return { bulk: false, items: [toCreate(resource, itemOf(body, name), caller)] };
   const items = body[collection];
   if (!Array.isArray(items) || items.length === 0) throw badRequest('Resources required');
   if (items.length > MOST_IN_BULK) throw badRequest(`More than ${MOST_IN_BULK} ${collection} in one request`);
   const parsed = items.map((item) =>
-    toCreate(resource, isObject(item) && name in item ? itemOf(item, name) : object(item), caller),
+    toCreate(resource, isObject(item) && Object.hasOwn(item, name) ? itemOf(item, name) : object(item), caller),
   );
   return { bulk: true, items: parsed };
 }

@@ -31,7 +31,7 @@ export async function readFleet(pool: pg.Pool, tables: Tables = PRESENT): Promis
   );
   return {
     l3Hosts: rows.filter(({ ready }) => ready).map(({ host }) => host),
-    zones: Object.fromEntries(rows.map(({ host, zone }) => [host, zone])),
+    zones: new Map(rows.map(({ host, zone }) => [host, zone])),
   };
 }
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { deletePort } from '../ports/ports.js';
-import { scenarioA } from '../testing/requests.js';
+import { make, scenarioA } from '../testing/requests.js';
 import { World } from '../testing/world.js';
+import { schedulePending } from '../routers/scheduling.js';
 import { registerNode, removeNode } from './nodes.js';
 
 describe('a node', () => {
@@ -14,5 +15,35 @@ describe('a node', () => {
     world.do(deletePort(instance));
     expect(world.told(moved)).toEqual(['cmp1']);
     expect(world.get('node', 'cmp1').tunnelIp).toBe('10.9.0.2');
+  });
+});
+
+describe('a name that every object of JavaScript knows', () => {
+  it('is a host like any other: its networks are placed there, and withdrawn', () => {
+    const world = new World();
+    for (const host of ['toString', 'constructor'])
+      world.do(registerNode({ host, tunnelIp: null, bridgeMappings: {} }));
+    const networkId = make.network(world);
+    const [one] = ['toString', 'constructor'].map((host) =>
+      make.port(world, networkId, { binding: { host, vnicType: 'normal', profile: {} } }),
+    );
+    expect(Object.keys(world.get('placement', networkId).hosts)).toEqual(['toString', 'constructor']);
+    world.do(deletePort(one!));
+    expect(Object.keys(world.get('placement', networkId).hosts)).toEqual(['constructor']);
+  });
+
+  it('is a physical network that a node has only if it maps it', () => {
+    const world = new World();
+    world.do(registerNode({ host: 'net1', tunnelIp: null, bridgeMappings: { physnet1: 'br-ex' } }));
+    const networkId = make.network(world, { external: true, networkType: 'flat', physicalNetwork: 'valueOf' });
+    make.subnet(world, networkId, '10.16.160.0/21');
+    const routerId = make.router(world, { gateway: { networkId } }, ['net1']);
+    expect(world.get('router', routerId).host).toBeNull();
+    const mapped = { physnet1: 'br-ex', valueOf: 'br-other' };
+    world.do(
+      registerNode({ host: 'net1', tunnelIp: null, bridgeMappings: mapped as unknown as Record<string, string> }),
+    );
+    world.do(schedulePending({ l3Hosts: ['net1'] }, 1));
+    expect(world.get('router', routerId).host).toBe('net1');
   });
 });

@@ -236,7 +236,7 @@ function routerItself(draft: Draft, router: Router, port: Port, { subnetId }: Fi
   if (!outside?.fixedIps.some((ip) => versionOf(ip.ipAddress) === 4))
     throw badForwarding(`Router ${router.id} has no gateway with an IPv4 address to forward from`);
   const isInterface = (each: Port) =>
-    each.id in router.interfaces && each.fixedIps.some((ip) => ip.subnetId === subnetId);
+    Object.hasOwn(router.interfaces, each.id) && each.fixedIps.some((ip) => ip.subnetId === subnetId);
   if (!draft.find('port', `router-ports/${port.networkId}`).some(isInterface))
     throw badForwarding(
       `Router ${router.id} has no interface on subnet ${subnetId}. Cannot set Port forwarding for port ${port.id} with its gateway address`,

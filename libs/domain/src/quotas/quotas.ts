@@ -18,7 +18,9 @@ export const setQuota = (projectId: string, limits: Limits, check: boolean): Dec
     }
     if (JSON.stringify(wanted) === JSON.stringify(now)) return;
     const sorted = Object.fromEntries(
-      Object.keys(QUOTA_RESOURCES).flatMap((name) => (name in wanted ? [[name, wanted[name] as number]] : [])),
+      Object.keys(QUOTA_RESOURCES).flatMap((name) =>
+        Object.hasOwn(wanted, name) ? [[name, wanted[name] as number]] : [],
+      ),
     );
     draft.record({ type: 'QuotaSet', version: 1, data: { quotaProjectId: projectId, limits: sorted } });
   });

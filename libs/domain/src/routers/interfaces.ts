@@ -187,7 +187,7 @@ function refuseInUse(draft: Draft, router: Router, subnetId: string): void {
 function interfaceNamed(draft: Draft, router: Router, { portId, subnetId }: InterfaceName): Port {
   const onSubnet = (ips: readonly FixedIp[]) => ips.some((ip) => ip.subnetId === subnetId);
   if (portId !== undefined) {
-    const port = portId in router.interfaces ? draft.get('port', portId) : undefined;
+    const port = Object.hasOwn(router.interfaces, portId) ? draft.get('port', portId) : undefined;
     if (!port) throw routerInterfaceNotFound(router.id, portId);
     if (subnetId !== undefined && !onSubnet(port.fixedIps)) throw subnetMismatchForPort(portId, subnetId);
     return port;

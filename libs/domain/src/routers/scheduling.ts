@@ -22,14 +22,14 @@ export type Fleet = Readonly<{
   /** Hosts whose L3 agent is alive and enabled. */
   l3Hosts: readonly string[];
   /** Availability zone of every host with an L3 agent, alive or not. Absent: all are in the default zone. */
-  zones?: Readonly<Record<string, string>>;
+  zones?: ReadonlyMap<string, string>;
 }>;
 
-const zoneOf = (fleet: Fleet, host: string): string => fleet.zones?.[host] ?? DEFAULT_ZONE;
+const zoneOf = (fleet: Fleet, host: string): string => fleet.zones?.get(host) ?? DEFAULT_ZONE;
 
 /** Refuses a zone that no L3 agent is in. */
 export function knownZones(fleet: Fleet, hints: readonly string[]): void {
-  const zones = new Set(fleet.zones ? Object.values(fleet.zones) : fleet.l3Hosts.map((host) => zoneOf(fleet, host)));
+  const zones = new Set(fleet.zones ? fleet.zones.values() : fleet.l3Hosts.map((host) => zoneOf(fleet, host)));
   const unknown = hints.find((zone) => !zones.has(zone));
   if (unknown !== undefined) throw availabilityZoneNotFound(unknown);
 }
@@ -37,7 +37,7 @@ export function knownZones(fleet: Fleet, hints: readonly string[]): void {
 /** True when a node can carry the network: VXLAN anywhere, others where the physical network is mapped to a bridge. */
 export function reaches(node: Node | undefined, network: Network | undefined): boolean {
   if (!node || node.removed || !network) return false;
-  return network.physicalNetwork === null || network.physicalNetwork in node.bridgeMappings;
+  return network.physicalNetwork === null || Object.hasOwn(node.bridgeMappings, network.physicalNetwork);
 }
 
 const networkIdsOf = (router: Router): string[] => [

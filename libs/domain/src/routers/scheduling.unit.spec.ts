@@ -10,7 +10,10 @@ const agentOn = (host: string) => `agent-of-${host}`;
 const agent = (host: string) => ({ id: agentOn(host), host });
 
 describe('availability zones', () => {
-  const zones = { net1: 'east', net2: 'west' };
+  const zones = new Map([
+    ['net1', 'east'],
+    ['net2', 'west'],
+  ]);
   const setting = () => {
     const world = new World();
     for (const host of ['net1', 'net2'])

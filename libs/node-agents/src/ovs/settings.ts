@@ -13,7 +13,7 @@ const mappings = z.string().transform((text, context): Record<string, string> =>
     .filter(Boolean)) {
     const [network = '', bridge = '', ...rest] = part.split(':');
     const good = PhysicalNetwork.safeParse(network).success && LinkName.safeParse(bridge).success && rest.length === 0;
-    const repeated = network in found || Object.values(found).includes(bridge);
+    const repeated = Object.hasOwn(found, network) || Object.values(found).includes(bridge);
     if (!good || repeated)
       context.addIssue({
         code: 'custom',

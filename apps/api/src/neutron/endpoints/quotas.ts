@@ -80,9 +80,9 @@ const update: Handler = async ({ caller, raw }, ids, tools) => {
 function parse(body: unknown): { wanted: Limits; check: boolean } {
   const quota = isObject(body) ? body['quota'] : undefined;
   if (!isObject(quota)) throw badRequest("Unable to find 'quota' in request body");
-  const strange = Object.keys(quota).filter((name) => !(name in QUOTA_RESOURCES) && !IGNORED.includes(name));
+  const strange = Object.keys(quota).filter((name) => !isQuota(name) && !IGNORED.includes(name));
   if (strange.length > 0) throw badRequest(`Unrecognized attribute(s) '${shown(strange.sort().join(', '))}'`);
-  const named = Object.entries(quota).filter(([name]) => name in QUOTA_RESOURCES);
+  const named = Object.entries(quota).filter(([name]) => isQuota(name));
   const wanted = Object.fromEntries(named.map(([name, value]) => [name, limit.parse(value, name) as number]));
   const { check_limit: asked, force } = quota;
   const checks = asked !== undefined && bool.parse(asked, 'check_limit') === true;
@@ -90,6 +90,7 @@ function parse(body: unknown): { wanted: Limits; check: boolean } {
   return { wanted, check: checks && !forced };
 }
 
+const isQuota = (name: string): boolean => Object.hasOwn(QUOTA_RESOURCES, name);
 const IGNORED = ['tenant_id', 'project_id', ...SWITCHES];
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   value !== null && typeof value === 'object' && !Array.isArray(value);
