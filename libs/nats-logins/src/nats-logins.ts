@@ -58,7 +58,10 @@ export function loginBlock(login: NatsLogin): string {
   ].join('\n');
 }
 
-/** The complete configuration file of a nats-server: core NATS (no JetStream), these logins and no others. */
+/**
+ * The complete configuration file of a nats-server: core NATS (no JetStream), these logins and no others. A client may take 20 s to log in: with the server's
+ * default of one second, a busy machine locks its own nodes out.
+ */
 export function natsConfiguration(listen: string, logins: readonly NatsLogin[]): string {
   return `# Written by plumb; public keys only.
 listen: ${JSON.stringify(listen)}
@@ -68,6 +71,7 @@ write_deadline: "5s"
 ping_interval: "10s"
 ping_max: 2
 authorization {
+  timeout: 20
   users = [
 ${logins.map(loginBlock).join('\n')}
   ]
