@@ -105,18 +105,24 @@ export type StoredRow = Readonly<{
   setAt: Readonly<Record<string, number>>;
 }>;
 
-/**
- * The log at one position: head, the catalogue version that made the derived tables, every read model row of every kind, the version of each stream that is named
- * (`<kind>-<id>`) for an object with a row, each host's feed head. What is gone takes no part: no memory and no time.
- */
-export type Loaded = Readonly<{
+/** The log at one position: head, the catalogue version that made the derived tables, each host's feed head, the number of read model rows. */
+export type Moment = Readonly<{
   logId: string;
   head: Head;
   generation: number;
-  streams: readonly Readonly<{ stream: string; version: number }>[];
-  rows: readonly StoredRow[];
   feeds: readonly Readonly<{ host: string; position: number }>[];
+  rowCount: number;
 }>;
+
+/**
+ * The same with every read model row of every kind, and the version of each stream that is named (`<kind>-<id>`) for an object with a row. What is gone takes no
+ * part: no memory and no time.
+ */
+export type Loaded = Moment &
+  Readonly<{
+    streams: readonly Readonly<{ stream: string; version: number }>[];
+    rows: readonly StoredRow[];
+  }>;
 
 /** A stream's version, and the head's position when it was read. */
 export type StreamVersion = Readonly<{ position: number; version: number }>;
@@ -144,7 +150,9 @@ export interface EventStore {
   head(): Promise<Head>;
   /** Chain hash (hex) at a position; 0 is the genesis hash; null beyond the head. */
   hashAt(position: number): Promise<string | null>;
-  /** Head, rows and feed heads, all at the same position. */
+  /** The log now, all at the same position. */
+  moment(): Promise<Moment>;
+  /** The same with rows and streams. */
   load(): Promise<Loaded>;
   /** Feed rows with `after < position <= upTo`, by position, then host. */
   feedRows(after: number, upTo: number): Promise<readonly FeedRow[]>;

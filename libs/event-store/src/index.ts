@@ -10,6 +10,7 @@ export type {
   Loaded,
   Lost,
   Meta,
+  Moment,
   RecordedEvent,
   Row,
   RowDelete,
@@ -18,9 +19,14 @@ export type {
   StreamVersion,
   Verdict,
 } from './event-store.js';
+export type { CheckpointHead, CheckpointStore, Writing } from './checkpoints/checkpoints.js';
+export { CHECKPOINT_FORMAT, chunksOf, contentOf, type Content } from './checkpoints/content.js';
+export { topologyAt, topologyNear, type At, type NearestOptions } from './checkpoints/nearest.js';
+export { superfluous } from './checkpoints/thinning.js';
 export { derivation } from './derivation.js';
 export { InvalidCommand, StoreUnavailable } from './errors.js';
 export { readTables } from './read-tables.js';
+export { PostgresCheckpoints } from './postgres/postgres-checkpoints.js';
 export { PostgresEventStore, type PostgresEventStoreOptions } from './postgres/postgres-event-store.js';
 export {
   NoAnswer,

@@ -3,32 +3,23 @@
  *
  * Goals: events are folded in log order, whoever committed them; what this process committed is published by it, once it is folded; a process that lags
  * is never wrong, only late.
- * Design: at start the objects come from the read model (one moment of the log), then the log is read on. An own commit that follows on what is folded is
+ * Design: at start the objects come from a checkpoint or the read model (load.ts), then the log is read on. An own commit that follows on what is folded is
  * folded at once, without a read; otherwise the log is read to its head first. Reads are by command: a feed row stands at the last event of its command, and
  * commands without a feed row concern no host, so it is harmless to fold them with the next one.
  * Road not taken: LISTEN/NOTIFY. It holds a connection, is lost with it, and needs the poll beside it all the same.
  */
-import { CATALOGUE_VERSION, FeedMessage, subjectOf, known, ObjectKey } from '@plumbline/contracts';
-import { AppendOk, EventStore, RecordedEvent } from '@plumbline/event-store';
+import { FeedMessage, subjectOf, known, ObjectKey } from '@plumbline/contracts';
+import { AppendOk, type CheckpointStore, EventStore, RecordedEvent } from '@plumbline/event-store';
 import { FeedLink, HostFeeds } from '@plumbline/host-feeds';
 import type { Logger } from '@plumbline/telemetry';
 import { advance, claimsOf, type Foreseen, Topology } from '@plumbline/topology';
-import { objectOf, toRecorded } from './to-append.js';
-
-/** What is derived from the log was made by another release: its objects lack what this one reads, or hold what it does not know. */
-export class WrongGeneration extends Error {
-  override readonly name = 'WrongGeneration';
-  constructor(found: number) {
-    super(
-      found < CATALOGUE_VERSION
-        ? `the tables derived from the log are of generation ${found}, this release reads ${CATALOGUE_VERSION}: run "plumb db migrate" of this release`
-        : `the tables derived from the log are of generation ${found}, this release reads ${CATALOGUE_VERSION}: start the release that made them`,
-    );
-  }
-}
+import { loadLog } from './load.js';
+import { toRecorded } from './to-append.js';
 
 export type FollowerOptions = Readonly<{
   store: EventStore;
+  /** From which the start may begin. */
+  checkpoints?: CheckpointStore;
   logger: Logger;
   /** Gets the messages of this process' own commits, each once, in log order of their commands where they were folded in order. Never throws. */
   publish(messages: readonly FeedMessage[]): void;
@@ -67,11 +58,7 @@ export class Follower {
 
   /** Loads one moment of the log and follows from there. Rejects with StoreUnavailable, and with WrongGeneration. */
   static async open(options: FollowerOptions): Promise<Follower> {
-    const { logId, head, generation, streams, rows, feeds } = await options.store.load();
-    if (generation !== CATALOGUE_VERSION) throw new WrongGeneration(generation);
-    const versions = streams.map(({ stream, version }) => [stream, version] as const);
-    const topology = Topology.of(rows.map(objectOf), head.position, versions);
-    options.logger.info({ log: logId, position: head.position, objects: rows.length, step: 'load' }, 'log loaded');
+    const { logId, head, feeds, topology } = await loadLog(options);
     const follower = new Follower(topology, new HostFeeds(logId, feeds), head.hash, options);
     follower.poll();
     return follower;

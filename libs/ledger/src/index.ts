@@ -1,3 +1,5 @@
-export { Follower, WrongGeneration, type FollowerOptions } from './follower.js';
+export { Checkpointer, type CheckpointerOptions } from './checkpointer.js';
+export { Follower, type FollowerOptions } from './follower.js';
 export { Ledger, LedgerBusy, type LedgerOptions } from './ledger.js';
+export { WrongGeneration } from './load.js';
 export { toAppend, toRecorded } from './to-append.js';

@@ -14,9 +14,9 @@ import {
 } from '@nestjs/common';
 import type { INestApplication } from '@nestjs/common';
 import { MicroserviceOptions, Transport } from '@nestjs/microservices';
-import { PostgresEventStore, type EventStore } from '@plumbline/event-store';
+import { PostgresCheckpoints, PostgresEventStore, type CheckpointStore, type EventStore } from '@plumbline/event-store';
 import { Fleet } from '@plumbline/domain';
-import { Follower, Ledger } from '@plumbline/ledger';
+import { Checkpointer, Follower, Ledger } from '@plumbline/ledger';
 import { natsOptions, NatsWire, type NatsAccess } from '@plumbline/messaging/nats';
 import type { Logger } from '@plumbline/telemetry';
 import type pg from 'pg';
@@ -26,10 +26,11 @@ import { Observations } from '../observations/observations.js';
 import { ReportsController } from '../observations/reports.controller.js';
 import { FLEET } from '../observations/tokens.js';
 import { Beacons } from './beacons.js';
+import { Past } from './past.js';
 import { FeedPublisher } from './publisher.js';
 import { ReplayController } from './replay.controller.js';
 import { ViewController } from './view.controller.js';
-import { OUTLET } from './tokens.js';
+import { CHECKPOINTS, OUTLET } from './tokens.js';
 
 export type FeedOptions = Readonly<{
   /** Of the service login. */
@@ -53,10 +54,12 @@ class FeedLifecycle implements OnApplicationBootstrap, OnApplicationShutdown {
     @Inject(KnownAgents) private readonly known: KnownAgents,
     @Inject(OUTLET) private readonly wire: NatsWire,
     @Inject(Follower) private readonly follower: Follower,
+    @Inject(Checkpointer) private readonly checkpointer: Checkpointer,
     @Inject(EVENT_STORE) private readonly store: EventStore,
   ) {}
 
   onApplicationBootstrap(): void {
+    this.checkpointer.start();
     this.wire.start();
     this.known.start();
     this.beacons.start();
@@ -66,6 +69,7 @@ class FeedLifecycle implements OnApplicationBootstrap, OnApplicationShutdown {
     this.beacons.stop();
     this.known.stop();
     await this.wire.close();
+    await this.checkpointer.stop();
     await this.follower.close();
     await this.store.close();
   }
@@ -83,13 +87,25 @@ export class FeedModule {
         { provide: LOGGER, useValue: logger },
         { provide: FLEET, useValue: options.fleet },
         { provide: EVENT_STORE, useFactory: () => new PostgresEventStore(options.databaseUrl) },
+        { provide: CHECKPOINTS, useFactory: () => new PostgresCheckpoints(options.databaseUrl) },
         { provide: OUTLET, useFactory: () => new NatsWire(nats, 'plumb-api', logger) },
         { provide: FeedPublisher, inject: [OUTLET], useFactory: (wire: NatsWire) => new FeedPublisher(wire) },
         {
           provide: Follower,
-          inject: [EVENT_STORE, FeedPublisher],
-          useFactory: (store: EventStore, publisher: FeedPublisher) =>
-            Follower.open({ store, logger, publish: (messages) => publisher.publish(messages) }),
+          inject: [EVENT_STORE, CHECKPOINTS, FeedPublisher],
+          useFactory: (store: EventStore, checkpoints: CheckpointStore, publisher: FeedPublisher) =>
+            Follower.open({ store, checkpoints, logger, publish: (messages) => publisher.publish(messages) }),
+        },
+        {
+          provide: Checkpointer,
+          inject: [Follower, CHECKPOINTS],
+          useFactory: (follower: Follower, checkpoints: CheckpointStore) =>
+            new Checkpointer({ follower, checkpoints, logger }),
+        },
+        {
+          provide: Past,
+          inject: [EVENT_STORE, CHECKPOINTS],
+          useFactory: (store: EventStore, checkpoints: CheckpointStore) => new Past(store, checkpoints, logger),
         },
         {
           provide: Ledger,

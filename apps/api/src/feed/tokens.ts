@@ -1,1 +1,2 @@
+export const CHECKPOINTS = Symbol('CheckpointStore');
 export const OUTLET = Symbol('Outlet');

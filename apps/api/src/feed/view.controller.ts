@@ -5,19 +5,15 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { FeedMessage, HostName } from '@plumbline/contracts';
 import { badRequest } from '@plumbline/domain';
-import type { EventStore } from '@plumbline/event-store';
-import { Follower, toRecorded } from '@plumbline/ledger';
-import { Topology, wholeView } from '@plumbline/topology';
-import { EVENT_STORE } from '../tokens.js';
-
-/** Events read at a time when the view at an earlier position is computed. */
-const PAGE = 5_000;
+import { Follower } from '@plumbline/ledger';
+import { wholeView } from '@plumbline/topology';
+import { Past } from './past.js';
 
 @Controller('/plumbline/v1/nodes')
 export class ViewController {
   constructor(
     @Inject(Follower) private readonly follower: Follower,
-    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(Past) private readonly past: Past,
   ) {}
 
   @Get(':host/view')
@@ -30,10 +26,6 @@ export class ViewController {
     const position = Number(at);
     if (!/^\d+$/.test(at) || position > topology.position)
       throw badRequest('view', `'${at}' is not a position of this log, which ends at ${topology.position}`);
-    const past = new Topology();
-    while (past.position < position)
-      for (const event of await this.store.read(past.position, Math.min(PAGE, position - past.position)))
-        past.apply(toRecorded(event));
-    return wholeView(past, host.data, log, (await this.store.hashAt(position)) ?? '');
+    return this.past.at(position, ({ topology: past, hash }) => wholeView(past, host.data, log, hash));
   }
 }

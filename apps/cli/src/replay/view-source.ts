@@ -4,16 +4,13 @@
  */
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import type { FeedMessage, Recorded } from '@plumbline/contracts';
-import { PostgresEventStore, type RecordedEvent } from '@plumbline/event-store';
+import type { FeedMessage } from '@plumbline/contracts';
+import { PostgresCheckpoints, PostgresEventStore, topologyAt } from '@plumbline/event-store';
 import { DoesNotAnswer } from '@plumbline/identity';
 import { parseFeed } from '@plumbline/messaging';
-import { emptyView, fold, type HostView, lacksUnreadable, Topology, wholeView } from '@plumbline/topology';
+import { emptyView, fold, type HostView, lacksUnreadable, wholeView } from '@plumbline/topology';
 
-/** Events read from the database at a time. */
-const PAGE = 5_000;
-
-/** The view of `host` at `at` (default: the head), folded from the log itself. Needs no API and no NATS; reads only. */
+/** The view of `host` at `at` (default: the head), folded from the log, from its nearest checkpoint on. Needs no API and no NATS; reads only. */
 export async function viewFromDatabase(databaseUrl: string, host: string, at?: number): Promise<FeedMessage> {
   const store = new PostgresEventStore(databaseUrl);
   try {
@@ -21,14 +18,14 @@ export async function viewFromDatabase(databaseUrl: string, host: string, at?: n
     const position = at ?? head.position;
     if (position > head.position)
       throw new Error(`the log ends at position ${head.position}; there is no position ${position} yet`);
-    const topology = new Topology();
-    while (topology.position < position) {
-      const page = await store.read(topology.position, Math.min(PAGE, position - topology.position));
-      if (page.length === 0) throw new Error(`the log could not be read beyond position ${topology.position}`);
-      for (const recorded of page) topology.apply(asRecorded(recorded));
-    }
-    const hash = await store.hashAt(position);
-    return wholeView(topology, host, await store.logId(), hash ?? '');
+    const { topology, hash } = await topologyAt(position, {
+      store,
+      checkpoints: new PostgresCheckpoints(databaseUrl),
+      passedOver: (at, why) =>
+        console.error(at === null ? `no checkpoint is used: ${why}` : `the checkpoint at ${at} is not used: ${why}`),
+      hurry: true,
+    });
+    return wholeView(topology, host, await store.logId(), hash);
   } finally {
     await store.close();
   }
@@ -42,10 +39,6 @@ export async function hashFromDatabase(databaseUrl: string, position: number): P
   } finally {
     await store.close();
   }
-}
-
-function asRecorded({ position, stream, event, meta }: RecordedEvent): Recorded {
-  return { position, stream, event: event as Recorded['event'], meta };
 }
 
 /** The API's log has not come to the position that was asked for. */

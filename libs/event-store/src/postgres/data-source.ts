@@ -13,6 +13,7 @@ import { openPool } from './connections.js';
 import { Log1763700000001 } from './migrations/0001-log.js';
 import { Tallies1763800000002 } from './migrations/0002-tallies.js';
 import { AgentKinds1764300000003 } from './migrations/0003-agent-kinds.js';
+import { Checkpoints1764300000005 } from './migrations/0005-checkpoints.js';
 import { ReportPages1765000000010 } from './migrations/0010-report-pages.js';
 
 /** An agent as it last reported. Observation: outside the log. bigint columns arrive as text. */
@@ -79,7 +80,13 @@ export function createDataSource(
     },
     schema,
     entities: [AgentEntity, ...entities],
-    migrations: [Log1763700000001, Tallies1763800000002, AgentKinds1764300000003, ReportPages1765000000010],
+    migrations: [
+      Log1763700000001,
+      Tallies1763800000002,
+      AgentKinds1764300000003,
+      Checkpoints1764300000005,
+      ReportPages1765000000010,
+    ],
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'all',
     synchronize: false,

@@ -63,7 +63,12 @@ describe('migrate on a log of the first release', () => {
     const events = await one('SELECT * FROM plumbline.events ORDER BY position');
     const { applied, remade } = await migrate(postgres.migrationUrl, { serviceRole: embeddedServiceRole });
     expect({ applied, remade }).toEqual({
-      applied: ['Tallies1763800000002', 'AgentKinds1764300000003', 'ReportPages1765000000010'],
+      applied: [
+        'Tallies1763800000002',
+        'AgentKinds1764300000003',
+        'Checkpoints1764300000005',
+        'ReportPages1765000000010',
+      ],
       remade: null,
     });
     expect(await one('SELECT * FROM plumbline.events ORDER BY position')).toEqual(events);

@@ -21,6 +21,7 @@ GRANT UPDATE (position, hash) ON plumbline.log_head TO ${role};
 GRANT INSERT, UPDATE ON plumbline.streams, plumbline.tallies, plumbline.feed_head TO ${role};
 GRANT INSERT, DELETE ON plumbline.report_pages TO ${role};
 GRANT INSERT, DELETE ON plumbline.claims, plumbline.feed, plumbline.revoked_tokens, plumbline.application_credentials TO ${role};
+GRANT INSERT, DELETE ON plumbline.checkpoints, plumbline.checkpoint_chunks TO ${role};
 GRANT INSERT, UPDATE, DELETE ON plumbline.objects, plumbline.agents, plumbline.object_status TO ${role};
 GRANT EXECUTE ON FUNCTION plumbline.append_batch(jsonb) TO ${role};
 `;

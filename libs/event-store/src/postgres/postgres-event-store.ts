@@ -9,6 +9,7 @@ import {
   FeedRow,
   Head,
   Loaded,
+  Moment,
   RecordedEvent,
   StoredRow,
   StreamVersion,
@@ -90,38 +91,22 @@ export class PostgresEventStore implements EventStore {
     return (await this.rows<{ hash: string }>(sql, [position]))[0]?.hash ?? null;
   }
 
+  async moment(): Promise<Moment> {
+    const logId = await this.logId();
+    return this.atOneMoment((client) => momentOf(client, logId));
+  }
+
   async load(): Promise<Loaded> {
     const logId = await this.logId();
-    return this.using(async (client) => {
-      const all = async <T extends pg.QueryResultRow>(text: string): Promise<T[]> =>
-        (await client.query<T>(whileLoading(text))).rows;
-      await client.query(
-        `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = ${serverMs(LOAD_MS)}`,
-      );
-      try {
-        // Before the first query, which fixes the moment: a rebuild puts other tables in the place of these, and their rows would be of later.
-        await client.query('LOCK TABLE plumbline.objects, plumbline.streams IN ACCESS SHARE MODE');
-        await client.query('SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off');
-        const head = headOf(await all<HeadColumns>(headSql));
-        const derived = await all<{ generation: number }>('SELECT generation FROM plumbline.derived');
-        const streams = await all<{ stream: string; version: string }>(livingStreamsSql);
-        const rows = await allRows(client);
-        const feeds = await all<{ host: string; position: string }>(
-          'SELECT host, position FROM plumbline.feed_head ORDER BY host',
-        );
-        await client.query('COMMIT');
-        return {
-          logId,
-          head,
-          generation: derived[0]?.generation ?? 0,
-          streams: streams.map((row) => ({ stream: row.stream, version: Number(row.version) })),
-          rows,
-          feeds: feeds.map((row) => ({ host: row.host, position: Number(row.position) })),
-        };
-      } catch (error) {
-        await client.query('ROLLBACK').catch(() => undefined);
-        throw (error as { code?: string }).code === UNDEFINED_TABLE ? notMigrated(error as Error) : error;
-      }
+    return this.atOneMoment(async (client) => {
+      const moment = await momentOf(client, logId);
+      const streams = await client.query<{ stream: string; version: string }>(whileLoading(livingStreamsSql));
+      const rows = await allRows(client);
+      return {
+        ...moment,
+        streams: streams.rows.map((row) => ({ stream: row.stream, version: Number(row.version) })),
+        rows,
+      };
     });
   }
 
@@ -161,6 +146,26 @@ export class PostgresEventStore implements EventStore {
   async close(): Promise<void> {
     await this.appender.close();
     await this.pool.end();
+  }
+
+  /** All that `work` reads is of one moment. */
+  private async atOneMoment<T>(work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
+    return this.using(async (client) => {
+      await client.query(
+        `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = ${serverMs(LOAD_MS)}`,
+      );
+      try {
+        // Before the first query, which fixes the moment: a rebuild puts other tables in the place of these, and their rows would be of later.
+        await client.query('LOCK TABLE plumbline.objects, plumbline.streams IN ACCESS SHARE MODE');
+        await client.query('SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off');
+        const result = await work(client);
+        await client.query('COMMIT');
+        return result;
+      } catch (error) {
+        await client.query('ROLLBACK').catch(() => undefined);
+        throw (error as { code?: string }).code === UNDEFINED_TABLE ? notMigrated(error as Error) : error;
+      }
+    });
   }
 
   private async rows<T extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<T[]> {
@@ -209,6 +214,22 @@ const notMigrated = (cause: Error): Error =>
 const headSql = `SELECT position, ${hex('hash')} FROM plumbline.log_head`;
 const objectsSql = `SELECT id, kind, project_id, name, version, position, doc, set_at FROM plumbline.objects
   ORDER BY kind, id`;
+
+async function momentOf(client: pg.ClientBase, logId: string): Promise<Moment> {
+  const head = headOf((await client.query<HeadColumns>(headSql)).rows);
+  const derived = await client.query<{ generation: number }>('SELECT generation FROM plumbline.derived');
+  const counted = await client.query<{ rows: string }>(whileLoading('SELECT count(*) AS rows FROM plumbline.objects'));
+  const feeds = await client.query<{ host: string; position: string }>(
+    whileLoading('SELECT host, position FROM plumbline.feed_head ORDER BY host'),
+  );
+  return {
+    logId,
+    head,
+    generation: derived.rows[0]?.generation ?? 0,
+    feeds: feeds.rows.map((row) => ({ host: row.host, position: Number(row.position) })),
+    rowCount: Number(counted.rows[0]?.rows),
+  };
+}
 
 /** By the rows' ids, one look-up each: the streams of what is gone, which may be many times as many, are not touched. */
 const livingStreamsSql = `SELECT s.stream, s.version FROM plumbline.objects o

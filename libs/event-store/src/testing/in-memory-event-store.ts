@@ -11,6 +11,7 @@ import {
   Head,
   Loaded,
   Lost,
+  Moment,
   RecordedEvent,
   RowUpsert,
   StoredRow,
@@ -74,17 +75,24 @@ export class InMemoryEventStore implements EventStore {
     return position === 0 ? genesisHash(this.id) : (this.events[position - 1]?.hash ?? null);
   }
 
-  async load(): Promise<Loaded> {
-    return structuredClone({
+  async moment(): Promise<Moment> {
+    return {
       logId: this.id,
       head: this.headNow(),
       generation: CATALOGUE_VERSION,
+      feeds: [...this.feedHeads].map(([host, position]) => ({ host, position })).sort((a, b) => order(a.host, b.host)),
+      rowCount: this.objects.size,
+    };
+  }
+
+  async load(): Promise<Loaded> {
+    return structuredClone({
+      ...(await this.moment()),
       streams: [...this.objects.values()].flatMap(({ kind, id }) => {
         const version = this.streams.get(`${kind}-${id}`);
         return version === undefined ? [] : [{ stream: `${kind}-${id}`, version }];
       }),
       rows: [...this.objects.values()].sort((a, b) => order(a.kind, b.kind) || order(a.id, b.id)),
-      feeds: [...this.feedHeads].map(([host, position]) => ({ host, position })).sort((a, b) => order(a.host, b.host)),
     });
   }
 

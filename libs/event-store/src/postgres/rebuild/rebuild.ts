@@ -157,6 +157,8 @@ async function takeTheirPlace<O extends object>(
     try {
       await swap(client, LOCK_WAIT_MS);
       await client.query('UPDATE plumbline.derived SET generation = $1', [derivation.generation]);
+      // Derived too, and in doubt as long as a rebuild is needed.
+      await client.query('DELETE FROM plumbline.checkpoints');
       await client.query('COMMIT');
       return;
     } catch (error) {
