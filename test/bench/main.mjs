@@ -19,7 +19,10 @@ const BENCHES = {
   restart: async (lab) => (await import('./restart.mjs')).restartBench(await lab()),
   placement: async () => (await import('./placement.mjs')).placementBench(),
   rates: async (lab) => (await import('./rates.mjs')).ratesBench(await lab()),
+  size: async () => (await import('./size.mjs')).sizeBench(),
 };
+/** Run only when they are named. */
+const LONG = new Set(['size']);
 
 const args = process.argv.slice(2);
 const check = args.includes('--check');
@@ -44,7 +47,7 @@ const startedAt = new Date();
 const results = [];
 try {
   for (const [name, bench] of Object.entries(BENCHES)) {
-    if (wanted.length > 0 && !wanted.includes(name)) continue;
+    if (wanted.length > 0 ? !wanted.includes(name) : LONG.has(name)) continue;
     if (controller.signal.aborted) break;
     console.error(`${name} ...`);
     const before = loadNow();
