@@ -22,6 +22,8 @@ const projectDir = path.resolve(import.meta.dirname, '../..');
 const blocks = readBlocks(path.join(projectDir, 'docs/how-to/run-on-real-machines.md'));
 const units = path.join(projectDir, 'packaging/systemd');
 const seconds = 1_000;
+/** Ends a step that hangs. Steps take two to ten seconds; a machine that is busy with other work takes many times as long. */
+const PATIENCE_MS = 120 * seconds;
 
 /** Parts of the host that the page's commands would change if they ran on it. */
 async function hostFiles(): Promise<string> {
@@ -180,11 +182,11 @@ describe('the page, followed', () => {
     await outside.at(['ip', 'address', 'add', '10.16.161.67/21', 'dev', 'eth0']);
     // A network card computes checksums; a veth leaves that to a card that the packet never passes.
     await outside.at(['ethtool', '-K', 'eth0', 'tx', 'off']);
-  }, 20 * seconds);
+  }, PATIENCE_MS);
   afterAll(async () => {
     await Promise.all([controller, node, outside].map((machine) => machine?.stop()));
     expect(await hostFiles()).toBe(before);
-  }, 20 * seconds);
+  }, PATIENCE_MS);
 
   /** Types all blocks under a heading, in order; resolves with what the last one printed. */
   async function follow(heading: string): Promise<string> {
@@ -250,7 +252,7 @@ describe('the page, followed', () => {
       const guard = await controller.type('(set -a; . /etc/plumbline/api.env; plumb db guard)');
       expect(JSON.parse(guard)).toEqual({ on: true, reasons: [] });
     },
-    40 * seconds,
+    PATIENCE_MS,
   );
 
   test('nobody reaches the API from the node', async () => {
@@ -265,7 +267,7 @@ describe('the page, followed', () => {
       await follow('Its login and its settings');
       await follow('Start its agents');
     },
-    20 * seconds,
+    PATIENCE_MS,
   );
 
   test(
@@ -276,7 +278,7 @@ describe('the page, followed', () => {
       expect(await follow('It answers')).toContain(' 0% packet loss');
       expect(await answers()).toBe('qvm1\n');
     },
-    40 * seconds,
+    PATIENCE_MS,
   );
 
   test(
@@ -291,7 +293,7 @@ describe('the page, followed', () => {
       expect(await node.type(`${replay} 2>&1`)).toContain('nothing to do');
       expect(await node.type(`${replay} --from-nothing`)).toContain('iptables-restore');
     },
-    20 * seconds,
+    PATIENCE_MS,
   );
 
   test(
@@ -314,12 +316,12 @@ describe('the page, followed', () => {
           return true;
         },
         () => 'cmp1 cannot log in',
-        10 * seconds,
+        60 * seconds,
       );
       expect(await connections()).toBe(before);
       expect(before.trim().split('\n').length).toBeGreaterThan(2);
     },
-    20 * seconds,
+    PATIENCE_MS,
   );
 
   test(
@@ -331,7 +333,7 @@ describe('the page, followed', () => {
       expect(await picture()).toBe(standing);
       expect(await answers()).toBe('qvm1\n');
     },
-    30 * seconds,
+    PATIENCE_MS,
   );
 
   test(
@@ -348,7 +350,7 @@ describe('the page, followed', () => {
       expect(await node.text('ovs-vsctl', 'get', 'Open_vSwitch', '.', 'external_ids:plumb-log')).toBe(bound);
       expect(await answers()).toBe('qvm1\n');
     },
-    20 * seconds,
+    PATIENCE_MS,
   );
 
   test(
@@ -373,7 +375,7 @@ describe('the page, followed', () => {
       expect(await follow('It answers')).toContain(' 0% packet loss');
       expect(await answers()).toBe('qvm1\n');
     },
-    60 * seconds,
+    PATIENCE_MS,
   );
 
   test('nothing on the page was left out', () => {

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 export async function until(
   check: () => boolean | Promise<boolean>,
   complaint: () => string,
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
 ): Promise<void> {
   let trouble = '';
   for (const end = performance.now() + timeoutMs; performance.now() < end; await delay(20)) {
