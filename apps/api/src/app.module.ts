@@ -4,7 +4,7 @@ import { Ledger } from '@plumbline/ledger';
 import type { Logger } from '@plumbline/telemetry';
 import type pg from 'pg';
 import type { Config } from './config.js';
-import { CONFIG, CoreModule, LOOKUP_POOL, READ_POOL } from './core.module.js';
+import { CONFIG, CoreModule, LOOKUP_POOL, LIST_POOL } from './core.module.js';
 import { HealthController } from './health.js';
 import { IdentityModule } from './identity/identity.module.js';
 import { NETWORKING_API } from './neutron/catalogue.js';
@@ -19,7 +19,7 @@ export class AppModule {
         CoreModule.with(config, logger),
         IdentityModule.with(config, logger),
         NeutronModule.registerAsync(NETWORKING_API, {
-          inject: [Ledger, READ_POOL, LOOKUP_POOL, CONFIG],
+          inject: [Ledger, LIST_POOL, LOOKUP_POOL, CONFIG],
           useFactory: (commands: Ledger, pool: pg.Pool, lookups: pg.Pool, config: Config) => ({
             commands,
             pool,
@@ -29,6 +29,11 @@ export class AppModule {
             unenforcedSecurityGroups: config.unenforcedSecurityGroups,
             dnsDomain: config.dnsDomain,
             listLimit: config.listLimit,
+            turns: {
+              connections: config.connections.lists,
+              perProject: config.listsPerProject,
+              patienceMs: config.listSeconds * 1000,
+            },
             publicUrl: config.publicUrl,
           }),
         }),

@@ -32,6 +32,12 @@ export type Config = Readonly<{
   listLimit: number;
   /** Within which a request must have come whole. */
   requestSeconds: number;
+  /** Within which a list is read: once it has its turn, and before that as long again waiting for it. */
+  listSeconds: number;
+  /** Lists of one project that are read at the same time. */
+  listsPerProject: number;
+  /** Connections to the database by what they are for; beside them 1 for health, 2 for what people change of agents and credentials, 5 for the log. */
+  connections: Readonly<{ lists: number; lookups: number; reports: number }>;
   /** Most of each resource that a project may have by default; -1: any number. */
   quotas: Readonly<Record<string, number>>;
   /** Ports with security groups are bound although no agent enforces those. */
@@ -118,6 +124,11 @@ const Environment = z.object({
   PLUMB_REQUESTS_PER_SECOND: wholeNumber(0, 1_000_000).prefault('1000'),
   PLUMB_REQUEST_SECONDS: wholeNumber(1, 600).prefault('30'),
   PLUMB_LIST_LIMIT: wholeNumber(1, 1_000_000).prefault('10000'),
+  PLUMB_LIST_SECONDS: wholeNumber(1, 600).prefault('10'),
+  PLUMB_LISTS_PER_PROJECT: wholeNumber(1, 100).prefault('2'),
+  PLUMB_LIST_CONNECTIONS: wholeNumber(1, 100).prefault('8'),
+  PLUMB_LOOKUP_CONNECTIONS: wholeNumber(1, 100).prefault('4'),
+  PLUMB_REPORT_CONNECTIONS: wholeNumber(1, 100).prefault('2'),
   PLUMB_QUOTAS: z
     .string()
     .transform((text, context) => {
@@ -169,6 +180,13 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     requestsPerSecond: env.PLUMB_REQUESTS_PER_SECOND,
     requestSeconds: env.PLUMB_REQUEST_SECONDS,
     listLimit: env.PLUMB_LIST_LIMIT,
+    listSeconds: env.PLUMB_LIST_SECONDS,
+    listsPerProject: env.PLUMB_LISTS_PER_PROJECT,
+    connections: {
+      lists: env.PLUMB_LIST_CONNECTIONS,
+      lookups: env.PLUMB_LOOKUP_CONNECTIONS,
+      reports: env.PLUMB_REPORT_CONNECTIONS,
+    },
     quotas: env.PLUMB_QUOTAS,
     unenforcedSecurityGroups: env.PLUMB_UNENFORCED_SECURITY_GROUPS,
     dnsDomain: env.PLUMB_DNS_DOMAIN,

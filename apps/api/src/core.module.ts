@@ -13,19 +13,27 @@ import { OUTLET } from './feed/tokens.js';
 import { readFleet } from './neutron/read-model.js';
 
 export const CONFIG = Symbol('Config');
-export const READ_POOL = Symbol('pg.Pool of reads');
+/** Pools by what they are for: what is slow or many in one of them takes nothing from the others. */
+export const LIST_POOL = Symbol('pg.Pool of lists');
 export const LOOKUP_POOL = Symbol('pg.Pool of rows by id');
+const POOLS = Symbol('pg.Pools');
 
-const READ_CONNECTIONS = 8;
-const LOOKUP_CONNECTIONS = 4;
 /** Of TypeORM, for rows that people change: few at a time. */
 const ENTITY_CONNECTIONS = 2;
-/** Within which a list is answered; an object by its id has an index. */
-const READ_MS = 10_000;
+/** Of health: it says whether the database answers, so it waits for nobody. */
+const HEALTH_CONNECTIONS = 1;
+const HEALTH_MS = 2_000;
+/** An object by its id has an index. */
 const LOOKUP_MS = 5_000;
+const REPORT_MS = 5_000;
 
-/** Just-in-time compilation costs more than any of our statements. */
-const READ_SETTINGS = { jit: 'off' };
+/** Just-in-time compilation costs more than any of our statements; and one list is the work of one processor, not of all. */
+const READ_SETTINGS = { jit: 'off', max_parallel_workers_per_gather: '0' };
+/**
+ * What agents report is no fact that must survive: after a crash they say it again. So nobody waits until it is on the disk. What must survive in this pool's
+ * transactions begins with SET LOCAL synchronous_commit = on.
+ */
+const REPORT_SETTINGS = { jit: 'off', synchronous_commit: 'off' };
 /**
  * Rows by id are few, and their statements are prepared: one plan of index look-ups is right for ever. Without these settings the server plans while tables are small, chooses to
  * join whole tables, and keeps that plan when they are large.
@@ -50,10 +58,7 @@ function entitiesOf(url: string): DynamicModule {
 @Global()
 @Module({})
 export class CoreModule implements OnApplicationShutdown {
-  constructor(
-    @Inject(READ_POOL) private readonly pool: pg.Pool,
-    @Inject(LOOKUP_POOL) private readonly lookups: pg.Pool,
-  ) {}
+  constructor(@Inject(POOLS) private readonly pools: readonly pg.Pool[]) {}
 
   static with(config: Config, logger: Logger): DynamicModule {
     const shared = {
@@ -61,18 +66,31 @@ export class CoreModule implements OnApplicationShutdown {
       name: 'plumbline api',
       onLoss: (err: Error) => logger.warn({ err, step: 'database' }, 'an idle database connection was lost'),
     };
-    const pool = openPool({ ...shared, connections: READ_CONNECTIONS, deadlineMs: READ_MS, settings: READ_SETTINGS });
+    const { lists: listConnections, lookups: lookupConnections, reports: reportConnections } = config.connections;
+    const lists = openPool({
+      ...shared,
+      connections: listConnections,
+      deadlineMs: config.listSeconds * 1000,
+      settings: READ_SETTINGS,
+    });
     const lookups = openPool({
       ...shared,
-      connections: LOOKUP_CONNECTIONS,
+      connections: lookupConnections,
       deadlineMs: LOOKUP_MS,
       settings: LOOKUP_SETTINGS,
     });
+    const reports = openPool({
+      ...shared,
+      connections: reportConnections,
+      deadlineMs: REPORT_MS,
+      settings: REPORT_SETTINGS,
+    });
+    const health = openPool({ ...shared, connections: HEALTH_CONNECTIONS, deadlineMs: HEALTH_MS });
     const feed = FeedModule.with({
       databaseUrl: config.databaseUrl,
-      pool,
+      pool: reports,
       nats: config.nats,
-      fleet: () => readFleet(pool),
+      fleet: () => readFleet(lookups),
       unenforcedSecurityGroups: config.unenforcedSecurityGroups,
       logger,
     });
@@ -81,20 +99,21 @@ export class CoreModule implements OnApplicationShutdown {
       imports: [feed, entitiesOf(config.databaseUrl)],
       providers: [
         { provide: CONFIG, useValue: config },
-        { provide: READ_POOL, useValue: pool },
+        { provide: LIST_POOL, useValue: lists },
         { provide: LOOKUP_POOL, useValue: lookups },
+        { provide: POOLS, useValue: [lists, lookups, reports, health] },
         {
           provide: Health,
           inject: [OUTLET, Follower],
-          useFactory: (wire: NatsWire, follower: Follower) => healthOf(pool, wire, follower),
+          useFactory: (wire: NatsWire, follower: Follower) => healthOf(health, wire, follower),
         },
       ],
-      exports: [CONFIG, READ_POOL, LOOKUP_POOL, Health, feed],
+      exports: [CONFIG, LIST_POOL, LOOKUP_POOL, Health, feed],
     };
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await Promise.all([this.pool.end(), this.lookups.end()]);
+    await Promise.all(this.pools.map((pool) => pool.end()));
   }
 }
 

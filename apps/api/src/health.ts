@@ -1,16 +1,19 @@
 /** `GET /healthz`: whether this process can do its work, and if not, what is away. */
 import { Controller, Get, Inject, Res } from '@nestjs/common';
-import { Health } from '@plumbline/telemetry';
+import { Health, type HealthReport } from '@plumbline/telemetry';
 import type { FastifyReply } from 'fastify';
 import { STATUS_OF_HEALTH } from './errors/errors.filter.js';
 
 @Controller()
 export class HealthController {
+  /** Whoever asks while the checks run hears what they find: asking needs no login, so many may ask. */
+  private running: Promise<HealthReport> | null = null;
+
   constructor(@Inject(Health) private readonly health: Health) {}
 
   @Get('/healthz')
   async check(@Res() reply: FastifyReply): Promise<void> {
-    const report = await this.health.report();
+    const report = await (this.running ??= this.health.report().finally(() => (this.running = null)));
     void reply
       .status(STATUS_OF_HEALTH[report.status])
       .header('content-type', 'application/json')

@@ -9,6 +9,8 @@ import { answerToNoRequest, ErrorsFilter } from './errors/errors.filter.js';
 /** As the reference implementation has it. */
 const BODY_LIMIT_BYTES = 1024 * 1024;
 const KEEP_ALIVE_MS = 65_000;
+/** A connection on which nothing moves for so long is closed: its client does not take its answer. */
+const SILENT_MS = 120_000;
 /** How often Node looks for connections whose request takes too long. */
 const LOOK_EVERY_MS = 1000;
 
@@ -25,6 +27,7 @@ export async function createHttpApp(
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: requestTimeoutMs,
+    connectionTimeout: SILENT_MS,
     http: { headersTimeout: requestTimeoutMs, connectionsCheckingInterval: LOOK_EVERY_MS },
     frameworkErrors: filter.answer,
     clientErrorHandler: ({ code }, socket) => {

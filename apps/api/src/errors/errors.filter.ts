@@ -8,6 +8,7 @@ import { LedgerBusy } from '@plumbline/ledger';
 import type { Logger } from '@plumbline/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isIdentityPath } from '../identity/identity-paths.js';
+import { ClientGone } from './client-gone.js';
 import { EdgeError, EdgeErrorKind, methodNotAllowed, noSuchPath, unavailable } from './edge-error.js';
 
 export const STATUS_OF_OUTCOME = { ok: 200, created: 201, 'no-content': 204 } as const;
@@ -48,6 +49,8 @@ export class ErrorsFilter implements ExceptionFilter {
 
   /** Also what Fastify refuses before it looks for a route. */
   readonly answer = (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+    // Nobody hears the answer.
+    if (thrown instanceof ClientGone) return void reply.hijack();
     const refusal = asRefusal(thrown);
     const status = STATUS_OF_KIND[refusal.kind];
     if (status === 500)

@@ -44,7 +44,13 @@ export class Dispatcher {
     const defaults = new Defaults(commands);
     this.reads = new Reads(read, defaults, settings);
     this.writes = new Writes(commands, read, this.reads, defaults, around);
-    this.tools = { read, agents, around, execute: (decide, caller) => this.writes.execute(decide, caller) };
+    this.tools = {
+      read,
+      agents,
+      around,
+      listLimit: settings.listLimit,
+      execute: (decide, caller) => this.writes.execute(decide, caller),
+    };
   }
 
   /** Throws DomainError and EdgeError; what else is thrown is a fault of ours or of the database. */

@@ -19,6 +19,8 @@ export type ApiRequest = Readonly<{
   /** The If-Match header. */
   ifMatch?: string | undefined;
   caller: Caller;
+  /** Aborted when the client has closed its connection and hears no answer. */
+  signal: AbortSignal;
 }>;
 /** `outcome` becomes a status code in errors.filter.ts. A body that is a string is JSON text already. */
 export type ApiAnswer = Readonly<{ outcome: Outcome; body?: unknown }>;
@@ -27,6 +29,8 @@ export type Tools = Readonly<{
   read: ReadModel;
   agents: Repository<AgentRow>;
   around: Surroundings;
+  /** Most items of one answer. */
+  listLimit: number;
   /** Decides on behalf of the caller, within quotas, and stores. */
   execute<T>(decide: Decide<T>, caller: Caller): Promise<T>;
 }>;

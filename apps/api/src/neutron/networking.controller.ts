@@ -1,4 +1,5 @@
 /** Takes a request for the Networking API apart, hands it to the dispatcher, sends the answer. */
+import type { ServerResponse } from 'node:http';
 import { All, Controller, Inject, Req, Res, type Type } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { STATUS_OF_OUTCOME } from '../errors/errors.filter.js';
@@ -6,6 +7,7 @@ import { identityOf } from '../identity/gate.js';
 import { originOf } from '../origin.js';
 import { Dispatcher } from './dispatcher.js';
 import { NEUTRON_OPTIONS, NeutronOptions } from './neutron-options.js';
+import { Turns } from './turns.js';
 
 /** A controller of everything under this prefix. */
 export function networkingController(prefix: string): Type<unknown> {
@@ -13,12 +15,14 @@ export function networkingController(prefix: string): Type<unknown> {
   class NetworkingController {
     constructor(
       @Inject(Dispatcher) private readonly dispatcher: Dispatcher,
+      @Inject(Turns) private readonly turns: Turns,
       @Inject(NEUTRON_OPTIONS) private readonly options: Pick<NeutronOptions, 'publicUrl'>,
     ) {}
 
     @All([prefix, `${prefix}/*`])
     async answer(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
       const [path, query] = splitOnce(request.url);
+      const caller = { requestId: request.id, ...identityOf(request) };
       const { outcome, body } = await this.dispatcher.answer({
         method: request.method,
         path,
@@ -26,17 +30,28 @@ export function networkingController(prefix: string): Type<unknown> {
         origin: originOf(request, this.options.publicUrl),
         raw: request.body,
         ifMatch: request.headers['if-match'],
-        caller: { requestId: request.id, ...identityOf(request) },
+        caller,
+        signal: gone(reply.raw),
       });
       reply.header('x-openstack-request-id', request.id).status(STATUS_OF_OUTCOME[outcome]);
-      if (body === undefined) void reply.send();
-      else
-        void reply
-          .header('content-type', 'application/json')
-          .send(typeof body === 'string' ? body : JSON.stringify(body));
+      if (body === undefined) return void reply.send();
+      const text = typeof body === 'string' ? body : JSON.stringify(body);
+      // Emitted when the answer is sent, and when the client left before that.
+      if (!reply.raw.closed) reply.raw.once('close', this.turns.unsent(caller.projectId, text.length));
+      void reply.header('content-type', 'application/json').send(text);
     }
   }
   return NetworkingController;
+}
+
+/** Aborted when the connection is closed before the answer is sent. */
+function gone(response: ServerResponse): AbortSignal {
+  const leaving = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) leaving.abort();
+  });
+  if (response.closed) leaving.abort();
+  return leaving.signal;
 }
 
 function splitOnce(url: string): [string, string] {

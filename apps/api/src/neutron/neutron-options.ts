@@ -3,6 +3,7 @@ import type pg from 'pg';
 import type { Commands } from './commands.js';
 import type { Settings } from './dispatcher.js';
 import type { Api } from './route.js';
+import type { TurnLimits } from './turns.js';
 
 export const NEUTRON_OPTIONS = Symbol('NeutronOptions');
 
@@ -10,8 +11,10 @@ export type NeutronOptions = Settings &
   Readonly<{
     api: Api;
     commands: Commands;
+    /** For lists: as many connections as `turns` gives away. */
     pool: pg.Pool;
-    /** As `pool`, for rows by id alone. */
+    turns: TurnLimits;
+    /** For what an index answers: rows by id, and the few rows of agents. */
     lookups: pg.Pool;
     /** As clients reach us, no slash at its end; undefined: as each request names us. */
     publicUrl: string | undefined;

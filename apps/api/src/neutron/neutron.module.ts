@@ -10,6 +10,7 @@ import { networkingController } from './networking.controller.js';
 import { ReadModel } from './read-model.js';
 import type { Api } from './route.js';
 import { PRESENT } from './tables.js';
+import { Turns } from './turns.js';
 
 @Module({})
 export class NeutronModule {
@@ -32,10 +33,15 @@ export class NeutronModule {
           useFactory: (...provided: never[]): NeutronOptions => ({ ...from.useFactory(...provided), api }),
         },
         {
-          provide: ReadModel,
+          provide: Turns,
           inject: [NEUTRON_OPTIONS],
-          useFactory: ({ pool, lookups, commands }: NeutronOptions) =>
-            new ReadModel(pool, lookups, (key) => commands.topology.byKey(key), PRESENT),
+          useFactory: ({ turns }: NeutronOptions) => new Turns(turns),
+        },
+        {
+          provide: ReadModel,
+          inject: [NEUTRON_OPTIONS, Turns],
+          useFactory: ({ pool, lookups, commands }: NeutronOptions, turns: Turns) =>
+            new ReadModel(pool, lookups, turns, (key) => commands.topology.byKey(key), PRESENT),
         },
         {
           provide: Dispatcher,

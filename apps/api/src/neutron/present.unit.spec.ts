@@ -56,12 +56,12 @@ const CASES: readonly [string, Resource, Row, Viewer, string[] | null][] = [
 describe('a list shows what each row alone shows', () => {
   const alone = (resource: Resource, row: Row, viewer: Viewer, fields: string[] | null): string =>
     JSON.stringify([present(resource, row, viewer, fields && new Set(fields))]);
-  const listed = (resource: Resource, row: Row, viewer: Viewer, fields: string[] | null): string =>
+  const listed = (resource: Resource, row: Row, viewer: Viewer, fields: string[] | null): Promise<string> =>
     presentList(resource, [row], viewer, fields && new Set(fields));
 
-  it.each([...CASES, ...[...CASES].reverse()])('%s', (_what, resource, row, viewer, fields) => {
-    expect(listed(resource, row, viewer, fields)).toBe(alone(resource, row, viewer, fields));
-    expect(listed(resource, { ...row }, viewer, fields)).toBe(alone(resource, row, viewer, fields));
+  it.each([...CASES, ...[...CASES].reverse()])('%s', async (_what, resource, row, viewer, fields) => {
+    expect(await listed(resource, row, viewer, fields)).toBe(alone(resource, row, viewer, fields));
+    expect(await listed(resource, { ...row }, viewer, fields)).toBe(alone(resource, row, viewer, fields));
   });
 
   it('and each case differs from the one before it', () => {

@@ -118,8 +118,16 @@ export const inPages = (query: ListQuery, most: number): ListQuery => ({
 });
 
 /** The client did not ask for pages and got the whole list: the answer needs no links. */
-export const isWhole = (asked: ListQuery, { limit }: ListQuery, rows: number): boolean =>
+const isWhole = (asked: ListQuery, { limit }: ListQuery, rows: number): boolean =>
   asked.limit === null && rows < (limit ?? Infinity);
+
+/** Links of an answer: none when the client did not ask for pages and got the whole list. */
+export const linksOf = (
+  request: Parameters<typeof pageLinks>[0],
+  asked: ListQuery,
+  query: ListQuery,
+  ids: readonly string[],
+): ReturnType<typeof pageLinks> => (isWhole(asked, query, ids.length) ? [] : pageLinks(request, query, ids));
 
 /** Links of a page, as the reference gives them: only with a limit; the next one even where the next page may be empty. */
 export function pageLinks(

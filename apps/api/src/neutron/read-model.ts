@@ -7,16 +7,31 @@
 import type pg from 'pg';
 import { carrierOf, type AnyObject, type ObjectKey } from '@plumbline/contracts';
 import { DEFAULT_ZONE, type Fleet } from '@plumbline/domain';
+import type { BoundedQuery } from '@plumbline/event-store';
+import type { Caller } from '@plumbline/identity/login';
+import { ClientGone } from '../errors/client-gone.js';
+import { unavailable } from '../errors/edge-error.js';
 import { GatheredRows } from './gathered-rows.js';
 import { ListQuery } from './query.js';
 import type { Row } from './attribute.js';
 import type { Resource } from './resource.js';
 import { listRows, markerRow, rowsById, type Scope, Statement } from './sql.js';
 import { PRESENT, type Tables } from './tables.js';
+import type { Turns } from './turns.js';
 
 /** An agent that has not reported for this long is not alive (it reports every 5 s at the latest). */
 export const ALIVE_SECONDS = 15;
 export const IS_ALIVE = `heartbeat_at > now() - interval '${ALIVE_SECONDS} seconds'`;
+
+/** PostgreSQL's codes of a statement that `statement_timeout` or `lock_timeout` ended. */
+const ENDED = ['57014', '55P03'];
+const tooMuchWork = () =>
+  unavailable(
+    'The list took too long and was ended. Ask for less at a time: a page (limit), fewer values of a filter, fewer sort keys; or have the operator raise PLUMB_LIST_SECONDS.',
+  );
+
+/** Who asks for a list. `signal` is aborted when he is gone. */
+export type Asker = Readonly<{ caller: Pick<Caller, 'projectId' | 'role'>; signal: AbortSignal }>;
 
 type Known = Record<string, unknown> & { id: string; revision: number; doc?: AnyObject };
 
@@ -39,12 +54,13 @@ export class ReadModel {
   private readonly gathered: GatheredRows;
 
   /**
-   * `lookups`: connections whose plans are of index look-ups alone. `known`: an object as this process has it, perhaps not of the latest revision. `tables`:
+   * `pool`: connections for lists, as many as `turns` gives away. `lookups`: connections whose plans are of index look-ups alone. `known`: an object as this process has it, perhaps not of the latest revision. `tables`:
    * where rows are read.
    */
   constructor(
     private readonly pool: pg.Pool,
-    lookups: pg.Pool,
+    private readonly lookups: pg.Pool,
+    private readonly turns: Turns,
     private readonly known: (key: ObjectKey) => AnyObject | undefined,
     private readonly tables: Tables,
   ) {
@@ -65,18 +81,21 @@ export class ReadModel {
     });
   }
 
-  async list(resource: Resource, query: ListQuery, scope: Scope): Promise<Row[]> {
-    const after = await this.markerOf(resource, query, scope);
-    const rows =
-      (await this.knownRows(resource, listRows(resource, query, after, scope, 'by revision', this.tables))) ??
-      (await this.rows<Row>(listRows(resource, query, after, scope, 'whole', this.tables)));
-    return query.pageReverse ? rows.reverse() : rows;
+  /** Waits for the caller's turn; given up when the caller is gone, in the database as well. */
+  list(resource: Resource, query: ListQuery, scope: Scope, { caller, signal }: Asker): Promise<Row[]> {
+    return this.turns.take(caller, signal, async () => {
+      const after = await this.markerOf(resource, query, scope, signal);
+      const rows =
+        (await this.knownRows(resource, listRows(resource, query, after, scope, 'by revision', this.tables), signal)) ??
+        (await this.rows<Row>(listRows(resource, query, after, scope, 'whole', this.tables), signal));
+      return query.pageReverse ? rows.reverse() : rows;
+    });
   }
 
   /** Null: an object among them is not known here in that revision. */
-  private async knownRows({ kind }: Resource, statement: Statement): Promise<Row[] | null> {
+  private async knownRows({ kind }: Resource, statement: Statement, signal: AbortSignal): Promise<Row[] | null> {
     if (kind === null) return null;
-    const rows = await this.rows<Known>(statement);
+    const rows = await this.rows<Known>(statement, signal);
     for (const row of rows) {
       const object = this.known(`${kind}/${row.id}`);
       if (object?.revision !== row.revision) return null;
@@ -86,12 +105,12 @@ export class ReadModel {
   }
 
   fleet(): Promise<Fleet> {
-    return readFleet(this.pool, this.tables);
+    return readFleet(this.lookups, this.tables);
   }
 
   /** Hosts where an agent reports that it enforces security groups. */
   async enforcing(): Promise<ReadonlySet<string>> {
-    const { rows } = await this.pool.query<{ host: string }>(
+    const { rows } = await this.lookups.query<{ host: string }>(
       `SELECT host FROM ${this.tables.agents} WHERE configurations @> '{"security_groups": true}'`,
     );
     return new Set(rows.map(({ host }) => host));
@@ -99,21 +118,31 @@ export class ReadModel {
 
   /** Projects whose quota is their own. */
   async quotaProjects(): Promise<string[]> {
-    const { rows } = await this.pool.query<{ id: string }>(`SELECT id FROM ${this.tables.of('quota')} ORDER BY id`);
+    const { rows } = await this.lookups.query<{ id: string }>(`SELECT id FROM ${this.tables.of('quota')} ORDER BY id`);
     return rows.map(({ id }) => id);
   }
 
-  private async markerOf(resource: Resource, query: ListQuery, scope: Scope): Promise<string[] | null> {
+  private async markerOf(
+    resource: Resource,
+    query: ListQuery,
+    scope: Scope,
+    signal: AbortSignal,
+  ): Promise<string[] | null> {
     if (query.marker === null) return null;
     if (scope !== null) await this.byIds(resource, [query.marker], scope);
-    const { text, values } = markerRow(resource, query, this.tables);
-    const { rows } = await this.pool.query<Record<string, string>>(text, [...values]);
-    const row = rows[0];
+    const [row] = await this.rows<Record<string, string>>(markerRow(resource, query, this.tables), signal);
     if (!row) throw resource.notFound(query.marker);
     return query.sorts.map((_sort, n) => row[`k${n}`] as string);
   }
 
-  private async rows<T extends object>({ text, values }: Statement): Promise<T[]> {
-    return (await this.pool.query<T>(text, [...values])).rows;
+  private async rows<T extends object>({ text, values }: Statement, signal: AbortSignal): Promise<T[]> {
+    const query: BoundedQuery = { text, values: [...values], signal };
+    try {
+      return (await this.pool.query<T>(query)).rows;
+    } catch (error) {
+      if (signal.aborted) throw new ClientGone();
+      if (ENDED.includes((error as { code?: string }).code ?? '')) throw tooMuchWork();
+      throw error;
+    }
   }
 }

@@ -4,7 +4,7 @@ import type { Defaults } from './defaults.js';
 import type { ApiRequest } from './endpoint.js';
 import { isAdmin, mayAsk } from './policy.js';
 import { present, presentList } from './present.js';
-import { inPages, isWhole, type ListQuery, pageLinks, parseQuery } from './query.js';
+import { inPages, linksOf, type ListQuery, parseQuery } from './query.js';
 import type { ReadModel } from './read-model.js';
 import type { Row, Viewer } from './attribute.js';
 import type { Resource } from './resource.js';
@@ -54,16 +54,16 @@ export class Reads {
     const scope = scopeOf(caller);
     if (whole) await this.read.byIds(whole.resource, [whole.id], scope);
     await this.defaults.ensure(resource, caller);
-    const rows = await this.read.list(resource, whole ? narrowed(resource, query, whole.id) : query, scope);
-    const links = isWhole(asked, query, rows.length)
-      ? []
-      : pageLinks(
-          request,
-          query,
-          rows.map((row) => row.id),
-        );
+    const rows = await this.read.list(resource, whole ? narrowed(resource, query, whole.id) : query, scope, request);
+    const links = linksOf(
+      request,
+      asked,
+      query,
+      rows.map((row) => row.id),
+    );
     const linked = links.length > 0 ? `,"${resource.collection}_links":${JSON.stringify(links)}` : '';
-    return `{"${resource.collection}":${presentList(resource, rows, this.viewer(caller), query.fields)}${linked}}`;
+    const shown = await presentList(resource, rows, this.viewer(caller), query.fields);
+    return `{"${resource.collection}":${shown}${linked}}`;
   }
 
   /** A row as the caller sees it. */

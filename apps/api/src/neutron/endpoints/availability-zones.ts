@@ -12,14 +12,15 @@ const FILTERS = ['name', 'resource', 'state'] as const;
 const L3 = new URLSearchParams({ agent_type: agentOf(carrierOf.router).type });
 
 /** A zone is available while one of its agents takes routers. */
-const zones: Handler = async ({ search }, _ids, { read }) => {
+const zones: Handler = async (request, _ids, { read }) => {
+  const { search } = request;
   const strange = [...new Set(search.keys())].filter(
     (name) => name !== 'fields' && !FILTERS.includes(name as (typeof FILTERS)[number]),
   );
   if (strange.length > 0)
     throw badRequest(`[${strange.map((name) => `'${shown(name)}'`).join(', ')}] is invalid attribute for filtering`);
   const states = new Map<string, boolean>();
-  for (const row of await read.list(agents, parseQuery(agents, L3), null)) {
+  for (const row of await read.list(agents, parseQuery(agents, L3), null, request)) {
     const name = String(row['availability_zone']);
     states.set(name, (states.get(name) ?? false) || row['admin_state_up'] === true);
   }

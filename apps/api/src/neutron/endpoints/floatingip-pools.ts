@@ -4,7 +4,7 @@ import { text, uuid } from '../types/attribute-types.js';
 import { type Endpoint, type Handler, ok } from '../endpoint.js';
 import { isAdmin } from '../policy.js';
 import { present } from '../present.js';
-import { pageLinks, parseQuery } from '../query.js';
+import { inPages, linksOf, parseQuery } from '../query.js';
 import { reading } from '../computed/computed.js';
 import type { Attribute } from '../attribute.js';
 import { declare, type Resource } from '../resource.js';
@@ -60,12 +60,14 @@ const pools: Resource = declare({
   notFound: subnetNotFound,
 });
 
-const list: Handler = async (request, _ids, { read }) => {
+const list: Handler = async (request, _ids, { read, listLimit }) => {
   const { search, caller } = request;
-  const query = parseQuery(pools, search);
-  const rows = await read.list(pools, query, isAdmin(caller) ? null : caller.projectId);
-  const links = pageLinks(
+  const asked = parseQuery(pools, search);
+  const query = inPages(asked, listLimit);
+  const rows = await read.list(pools, query, isAdmin(caller) ? null : caller.projectId, request);
+  const links = linksOf(
     request,
+    asked,
     query,
     rows.map((row) => row.id),
   );

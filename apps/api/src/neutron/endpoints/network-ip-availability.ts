@@ -7,7 +7,7 @@ import { networkNotFound } from '@plumbline/domain';
 import { ipVersion, text, uuid } from '../types/attribute-types.js';
 import { type Endpoint, type Handler, ok } from '../endpoint.js';
 import { isAdmin } from '../policy.js';
-import { parseQuery } from '../query.js';
+import { inPages, linksOf, parseQuery } from '../query.js';
 import { read } from '../computed/computed.js';
 import type { Row, Viewer } from '../attribute.js';
 import { declare, type Resource } from '../resource.js';
@@ -94,12 +94,25 @@ function only(row: { readonly [name: string]: Shown }, fields: ReadonlySet<strin
 
 const seenBy = (caller: Viewer) => (isAdmin(caller) ? null : caller.projectId);
 
-const list: Handler = async ({ search, caller }, _ids, { read }) => {
-  const query = parseQuery(availability, search);
-  const rows = await read.list(availability, query, seenBy(caller));
-  const asked = query.filters.find(({ attribute }) => attribute.name === 'ip_version')?.values ?? [4, 6];
-  const versions = new Set(asked.map(Number));
-  return ok(json({ [NETWORKS]: rows.map((row) => only(shown(row, versions), query.fields)) }));
+const list: Handler = async (request, _ids, { read, listLimit }) => {
+  const { search, caller } = request;
+  const asked = parseQuery(availability, search);
+  const query = inPages(asked, listLimit);
+  const rows = await read.list(availability, query, seenBy(caller), request);
+  const links = linksOf(
+    request,
+    asked,
+    query,
+    rows.map((row) => row.id),
+  );
+  const wanted = query.filters.find(({ attribute }) => attribute.name === 'ip_version')?.values ?? [4, 6];
+  const versions = new Set(wanted.map(Number));
+  return ok(
+    json({
+      [NETWORKS]: rows.map((row) => only(shown(row, versions), query.fields)),
+      ...(links.length > 0 && { [`${NETWORKS}_links`]: links }),
+    }),
+  );
 };
 
 const show: Handler = async ({ search, caller }, ids, { read }) => {

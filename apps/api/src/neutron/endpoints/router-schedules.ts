@@ -16,21 +16,27 @@ import { idIn } from './ids.js';
 const L3 = { agent_type: agentOf(carrierOf.router).type };
 
 /** The L3 agent that carries a router, as a list. */
-const agentsOfRouter: Handler = async ({ caller }, ids, { read }) => {
+const agentsOfRouter: Handler = async (request, ids, { read }) => {
+  const { caller } = request;
   const [router] = await read.byIds(routers, [idIn(routers, ids)], null);
   const host = router?.doc['host'];
   if (typeof host !== 'string') return ok({ agents: [] });
   const query = parseQuery(agents, new URLSearchParams({ host, ...L3 }));
-  return ok({ agents: (await read.list(agents, query, null)).map((row) => present(agents, row, caller, null)) });
+  return ok({
+    agents: (await read.list(agents, query, null, request)).map((row) => present(agents, row, caller, null)),
+  });
 };
 
 /** The routers an L3 agent carries. */
-const routersOfAgent: Handler = async ({ caller }, ids, { read }) => {
+const routersOfAgent: Handler = async (request, ids, { read }) => {
+  const { caller } = request;
   const [agent] = await read.byIds(agents, [idIn(agents, ids)], null);
   if (agent?.['kind'] !== carrierOf.router) return ok({ routers: [] });
   const onHost = { attribute: { name: 'host', path: 'host', type: text(), about: '' }, values: [agent['host']] };
   const query: ListQuery = { ...parseQuery(routers, new URLSearchParams()), filters: [onHost] };
-  return ok({ routers: (await read.list(routers, query, null)).map((row) => present(routers, row, caller, null)) });
+  return ok({
+    routers: (await read.list(routers, query, null, request)).map((row) => present(routers, row, caller, null)),
+  });
 };
 
 async function l3Agent(read: ReadModel, ids: readonly string[]): Promise<L3Agent & { row: Row }> {
@@ -41,11 +47,12 @@ async function l3Agent(read: ReadModel, ids: readonly string[]): Promise<L3Agent
 }
 
 /** Puts a router on an agent's node: also on one that no more routers come to by themselves is refused, as an agent that is disabled. */
-const assign: Handler = async ({ raw, caller }, ids, { read, execute }) => {
+const assign: Handler = async (request, ids, { read, execute }) => {
+  const { raw, caller } = request;
   const routerId = routerIn(parseJson(raw));
   const agent = await l3Agent(read, ids);
   if (agent.row['admin_state_up'] !== true) throw invalidL3Agent(agent.id);
-  const all = await read.list(agents, parseQuery(agents, new URLSearchParams(L3)), null);
+  const all = await read.list(agents, parseQuery(agents, new URLSearchParams(L3)), null, request);
   const agentOn = (host: string) => all.find((row) => row['host'] === host)?.id ?? host;
   await execute(assignRouter(routerId, agent, agentOn), caller);
   return { outcome: 'created', body: null };
