@@ -15,22 +15,33 @@
 import { AgentKind, agentOf, keyOf, Report } from '@plumbline/contracts';
 import type pg from 'pg';
 import { IS_ALIVE } from '../neutron/read-model.js';
+import { type Heartbeat, Heartbeats } from './heartbeats.js';
 import { storableJson } from './storable.js';
 
 /** Stored, or ignored because a later report is stored already. */
 export type Stored = 'stored' | 'late';
 
-const AGENT = `
+/** An agent's row from `rows`. `full`: whether a report of another run than the row's may replace it. */
+const upsert = (rows: string, full: string): string => `
 INSERT INTO plumbline.agents AS a (id, host, kind, started_at, heartbeat_at, configurations, position, sync, availability_zone, report)
-VALUES (md5('plumbline agent ' || $1 || ' ' || $2)::uuid, $1, $2, $3, now(), $4, $5, $6, $8, $9)
+${rows}
 ON CONFLICT (host, kind) DO UPDATE SET started_at = excluded.started_at, heartbeat_at = now(), configurations = excluded.configurations,
   position = excluded.position, sync = excluded.sync, availability_zone = excluded.availability_zone, report = excluded.report,
   reported = CASE WHEN a.started_at = excluded.started_at THEN a.reported ELSE 0 END,
   sync_since = CASE WHEN (a.sync = 'in-sync') = (excluded.sync = 'in-sync') THEN a.sync_since ELSE now() END
 WHERE CASE WHEN a.started_at = excluded.started_at
   THEN coalesce((a.configurations ->> 'sequence')::bigint, 0) < (excluded.configurations ->> 'sequence')::bigint
-  ELSE $7::boolean END
-RETURNING 1`;
+  ELSE ${full} END
+RETURNING host, kind`;
+const AGENT = upsert(
+  "VALUES (md5('plumbline agent ' || $1 || ' ' || $2)::uuid, $1, $2, $3, now(), $4, $5, $6, $8, $9)",
+  '$7::boolean',
+);
+const HEARTBEATS = upsert(
+  `SELECT md5('plumbline agent ' || r.host || ' ' || r.kind)::uuid, r.host, r.kind, r.started_at, now(), r.configurations, r.position, r.sync, r.zone, r.report
+  FROM jsonb_to_recordset($1) AS r (host text, kind text, started_at timestamptz, configurations jsonb, position bigint, sync text, zone text, report bigint)`,
+  'false',
+);
 
 /** The row, which AGENT has locked, when the report is not later than it. */
 const LATE = `
@@ -96,13 +107,33 @@ export type AgentState = Readonly<{
 export type ObservationOptions = Readonly<{ unenforcedSecurityGroups?: boolean | undefined }>;
 
 export class Observations {
+  private readonly heartbeats = new Heartbeats((beats) => this.storeHeartbeats(beats));
+
+  /** `pool`: its transactions need not be on the disk when they are answered. */
   constructor(
     private readonly pool: pg.Pool,
     private readonly options: ObservationOptions = {},
   ) {}
 
-  /** Stores a message whole or not at all. */
+  /** Stores a message whole or not at all. One that says nothing of objects waits for others of its kind. */
   async store(host: string, agent: AgentKind, report: Report): Promise<Stored> {
+    if (isHeartbeat(report)) {
+      const { startedAt, sequence, position, state, availabilityZone, page } = report;
+      const configurations = this.configurations(agent, report);
+      const row = { configurations, position, sync: state, zone: availabilityZone ?? null };
+      const beat = { host, kind: agent, startedAt, sequence, row: { ...row, report: page?.report ?? sequence } };
+      if (await this.heartbeats.add(beat)) return 'stored';
+    }
+    return this.storeAlone(host, agent, report);
+  }
+
+  private async storeHeartbeats(beats: readonly Heartbeat[]): Promise<ReadonlySet<string>> {
+    const rows = beats.map(({ host, kind, startedAt, row }) => ({ host, kind, started_at: startedAt, ...row }));
+    const stored = await this.pool.query<{ host: string; kind: string }>(HEARTBEATS, [storableJson(rows)]);
+    return new Set(stored.rows.map(({ host, kind }) => `${host}/${kind}`));
+  }
+
+  private async storeAlone(host: string, agent: AgentKind, report: Report): Promise<Stored> {
     const client = await this.pool.connect();
     let failed: Error | undefined;
     try {
@@ -124,7 +155,7 @@ export class Observations {
     const of = [host, agent, startedAt] as const;
     const { rowCount } = await client.query(AGENT, [
       ...of,
-      storableJson({ ...configurations(report), ...(agentOf(agent).securityGroups && this.enforcement(report)) }),
+      storableJson(this.configurations(agent, report)),
       report.position,
       report.state,
       report.full || page?.full === true,
@@ -163,6 +194,10 @@ export class Observations {
     await client.query(DONE, [...of, report]);
   }
 
+  private configurations(agent: AgentKind, report: Report): Record<string, unknown> {
+    return { ...configurations(report), ...(agentOf(agent).securityGroups && this.enforcement(report)) };
+  }
+
   private enforcement({ securityGroups = false }: Report): Record<string, unknown> {
     const waived = this.options.unenforcedSecurityGroups === true;
     return { security_groups: securityGroups, ...(waived && { unenforced_security_groups: true }) };
@@ -177,6 +212,8 @@ export class Observations {
     return rows;
   }
 }
+
+const isHeartbeat = ({ full, page, objects }: Report): boolean => !full && !page?.full && objects.length === 0;
 
 /** Host, kind and start of one run of an agent. */
 type Run = readonly [string, AgentKind, string];
