@@ -1,7 +1,8 @@
 /**
  * The clients of the rates benchmark, in a process of their own: HTTP/1.1 over persistent connections, as bytes. A client library would use as much of the machine as the API does.
  * A line of JSON in: `{ host, port, headers, clients, count, method, paths, bodies? }`; request n is of path and body n modulo their number.
- * A line out: `{ ms, totalMs, last }`, `last` being one answer's body, or `{ error }` when an answer was not 2xx.
+ * A line out: `{ ms, totalMs, last }`, `last` being one answer's body, or `{ error }` when an answer was not 2xx. With `endless` there is no count: the next line,
+ * `{ stop: true }`, ends it, and the line out has the number of answers of each status.
  */
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
@@ -87,8 +88,35 @@ async function load(job) {
   }
 }
 
+/** Asks until the returned function is called, which resolves with the number of answers of each status. */
+function endless(job) {
+  const requests = requestsOf(job);
+  const connections = Array.from({ length: job.clients }, () => connection(job.host, job.port));
+  const statuses = {};
+  let stopped = false;
+  let next = 0;
+  const asking = connections.map(async ({ ask }) => {
+    while (!stopped) {
+      const { status } = await ask(requests[next++ % requests.length]);
+      statuses[status] = (statuses[status] ?? 0) + 1;
+    }
+  });
+  return async () => {
+    stopped = true;
+    await Promise.allSettled(asking);
+    for (const { end } of connections) end();
+    return { statuses };
+  };
+}
+
 process.stdout.write('{"ready":true}\n');
+let stop;
 for await (const line of createInterface({ input: process.stdin })) {
-  const answer = await load(JSON.parse(line)).catch((error) => ({ error: error.message }));
+  const job = JSON.parse(line);
+  if (job.endless) {
+    stop = endless(job);
+    continue;
+  }
+  const answer = await (job.stop ? stop() : load(job)).catch((error) => ({ error: error.message }));
   process.stdout.write(`${JSON.stringify(answer)}\n`);
 }

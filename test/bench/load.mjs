@@ -24,6 +24,18 @@ export async function startLoad(base, headers) {
       if (answer.error) throw new Error(answer.error);
       return answer;
     },
+    /** Requests without end, whatever is answered, until `stop`, which resolves with the number of answers of each status. */
+    start(job) {
+      child.stdin.write(
+        `${JSON.stringify({ host, port: Number(port), headers, ...job, count: Infinity, endless: true })}\n`,
+      );
+      return {
+        async stop() {
+          child.stdin.write('{"stop":true}\n');
+          return (await line()).statuses;
+        },
+      };
+    },
     close: () => void child.stdin.end(),
   };
 }
