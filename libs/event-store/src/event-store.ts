@@ -154,8 +154,15 @@ export interface EventStore {
   moment(): Promise<Moment>;
   /** The same with rows and streams. */
   load(): Promise<Loaded>;
-  /** Feed rows with `after < position <= upTo`, by position, then host. */
+  /** Feed rows with `after < position <= upTo`, by position, then host. Throws `FeedPruned` when some of them may be gone. */
   feedRows(after: number, upTo: number): Promise<readonly FeedRow[]>;
+  /** Each host's feed head as it was at this position, which must not be before one that was pruned. */
+  feedHeads(at: number): Promise<readonly Readonly<{ host: string; position: number }>[]>;
+  /**
+   * Removes feed rows up to this position, and the feed heads of these hosts, if they are not later and no agent there has a row: such a host's next message
+   * is a full view. What is removed is never needed by a reader that has read the log that far.
+   */
+  pruneFeed(upTo: number, gone: readonly string[]): Promise<void>;
   /**
    * Checks the chain from `from` (a position and the hash kept elsewhere for it; default: genesis) to the head.
    * Changes nothing; reports the first position that differs.

@@ -24,7 +24,7 @@ export { CHECKPOINT_FORMAT, chunksOf, contentOf, type Content } from './checkpoi
 export { topologyAt, topologyNear, type At, type NearestOptions } from './checkpoints/nearest.js';
 export { superfluous } from './checkpoints/thinning.js';
 export { derivation } from './derivation.js';
-export { InvalidCommand, StoreUnavailable } from './errors.js';
+export { FeedPruned, InvalidCommand, StoreUnavailable } from './errors.js';
 export { readTables } from './read-tables.js';
 export { PostgresCheckpoints } from './postgres/postgres-checkpoints.js';
 export { PostgresEventStore, type PostgresEventStoreOptions } from './postgres/postgres-event-store.js';

@@ -34,6 +34,18 @@ export class HostFeeds {
     for (const { host, position } of heads) this.heads.set(host, position);
   }
 
+  /** The heads are these, whatever was told before: messages in between are not known here. */
+  beginAt(heads: Iterable<Readonly<{ host: string; position: number }>>): void {
+    this.heads.clear();
+    this.kept.clear();
+    for (const { host, position } of heads) this.heads.set(host, position);
+  }
+
+  /** Drops the messages kept for a host that is gone. */
+  forget(host: string): void {
+    this.kept.delete(host);
+  }
+
   hosts(): string[] {
     return [...this.heads.keys()];
   }

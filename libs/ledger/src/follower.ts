@@ -9,10 +9,10 @@
  * Road not taken: LISTEN/NOTIFY. It holds a connection, is lost with it, and needs the poll beside it all the same.
  */
 import { FeedMessage, subjectOf, known, ObjectKey } from '@plumbline/contracts';
-import { AppendOk, type CheckpointStore, EventStore, RecordedEvent } from '@plumbline/event-store';
+import { AppendOk, type CheckpointStore, EventStore, FeedPruned, RecordedEvent } from '@plumbline/event-store';
 import { FeedLink, HostFeeds } from '@plumbline/host-feeds';
 import type { Logger } from '@plumbline/telemetry';
-import { advance, claimsOf, type Foreseen, Topology } from '@plumbline/topology';
+import { advance, claimsOf, type Foreseen, type Parcel, Topology } from '@plumbline/topology';
 import { loadLog } from './load.js';
 import { toRecorded } from './to-append.js';
 
@@ -127,10 +127,7 @@ export class Follower {
       }
       const last = events.at(-1);
       if (last) {
-        const rows = await store.feedRows(after, last.position);
-        const links = new Map<number, FeedLink[]>();
-        for (const { position, host, prev } of rows)
-          links.set(position, [...(links.get(position) ?? []), { host, prev }]);
+        const links = await this.linksOf(after, last.position);
         this.foldRead(events, links);
       }
       this.lastError = null;
@@ -140,14 +137,33 @@ export class Follower {
     }
   }
 
+  /** By position. Null: they are gone, because this process stood still for long; the feeds begin anew where they are. */
+  private async linksOf(after: number, upTo: number): Promise<ReadonlyMap<number, readonly FeedLink[]> | null> {
+    const { store } = this.options;
+    try {
+      const links = new Map<number, FeedLink[]>();
+      for (const { position, host, prev } of await store.feedRows(after, upTo))
+        links.set(position, [...(links.get(position) ?? []), { host, prev }]);
+      return links;
+    } catch (error) {
+      if (!(error instanceof FeedPruned)) throw error;
+      this.options.logger.warn(
+        { position: after, step: 'follow' },
+        'this process stood still for long; feeds begin anew',
+      );
+      this.feeds.beginAt(await store.feedHeads(upTo));
+      return null;
+    }
+  }
+
   /** Own commits may have been folded while the log was read: what is folded is passed over. */
-  private foldRead(events: readonly RecordedEvent[], links: ReadonlyMap<number, readonly FeedLink[]>): void {
+  private foldRead(events: readonly RecordedEvent[], links: ReadonlyMap<number, readonly FeedLink[]> | null): void {
     let command: RecordedEvent[] = [];
     for (const [index, event] of events.entries()) {
       if (event.position > this.topology.position) command.push(event);
-      const ends = links.has(event.position) || index === events.length - 1;
+      const ends = links?.has(event.position) || index === events.length - 1;
       if (!ends || command.length === 0) continue;
-      this.fold(command, links.get(event.position) ?? []);
+      this.fold(command, links && (links.get(event.position) ?? []));
       command = [];
     }
     this.foldOwn();
@@ -171,7 +187,7 @@ export class Follower {
   }
 
   /** Folds one command and makes its messages, in one go: nobody sees the one without the other. */
-  private fold(events: readonly RecordedEvent[], links: readonly FeedLink[], foreseen?: Foreseen): void {
+  private fold(events: readonly RecordedEvent[], links: readonly FeedLink[] | null, foreseen?: Foreseen): void {
     const last = events.at(-1);
     if (!last) return;
     try {
@@ -186,14 +202,7 @@ export class Follower {
       // The stream may have been forgotten: its object is there again, or goes again.
       for (const { stream, streamVersion } of events) this.topology.setVersion(stream, streamVersion);
       for (const key of keys) for (const claim of claimsOf(this.topology.byKey(key))) this.claims.add(claim);
-      const told = new Set(links.map(({ host }) => host));
-      for (const { host } of parcels)
-        if (!told.has(host))
-          this.options.logger.error(
-            { position: last.position, host, step: 'fold' },
-            'a host concerned by a command has no feed row',
-          );
-      this.feeds.next(this.topology, { position: last.position, hash: last.hash }, parcels, links);
+      if (links) this.tell(last, parcels, links);
       this.hash = last.hash;
     } catch (error) {
       this.broken = error as Error;
@@ -207,6 +216,17 @@ export class Follower {
     const ready = this.waiters.filter((waiter) => waiter.position <= position);
     this.waiters = this.waiters.filter((waiter) => waiter.position > position);
     for (const { resolve } of ready) resolve();
+  }
+
+  private tell(last: RecordedEvent, parcels: readonly Parcel[], links: readonly FeedLink[]): void {
+    const told = new Set(links.map(({ host }) => host));
+    for (const { host } of parcels)
+      if (!told.has(host))
+        this.options.logger.error(
+          { position: last.position, host, step: 'fold' },
+          'a host concerned by a command has no feed row',
+        );
+    this.feeds.next(this.topology, { position: last.position, hash: last.hash }, parcels, links);
   }
 
   private poll(): void {

@@ -1,6 +1,7 @@
 /** Every half second, each API process tells each host the heads of its feed and of the log: so an agent notices within a second that even the last message was lost. */
 import { AgentKind, Beacon, subjects } from '@plumbline/contracts';
 import { Follower } from '@plumbline/ledger';
+import { goneHosts } from './feed-pruner.js';
 import type { Outlet } from './publisher.js';
 
 /** Which agents have reported, by host. */
@@ -39,6 +40,8 @@ export class Beacons {
   private sendAll(): void {
     // A process that cannot read the log does not know the heads of its feeds, so it sends none. If no process sends any, the agents notice that.
     if (!this.outlet.connected || this.follower.lastError) return;
-    for (const host of new Set([...this.follower.feeds.hosts(), ...this.known.hosts()])) this.send(host);
+    const hosts = new Set([...this.follower.feeds.hosts(), ...this.known.hosts()]);
+    for (const host of goneHosts(this.follower, this.known)) hosts.delete(host);
+    for (const host of hosts) this.send(host);
   }
 }

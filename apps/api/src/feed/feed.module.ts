@@ -26,6 +26,7 @@ import { Observations } from '../observations/observations.js';
 import { ReportsController } from '../observations/reports.controller.js';
 import { FLEET } from '../observations/tokens.js';
 import { Beacons } from './beacons.js';
+import { FeedPruner } from './feed-pruner.js';
 import { Past } from './past.js';
 import { FeedPublisher } from './publisher.js';
 import { ReplayController } from './replay.controller.js';
@@ -41,6 +42,8 @@ export type FeedOptions = Readonly<{
   fleet: () => Promise<Fleet>;
   /** The operator does not want security groups enforced. */
   unenforcedSecurityGroups?: boolean | undefined;
+  /** Time between looks at what of the feeds nobody needs. Default ten minutes. */
+  pruneEveryMs?: number | undefined;
   logger: Logger;
 }>;
 
@@ -51,6 +54,7 @@ const QUEUE = 'plumb-api';
 class FeedLifecycle implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
     @Inject(Beacons) private readonly beacons: Beacons,
+    @Inject(FeedPruner) private readonly pruner: FeedPruner,
     @Inject(KnownAgents) private readonly known: KnownAgents,
     @Inject(OUTLET) private readonly wire: NatsWire,
     @Inject(Follower) private readonly follower: Follower,
@@ -63,10 +67,12 @@ class FeedLifecycle implements OnApplicationBootstrap, OnApplicationShutdown {
     this.wire.start();
     this.known.start();
     this.beacons.start();
+    this.pruner.start();
   }
 
   async onApplicationShutdown(): Promise<void> {
     this.beacons.stop();
+    this.pruner.stop();
     this.known.stop();
     await this.wire.close();
     await this.checkpointer.stop();
@@ -122,6 +128,12 @@ export class FeedModule {
           provide: Beacons,
           inject: [Follower, OUTLET, KnownAgents],
           useFactory: (follower: Follower, wire: NatsWire, known: KnownAgents) => new Beacons(follower, wire, known),
+        },
+        {
+          provide: FeedPruner,
+          inject: [EVENT_STORE, Follower, KnownAgents],
+          useFactory: (store: EventStore, follower: Follower, known: KnownAgents) =>
+            new FeedPruner(store, follower, known, logger, options.pruneEveryMs),
         },
         FeedLifecycle,
       ],

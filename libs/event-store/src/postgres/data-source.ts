@@ -14,6 +14,7 @@ import { Log1763700000001 } from './migrations/0001-log.js';
 import { Tallies1763800000002 } from './migrations/0002-tallies.js';
 import { AgentKinds1764300000003 } from './migrations/0003-agent-kinds.js';
 import { Checkpoints1764300000005 } from './migrations/0005-checkpoints.js';
+import { FeedPruned1765000000006 } from './migrations/0006-feed-pruned.js';
 import { ReportPages1765000000010 } from './migrations/0010-report-pages.js';
 
 /** An agent as it last reported. Observation: outside the log. bigint columns arrive as text. */
@@ -85,6 +86,7 @@ export function createDataSource(
       Tallies1763800000002,
       AgentKinds1764300000003,
       Checkpoints1764300000005,
+      FeedPruned1765000000006,
       ReportPages1765000000010,
     ],
     migrationsTableName: 'migrations',

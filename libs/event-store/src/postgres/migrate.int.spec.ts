@@ -67,6 +67,7 @@ describe('migrate on a log of the first release', () => {
         'Tallies1763800000002',
         'AgentKinds1764300000003',
         'Checkpoints1764300000005',
+        'FeedPruned1765000000006',
         'ReportPages1765000000010',
       ],
       remade: null,

@@ -19,6 +19,8 @@ GRANT SELECT ON ALL TABLES IN SCHEMA plumbline TO ${role};
 GRANT INSERT ON plumbline.events TO ${role};
 GRANT UPDATE (position, hash) ON plumbline.log_head TO ${role};
 GRANT INSERT, UPDATE ON plumbline.streams, plumbline.tallies, plumbline.feed_head TO ${role};
+GRANT DELETE ON plumbline.feed_head TO ${role};
+GRANT UPDATE (position) ON plumbline.feed_pruned TO ${role};
 GRANT INSERT, DELETE ON plumbline.report_pages TO ${role};
 GRANT INSERT, DELETE ON plumbline.claims, plumbline.feed, plumbline.revoked_tokens, plumbline.application_credentials TO ${role};
 GRANT INSERT, DELETE ON plumbline.checkpoints, plumbline.checkpoint_chunks TO ${role};

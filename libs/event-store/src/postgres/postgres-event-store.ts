@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { differs, genesisHash, StoredEvent, walkChain } from '../chain.js';
 import { recorded, wire } from '../command.js';
-import { StoreUnavailable } from '../errors.js';
+import { FeedPruned, StoreUnavailable } from '../errors.js';
 import {
   AppendCommand,
   AppendResult,
@@ -30,6 +30,8 @@ export type PostgresEventStoreOptions = AppenderOptions &
 const LOAD_MS = 120_000;
 
 const verifyPage = 2_000;
+/** Feed rows removed by one statement. */
+const prunePage = 5_000;
 const hex = (column: string): string => `encode(${column}, 'hex') AS hash`;
 
 type EventColumns = { position: string; envelope: string; hash: string };
@@ -111,13 +113,47 @@ export class PostgresEventStore implements EventStore {
   }
 
   async feedRows(after: number, upTo: number): Promise<readonly FeedRow[]> {
-    const sql = `SELECT position, host, prev FROM plumbline.feed WHERE position > $1 AND position <= $2 ORDER BY position, host`;
-    const rows = await this.rows<{ position: string; host: string; prev: string | null }>(sql, [after, upTo]);
+    // In one statement with the rows: whoever prunes moves the mark first.
+    const sql = `SELECT f.position, f.host, f.prev, p.position > $1 AS pruned
+      FROM plumbline.feed_pruned p LEFT JOIN plumbline.feed f ON f.position > $1 AND f.position <= $2 ORDER BY f.position, f.host`;
+    const all = await this.rows<{ position: string | null; host: string; prev: string | null; pruned: boolean }>(sql, [
+      after,
+      upTo,
+    ]);
+    if (all[0]?.pruned) throw new FeedPruned();
+    const rows = all.filter(({ position }) => position !== null);
     return rows.map(({ position, host, prev }) => ({
       position: Number(position),
       host,
       prev: prev === null ? null : Number(prev),
     }));
+  }
+
+  async feedHeads(at: number): ReturnType<EventStore['feedHeads']> {
+    const sql = `SELECT host, position FROM (
+      SELECT h.host, CASE WHEN h.position <= $1 THEN h.position ELSE (
+        SELECT f.prev FROM plumbline.feed f WHERE f.host = h.host AND f.position > $1 ORDER BY f.position LIMIT 1) END AS position
+      FROM plumbline.feed_head h) heads WHERE position IS NOT NULL ORDER BY host`;
+    const rows = await this.rows<{ host: string; position: string }>(sql, [at]);
+    return rows.map(({ host, position }) => ({ host, position: Number(position) }));
+  }
+
+  async pruneFeed(upTo: number, gone: readonly string[]): Promise<void> {
+    await this.rows('UPDATE plumbline.feed_pruned SET position = $1 WHERE position < $1', [upTo]);
+    for (let full = true; full;) {
+      const { length } = await this.rows(
+        `DELETE FROM plumbline.feed WHERE (host, position) IN (
+          SELECT host, position FROM plumbline.feed WHERE position <= $1 ORDER BY position LIMIT ${prunePage}) RETURNING 1`,
+        [upTo],
+      );
+      full = length === prunePage;
+    }
+    if (gone.length > 0)
+      await this.rows(
+        `DELETE FROM plumbline.feed_head h WHERE h.host = ANY ($2) AND h.position <= $1
+          AND NOT EXISTS (SELECT FROM plumbline.agents a WHERE a.host = h.host)`,
+        [upTo, gone],
+      );
   }
 
   async verify(from?: Head): Promise<Verdict> {

@@ -232,6 +232,34 @@ export function eventStoreContract(name: string, make: () => Promise<EventStore>
       ]);
     });
 
+    it('prunes feed rows that were read; who asks for them is told, and gets the heads as they were', async () => {
+      for (const [n, hosts] of [['a'], ['a', 'b'], ['b'], ['a', 'c']].entries())
+        stored(await store.append(happened(`pruned-${n}`, 0, { hosts })));
+      await store.pruneFeed(2, []);
+      await expect(store.feedRows(1, 4)).rejects.toMatchObject({ name: 'FeedPruned' });
+      expect(await store.feedRows(2, 4)).toEqual([
+        { position: 3, host: 'b', prev: 2 },
+        { position: 4, host: 'a', prev: 2 },
+        { position: 4, host: 'c', prev: null },
+      ]);
+      await store.pruneFeed(1, []);
+      await expect(store.feedRows(1, 4)).rejects.toMatchObject({ name: 'FeedPruned' });
+      expect(await store.feedHeads(3)).toEqual([
+        { host: 'a', position: 2 },
+        { host: 'b', position: 3 },
+      ]);
+      await store.pruneFeed(3, ['a', 'b', 'c', 'never']);
+      expect((await store.load()).feeds).toEqual([
+        { host: 'a', position: 4 },
+        { host: 'c', position: 4 },
+      ]);
+      const back = stored(await store.append(happened('pruned-9', 0, { hosts: ['b', 'a'] })));
+      expect(back.feeds).toEqual([
+        { host: 'b', prev: null },
+        { host: 'a', prev: 4 },
+      ]);
+    });
+
     it('answers concurrent commands each for itself', async () => {
       const results = await Promise.all(
         Array.from({ length: 40 }, (_, n) =>

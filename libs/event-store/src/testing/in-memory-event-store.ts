@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { CATALOGUE_VERSION } from '@plumbline/contracts';
 import { chainHash, differs, genesisHash, StoredEvent, walkChain } from '../chain.js';
 import { answered, recorded, wire, WireCommand } from '../command.js';
-import { StoreUnavailable } from '../errors.js';
+import { FeedPruned, StoreUnavailable } from '../errors.js';
 import {
   AppendCommand,
   AppendResult,
@@ -30,7 +30,8 @@ export class InMemoryEventStore implements EventStore {
   private readonly objects = new Map<string, StoredRow>();
   private readonly tallies = new Map<string, number>();
   private readonly feed: FeedRow[] = [];
-  private readonly feedHeads = new Map<string, number>();
+  private readonly heads = new Map<string, number>();
+  private pruned = 0;
   private failures: Error[] = [];
   private closed = false;
 
@@ -80,7 +81,7 @@ export class InMemoryEventStore implements EventStore {
       logId: this.id,
       head: this.headNow(),
       generation: CATALOGUE_VERSION,
-      feeds: [...this.feedHeads].map(([host, position]) => ({ host, position })).sort((a, b) => order(a.host, b.host)),
+      feeds: [...this.heads].map(([host, position]) => ({ host, position })).sort((a, b) => order(a.host, b.host)),
       rowCount: this.objects.size,
     };
   }
@@ -96,7 +97,22 @@ export class InMemoryEventStore implements EventStore {
     });
   }
 
+  async feedHeads(at: number): ReturnType<EventStore['feedHeads']> {
+    return [...this.heads].flatMap(([host, head]) => {
+      const next = this.feed.find((row) => row.host === host && row.position > at);
+      const position = head <= at ? head : (next?.prev ?? null);
+      return position === null ? [] : [{ host, position }];
+    });
+  }
+
+  async pruneFeed(upTo: number, gone: readonly string[]): Promise<void> {
+    this.pruned = Math.max(this.pruned, upTo);
+    this.feed.splice(0, this.feed.length, ...this.feed.filter((row) => row.position > this.pruned));
+    for (const host of gone) if ((this.heads.get(host) ?? Infinity) <= upTo) this.heads.delete(host);
+  }
+
   async feedRows(after: number, upTo: number): Promise<readonly FeedRow[]> {
+    if (after < this.pruned) throw new FeedPruned();
     return this.feed
       .filter((row) => row.position > after && row.position <= upTo)
       .sort((a, b) => a.position - b.position || order(a.host, b.host));
@@ -143,9 +159,9 @@ export class InMemoryEventStore implements EventStore {
     }
     for (const [key, delta] of Object.entries(command.tally)) this.tallies.set(key, this.tallyOf(key) + delta);
     const prevs = command.hosts.map((host) => {
-      const prev = this.feedHeads.get(host) ?? null;
+      const prev = this.heads.get(host) ?? null;
       this.feed.push({ host, position: this.events.length, prev });
-      this.feedHeads.set(host, this.events.length);
+      this.heads.set(host, this.events.length);
       return prev;
     });
     const hashes = this.events.slice(before).map((event) => event.hash);

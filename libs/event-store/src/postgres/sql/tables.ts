@@ -179,3 +179,12 @@ BEGIN
 END
 $$;
 `;
+
+/** One row: feed rows up to this position may be gone. */
+export const feedPruned = `
+CREATE TABLE plumbline.feed_pruned (
+  one      boolean PRIMARY KEY DEFAULT true CHECK (one),
+  position bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 10);
+INSERT INTO plumbline.feed_pruned DEFAULT VALUES;
+`;
