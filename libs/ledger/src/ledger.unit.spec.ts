@@ -238,6 +238,42 @@ describe('ledger', () => {
     expect(await store.head()).toMatchObject({ position: 0 });
   });
 
+  it('that stood still until its feed rows were pruned takes the feeds as they are, and answers with full views', async () => {
+    const one = await ledger();
+    const networkId = randomUUID();
+    await one.ledger.execute(making([networkCreated({ networkId })]), meta());
+    await one.ledger.execute(bind(networkId, 'cmp1'), meta());
+    await one.ledger.execute(bind(networkId, 'cmp2'), meta());
+    // It looks at the log when it is told to.
+    const late = await Follower.open({ store, logger, publish: () => undefined, pollMs: 3_600_000 });
+    followers.push(late);
+    const missed = { log: late.log, position: late.feeds.headOf('cmp1') };
+    const hash = await store.hashAt(missed.position);
+    for (let n = 0; n < 3; n += 1) await one.ledger.execute(bind(networkId, 'cmp1'), meta());
+    const upTo = one.follower.topology.position;
+    await store.pruneFeed(upTo, []);
+    await one.ledger.execute(bind(networkId, 'cmp1'), meta());
+    await late.catchUp();
+    expect(late.topology.position).toBe(one.follower.topology.position);
+    for (const host of ['cmp1', 'cmp2']) expect(late.feeds.headOf(host)).toBe(one.follower.feeds.headOf(host));
+    const answer = await late.feeds.answer(
+      'cmp1',
+      { ...missed, hash },
+      {
+        topology: late.topology,
+        hashAt: (at) => store.hashAt(at),
+      },
+    );
+    expect(answer).toMatchObject([
+      { prev: missed.position, position: missed.position },
+      { prev: null, position: one.follower.feeds.headOf('cmp1') },
+    ]);
+    await one.ledger.execute(bind(networkId, 'cmp1'), meta());
+    await late.catchUp();
+    await expectNoHole(one.follower);
+    expect(late.feeds.headOf('cmp1')).toBe(one.follower.feeds.headOf('cmp1'));
+  });
+
   it('what a process committed while the log was read is published all the same', async () => {
     const one = await ledger();
     const other = await ledger();

@@ -12,7 +12,7 @@ import { MicroserviceOptions, Transport } from '@nestjs/microservices';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { connect } from '@nats-io/transport-node';
 import { keyOf, Meta, own, PlumbEvent, subjects } from '@plumbline/contracts';
-import { Decide } from '@plumbline/domain';
+import { Decide, removeNode } from '@plumbline/domain';
 import { PostgresEventStore } from '@plumbline/event-store';
 import { startPostgres, TestPostgres } from '@plumbline/event-store/testing';
 import { Follower, Ledger } from '@plumbline/ledger';
@@ -85,9 +85,9 @@ afterAll(async () => {
 const access = (): NatsAccess => ({ url: nats.url, login: { kind: 'none' } });
 
 type Api = Readonly<{ app: INestApplication; ledger: Ledger; follower: Follower }>;
-async function api(): Promise<Api> {
+async function api(pruneEveryMs?: number): Promise<Api> {
   const fleet = async () => ({ l3Hosts: [] });
-  const feed = FeedModule.with({ databaseUrl: postgres.serviceUrl, pool, nats: access(), fleet, logger });
+  const feed = FeedModule.with({ databaseUrl: postgres.serviceUrl, pool, nats: access(), fleet, pruneEveryMs, logger });
   const app = await NestFactory.create(feed, new FastifyAdapter(), { logger: false, abortOnError: false });
   const hear = hearNodes(app, access(), logger);
   await app.init();
@@ -175,6 +175,44 @@ describe('a host of any name', () => {
       const stored = await rows();
       return hosts.every((host) => stored.includes(host));
     });
+  });
+});
+
+describe('what nobody needs any more', () => {
+  const feedOf = async (host: string) =>
+    (await pool.query('SELECT position FROM plumbline.feed_head WHERE host = $1', [host])).rows.length;
+  const rows = async () => (await pool.query('SELECT FROM plumbline.feed')).rowCount;
+
+  it('goes: rows that were read, and the feed of a host that was removed; when it comes back it gets all', async () => {
+    const one = await api(200);
+    const state = join(folder, 'leaving');
+    const node = new FakeNode();
+    await one.ledger.execute(bind('leaving'), meta());
+    await one.ledger.execute(bind('silent'), meta());
+    const silent = await agent('silent');
+    const leaving = await agent('leaving', node, state);
+    await until('it is in sync', inSync(leaving));
+    await until('it is as the log says', isTrue(leaving, one, 'leaving'));
+    await until('the other is registered', () => one.ledger.topology.get('node', 'silent') !== undefined);
+    for (const each of [leaving, silent]) {
+      await each.app.close();
+      open.splice(open.indexOf(each.app), 1);
+    }
+    // As an operator who deletes the agent of a silent node: its row, and then its node.
+    await pool.query(`DELETE FROM plumbline.agents WHERE host = 'leaving'`);
+    await one.ledger.execute(removeNode('leaving'), meta());
+    await until('its feed is gone', async () => (await feedOf('leaving')) === 0);
+    await until('rows that were read are gone', async () => (await rows()) === 0);
+    expect(await feedOf('silent')).toBe(1);
+    await one.ledger.execute(bind('leaving'), meta());
+    await one.ledger.execute(bind('silent'), meta());
+    const back = await agent('leaving', node, state);
+    const heard = await agent('silent', silent.node);
+    await until('it is in sync again', inSync(back), 15_000);
+    await until('it has what came while it was gone', isTrue(back, one, 'leaving'), 15_000);
+    await until('the silent one has, too', isTrue(heard, one, 'silent'), 15_000);
+    await one.ledger.execute(bind('leaving'), meta());
+    await until('and what comes now', isTrue(back, one, 'leaving'));
   });
 });
 
