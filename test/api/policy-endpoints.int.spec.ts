@@ -25,6 +25,7 @@ const OPEN: Readonly<Record<string, Expected>> = {
   'GET availability_zones': { path: () => 'availability_zones', statuses: everybody },
   'GET flavors': { path: () => 'flavors', statuses: everybody },
   'GET flavors/:id': { path: () => `flavors/${NOBODY}`, statuses: nobody },
+  'GET floatingip-pools': { path: () => 'floatingip-pools', statuses: everybody },
   'GET floatingip_pools': { path: () => 'floatingip_pools', statuses: everybody },
   'GET service_profiles': { path: () => 'service_profiles', statuses: everybody },
   'GET service_profiles/:id': { path: () => `service_profiles/${NOBODY}`, statuses: nobody },

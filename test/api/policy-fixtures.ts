@@ -157,7 +157,7 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
       },
       ...opened('network', makeNetwork),
     },
-    references: { 'provider:segmentation_id': { none: 'a number' } },
+    references: { 'provider:segmentation_id': { none: 'a number' }, qos_policy_id: { none: 'no QoS' } },
   },
   subnet: {
     fields: async (world, by) => ({ network_id: await network(world, by), ip_version: 4, cidr: cidrOf(world.next()) }),
@@ -217,6 +217,7 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     references: {
       external_gateway_info: { of: 'network', value: (id) => ({ network_id: id }) },
       flavor_id: { none: 'no flavors' },
+      service_type_id: { none: 'no flavors' },
     },
     actionReferences: {
       add_router_interface: {

@@ -100,7 +100,7 @@ const RULES: readonly Rule[] = [
   ['owner', 'POST floatingips', () => ({ floatingip: { floating_network_id: on('mine') } }), 400],
   ['owner', 'POST rbac-policies', policy(() => ({})), 201],
   ['owner', 'POST rbac-policies', policy(() => ({ target_tenant: '*' })), 403],
-  ['owner', 'POST rbac-policies', policy(() => ({ action: 'access_as_external', target_tenant: 'y' })), 403],
+  ['owner', 'POST rbac-policies', policy(() => ({ action: 'access_as_external', target_tenant: 'y' })), 201],
   ['admin', 'POST rbac-policies', policy(() => ({ target_tenant: '*' })), 201],
   ['reader', 'PUT networks/mine', () => ({ network: { name: 'x' } }), 403],
   [

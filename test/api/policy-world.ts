@@ -81,6 +81,11 @@ export class PolicyWorld {
     return this.api.call(method, `/v2.0/${path}`, body, { 'x-auth-token': this.tokens[persona] });
   }
 
+  /** The header by which this persona logs in. */
+  tokenOf(persona: Persona): Readonly<Record<string, string>> {
+    return { 'x-auth-token': this.tokens[persona] };
+  }
+
   /** Creates an object and returns its id. `path`: below /v2.0. */
   async make(persona: Persona, path: string, name: string, fields: Fields): Promise<string> {
     const answer = await this.as(persona, 'POST', path, { [name]: fields });

@@ -171,7 +171,8 @@ describe.each(made.map((resource) => [keyOf(resource), resource] as const))('%s'
     const tries: [Persona, Maker, number][] = [
       ['owner', 'owner', 201],
       ['reader', 'owner', 403],
-      ['other', 'owner', resource.partOf ? 404 : 403],
+      // As in the reference, to name another project is a bad request.
+      ['other', 'owner', resource.partOf ? 404 : 400],
       ['admin', 'owner', 201],
     ];
     for (const [persona, forWhom, status] of tries) {

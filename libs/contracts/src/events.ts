@@ -331,7 +331,8 @@ export const SubnetPoolCreated = ofSubnetPool('SubnetPoolCreated', {
 });
 export const SubnetPoolAttributesSet = ofSubnetPool('SubnetPoolAttributesSet', {
   subnetPoolId: Id,
-  set: z.object({ ...subnetPoolFacts, tags }).partial(),
+  /** `shared`: only ever false, when a policy takes the place of an older log's flag. */
+  set: z.object({ ...subnetPoolFacts, shared: z.boolean(), tags }).partial(),
 });
 export const SubnetPoolDeleted = ofSubnetPool('SubnetPoolDeleted', { subnetPoolId: Id });
 
@@ -341,6 +342,8 @@ const rbac = pick({
   objectId: Id,
   action: RbacPolicy.shape.action,
   targetProject: z.string(),
+  /** In which stream the policy is written; absent in events of earlier releases. */
+  withObject: z.boolean().optional(),
 });
 export const RbacPolicyCreated = ofRbacPolicy('RbacPolicyCreated', { ...rbac, ...named });
 export const RbacPolicyTargetSet = ofRbacPolicy('RbacPolicyTargetSet', rbac);

@@ -29,7 +29,7 @@ import {
 import { HostName } from './host-names.js';
 
 /** Raised whenever an object gets a field or an event gets more meaning. A reader with another number folds again, or says what it cannot do. */
-export const CATALOGUE_VERSION = 2;
+export const CATALOGUE_VERSION = 3;
 
 const common = {
   id: Id,
@@ -40,7 +40,7 @@ const common = {
   tags: z.array(z.string()).default([]),
   createdAt: Time,
   updatedAt: Time,
-  /** Number of events that changed this object since its creation; the API's `revision_number`. */
+  /** Number of events that changed this object since its creation, its parts apart. The API's `revision_number` counts those too (`revisionOf`). */
   revision: z.number().int().nonnegative(),
   /** Facet -> position of the event that last set it. Negative inside an uncommitted command: -1 is that command's first event. */
   setAt: z.record(z.string(), z.number().int()),
@@ -224,6 +224,8 @@ export const RbacPolicy = z.object({
   objectId: Id,
   action: z.enum(['access_as_shared', 'access_as_external']),
   targetProject: z.string(),
+  /** Its events are in the stream of its object, and so change the object's revision number. False: of a release that gave each policy its own. */
+  withObject: z.boolean().default(false),
 });
 
 /** Limits of one project that differ from the defaults. Its id is the project's. Facets: `quota`. */

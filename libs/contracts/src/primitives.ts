@@ -30,7 +30,8 @@ export const VlanId = z.number().int().min(1).max(4094);
 /** VXLAN network identifier (RFC 7348): 24 bits. */
 export const Vni = z.number().int().min(1).max(16777215);
 export const IpVersion = z.union([z.literal(4), z.literal(6)]);
-export const NetworkType = z.enum(['flat', 'vlan', 'vxlan']);
+/** `local`: carried by no wire; its ports reach those on the same node. */
+export const NetworkType = z.enum(['flat', 'vlan', 'vxlan', 'local']);
 export const Ipv6Mode = z.enum(['slaac', 'dhcpv6-stateful', 'dhcpv6-stateless']);
 
 export const AllocationPool = z.object({ start: IpAddress, end: IpAddress });

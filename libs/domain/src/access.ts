@@ -38,9 +38,17 @@ export function groundsToSee(objects: Objects, actor: Actor, object: AnyObject):
   if (actor.role === 'admin' || isOf(actor, object) || everybody?.(object)) return [itself];
   if (seenByOwnerOf && isOf(actor, related(objects, object, seenByOwnerOf))) return [itself];
   const whole = seenWith ? related(objects, object, seenWith) : undefined;
-  const grounds = whole && groundsToSee(objects, actor, whole);
+  const grounds = whole && groundsToUse(objects, actor, whole);
   if (grounds) return [itself, ...grounds];
   const [policy] = byPolicy ? policiesFor(objects, object.id, actor.projectId) : [];
+  return policy ? [itself, `rbacpolicy/${policy.id}`] : null;
+}
+
+/** The objects by which this one is the actor's or shared with it, itself first; null when neither. To be external for it is not to be shared. */
+function groundsToUse(objects: Objects, actor: Actor, object: AnyObject): readonly ObjectKey[] | null {
+  const itself: ObjectKey = `${object.kind}/${object.id}`;
+  if (isOf(actor, object) || accessOf(object).sharedWithAll?.(object)) return [itself];
+  const [policy] = policiesFor(objects, object.id, actor.projectId, 'access_as_shared');
   return policy ? [itself, `rbacpolicy/${policy.id}`] : null;
 }
 
@@ -90,7 +98,8 @@ export const guarded =
     const object: AnyObject | undefined = topology.get(kind, id);
     if (!object || !canSee(topology, context.actor, object)) throw subject.notFound(id);
     if (!canChange(topology, context.actor, object, deletes)) throw notAuthorized(rule);
-    if (revision !== null && revision !== object.revision) throw revisionDiffers(revision, object.revision);
+    const now = topology.revisionOf(object);
+    if (revision !== null && revision !== now) throw revisionDiffers(revision, now);
     const decision = decide(topology, context);
     return revision === null ? decision : { ...decision, reads: [...decision.reads, `${kind}/${id}`] };
   };

@@ -30,6 +30,22 @@ import { eui64Address, isAutoAddress } from './subnets/ipv6.js';
 /** What a client may ask for: an address, a subnet, or both. Address text is canonical. */
 export type RequestedIp = Readonly<{ subnetId?: string | undefined; ipAddress?: string | undefined }>;
 
+/** Whether the request, in whatever form, is for exactly these addresses: by address, by subnet, or by both, each once. */
+export function asksForTheSame(have: readonly FixedIp[], requested: readonly RequestedIp[]): boolean {
+  if (have.length !== requested.length) return false;
+  const left = [...have];
+  // Those by address first: a subnet alone is satisfied by any address that is left.
+  const named = [...requested].sort((a, b) => Number(a.ipAddress === undefined) - Number(b.ipAddress === undefined));
+  return named.every(({ subnetId, ipAddress }) => {
+    const at = left.findIndex(
+      (ip) =>
+        (ipAddress === undefined || ip.ipAddress === ipAddress) && (subnetId === undefined || ip.subnetId === subnetId),
+    );
+    if (at >= 0) left.splice(at, 1);
+    return at >= 0;
+  });
+}
+
 const CHANCES = 32;
 const MAC_CHANCES = 64;
 /** A pool with more addresses is never searched one by one: random choice does not fail there. */

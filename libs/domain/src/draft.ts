@@ -15,6 +15,7 @@ export class Draft {
   private readonly read = new Set<ObjectKey>();
   private readonly none = new Set<string>();
   private readonly retaken = new Set<string>();
+  private readonly beside = new Set<ObjectKey>();
   private readonly taken = new Set<string>();
   private readonly released = new Set<string>();
 
@@ -65,6 +66,11 @@ export class Draft {
     }
   }
 
+  /** Names an object of this draft that was made beside the one that was asked for: no limit refuses it. */
+  exempt(key: ObjectKey): void {
+    this.beside.add(key);
+  }
+
   /** True when this claim is held: in the log, by a command in flight of this process, or earlier in this draft. */
   held(claim: string): boolean {
     if (this.taken.has(claim)) return true;
@@ -89,6 +95,7 @@ export class Draft {
   decision(): Decision {
     const { future } = this;
     const retake = this.retaken.size > 0 ? { retake: [...this.retaken] } : {};
-    return { events: future.events, reads: [...this.read], none: [...this.none], ...retake, future };
+    const exempt = this.beside.size > 0 ? { exempt: [...this.beside] } : {};
+    return { events: future.events, reads: [...this.read], none: [...this.none], ...retake, ...exempt, future };
   }
 }

@@ -14,6 +14,7 @@ export {
   RBAC_OBJECT_TYPES,
   retargetRbacPolicy,
 } from './rbac-policies/rbac-policies.js';
+export { adoptFlags } from './rbac-policies/opening.js';
 export type { TaggedKind } from './tags.js';
 export { changeTags, sortedTags } from './tags.js';
 export type { Context, Decide } from './context.js';

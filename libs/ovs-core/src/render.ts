@@ -64,10 +64,11 @@ export const NOTHING: UnitWant = { bridges: [], ports: [], tags: [], flows: [], 
 /** The unit of what everything needs: br-int, br-tun and their first flows. */
 export const BASE = 'base';
 
-/** How a network's packets leave this host: by a provider bridge, by tunnels, or not at all. */
+/** How a network's packets leave this host: by a provider bridge, by tunnels, not at all as is meant (`local`), or not at all because something is missing. */
 export type Attachment =
   | Readonly<{ kind: 'provider'; bridge: string }>
   | Readonly<{ kind: 'tunnel' }>
+  | Readonly<{ kind: 'local' }>
   | Readonly<{ kind: 'none'; why: string }>;
 
 /** What the ports of a network need to know of it. */
@@ -129,7 +130,8 @@ export function renderNetwork(view: HostView, config: OvsNodeConfig, id: string)
   const placedAt = placement?.setAt[`host:${view.host}`] ?? 0;
   const attachment = here && network ? attach(network, config) : undefined;
   const place: NetworkPlace = { attachment, tag: here?.localVlanId, placedAt };
-  if (!placement || !network || !here || !attachment || attachment.kind === 'none')
+  // A local network is its local VLAN on br-int, which every other bridge drops.
+  if (!placement || !network || !here || !attachment || attachment.kind === 'none' || attachment.kind === 'local')
     return { want: NOTHING, place, peers: [] };
   const owner = keyOf(network);
   const position = Math.max(network.setAt['network'] ?? 0, placedAt);
@@ -157,6 +159,7 @@ export function renderNetwork(view: HostView, config: OvsNodeConfig, id: string)
 }
 
 function attach(network: Network, config: OvsNodeConfig): Attachment {
+  if (network.networkType === 'local') return { kind: 'local' };
   if (network.networkType === 'vxlan')
     return config.tunnelIp === null
       ? {

@@ -69,6 +69,20 @@ describe('render', () => {
     ]);
   });
 
+  it('keeps a local network on br-int: its ports are tagged, and no bridge and no tunnel carries its tag', () => {
+    const view = new ViewBuilder()
+      .node('cmp1', { tunnelIp: '192.0.2.1' })
+      .node('cmp2', { tunnelIp: '192.0.2.2' })
+      .network(7, 'local')
+      .placed(7, { cmp1: 9, cmp2: 4 })
+      .port(31, 7).view;
+    const desired = render(view, config, brInt(plugged('tap31', idOf(31))), { mayRemove: true });
+    expect(desired.tags.map(({ name, tag }) => [name, tag])).toEqual([['tap31', 9]]);
+    for (const bridge of ['br-ex', 'br-tun'])
+      expect(lines(desired, bridge).filter((line) => /vlan=(9|4105)|vid=(9|4105)|4105->/.test(line))).toEqual([]);
+    expect(desired.ports.map(({ name }) => name)).not.toContain(tunnelName('192.0.2.2'));
+  });
+
   it('translates the tag of a VLAN network both ways', () => {
     const view = new ViewBuilder().network(100, 'vlan').placed(100, { cmp1: 3 }).view;
     const desired = render(view, config, new Map(), { mayRemove: true });

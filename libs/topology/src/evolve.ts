@@ -214,7 +214,13 @@ export function evolve(
       return changed(the<SubnetPool>('subnetpool'), at, 'subnetpool', defined(event.data.set));
     case 'RbacPolicyCreated': {
       const { rbacPolicyId, ...facts } = event.data;
-      return { kind: 'rbacpolicy', id: rbacPolicyId, ...facts, ...born(at, ['rbacpolicy']) };
+      return {
+        kind: 'rbacpolicy',
+        id: rbacPolicyId,
+        withObject: false,
+        ...born(at, ['rbacpolicy']),
+        ...defined(facts),
+      };
     }
     case 'RbacPolicyTargetSet':
       return changed(the<RbacPolicy>('rbacpolicy'), at, 'rbacpolicy', { targetProject: event.data.targetProject });

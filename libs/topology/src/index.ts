@@ -7,6 +7,7 @@ export * from './future.js';
 export * from './host-view.js';
 export { type Access } from './kinds/declaration.js';
 export { MODEL } from './kinds/model.js';
+export { SHARED_KIND } from './kinds/rbac-policy.js';
 export { declarationOf, idsOf, isWritten } from './model.js';
 export * from './prepare.js';
 export * from './streams.js';

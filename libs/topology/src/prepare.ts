@@ -25,6 +25,8 @@ export type Decision = Readonly<{
   retake?: readonly string[];
   /** Counter (`tallyOf`) -> its maximum once the decision is stored. A decision that sets one refuses by itself when the topology has too many. */
   limits?: Readonly<Record<string, number>>;
+  /** Objects that the decision makes beside the one that was asked for: they are counted, but no limit refuses them. */
+  exempt?: readonly ObjectKey[];
   /** What the events make of the objects, if the decision has computed it. */
   future?: Future;
 }>;

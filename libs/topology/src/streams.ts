@@ -32,5 +32,6 @@ export function objectOfStream(stream: string): ObjectKey | null {
   const kind = stream.slice(0, dash) as Kind;
   if (dash <= 0 || !KINDS.includes(kind)) return null;
   const declaration = declarationOf(MODEL, kind);
-  return isWritten(declaration) && declaration.stream === 'own' ? `${kind}/${stream.slice(dash + 1)}` : null;
+  if (!isWritten(declaration) || (declaration.stream !== 'own' && !declaration.someOwn)) return null;
+  return `${kind}/${stream.slice(dash + 1)}`;
 }

@@ -8,7 +8,7 @@ import type { Change, OfKind } from './change.js';
 import { MODEL } from './kinds/model.js';
 import { ObjectIndex } from './object-index.js';
 import { StreamVersions } from './stream-versions.js';
-import { objectOfStream } from './streams.js';
+import { objectOfStream, streamOfObject } from './streams.js';
 
 /** Why an object is frozen: an event that this catalogue does not know. On the node nothing of the object is added or removed (invariant 6). */
 export type Frozen = Readonly<{ position: number; type: string; version: number }>;
@@ -93,6 +93,15 @@ export class Topology {
   /** Number of stream versions in memory. */
   get streamsKept(): number {
     return this.streams.size;
+  }
+
+  /**
+   * The revision number that clients know of an object: how often it, or a part of it, has changed. Parts are what is written in its stream (subnets and policies of a network,
+   * rules of a security group). Of a part itself: how often it changed.
+   */
+  revisionOf(object: AnyObject): number {
+    const stream = streamOfObject(object);
+    return stream === `${object.kind}-${object.id}` ? this.versionOf(stream) - 1 : object.revision;
   }
 
   routerPorts(routerId: string): OfKind<'port'>[] {

@@ -212,6 +212,12 @@ export const EXTENSIONS: readonly Extension[] = [
   extension('subnet_allocation', 'Subnet Allocation', 'Subnet pools, and subnets from them.', '2015-03-30'),
   extension('subnet_onboard', 'Subnet Onboard', 'Subnets that a pool takes over.', '2018-12-18'),
   extension(
+    'tag-ports-during-bulk-creation',
+    'Tag Ports During Bulk Creation',
+    'Tags of a port in the request that creates it.',
+    '2019-12-29',
+  ),
+  extension(
     'subnetpool-prefix-ops',
     'Subnet Pool Prefix Operations',
     'Prefixes of a pool added and removed without naming the others.',

@@ -1,7 +1,9 @@
 /** The Networking API as a Nest module. What it needs, and what it serves under which prefix, is given by whoever uses it. */
-import { DynamicModule, Module } from '@nestjs/common';
+import { DynamicModule, Inject, Injectable, Module, OnApplicationBootstrap } from '@nestjs/common';
 import { getRepositoryToken, TypeOrmModule } from '@nestjs/typeorm';
+import { adoptFlags, SYSTEM } from '@plumbline/domain';
 import { AgentEntity } from '@plumbline/event-store';
+import { randomUUID } from 'node:crypto';
 import { DiscoveryController } from './discovery.controller.js';
 import { Dispatcher } from './dispatcher.js';
 import type { Tools } from './endpoint.js';
@@ -11,6 +13,17 @@ import { ReadModel } from './read-model.js';
 import type { Api } from './route.js';
 import { PRESENT } from './tables.js';
 import { Turns } from './turns.js';
+
+/** Before the first request: what an older log says in other words is made what this release says. Once, and nothing when there is nothing to do. */
+@Injectable()
+class Adoption implements OnApplicationBootstrap {
+  constructor(@Inject(NEUTRON_OPTIONS) private readonly options: Pick<NeutronOptions, 'commands'>) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    const meta = { requestId: `req-${randomUUID()}`, userId: '', projectId: '', time: new Date().toISOString() };
+    while ((await this.options.commands.execute(adoptFlags, meta, SYSTEM)).result);
+  }
+}
 
 @Module({})
 export class NeutronModule {
@@ -49,6 +62,7 @@ export class NeutronModule {
           useFactory: (options: NeutronOptions, read: ReadModel, agents: Tools['agents']) =>
             new Dispatcher(api, options.commands, read, agents, options),
         },
+        Adoption,
       ],
       exports: [ReadModel],
     };

@@ -5,6 +5,7 @@
 import { Decide, guarded, isOf, notAuthorized, type Subject } from '@plumbline/domain';
 import type { Caller } from '@plumbline/identity/login';
 import type { Input } from './input.js';
+import { badRequest } from '../errors/edge-error.js';
 import type { Attribute, Viewer } from './attribute.js';
 import type { Resource } from './resource.js';
 
@@ -14,12 +15,18 @@ export const isAdmin = ({ role }: Viewer): boolean => role === 'admin';
 export const ruleOf = (verb: 'create' | 'update' | 'delete' | 'get', { name, partOf }: Resource): string =>
   `${verb}_${partOf ? `${partOf.name}_` : ''}${name}`;
 
-/** Refuses a create that no state of the log would allow this caller: a reader's, one for another project, one with attributes for administrators. */
+/**
+ * Refuses a create that no state of the log would allow this caller: one for another project, which is a bad request as in the reference, a reader's, one with
+ * attributes for administrators.
+ */
 export function mayCreate(resource: Resource, input: Input, set: readonly Attribute[], caller: Caller): void {
   if (isAdmin(caller)) return;
   const rule = ruleOf('create', resource);
+  if (input['projectId'] !== caller.projectId)
+    throw badRequest(
+      "Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires admin or advsvc privileges",
+    );
   if (caller.role === 'reader' || resource.write === 'admin') throw notAuthorized(rule);
-  if (input['projectId'] !== caller.projectId) throw notAuthorized(`${rule}:tenant_id`);
   forAdmins(set, rule);
 }
 

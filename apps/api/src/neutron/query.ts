@@ -129,25 +129,27 @@ export const linksOf = (
   ids: readonly string[],
 ): ReturnType<typeof pageLinks> => (isWhole(asked, query, ids.length) ? [] : pageLinks(request, query, ids));
 
-/** Links of a page, as the reference gives them: only with a limit; the next one even where the next page may be empty. */
+/**
+ * Links of a page, as the reference gives them: only with a limit; the next one even where the next page may be empty. An empty page leads back as well: without
+ * a marker, to the end of the list from where it came.
+ */
 export function pageLinks(
   request: Readonly<{ origin: string; path: string; search: URLSearchParams }>,
   query: ListQuery,
   ids: readonly string[],
 ): { rel: 'next' | 'previous'; href: string }[] {
-  const [first, last] = [ids[0], ids.at(-1)];
-  if (query.limit === null || first === undefined || last === undefined) return [];
-  const href = (marker: string, reverse: boolean) => {
+  if (query.limit === null) return [];
+  const href = (marker: string | undefined, reverse: boolean) => {
     const search = new URLSearchParams(request.search);
     search.delete('marker');
     search.delete('page_reverse');
-    search.append('marker', marker);
+    if (marker !== undefined) search.append('marker', marker);
     if (reverse) search.append('page_reverse', 'True');
     return `${request.origin}${request.path}?${search.toString()}`;
   };
   const isShort = ids.length < query.limit;
   return [
-    ...(isShort && !query.pageReverse ? [] : [{ rel: 'next' as const, href: href(last, false) }]),
-    ...(isShort && query.pageReverse ? [] : [{ rel: 'previous' as const, href: href(first, true) }]),
+    ...(isShort && !query.pageReverse ? [] : [{ rel: 'next' as const, href: href(ids.at(-1), false) }]),
+    ...(isShort && query.pageReverse ? [] : [{ rel: 'previous' as const, href: href(ids[0], true) }]),
   ];
 }

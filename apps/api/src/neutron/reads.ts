@@ -53,7 +53,7 @@ export class Reads {
     );
     const scope = scopeOf(caller);
     if (whole) await this.read.byIds(whole.resource, [whole.id], scope);
-    await this.defaults.ensure(resource, caller);
+    await this.defaults.ensure(resource, caller, query);
     const rows = await this.read.list(resource, whole ? narrowed(resource, query, whole.id) : query, scope, request);
     const links = linksOf(
       request,

@@ -81,6 +81,8 @@ type Described = Readonly<{
   tagged?: true;
   /** Makes what every project has by default; run before a project reads the list for the first time. */
   before?: (projectId: string) => Decide<unknown>;
+  /** The same after an object was created for a project, whose own resource need not be this one. */
+  after?: (projectId: string) => Decide<unknown>;
   about: string;
   attributes: readonly Attribute[];
   /** The table expression of its own rows, which are called `o`; absent: the table of its kind. From this source only, never from a request. */

@@ -15,6 +15,8 @@ export type Tables = Readonly<{
   agents: string;
   /** What agents report of objects. */
   objectStatus: string;
+  /** Streams and their versions. */
+  streams: string;
   /** What is taken: `allocation/<subnet>/<address>` and its like. */
   claims: string;
 }>;
@@ -31,6 +33,7 @@ export function tablesIn(schema: string): Tables {
     },
     agents: named('agents'),
     objectStatus: named('object_status'),
+    streams: named('streams'),
     claims: named('claims'),
   };
 }

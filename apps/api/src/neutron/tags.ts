@@ -1,27 +1,17 @@
 /** The sub-resource `tags` of every resource that has them (Networking API reference, "Standard attributes tag extension"). */
 import { changeTags, Decide, tagNotFound, type TaggedKind } from '@plumbline/domain';
-import { isStorable, list, shown } from './types/attribute-types.js';
+import { shown } from './types/attribute-types.js';
+import { MOST_TAGS, tag, tagList } from './types/tag-types.js';
 import { badRequest, invalidAttribute, methodNotAllowed } from '../errors/edge-error.js';
 import type { ApiAnswer, ApiRequest } from './endpoint.js';
 import { ok } from './endpoint.js';
 import { parseJson } from '../json-body.js';
 
-const LONGEST = 255;
-const MOST = 50;
-
-function tag(value: unknown): string {
-  if (typeof value !== 'string' || value.length === 0 || value.length > LONGEST || !isStorable(value))
-    throw invalidAttribute('tags', `'${shown(value)}' is not a text of 1 to ${LONGEST} characters`);
-  if (value.includes(','))
-    throw invalidAttribute('tags', `'${shown(value)}' holds a comma, which parts the tags of a filter`);
-  return value;
-}
-
-function tagsOf(body: unknown): string[] {
+function tagsOf(body: unknown): readonly string[] {
   const fields = body as Readonly<Record<string, unknown>> | null;
   if (fields === null || typeof fields !== 'object' || Array.isArray(fields) || !Object.hasOwn(fields, 'tags'))
     throw badRequest('Invalid input for tags. Reason: the body is {"tags": [...]}.');
-  return list(fields['tags'], 'tags', MOST, tag);
+  return tagList.parse(fields['tags'], 'tags');
 }
 
 export type TagsOf = Readonly<{
@@ -55,7 +45,8 @@ export async function answerTags(request: ApiRequest, object: TagsOf, one: strin
   const name = tag(one);
   if (request.method === 'PUT') {
     await change((tags) => {
-      if (!tags.includes(name) && tags.length >= MOST) throw invalidAttribute('tags', `more than ${MOST} items`);
+      if (!tags.includes(name) && tags.length >= MOST_TAGS)
+        throw invalidAttribute('tags', `more than ${MOST_TAGS} items`);
       return [...tags, name];
     });
     return { outcome: 'created' };

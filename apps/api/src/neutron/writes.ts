@@ -39,6 +39,11 @@ export class Writes {
     const decide = creating(resource, items, await create(inputs, this.around));
     const subject = whole && subjectOf(whole.resource, whole.id, ruleOf('create', resource));
     const ids = await this.execute(subject ? guarded(subject, decide) : decide, caller);
+    await this.defaults.madeFor(
+      resource,
+      inputs.map(({ projectId }) => String(projectId)),
+      caller,
+    );
     const made = (await this.made(resource, ids)).map((row) => this.reads.shown(resource, row, caller));
     return { outcome: 'created', body: bulk ? { [resource.collection]: made } : { [resource.name]: made[0] } };
   }
@@ -139,10 +144,10 @@ const subjectOf = (resource: Resource, id: string, rule: string, ifMatch?: strin
   revision: revisionOf(ifMatch),
 });
 
-/** `If-Match: revision_number=N`; `*` is whatever there is (RFC 9110 13.1.1). */
+/** `If-Match: revision_number=N`; `*` is whatever there is (RFC 9110 13.1.1). A number that no object can have is a condition that does not hold. */
 function revisionOf(ifMatch: string | undefined): number | null {
   if (ifMatch === undefined || ifMatch === '*') return null;
-  const [, number] = /^"?revision_number=(\d{1,15})"?$/.exec(ifMatch.trim()) ?? [];
+  const [, number] = /^"?revision_number=([+-]?\d{1,100})"?$/.exec(ifMatch.trim()) ?? [];
   if (number === undefined)
     throw badRequest(`If-Match '${shown(ifMatch)}' is not of the form revision_number=<number>`);
   return Number(number);

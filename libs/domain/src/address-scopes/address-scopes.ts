@@ -1,7 +1,9 @@
 /** Address scopes: the addresses of a scope's pools are unique and may be routed to each other. */
-import { changedFields } from '../changes.js';
+import type { AddressScope } from '@plumbline/contracts';
+import { changedFields, definedOnly } from '../changes.js';
 import type { Decide } from '../context.js';
 import { deciding } from '../deciding.js';
+import { isSharedWithAll, share } from '../rbac-policies/opening.js';
 import { addressScopeInUse, addressScopeNotFound, addressScopeUpdateError } from '../subnet-pools/errors.js';
 
 export type NewAddressScope = Readonly<{ projectId: string; name: string; ipVersion: 4 | 6; shared: boolean }>;
@@ -15,8 +17,9 @@ export const createAddressScopes = (requests: readonly NewAddressScope[]): Decid
       draft.record({
         type: 'AddressScopeCreated',
         version: 1,
-        data: { addressScopeId, projectId, name, description: '', ipVersion, shared },
+        data: { addressScopeId, projectId, name, description: '', ipVersion, shared: false },
       });
+      if (shared) share(draft, draft.get('addressscope', addressScopeId) as AddressScope);
       return addressScopeId;
     }),
   );
@@ -26,9 +29,11 @@ export const updateAddressScope = (id: string, changes: AddressScopeChanges): De
   deciding((draft) => {
     const scope = draft.get('addressscope', id);
     if (!scope) throw addressScopeNotFound(id);
-    if (scope.shared && changes.shared === false)
+    const { shared, name } = changes;
+    if (shared === false && isSharedWithAll(draft, scope))
       throw addressScopeUpdateError(id, "Shared address scope can't be unshared");
-    const set = changedFields(scope, changes);
+    if (shared === true) share(draft, scope);
+    const set = changedFields(scope, definedOnly({ name }));
     if (Object.keys(set).length > 0)
       draft.record({ type: 'AddressScopeAttributesSet', version: 1, data: { addressScopeId: id, set } });
   });

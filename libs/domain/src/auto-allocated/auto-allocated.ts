@@ -9,6 +9,7 @@ import type { Draft } from '../draft.js';
 import { DomainError } from '../errors.js';
 import { createNetworks, deleteNetwork } from '../networks/networks.js';
 import type { SegmentPolicy } from '../networks/segments.js';
+import { isExternalForAll } from '../rbac-policies/opening.js';
 import { addRouterInterface, removeRouterInterface } from '../routers/interfaces.js';
 import { createRouters, deleteRouter } from '../routers/routers.js';
 import type { Fleet } from '../routers/scheduling.js';
@@ -29,7 +30,7 @@ type Requirements = Readonly<{
 
 /** The default external network and the default pools, at least one. Throws AutoAllocationFailure when something is missing. */
 export const autoAllocationRequirements: Decide<Requirements> = deciding((draft) => {
-  const [network] = draft.find('network', 'default').filter(({ external }) => external);
+  const [network] = draft.find('network', 'default').filter((each) => isExternalForAll(draft, each));
   if (!network) throw autoAllocationFailure('No default router:external network');
   const pools = ([4, 6] as const).flatMap((version) => defaultPool(draft, version) ?? []);
   if (pools.length === 0) throw autoAllocationFailure('No default subnetpools defined');

@@ -15,6 +15,7 @@ export const inOrder =
   (topology, context) => {
     const future = new Future(topology, context.now);
     const [reads, none, retake] = [new Set<ObjectKey>(), new Set<string>(), new Set<string>()];
+    const exempt = new Set<ObjectKey>();
     const [taken, released] = [new Set<string>(), new Set<string>()];
     const held = (claim: string) => taken.has(claim) || (!released.has(claim) && context.held(claim));
     const run: Run = (decide, firstId) => {
@@ -30,6 +31,7 @@ export const inOrder =
       for (const key of decision.reads) reads.add(key);
       for (const prefix of decision.none) none.add(prefix);
       for (const claim of decision.retake ?? []) retake.add(claim);
+      for (const key of decision.exempt ?? []) exempt.add(key);
       return decision.result;
     };
     try {
@@ -37,7 +39,10 @@ export const inOrder =
       // An object that was created here and is a later step's precondition needs no expected version of its own: its stream is written.
       for (const claim of [...taken]) retake.delete(claim);
       const fences = retake.size > 0 ? { retake: [...retake] } : {};
-      return { events: future.events, reads: [...reads], none: [...none], ...fences, future, result };
+      return {
+        ...{ events: future.events, reads: [...reads], none: [...none], exempt: [...exempt] },
+        ...{ ...fences, future, result },
+      };
     } finally {
       for (const { key, before } of future.changes()) topology.put(key, before);
     }

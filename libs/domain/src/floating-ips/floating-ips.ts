@@ -94,7 +94,18 @@ export const deleteFloatingIp = (id: string): Decide<void> =>
     const floatingIp = draft.get('floatingip', id);
     if (!floatingIp) throw floatingIpNotFound(id);
     if (draft.find('portforwarding', `floatingip/${id}`).length > 0) throw floatingIpInUseByForwarding(id);
-    disassociate(draft, floatingIp);
-    draft.record({ type: 'FloatingIpDeleted', version: 1, data: { floatingIpId: id } });
-    recordPortDeleted(draft, draft.get('port', floatingIp.floatingPortId) as Port);
+    endFloatingIp(draft, floatingIp);
   });
+
+export function endFloatingIp(draft: Draft, floatingIp: FloatingIp): void {
+  disassociate(draft, floatingIp);
+  draft.record({ type: 'FloatingIpDeleted', version: 1, data: { floatingIpId: floatingIp.id } });
+  recordPortDeleted(draft, draft.get('port', floatingIp.floatingPortId) as Port);
+}
+
+/** The floating IP that the port belongs to, if it leads nowhere: no association, no port forwarding. */
+export function freeFloatingIpOf(draft: Draft, { deviceOwner, deviceId }: Port): FloatingIp | undefined {
+  const floatingIp = deviceOwner === DEVICE_OWNER.floatingIp ? draft.get('floatingip', deviceId) : undefined;
+  if (!floatingIp || floatingIp.association) return undefined;
+  return draft.find('portforwarding', `floatingip/${floatingIp.id}`).length > 0 ? undefined : floatingIp;
+}

@@ -122,7 +122,7 @@ describe('subnets', () => {
   it.each([
     [
       '10.0.0.0/24',
-      { gatewayIp: '10.0.1.1' },
+      { gatewayIp: '224.0.0.1' },
       'InvalidInput: Invalid input for operation: Gateway is not valid on subnet.',
     ],
     [

@@ -38,9 +38,23 @@ export function chooseSegment(draft: Draft, request: RequestedSegment, policy: S
       if (request.physicalNetwork !== null)
         throw invalidInput('provider:physical_network specified for vxlan network', 'provider:physical_network');
       return vxlan(draft, request.segmentationId, policy);
+    case 'local':
+      return local(request);
     default:
-      throw invalidInput(`network_type value '${request.networkType}' not supported`, 'provider:network_type');
+      throw invalidInput(
+        `network_type value '${request.networkType}' not supported: this server has flat, local, vlan and vxlan`,
+        'provider:network_type',
+      );
   }
+}
+
+/** On no wire: it has nothing that another network could want. */
+function local({ physicalNetwork, segmentationId }: RequestedSegment): Segment {
+  if (physicalNetwork !== null)
+    throw invalidInput('physical_network prohibited for local provider network', 'provider:physical_network');
+  if (segmentationId !== null && segmentationId !== 0)
+    throw invalidInput('segmentation_id prohibited for local provider network', 'provider:segmentation_id');
+  return { networkType: 'local', physicalNetwork: null, segmentationId: null };
 }
 
 function flat(draft: Draft, { physicalNetwork, segmentationId }: RequestedSegment): Segment {

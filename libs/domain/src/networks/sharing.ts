@@ -1,40 +1,30 @@
-/**
- * Sharing a network with everybody. As in the reference, this is an RBAC policy `access_as_shared` with target '*', whether it is made here or as a policy;
- * the network shows it as `shared`. The flag on the network object itself is only for logs that are older than policies.
- */
-import type { Network, RbacPolicy } from '@plumbline/contracts';
+/** The end of what opened a network to everybody: sharing, and being external. How it begins is in `../rbac-policies/opening.ts`. */
+import { DEVICE_OWNER, type Network } from '@plumbline/contracts';
 import type { Draft } from '../draft.js';
+import { externalNetworkInUse } from '../errors.js';
+import { EVERYBODY, isExternal, policiesOf } from '../rbac-policies/opening.js';
+import { recordDeleted } from '../rbac-policies/settle.js';
 import { invalidSharedSetting } from './errors.js';
 
-const EVERYBODY = '*';
+const OUTSIDE: readonly string[] = [DEVICE_OWNER.routerGateway, DEVICE_OWNER.floatingIp];
 
-const sharingPolicies = (draft: Draft, networkId: string): RbacPolicy[] =>
-  draft.find('rbacpolicy', `object/${networkId}`).filter(({ action }) => action === 'access_as_shared');
+/** Makes the network internal for all projects. Throws ExternalNetworkInUse while it has gateways or floating IPs. */
+export function makeInternal(draft: Draft, network: Network): void {
+  if (!isExternal(draft, network)) return;
+  refuseOutsideUse(draft, network);
+  for (const policy of policiesOf(draft, network.id, 'access_as_external')) recordDeleted(draft, policy);
+}
 
-/** Appends the policy, unless the network is shared with everybody already. */
-export function share(draft: Draft, network: Network): void {
-  if (network.shared || sharingPolicies(draft, network.id).some((policy) => policy.targetProject === EVERYBODY)) return;
-  draft.dependOn(`network/${network.id}`);
-  draft.record({
-    type: 'RbacPolicyCreated',
-    version: 1,
-    data: {
-      rbacPolicyId: draft.context.newId(),
-      // Of no project: what an administrator does must not count against the quota of the network's project.
-      projectId: '',
-      name: '',
-      description: '',
-      objectType: 'network',
-      objectId: network.id,
-      action: 'access_as_shared',
-      targetProject: EVERYBODY,
-    },
-  });
+/** Throws ExternalNetworkInUse while the network has gateways or floating IPs. That it gets none meanwhile is a precondition. */
+export function refuseOutsideUse(draft: Draft, { id }: Network): void {
+  const ports = draft.find('port', `network/${id}`);
+  if (ports.some((port) => OUTSIDE.includes(port.deviceOwner))) throw externalNetworkInUse(id);
+  draft.expectOnly(`port/${id}/`, ports);
 }
 
 /** Ends the sharing. Throws InvalidSharedSetting while a project uses the network to which no other policy gives access. */
 export function unshare(draft: Draft, network: Network): void {
-  const policies = sharingPolicies(draft, network.id);
+  const policies = policiesOf(draft, network.id, 'access_as_shared');
   const [everybodys] = policies.filter((policy) => policy.targetProject === EVERYBODY);
   if (!everybodys && !network.shared) return;
   const welcome = new Set(['', network.projectId, ...policies.map((policy) => policy.targetProject)]);
@@ -50,11 +40,5 @@ export function unshare(draft: Draft, network: Network): void {
       version: 1,
       data: { networkId: network.id, set: { shared: false } },
     });
-  if (!everybodys) return;
-  const { id: rbacPolicyId, objectType, objectId, action, targetProject } = everybodys;
-  draft.record({
-    type: 'RbacPolicyDeleted',
-    version: 1,
-    data: { rbacPolicyId, objectType, objectId, action, targetProject },
-  });
+  if (everybodys) recordDeleted(draft, everybodys);
 }

@@ -6,6 +6,7 @@ import type { Draft } from '../draft.js';
 import { networkNotFound, notAuthorized } from '../errors.js';
 import { disassociatePort } from '../floating-ips/association.js';
 import { removeForwardingsTo } from '../port-forwardings/removal.js';
+import { externalNetworks } from '../rbac-policies/opening.js';
 
 /** True for administrators and the network's own project. */
 export const ownsNetwork = (draft: Draft, networkId: string): boolean =>
@@ -59,7 +60,6 @@ function expectNoOtherAssociation(draft: Draft, portId: string, gone: readonly F
     draft.expectNone(`association/${portId}/`);
     return;
   }
-  for (const network of draft.all('network'))
-    if (network.external)
-      for (const { ipAddress } of gone) draft.expectNone(`association/${portId}/${network.id}/${ipAddress}/`);
+  for (const network of externalNetworks(draft))
+    for (const { ipAddress } of gone) draft.expectNone(`association/${portId}/${network}/${ipAddress}/`);
 }

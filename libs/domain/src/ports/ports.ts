@@ -1,6 +1,6 @@
 /** Ports of instances and others. Not those of routers and floating IPs: they are created and deleted with their owners. */
-import { AddressPair, DEVICE_OWNER, ExtraDhcpOpt, FixedIp, Network, Port } from '@plumbline/contracts';
-import { chooseAddresses, chooseMac, RequestedIp } from '../allocation.js';
+import { AddressPair, DEVICE_OWNER, ExtraDhcpOpt, Network, Port } from '@plumbline/contracts';
+import { asksForTheSame, chooseAddresses, chooseMac, RequestedIp } from '../allocation.js';
 import { changedFields } from '../changes.js';
 import type { Decide } from '../context.js';
 import { deciding } from '../deciding.js';
@@ -19,6 +19,7 @@ import { removeForwardingsTo } from '../port-forwardings/removal.js';
 import { refuseDestination } from '../traffic.js';
 import { bind, Binding, BindingPolicy, isTrusted, mustBeEnforced, UNBOUND } from './binding.js';
 import { mergedOptions, RequestedDhcpOption } from './dhcp-options.js';
+import { sortedTags } from '../tags.js';
 import { mayAskFor, ownsNetwork, setFixedIps } from './fixed-ips.js';
 import { groupsOfChangedPort, groupsOfNewPort, pairsWith, RequestedPair } from './security.js';
 
@@ -44,6 +45,8 @@ export type NewPort = Facts &
     allowedAddressPairs: readonly RequestedPair[];
     extraDhcpOpts: readonly RequestedDhcpOption[];
     dnsName: string;
+    /** Absent: none. */
+    tags?: readonly string[] | undefined;
     binding: Binding;
   }>;
 export type PortChanges = Partial<
@@ -91,6 +94,7 @@ type More = Readonly<{
   allowedAddressPairs: readonly RequestedPair[];
   extraDhcpOpts: readonly ExtraDhcpOpt[];
   dnsName: string;
+  tags: readonly string[] | undefined;
   vnicType: string;
   profile: Binding['profile'];
 }>;
@@ -114,13 +118,14 @@ export function recordPort(draft: Draft, network: Network, facts: Facts & Partia
 
 /** Fields that the event leaves out when they are empty. */
 function notEmpty(facts: Partial<More>, macAddress: string) {
-  const { securityGroupIds = [], allowedAddressPairs = [], extraDhcpOpts = [], dnsName = '' } = facts;
+  const { securityGroupIds = [], allowedAddressPairs = [], extraDhcpOpts = [], dnsName = '', tags = [] } = facts;
   const { vnicType = UNBOUND.vnicType, profile = UNBOUND.profile } = facts;
   return {
     ...(securityGroupIds.length > 0 && { securityGroupIds: [...securityGroupIds] }),
     ...(allowedAddressPairs.length > 0 && { allowedAddressPairs: pairsWith(macAddress, allowedAddressPairs) }),
     ...(extraDhcpOpts.length > 0 && { extraDhcpOpts: [...extraDhcpOpts] }),
     ...(dnsName !== '' && { dnsName }),
+    ...(tags.length > 0 && { tags: sortedTags(tags) }),
     ...(vnicType !== UNBOUND.vnicType && { vnicType }),
     ...(Object.keys(profile).length > 0 && { profile: { ...profile } }),
   };
@@ -130,15 +135,18 @@ export const updatePort = (id: string, changes: PortChanges, policy: BindingPoli
   deciding((draft) => {
     const port = draft.get('port', id);
     if (!port) throw portNotFound(id);
-    const { fixedIps, binding } = changes;
+    const { binding } = changes;
+    // An owner's port keeps its addresses, whatever the form in which they were asked for.
+    const isOwned = OWNED.includes(port.deviceOwner);
+    const fixedIps = isOwned ? undefined : changes.fixedIps;
     const set = fieldsToSet(draft, port, changes);
-    if (OWNED.includes(port.deviceOwner)) ownersPortStays(port, changes, set);
+    if (isOwned) ownersPortStays(port, changes, set);
     else if (set.deviceOwner !== undefined) notOwned(set.deviceOwner);
     if (isTrusted(set.deviceOwner ?? '')) {
       if (!ownsNetwork(draft, port.networkId)) throw notAuthorized('update_port:device_owner');
       refuseDestination(draft, port, 'port', `of device owner '${set.deviceOwner}'`);
     }
-    mayAskFor(draft, port.networkId, fixedIps, 'update');
+    mayAskFor(draft, port.networkId, changes.fixedIps, 'update');
     const before = { ...port, host: port.binding.host };
     mustBeEnforced(before, { ...before, ...set, host: binding?.host ?? before.host }, policy);
     if (set.macAddress !== undefined) changeMac(draft, port, set.macAddress);
@@ -204,12 +212,9 @@ function ownersPortStays(port: Port, changes: PortChanges, set: Settable): void 
   if (set.deviceId !== undefined) throw refused('device_id');
   if (set.deviceOwner !== undefined) throw refused('device_owner');
   if (set.macAddress !== undefined) throw refused('mac_address');
-  if (changes.fixedIps && !sameAddresses(port.fixedIps, changes.fixedIps)) throw refused('fixed_ips');
+  if (changes.fixedIps && !asksForTheSame(port.fixedIps, changes.fixedIps)) throw refused('fixed_ips');
   if (changes.binding?.host) throw refused('binding:host_id');
 }
-
-const sameAddresses = (have: readonly FixedIp[], want: readonly RequestedIp[]) =>
-  have.length === want.length && want.every((ip) => have.some(({ ipAddress }) => ipAddress === ip.ipAddress));
 
 function changeMac(draft: Draft, port: Port, macAddress: string): void {
   if (port.binding.host) throw portBound(port.id, port.binding.host, port.macAddress, macAddress);

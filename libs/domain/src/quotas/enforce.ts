@@ -2,7 +2,7 @@
  * Quotas: how many objects of a kind a project may have. Checked here on the topology, and again by the log under its head lock (`limits` of the decision against
  * the log's own counters), so two processes cannot both hand out the last one. The project's quota is a precondition.
  */
-import { Kind, PlumbEvent, subjectOf } from '@plumbline/contracts';
+import { Kind, ObjectKey, PlumbEvent, subjectOf } from '@plumbline/contracts';
 import type { Topology } from '@plumbline/topology';
 import type { Decide } from '../context.js';
 import { overQuota } from '../errors.js';
@@ -43,7 +43,7 @@ export const withinQuotas =
   <T>(decide: Decide<T>, defaults: Limits): Decide<T> =>
   (topology, context) => {
     const decision = decide(topology, context);
-    const made = createdBy(decision.events);
+    const made = createdBy(decision.events, new Set(decision.exempt));
     if (made.size === 0) return decision;
     const limits: Record<string, number> = {};
     const exceeded: string[] = [];
@@ -62,11 +62,12 @@ export const withinQuotas =
 
 type Made = { kind: Kind; projectId: string; count: number };
 
-function createdBy(events: readonly PlumbEvent[]): Map<string, Made> {
+function createdBy(events: readonly PlumbEvent[], exempt: ReadonlySet<ObjectKey>): Map<string, Made> {
   const made = new Map<string, Made>();
   for (const event of events) {
     if (!event.type.endsWith('Created')) continue;
-    const { kind } = subjectOf(event);
+    const { kind, key: object } = subjectOf(event);
+    if (exempt.has(object)) continue;
     const { projectId } = event.data as { projectId?: string };
     if (!projectId || !RESOURCE_OF.has(kind)) continue;
     const key = `${kind}/${projectId}`;

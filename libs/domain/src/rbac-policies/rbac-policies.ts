@@ -3,8 +3,8 @@
  * removed while it is the only one that allows somebody's use. Whatever uses an object holds a claim under the object's name, so when a use begins in another
  * process while a policy is being removed, one of the two commands is in conflict and decided again.
  */
-import type { AnyObject, RbacPolicy } from '@plumbline/contracts';
-import { claimPart } from '@plumbline/topology';
+import type { AnyObject, Network, RbacPolicy } from '@plumbline/contracts';
+import { claimPart, SHARED_KIND } from '@plumbline/topology';
 import { policiesFor } from '../access.js';
 import type { Decide } from '../context.js';
 import { deciding } from '../deciding.js';
@@ -18,7 +18,9 @@ import {
   rbacPolicyInUse,
   rbacPolicyNotFound,
 } from '../errors.js';
-import { KIND_OF, recordDeleted } from './settle.js';
+import { refuseScopeUnseen } from '../subnet-pools/address-scope.js';
+import { EVERYBODY, policiesOf } from './opening.js';
+import { factsOf, recordDeleted } from './settle.js';
 
 export type NewRbacPolicy = Readonly<{
   projectId: string;
@@ -28,7 +30,7 @@ export type NewRbacPolicy = Readonly<{
   targetProject: string;
 }>;
 
-export const RBAC_OBJECT_TYPES = Object.keys(KIND_OF) as readonly RbacPolicy['objectType'][];
+export const RBAC_OBJECT_TYPES = Object.keys(SHARED_KIND) as readonly RbacPolicy['objectType'][];
 
 const actionsOf = (type: RbacPolicy['objectType']): readonly RbacPolicy['action'][] =>
   type === 'network' ? ['access_as_shared', 'access_as_external'] : ['access_as_shared'];
@@ -40,14 +42,14 @@ export const createRbacPolicies = (requests: readonly NewRbacPolicy[]): Decide<s
 function create(draft: Draft, request: NewRbacPolicy): string {
   const { objectType, objectId, targetProject, projectId } = request;
   const { actor } = draft.context;
-  const object: AnyObject | undefined = draft.visible(KIND_OF[objectType], objectId);
+  const object: AnyObject | undefined = draft.visible(SHARED_KIND[objectType], objectId);
   if (!object) throw rbacObjectNotFound(objectType, objectId);
   const action = actionsOf(objectType).find((each) => each === request.action);
   if (!action) throw invalidActionForType(request.action, objectType, actionsOf(objectType));
   if (actor.role !== 'admin' && object.projectId !== actor.projectId)
     throw invalidInput('Only admins can manipulate policies on objects they do not own');
   mayTarget(draft, targetProject, 'create');
-  if (action === 'access_as_external' && actor.role !== 'admin') throw notAuthorized('create_rbac_policy:action');
+  if (object.kind === 'subnetpool') refuseScopeUnseen(draft, object, targetProject);
   if (draft.held(`policy/${objectId}/${action}/${claimPart(targetProject)}/`)) throw duplicateRbacPolicy();
   const rbacPolicyId = draft.context.newId();
   draft.dependOn(`${object.kind}/${objectId}`);
@@ -55,13 +57,13 @@ function create(draft: Draft, request: NewRbacPolicy): string {
   draft.record({
     type: 'RbacPolicyCreated',
     version: 1,
-    data: { rbacPolicyId, objectType, objectId, action, targetProject, ...named },
+    data: { rbacPolicyId, objectType, objectId, action, targetProject, ...named, withObject: true },
   });
   return rbacPolicyId;
 }
 
 function mayTarget(draft: Draft, targetProject: string, verb: 'create' | 'update'): void {
-  if (targetProject === '*' && draft.context.actor.role !== 'admin')
+  if (targetProject === EVERYBODY && draft.context.actor.role !== 'admin')
     throw notAuthorized(`${verb}_rbac_policy:target_tenant`);
 }
 
@@ -74,11 +76,13 @@ export const retargetRbacPolicy = (id: string, targetProject: string | undefined
     mayTarget(draft, targetProject, 'update');
     const { objectType, objectId, action } = policy;
     if (draft.held(`policy/${objectId}/${action}/${claimPart(targetProject)}/`)) throw duplicateRbacPolicy();
-    if (targetProject !== '*') unused(draft, policy);
+    const pool = objectType === 'subnetpool' ? draft.get('subnetpool', objectId) : undefined;
+    if (pool) refuseScopeUnseen(draft, pool, targetProject);
+    if (targetProject !== EVERYBODY) unused(draft, policy, targetProject);
     draft.record({
       type: 'RbacPolicyTargetSet',
       version: 1,
-      data: { rbacPolicyId: id, objectType, objectId, action, targetProject },
+      data: { ...factsOf(policy), targetProject },
     });
   });
 
@@ -90,12 +94,13 @@ export const deleteRbacPolicy = (id: string): Decide<void> =>
     recordDeleted(draft, policy);
   });
 
-/** Refuses to remove the policy while somebody uses the object and only this policy allows it. */
-function unused(draft: Draft, policy: RbacPolicy): void {
-  const object: AnyObject | undefined = draft.get(KIND_OF[policy.objectType], policy.objectId);
+/** Refuses to remove the policy while somebody uses the object and only this policy allows it. `next`: the project that it will be for, when it is retargeted. */
+function unused(draft: Draft, policy: RbacPolicy, next?: string): void {
+  const object: AnyObject | undefined = draft.get(SHARED_KIND[policy.objectType], policy.objectId);
   if (!object) return;
-  const standing = usersOf(draft, object, policy).filter(({ projectId }) =>
-    standsOnItAlone(draft, object, policy, projectId),
+  if (object.kind === 'network' && policy.action === 'access_as_external') staysExternal(draft, object, policy, next);
+  const standing = usersOf(draft, object, policy).filter(
+    ({ projectId }) => projectId !== next && standsOnItAlone(draft, object, policy, projectId),
   );
   if (standing.length > 0)
     throw rbacPolicyInUse(
@@ -106,6 +111,20 @@ function unused(draft: Draft, policy: RbacPolicy): void {
         .join(', ')}`,
     );
   for (const prefix of claimsOfUse(object)) draft.expectOnly(prefix, holdersOf(draft, object));
+}
+
+/** The default network is external for everybody; and one with gateways or floating IPs stays external for somebody, or its own project's would hang in the air. */
+function staysExternal(draft: Draft, network: Network, policy: RbacPolicy, next: string | undefined): void {
+  if (network.external) return;
+  if (network.isDefault && policy.targetProject === EVERYBODY)
+    throw rbacPolicyInUse(network.id, 'Default external networks must be shared to everyone.');
+  const others = policiesOf(draft, network.id, policy.action).filter(({ id }) => id !== policy.id);
+  if (others.length > 0 || next !== undefined) return;
+  if (usersOf(draft, network, policy).length > 0)
+    throw rbacPolicyInUse(
+      network.id,
+      'There are routers attached to this network that depend on this policy for access.',
+    );
 }
 
 /** The prefixes under which users of the object hold claims. A use that begins at the same time takes a claim that this decision has not read. */

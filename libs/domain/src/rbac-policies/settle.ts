@@ -1,22 +1,18 @@
 /** How policies end: by request, or with their object. */
 import type { Kind, RbacPolicy } from '@plumbline/contracts';
+import { SHARED_KIND } from '@plumbline/topology';
 import type { Draft } from '../draft.js';
 
-export const KIND_OF: Readonly<Record<RbacPolicy['objectType'], Kind>> = {
-  network: 'network',
-  security_group: 'securitygroup',
-  address_scope: 'addressscope',
-  subnetpool: 'subnetpool',
-  address_group: 'addressgroup',
-};
-const SHARED_KINDS: ReadonlySet<Kind> = new Set(Object.values(KIND_OF));
+const SHARED_KINDS: ReadonlySet<Kind> = new Set(Object.values(SHARED_KIND));
 
-export function recordDeleted(draft: Draft, { id, objectType, objectId, action, targetProject }: RbacPolicy): void {
-  draft.record({
-    type: 'RbacPolicyDeleted',
-    version: 1,
-    data: { rbacPolicyId: id, objectType, objectId, action, targetProject },
-  });
+/** The data of an event that changes or ends the policy. */
+export const factsOf = ({ id, objectType, objectId, action, targetProject, withObject }: RbacPolicy) => ({
+  ...{ rbacPolicyId: id, objectType, objectId, action, targetProject },
+  ...(withObject && { withObject }),
+});
+
+export function recordDeleted(draft: Draft, policy: RbacPolicy): void {
+  draft.record({ type: 'RbacPolicyDeleted', version: 1, data: factsOf(policy) });
 }
 
 /** Policies end with their object. Part of every decision. */

@@ -1,6 +1,6 @@
 /** A router's gateway: its port on an external network, created and deleted with the gateway. */
 import { DEVICE_OWNER, FixedIp, Network, Port, Router, versionOf } from '@plumbline/contracts';
-import { RequestedIp } from '../allocation.js';
+import { asksForTheSame, RequestedIp } from '../allocation.js';
 import type { Draft } from '../draft.js';
 import { badRequest, gatewayInUseByFloatingIp, networkNotFound, notAuthorized } from '../errors.js';
 import { gatewayInUseByForwarding } from '../port-forwardings/errors.js';
@@ -56,17 +56,7 @@ export function setGateway(draft: Draft, routerId: string, request: RequestedGat
 }
 
 function keepsAddresses(port: Port, { externalFixedIps }: RequestedGateway): boolean {
-  if (externalFixedIps === undefined) return true;
-  return (
-    externalFixedIps.length === port.fixedIps.length &&
-    externalFixedIps.every((requested) =>
-      port.fixedIps.some(
-        (ip) =>
-          (requested.ipAddress === undefined || requested.ipAddress === ip.ipAddress) &&
-          (requested.subnetId === undefined || requested.subnetId === ip.subnetId),
-      ),
-    )
-  );
+  return externalFixedIps === undefined || asksForTheSame(port.fixedIps, externalFixedIps);
 }
 
 function readdress(draft: Draft, router: Router, port: Port, requested: readonly RequestedIp[]): void {

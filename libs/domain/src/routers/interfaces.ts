@@ -5,11 +5,13 @@
  */
 import { DEVICE_OWNER, FixedIp, Port, Router } from '@plumbline/contracts';
 import { canChange } from '../access.js';
+import { isHostAddress } from '../allocation.js';
 import type { Decide } from '../context.js';
 import { deciding } from '../deciding.js';
 import type { Draft } from '../draft.js';
 import {
   addressAllocated,
+  addressNotOnSubnet,
   badRequest,
   notAuthorized,
   portInUse,
@@ -117,6 +119,8 @@ function portOnSubnet(draft: Draft, router: Router, subnetId: string): Port {
   if (ipAddress === null) throw badRequest('router', 'Subnet for router interface must have a gateway IP');
   refuseForeign(draft, subnet);
   refuseSubnet(draft, router, subnet);
+  // A gateway outside the prefix is somebody else's: the interface must be added by a port.
+  if (!isHostAddress(subnet.cidr, ipAddress)) throw addressNotOnSubnet(ipAddress);
   if (draft.held(`address/${network.id}/${ipAddress}`)) throw addressAllocated(ipAddress, subnetId);
   const shared = subnet.ipVersion === 6 ? ipv6LegOn(draft, router, network.id) : undefined;
   if (shared) {

@@ -4,13 +4,15 @@
  */
 import type { SubnetPool } from '@plumbline/contracts';
 import type { Draft } from '../draft.js';
+import { EVERYBODY, policiesOf } from '../rbac-policies/opening.js';
 import { networkAddressScopeAffinity } from '../subnets/errors.js';
 import { expectNoOverlap } from './allocation.js';
 import {
+  addressScopeNotFound,
   addressScopePrefixConflict,
-  illegalScopeAssociation,
   illegalScopeVersion,
   illegalSubnetPoolUpdate,
+  scopeNotSeen,
 } from './errors.js';
 import { anyOverlap } from './prefixes.js';
 
@@ -21,9 +23,12 @@ export function checkScope(draft: Draft, pool: Scoped, before?: SubnetPool): voi
   if (before && before.addressScopeId !== pool.addressScopeId) checkAffinity(draft, before);
   if (pool.addressScopeId === null) return;
   const scope = draft.visible('addressscope', pool.addressScopeId);
-  if (!scope) throw illegalScopeAssociation(pool.id, pool.addressScopeId);
+  if (!scope) throw addressScopeNotFound(pool.addressScopeId);
   if (scope.ipVersion !== pool.ipVersion) throw illegalScopeVersion(pool.id, scope.id, scope.ipVersion);
   draft.dependOn(`addressscope/${scope.id}`);
+  if (before)
+    for (const { targetProject } of policiesOf(draft, pool.id, 'access_as_shared'))
+      refuseScopeUnseen(draft, pool, targetProject);
   const others = draft.find('subnetpool', `scope/${scope.id}`).filter(({ id }) => id !== pool.id);
   if (
     anyOverlap(
@@ -32,6 +37,21 @@ export function checkScope(draft: Draft, pool: Scoped, before?: SubnetPool): voi
     )
   )
     throw addressScopePrefixConflict();
+}
+
+/** Whoever a pool is shared with must see the scope of its addresses, too. `project`: '*' for every project. What lets it see becomes a precondition. */
+export function refuseScopeUnseen(
+  draft: Draft,
+  { id, addressScopeId }: Pick<Scoped, 'id' | 'addressScopeId'>,
+  project: string,
+): void {
+  const scope = addressScopeId === null ? undefined : draft.get('addressscope', addressScopeId);
+  if (!scope || scope.shared || scope.projectId === project) return;
+  const policy = policiesOf(draft, scope.id, 'access_as_shared').find(
+    ({ targetProject }) => targetProject === EVERYBODY || targetProject === project,
+  );
+  if (!policy) throw scopeNotSeen(id);
+  draft.dependOn(`rbacpolicy/${policy.id}`);
 }
 
 /** Precondition: nobody else has one of the pool's prefixes in its scope. `own`: those that the pool holds there already. */

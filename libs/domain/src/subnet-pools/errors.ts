@@ -52,10 +52,10 @@ export const addressScopePrefixConflict = () =>
     'AddressScopePrefixConflict',
     'Failed to associate address scope: subnetpools within an address scope must have unique prefixes.',
   );
-export const illegalScopeAssociation = (pool: string, scope: string) =>
+export const scopeNotSeen = (pool: string) =>
   badRequest(
-    'IllegalSubnetPoolAssociationToAddressScope',
-    `Illegal subnetpool association: subnetpool ${pool} cannot be associated with address scope ${scope}.`,
+    'InvalidInput',
+    `Invalid input for operation: Failed to create RBAC policy on object ${pool} because target project doesn't have access to associated address scope.`,
   );
 export const illegalScopeVersion = (pool: string, scope: string, version: number) =>
   badRequest(

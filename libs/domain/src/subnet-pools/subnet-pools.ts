@@ -6,7 +6,8 @@ import { deciding } from '../deciding.js';
 import type { Draft } from '../draft.js';
 import { networkNotFound, notAuthorized } from '../errors.js';
 import { ownsNetwork } from '../ports/fixed-ips.js';
-import { checkScope, expectUniqueInScope, mayChangeInScope } from './address-scope.js';
+import { EVERYBODY, share } from '../rbac-policies/opening.js';
+import { checkScope, expectUniqueInScope, mayChangeInScope, refuseScopeUnseen } from './address-scope.js';
 import { expectUntaken, mayBeDefaultPool } from './allocation.js';
 import {
   emptyPrefixList,
@@ -63,8 +64,16 @@ function createSubnetPool(draft: Draft, request: NewSubnetPool): string {
   draft.record({
     type: 'SubnetPoolCreated',
     version: 1,
-    data: { subnetPoolId, ...named, ipVersion, prefixes, ...lengths, defaultQuota, addressScopeId, shared, isDefault },
+    data: {
+      ...{ subnetPoolId, ...named, ipVersion, prefixes, ...lengths },
+      ...{ defaultQuota, addressScopeId, shared: false, isDefault },
+    },
   });
+  if (shared) {
+    const made = thePool(draft, subnetPoolId);
+    refuseScopeUnseen(draft, made, EVERYBODY);
+    share(draft, made);
+  }
   return subnetPoolId;
 }
 

@@ -238,7 +238,7 @@ describe('address scopes', () => {
       /^IllegalSubnetPoolIpVersionAssociationToAddressScope: .*because subnetpool ip_version is not 6\.$/,
     );
     const request = pool(['fd00::/48'], { addressScopeId: scope, projectId: 'q' });
-    expect(() => world.as(member, createSubnetPools([request]))).toThrow(/Illegal subnetpool association/);
+    expect(() => world.as(member, createSubnetPools([request]))).toThrow(/^Address scope .* could not be found$/);
     const open = makeScope(world, 6, true);
     const [id] = world.as(member, createSubnetPools([{ ...request, addressScopeId: open }]));
     expect(() => world.as(member, updateSubnetPool(id as string, { name: 'x' }))).toThrow(

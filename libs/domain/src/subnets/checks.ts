@@ -6,6 +6,7 @@ import {
   DEVICE_OWNER,
   HostRoute,
   prefixLengthOf,
+  rangeOf,
   versionOf,
 } from '@plumbline/contracts';
 import { invalidInput } from '../errors.js';
@@ -32,6 +33,8 @@ export function checkDhcpPrefix(cidr: string): void {
   for (const [name, prefixes] of NOT_FOR_HOSTS)
     if (prefixes.some((prefix) => cidrsOverlap(prefix, cidr)))
       throw invalidInput(`${name} IP subnet is not supported if enable_dhcp is True`, 'cidr');
+  if (versionOf(cidr) === 4 && rangeOf(cidr).first === 0n)
+    throw invalidInput("First IP '0.0.0.0' of network is not supported if enable_dhcp is True", 'cidr');
 }
 
 /** Canonical. `subnet`: what it is for, in messages. */

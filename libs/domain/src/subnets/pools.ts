@@ -6,7 +6,6 @@ import {
   cidrContains,
   hostRangeOf,
   intToAddress,
-  rangeOf,
   versionOf,
 } from '@plumbline/contracts';
 import { gatewayConflictsWithPools, invalidInput, invalidPool, outOfBoundsPool, overlappingPools } from '../errors.js';
@@ -52,14 +51,19 @@ export function checkedPools(cidr: string, pools: readonly AllocationPool[]): Al
   }));
 }
 
-/** A gateway is inside the prefix, and for IPv4 neither its network nor its broadcast address. */
+/** Addresses that no host has: unspecified, loopback, multicast, broadcast. */
+const OF_NO_HOST = ['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/4', '255.255.255.255/32', '::/127', 'ff00::/8'];
+
+/**
+ * A gateway is any address of a host. Inside the prefix it is neither the network's nor the broadcast address; outside it is reached over the link itself
+ * (`fe80::1`, or the provider's router on another prefix of the same wire).
+ */
 export function checkGateway(cidr: string, gatewayIp: string): string {
-  const bounds = rangeOf(cidr);
   const wrong = () => invalidInput(`Gateway is not valid on subnet`, 'gateway_ip');
-  if (versionOf(gatewayIp) !== bounds.version || !cidrContains(cidr, gatewayIp)) throw wrong();
+  if (OF_NO_HOST.some((prefix) => cidrContains(prefix, gatewayIp))) throw wrong();
   const value = addressToInt(gatewayIp);
   const hosts = hostRangeOf(cidr);
-  if (value < hosts.first || value > hosts.last) throw wrong();
+  if (cidrContains(cidr, gatewayIp) && (value < hosts.first || value > hosts.last)) throw wrong();
   return canonicalAddress(gatewayIp);
 }
 

@@ -149,7 +149,7 @@ describe('subnets', () => {
     ['10.0.0.0/31', {}, /prefix length that is incompatible with DHCP/],
     ['224.0.1.0/24', {}, /Multicast IP subnet is not supported/],
     ['127.0.0.0/24', {}, /Loopback IP subnet is not supported/],
-    ['10.0.0.0/24', { gatewayIp: '10.0.1.1' }, /Gateway is not valid on subnet/],
+    ['10.0.0.0/24', { gatewayIp: '224.0.0.1' }, /Gateway is not valid on subnet/],
     ['10.0.0.0/24', { gatewayIp: 'fd00::1' }, /gateway_ip 'fd00::1' does not match the ip_version '4'/],
     ['10.0.0.0/24', { dnsNameservers: ['fd00::1'] }, /dns_nameserver 'fd00::1' does not match/],
     ['10.0.0.0/24', { dnsNameservers: [1, 2, 3, 4, 5, 6].map((n) => `9.9.9.${n}`) }, /^DNSNameServersExhausted/],

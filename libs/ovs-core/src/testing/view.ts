@@ -47,11 +47,11 @@ export class ViewBuilder {
     return this.put<Node>({ ...made<Node>(this.next(), nodeRegistered(id, null)), ...more });
   }
 
-  network(n: number, type: 'flat' | 'vlan' | 'vxlan', more: Partial<Network> = {}): this {
+  network(n: number, type: Network['networkType'], more: Partial<Network> = {}): this {
     const segment = {
       networkType: type,
-      physicalNetwork: type === 'vxlan' ? null : 'physnet1',
-      segmentationId: type === 'flat' ? null : n,
+      physicalNetwork: type === 'flat' || type === 'vlan' ? 'physnet1' : null,
+      segmentationId: type === 'vlan' || type === 'vxlan' ? n : null,
     };
     return this.put<Network>({
       ...made<Network>(this.next(), networkCreated({ networkId: idOf(n), ...segment })),

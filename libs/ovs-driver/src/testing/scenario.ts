@@ -27,4 +27,6 @@ export const STEPS: readonly ((builder: ViewBuilder, on: Plugs) => Promise<unkno
       .remove(`placement/${idOf(502)}`),
   (_b, on) => on.unplug('tap21'),
   (b) => b.node('cmp2', { tunnelIp: '192.0.2.22' }),
+  (b) => b.network(41, 'local').placed(41, { cmp1: 7, cmp2: 2 }).port(41, 41),
+  (_b, on) => on.plug('tap41', idOf(41)),
 ];

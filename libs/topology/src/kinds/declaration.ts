@@ -47,9 +47,11 @@ export type Steps<O extends Thing> = readonly Step<O>[];
 export type Access<T extends Thing> = Readonly<{
   /** True: every project sees it. */
   everybody?(object: T): boolean;
+  /** Every project may use it: it is shared with all, without a policy. */
+  sharedWithAll?(object: T): boolean;
   /** RBAC policies may let a project see it. */
   byPolicy?: true;
-  /** Whoever sees that object sees this one. */
+  /** That object's project sees this one, and so does each project with which that object is shared; being let in for another purpose is not enough. */
   seenWith?: string;
   /** That object's project sees this one. */
   seenByOwnerOf?: string;
@@ -77,6 +79,8 @@ export type Written<O extends Thing, T extends Thing, Facts> = Common<O, T> &
      * the precondition on which two concurrent writers conflict.
      */
     stream: 'own' | ((facts: Facts) => string);
+    /** Some of its objects have a stream of their own, `<kind>-<id>`, all the same. */
+    someOwn?: true;
     /** What it holds exclusively (`../claims.ts`). */
     claims(object: T): readonly string[];
     /** Read table in schema `plumbline`; a new one is a migration. */

@@ -1,10 +1,10 @@
-import type { Network } from '@plumbline/contracts';
+import { absurd, type Network } from '@plumbline/contracts';
 import type { KindDeclaration } from './kind.js';
 
 /** Hosts: those on which it is placed, since their switches carry it. */
 export const network: KindDeclaration<'network'> = {
   stream: 'own',
-  claims: (object) => [segment(object), ...(object.isDefault ? ['default-network/'] : [])],
+  claims: (object) => [...segment(object), ...(object.isDefault ? ['default-network/'] : [])],
   relations: {
     placement: { to: 'placement', sameId: true },
     /** Only where its hosts are each other's tunnel ends. A network's type never changes. */
@@ -16,12 +16,27 @@ export const network: KindDeclaration<'network'> = {
     ...(shared ? ['shared'] : []),
   ],
   scope: [['placement', 'host']],
-  access: { everybody: ({ shared, external }) => shared || external, byPolicy: true },
+  /** `shared` and `external` are of logs that are older than the policies which say so today. */
+  access: {
+    everybody: ({ shared, external }) => shared || external,
+    sharedWithAll: ({ shared }) => shared,
+    byPolicy: true,
+  },
   table: 'networks',
 };
 
-function segment({ networkType, physicalNetwork, segmentationId }: Network): string {
-  if (networkType === 'vxlan') return `segment/vxlan/${segmentationId}`;
-  if (networkType === 'vlan') return `segment/vlan/${physicalNetwork}/${segmentationId}`;
-  return `segment/flat/${physicalNetwork}`;
+/** What the network has of the wire, alone. */
+function segment({ networkType, physicalNetwork, segmentationId }: Network): readonly string[] {
+  switch (networkType) {
+    case 'vxlan':
+      return [`segment/vxlan/${segmentationId}`];
+    case 'vlan':
+      return [`segment/vlan/${physicalNetwork}/${segmentationId}`];
+    case 'flat':
+      return [`segment/flat/${physicalNetwork}`];
+    case 'local':
+      return [];
+    default:
+      return absurd(networkType);
+  }
 }

@@ -11,6 +11,7 @@
  *
  * Road not taken: a second statement of each value in TypeScript beside its SQL. That is shorter, and nothing keeps the two the same.
  */
+import type { Kind } from '@plumbline/contracts';
 import type { Topology } from '@plumbline/topology';
 import type { Tables } from '../tables.js';
 
@@ -74,6 +75,15 @@ export const columnOf = (alias: string, column: string): Computed => ({
 });
 
 export const word = (text: string): Computed => ({ sql: () => quoted(text), known: () => text });
+
+/** How often the object and its parts have changed (`revisionOf` of the topology), of a kind that is written in a stream of its own. */
+export const revisionOf = (kind: Kind): Computed => ({
+  sql: (tables) => `(SELECT v.version - 1 FROM ${tables.streams} v WHERE v.stream = '${kind}-' || o.id)::int`,
+  known: ({ topology, row }) => {
+    const own = row('o');
+    return own === UNREAD || own === null ? own : topology.versionOf(`${kind}-${own.id}`) - 1;
+  },
+});
 
 /** What only the database works out. */
 export const read = (sql: Computed['sql']): Computed => ({ sql, known: () => UNREAD });

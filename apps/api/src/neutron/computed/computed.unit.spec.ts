@@ -28,7 +28,11 @@ type Objects = Readonly<Record<string, Doc>>;
 
 /** Objects by `kind/id`; of relations there are none. */
 const topology = (objects: Objects = {}): Topology =>
-  ({ get: (kind: string, id: string) => objects[`${kind}/${id}`], find: () => [] }) as Partial<Topology> as Topology;
+  ({
+    get: (kind: string, id: string) => objects[`${kind}/${id}`],
+    find: () => [],
+    versionOf: () => 3,
+  }) as Partial<Topology> as Topology;
 
 const doc = { host: '', size: 5, on: true, nothing: null, deep: { er: 'x' } };
 const memory: Memory = {
@@ -102,7 +106,7 @@ describe('an object made just now', () => {
   it.each<[string, string, Doc, Objects, object]>([
     ['a network', 'network', {}, {}, { subnets: { ids: [], scope4: null, scope6: null }, external_for_some: false }],
     ['a subnet', 'subnet', {}, {}, {}],
-    ['a pool', 'subnetpool', {}, {}, { shared_with: [] }],
+    ['a pool', 'subnetpool', {}, {}, { shared_with: [], revision_with_parts: 2 }],
     ['a port on no host', 'port', port(''), {}, { host: '', status: 'DOWN', carried: false, datapath_type: null }],
     ['a port of a floating IP', 'port', port('', 'network:floatingip'), {}, { host: '', status: 'N/A' }],
     ['a free floating IP', 'floatingip', { association: null }, {}, { status: 'DOWN', port: null, router_id: null }],

@@ -60,9 +60,10 @@ export const REFERENCE: Readonly<Record<string, ReferenceAttributes>> = {
     enable_dhcp: 'C U',
     ipv6_ra_mode: 'C',
     ipv6_address_mode: 'C',
-    service_types: 'C U w',
+    service_types: 'C U',
     segment_id: 'C U r w',
     dns_publish_fixed_ip: 'C U',
+    shared: 'h',
     ...tagged,
   },
   subnetpool: {
@@ -114,6 +115,7 @@ export const REFERENCE: Readonly<Record<string, ReferenceAttributes>> = {
     data_plane_status: 'U',
     trunk_details: '',
     ...tagged,
+    tags: 'C',
   },
   router: {
     id: '',
@@ -126,6 +128,8 @@ export const REFERENCE: Readonly<Record<string, ReferenceAttributes>> = {
     distributed: 'C U r w',
     ha: 'C U r w',
     flavor_id: 'C',
+    service_type_id: 'C',
+    enable_ndp_proxy: 'C U',
     availability_zone_hints: 'C',
     availability_zones: '',
     ...tagged,
@@ -213,12 +217,50 @@ export const REFERENCE: Readonly<Record<string, ReferenceAttributes>> = {
   },
 };
 
+const of = (...names: string[]): string => ['id', 'tenant_id', 'project_id', ...names].join(' ');
+/** Attributes that the reference filters lists by, beside tags. Sources: `is_filter` in the same places. */
+export const FILTERS: Readonly<Record<string, string>> = {
+  network: of(
+    ...['name', 'admin_state_up', 'status', 'shared', 'router:external', 'is_default', 'mtu', 'vlan_transparent'],
+    ...['provider:network_type', 'provider:physical_network', 'provider:segmentation_id', 'description'],
+  ),
+  subnet: of(
+    ...['name', 'ip_version', 'network_id', 'subnetpool_id', 'cidr', 'gateway_ip', 'enable_dhcp'],
+    ...['ipv6_ra_mode', 'ipv6_address_mode', 'shared', 'segment_id', 'description'],
+  ),
+  subnetpool: of(
+    ...['name', 'default_quota', 'ip_version', 'default_prefixlen', 'min_prefixlen', 'max_prefixlen'],
+    ...['is_default', 'shared', 'address_scope_id', 'description'],
+  ),
+  address_scope: of('name', 'shared', 'ip_version'),
+  port: of(
+    ...['name', 'network_id', 'admin_state_up', 'mac_address', 'fixed_ips', 'device_id', 'device_owner', 'status'],
+    ...['ip_allocation', 'binding:host_id', 'security_groups', 'description'],
+  ),
+  router: of('name', 'admin_state_up', 'enable_ndp_proxy', 'description'),
+  floatingip: of(
+    ...['floating_ip_address', 'floating_network_id', 'router_id', 'port_id', 'fixed_ip_address', 'status'],
+    'description',
+  ),
+  'floatingip/port_forwarding': 'id internal_port_id internal_ip_address internal_port external_port protocol',
+  security_group: of('name', 'shared', 'description'),
+  security_group_rule: of(
+    ...['security_group_id', 'remote_group_id', 'direction', 'protocol', 'port_range_min', 'port_range_max'],
+    ...['ethertype', 'remote_ip_prefix', 'normalized_cidr', 'remote_address_group_id', 'description'],
+  ),
+  address_group: 'id name description project_id',
+  rbac_policy: of('object_type', 'object_id', 'target_tenant', 'action'),
+  segment: 'id network_id network_type physical_network name',
+  agent: 'id agent_type binary topic host admin_state_up description alive availability_zone',
+};
+
 export type Note = Readonly<{ is: 'absent' | 'differs' | 'ours'; why: string }>;
 const absent = (why: string): Note => ({ is: 'absent', why });
 const differs = (why: string): Note => ({ is: 'differs', why });
 const ours = (why: string): Note => ({ is: 'ours', why });
 
 const NO_QOS = absent('No quality of service.');
+const NULL_QOS = differs('Only null is accepted, and it is not shown: no quality of service.');
 const SEGMENT_STAYS = 'Set when the network is created, and not changed later.';
 const MADE_WITH = differs(
   'A network has one segment, which is created and deleted with it. Administrators can read it; nobody can set it.',
@@ -232,7 +274,15 @@ export const NOTES: Readonly<Record<string, Note>> = {
     'At most 1500, with VXLAN 1450; in the reference the operator configures the limits. At least 1280 with an IPv6 subnet (RFC 8200).',
   ),
   'network.is_default': differs('Always shown; refused on a network that is not external.'),
-  'network.provider:network_type': differs(`flat, vlan and vxlan. ${SEGMENT_STAYS}`),
+  'network.provider:network_type': differs(
+    `flat, local, vlan and vxlan; gre and geneve are refused: tunnels are VXLAN. ${SEGMENT_STAYS}`,
+  ),
+  'network.router:external': differs(
+    'A network whose policies `access_as_external` are all deleted is no longer external, and then must have no gateways and floating IPs.',
+  ),
+  'network.updated_at': differs(
+    'When the network itself last changed: a change of its subnets and policies does not count.',
+  ),
   'network.provider:physical_network': differs(
     `Any name in the bridge mappings of a node; the operator keeps no list of them. ${SEGMENT_STAYS}`,
   ),
@@ -243,14 +293,21 @@ export const NOTES: Readonly<Record<string, Note>> = {
   'network.availability_zone_hints': differs('Always empty: there is no DHCP agent to schedule by zones.'),
   'network.availability_zones': differs('Always empty, for the same reason.'),
   'network.dns_domain': differs('Stored and shown, but not published in a DNS.'),
-  'network.qos_policy_id': NO_QOS,
-  'network.vlan_transparent': absent('The bridges of the nodes filter VLANs.'),
+  'network.qos_policy_id': NULL_QOS,
+  'network.vlan_transparent': differs(
+    'Only false is accepted, and it is not shown: the bridges of the nodes filter VLANs.',
+  ),
   'network.l2_adjacency': absent('Every network is one broadcast domain.'),
   'network.revision_number': differs(
-    'Starts at 0 and counts changes of the network alone, not of its subnets and ports.',
+    'Starts at 0. Counts changes of the network, its subnets and its RBAC policies; policies that an earlier release made do not count.',
   ),
   'subnet.segment_id': differs('Only null is accepted, and it is not shown: a network has one segment.'),
-  'subnet.dns_publish_fixed_ip': absent('Names are not published in a DNS.'),
+  'subnet.gateway_ip': differs(
+    'Addresses that no host has (multicast, loopback, 0.0.0.0, the network address of IPv6) are refused.',
+  ),
+  'subnet.dns_publish_fixed_ip': differs(
+    'Only false is accepted, and it is not shown: names are not published in a DNS.',
+  ),
   'port.mac_address': differs('The owner of the network may also change it; in the reference only administrators may.'),
   'port.status': differs('ERROR if a node could not wire the port; status_reason says why.'),
   'port.status_reason': REASON,
@@ -276,14 +333,19 @@ export const NOTES: Readonly<Record<string, Note>> = {
     'Stored and shown, for DHCP servers that you run yourself: there is no DHCP agent yet.',
   ),
   'port.dns_name': differs('Stored and shown, but not published in a DNS.'),
-  'port.dns_domain': absent("All names of ports end with the operator's PLUMB_DNS_DOMAIN."),
-  'port.device_profile': absent('No accelerators.'),
-  'port.numa_affinity_policy': absent('Nothing here places instances.'),
-  'port.qos_policy_id': NO_QOS,
+  'port.dns_domain': differs(
+    "Only the empty text is accepted, and it is not shown: all names of ports end with the operator's PLUMB_DNS_DOMAIN.",
+  ),
+  'port.device_profile': differs('Only null is accepted, and it is not shown: no accelerators.'),
+  'port.numa_affinity_policy': differs('Only null is accepted, and it is not shown: nothing here places instances.'),
+  'port.qos_policy_id': NULL_QOS,
+  'port.revision_number': differs('Starts at 0. Port forwardings that lead to the port do not count.'),
   'port.qos_network_policy_id': NO_QOS,
   'port.resource_request': NO_QOS,
-  'port.propagate_uplink_status': absent('No SR-IOV.'),
-  'port.data_plane_status': absent('The nodes report what works: see status.'),
+  'port.propagate_uplink_status': differs('Only false is accepted, and it is not shown: no SR-IOV.'),
+  'port.data_plane_status': differs(
+    'Only null is accepted, and it is not shown: the nodes report what works, see status.',
+  ),
   'port.trunk_details': absent('No trunks.'),
   'router.routes': differs(
     'A next hop that no kernel takes (network, broadcast or anycast address) is refused. A route to a subnet of the router itself has no effect: the subnet stays reachable.',
@@ -293,14 +355,16 @@ export const NOTES: Readonly<Record<string, Note>> = {
   'router.distributed': differs('Only false: routers run on network nodes.'),
   'router.ha': differs('Only false: a router runs on one node.'),
   'router.flavor_id': differs('Only null: the list of flavors is empty.'),
+  'router.external_gateway_info': differs('Of its qos_policy_id only null is accepted: no quality of service.'),
+  'router.service_type_id': differs('Only null is accepted, and it is not shown: no flavors.'),
+  'router.enable_ndp_proxy': differs('Only false is accepted, and it is not shown: no NDP proxy.'),
   'floatingip.status': differs(
     'ACTIVE only when the L3 agent has read it back from its node and the port is wired on its own host; with ERROR status_reason says why.',
   ),
   'floatingip.status_reason': REASON,
-  'floatingip.port_id': differs('An update that does not name it leaves the association as it is; null ends it.'),
   'floatingip.dns_name': differs('Stored and shown, but not published in a DNS.'),
   'floatingip.dns_domain': differs('Stored and shown, but not published in a DNS.'),
-  'floatingip.qos_policy_id': NO_QOS,
+  'floatingip.qos_policy_id': NULL_QOS,
   'floatingip.qos_network_policy_id': NO_QOS,
   'floatingip/port_forwarding.protocol': differs(
     'dccp is refused: connection tracking on the nodes does not know its ports, so nothing would be forwarded.',
@@ -353,7 +417,6 @@ export const ABSENT_EXTENSIONS: Readonly<Record<string, string>> = {
   'qos-fip': 'no quality of service',
   'rbac-qos-policy': 'no quality of service',
   segment: 'read only: segments are created and deleted with their network',
-  'tag-ports-during-bulk-creation': 'tags are set after the port was created',
   trunk: 'no trunks',
   'trunk-details': 'no trunks',
   'uplink-status-propagation': 'no SR-IOV',
@@ -367,6 +430,9 @@ export const OUR_EXTENSIONS: Readonly<Record<string, string>> = {
   'router-gateway-port-forwarding':
     "`/v2.0/routers/{id}/port_forwardings`: forwarding on a router's own gateway address",
 };
+
+/** Extensions here that the reference has only when its operator loads them; the recorded one did not. */
+export const OPTIONAL_EXTENSIONS: readonly string[] = ['tag-ports-during-bulk-creation'];
 
 /** Aliases of the recorded answer of the reference to `GET /v2.0/extensions`. */
 export const RECORDED_EXTENSIONS: readonly string[] = (

@@ -5,7 +5,15 @@ import { format } from 'prettier';
 import { z } from 'zod';
 import { RESOURCES } from '../catalogue.js';
 import { compatName, networkingApiDoc } from './compat-doc.js';
-import { ABSENT_EXTENSIONS, NOTES, OUR_EXTENSIONS, RECORDED_EXTENSIONS, REFERENCE } from './compat.js';
+import {
+  ABSENT_EXTENSIONS,
+  FILTERS,
+  NOTES,
+  OPTIONAL_EXTENSIONS,
+  OUR_EXTENSIONS,
+  RECORDED_EXTENSIONS,
+  REFERENCE,
+} from './compat.js';
 import { EXTENSIONS } from '../extensions.js';
 import type { Attribute } from '../attribute.js';
 
@@ -52,6 +60,11 @@ describe.each(RESOURCES.map((resource) => [compatName(resource), resource] as co
     expect(strange).toEqual([]);
   });
 
+  it('is filtered by whatever the reference filters it by, shown or not', () => {
+    const missing = (FILTERS[key] ?? '').split(' ').filter((name) => name !== '' && !declared.get(name)?.filter);
+    expect(missing).toEqual([]);
+  });
+
   it('lets the same people set and see each attribute in the same verbs, or says how not', () => {
     const different = [...declared.values()]
       .filter(
@@ -67,6 +80,7 @@ describe('what is said of the reference', () => {
   it('is said of something', () => {
     const resources = new Map(RESOURCES.map((resource) => [compatName(resource), resource]));
     expect(Object.keys(REFERENCE).filter((key) => !resources.has(key))).toEqual([]);
+    expect(Object.keys(FILTERS)).toEqual(Object.keys(REFERENCE));
     const stale = Object.entries(NOTES).filter(([name, { is }]) => {
       const [key = '', attribute = ''] = [name.slice(0, name.lastIndexOf('.')), name.slice(name.lastIndexOf('.') + 1)];
       const here = resources.get(key)?.attributes.some((each) => each.name === attribute) ?? false;
@@ -84,9 +98,8 @@ describe('what is said of the reference', () => {
     ).toEqual([]);
     expect(here.filter((alias) => ABSENT_EXTENSIONS[alias] !== undefined)).toEqual([]);
     expect(Object.keys(OUR_EXTENSIONS).filter((alias) => !here.includes(alias))).toEqual([]);
-    expect(here.filter((alias) => !RECORDED_EXTENSIONS.includes(alias) && OUR_EXTENSIONS[alias] === undefined)).toEqual(
-      [],
-    );
+    const theirs = [...RECORDED_EXTENSIONS, ...OPTIONAL_EXTENSIONS];
+    expect(here.filter((alias) => !theirs.includes(alias) && OUR_EXTENSIONS[alias] === undefined)).toEqual([]);
     expect(here.filter((alias, at) => here.indexOf(alias) !== at)).toEqual([]);
   });
 

@@ -78,5 +78,11 @@ const list: Handler = async (request, _ids, { read, listLimit }) => {
 };
 
 export const floatingIpPoolEndpoints: readonly Endpoint[] = [
-  { path: ['floatingip_pools'], about: 'Subnets that floating IPs come from.', who: 'any', methods: { GET: list } },
+  { path: ['floatingip-pools'], about: 'Subnets that floating IPs come from.', who: 'any', methods: { GET: list } },
+  {
+    path: ['floatingip_pools'],
+    about: 'As floatingip-pools: the path of earlier releases.',
+    who: 'any',
+    methods: { GET: list },
+  },
 ];

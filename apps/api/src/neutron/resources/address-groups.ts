@@ -11,7 +11,7 @@ import { table } from '../attribute.js';
 import { declare, type Resource } from '../resource.js';
 import { addresses, namedAddresses } from '../types/security-types.js';
 import { isOpened } from './shared.js';
-import { changes, description, head, name } from './standard.js';
+import { changesWithParts, description, head, name, partsChange } from './standard.js';
 
 const attributes = table([
   ...head,
@@ -25,7 +25,7 @@ const attributes = table([
     about: 'Prefixes, sorted; changed by add_addresses and remove_addresses.',
   },
   description,
-  ...changes,
+  ...changesWithParts('addressgroup'),
 ]);
 
 export const addressGroups: Resource = declare({
@@ -36,13 +36,14 @@ export const addressGroups: Resource = declare({
   visible: (seeing) => isOpened('o.id', seeing),
   about: 'Prefixes that security group rules may name together.',
   attributes,
+  columns: partsChange('addressgroup'),
   notFound: addressGroupNotFound,
   create: async (inputs) => createAddressGroups(inputs),
   update: async (id, input) => updateAddressGroup(id, input),
   delete: deleteAddressGroup,
   actions: {
     add_addresses: async (id, body) => answering(addAddresses(id, namedAddresses(body))),
-    remove_addresses: async (id, body) => answering(removeAddresses(id, namedAddresses(body))),
+    remove_addresses: async (id, body) => answering(removeAddresses(id, namedAddresses(body, true))),
   },
 });
 

@@ -26,7 +26,7 @@ import { type Attribute, FEW_VALUES, having, type Row, table } from '../attribut
 import { declare, type Resource } from '../resource.js';
 import { type AttributeType, ip, orNull, text, uuid } from '../types/attribute-types.js';
 import { dnsDomain, dnsName } from '../types/dns-types.js';
-import { constant, head, SHOWN, status, tail } from './standard.js';
+import { constant, head, noQosPolicy, partsChange, SHOWN, status, tailWithParts } from './standard.js';
 
 const NOT_ASSOCIATED = isNull(jsonOf('o', 'association'));
 const reported = (alias: string, status: string): Computed => isOneOf(columnOf(alias, 'status'), status);
@@ -208,6 +208,7 @@ const attributes = table([
     show: (row) => ((row['forwardings'] ?? []) as readonly Forwarding[]).map(shownForwarding),
     about: 'Its port forwardings.',
   },
+  { ...noQosPolicy, path: 'qosPolicyId' },
   {
     name: 'dns_name',
     path: 'dnsName',
@@ -228,7 +229,7 @@ const attributes = table([
     sort: true,
     about: 'Domain of the DNS name.',
   },
-  ...tail,
+  ...tailWithParts('floatingip'),
 ]);
 
 export const floatingips: Resource = declare({
@@ -259,6 +260,7 @@ export const floatingips: Resource = declare({
     FORWARDINGS,
   ],
   columns: {
+    ...partsChange('floatingip'),
     port: jsonOf('p'),
     status: STATUS,
     reason: firstOf(columnOf('l', 'reason'), forwardings('reason')),
@@ -268,8 +270,10 @@ export const floatingips: Resource = declare({
   },
   notFound: floatingIpNotFound,
   create: async (inputs) => createFloatingIps(inputs.map((input) => ({ ...input, target: targetOf(input) ?? null }))),
-  update: async (id, { description, ...association }) => {
-    const target = targetOf(association);
+  update: async (id, input) => {
+    const { description, ...association } = input;
+    // An update that names nothing at all ends the association, as in the reference: some clients (gophercloud) disassociate by it.
+    const target = Object.keys(input).length === 0 ? null : targetOf(association);
     return updateFloatingIp(id, { description, ...(target !== undefined && { target }) });
   },
   delete: deleteFloatingIp,

@@ -1,6 +1,7 @@
 import {
   createNetworks,
   deleteNetwork,
+  ensureDefaultGroup,
   invalidInput,
   networkNotFound,
   NewNetwork,
@@ -15,6 +16,7 @@ import {
   integer,
   list,
   members,
+  onlyFalse,
   orNull,
   physicalNetwork,
   text,
@@ -26,7 +28,18 @@ import { declare, type Resource } from '../resource.js';
 import type { CreateInput } from '../input.js';
 import type { Tables } from '../tables.js';
 import { hasPolicy, isOpened, shared, sharedWith } from './shared.js';
-import { adminStateUp, constant, emptyList, head, name, SHOWN, tail } from './standard.js';
+import {
+  adminStateUp,
+  constant,
+  emptyList,
+  head,
+  name,
+  none,
+  noQosPolicy,
+  partsChange,
+  SHOWN,
+  tailWithParts,
+} from './standard.js';
 
 const provider = <const P extends string, T>(name: string, path: P, type: AttributeType<T>, about: string) =>
   ({
@@ -164,7 +177,7 @@ const attributes = table([
     sort: true,
     about: "Domain of its ports' names; ends with a dot.",
   },
-  provider('network_type', 'networkType', networkType, 'flat, vlan or vxlan.'),
+  provider('network_type', 'networkType', networkType, 'flat, local, vlan or vxlan.'),
   provider('physical_network', 'physicalNetwork', physicalNetwork, 'Physical network that carries it.'),
   provider('segmentation_id', 'segmentationId', segmentationId, 'VLAN id or VNI.'),
   {
@@ -176,11 +189,17 @@ const attributes = table([
     visible: false,
     about: 'Its provider attributes as a list of one.',
   },
+  noQosPolicy,
+  {
+    ...none('vlan_transparent', onlyFalse, { post: 'allowed' }, 'False only: the bridges of the nodes filter VLANs.'),
+    sql: `'false'::text`,
+    filter: true,
+  },
   emptyList('availability_zone_hints', 'No availability zones.'),
   constant('availability_zones', [], 'No availability zones.'),
   addressScope(4),
   addressScope(6),
-  ...tail,
+  ...tailWithParts('network'),
 ]);
 
 export const networks: Resource = declare({
@@ -189,9 +208,10 @@ export const networks: Resource = declare({
   kind: 'network',
   visible: (seeing) => `o.doc @> '{"shared": true}' OR ${IS_EXTERNAL} OR ${isOpened('o.id', seeing)}`,
   tagged: true,
+  after: ensureDefaultGroup,
   about: 'An isolated layer 2 segment.',
   attributes,
-  columns: { subnets: OF_SUBNETS, ...sharedWith, external_for_some: EXTERNAL_FOR_SOME },
+  columns: { ...partsChange('network'), subnets: OF_SUBNETS, ...sharedWith, external_for_some: EXTERNAL_FOR_SOME },
   notFound: networkNotFound,
   create: async (inputs, { segments: policy }) => createNetworks(inputs.map(onItsSegment), policy),
   update: async (id, input) => updateNetwork(id, input),

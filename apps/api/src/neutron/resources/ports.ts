@@ -3,12 +3,25 @@ import {
   type BindingPolicy,
   createPorts,
   deletePort,
+  ensureDefaultGroup,
   NewPort,
   PortChanges,
   portNotFound,
   updatePort,
 } from '@plumbline/domain';
-import { bool, dictionary, hostId, mac, oneOf, orNull, text, uuid } from '../types/attribute-types.js';
+import {
+  bool,
+  dictionary,
+  hostId,
+  mac,
+  oneOf,
+  onlyEmptyText,
+  onlyFalse,
+  onlyNull,
+  orNull,
+  text,
+  uuid,
+} from '../types/attribute-types.js';
 import { dnsName } from '../types/dns-types.js';
 import {
   addressPairs,
@@ -24,7 +37,19 @@ import { object, OWN_ID, report } from '../computed/joins.js';
 import type { CreateInput, UpdateInput } from '../input.js';
 import { type Attribute, FEW_VALUES, having, type Row, table } from '../attribute.js';
 import { declare, type Resource, type Surroundings } from '../resource.js';
-import { adminStateUp, constant, head, name, SHOWN, status, tail } from './standard.js';
+import {
+  adminStateUp,
+  changes,
+  constant,
+  description,
+  head,
+  name,
+  none,
+  noQosPolicy,
+  SHOWN,
+  status,
+  tags,
+} from './standard.js';
 
 const VNIC_TYPES = [
   'normal',
@@ -172,6 +197,9 @@ const attributes = table([
   {
     name: 'ip_allocation',
     type: text(),
+    sql: `CASE WHEN o.doc -> 'fixedIps' = '[]' THEN 'none' ELSE 'immediate' END`,
+    filter: true,
+    sort: true,
     show: (row) => (fixedIpsOf(row).length > 0 ? 'immediate' : 'none'),
     about: 'Addresses are chosen when the port is made.',
   },
@@ -285,7 +313,20 @@ const attributes = table([
   },
   { ...constant('binding:vif_type', '', 'ovs, unbound or binding_failed.'), read: 'admin', show: vifType },
   { ...constant('binding:vif_details', {}, 'How an instance is plugged.'), read: 'admin', show: vifDetails },
-  ...tail,
+  none(
+    'dns_domain',
+    onlyEmptyText,
+    { post: 'allowed', put: true },
+    "Empty only: the names of all ports end with the operator's domain.",
+  ),
+  noQosPolicy,
+  none('device_profile', onlyNull, { post: 'allowed' }, 'Null only: no accelerators.'),
+  none('numa_affinity_policy', onlyNull, { post: 'allowed', put: true }, 'Null only: nothing here places instances.'),
+  none('propagate_uplink_status', onlyFalse, { post: 'allowed' }, 'False only: no SR-IOV.'),
+  none('data_plane_status', onlyNull, { put: true }, 'Null only: the nodes report what works, see status.'),
+  description,
+  { ...tags, post: 'allowed', default: [] },
+  ...changes,
 ]);
 
 export const ports: Resource = declare({
@@ -294,6 +335,7 @@ export const ports: Resource = declare({
   kind: 'port',
   visible: { kind: 'network', path: 'networkId', seen: ({ project }) => `n.project_id = ${project}` },
   tagged: true,
+  after: ensureDefaultGroup,
   about: 'A connection point of a network: of an instance, a router or a floating IP.',
   attributes,
   joins: [

@@ -28,7 +28,7 @@ import { agent, object, OWN_ID, report } from '../computed/joins.js';
 import { type Row, table } from '../attribute.js';
 import { declare, type Resource } from '../resource.js';
 import { gatewayInfo, hostRoutes, interfaceName } from '../types/structured-types.js';
-import { adminStateUp, head, name, SHOWN, status, tail } from './standard.js';
+import { adminStateUp, head, name, none, partsChange, SHOWN, status, tailWithParts } from './standard.js';
 
 const HOST = textOf('o', 'host');
 const STATUS = cases([[isOneOf(columnOf('s', 'status'), 'ERROR'), word('ERROR')]], word('ACTIVE'));
@@ -135,6 +135,12 @@ const attributes = table([
     show: () => false,
     about: 'False only.',
   },
+  none('service_type_id', onlyNull, { post: 'allowed' }, 'Null only: no flavors.'),
+  {
+    ...none('enable_ndp_proxy', onlyFalse, { post: 'allowed', put: true }, 'False only: no NDP proxy.'),
+    sql: `'false'::text`,
+    filter: true,
+  },
   { name: 'flavor_id', type: onlyNull, post: 'allowed', show: () => null, about: 'No flavors.' },
   {
     name: 'availability_zone_hints',
@@ -152,7 +158,7 @@ const attributes = table([
     show: (row) => (row['zone'] === null ? [] : [row['zone']]),
     about: 'Zone of the agent that carries it.',
   },
-  ...tail,
+  ...tailWithParts('router'),
 ]);
 
 export const routers: Resource = declare({
@@ -169,6 +175,7 @@ export const routers: Resource = declare({
     agent('a', carrierOf.router, HOST),
   ],
   columns: {
+    ...partsChange('router'),
     gateway_ips: jsonOf('g', 'fixedIps'),
     status: STATUS,
     reason: columnOf('s', 'reason'),

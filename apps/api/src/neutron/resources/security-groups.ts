@@ -12,7 +12,7 @@ import { type Row, table } from '../attribute.js';
 import { declare, type Resource } from '../resource.js';
 import { securityGroupRules } from './security-group-rules.js';
 import { isOpened, isShared, sharedWith } from './shared.js';
-import { head, name, SHOWN, tail } from './standard.js';
+import { head, name, partsChange, SHOWN, tailWithParts } from './standard.js';
 
 /** In the order in which they were made, which the database knows. */
 const RULES = read(
@@ -46,7 +46,7 @@ const attributes = table([
   },
   // A group is shared by RBAC policies only: no request sets this attribute.
   isShared('Whether a policy opens it to your project.'),
-  ...tail,
+  ...tailWithParts('securitygroup'),
 ]);
 
 export const securityGroups: Resource = declare({
@@ -59,7 +59,7 @@ export const securityGroups: Resource = declare({
   before: ensureDefaultGroup,
   about: 'Rules for the ports that are in it. Each project has one of the name default.',
   attributes,
-  columns: { ...sharedWith, rules: RULES },
+  columns: { ...partsChange('securitygroup'), ...sharedWith, rules: RULES },
   notFound: securityGroupNotFound,
   create: async (inputs) => createSecurityGroups(inputs),
   update: async (id, input) => updateSecurityGroup(id, input),

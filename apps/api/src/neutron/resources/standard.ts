@@ -1,8 +1,20 @@
 /** Attributes that every resource has. */
+import type { Kind } from '@plumbline/contracts';
 import { z } from 'zod';
-import type { Computed } from '../computed/computed.js';
+import { badRequest } from '../../errors/edge-error.js';
+import { type Computed, revisionOf } from '../computed/computed.js';
 import { type Attribute, type Row, table } from '../attribute.js';
-import { bool, integer, onlyEmpty, projectId, text, uuid } from '../types/attribute-types.js';
+import { tagList } from '../types/tag-types.js';
+import {
+  type AttributeType,
+  bool,
+  integer,
+  onlyEmpty,
+  projectId,
+  saidNull,
+  text,
+  uuid,
+} from '../types/attribute-types.js';
 
 /** Shapes of values that are only shown, for the OpenAPI document: lists of texts, objects. */
 const object = z.record(z.string(), z.unknown());
@@ -82,31 +94,47 @@ export const description = {
   sort: true,
   about: 'Text for people.',
 } as const satisfies Attribute;
-/** When it was made and changed, and how often. */
-export const changes: readonly Attribute[] = [
+const times: readonly Attribute[] = [
   time('created_at', 'createdAt', 'When it was created (UTC).'),
   time('updated_at', 'updatedAt', 'When it last changed (UTC).'),
-  {
-    name: 'revision_number',
-    path: 'revision',
-    type: integer(0, 2 ** 31),
-    filter: true,
-    sort: true,
-    about: 'Number of changes since its creation.',
-  },
 ];
+const revision: Attribute = {
+  name: 'revision_number',
+  path: 'revision',
+  type: integer(0, 2 ** 31),
+  filter: true,
+  sort: true,
+  about: 'Number of changes since its creation.',
+};
+/** When it was made and changed, and how often. */
+export const changes: readonly Attribute[] = [...times, revision];
+/** The same of an object whose parts are written in its stream: it changes with them. Needs the columns of `partsChange`. */
+export const changesWithParts = (kind: Kind): readonly Attribute[] => {
+  const { sql } = revisionOf(kind);
+  return [
+    ...times,
+    {
+      ...revision,
+      about: 'Number of changes of it and of its parts since its creation.',
+      // As text, and sorted as numbers are.
+      sql: (tables) => `lpad(${sql(tables)}::text, 10, '0')`,
+      where: (values, { param, tables }) => `${sql(tables)}::text = ANY(${param(values.map(String), 'text[]')})`,
+      show: (row) => row['revision_with_parts'],
+    },
+  ];
+};
+export const partsChange = (kind: Kind) => ({ revision_with_parts: revisionOf(kind) });
+
+export const tags = {
+  name: 'tags',
+  path: 'tags',
+  type: tagList,
+  shownAs: SHOWN.words,
+  about: 'Texts that its sub-resource tags adds and removes.',
+} as const satisfies Attribute;
 /** The last attributes of an object with tags. */
-export const tail = table([
-  description,
-  {
-    name: 'tags',
-    path: 'tags',
-    type: text(),
-    shownAs: SHOWN.words,
-    about: 'Texts that its sub-resource tags adds and removes.',
-  },
-  ...changes,
-]);
+export const tail = table([description, tags, ...changes]);
+export const tailWithParts = (kind: Kind) => table([description, tags, ...changesWithParts(kind)]);
 
 function shapeOf(value: unknown): z.ZodType {
   if (Array.isArray(value)) return SHOWN.words;
@@ -127,6 +155,32 @@ export const emptyList = (name: string, about: string, put?: true): Attribute =>
   show: () => [],
   about,
 });
+
+/**
+ * An attribute of the reference whose behaviour is not here: a value that means "none" is accepted, with every other one it is refused as an attribute that does not exist,
+ * as the reference does without that extension; and it is never shown. `type` is one that takes only "none".
+ */
+export const none = (
+  name: string,
+  type: AttributeType<undefined | null>,
+  verbs: Pick<Attribute, 'post' | 'put'>,
+  about: string,
+): Attribute => ({ name, type: orUnrecognized(type), ...verbs, visible: false, about });
+
+function orUnrecognized<T>(type: AttributeType<T>): AttributeType<T> {
+  const parse = (value: unknown, attribute: string): T => {
+    try {
+      return type.parse(value, attribute);
+    } catch {
+      throw badRequest(`Unrecognized attribute(s) '${attribute}'`);
+    }
+  };
+  return { ...type, parse };
+}
+
+const EITHER = { post: 'allowed', put: true } as const;
+/** No quality of service. */
+export const noQosPolicy = none('qos_policy_id', saidNull, EITHER, 'Null only: no quality of service.');
 
 /** Status from a column `status`, and in case of an error the reason why from `reason`. */
 export const status = ({ sql }: Computed): readonly Attribute[] => [

@@ -26,7 +26,7 @@ import { badRequest } from '../../errors/edge-error.js';
 import { type Attribute, table } from '../attribute.js';
 import { type Action, declare, type Resource } from '../resource.js';
 import { isOpened, shared, sharedWith } from './shared.js';
-import { head, name, tail } from './standard.js';
+import { head, name, partsChange, tailWithParts } from './standard.js';
 
 const MOST_PREFIXES = 128;
 const MOST_QUOTA = 2 ** 31 - 1;
@@ -130,7 +130,7 @@ const attributes = table([
     sort: true,
     about: 'The pool of its IP version for subnets that name none.',
   },
-  ...tail,
+  ...tailWithParts('subnetpool'),
 ]);
 
 export const subnetpools: Resource = declare({
@@ -141,7 +141,7 @@ export const subnetpools: Resource = declare({
   tagged: true,
   about: 'Prefixes from which subnets get theirs.',
   attributes,
-  columns: sharedWith,
+  columns: { ...sharedWith, ...partsChange('subnetpool') },
   notFound: subnetPoolNotFound,
   create: async (inputs) => createSubnetPools(inputs),
   update: async (id, input) => updateSubnetPool(id, input),

@@ -1,11 +1,22 @@
 import { createSubnets, deleteSubnet, subnetNotFound, updateSubnet } from '@plumbline/domain';
-import { bool, cidr, integer, ip, ipVersion, oneOf, onlyNull, orNull, uuid } from '../types/attribute-types.js';
+import {
+  bool,
+  cidr,
+  integer,
+  ip,
+  ipVersion,
+  oneOf,
+  onlyFalse,
+  onlyNull,
+  orNull,
+  uuid,
+} from '../types/attribute-types.js';
 import { type Attribute, table } from '../attribute.js';
 import { declare, type Resource } from '../resource.js';
 import { allocationPools, hostRoutes, nameservers } from '../types/structured-types.js';
 import { serviceTypes } from '../types/service-types.js';
-import { isOpened } from './shared.js';
-import { head, name, tail } from './standard.js';
+import { isOpened, isSharedNetwork } from './shared.js';
+import { head, name, none, tail } from './standard.js';
 
 const mode = <const P extends string>(name: string, path: P, about: string) =>
   ({
@@ -76,10 +87,13 @@ const attributes = table([
   },
   {
     name: 'segment_id',
-    type: onlyNull,
+    type: { ...onlyNull, filter: orNull(uuid).filter as (value: string, attribute: string) => unknown },
     post: 'allowed',
     put: true,
     visible: false,
+    sql: 'NULL::text',
+    filter: true,
+    sort: true,
     about: 'Null only: a network has one segment, and its subnets are on it.',
   },
   {
@@ -138,8 +152,21 @@ const attributes = table([
     post: 'allowed',
     put: true,
     default: [],
-    write: 'admin',
     about: 'Only ports with these device owners get addresses from it; when empty all do.',
+  },
+  none(
+    'dns_publish_fixed_ip',
+    onlyFalse,
+    { post: 'allowed', put: true },
+    'False only: names are not published in a DNS.',
+  ),
+  {
+    name: 'shared',
+    type: bool,
+    visible: false,
+    where: isSharedNetwork(`o.doc ->> 'networkId'`),
+    filter: true,
+    about: 'Its network is shared with everybody, or with the project that asks.',
   },
   ...tail,
 ]);
@@ -151,8 +178,8 @@ export const subnets: Resource = declare({
   visible: {
     kind: 'network',
     path: 'networkId',
-    seen: (seeing) => `n.project_id = ${seeing.project} OR n.doc @> '{"shared": true}' OR n.doc @> '{"external": true}'
-      OR ${isOpened('n.id', seeing)}`,
+    seen: (seeing) =>
+      `n.project_id = ${seeing.project} OR n.doc @> '{"shared": true}' OR ${isOpened('n.id', seeing, 'access_as_shared')}`,
   },
   tagged: true,
   about: 'A block of addresses of a network.',

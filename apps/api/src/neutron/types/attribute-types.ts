@@ -68,11 +68,13 @@ export const projectId: AttributeType<string> = {
   },
 };
 
-const TRUE: readonly unknown[] = [true, 1, '1', 'true', 'True', 'TRUE'];
-const FALSE: readonly unknown[] = [false, 0, '0', 'false', 'False', 'FALSE'];
+/** The words of the reference (oslo.utils), in upper or lower case. */
+const TRUE: readonly unknown[] = [true, 1, '1', 't', 'true', 'on', 'y', 'yes'];
+const FALSE: readonly unknown[] = [false, 0, '0', 'f', 'false', 'off', 'n', 'no'];
 function toBoolean(value: unknown, attribute: string): boolean {
-  if (TRUE.includes(value)) return true;
-  if (FALSE.includes(value)) return false;
+  const word = typeof value === 'string' ? value.trim().toLowerCase() : value;
+  if (TRUE.includes(word)) return true;
+  if (FALSE.includes(word)) return false;
   throw invalidInput(`'${shown(value)}' cannot be converted to boolean`, attribute);
 }
 export const bool: AttributeType<boolean> = { schema: z.boolean(), parse: toBoolean, filter: toBoolean };
@@ -87,6 +89,13 @@ export const uuid: AttributeType<string> & Filtered = {
   parse: toUuid,
   filter: (value, attribute) => filterText(value, attribute).toLowerCase(),
 };
+
+/** A list, or null for none of its items. */
+export const orEmpty = <T>(type: AttributeType<readonly T[]>): AttributeType<readonly T[]> => ({
+  ...type,
+  schema: type.schema.nullable(),
+  parse: (value, attribute) => (value === null ? [] : type.parse(value, attribute)),
+});
 
 /** Null, or a value of that type. An empty filter means null. */
 export const orNull = <T>(type: AttributeType<T>): AttributeType<T | null> => {
@@ -244,7 +253,24 @@ export const only = (none: readonly unknown[], schema: z.ZodType): AttributeType
 });
 export const onlyEmpty = only(['[]', null], z.array(z.never()).nullable());
 export const onlyNull = only([null], z.null());
-export const onlyFalse = only(FALSE, z.literal(false));
+/** As `onlyNull`, where it matters that the client named the attribute. */
+export const saidNull: AttributeType<null> = {
+  schema: z.null(),
+  parse: (value, attribute) => {
+    onlyNull.parse(value, attribute);
+    return null;
+  },
+};
+export const onlyEmptyText = only(['', null], z.literal('').nullable());
+/** False, in every form in which a boolean may be given, or null. */
+export const onlyFalse: AttributeType<undefined> & Filtered = {
+  schema: z.literal(false),
+  parse: (value, attribute) => {
+    if (value === null || !toBoolean(value, attribute)) return undefined;
+    throw invalidInput(`${attribute} '${shown(value)}' is not supported by this server`, attribute);
+  },
+  filter: toBoolean,
+};
 
 /** Items of a list, each parsed; `most` items. */
 export function list<T>(

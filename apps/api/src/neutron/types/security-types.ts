@@ -76,8 +76,12 @@ export const addresses: AttributeType<readonly string[]> = {
     }),
 };
 
-/** Body of add_addresses and remove_addresses, with or without the resource's name around it. */
-export function namedAddresses(body: unknown): readonly string[] {
+/** An address stands for itself alone; anything else is left as it is. */
+const orSingle = (item: unknown): unknown =>
+  typeof item === 'string' && IpAddress.safeParse(item).success ? `${item}/${item.includes(':') ? 128 : 32}` : item;
+
+/** Body of add_addresses and remove_addresses, with or without the resource's name around it. `single`: addresses are taken for prefixes of full length. */
+export function namedAddresses(body: unknown, single = false): readonly string[] {
   const isObject = (value: unknown): value is Record<string, unknown> =>
     value !== null && typeof value === 'object' && !Array.isArray(value);
   const inner = isObject(body) && isObject(body['address_group']) ? body['address_group'] : body;
@@ -86,5 +90,6 @@ export function namedAddresses(body: unknown): readonly string[] {
   const strange = Object.keys(inner).filter((name) => name !== 'addresses');
   if (strange.length > 0 && strange.every(isStorable))
     throw badRequest(`Unrecognized attribute(s) '${shown(strange.sort().join(', '))}'`);
-  return addresses.parse(inner['addresses'], 'addresses');
+  const { addresses: given } = inner;
+  return addresses.parse(single && Array.isArray(given) ? given.map(orSingle) : given, 'addresses');
 }

@@ -6,6 +6,8 @@ import {
   isUuid,
   list,
   members,
+  onlyNull,
+  orEmpty,
   orNull,
   bool,
   refuseDuplicates,
@@ -64,7 +66,8 @@ const route = (what: string) => (item: unknown, attribute: string) => {
   return { destination: toCidr(destination, attribute), nexthop: toIp(nexthop, attribute) };
 };
 
-export const hostRoutes: AttributeType<readonly HostRoute[]> = {
+/** Null means none. */
+export const hostRoutes = orEmpty<HostRoute>({
   schema: z.array(z.object({ destination: prefix, nexthop: address })),
   parse: (value, attribute) => {
     const routes = list(value, attribute, MOST_ITEMS, route('hostroute'));
@@ -75,27 +78,35 @@ export const hostRoutes: AttributeType<readonly HostRoute[]> = {
     );
     return routes;
   },
-};
+});
 
-export const nameservers: AttributeType<readonly string[]> = {
+/** Null means none. */
+export const nameservers = orEmpty<string>({
   schema: z.array(address),
   parse: (value, attribute) => {
     const servers = list(value, attribute, MOST_ITEMS, toIp);
     refuseDuplicates(servers, attribute, 'nameserver');
     return servers;
   },
-};
+});
 
 const gateway: AttributeType<Gateway | null> = {
   schema: z.object({
     network_id: z.uuid(),
     enable_snat: z.boolean().optional(),
     external_fixed_ips: fixedIps.schema.optional(),
+    qos_policy_id: onlyNull.schema.optional(),
   }),
   parse: (value, attribute) => {
-    const info = members(value, attribute, attribute, ['network_id', 'enable_snat', 'external_fixed_ips']);
-    const { network_id: networkId, enable_snat: snat, external_fixed_ips: ips } = info;
-    if (Object.keys(info).length === 0) return null;
+    const given = members(value, attribute, attribute, [
+      'network_id',
+      'enable_snat',
+      'external_fixed_ips',
+      'qos_policy_id',
+    ]);
+    if (Object.keys(given).length === 0) return null;
+    const { network_id: networkId, enable_snat: snat, external_fixed_ips: ips, qos_policy_id: policy } = given;
+    if (policy !== undefined) onlyNull.parse(policy, `${attribute}.qos_policy_id`);
     if (networkId === undefined)
       throw invalidAttribute(attribute, `Validation of dictionary's keys failed. Expected keys: network_id`);
     return {
