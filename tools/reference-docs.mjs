@@ -54,7 +54,7 @@ function events() {
 function subjects() {
   const { subjects: all } = contracts;
   const rows = [
-    [all.feed('<host>'), 'API', 'agents of the host', '`FeedMessage` or `FeedRefusal`'],
+    [all.feed('<host>'), 'API', 'agents of the host', '`FeedMessage`, `FeedSlice` or `FeedRefusal`'],
     [all.beacon('<host>'), 'API', 'agents of the host', '`Beacon`, every half second'],
     [all.replay('<host>', '<agent>'), 'agent', 'API', '`ReplayRequest`'],
     [all.report('<host>', '<agent>'), 'agent', 'API', '`Report`, after each change and every 5 s'],

@@ -12,6 +12,8 @@ export class ObservedNode {
   private sequence = 0;
   private readonly startedAt = new Date().toISOString();
   private heart: NodeJS.Timeout | undefined;
+  /** What its reports say instead of what they say by default. */
+  said: Partial<Report> = {};
 
   private constructor(
     private readonly api: ApiProcess,
@@ -62,6 +64,7 @@ export class ObservedNode {
       ...(agent === 'ovs' && {
         node: { tunnelIp: this.tunnelIp, bridgeMappings: { physnet1: 'br-ex' }, datapathType: 'netdev' },
       }),
+      ...this.said,
     };
     const pattern = subjects.report(this.host, agent);
     this.nats.publish(pattern, JSON.stringify({ pattern, data: report }));

@@ -4,12 +4,13 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { createDataSource, openPool } from '@plumbline/event-store';
 import { CREDENTIAL_ENTITIES } from '@plumbline/identity/login';
 import { Follower } from '@plumbline/ledger';
-import type { NatsWire } from '@plumbline/messaging/nats';
-import { Health, Logger } from '@plumbline/telemetry';
+import { metricsOf, type NatsWire } from '@plumbline/messaging/nats';
+import { Health, Logger, Metrics } from '@plumbline/telemetry';
 import type pg from 'pg';
 import type { Config } from './config.js';
 import { FeedModule } from './feed/feed.module.js';
 import { OUTLET } from './feed/tokens.js';
+import { KnownAgents } from './observations/known-agents.js';
 import { readFleet } from './neutron/read-model.js';
 
 export const CONFIG = Symbol('Config');
@@ -104,11 +105,17 @@ export class CoreModule implements OnApplicationShutdown {
         { provide: POOLS, useValue: [lists, lookups, reports, health] },
         {
           provide: Health,
-          inject: [OUTLET, Follower],
-          useFactory: (wire: NatsWire, follower: Follower) => healthOf(health, wire, follower),
+          inject: [OUTLET, Follower, KnownAgents],
+          useFactory: (wire: NatsWire, follower: Follower, known: KnownAgents) =>
+            healthOf(health, wire, follower, known),
+        },
+        {
+          provide: Metrics,
+          inject: [OUTLET, Follower, KnownAgents],
+          useFactory: (wire: NatsWire, follower: Follower, known: KnownAgents) => metricsFor(wire, follower, known),
         },
       ],
-      exports: [CONFIG, LIST_POOL, LOOKUP_POOL, Health, feed],
+      exports: [CONFIG, LIST_POOL, LOOKUP_POOL, Health, Metrics, feed],
     };
   }
 
@@ -118,7 +125,7 @@ export class CoreModule implements OnApplicationShutdown {
 }
 
 /** NATS away is told, not failed: the API works on, and nodes catch up when it is back. */
-function healthOf(pool: pg.Pool, wire: NatsWire, follower: Follower): Health {
+function healthOf(pool: pg.Pool, wire: NatsWire, follower: Follower, known: KnownAgents): Health {
   const health = new Health();
   health.add('database', async () => {
     const { rows } = await pool.query<{ position: string }>('SELECT position FROM plumbline.log_head');
@@ -135,5 +142,38 @@ function healthOf(pool: pg.Pool, wire: NatsWire, follower: Follower): Health {
     connected: wire.connected,
     detail: wire.connected ? 'connected' : 'not connected: nodes hear of changes when it is back',
   }));
+  // An agent that does not come along is told, not failed: this process can do nothing about it.
+  health.add('agents', () => {
+    const behind = known.behind();
+    const said = behind.map(
+      ({ host, kind, state, seconds }) => `the ${kind} agent of ${host} is ${state} for ${Math.round(seconds)} s`,
+    );
+    const more = said.length > MOST_NAMED ? `, and ${said.length - MOST_NAMED} more` : '';
+    return {
+      ok: true,
+      degraded: behind.length > 0,
+      detail: behind.length === 0 ? 'none is behind' : `${said.slice(0, MOST_NAMED).join(', ')}${more}`,
+      behind: behind
+        .slice(0, MOST_LISTED)
+        .map(({ host, kind, state, seconds }) => ({ host, agent: kind, state, seconds })),
+    };
+  });
   return health;
+}
+
+/** Agents that health names in its sentence, and in its list. */
+const MOST_NAMED = 5;
+const MOST_LISTED = 100;
+
+function metricsFor(wire: NatsWire, follower: Follower, known: KnownAgents): Metrics {
+  const metrics = new Metrics();
+  metrics.add(...metricsOf(wire), {
+    ...{ name: 'plumbline_log_position', type: 'gauge', help: 'Position of the log that this process has folded.' },
+    read: () => follower.topology.position,
+  });
+  metrics.add({
+    ...{ name: 'plumbline_agents_behind', type: 'gauge', help: 'Agents that report and are not in sync for long.' },
+    read: () => known.behind().length,
+  });
+  return metrics;
 }

@@ -5,11 +5,21 @@
  * Design: two separate questions. Does the log have the same past as our view (`confirmed`)? The control plane confirms it with the hash at our position; until
  * then messages wait. Is a message missing? One whose `prev` is ahead of us waits 50 ms for the one before it, then we ask for it; the loss of the last message
  * shows in the beacon. A view is in sync when its past is confirmed, no message waits, and a beacon said that our position is the head of our feed.
+ * A message that cannot be folded changes nothing (`fold`). It is a fault, of a release or of what is in the message: the fault is told, and a full view is asked for,
+ * which depends on nothing that is here. Faults in a row are asked about ever less often, at least once a minute.
  * After a silence (broker or API restarted, and meanwhile the database may have been restored from a backup) the past has to be confirmed again.
  * Road not taken: accepting a full view that was sent to another agent of this host before our own past is confirmed. It proves nothing about our past, and we
  * might remove things because of it.
  */
-import { AgentState, Beacon, CATALOGUE_VERSION, FeedMessage, FeedRefusal, ReplayRequest } from '@plumbline/contracts';
+import {
+  AgentState,
+  Beacon,
+  CATALOGUE_VERSION,
+  FeedMessage,
+  FeedPart,
+  FeedRefusal,
+  ReplayRequest,
+} from '@plumbline/contracts';
 import { Backoff } from '@plumbline/reconcile';
 import { fold, HostView, Touched } from '@plumbline/topology';
 import { Clock } from './clock.js';
@@ -17,6 +27,9 @@ import { Joiner } from '@plumbline/messaging';
 
 /** Why the node is left as it is. `reason`: as in a refusal (`FeedRefusal`). */
 export type Foreign = Readonly<{ reason: string; log: string; head: number | null }>;
+
+/** A message that could not be folded: the last one. `count`: of all since the start. `mended`: a full view was folded since. */
+export type Fault = Readonly<{ position: number; reason: string; count: number; mended: boolean }>;
 
 export type InboxOptions = Readonly<{
   view: HostView;
@@ -26,6 +39,8 @@ export type InboxOptions = Readonly<{
   ask(request: ReplayRequest): void;
   /** After each message folded in. */
   onFold(touched: Touched): void;
+  /** After a message that could not be folded; `fault` says what is known of it. */
+  onFault(error: Error): void;
   /** After anything that may have changed `state`. */
   onChange(): void;
 }>;
@@ -38,9 +53,12 @@ const silenceMs = 3_000;
 const lowHeadMs = 1_500;
 const askBackoff = { firstMs: 250, maxMs: 10_000 } as const;
 const maxParked = 1_000;
+/** How long after a fault the full view is asked for, the first time and at most; after so long without a fault it is the first time again. */
+const faultBackoff = { firstMs: 100, maxMs: 60_000 } as const;
 
 export class Inbox {
   foreign: Foreign | null = null;
+  fault: Fault | null = null;
   /** The control plane confirmed the hash at our position since the last silence. */
   private confirmed = false;
   private everConfirmed = false;
@@ -58,6 +76,10 @@ export class Inbox {
   private readonly backoff = new Backoff(askBackoff);
   private cancelAsk: (() => void) | null = null;
   private askAt = Infinity;
+  private readonly faults = new Backoff(faultBackoff);
+  private lastFaultAt = -Infinity;
+  /** Since the last fault: no request before this time. */
+  private quietUntil = 0;
   private stopped = false;
 
   constructor(private readonly options: InboxOptions) {}
@@ -87,7 +109,12 @@ export class Inbox {
   }
 
   private get incomplete(): boolean {
-    return this.feedHead > this.view.position || this.parked.size > 0 || this.catalogueTooOld;
+    return this.feedHead > this.view.position || this.parked.size > 0 || this.needsWhole;
+  }
+
+  /** Only a full view helps, also one of the position that we have. */
+  private get needsWhole(): boolean {
+    return this.catalogueTooOld || this.fault?.mended === false;
   }
 
   start(): void {
@@ -99,9 +126,9 @@ export class Inbox {
     this.cancelAsk?.();
   }
 
-  message(part: FeedMessage): void {
+  message(part: FeedPart): void {
     if (this.stopped || part.host !== this.view.host) return;
-    const message = this.joiner.add(part);
+    const message = this.joined(part);
     if (!message) return;
     const ours = this.view.log ?? this.options.boundLog;
     if (ours !== null && message.log !== ours)
@@ -110,13 +137,23 @@ export class Inbox {
     this.options.onChange();
   }
 
+  private joined(part: FeedPart): FeedMessage | null {
+    try {
+      return this.joiner.add(part);
+    } catch (error) {
+      const ours = this.view.log ?? this.options.boundLog;
+      if (ours === null || part.log === ours) this.failed(part.position, error);
+      this.options.onChange();
+      return null;
+    }
+  }
+
   private take(message: FeedMessage): void {
     const { view } = this;
     this.offered = Math.max(this.offered, message.catalogue);
     if (view.log === null) {
       if (message.prev !== null) return this.askIn(0);
-      this.accept(message);
-      this.confirm();
+      if (this.accept(message)) this.confirm();
       return;
     }
     if (message.prev === message.position) {
@@ -140,20 +177,49 @@ export class Inbox {
     if (!this.confirmed) return this.askIn(0);
     const whole = this.parkedWhole;
     this.parkedWhole = null;
-    if (whole && (whole.position > view.position || (this.catalogueTooOld && whole.position === view.position)))
+    if (whole && (whole.position > view.position || (this.needsWhole && whole.position === view.position)))
       this.accept(whole);
-    for (let next = this.parked.get(view.position); next; next = this.parked.get(view.position)) this.accept(next);
+    for (let next = this.parked.get(view.position); next; next = this.parked.get(view.position))
+      // After a fault nothing but a full view: the message at which it was would be a fault again.
+      if (this.fault?.mended === false || !this.accept(next)) break;
     for (const [prev, message] of this.parked) if (message.position <= view.position) this.parked.delete(prev);
     if (this.incomplete) this.askIn(earlyWaitMs);
     else this.settle();
   }
 
-  private accept(message: FeedMessage): void {
+  /** False: it could not be folded, and nothing is changed. */
+  private accept(message: FeedMessage): boolean {
     if (message.prev !== null) this.parked.delete(message.prev);
-    const touched = fold(this.view, message);
-    if (message.prev === null) this.view.catalogue = Math.min(message.catalogue, CATALOGUE_VERSION);
+    let touched: Touched;
+    try {
+      touched = fold(this.view, message);
+    } catch (error) {
+      this.failed(message.position, error);
+      return false;
+    }
+    if (message.prev === null) {
+      this.view.catalogue = Math.min(message.catalogue, CATALOGUE_VERSION);
+      if (this.fault) this.fault = { ...this.fault, mended: true };
+    }
     this.backoff.reset();
     this.options.onFold(touched);
+    return true;
+  }
+
+  private failed(position: number, thrown: unknown): void {
+    const { clock } = this.options;
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    const nowMs = clock.nowMs();
+    if (nowMs - this.lastFaultAt > faultBackoff.maxMs) this.faults.reset();
+    this.lastFaultAt = nowMs;
+    this.fault = { position, reason: error.message, count: (this.fault?.count ?? 0) + 1, mended: false };
+    this.parked.clear();
+    this.parkedWhole = null;
+    this.settle();
+    const delayMs = this.faults.next(clock.random());
+    this.quietUntil = nowMs + delayMs;
+    this.askIn(delayMs);
+    this.options.onFault(error);
   }
 
   private confirm(): void {
@@ -225,10 +291,11 @@ export class Inbox {
   }
 
   /** Asks in `delayMs`, and then with a backoff until nothing is missing. Does not postpone a request that is already scheduled. */
-  private askIn(delayMs: number): void {
+  private askIn(afterMs: number): void {
     if (this.stopped) return;
     const { clock } = this.options;
     const nowMs = clock.nowMs();
+    const delayMs = Math.max(afterMs, this.quietUntil - nowMs);
     // After a request the answer gets its time: further beacons and early messages do not cause another request.
     if (this.cancelAsk && (this.askAt <= nowMs + delayMs || this.backoff.attempt > 0)) return;
     this.cancelAsk?.();
@@ -246,7 +313,7 @@ export class Inbox {
     const { log, position, hash } = this.view;
     const known = log !== null && hash !== null;
     this.asked =
-      known && !(this.confirmed && this.catalogueTooOld)
+      known && !(this.confirmed && this.needsWhole)
         ? { log, position, hash }
         : { log: log ?? this.options.boundLog, position: 0, hash: null };
     this.options.ask(this.asked);

@@ -1,9 +1,9 @@
 /** The interface between an agent and the control plane (docs/design/delivery.md). The transport behind it may lose, double, delay and reorder messages. */
-import { Beacon, FeedMessage, FeedRefusal, ReplayRequest, Report } from '@plumbline/contracts';
+import { Beacon, FeedPart, FeedRefusal, ReplayRequest, Report } from '@plumbline/contracts';
 
 /** Gets every well-formed message, in the order of arrival. Must never throw, and must return at once. */
 export interface FeedListener {
-  message(message: FeedMessage): void;
+  message(message: FeedPart): void;
   beacon(beacon: Beacon): void;
   refusal(refusal: FeedRefusal): void;
 }

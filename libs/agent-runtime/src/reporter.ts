@@ -35,6 +35,7 @@ export type ReporterOptions = Readonly<{
     state: AgentState;
     position: number;
     frozen: Report['frozen'];
+    fault?: Report['fault'] | null;
     node: NodeFacts | null;
     availabilityZone: string | undefined;
   }>;
@@ -156,7 +157,7 @@ export class Reporter {
   }
 
   private sendPaged(objects: readonly ObjectStatus[], full: boolean): void {
-    const { log, state, frozen, node, availabilityZone } = this.options.facts();
+    const { log, state, frozen, fault, node, availabilityZone } = this.options.facts();
     const { feed } = this.options;
     this.reports += 1;
     const facts = {
@@ -165,6 +166,7 @@ export class Reporter {
       position: this.appliedPosition,
       frozen: frozen.slice(0, MOST_FROZEN),
       ...(frozen.length > MOST_FROZEN && { frozenCount: frozen.length }),
+      ...(fault && { fault: { ...fault, reason: shortened(fault.reason) } }),
       driftRepaired: this.driftRepaired,
       startedAt: this.startedAt,
       ...(node && { node }),

@@ -93,6 +93,7 @@ export class NodeSession {
         state: this.state,
         position: this.view.position,
         frozen: [...this.view.frozen].map(([key, { position, type }]) => ({ key, position, type })),
+        fault: this.inbox?.fault ?? null,
         node: options.nodeFacts?.() ?? null,
         availabilityZone: options.availabilityZone,
       }),
@@ -122,14 +123,19 @@ export class NodeSession {
     const { state, position, foreign } = this;
     const quarantined = [...this.converger.failing].map(([key, { reason }]) => ({ key, reason }));
     const { lastError } = this.converger;
+    const fault = this.inbox?.fault ?? null;
+    const stuck = fault?.mended === false;
     const detail = foreign
       ? `the control plane speaks of another log (${foreign.reason}, ${foreign.log}); the node is left as it is; see "plumb node rebind"`
       : lastError
         ? `nothing can be applied: ${lastError.message}`
-        : state === 'restored'
-          ? `restored to ${position}, unverified`
-          : `${state} at ${position}`;
-    return { ok: !foreign && !lastError, detail, state, position, log: this.view.log, quarantined };
+        : stuck
+          ? `a message at position ${fault.position} could not be folded (${fault.reason}); waiting for a full view`
+          : state === 'restored'
+            ? `restored to ${position}, unverified`
+            : `${state} at ${position}`;
+    const ok = !foreign && !lastError && !stuck;
+    return { ok, detail, state, position, log: this.view.log, quarantined, ...(fault && { fault }) };
   }
 
   /** Loads the snapshot, begins to listen and to work. Resolves before anything was applied. */
@@ -153,6 +159,13 @@ export class NodeSession {
       onFold: ({ all, keys }) => {
         this.log.debug({ position: this.view.position, step: 'fold', all, keys: keys.size }, 'folded');
         this.converger.mark(all ? 'all' : keys);
+      },
+      onFault: (err) => {
+        this.log.error(
+          { err, position: this.inbox?.fault?.position, log: this.view.log, step: 'fold' },
+          'a message could not be folded: the view stays as it was, and a full view is asked for',
+        );
+        this.reporter.send(false);
       },
       onChange: () => this.changed(),
     });

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { AgentKind, FeedMessage, keyOf, PlumbEvent, Report } from '@plumbline/contracts';
+import { AgentKind, FeedMessage, keyOf, PlumbEvent, Recorded, Report } from '@plumbline/contracts';
 import { createLogger } from '@plumbline/telemetry';
 import {
   GeneratedLog,
@@ -413,4 +413,100 @@ describe('a session', () => {
     expect(agent.foreign).toMatchObject({ reason: 'another-rank' });
     stop();
   });
+
+  it('takes a message that it cannot fold for a fault, stays as it was, and gets a full view', async () => {
+    const log = commands(start, port(1), port(2));
+    for (const command of log.slice(0, 2)) plane.commit(command);
+    plane.up();
+    const one = await session();
+    await clock.run(2_000);
+    const before = desired();
+    // An event about a port that this host never heard of, after one that it could take in.
+    broker.spoil = (message) =>
+      message.prev === null
+        ? message
+        : { ...message, entered: [], events: [...message.events, strange(message.position)] };
+    plane.commit(log[2]!);
+    await clock.run(50);
+    expect(canonical(node.made)).toBe(before);
+    expect(lastReport().fault).toEqual({
+      position: plane.topology.position,
+      reason: expect.stringContaining('does not exist'),
+      count: 1,
+      mended: false,
+    });
+    expect(one.health()).toMatchObject({ ok: false, fault: { mended: false } });
+    await clock.run(2_000);
+    expect(canonical(node.made)).toBe(desired());
+    expect(one.state).toBe('in-sync');
+    expect(one.health()).toMatchObject({ ok: true, fault: { count: 1, mended: true } });
+    await one.stop();
+  });
+
+  it('asks ever less often when one fault follows on the other, and reports it all the while', async () => {
+    for (const command of commands(start, port(1))) plane.commit(command);
+    plane.up();
+    const one = await session();
+    await clock.run(2_000);
+    const made = canonical(node.made);
+    const [command] = commands(start, port(1), port(2)).slice(2);
+    broker.spoil = (message) => ({ ...message, events: [...message.events, strange(message.position)] });
+    plane.commit(command!);
+    const asks = broker.asked;
+    await clock.run(600_000);
+    expect(broker.asked - asks).toBeLessThan(40);
+    expect(broker.asked - asks).toBeGreaterThan(8);
+    expect(lastReport()).toMatchObject({ state: 'catching-up', fault: { mended: false } });
+    expect(canonical(node.made)).toBe(made);
+    broker.spoil = (message) => message;
+    await clock.run(90_000);
+    expect(one.state).toBe('in-sync');
+    expect(canonical(node.made)).toBe(desired());
+    await one.stop();
+  });
+
+  it('takes slices that join to no message for a fault too', async () => {
+    for (const command of commands(start, port(1))) plane.commit(command);
+    plane.up();
+    const one = await session();
+    await clock.run(2_000);
+    const { position } = plane.topology;
+    const slice = {
+      log: LOG,
+      host: HOST,
+      prev: position,
+      position: position + 1,
+      slice: { index: 1, of: 1, set: 'x' },
+    };
+    broker.publish(HOST, { kind: 'message', body: { ...slice, text: 'AAAA' } });
+    await clock.run(10);
+    expect(lastReport().fault).toMatchObject({ position: position + 1, mended: false });
+    await clock.run(2_000);
+    expect(lastReport().fault).toMatchObject({ mended: true });
+    expect(one.state).toBe('in-sync');
+    await one.stop();
+  });
+
+  it('gets a full view when the single messages do not help', async () => {
+    const log = commands(start, port(1), port(2));
+    for (const command of log.slice(0, 2)) plane.commit(command);
+    plane.up();
+    const one = await session();
+    await clock.run(2_000);
+    // All single messages are lost, whoever sends them.
+    broker.spoil = (message) => (message.prev === null || message.prev === message.position ? message : null);
+    plane.commit(log[2]!);
+    await clock.run(5_000);
+    expect(one.state).toBe('in-sync');
+    expect(canonical(node.made)).toBe(desired());
+    await one.stop();
+  });
+});
+
+/** An event about a port that nobody made. */
+const strange = (position: number): Recorded => ({
+  position,
+  stream: `port-${id(99)}`,
+  event: { type: 'PortAttributesSet', version: 1, data: { portId: id(99), set: { name: 'x' } } },
+  meta: metaOf(1),
 });

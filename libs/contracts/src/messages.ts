@@ -29,6 +29,13 @@ const readableOf = <Item extends z.ZodType>(item: Item) =>
 
 const ObjectName = z.object({ kind: z.enum(KINDS as [Kind, ...Kind[]]), id: z.string() });
 
+/** `set`: absent in messages of the release before this one. */
+const Part = z.object({
+  index: z.number().int().min(1),
+  of: z.number().int().min(1),
+  set: z.string().max(64).optional(),
+});
+
 /**
  * One step of a host's feed. `position` is the global one at which the message leaves the host; `prev` that of this host's message before it.
  * - `prev` equal to the reader's position: apply events, then take out `left`, then put in `entered`.
@@ -36,7 +43,9 @@ const ObjectName = z.object({ kind: z.enum(KINDS as [Kind, ...Kind[]]), id: z.st
  * - `prev` equal to `position`: nothing happened; the log vouches for its hash at that position. Each answer to a replay request that was not from nothing
  *   begins with it, so that a reader knows its own past to be of this log before it takes in more.
  * - any other `prev`: a hole; the reader asks.
- * A message too large for the broker is sent in parts 1..of with equal `position`; a reader applies it when it has all.
+ * A message too large for the broker is sent in parts 1..of with equal `position`; a reader applies it when it has all. `part.set` is the same on all parts of one
+ * cut, and another on those of another one: two processes of the API may cut the same message differently. If one event or object alone is too large for a part,
+ * the whole message is sent as slices of its text (`FeedSlice`).
  */
 export const FeedMessage = z.object({
   log: Id,
@@ -46,7 +55,7 @@ export const FeedMessage = z.object({
   /** Chain hash of the log at `position`. */
   hash: Hash,
   catalogue: z.number().int(),
-  part: z.object({ index: z.number().int().min(1), of: z.number().int().min(1) }),
+  part: Part,
   entered: z.array(AnyObject),
   left: z.array(ObjectName),
   events: z.array(Recorded),
@@ -57,6 +66,22 @@ export const FeedMessage = z.object({
   unreadable: z.array(ObjectName).optional(),
 });
 export type FeedMessage = Readonly<z.infer<typeof FeedMessage>>;
+
+/**
+ * A piece of the JSON text of a `FeedMessage`, in base64. The pieces of all parts, in order, are the text. An agent of the release before this one takes it for no
+ * feed message and keeps asking: it must not take a message for whole that lacks its largest object.
+ */
+export const FeedSlice = z.object({
+  log: Id,
+  host: HostName,
+  prev: Position.nullable(),
+  position: Position,
+  slice: Part,
+  text: z.base64(),
+});
+export type FeedSlice = Readonly<z.infer<typeof FeedSlice>>;
+/** What is sent on a feed besides refusals. */
+export type FeedPart = FeedMessage | FeedSlice;
 
 /** Every half second: where this host's feed stands, so that even the loss of its last message is seen within a second. */
 export const Beacon = z.object({
@@ -150,6 +175,15 @@ export const Report = z.object({
   frozen: z.array(z.object({ key: z.string(), position: Position, type: z.string() })),
   /** How many objects are frozen, where there are more than `frozen` names. */
   frozenCount: z.number().int().nonnegative().optional(),
+  /** A message or view that this agent could not fold: it threw. `mended`: a full view was folded since. */
+  fault: z
+    .object({
+      position: Position,
+      reason: z.string().max(MOST_REASON),
+      count: z.number().int().positive(),
+      mended: z.boolean(),
+    })
+    .optional(),
   /** Foreign changes to what is ours, found and put back since the agent started. */
   driftRepaired: z.number().int().nonnegative(),
   startedAt: z.iso.datetime(),

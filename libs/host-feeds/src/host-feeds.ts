@@ -4,7 +4,7 @@
  * Goals: each process of the API can answer every host, whichever process published; an answer is right whatever was lost; memory stays small.
  * Design: one message for each feed row, in order. The last few of each host are kept, so that a short gap is filled with the very messages that were lost. Any
  * other answer is the full view. It carries the position of the host's last feed row, not the head of the log: nothing in between concerned the host, so the
- * host's next message follows it (`prev`).
+ * host's next message follows it (`prev`). Who asks a second time from the same position did not get the messages, or could not use them: it gets the full view.
  * Road not taken: building old messages anew from the log: what entered and left a view depends on the topology of that moment.
  */
 import { Beacon, CATALOGUE_VERSION, FeedMessage, FeedRefusal, ReplayRequest } from '@plumbline/contracts';
@@ -25,6 +25,8 @@ const keptMessages = 64;
 export class HostFeeds {
   private readonly heads = new Map<string, number>();
   private readonly kept = new Map<string, FeedMessage[]>();
+  /** By host and agent: the position from which it was last sent single messages. */
+  private readonly sentFrom = new Map<string, number>();
 
   /** `heads`: the position of each host's last feed row. */
   constructor(
@@ -97,9 +99,14 @@ export class HostFeeds {
 
   /**
    * The answer for a host, in the order in which to send it. The caller must have read the log at least to the request's position: otherwise an agent that is
-   * ahead of this process would be refused.
+   * ahead of this process would be refused. `agent`: which of the host's agents asks.
    */
-  async answer(host: string, request: ReplayRequest, facts: LogFacts): Promise<readonly FeedMessage[] | FeedRefusal> {
+  async answer(
+    host: string,
+    request: ReplayRequest,
+    facts: LogFacts,
+    agent = '',
+  ): Promise<readonly FeedMessage[] | FeedRefusal> {
     const { topology, hashAt } = facts;
     const refuse = (refused: 'other-log' | 'position-ahead' | 'hash-differs'): FeedRefusal => ({
       log: this.log,
@@ -114,9 +121,16 @@ export class HostFeeds {
     if ((await hashAt(request.position)) !== request.hash) return refuse('hash-differs');
     const confirmation = this.frame(host, request.position, request.position, request.hash);
     if (this.headOf(host) <= request.position) return [confirmation];
+    const asker = `${host} ${agent}`;
+    const again = this.sentFrom.get(asker) === request.position;
     const kept = this.kept.get(host) ?? [];
     const from = kept.findIndex((message) => message.prev === request.position);
-    return [confirmation, ...(from >= 0 ? kept.slice(from) : [await this.whole(host, facts)])];
+    if (again || from < 0) {
+      this.sentFrom.delete(asker);
+      return [confirmation, await this.whole(host, facts)];
+    }
+    this.sentFrom.set(asker, request.position);
+    return [confirmation, ...kept.slice(from)];
   }
 
   private async whole(host: string, { topology, hashAt }: LogFacts): Promise<FeedMessage> {

@@ -16,6 +16,7 @@ import type { Logger } from '@plumbline/telemetry';
 import { prepare, Topology } from '@plumbline/topology';
 import { Follower } from './follower.js';
 import { Flight, InFlight } from './in-flight.js';
+import { tooLarge } from './object-size.js';
 import { toAppend } from './to-append.js';
 
 /** The command was in conflict every time until its time was up. Nothing was stored; the request may be repeated. */
@@ -87,6 +88,13 @@ export class Ledger {
         continue;
       }
       const prepared = prepare(this.topology, decided, meta);
+      const refusal = tooLarge(prepared, this.topology);
+      if (refusal) {
+        if (fresh) throw refusal;
+        await follower.catchUp();
+        fresh = true;
+        continue;
+      }
       const obstacle = this.inFlight.obstacle(prepared);
       if (obstacle) {
         await obstacle.landed;

@@ -1,14 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FeedMessage, Meta, PlumbEvent } from '@plumbline/contracts';
-import { Decide, DomainError } from '@plumbline/domain';
+import { Actor, Decide, DomainError } from '@plumbline/domain';
 import { AppendCommand, StoreUnavailable } from '@plumbline/event-store';
 import { InMemoryEventStore } from '@plumbline/event-store/testing';
 import { createLogger } from '@plumbline/telemetry';
 import { networkCreated, networkPlaced, nodeRegistered, portBound, portCreated } from '@plumbline/topology/testing';
-import { canonical, emptyView, fold, hostObjects } from '@plumbline/topology';
+import { canonical, emptyView, fold, hostObjects, prepare } from '@plumbline/topology';
 import { randomUUID } from 'node:crypto';
 import { Follower } from './follower.js';
 import { Ledger, LedgerBusy } from './ledger.js';
+import { MOST_OBJECT_BYTES, mostBytesOf } from './object-size.js';
+import { toAppend } from './to-append.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 const meta = (): Meta => ({ requestId: 'req-1', userId: 'user', projectId: 'project', time: new Date().toISOString() });
@@ -289,5 +291,86 @@ describe('ledger', () => {
     expect(published.map(({ host, position }) => `${host} ${position}`).sort()).toEqual(
       rows.map(({ host, position }) => `${host} ${position}`).sort(),
     );
+  });
+});
+
+describe('the bound on the bytes of an object', () => {
+  const member: Actor = { projectId: 'project', role: 'member' };
+  const networkId = randomUUID();
+  const portId = randomUUID();
+  const set = (facts: object): PlumbEvent =>
+    ({ type: 'PortAttributesSet', version: 1, data: { portId, set: facts } }) as PlumbEvent;
+  const tags = (bytes: number): string[] => ['x'.repeat(bytes)];
+  const made = [networkCreated({ networkId }), portCreated({ portId, networkId }, 1)];
+
+  it('holds for whatever grows, counts bytes as they are stored, and says which object and what of it', async () => {
+    const { ledger: one } = await ledger();
+    await one.execute(making(made), meta(), member);
+    await one.execute(making([set({ tags: tags(MOST_OBJECT_BYTES - 5_000) })]), meta(), member);
+    const grows = [
+      set({ tags: tags(MOST_OBJECT_BYTES) }),
+      set({ description: 'é'.repeat(3_000) }),
+      set({ name: '\u0001'.repeat(1_000) }),
+      set({
+        extraDhcpOpts: Array.from({ length: 100 }, (_, n) => ({ name: `${n}`, value: 'x'.repeat(60), ipVersion: 4 })),
+      }),
+      set({ securityGroupIds: Array.from({ length: 150 }, () => randomUUID()) }),
+    ];
+    for (const event of grows) {
+      const refusal = await one.execute(making([event]), meta(), member).catch((error: unknown) => error);
+      expect(refusal).toMatchObject({ type: 'ObjectTooLarge', kind: 'bad-request', detail: 'tags' });
+      expect((refusal as Error).message).toMatch(
+        new RegExp(
+          `^The port ${portId} would have \\d+ bytes, and one may have 65536. Its largest attribute is tags with \\d+ bytes.$`,
+        ),
+      );
+    }
+    expect(one.topology.position).toBe(3);
+    // Of a command that makes several objects, each is measured, and none is stored.
+    const other = portCreated({ portId: randomUUID(), networkId, description: 'x'.repeat(MOST_OBJECT_BYTES) }, 2);
+    await expect(
+      one.execute(making([networkCreated({ networkId: randomUUID(), segmentationId: 9 }), other]), meta()),
+    ).rejects.toThrow('Its largest attribute is description');
+    expect(one.topology.position).toBe(3);
+  });
+
+  it('is another one for kinds that grow with the cloud, and holds for Plumbline itself', async () => {
+    expect([mostBytesOf('port'), mostBytesOf('router'), mostBytesOf('placement')]).toEqual([
+      65_536, 262_144, 1_048_576,
+    ]);
+    const { ledger: one } = await ledger();
+    const mappings = Object.fromEntries(Array.from({ length: 2_000 }, (_, n) => [`${n}-${'x'.repeat(30)}`, 'br-ex']));
+    const register: PlumbEvent = {
+      ...{ type: 'NodeRegistered', version: 1 },
+      data: { host: 'net1', tunnelIp: null, bridgeMappings: mappings },
+    };
+    await expect(one.execute(making([register]), meta())).rejects.toThrow('The node net1 would have');
+  });
+
+  it('lets what is larger in an older log be changed, bound and made smaller, but not grow', async () => {
+    const { ledger: one, follower } = await ledger();
+    const before = [...made, set({ tags: tags(200_000) })];
+    await store.append(toAppend(prepare(one.topology, { events: before, reads: [], none: [] }, meta())));
+    await follower.catchUp();
+    await one.execute(making([set({ adminStateUp: false, description: 'x'.repeat(255) })]), meta(), member);
+    const opts = (value: number) => ({ extraDhcpOpts: [{ name: 'x', value: 'x'.repeat(value), ipVersion: 4 }] });
+    await one.execute(making([set(opts(8_000))]), meta(), member);
+    await expect(one.execute(making([set(opts(9_000))]), meta(), member)).rejects.toThrow('one may have');
+    await expect(one.execute(making([set({ tags: tags(200_100) })]), meta(), member)).rejects.toThrow('one may have');
+    await one.execute(making([portBound(portId, networkId, 'cmp1'), networkPlaced(networkId, 'cmp1', 1)]), meta());
+    await expect(one.execute(making([set({ tags: tags(210_000) })]), meta())).rejects.toThrow('one may have');
+    await one.execute(making([set({ tags: tags(100_000) })]), meta(), member);
+    await one.execute(making([set({ tags: [] })]), meta(), member);
+    await one.execute(making([{ type: 'PortDeleted', version: 1, data: { portId, networkId } }]), meta(), member);
+    expect(one.topology.get('port', portId)).toBeUndefined();
+  });
+
+  it('is judged at the head of the log: another process may have made room', async () => {
+    const [{ ledger: one }, { ledger: other }] = [await ledger(), await ledger()];
+    await one.execute(making([...made, set({ tags: tags(60_000) })]), meta());
+    await other.catchUp();
+    await one.execute(making([set({ tags: [] })]), meta());
+    await other.execute(making([set({ description: 'x'.repeat(10_000) })]), meta(), member);
+    expect(other.topology.get('port', portId)).toMatchObject({ tags: [] });
   });
 });

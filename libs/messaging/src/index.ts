@@ -1,2 +1,2 @@
 export { parseBeacon, parseFeed } from './parse.js';
-export { bytesOf, Joiner, pagesOf, split } from './parts.js';
+export { BadSlices, bytesOf, Joiner, pagesOf, split } from './parts.js';

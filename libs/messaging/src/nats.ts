@@ -1,8 +1,8 @@
 /** Nest's NATS transport as Plumbline uses it: events only, never a reply; it reconnects without end, and queues nothing while there is no connection. */
 import { readFileSync } from 'node:fs';
 import { ClientNats, type Deserializer, type IncomingEvent, type NatsOptions } from '@nestjs/microservices';
-import { nkeyAuthenticator, type NatsConnection } from '@nats-io/transport-node';
-import type { Logger } from '@plumbline/telemetry';
+import { nkeyAuthenticator, type NatsConnection, PermissionViolationError } from '@nats-io/transport-node';
+import type { Logger, Metric } from '@plumbline/telemetry';
 
 export type NatsLogin =
   | Readonly<{ kind: 'none' }>
@@ -79,11 +79,22 @@ function loginOptions(login: NatsLogin): Partial<Options> {
 /** Bytes of the broker's payload limit that Nest's packet around the body needs. */
 const packetBytes = 512;
 
-/** The publishing side. What is sent while there is no connection is dropped: the feed is numbered, and reports are repeated. */
+/** Errors of refused messages are logged once in this time, with how many there were. */
+const logEveryMs = 5_000;
+
+/**
+ * The publishing side. What is sent while there is no connection is dropped: the feed is numbered, and reports are repeated. What the broker refuses (too large, or
+ * a subject that the login may not publish on) would be refused again: that is an error in the log, and counted.
+ */
 export class NatsWire {
+  /** Messages given to the connection, and those of them that were refused, since the start. */
+  published = 0;
+  refused = 0;
   private readonly client: ClientNats;
   private up = false;
   private closed = false;
+  private refusedAtLog = 0;
+  private loggedAt = -Infinity;
 
   constructor(
     access: NatsAccess,
@@ -101,11 +112,14 @@ export class NatsWire {
 
   /** Starts to connect, and retries until `close`. Returns at once. */
   start(): void {
-    this.client.connect().catch((err: unknown) => {
-      if (this.closed) return;
-      this.logger.warn({ err, step: 'nats' }, 'cannot connect to NATS, will be retried');
-      setTimeout(() => this.start(), 1_000).unref();
-    });
+    this.client
+      .connect()
+      .then((connection: NatsConnection) => this.hearRefusals(connection))
+      .catch((err: unknown) => {
+        if (this.closed) return;
+        this.logger.warn({ err, step: 'nats' }, 'cannot connect to NATS, will be retried');
+        setTimeout(() => this.start(), 1_000).unref();
+      });
   }
 
   get connected(): boolean {
@@ -114,16 +128,47 @@ export class NatsWire {
 
   /** Largest body in bytes of JSON that the broker takes. */
   get maxBodyBytes(): number {
-    const limit = this.up ? this.client.unwrap<NatsConnection>().info?.max_payload : undefined;
-    return (limit ?? 1024 * 1024) - packetBytes;
+    return (this.maxPayload ?? 1024 * 1024) - packetBytes;
+  }
+
+  private get maxPayload(): number | undefined {
+    return this.up ? this.client.unwrap<NatsConnection>().info?.max_payload : undefined;
   }
 
   /** Never throws; nothing tells whether it arrived. */
   send(subject: string, body: unknown): void {
     if (!this.up) return;
+    this.published += 1;
     this.client.emit(subject, body).subscribe({
-      error: (err: unknown) => this.logger.debug({ err, subject, step: 'publish' }, 'message not published'),
+      error: (err: unknown) => {
+        // The connection may have ended a moment ago: that is no refusal.
+        if (this.up) this.count({ err, subject, bytes: Buffer.byteLength(JSON.stringify(body)) });
+        else this.logger.debug({ err, subject, step: 'publish' }, 'message not published');
+      },
     });
+  }
+
+  /** What the server itself says, some time after the message was sent: that this login may not publish there, or that the payload is too large. */
+  private async hearRefusals(connection: NatsConnection): Promise<void> {
+    for await (const status of connection.status()) {
+      if (status.type !== 'error') continue;
+      const { error } = status;
+      if (error instanceof PermissionViolationError && error.operation !== 'publish') continue;
+      if (error instanceof PermissionViolationError) this.count({ err: error, subject: error.subject });
+      else if (/payload/i.test(error.message)) this.count({ err: error });
+    }
+  }
+
+  private count(what: Readonly<{ err: unknown; subject?: string; bytes?: number }>): void {
+    this.refused += 1;
+    if (performance.now() - this.loggedAt < logEveryMs) return;
+    this.loggedAt = performance.now();
+    const since = this.refused - this.refusedAtLog;
+    this.refusedAtLog = this.refused;
+    this.logger.error(
+      { ...what, maxPayloadBytes: this.maxPayload, refused: since, step: 'publish' },
+      'the broker refused a message',
+    );
   }
 
   async close(): Promise<void> {
@@ -131,3 +176,19 @@ export class NatsWire {
     await this.client.close();
   }
 }
+
+/** What a program says of its publishing side. */
+export const metricsOf = (wire: NatsWire): readonly Metric[] => [
+  {
+    ...{ name: 'plumbline_nats_connected', type: 'gauge', help: '1 while there is a connection to the broker.' },
+    read: () => Number(wire.connected),
+  },
+  {
+    ...{ name: 'plumbline_nats_published_total', type: 'counter', help: 'Messages given to the broker.' },
+    read: () => wire.published,
+  },
+  {
+    ...{ name: 'plumbline_nats_publish_refused_total', type: 'counter', help: 'Messages that the broker refused.' },
+    read: () => wire.refused,
+  },
+];

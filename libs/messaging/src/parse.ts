@@ -6,7 +6,16 @@
  * - An object of a known kind that cannot be read is listed in `unreadable`: it may be on the node already, so it is frozen and not removed.
  * - An event of an unknown type or version freezes its object when it is folded (`fold` in libs/topology).
  */
-import { AnyObject, Beacon, FeedMessage, FeedRefusal, KINDS, type Kind } from '@plumbline/contracts';
+import {
+  AnyObject,
+  Beacon,
+  FeedMessage,
+  FeedPart,
+  FeedRefusal,
+  FeedSlice,
+  KINDS,
+  type Kind,
+} from '@plumbline/contracts';
 import { z } from 'zod';
 
 /** A message without its objects, which are parsed one by one. */
@@ -25,8 +34,9 @@ function nameOf(item: unknown): Name | null | undefined {
   return known.has(item['kind']) ? { kind: item['kind'] as Kind, id: item['id'] } : null;
 }
 
-/** A feed message or a refusal: both arrive on a host's feed. Null for anything else. */
-export function parseFeed(body: unknown): FeedMessage | FeedRefusal | null {
+/** A feed message, a slice of one or a refusal: all arrive on a host's feed. Null for anything else. */
+export function parseFeed(body: unknown): FeedPart | FeedRefusal | null {
+  if (isRecord(body) && 'slice' in body) return FeedSlice.safeParse(body).data ?? null;
   if (isRecord(body) && 'refused' in body) return FeedRefusal.safeParse(body).data ?? null;
   const frame = Frame.safeParse(body).data;
   if (!frame) return null;

@@ -26,7 +26,7 @@ const newNetwork = { ...networkObject, id: later, networkType: 'geneve' };
 
 function read(body: unknown): FeedMessage {
   const message = parseFeed(body);
-  if (!message || 'refused' in message) throw new Error('this is not a feed message');
+  if (!message || !('part' in message)) throw new Error('this is not a feed message');
   return message;
 }
 

@@ -2,6 +2,7 @@ import { lstat, unlink } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
 import type { Health } from './health.js';
+import { type Metrics, METRICS_TYPE } from './metrics.js';
 
 /** Where and what a health server serves. */
 export interface HealthServerOptions {
@@ -10,6 +11,8 @@ export interface HealthServerOptions {
   /** For a port: the address. Default 127.0.0.1. */
   readonly host?: string;
   readonly health: Health;
+  /** Absent: none are served. */
+  readonly metrics?: Metrics;
 }
 
 /** A health server that listens. */
@@ -21,7 +24,7 @@ export interface HealthServer {
 }
 
 /**
- * Serves `GET /health`: 200 when all checks are well, else 503, with the report as JSON in both cases. The socket of a
+ * Serves `GET /health`: 503 when a check fails, else 200, with the report as JSON in both cases; and `GET /metrics`. The socket of a
  * program that died is replaced. If somebody listens on it, the call rejects with EADDRINUSE.
  */
 export async function serveHealth(options: HealthServerOptions): Promise<HealthServer> {
@@ -31,9 +34,15 @@ export async function serveHealth(options: HealthServerOptions): Promise<HealthS
       response.writeHead(status, { 'content-type': 'application/json' });
       response.end(request.method === 'HEAD' ? undefined : `${JSON.stringify(body)}\n`);
     };
-    if (pathname !== '/health') return answer(404, { error: 'only /health is served here' });
+    const metrics = pathname === '/metrics' ? options.metrics : undefined;
+    if (pathname !== '/health' && !metrics) return answer(404, { error: 'only /health and /metrics are served here' });
     if (request.method !== 'GET' && request.method !== 'HEAD') return answer(405, { error: 'only GET is served here' });
-    void options.health.report().then((report) => answer(report.status === 'ok' ? 200 : 503, report));
+    if (metrics) {
+      response.writeHead(200, { 'content-type': METRICS_TYPE });
+      response.end(request.method === 'HEAD' ? undefined : metrics.text());
+      return;
+    }
+    void options.health.report().then((report) => answer(report.status === 'failing' ? 503 : 200, report));
   });
   server.requestTimeout = 5000;
   if (typeof options.listen === 'string') await removeDeadSocket(options.listen);

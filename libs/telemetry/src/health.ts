@@ -1,6 +1,8 @@
 /** What one check found. Further fields are shown as they are. */
 export interface CheckResult {
   readonly ok: boolean;
+  /** True: this works, and something that it is about does not. It makes nobody take the program out of service. */
+  readonly degraded?: boolean;
   /** For a person: what is wrong and what to do about it, or the state when all is well. */
   readonly detail?: string;
   readonly [field: string]: unknown;
@@ -9,9 +11,9 @@ export interface CheckResult {
 /** One check. A rejection counts as failing, and so does no answer in time. */
 export type Check = () => CheckResult | Promise<CheckResult>;
 
-/** The whole: failing as soon as one check is. */
+/** The whole: failing as soon as one check is, else degraded as soon as one is. */
 export interface HealthReport {
-  readonly status: 'ok' | 'failing';
+  readonly status: 'ok' | 'degraded' | 'failing';
   readonly checks: Readonly<Record<string, CheckResult>>;
 }
 
@@ -34,7 +36,8 @@ export class Health {
     const names = [...this.checks.keys()].sort();
     const results = await Promise.all(names.map((name) => this.ask(this.checks.get(name) as Check)));
     const checks = Object.fromEntries(names.map((name, index) => [name, results[index] as CheckResult]));
-    return { status: results.every((result) => result.ok) ? 'ok' : 'failing', checks };
+    const degraded = results.some((result) => result.degraded === true);
+    return { status: !results.every((result) => result.ok) ? 'failing' : degraded ? 'degraded' : 'ok', checks };
   }
 
   private async ask(check: Check): Promise<CheckResult> {

@@ -28,6 +28,17 @@ describe('Health', () => {
   });
 });
 
+it('is degraded when a check works and is not well, which takes nobody out of service', async () => {
+  const health = new Health();
+  health.add('agents', () => ({ ok: true, degraded: true, detail: 'one is behind' }));
+  expect((await health.report()).status).toBe('degraded');
+  const degraded = await serveHealth({ listen: 0, health });
+  expect((await ask({ port: degraded.address as number, path: '/health' }))[0]).toBe(200);
+  await degraded.close();
+  health.add('log', () => ({ ok: false }));
+  expect((await health.report()).status).toBe('failing');
+});
+
 describe('serveHealth', () => {
   let directory: string;
   let server: HealthServer | undefined;

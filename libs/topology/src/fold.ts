@@ -76,64 +76,91 @@ export function lacksUnreadable(view: HostView): boolean {
 export type Touched = Readonly<{ all: boolean; keys: ReadonlySet<ObjectKey> }>;
 
 /**
- * Takes one whole message (all parts joined) into the view, in place. Old messages change nothing; a hole or a foreign log throws and changes nothing.
+ * Takes one whole message (all parts joined) into the view, in place: all of it or, when it throws, nothing. Old messages change nothing; a hole, a foreign log and
+ * a message that does not fit what the view holds throw. Costs what the message changes.
  */
 export function fold(view: HostView, message: FeedMessage): Touched {
   const nothing: Touched = { all: false, keys: new Set() };
   if (view.log !== null && message.log !== view.log) throw new ForeignLog(view.log, message.log);
-  const before = new Map<ObjectKey, AnyObject | undefined>();
-  for (const name of message.unreadable ?? []) before.set(keyOf(name), view.objects.get(keyOf(name)));
-  if (message.prev === null) {
+  const anew = message.prev === null;
+  if (anew) {
     if (view.log !== null && message.position < view.position) return nothing;
-    view.objects.clear();
-    view.frozen.clear();
   } else {
     if (message.position <= view.position) return nothing;
     if (message.prev !== view.position) throw new HoleInFeed(view.position, message.prev);
   }
+  const objects = new Overlay(view.objects, anew);
+  const frozen = new Overlay(view.frozen, anew);
   const keys = new Set<ObjectKey>();
   for (const recorded of message.events) {
     const event = known(recorded.event);
     if (!event) {
       const key = objectOfStream(recorded.stream);
-      if (key)
-        view.frozen.set(key, {
-          position: recorded.position,
-          type: recorded.event.type,
-          version: recorded.event.version,
-        });
-      if (key) keys.add(key);
+      if (key) {
+        const { type, version } = recorded.event;
+        frozen.set(key, { position: recorded.position, type, version });
+        keys.add(key);
+      }
       continue;
     }
     const { key } = subjectOf(event);
     keys.add(key);
     // Frozen before it was ever known: there is nothing that this event could change.
-    if (!view.objects.has(key) && view.frozen.has(key)) continue;
-    const after = evolve(view.objects.get(key), recorded);
-    if (after) view.objects.set(key, after);
-    else view.objects.delete(key);
+    if (!objects.get(key) && frozen.get(key)) continue;
+    objects.set(key, evolve(objects.get(key), recorded));
   }
   for (const name of message.left) {
-    view.objects.delete(keyOf(name));
-    view.frozen.delete(keyOf(name));
+    objects.set(keyOf(name), undefined);
+    frozen.set(keyOf(name), undefined);
     keys.add(keyOf(name));
   }
   for (const object of message.entered) {
     const key = keyOf(object);
-    view.objects.set(key, object);
-    if (view.frozen.get(key)?.type === UNREADABLE) view.frozen.delete(key);
+    objects.set(key, object);
+    if (frozen.get(key)?.type === UNREADABLE) frozen.set(key, undefined);
     keys.add(key);
   }
-  for (const [key, object] of before) {
+  for (const name of message.unreadable ?? []) {
+    const key = keyOf(name);
     // As it was last known, or not at all: either way it is left as it is on the node.
-    if (object) view.objects.set(key, object);
-    view.frozen.set(key, { position: message.position, type: UNREADABLE, version: message.catalogue });
+    const object = view.objects.get(key);
+    if (object) objects.set(key, object);
+    frozen.set(key, { position: message.position, type: UNREADABLE, version: message.catalogue });
     keys.add(key);
   }
+  objects.keep();
+  frozen.keep();
   view.log = message.log;
   view.position = message.position;
   view.hash = message.hash;
-  return { all: message.prev === null, keys };
+  return { all: anew, keys };
+}
+
+/** Changes of a map that are not made yet. `keep` makes them and cannot fail. */
+class Overlay<K, V> {
+  private readonly changes = new Map<K, V | undefined>();
+
+  /** `anew`: as if the map were empty. */
+  constructor(
+    private readonly map: Map<K, V>,
+    private readonly anew: boolean,
+  ) {}
+
+  get(key: K): V | undefined {
+    return this.anew || this.changes.has(key) ? this.changes.get(key) : this.map.get(key);
+  }
+
+  /** Undefined: takes it out. */
+  set(key: K, value: V | undefined): void {
+    this.changes.set(key, value);
+  }
+
+  keep(): void {
+    if (this.anew) this.map.clear();
+    for (const [key, value] of this.changes)
+      if (value === undefined) this.map.delete(key);
+      else this.map.set(key, value);
+  }
 }
 
 /** Brings `copy` to where `view` is, given all that changed in `view` since `copy` was last there. Costs what changed. */

@@ -53,6 +53,14 @@ const message = (parcel: Parcel, prev: number | null): FeedMessage => ({
   events: [...parcel.events],
 });
 
+/** An event about a router that nobody made. */
+const strange = (position: number): FeedMessage['events'][number] => ({
+  position,
+  stream: 'router-strange',
+  event: { type: 'RouterRoutesSet', version: 1, data: { routerId: 'strange', routes: [] } },
+  meta: { requestId: '', userId: '', projectId: '', time: '2026-01-01T00:00:00Z' },
+});
+
 const foldAll = (messages: readonly FeedMessage[], host: string, view: HostView = emptyView(host)): HostView => {
   for (const each of messages) fold(view, each);
   return view;
@@ -113,6 +121,27 @@ describe('for every log and every host', () => {
           expect(() => fold(view, messages[lost + 1] as FeedMessage)).toThrow(HoleInFeed);
           expect(textOfView(view)).toBe(before);
           expect(textOfView(foldAll(messages.slice(lost), host, view))).toBe(textOfHost(log, host));
+        }
+      }),
+      runs,
+    );
+  });
+
+  it('a message that cannot be folded changes nothing, wherever in it the fault is', () => {
+    fc.assert(
+      fc.property(aLog(), fc.nat(), fc.nat(), (log, seed, place) => {
+        for (const host of HOSTS) {
+          const { messages } = feedOf(log, host);
+          if (messages.length < 2) continue;
+          const at = 1 + (seed % (messages.length - 1));
+          const view = foldAll(messages.slice(0, at), host);
+          const before = canonical(view);
+          const good = messages[at] as FeedMessage;
+          const events = [...good.events];
+          events.splice(place % (events.length + 1), 0, strange(good.position));
+          expect(() => fold(view, { ...good, events })).toThrow('does not exist');
+          expect(canonical(view)).toBe(before);
+          expect(textOfView(foldAll(messages.slice(at), host, view))).toBe(textOfHost(log, host));
         }
       }),
       runs,

@@ -15,7 +15,11 @@ export const STATUS_OF_OUTCOME = { ok: 200, created: 201, 'no-content': 204 } as
 /** What became of a request that was served. */
 export type Outcome = keyof typeof STATUS_OF_OUTCOME;
 
-export const STATUS_OF_HEALTH: Readonly<Record<'ok' | 'failing', number>> = { ok: 200, failing: 503 };
+export const STATUS_OF_HEALTH: Readonly<Record<'ok' | 'degraded' | 'failing', number>> = {
+  ok: 200,
+  degraded: 200,
+  failing: 503,
+};
 
 const STATUS_OF_KIND: Readonly<Record<ErrorKind | EdgeErrorKind | IdentityErrorKind, number>> = {
   'bad-request': 400,

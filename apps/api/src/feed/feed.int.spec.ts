@@ -15,16 +15,17 @@ import { keyOf, Meta, own, PlumbEvent, subjects } from '@plumbline/contracts';
 import { Decide, removeNode } from '@plumbline/domain';
 import { PostgresEventStore } from '@plumbline/event-store';
 import { startPostgres, TestPostgres } from '@plumbline/event-store/testing';
-import { Follower, Ledger } from '@plumbline/ledger';
+import { Follower, Ledger, toAppend } from '@plumbline/ledger';
 import { AgentModule, AgentService } from '@plumbline/agent-runtime/nest';
-import { natsOptions, NatsAccess } from '@plumbline/messaging/nats';
+import { metricsOf, natsOptions, NatsAccess, NatsWire } from '@plumbline/messaging/nats';
 import { FakeNode } from '@plumbline/agent-runtime/testing';
 import { createLogger } from '@plumbline/telemetry';
 import { networkCreated, networkPlaced, nodeRegistered, portBound, portCreated } from '@plumbline/topology/testing';
-import { canonical, hostObjects } from '@plumbline/topology';
+import { canonical, hostObjects, prepare } from '@plumbline/topology';
 import pg from 'pg';
 import { TestNats } from '../testing/start-nats.js';
 import { hearNodes, FeedModule } from './feed.module.js';
+import { OUTLET } from './tokens.js';
 
 const logger = createLogger({ name: 'test', level: process.env['TEST_LOG'] ?? 'silent' });
 const meta = (): Meta => ({ requestId: 'req-1', userId: 'user', projectId: 'project', time: new Date().toISOString() });
@@ -361,4 +362,104 @@ it('an agent of another release gets its feed, and what it reports beyond what t
     { object_kind: 'port', status: 'DOWN' },
   ]);
   await newer.close();
+});
+
+describe('with a broker that takes 16 kB', () => {
+  const LIMIT = 16_384;
+  beforeAll(async () => {
+    await nats.kill();
+    nats = await TestNats.make(true, `max_payload: ${LIMIT}`);
+  });
+
+  const host = 'small1';
+  const portId = randomUUID();
+
+  it('an object of an older log, larger than any message, reaches the node; what follows does, and an agent that begins anew is in sync', async () => {
+    const one = await api();
+    const here = await agent(host);
+    await until('in sync', inSync(here));
+    const spy = await connect({ servers: nats.url });
+    const sizes: number[] = [];
+    spy.subscribe(subjects.feed(host), { callback: (_error, message) => void sizes.push(message.data.length) });
+    await one.ledger.execute(bind(host), meta());
+    const events = [portCreated({ portId, networkId }, 77), portBound(portId, networkId, host)];
+    const large: PlumbEvent = {
+      ...{ type: 'PortAttributesSet', version: 1 },
+      data: { portId, set: { tags: [`é${'"'.repeat(150_000)}`] } },
+    };
+    const log = new PostgresEventStore(postgres.serviceUrl);
+    open.push(log);
+    const decided = { events: [...events, large], reads: [], none: [] };
+    expect(await log.append(toAppend(prepare(one.ledger.topology, decided, meta())))).toMatchObject({ ok: true });
+    await until('the node has it', () => isTrue(here, one, host)() && here.node.made.has(`port/${portId}`));
+    const next = await one.ledger.execute(bind(host), meta());
+    await until('the node has the next', () => here.node.made.has(`port/${next.result}`));
+    // Its host and agent begin without a snapshot: the whole view, with the large object in it.
+    const again = await agent(host, new FakeNode(), join(folder, 'small1-anew'));
+    await until('anew', () => inSync(again)() && isTrue(again, one, host)());
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(LIMIT);
+    expect(sizes.length).toBeGreaterThan(20);
+    expect(one.app.get<NatsWire>(OUTLET).refused).toBe(0);
+    await spy.close();
+  });
+
+  it('2,000 failures with long reasons arrive, and 2,000 statuses when they are over', async () => {
+    const one = await api();
+    const hosts = 'small2';
+    const ports = Array.from({ length: 2_000 }, () => randomUUID());
+    await one.ledger.execute(making(networkPlaced(networkId, hosts, 9)), meta());
+    for (let from = 0; from < ports.length; from += 100) {
+      const some = ports.slice(from, from + 100);
+      const made = some.flatMap((id, n) => [
+        portCreated({ portId: id, networkId }, 100_000 + from + n),
+        portBound(id, networkId, hosts),
+      ]);
+      await one.ledger.execute(making(...made), meta());
+    }
+    const node = new FakeNode();
+    let broken = true;
+    node.failure = (key) => (broken && key.startsWith('port/') ? `${'the kernel says no '.repeat(60)}` : null);
+    const here = await agent(hosts, node);
+    const statuses = async (status: string, like: string) => {
+      const { rows } = await pool.query<{ n: number }>(
+        'SELECT count(*)::int AS n FROM plumbline.object_status WHERE host = $1 AND status = $2 AND reason LIKE $3',
+        [hosts, status, like],
+      );
+      return rows[0]?.n;
+    };
+    await until('errors', async () => (await statuses('ERROR', '%... (1140 characters, shortened)')) === 2_000, 30_000);
+    broken = false;
+    await until('all well', async () => (await statuses('ACTIVE', '')) === 2_000, 90_000);
+    expect(here.health()).toMatchObject({ state: 'in-sync' });
+    expect(one.app.get<NatsWire>(OUTLET).refused).toBe(0);
+  });
+
+  it('what the broker refuses is an error in the log, and counted', async () => {
+    const errors: object[] = [];
+    const listening = { ...logger, info: () => undefined, error: (what: object) => void errors.push(what) } as never;
+    const strict = await TestNats.make(
+      true,
+      `max_payload: ${LIMIT}
+      authorization { users: [{ user: u, password: p, permissions: { publish: { deny: "plumb.v1.beacon.>" } } }] }`,
+    );
+    const url = strict.url.replace('//', '//u:p@');
+    const [large, forbidden] = [1, 2].map(() => new NatsWire({ url, login: { kind: 'none' } }, 'test', listening));
+    for (const wire of [large!, forbidden!]) {
+      wire.start();
+      await until('connected', () => wire.connected);
+    }
+    expect(large!.maxBodyBytes).toBe(LIMIT - 512);
+    large!.send(subjects.feed('x'), { text: 'x'.repeat(LIMIT) });
+    await until('refused', () => large!.refused === 1);
+    forbidden!.send(subjects.beacon('x'), {});
+    await until('refused by the server', () => forbidden!.refused === 1);
+    expect(errors).toEqual([
+      expect.objectContaining({ subject: 'plumb.v1.feed.x', bytes: LIMIT + 11, maxPayloadBytes: LIMIT, refused: 1 }),
+      expect.objectContaining({ subject: 'plumb.v1.beacon.x', refused: 1 }),
+    ]);
+    const counted = metricsOf(forbidden!).find(({ name }) => name === 'plumbline_nats_publish_refused_total');
+    expect(counted?.read()).toBe(1);
+    for (const wire of [large!, forbidden!]) await wire.close();
+    await strict.kill();
+  });
 });

@@ -137,7 +137,7 @@ export class FeedModule {
         },
         FeedLifecycle,
       ],
-      exports: [Ledger, Follower, EVENT_STORE, LOGGER, Observations, OUTLET],
+      exports: [Ledger, Follower, EVENT_STORE, LOGGER, Observations, KnownAgents, OUTLET],
     };
   }
 }

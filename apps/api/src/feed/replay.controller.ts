@@ -36,7 +36,8 @@ export class ReplayController {
       if (position > this.follower.topology.position || position > this.follower.feeds.headOf(host))
         await this.follower.catchUp();
       const { feeds, topology } = this.follower;
-      const answer = await feeds.answer(host, request.data, { topology, hashAt: (at) => this.store.hashAt(at) });
+      const facts = { topology, hashAt: (at: number) => this.store.hashAt(at) };
+      const answer = await feeds.answer(host, request.data, facts, agent);
       if ('refused' in answer) {
         this.logger.warn({ host, agent, position, refused: answer.refused, step: 'replay' }, 'replay refused');
         this.outlet.send(subjects.feed(host), answer);

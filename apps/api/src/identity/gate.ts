@@ -14,8 +14,8 @@ import { countedAddress } from './client-address.js';
 import { IDENTITY_ROUTES } from './identity-paths.js';
 import { RequestRate } from './request-rate.js';
 
-/** Discovery, health, the API's description; the identity routes ask for themselves. */
-const OPEN_ROUTES = ['/', '/healthz', '/openapi.json', ...DOCS.keys(), ...IDENTITY_ROUTES];
+/** Discovery, health and metrics, the API's description; the identity routes ask for themselves. */
+const OPEN_ROUTES = ['/', '/healthz', '/metrics', '/openapi.json', ...DOCS.keys(), ...IDENTITY_ROUTES];
 /** The control plane's own routes: they show whole nodes, not what one project owns. */
 const ADMIN_ROUTES = '/plumbline/';
 

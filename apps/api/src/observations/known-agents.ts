@@ -4,10 +4,14 @@ import type { Known } from '../feed/beacons.js';
 import type { AgentState, Observations } from './observations.js';
 
 const everyMs = 2_000;
+/** An agent that is not in sync is catching up, which takes a moment; for longer than this it is behind, and health and log say so. */
+export const BEHIND_AFTER_SECONDS = 10;
 
 /** What the database says of the agents, as of two seconds ago at the most. The beacon asks those of which no full report is stored for one. */
 export class KnownAgents implements Known {
   private agents: ReadonlyMap<string, readonly AgentState[]> | null = null;
+  /** Those that the log says are behind. */
+  private said: ReadonlySet<string> = new Set();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -35,6 +39,27 @@ export class KnownAgents implements Known {
     return this.agents?.keys() ?? [];
   }
 
+  /** Agents that report, and have not been in sync for a while. */
+  behind(): AgentState[] {
+    return [...(this.agents?.values() ?? [])]
+      .flat()
+      .filter(({ alive, state, seconds }) => alive && state !== 'in-sync' && seconds > BEHIND_AFTER_SECONDS);
+  }
+
+  private logChanges(): void {
+    const names = new Set<string>();
+    for (const { host, kind, state, seconds } of this.behind()) {
+      names.add(`${host} ${kind}`);
+      if (!this.said.has(`${host} ${kind}`))
+        this.logger.warn({ host, agent: kind, state, seconds, step: 'observe' }, 'an agent is not in sync');
+    }
+    for (const name of this.said) {
+      const [host, agent] = name.split(' ');
+      if (!names.has(name)) this.logger.info({ host, agent, step: 'observe' }, 'the agent is in sync again, or silent');
+    }
+    this.said = names;
+  }
+
   private async look(): Promise<void> {
     this.timer = setTimeout(() => void this.look(), everyMs);
     this.timer.unref();
@@ -43,6 +68,7 @@ export class KnownAgents implements Known {
       for (const agent of await this.observations.agents())
         byHost.set(agent.host, [...(byHost.get(agent.host) ?? []), agent]);
       this.agents = byHost;
+      this.logChanges();
     } catch (err) {
       this.logger.debug({ err, step: 'observe' }, 'the table of agents cannot be read; retrying in two seconds');
     }

@@ -229,7 +229,7 @@ async function isWanted(client: pg.PoolClient, of: Run, { page }: Report): Promi
 
 /** What the API shows as an agent's `configurations`; the reference's names where it has them. */
 function configurations(report: Report): Record<string, unknown> {
-  const { node, log, sequence, frozen, frozenCount, driftRepaired } = report;
+  const { node, log, sequence, frozen, frozenCount, fault, driftRepaired } = report;
   return {
     ...(node && {
       bridge_mappings: node.bridgeMappings,
@@ -241,6 +241,7 @@ function configurations(report: Report): Record<string, unknown> {
     sequence,
     frozen,
     ...(frozenCount !== undefined && { frozen_count: frozenCount }),
+    ...(fault && { fault }),
     drift_repaired: driftRepaired,
   };
 }

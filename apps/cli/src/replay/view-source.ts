@@ -94,7 +94,7 @@ export async function viewFromFile(path: string): Promise<FeedMessage> {
 /** Parsed like a message of an agent's feed: unknown parts that a later release added are left out. */
 function asView(body: unknown, from: string): FeedMessage {
   const message = parseFeed(body);
-  if (!message || 'refused' in message) throw new Error(`what came from ${from} is not a node's view`);
+  if (!message || !('part' in message)) throw new Error(`what came from ${from} is not a node's view`);
   return message;
 }
 

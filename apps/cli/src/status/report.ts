@@ -21,6 +21,8 @@ export type AgentStatus = Readonly<{
   behind: number;
   /** Number of objects that are frozen, because the agent does not know an event about them. */
   frozen: number;
+  /** Of a message that the agent could not fold, for which it has not got a full view yet; null: there is none. */
+  fault: string | null;
 }>;
 export type SecurityGroups = 'enforced' | 'unenforced' | 'refused';
 /** `wanted`: the router is up and has a gateway, so without a node its traffic is missing. */
@@ -28,7 +30,7 @@ export type Idle = Readonly<{ id: string; name: string; wanted: boolean }>;
 export type InError = Readonly<{ kind: string; id: string; name: string; reason: string }>;
 
 export type StatusReport = Readonly<{
-  api: Readonly<{ url: string; health: 'ok' | 'failing' | 'unreachable'; detail: readonly string[] }>;
+  api: Readonly<{ url: string; health: 'ok' | 'degraded' | 'failing' | 'unreachable'; detail: readonly string[] }>;
   /** `none`, `builtin`, `keystone`; null: not known. */
   auth: string | null;
   log: Readonly<{ position: number }> | null;
@@ -41,7 +43,12 @@ export type StatusReport = Readonly<{
   trouble: readonly string[];
 }>;
 
-const Check = z.looseObject({ ok: z.boolean(), detail: z.string().optional(), position: z.number().optional() });
+const Check = z.looseObject({
+  ok: z.boolean(),
+  degraded: z.boolean().optional(),
+  detail: z.string().optional(),
+  position: z.number().optional(),
+});
 const HealthReport = z.object({ status: z.string(), checks: z.record(z.string(), Check) });
 const Agent = z.object({
   id: z.string(),
@@ -56,6 +63,7 @@ const Agent = z.object({
     frozen: z.array(z.unknown()).default([]),
     /** Where there are more than `frozen` names. */
     frozen_count: z.number().optional(),
+    fault: z.object({ position: z.number(), reason: z.string(), mended: z.boolean() }).optional(),
     security_groups: z.boolean().default(false),
     unenforced_security_groups: z.boolean().default(false),
   }),
@@ -89,7 +97,10 @@ export async function gatherStatus(url: string, token: () => Promise<string | nu
   const failing = checks.filter(([, { ok }]) => !ok).map(([name, { detail }]) => `${name}: ${detail ?? 'not ok'}`);
   const away = checks.filter(([, check]) => check.ok && check['connected'] === false);
   const notes = away.map(([name, { detail }]) => `${name}: ${detail ?? 'not connected'}`);
-  const api = { url, health: health.status === 'ok' ? 'ok' : 'failing', detail: [...failing, ...notes] } as const;
+  const worse = checks.filter(([, { ok, degraded }]) => ok && degraded === true);
+  notes.push(...worse.map(([name, { detail }]) => `${name}: ${detail ?? 'degraded'}`));
+  const status = (['ok', 'degraded'] as const).find((word) => word === health.status) ?? 'failing';
+  const api = { url, health: status, detail: [...failing, ...notes] } as const;
   const position = health.checks['database']?.position ?? health.checks['log']?.position;
   const log = position === undefined ? null : { position };
   const base = { ...nothing, api, log };
@@ -173,7 +184,7 @@ const byHost = (a: { host: string; agent?: string }, b: { host: string; agent?: 
   `${a.host} ${a.agent ?? ''}` < `${b.host} ${b.agent ?? ''}` ? -1 : 1;
 
 function statusOf(agent: Agent, head: number): AgentStatus {
-  const { state, position, frozen, frozen_count } = agent.configurations;
+  const { state, position, frozen, frozen_count, fault } = agent.configurations;
   return {
     host: agent.host,
     agent: kindOf(agent) ?? agent.binary,
@@ -184,6 +195,7 @@ function statusOf(agent: Agent, head: number): AgentStatus {
     position,
     behind: state === 'in-sync' ? 0 : Math.max(0, head - position),
     frozen: frozen_count ?? frozen.length,
+    fault: fault && !fault.mended ? `at position ${fault.position}: ${fault.reason}` : null,
   };
 }
 
@@ -196,10 +208,11 @@ function troubleOf({ agents, routers, inError }: Gathered): string[] {
   const lines: string[] = [];
   if (agents.length === 0)
     lines.push('no agent is seen: none has reported yet, or these credentials are not those of an administrator');
-  for (const { host, agent, alive, heartbeatAt, state, behind, frozen } of agents) {
+  for (const { host, agent, alive, heartbeatAt, state, behind, frozen, fault } of agents) {
     const who = `the ${agent} agent of ${host}`;
     if (!alive) lines.push(`${who} is silent since ${heartbeatAt}`);
     else if (state !== 'in-sync') lines.push(`${who} is ${state}, ${behind} positions behind the log`);
+    if (fault !== null) lines.push(`${who} cannot take in a message ${fault}`);
     if (frozen > 0) lines.push(`${who} leaves ${frozen} objects as they are: it does not know an event about them`);
   }
   for (const { id, name, wanted } of routers?.onNoNode ?? [])

@@ -20,6 +20,7 @@ import { AgentKind, agentOf, ObjectKey } from '@plumbline/contracts';
 import {
   createLogger,
   Health,
+  Metrics,
   NestLogger,
   serveHealth,
   type CheckResult,
@@ -32,7 +33,7 @@ import type { NodeFacts } from '../reporter.js';
 import { NodeSession } from '../session.js';
 import { SnapshotFile } from '../snapshot.js';
 import { readAgentConfig, type AgentConfig, type SettingsShape } from './agent-config.js';
-import { natsOptions, NatsWire } from '@plumbline/messaging/nats';
+import { metricsOf, natsOptions, NatsWire } from '@plumbline/messaging/nats';
 import { feedController, NatsFeed } from './nats-feed.js';
 
 /** What one kind of agent does on its node. */
@@ -98,13 +99,16 @@ export class AgentService implements OnApplicationBootstrap, OnApplicationShutdo
     backend.onNodeChange?.((keys) => session.touch(keys));
     const health = new Health();
     health.add('node', () => this.health());
+    const metrics = new Metrics();
+    metrics.add(...metricsOf(this.wire));
     health.add('nats', () => ({
       ok: true,
       connected: this.wire.connected,
+      refused: this.wire.refused,
       detail: this.wire.connected ? 'connected' : 'not connected: the agent keeps this node as the last view says',
     }));
     if (backend.check) health.add('switch', () => ({ ...backend.check!() }));
-    if (config.health !== null) this.healthServer = await serveHealth({ listen: config.health, health });
+    if (config.health !== null) this.healthServer = await serveHealth({ listen: config.health, health, metrics });
     this.wire.start();
     await session.start();
   }

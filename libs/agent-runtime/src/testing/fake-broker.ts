@@ -1,11 +1,11 @@
-import { AgentKind, Beacon, FeedMessage, FeedRefusal, ReplayRequest, Report } from '@plumbline/contracts';
+import { AgentKind, Beacon, FeedMessage, FeedPart, FeedRefusal, ReplayRequest, Report } from '@plumbline/contracts';
 import { Clock } from '../clock.js';
 import { FeedListener, NodeFeed } from '../node-feed.js';
 
 /** What happens to one message: it arrives once after each of these delays; an empty list loses it. */
 export type Fate = readonly number[];
 export type ToNode =
-  | Readonly<{ kind: 'message'; body: FeedMessage }>
+  | Readonly<{ kind: 'message'; body: FeedPart }>
   | Readonly<{ kind: 'beacon'; body: Beacon }>
   | Readonly<{ kind: 'refusal'; body: FeedRefusal }>;
 export type FromNode = Readonly<
@@ -16,6 +16,10 @@ export type FromNode = Readonly<
 export class FakeBroker {
   /** Called for each message. */
   fate: () => Fate = () => [0];
+  /** Called for each feed message to a node: what arrives in its place; null: nothing. */
+  spoil: (message: FeedMessage) => FeedMessage | null = (message) => message;
+  /** Number of replay requests. */
+  asked = 0;
   private readonly nodes = new Map<string, Set<FeedListener>>();
   private readonly servers = new Set<(message: FromNode) => void>();
 
@@ -27,7 +31,13 @@ export class FakeBroker {
     return () => this.servers.delete(hear);
   }
 
-  publish(host: string, message: ToNode): void {
+  publish(host: string, sent: ToNode): void {
+    let message = sent;
+    if (sent.kind === 'message' && 'part' in sent.body) {
+      const body = this.spoil(sent.body);
+      if (!body) return;
+      message = { kind: 'message', body };
+    }
     this.carry(structuredClone(message), ({ kind, body }) => {
       for (const listener of this.nodes.get(host) ?? []) {
         if (kind === 'message') listener.message(body);
@@ -51,7 +61,10 @@ export class FakeBroker {
         return () => listeners.delete(listener);
       },
       maxBodyBytes: 4_000,
-      requestReplay: (body) => send({ host, agent, kind: 'replay', body }),
+      requestReplay: (body) => {
+        this.asked += 1;
+        send({ host, agent, kind: 'replay', body });
+      },
       report: (body) => send({ host, agent, kind: 'report', body }),
     };
   }

@@ -31,7 +31,7 @@ export class FakeControlPlane {
   up(): void {
     this.stopServing ??= this.broker.serve((from) => {
       if (from.kind === 'report') this.reports.push(from.body);
-      else void this.answer(from.host, from.body);
+      else void this.answer(from.host, from.body, from.agent);
     });
     this.beacons();
   }
@@ -58,10 +58,10 @@ export class FakeControlPlane {
     for (const body of split(message, this.maxBytes)) this.broker.publish(host, { kind: 'message', body });
   }
 
-  private async answer(host: string, request: Parameters<HostFeeds['answer']>[1]): Promise<void> {
+  private async answer(host: string, request: Parameters<HostFeeds['answer']>[1], agent: string): Promise<void> {
     const hashAt = async (position: number): Promise<string | null> =>
       position <= this.topology.position ? this.hashAt(position) : null;
-    const answer = await this.feeds.answer(host, request, { topology: this.topology, hashAt });
+    const answer = await this.feeds.answer(host, request, { topology: this.topology, hashAt }, agent);
     if ('refused' in answer) this.broker.publish(host, { kind: 'refusal', body: answer });
     else for (const message of answer) this.send(host, message);
     this.beacon(host);

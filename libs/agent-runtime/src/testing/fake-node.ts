@@ -45,8 +45,9 @@ export class FakeNode implements Reconciler, LogBinding {
         this.removed += 1;
       }
     }
+    const bad = new Set(failed.map(({ key }) => key));
     const statuses = [...view.objects.values()]
-      .filter((object) => object.kind === 'port' && keys.has(keyOf(object)))
+      .filter((object) => object.kind === 'port' && keys.has(keyOf(object)) && !bad.has(keyOf(object)))
       .map(({ kind, id }) => ({ kind, id, position: view.position, status: 'ACTIVE' as const }));
     return { applied, drift: 0, statuses, failed };
   }

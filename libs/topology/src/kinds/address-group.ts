@@ -10,4 +10,6 @@ export const addressgroup: KindDeclaration<'addressgroup'> = {
   scope: NOWHERE,
   access: { byPolicy: true },
   table: 'address_groups',
+  /** 4,096 prefixes, which is the most that the API takes, of the longest form. */
+  mostBytes: 256 * 1024,
 };

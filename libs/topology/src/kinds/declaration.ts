@@ -85,6 +85,8 @@ export type Written<O extends Thing, T extends Thing, Facts> = Common<O, T> &
     claims(object: T): readonly string[];
     /** Read table in schema `plumbline`; a new one is a migration. */
     table: string;
+    /** The most bytes that one object may have, where it is not MOST_OBJECT_BYTES (libs/ledger). */
+    mostBytes?: number;
   }>;
 
 /**

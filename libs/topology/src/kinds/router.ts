@@ -14,4 +14,6 @@ export const router: KindDeclaration<'router'> = {
   scope: [['host']],
   access: {},
   table: 'routers',
+  /** Some 1,500 interfaces. */
+  mostBytes: 256 * 1024,
 };
