@@ -40,7 +40,7 @@ export function tooLarge({ rows }: Prepared, topology: Topology): DomainError | 
 }
 
 /** `setAt` only follows what else changes. */
-const grows = (before: AnyObject, { setAt, ...after }: AnyObject): boolean =>
+const grows = (before: AnyObject, { setAt: _follows, ...after }: AnyObject): boolean =>
   Object.entries(after).some(
     ([field, value]) =>
       bytesOf(value) > Math.max(SMALL_BYTES, bytesOf((before as Readonly<Record<string, unknown>>)[field])),
