@@ -367,22 +367,11 @@ it('an agent of another release gets its feed, and what it reports beyond what t
 it('2,000 failures with long reasons arrive', async () => {
   const one = await api();
   const hosts = 'failing';
-  const ports = Array.from({ length: 2_000 }, () => randomUUID());
-  const network = randomUUID();
-  await one.ledger.execute(
-    making(networkCreated({ networkId: network, segmentationId: 77 }), networkPlaced(network, hosts, 9)),
-    meta(),
-  );
-  for (let from = 0; from < ports.length; from += 100) {
-    const some = ports.slice(from, from + 100);
-    const made = some.flatMap((id, n) => [
-      portCreated({ portId: id, networkId: network }, 100_000 + from + n),
-      portBound(id, network, hosts),
-    ]);
-    await one.ledger.execute(making(...made), meta());
-  }
   const node = new FakeNode();
-  node.failure = (key) => (key.startsWith('port/') ? `${'the kernel says no '.repeat(60)}` : null);
+  node.extra = Array.from({ length: 2_000 }, () => ({
+    ...{ kind: 'port', id: randomUUID(), position: 1, status: 'ERROR', reason: 'the kernel says no '.repeat(60) },
+  }));
+  await one.ledger.execute(bind(hosts), meta());
   const here = await agent(hosts, node);
   const statuses = async (status: string, like: string) => {
     const { rows } = await pool.query<{ n: number }>(

@@ -1,4 +1,4 @@
-import { keyOf, ObjectKey } from '@plumbline/contracts';
+import { keyOf, ObjectKey, ObjectStatus } from '@plumbline/contracts';
 import { canonical, HostView } from '@plumbline/topology';
 import { Convergence, ConvergeOptions } from '@plumbline/topology';
 import { LogBinding, Reconciler } from '../reconciler.js';
@@ -11,6 +11,8 @@ export class FakeNode implements Reconciler, LogBinding {
   log: string | null = null;
   /** Called for each object that is made or removed; a reason makes it fail. */
   failure: (key: ObjectKey) => string | null = () => null;
+  /** Reported beside what the view has. */
+  extra: readonly ObjectStatus[] = [];
   /** When set, every converge rejects with it. */
   broken: Error | null = null;
 
@@ -49,6 +51,6 @@ export class FakeNode implements Reconciler, LogBinding {
     const statuses = [...view.objects.values()]
       .filter((object) => object.kind === 'port' && keys.has(keyOf(object)) && !bad.has(keyOf(object)))
       .map(({ kind, id }) => ({ kind, id, position: view.position, status: 'ACTIVE' as const }));
-    return { applied, drift: 0, statuses, failed };
+    return { applied, drift: 0, statuses: [...statuses, ...this.extra], failed };
   }
 }
