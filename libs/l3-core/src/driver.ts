@@ -4,6 +4,7 @@
  */
 import { Taken } from './forwardings.js';
 import { TableEdits } from './rule.js';
+import { Translation } from './translation.js';
 import { FoundNeighbour, FoundRoute, Hop, KernelRoute, L3State, PortMark } from './state.js';
 
 /** One small change of a node. Names say the end state: repeating a step that was done, or half done, is success. */
@@ -50,11 +51,21 @@ export type L3Step =
   /** Ends the connections that are translated to or from this floating address, and no others. */
   | Readonly<{ op: 'end-connections'; netns: string; address: string }>
   /**
+   * Ends the connections that are not translated as the rules now say (translation.ts), and no others: of those that were begun to or from these addresses, or
+   * leave as one of them.
+   */
+  | Readonly<{ op: 'end-untranslated'; netns: string; addresses: readonly string[]; translation: Translation }>
+  /**
+   * The rules reset the TCP connections that pass links which are about to go: waits until both ends have had the time to send once more, if any is open.
+   * `devices`: those links.
+   */
+  | Readonly<{ op: 'farewell'; netns: string; devices: readonly string[] }>
+  /**
    * Ends the connections to these ports of an address that `answeredBy` answers, and no others: those of a port forwarding or, if `answeredBy` is the address
    * itself, those from before the port forwarding. `ports` null: all of the protocol.
    */
   | Readonly<{ op: 'end-forwarded'; netns: string; answeredBy: string } & Taken>
-  /** Tells the neighbours where the address is now (gratuitous ARP, RFC 5227 section 3). Does not wait. */
+  /** Tells the neighbours where the address is now (gratuitous ARP, RFC 5227 section 3; IPv6: RFC 4861 section 7.2.6). Does not wait. */
   | Readonly<{ op: 'announce'; netns: string; device: string; mac: string; address: string }>;
 
 /** An address that a device shall get, to be probed on the segment behind it. `outside`: the switch's port of that device. */

@@ -35,7 +35,9 @@ import {
   withoutLocalRoute,
 } from './routes.js';
 import { rulesIn, savedFrom } from './rule-lines.js';
+import { farewellEdits, farewellRules, withFarewell } from './farewell.js';
 import { Rule, RuleBody, Table, TableEdits } from './rule.js';
+import { translationOf } from './translation.js';
 import { IP_FORWARD } from './sysctls.js';
 import { L3State, Link, ObservedLink, ObservedPort, ObservedRouter, OutsideLink, RouterState } from './state.js';
 
@@ -62,8 +64,10 @@ export function planRouter(wanted: RouterState, found: L3State, mayRemove: boole
   };
   const endings = have && mayRemove ? toBeNoted(wanted, have, nat) : [];
   const notes = notesOf(endings, wanted.rules4, `router/${wanted.id}`);
+  const going = have && mayRemove ? leavingLinks(wanted.links, have) : [];
+  const farewell = farewellRules(going, `router/${wanted.id}`);
   for (const version of [4, 6] as const) {
-    const rules = version === 4 ? withNotes(wanted.rules4, notes) : wanted.rules6;
+    const rules = withFarewell(version === 4 ? withNotes(wanted.rules4, notes) : wanted.rules6, farewell);
     const saved = (version === 4 ? have?.rules4 : have?.rules6) ?? new Map();
     const edits = editsFor(rules, saved, mayRemove);
     if (edits.length > 0) steps.configure.push(restore(netns, version, edits));
@@ -103,6 +107,7 @@ export function planRouter(wanted: RouterState, found: L3State, mayRemove: boole
     for (const neighbour of have?.neighbours ?? [])
       if (standing.has(neighbour.device)) steps.configure.push({ op: 'remove-neighbour', netns, ...neighbour });
   if (have) endConnections(wanted, have, mayRemove, nat, endings, steps);
+  if (going.length > 0) steps.configure.push({ op: 'farewell', netns, devices: going });
   if (notes.length > 0) steps.configure.push(restore(netns, 4, removalOf(notes)));
   if (have && mayRemove) removeAddresses(wanted, have, steps, remade);
   if (mayRemove) removeLinks(wanted.links, have, found, steps);
@@ -149,8 +154,8 @@ function planLink(
   if (differs) steps.configure.push(set);
   if (up)
     for (const { address } of differs ? link.addresses : addresses)
-      if (!address.includes(':'))
-        steps.announce.push({ op: 'announce', netns, device, mac, address: address.split('/')[0] ?? '' });
+      if (!address.includes(':') || hasIpv6(mtuBytes))
+        steps.announce.push({ op: 'announce', netns, device, mac, address: ipOf(address) });
 }
 
 /** Both ends of a link are there and belong together. */
@@ -206,11 +211,13 @@ const natOf = (tables: readonly Table[]): Rule[] =>
 const addressesOf = (links: readonly Pick<Link, 'addresses'>[]): Set<string> =>
   new Set(links.flatMap(({ addresses }) => addresses.map(({ address }) => address)));
 
+const ipOf = (address: string): string => address.slice(0, address.indexOf('/'));
+
 /** Floating addresses on the node that are not wanted any more. What is left of them when their rules are gone says that their connections must end. */
 function leavingIn(wanted: RouterState, have: ObservedRouter): Set<string> {
   const kept = addressesOf(wanted.links);
   const leaving = [...addressesOf(have.links)].filter((address) => address.endsWith('/32') && !kept.has(address));
-  return new Set(leaving.map((address) => address.slice(0, address.indexOf('/'))));
+  return new Set(leaving.map(ipOf));
 }
 
 /** Endings of addresses that stay: floating IPs and forwardings that go elsewhere or end, and what an interrupted plan left a note of. */
@@ -247,12 +254,18 @@ function endConnections(
     if (forwarded && !whole.has(address)) steps.configure.push({ op: 'end-forwarded', netns, ...forwarded });
   // What came to the router itself before there was a forwarding would go on doing so for as long as it comes.
   const before = new Set(nat.found.forwardings.map(takenText));
-  const there = [...addressesOf(have.links)].map((address) => address.slice(0, address.indexOf('/')));
   for (const each of nat.wanted.forwardings) {
     const { address, protocol, ports } = each;
-    if (there.includes(address) && !before.has(takenText(each)) && !whole.has(address))
+    if (!before.has(takenText(each)) && !whole.has(address))
       steps.configure.push({ op: 'end-forwarded', netns, address, protocol, ports, answeredBy: address });
   }
+  // Likewise what went to an address, or came from its instance, before the address was associated.
+  const begun = [...nat.wanted.translations].filter(
+    ([floating, fixed]) => nat.found.translations.get(floating) !== fixed,
+  );
+  if (begun.length === 0) return;
+  const translation = translationOf(wanted, natOf(wanted.rules4));
+  steps.configure.push({ op: 'end-untranslated', netns, addresses: begun.flat(), translation });
 }
 
 function removeAddresses(wanted: RouterState, have: ObservedRouter, steps: Draft, remade: ReadonlySet<string>): void {
@@ -265,6 +278,11 @@ function removeAddresses(wanted: RouterState, have: ObservedRouter, steps: Draft
         steps.configure.push({ op: 'remove-address', netns: have.netns, device, address });
   }
 }
+
+const leavingLinks = (wanted: readonly Link[], have: ObservedRouter): string[] => {
+  const names = new Set(wanted.map(({ device }) => device));
+  return have.links.map(({ device }) => device).filter((device) => !names.has(device) && isOurDevice(device));
+};
 
 /** Removes links in the namespace that belong to no port of the router, with their switch ports. */
 function removeLinks(wanted: readonly Link[], have: ObservedRouter | undefined, found: L3State, steps: Draft): void {
@@ -282,7 +300,17 @@ function removeLinks(wanted: readonly Link[], have: ObservedRouter | undefined, 
 export function planRemoval(routerId: string, found: L3State): RouterPlan {
   const steps = draft();
   const have = found.routers.get(routerId);
-  if (have) removeLinks([], have, found, steps);
+  if (have) {
+    const devices = leavingLinks([], have);
+    if (devices.length > 0) {
+      for (const version of [4, 6] as const) {
+        const edits = farewellEdits(version === 4 ? have.rules4 : have.rules6, devices, `router/${routerId}`);
+        if (edits.length > 0) steps.configure.push(restore(have.netns, version, edits));
+      }
+      steps.configure.push({ op: 'farewell', netns: have.netns, devices });
+    }
+    removeLinks([], have, found, steps);
+  }
   if (have || found.damaged.has(routerId)) {
     steps.remove.push({ op: 'remove-netns', netns: netnsOf(routerId) });
   }

@@ -26,7 +26,8 @@ export type Match =
   | Readonly<{ on: 'connection-state'; state: 'DNAT'; not: boolean }>;
 
 export type Action =
-  | Readonly<{ do: 'accept' | 'drop' }>
+  /** `reset`: TCP is answered with a reset; of nothing else. */
+  | Readonly<{ do: 'accept' | 'drop' | 'reset' }>
   | Readonly<{ do: 'jump'; chain: string }>
   /**
    * To this address. `ports` null: the packet keeps its port. `base`: the port of the matched range that is translated to the first of `ports`, and so on, one to

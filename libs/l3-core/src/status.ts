@@ -115,6 +115,8 @@ export function concernedBy(step: L3Step, gathered: Gathered): readonly ObjectKe
     case 'remove-route':
     case 'end-connections':
     case 'end-forwarded':
+    case 'end-untranslated':
+    case 'farewell':
     case 'announce':
       return [router];
   }

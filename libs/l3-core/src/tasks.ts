@@ -72,6 +72,7 @@ export function tasksOf(plan: RouterPlan, wanted: RouterState | null): L3Task[] 
     if (step.op === 'add-address')
       added.set(`${step.device} ${ipOf(step.address)}`, addressOwner(unit, step.device, step.address));
     if (step.op === 'end-connections' || step.op === 'end-forwarded') connections.push(connectionsOwner(unit, step));
+    if (step.op === 'end-untranslated') connections.push(untranslatedOwner(unit, step));
     if (step.op === 'replace-route') routes.add(routeOwner(unit, step));
   }
   const namespace = namespaceOf(unit);
@@ -173,6 +174,12 @@ export function tasksOf(plan: RouterPlan, wanted: RouterState | null): L3Task[] 
       case 'end-connections':
       case 'end-forwarded':
         return [{ ...task(step, 'connections', connectionsOwner(unit, step), rules(4)), unseen: true }];
+      case 'end-untranslated':
+        return [{ ...task(step, 'connections', untranslatedOwner(unit, step), rules(4)), unseen: true }];
+      case 'farewell': {
+        const owner = `${unit} farewell ${step.devices.join()}`;
+        return [{ ...task(step, 'connections', owner, rules(4)), unseen: true }];
+      }
       // Steps of other stages. Listed, so that the compiler asks where a new step belongs.
       case 'add-netns':
       case 'remove-netns':
@@ -229,6 +236,9 @@ const connectionsOwner = (unit: string, step: Extract<L3Step, { op: 'end-connect
   step.op === 'end-connections'
     ? `${unit} connections ${step.address} all`
     : `${unit} connections ${step.address} ${step.protocol} ${step.ports?.first ?? ''}-${step.ports?.last ?? ''} ${step.answeredBy}`;
+
+const untranslatedOwner = (unit: string, { addresses }: Extract<L3Step, { op: 'end-untranslated' }>): string =>
+  `${unit} connections from before ${addresses.join()}`;
 
 /** True for the restore that removes notes: it comes after the connections that they are about have been ended. */
 function isNotes({ configure }: RouterPlan, step: L3Step): boolean {

@@ -47,6 +47,10 @@ export function subjectOf(step: L3Step): string {
       return `neighbour ${step.address} on ${step.device}`;
     case 'end-connections':
       return `connections of ${step.address}`;
+    case 'end-untranslated':
+      return `connections from before ${step.addresses.join(', ')}`;
+    case 'farewell':
+      return `connections through ${step.devices.join(', ')}`;
     case 'end-forwarded':
       return `connections forwarded from ${step.address}`;
     case 'announce':

@@ -1,10 +1,11 @@
 /**
  * Announces the new place of an address to neighbours, three times within two and a half seconds: a port is on the dead VLAN until the OVS agent has wired it, and
- * nobody receives a frame sent there. Like the reference, it sends a request and a reply each time (RFC 5227 section 3), because hosts differ in which of the two
+ * nobody receives a frame sent there. IPv6: an unsolicited neighbour advertisement to all nodes (RFC 4861 section 7.2.6). IPv4: like the reference, it sends a request and a reply each time (RFC 5227 section 3), because hosts differ in which of the two
  * they learn from. Nothing waits for it, and a failure is ignored.
  */
 import { Runner } from '@plumbline/exec';
-import { L3Step } from '@plumbline/l3-core';
+import { addressHex, L3Step } from '@plumbline/l3-core';
+import { hex, icmp6Checksum } from './icmp6.js';
 
 export type Announcement = Extract<L3Step, { op: 'announce' }>;
 
@@ -54,7 +55,9 @@ export class Announcer {
     for (const group of byDevice.values()) {
       const [first] = group;
       if (!first) continue;
-      const frames = group.flatMap((each) => [arpFrame(each, 1), arpFrame(each, 2)]);
+      const frames = group.flatMap((each) =>
+        each.address.includes(':') ? [advertisement(each)] : [arpFrame(each, 1), arpFrame(each, 2)],
+      );
       await this.runner.sendFrames(first.device, frames, { netns: first.netns }).catch(() => undefined);
     }
   }
@@ -78,4 +81,19 @@ export function arpFrame({ mac, address }: Pick<Announcement, 'mac' | 'address'>
     ...target,
     ...ip,
   ]);
+}
+
+const ALL_NODES = 'ff020000000000000000000000000001';
+/** It is a router's, it takes the place of what neighbours know, and nobody asked. */
+const ROUTER_OVERRIDE = 'a0000000';
+
+/** An unsolicited neighbour advertisement with the target's link-layer address. */
+export function advertisement({ mac, address }: Pick<Announcement, 'mac' | 'address'>): Uint8Array {
+  const from = mac.replaceAll(':', '');
+  const ip = addressHex(address);
+  const rest = `${ROUTER_OVERRIDE}${ip}0201${from}`;
+  const sum = icmp6Checksum(ip, ALL_NODES, `88000000${rest}`);
+  const message = `8800${hex(sum, 2)}${rest}`;
+  const header = `60000000${hex(message.length / 2, 2)}3aff${ip}${ALL_NODES}`;
+  return Buffer.from(`333300000001${from}86dd${header}${message}`, 'hex');
 }

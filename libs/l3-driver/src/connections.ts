@@ -6,9 +6,11 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { CommandFailed, Runner } from '@plumbline/exec';
-import { L3Step } from '@plumbline/l3-core';
+import { Connection, L3Step, staleness } from '@plumbline/l3-core';
 
 const FAREWELL_MS = 250;
+/** A link is gone for good: both ends get the time to repeat what was on its way. */
+const LAST_FAREWELL_MS = 500;
 const TRIES = 20;
 
 /**
@@ -48,6 +50,84 @@ export async function endForwarded(
     if (inRange.length === 0) return null;
     return { argv: ['conntrack', '-R', '-'], stdin: `${inRange.map((port) => onPort(port).join(' ')).join('\n')}\n` };
   });
+}
+
+/** How often what is left is looked for again: a connection may begin by the old rules while they are replaced, or end while it is being deleted. */
+const LOOKS = 5;
+/** More are deleted in one process, which gives up at the first that has ended meanwhile; the next look finds what is left. */
+const ONE_BY_ONE = 16;
+
+/** Ends what was begun before the rules that would translate it otherwise. */
+export async function endUntranslated(
+  runner: Runner,
+  { netns, addresses, translation }: Extract<L3Step, { op: 'end-untranslated' }>,
+): Promise<void> {
+  const isStale = staleness(translation);
+  const concerned = new Set(addresses);
+  for (let look = 1; look <= LOOKS; look += 1) {
+    const listed = await runner.run(['conntrack', '-L', '-f', 'ipv4'], { netns, reads: true, okCodes: [0, 1] });
+    const stale = listed.stdout
+      .split('\n')
+      .flatMap(connectionIn)
+      .filter(
+        (each) =>
+          [each.source, each.destination, each.answerTo].some((address) => concerned.has(address)) && isStale(each),
+      );
+    if (stale.length === 0) return;
+    if (stale.length > ONE_BY_ONE && look < LOOKS) {
+      const stdin = `${stale.map(({ named }) => `-D ${named.join(' ')}`).join('\n')}\n`;
+      await runner.run(['conntrack', '-R', '-'], { netns, stdin, okCodes: [0, 1] });
+    } else
+      await Promise.all(
+        stale.map(({ named }) => runner.run(['conntrack', '-D', ...named], { netns, okCodes: [0, 1] })),
+      );
+  }
+}
+
+type Listed = Connection & Readonly<{ named: readonly string[] }>;
+
+/** A line of conntrack(8), and the options by which it finds that connection alone. */
+function connectionIn(line: string): Listed[] {
+  const [protocol, number] = line.split(/\s+/);
+  const all = (key: string): string[] =>
+    [...line.matchAll(new RegExp(` ${key}=(\\S+)`, 'g'))].map(([, value = '']) => value);
+  const [[source, answerFrom], [destination, answerTo]] = [all('src'), all('dst')];
+  if (!protocol || !number || !source || !answerFrom || !destination || !answerTo) return [];
+  const [[sport, answerSport], [dport]] = [all('sport'), all('dport')];
+  const [[type], [code], [id]] = [all('type'), all('code'), all('id')];
+  const ports = sport === undefined || dport === undefined ? [] : ['--orig-port-src', sport, '--orig-port-dst', dport];
+  const icmp =
+    type === undefined || code === undefined || id === undefined
+      ? []
+      : ['--icmp-type', type, '--icmp-code', code, '--icmp-id', id];
+  const port = (text: string | undefined): number | null => (text === undefined ? null : Number(text));
+  return [
+    {
+      protocol,
+      source,
+      destination,
+      destinationPort: port(dport),
+      answerFrom,
+      answerTo,
+      answerPort: port(answerSport),
+      named: [
+        ...['-p', protocol === 'unknown' ? number : protocol, '--orig-src', source, '--orig-dst', destination],
+        ...ports,
+        ...icmp,
+      ],
+    },
+  ];
+}
+
+/** The rules that reset are in force: whoever sends within this time learns that the connection has ended. */
+export async function farewell(runner: Runner, { netns }: Extract<L3Step, { op: 'farewell' }>): Promise<void> {
+  const open = async (family: string): Promise<boolean> => {
+    const argv = ['conntrack', '-L', '-f', family, '-p', 'tcp'];
+    const { stdout } = await runner.run(argv, { netns, reads: true, okCodes: [0, 1] });
+    return / (?:ESTABLISHED|SYN_SENT|SYN_RECV) /.test(stdout);
+  };
+  const [four, six] = await Promise.all([open('ipv4'), open('ipv6')]);
+  if (four || six) await delay(LAST_FAREWELL_MS);
 }
 
 /** Protocols that conntrack(8) calls by another name than the API. */

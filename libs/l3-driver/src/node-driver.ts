@@ -17,7 +17,7 @@ import {
   StepsRefused,
 } from '@plumbline/l3-core';
 import { Announcement, Announcer } from './announcer.js';
-import { endConnections, endForwarded } from './connections.js';
+import { endConnections, endForwarded, endUntranslated, farewell } from './connections.js';
 import { ipLine, ipNetnsOf, IpStep, isDoneAlready } from './ip-lines.js';
 import {
   observedRouter,
@@ -186,6 +186,18 @@ export class NodeL3Driver implements L3Driver {
           (steps as readonly Extract<L3Step, { op: 'end-forwarded' }>[]).map((step) => endForwarded(this.runner, step)),
         );
         return;
+      case 'end-untranslated':
+        await allOf(
+          (steps as readonly Extract<L3Step, { op: 'end-untranslated' }>[]).map((step) =>
+            endUntranslated(this.runner, step),
+          ),
+        );
+        return;
+      case 'farewell':
+        await allOf(
+          (steps as readonly Extract<L3Step, { op: 'farewell' }>[]).map((step) => farewell(this.runner, step)),
+        );
+        return;
       case 'announce':
         return this.announcer.announce(steps as readonly Announcement[]);
       case 'add-netns':
@@ -262,6 +274,8 @@ function batchOf(step: L3Step): string {
     case 'restore':
     case 'end-connections':
     case 'end-forwarded':
+    case 'end-untranslated':
+    case 'farewell':
     case 'set-sysctls':
       return `${step.op} ${step.netns}`;
     default:

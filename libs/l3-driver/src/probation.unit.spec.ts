@@ -18,7 +18,9 @@ async function dumpOf(story: Story, length?: number): Promise<string> {
 
 const statusOf = ({ statuses }: Convergence, head: string): unknown => statuses.find(({ id }) => id === idOf(head));
 /** Addresses that were announced. */
-const announced = (host: FakeL3Host): string[] => [...new Set(host.frames.map(({ hex }) => hex.slice(56, 64)))].sort();
+/** IPv4 addresses in ARP frames. */
+const announced = (host: FakeL3Host): string[] =>
+  [...new Set(host.frames.flatMap(({ hex }) => (hex.slice(24, 28) === '0806' ? [hex.slice(56, 64)] : [])))].sort();
 
 describe('a node that boots alone', () => {
   it('holds back exactly the floating IP that somebody answers for, says who, and adds it when he is gone', async () => {

@@ -8,6 +8,7 @@
  */
 import { FrameQuestion, Runner } from '@plumbline/exec';
 import { addressHex, Probe, ProbeAnswer } from '@plumbline/l3-core';
+import { hex, icmp6Checksum } from './icmp6.js';
 
 /** The helper has a socket for each device, and 1024 descriptors. */
 const AT_ONCE = 500;
@@ -31,7 +32,6 @@ export async function probeAddresses(
   });
 }
 
-const hex = (value: number, bytes: number): string => value.toString(16).padStart(2 * bytes, '0');
 /** So many bytes of whatever value, in a pattern. */
 const any = (bytes: number): string => '..'.repeat(bytes);
 
@@ -65,7 +65,7 @@ function solicitation(from: string, address: string): { frame: string; answers: 
   const group = `ff0200000000000000000001ff${ip.slice(-6)}`;
   const length = 24;
   const unsigned = `8700000000000000${ip}`;
-  const sum = checksum(`${UNSPECIFIED}${group}${hex(length, 4)}${hex(58, 4)}${unsigned}`);
+  const sum = icmp6Checksum(UNSPECIFIED, group, unsigned);
   const message = `8700${hex(sum, 2)}00000000${ip}`;
   return {
     frame: ['3333ff', ip.slice(-6), from, '86dd60000000', hex(length, 2), '3aff', UNSPECIFIED, group, message].join(''),
@@ -76,12 +76,4 @@ function solicitation(from: string, address: string): { frame: string; answers: 
       `${any(12)}86dd${any(6)}3a${any(1)}${UNSPECIFIED}${any(16)}87${any(7)}${ip}`,
     ],
   };
-}
-
-/** The Internet checksum (RFC 1071) of an even number of bytes. */
-function checksum(bytes: string): number {
-  let sum = 0;
-  for (let at = 0; at < bytes.length; at += 4) sum += parseInt(bytes.slice(at, at + 4), 16);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  return ~sum & 0xffff;
 }

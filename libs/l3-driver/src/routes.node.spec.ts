@@ -102,6 +102,28 @@ describe('an MTU below the least of IPv6', () => {
   });
 });
 
+describe('an IPv6 interface', () => {
+  it('that gets its MAC back says so to neighbours, who need not wait until they ask again', async () => {
+    const story = site()
+      .subnet('a9', 'ba96', '2001:db8:9::/64', '2001:db8:9::1')
+      .interface('c9', 'a9', '93333333-93', 'fa:16:3e:00:09:03', '2001:db8:9::1@ba96');
+    isWell(await apply(story));
+    await node.wire(outsideDevice(idOf('93333333-93')), TENANT);
+    const vm = (command: string): Promise<{ stdout: string }> => node.spawner.run(command.split(' '), { netns: 'vm' });
+    await vm('ip -6 address add 2001:db8:9::5/64 dev eth0 nodad');
+    await until(() => ping('vm', '2001:db8:9::1'));
+    await inside('ip link set qr-93333333-93 address fa:16:3e:00:09:99');
+    await vm('ip -6 neigh replace 2001:db8:9::1 lladdr fa:16:3e:00:09:99 dev eth0 nud reachable');
+    isWell(await apply(story));
+    await until(async () => {
+      const { stdout } = await vm('ip -6 neigh show 2001:db8:9::1 dev eth0');
+      if (!stdout.includes('fa:16:3e:00:09:03')) throw new Error(stdout);
+    });
+    await vm('ip -6 address del 2001:db8:9::5/64 dev eth0');
+    isWell(await apply(site()));
+  });
+});
+
 describe('extra routes', () => {
   it('to the connected subnet takes nothing away, neither while it is there nor when it goes', async () => {
     isWell(await apply(routed(associated(site()), ['10.9.0.0/24', '10.9.0.7'], ['10.9.0.1/32', '10.9.0.7'])));

@@ -75,6 +75,8 @@ function actionText(action: Action): string {
       return '-j ACCEPT';
     case 'drop':
       return '-j DROP';
+    case 'reset':
+      return '-j REJECT --reject-with tcp-reset';
     case 'jump':
       return `-j ${action.chain}`;
     case 'dnat': {
@@ -147,6 +149,7 @@ const MATCHES: readonly Form<Match>[] = [
 const COMMENT = /-m comment --comment "?plumb:(?:(\d+)|ending(?::([0-9.]+))?)"? /y;
 
 const ACTIONS: readonly Form<Action>[] = [
+  [/-j REJECT --reject-with tcp-reset$/y, () => ({ do: 'reset' })],
   [/-j (ACCEPT|DROP)$/y, (verdict) => ({ do: verdict === 'ACCEPT' ? 'accept' : 'drop' })],
   [
     /-j DNAT --to-destination ([0-9.]+)(?::(\d+)(?:-(\d+))?)?(?:\/(\d+))?$/y,

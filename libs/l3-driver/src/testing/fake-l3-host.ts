@@ -276,6 +276,14 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
       inside();
       return said(this.connections.filter((line) => line.startsWith(listed[1] ?? '')).join('\n'));
     }
+    if (command === 'conntrack -L -f ipv4') {
+      inside();
+      return said(this.connections.join('\n'));
+    }
+    if (/^conntrack -L -f ipv[46] -p tcp$/.test(command)) {
+      inside();
+      return said('');
+    }
     if (command === 'conntrack -R -') {
       inside();
       for (const line of lines) {
@@ -284,6 +292,14 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
         if (!port) throw new FakeFailure(`conntrack: unknown option in ${line}`);
         this.ended.push(`${netns} ${address} ${protocol} ${port} ${answeredBy}`);
       }
+      return said('');
+    }
+    const one = /^conntrack -D -p \S+ --orig-src (\S+) --orig-dst (\S+)/.exec(command);
+    if (one) {
+      inside();
+      const at = this.connections.findIndex((each) => each.includes(` src=${one[1]} dst=${one[2]} `));
+      if (at < 0) return none;
+      this.connections.splice(at, 1);
       return said('');
     }
     const ended = /^conntrack -D --(orig-dst|reply-dst) (\S+)$/.exec(command);

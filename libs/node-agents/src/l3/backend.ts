@@ -1,6 +1,6 @@
 /** What the L3 agent does on its node: namespaces, addresses, routes and rules by l3-core and l3-driver; its ports by OVSDB. */
 import { Spawner } from '@plumbline/exec';
-import { converge, L3Memory } from '@plumbline/l3-core';
+import { converge, L3Memory, routersHere } from '@plumbline/l3-core';
 import { NodeL3Driver, OvsdbPorts, watchPorts } from '@plumbline/l3-driver';
 import { Later } from '@plumbline/agent-runtime';
 import type { AgentConfig, AgentBackend } from '@plumbline/agent-runtime/nest';
@@ -8,6 +8,7 @@ import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import type { Logger } from '@plumbline/telemetry';
 import { bindLog, boundLog } from '../switch-log.js';
 import type { switchSettings } from '../switch-settings.js';
+import { Rotation } from './rotation.js';
 
 /** After this time the attempt counts as failed: the reason is logged, and the agent tries again. */
 const CONNECT_TIMEOUT_MS = 1_000;
@@ -25,21 +26,33 @@ export async function makeL3Backend(config: AgentConfig<typeof switchSettings>, 
   const runner = new Spawner();
   const memory = new L3Memory();
   const node = new Later(`Open vSwitch's database at ${ovsdb}`, () => open(ovsdb, runner), logger);
+  let rotation: Rotation | null = null;
   return {
-    reconciler: { converge: async (view, options) => converge(view, (await node.now()).driver, options, memory) },
+    reconciler: {
+      converge: async (view, options) => {
+        const outcome = await converge(view, (await node.now()).driver, options, memory);
+        const { touched } = options;
+        if (touched === 'all' || [...touched].some((key) => key.startsWith('router/')))
+          rotation?.over(routersHere(view).map(({ id }) => id));
+        return outcome;
+      },
+    },
     binding: {
       boundLog: async () => boundLog((await node.now()).mirror),
       bind: async (log) => bindLog((await node.now()).mirror, log),
     },
-    onNodeChange: (look) =>
+    onNodeChange: (look) => {
+      rotation = new Rotation((id) => look(new Set([`router/${id}` as const])));
       void node.opened.then(({ mirror }) => {
         look('all');
         watchPorts(mirror, (ports) =>
           look(ports === 'all' ? 'all' : new Set([...ports].map((id) => `port/${id}` as const))),
         );
-      }),
+      });
+    },
     check: () => node.check(),
     close: async () => {
+      rotation?.stop();
       node.close();
       node.current?.driver.close();
       node.current?.mirror.close();

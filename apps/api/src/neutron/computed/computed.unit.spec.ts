@@ -117,6 +117,7 @@ describe('an object made just now', () => {
       { 'port/p': port(''), 'router/r': { host: 'net1' } },
       { status: 'DOWN', port: port(''), router_id: 'r', port_status: 'DOWN', reason: null },
     ],
+    ['a router that is down', 'router', { host: null, gateway: null, adminStateUp: false }, {}, { status: 'DOWN' }],
     ['a router on no host', 'router', { host: null, gateway: null }, {}, { status: 'ACTIVE', zone: null }],
   ])('%s: is answered without a read', (_name, key, own, objects, wanted) =>
     expect(known(key, own, objects)).toMatchObject(wanted),

@@ -350,7 +350,9 @@ export const NOTES: Readonly<Record<string, Note>> = {
   'router.routes': differs(
     'A next hop that no kernel takes (network, broadcast or anycast address) is refused. A route to a subnet of the router itself has no effect: the subnet stays reachable.',
   ),
-  'router.status': differs('ERROR if its node could not set it up; status_reason says why.'),
+  'router.status': differs(
+    'ERROR if its node could not set it up; status_reason says why. DOWN while it is administratively down, for then it is on no node.',
+  ),
   'router.status_reason': REASON,
   'router.distributed': differs('Only false: routers run on network nodes.'),
   'router.ha': differs('Only false: a router runs on one node.'),

@@ -32,12 +32,18 @@ const NOT_ASSOCIATED = isNull(jsonOf('o', 'association'));
 const reported = (alias: string, status: string): Computed => isOneOf(columnOf(alias, 'status'), status);
 const forwardings = (column: string): Computed => columnOf('pf', column);
 
+/** A port that is nobody's device and on no host holds an address that others answer for (a virtual address): there is nothing of it to be wired. */
+const VIRTUAL = both(isOneOf(textOf('p', 'deviceId'), ''), isOneOf(textOf('p', 'binding', 'host'), ''));
+
 /** Invariant 11: read back by the L3 agent at the association's position or later, and the port wired on its own host. */
 const STATUS = cases(
   [
     [either(reported('l', 'ERROR'), both(NOT_ASSOCIATED, forwardings('failed'))), word('ERROR')],
     [
-      either(both(reported('l', 'ACTIVE'), reported('w', 'ACTIVE')), both(NOT_ASSOCIATED, forwardings('active'))),
+      either(
+        both(reported('l', 'ACTIVE'), either(reported('w', 'ACTIVE'), VIRTUAL)),
+        both(NOT_ASSOCIATED, forwardings('active')),
+      ),
       word('ACTIVE'),
     ],
   ],

@@ -31,7 +31,14 @@ import { gatewayInfo, hostRoutes, interfaceName } from '../types/structured-type
 import { adminStateUp, head, name, none, partsChange, SHOWN, status, tailWithParts } from './standard.js';
 
 const HOST = textOf('o', 'host');
-const STATUS = cases([[isOneOf(columnOf('s', 'status'), 'ERROR'), word('ERROR')]], word('ACTIVE'));
+/** One that is administratively down is on no node. */
+const STATUS = cases(
+  [
+    [isOneOf(columnOf('s', 'status'), 'ERROR'), word('ERROR')],
+    [isOneOf(textOf('o', 'adminStateUp'), 'false'), word('DOWN')],
+  ],
+  word('ACTIVE'),
+);
 const ZONE = cases(
   [[isThere(columnOf('a', 'id')), firstOf(columnOf('a', 'availability_zone'), word(DEFAULT_ZONE))]],
   null,

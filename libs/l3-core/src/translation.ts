@@ -1,0 +1,118 @@
+/**
+ * Which connections are not translated as the router's rules say. The kernel looks at NAT rules for the first packet of a connection only, so what began before a
+ * rule stays as it was for as long as packets come: a UDP client that never pauses, an instance that talked outward before it had its floating IP. Pure.
+ *
+ *   destination   a floating address leads to its fixed one, a forwarded port to its target; all else stays
+ *   source        a fixed address leaves as its floating one; by the gateway, with source NAT, all leave as the router's own; what came from inside to a
+ *                 translated destination goes back through the router, so it has the router's own address, too
+ *
+ * Road not taken: to end all connections of the addresses concerned. Those of neighbours on the same address, and those that are right, would end with them.
+ */
+import { PortRange, prefixLengthOf, rangeOf } from '@plumbline/contracts';
+import { ForwardedTo, forwardingsIn } from './forwardings.js';
+import { GATEWAY_PREFIX, ownChain } from './marks.js';
+import { RuleBody } from './rule.js';
+import { RouterState } from './state.js';
+import { translationsIn } from './endings.js';
+
+/** IPv4 only: there is no other translation. */
+export type Translation = Readonly<{
+  /** Floating address and fixed address. */
+  floating: readonly (readonly [floating: string, fixed: string])[];
+  forwardings: readonly ForwardedTo[];
+  /** The router's own outside address, for what leaves by the gateway; null without source NAT. */
+  shared: string | null;
+  /** The same for what comes from inside to a translated destination; null without a gateway. */
+  own: string | null;
+  /** Where addresses are: the longest prefix that has one says whether it is reached by the gateway. */
+  places: readonly Readonly<{ cidr: string; outside: boolean }>[];
+}>;
+
+/** As conntrack lists it: as its first packet was, and as the answer to it is. Ports null for a protocol without. */
+export type Connection = Readonly<{
+  protocol: string;
+  source: string;
+  destination: string;
+  destinationPort: number | null;
+  answerFrom: string;
+  answerTo: string;
+  answerPort: number | null;
+}>;
+
+const SNAT = ownChain('snat');
+
+/** What the rules for connections without an address of their own say. */
+export function sharedIn(rules: readonly RuleBody[]): Pick<Translation, 'shared' | 'own'> {
+  let shared: string | null = null;
+  let own: string | null = null;
+  for (const { chain, match, action } of rules) {
+    if (chain !== SNAT || action.do !== 'snat') continue;
+    if (match.some(({ on }) => on === 'output')) shared = action.to;
+    else own = action.to;
+  }
+  return { shared, own };
+}
+
+/** `rules`: those of table nat that are wanted. */
+export function translationOf({ links, routes }: RouterState, rules: readonly RuleBody[]): Translation {
+  const isOutside = (device: string): boolean => device.startsWith(GATEWAY_PREFIX);
+  const places = [
+    ...links.flatMap(({ device, addresses }) =>
+      addresses.map(({ address }) => ({ cidr: address, outside: isOutside(device) })),
+    ),
+    ...routes.map(({ destination, device }) => ({
+      cidr: destination === 'default' ? '0.0.0.0/0' : destination,
+      outside: isOutside(device),
+    })),
+  ].filter(({ cidr }) => !cidr.includes(':'));
+  return { floating: [...translationsIn(rules)], forwardings: forwardingsIn(rules), ...sharedIn(rules), places };
+}
+
+/** Tells of a connection whether it is not translated as it would be if it began now. */
+export function staleness(translation: Translation): (connection: Connection) => boolean {
+  const { forwardings, shared, own } = translation;
+  const fixedOf = new Map(translation.floating);
+  const floatingOf = new Map<string, string>();
+  for (const [floating, fixed] of translation.floating) if (!floatingOf.has(fixed)) floatingOf.set(fixed, floating);
+  const places = translation.places
+    .map(({ cidr, outside }) => ({ ...rangeOf(cidr), length: prefixLengthOf(cidr), outside }))
+    .sort((a, b) => b.length - a.length);
+  const isOutside = (address: string): boolean => {
+    const value = rangeOf(`${address}/32`).first;
+    return places.find(({ first, last }) => first <= value && value <= last)?.outside ?? true;
+  };
+  return ({ protocol, source, destination, destinationPort, answerFrom, answerTo, answerPort }) => {
+    const forwarded = fixedOf.has(destination)
+      ? undefined
+      : forwardings.find((each) => takes(each, protocol, destination, destinationPort));
+    const to = fixedOf.get(destination) ?? forwarded?.target.to ?? destination;
+    if (answerFrom !== to) return true;
+    if (forwarded && !answers(forwarded, destinationPort, answerPort)) return true;
+    const translated = to !== destination;
+    const leaves = isOutside(to);
+    let from = source;
+    if (translated || leaves) {
+      from = floatingOf.get(source) ?? source;
+      if (from === source && leaves && shared !== null) from = shared;
+      else if (from === source && translated && !isOutside(source) && own !== null) from = own;
+    }
+    return answerTo !== from;
+  };
+}
+
+/** Names of conntrack for the protocols of forwardings that it calls otherwise. */
+const NAMES: Readonly<Record<string, string>> = { icmp6: 'icmpv6' };
+
+const within = (ports: PortRange, port: number | null): boolean =>
+  port !== null && ports.first <= port && port <= ports.last;
+
+const takes = (each: ForwardedTo, protocol: string, destination: string, port: number | null): boolean =>
+  each.address === destination &&
+  (NAMES[each.protocol] ?? each.protocol) === protocol &&
+  (each.ports === null || within(each.ports, port));
+
+/** Whether the answer comes from a port that the forwarding leads to. The kernel may have chosen another one of a shifted range. */
+function answers({ ports, target }: ForwardedTo, port: number | null, answerPort: number | null): boolean {
+  if (ports === null || answerPort === null) return true;
+  return target.ports === null ? answerPort === port : within(target.ports, answerPort);
+}

@@ -1,0 +1,59 @@
+import { describe, expect, it } from '@jest/globals';
+import { cycleMs, Rotation } from './rotation.js';
+
+/** Time that passes as fast as it is asked for. */
+class Time {
+  nowMs = 0;
+  private due: { atMs: number; work: () => void } | null = null;
+  readonly after = (ms: number, work: () => void): (() => void) => {
+    this.due = { atMs: this.nowMs + ms, work };
+    return () => (this.due = null);
+  };
+  run(untilMs: number): void {
+    while (this.due && this.due.atMs <= untilMs) {
+      const { atMs, work } = this.due;
+      this.due = null;
+      this.nowMs = atMs;
+      work();
+    }
+    this.nowMs = untilMs;
+  }
+}
+
+const ids = (count: number): string[] => Array.from({ length: count }, (_, n) => `r${n}`);
+
+describe('the rotation', () => {
+  it.each([
+    [1, 10_000],
+    [10, 10_000],
+    [200, 120_000],
+  ])('looks at each of %i routers within %i ms, and at one at a time', (count, withinMs) => {
+    const time = new Time();
+    const looks: string[] = [];
+    const rotation = new Rotation((id) => looks.push(id), time.after);
+    rotation.over(ids(count));
+    time.run(withinMs);
+    expect([...new Set(looks)].sort()).toEqual(ids(count).sort());
+    expect(cycleMs(count)).toBeLessThan(withinMs);
+  });
+
+  it('follows routers that come and go, and ends', () => {
+    const time = new Time();
+    const looks: string[] = [];
+    const rotation = new Rotation((id) => looks.push(id), time.after);
+    rotation.over([]);
+    time.run(60_000);
+    expect(looks).toEqual([]);
+    rotation.over(['a', 'b']);
+    rotation.over(['b']);
+    time.run(120_000);
+    expect(new Set(looks)).toEqual(new Set(['b']));
+    rotation.over([]);
+    time.run(180_000);
+    rotation.over(['c']);
+    const before = looks.length;
+    rotation.stop();
+    time.run(240_000);
+    expect(looks).toHaveLength(before);
+  });
+});
