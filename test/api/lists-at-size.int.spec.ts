@@ -212,7 +212,10 @@ describe('a filter finds the same with many values as with one', () => {
         const value = own[name];
         if (!filter || value === undefined || (typeof value === 'object' && value !== null)) continue;
         const one = await ids([[name, textOf(value)]]);
-        const others = valuesOf(resource, name, SOME + 4).filter((other) => other !== textOf(value));
+        // Not the values of the lists above: an administrator who lists a project's groups makes its default group.
+        const others = valuesOf(resource, name, SOME + 4)
+          .map((other) => other.replace(/^v/, 'none-'))
+          .filter((other) => other !== textOf(value));
         if (typeof value === 'boolean') continue;
         expect({ name, found: await ids([[name, textOf(value)], ...others.map((v) => [name, v] as const)]) }).toEqual({
           name,
