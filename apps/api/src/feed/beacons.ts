@@ -1,15 +1,8 @@
 /** Every half second, each API process tells each host the heads of its feed and of the log: so an agent notices within a second that even the last message was lost. */
-import { AgentKind, Beacon, subjects } from '@plumbline/contracts';
+import { Beacon, subjects } from '@plumbline/contracts';
 import { Follower } from '@plumbline/ledger';
-import { goneHosts } from './feed-pruner.js';
+import { goneHosts, type Known } from './known-hosts.js';
 import type { Outlet } from './publisher.js';
-
-/** Which agents have reported, by host. */
-export interface Known {
-  /** Kinds of agent on this host of which no full report is stored. */
-  missing(host: string): readonly AgentKind[];
-  hosts(): Iterable<string>;
-}
 
 const everyMs = 500;
 

@@ -12,18 +12,9 @@
 import type { EventStore } from '@plumbline/event-store';
 import type { Follower } from '@plumbline/ledger';
 import type { Logger } from '@plumbline/telemetry';
-import type { Known } from './beacons.js';
+import { goneHosts, type Known } from './known-hosts.js';
 
 const EVERY_MS = 600_000;
-
-/** Hosts with a feed whose node is not in the log any more, and that have no agent as far as is known. */
-export function goneHosts({ feeds, topology }: Pick<Follower, 'feeds' | 'topology'>, known: Known): string[] {
-  const reporting = new Set(known.hosts());
-  return feeds.hosts().filter((host) => {
-    const node = topology.get('node', host);
-    return (!node || node.removed) && !reporting.has(host);
-  });
-}
 
 export class FeedPruner {
   private timer: NodeJS.Timeout | undefined;

@@ -1,6 +1,6 @@
 import { AGENT_KINDS, type AgentKind } from '@plumbline/contracts';
 import type { Logger } from '@plumbline/telemetry';
-import type { Known } from '../feed/beacons.js';
+import type { Known } from '../feed/known-hosts.js';
 import type { AgentState, Observations } from './observations.js';
 
 const everyMs = 2_000;

@@ -5,10 +5,13 @@
  * Road not taken: a static-file plugin. There are five files, and none is found by a path that a client sends.
  */
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const own = (name: string): string => fileURLToPath(new URL(`../../../assets/docs/${name}`, import.meta.url));
-const swagger = (name: string): string => createRequire(import.meta.url).resolve(`swagger-ui-dist/${name}`);
+const { resolve } = createRequire(import.meta.url);
+const swaggerDir = dirname(resolve('swagger-ui-dist/package.json'));
+const swagger = (name: string): string => join(swaggerDir, name);
 const HTML = 'text/html; charset=utf-8';
 const CSS = 'text/css; charset=utf-8';
 const SCRIPT = 'text/javascript; charset=utf-8';
