@@ -1,4 +1,7 @@
-/** A log that an older release wrote says `shared` and `external` by flags, and has policies in streams of their own: it goes on meaning the same, and can be narrowed as any other. */
+/**
+ * A log of an older release says that a network is shared or external by a flag of the network, and keeps policies in streams of their own. This release reads it as
+ * before, and what the flag opened can be narrowed by its policy.
+ */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { PlumbEvent } from '@plumbline/contracts';
 import { PostgresEventStore } from '@plumbline/event-store';

@@ -105,8 +105,8 @@ async function replayHere(message: FeedMessage, options: ReplayOptions): Promise
     await printTo((command) => commands.push(command), view, options);
     for (const line of removals(commands)) console.log(`# would be removed: ${line}`);
     throw new Error(
-      `nothing was changed, because the agents of this node would refuse this: ${refused} "--dry-run" shows what it would run, ` +
-        '"plumb node rebind" makes the node follow another log, and --yes does this one replay all the same',
+      'nothing was changed ("--dry-run" shows what it would run, "plumb node rebind" makes the node follow another log, ' +
+        `and --yes does this one replay all the same), because the agents of this node would refuse this: ${refused}`,
     );
   }
   const { applied, failed } = await rebuild(view, accessOf(options));
