@@ -1,7 +1,7 @@
 /** What the whole process uses: configuration, connections to the database, and the log with its ledger and feeds. Global; closed in reverse when the process stops. */
 import { DynamicModule, Global, Inject, Module, OnApplicationShutdown } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { createDataSource, openPool } from '@plumbline/event-store';
+import { createDataSource, type EventStore, openPool } from '@plumbline/event-store';
 import { CREDENTIAL_ENTITIES } from '@plumbline/identity/login';
 import { Follower } from '@plumbline/ledger';
 import { metricsOf, type NatsWire } from '@plumbline/messaging/nats';
@@ -11,6 +11,8 @@ import type { Config } from './config.js';
 import { FeedModule } from './feed/feed.module.js';
 import { OUTLET } from './feed/tokens.js';
 import { KnownAgents } from './observations/known-agents.js';
+import { LogGuard } from './log-guard.js';
+import { EVENT_STORE } from './tokens.js';
 import { readFleet } from './neutron/read-model.js';
 
 export const CONFIG = Symbol('Config');
@@ -62,9 +64,11 @@ export class CoreModule implements OnApplicationShutdown {
   constructor(@Inject(POOLS) private readonly pools: readonly pg.Pool[]) {}
 
   static with(config: Config, logger: Logger): DynamicModule {
+    const guard = new LogGuard();
     const shared = {
       url: config.databaseUrl,
       name: 'plumbline api',
+      admit: guard.admit,
       onLoss: (err: Error) => logger.warn({ err, step: 'database' }, 'an idle database connection was lost'),
     };
     const { lists: listConnections, lookups: lookupConnections, reports: reportConnections } = config.connections;
@@ -104,10 +108,18 @@ export class CoreModule implements OnApplicationShutdown {
         { provide: LOOKUP_POOL, useValue: lookups },
         { provide: POOLS, useValue: [lists, lookups, reports, health] },
         {
+          provide: LogGuard,
+          inject: [Follower],
+          useFactory: (follower: Follower) => {
+            guard.watch(follower);
+            return guard;
+          },
+        },
+        {
           provide: Health,
-          inject: [OUTLET, Follower, KnownAgents],
-          useFactory: (wire: NatsWire, follower: Follower, known: KnownAgents) =>
-            healthOf(health, wire, follower, known),
+          inject: [OUTLET, Follower, KnownAgents, EVENT_STORE],
+          useFactory: (wire: NatsWire, follower: Follower, known: KnownAgents, store: EventStore) =>
+            healthOf(health, wire, follower, known, store),
         },
         {
           provide: Metrics,
@@ -115,7 +127,7 @@ export class CoreModule implements OnApplicationShutdown {
           useFactory: (wire: NatsWire, follower: Follower, known: KnownAgents) => metricsFor(wire, follower, known),
         },
       ],
-      exports: [CONFIG, LIST_POOL, LOOKUP_POOL, Health, Metrics, feed],
+      exports: [LogGuard, CONFIG, LIST_POOL, LOOKUP_POOL, Health, Metrics, feed],
     };
   }
 
@@ -125,18 +137,24 @@ export class CoreModule implements OnApplicationShutdown {
 }
 
 /** NATS away is told, not failed: the API works on, and nodes catch up when it is back. */
-function healthOf(pool: pg.Pool, wire: NatsWire, follower: Follower, known: KnownAgents): Health {
+function healthOf(pool: pg.Pool, wire: NatsWire, follower: Follower, known: KnownAgents, store: EventStore): Health {
   const health = new Health();
   health.add('database', async () => {
     const { rows } = await pool.query<{ position: string }>('SELECT position FROM plumbline.log_head');
     return { ok: rows.length === 1, position: Number(rows[0]?.position) };
   });
-  // A log that cannot be folded stops every write until the cause is mended: a fault of this release or a damaged log.
-  health.add('log', () => ({
-    ok: follower.broken === null,
-    position: follower.topology.position,
-    detail: follower.broken?.message ?? follower.lastError?.message ?? 'followed',
-  }));
+  // A log that cannot be folded stops every write until the cause is mended: a fault of this release or a damaged log. One that the database lost the end of is loaded anew.
+  health.add('log', async () => {
+    const { memory, head, unusable } = follower;
+    const found = await (unusable ? Promise.reject(unusable) : store.confirm(head)).then(
+      (at) => ({ ok: true, ahead: at.position - head.position, detail: follower.lastError?.message ?? 'followed' }),
+      (error: Error) => {
+        follower.heed(error, memory);
+        return { ok: follower.unusable === null, detail: error.message };
+      },
+    );
+    return { ...found, position: head.position, reloads: follower.memory };
+  });
   health.add('nats', () => ({
     ok: true,
     connected: wire.connected,
@@ -170,6 +188,12 @@ function metricsFor(wire: NatsWire, follower: Follower, known: KnownAgents): Met
   metrics.add(...metricsOf(wire), {
     ...{ name: 'plumbline_log_position', type: 'gauge', help: 'Position of the log that this process has folded.' },
     read: () => follower.topology.position,
+  });
+  metrics.add({
+    name: 'plumbline_log_reloads_total',
+    type: 'counter',
+    help: 'How often the log was loaded anew because the database had lost the end of what was read.',
+    read: () => follower.memory,
   });
   metrics.add({
     ...{ name: 'plumbline_agents_behind', type: 'gauge', help: 'Agents that report and are not in sync for long.' },

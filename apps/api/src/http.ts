@@ -5,6 +5,7 @@ import { Logger, NestLogger } from '@plumbline/telemetry';
 import { randomUUID } from 'node:crypto';
 import { Gate } from './identity/gate.js';
 import { answerToNoRequest, ErrorsFilter } from './errors/errors.filter.js';
+import { LogGuard } from './log-guard.js';
 
 /** As the reference implementation has it. */
 const BODY_LIMIT_BYTES = 1024 * 1024;
@@ -15,7 +16,7 @@ const SILENT_MS = 120_000;
 const LOOK_EVERY_MS = 1000;
 
 /**
- * A Nest application on Fastify, not yet listening. `module` provides what NeutronModule asks for, and the gate that stands before every route.
+ * A Nest application on Fastify, not yet listening. `module` provides what NeutronModule asks for, and the guard and the gate that stand before every route.
  * `requestTimeoutMs`: within which a request must have come whole, first byte of the headers to last of the body; a client that drips holds a connection no longer.
  */
 export async function createHttpApp(
@@ -52,6 +53,7 @@ export async function createHttpApp(
   });
   app.useGlobalFilters(filter);
   fastify.decorateRequest('identity', null);
+  fastify.addHook('onRequest', app.get(LogGuard).serve);
   fastify.addHook('onRequest', app.get(Gate).admit);
   return app;
 }

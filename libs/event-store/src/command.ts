@@ -4,8 +4,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import { Touches } from './batch.js';
+import { chainHash } from './chain.js';
 import { InvalidCommand } from './errors.js';
-import { AppendCommand, AppendOk, EventInput, Meta, RecordedEvent, Row } from './event-store.js';
+import { AppendCommand, AppendOk, EventInput, Head, Meta, Once, RecordedEvent, Row } from './event-store.js';
 import { readTables } from './read-tables.js';
 
 /** An event ready to store: `sv` is its stream version, `envelope` the bytes that the chain covers. */
@@ -29,6 +30,8 @@ export type WireCommand = Readonly<{
   hosts: readonly string[];
   tally: Readonly<Record<string, number>>;
   limits: Readonly<Record<string, number>>;
+  basis: Head | null;
+  once: Once | undefined;
   /** The caller named the events, so this may be a repetition. */
   again: boolean;
   /** Everything except `again` as JSON, as it is sent. */
@@ -42,7 +45,7 @@ const maxKeyLength = 800;
 
 /** Checks the command and makes its stored form. Throws `InvalidCommand`; nothing was stored then. */
 export function wire(command: AppendCommand): WireCommand {
-  const { events, take, release, none, rows, tally, limits } = command;
+  const { events, take, release, none, rows, tally, limits, basis, once } = command;
   const hosts = [...new Set(command.hosts)];
   const counted = Object.keys(tally);
   if (events.length === 0 && take.length + release.length + rows.length + hosts.length + counted.length > 0) {
@@ -93,10 +96,12 @@ export function wire(command: AppendCommand): WireCommand {
     hosts,
     ...(counted.length > 0 && { tally }),
     ...(limited.length > 0 && { limits }),
+    ...(once && { once }),
   });
   for (const json of [text, ...numbered.map((event) => event.envelope)]) refuseUnstorableText(json);
   const again = events[0]?.id !== undefined;
-  return { events: numbered, expect: command.expect, take, release, none, rows, hosts, tally, limits, again, text };
+  const { expect } = command;
+  return { events: numbered, expect, take, release, none, rows, hosts, tally, limits, basis, once, again, text };
 }
 
 /** Streams, rows and claims that the command changes or has as preconditions: two commands of one batch must not change the same. */
@@ -106,6 +111,7 @@ export function touchesOf(command: WireCommand): Touches {
     ...command.rows.map((row) => `row ${row.kind} ${row.id}`),
     ...command.take.map((key) => `claim ${key}`),
     ...command.release.map((key) => `claim ${key}`),
+    ...(command.once ? [`once ${command.once.key}`] : []),
   ];
   return { changes: [...new Set(changes)], reads: Object.keys(command.expect).map((stream) => `stream ${stream}`) };
 }
@@ -139,6 +145,13 @@ type Envelope = Readonly<{
 export function recorded(position: number, envelope: string, hash: string): RecordedEvent {
   const { id, stream, streamVersion, type, version, data, meta } = JSON.parse(envelope) as Envelope;
   return { position, id, stream, streamVersion, hash, event: { type, version, data }, meta };
+}
+
+/** Whether the event is the one that follows `at` in its log. Of the events that `recorded` made: their JSON is the stored bytes again. */
+export function follows(at: Head, { position, id, stream, streamVersion, event, meta, hash }: RecordedEvent): boolean {
+  const { type, version, data } = event;
+  const envelope: Envelope = { id, stream, streamVersion, type, version, data, meta };
+  return position === at.position + 1 && chainHash(at.hash, position, JSON.stringify(envelope)) === hash;
 }
 
 function number(events: readonly EventInput[], command: AppendCommand): readonly WireEvent[] {

@@ -58,7 +58,17 @@ export type AppendCommand = Readonly<{
   /** Counter -> its maximum once the command is stored. */
   limits: Readonly<Record<string, number>>;
   meta: Meta;
+  /** Up to where the writer has read the log, and the hash there: a database that has another hash there, or none, refuses. Null: the writer has read nothing. */
+  basis: Head | null;
+  /** The request may be repeated: it is carried out once. */
+  once?: Once;
 }>;
+
+/**
+ * Names a request, so that it is carried out once however often it is sent. `key` and `fingerprint` are hashes: of what identifies the request, and of what it
+ * says. `result` is JSON that is kept with them.
+ */
+export type Once = Readonly<{ key: string; fingerprint: string; result: unknown }>;
 
 /** An event in the log. `hash` is the chain hash (hex) at this position; `event` is exactly what was stored. */
 export type RecordedEvent = Readonly<{
@@ -76,7 +86,9 @@ export type Lost =
   | Readonly<{ kind: 'version'; stream: string }>
   | Readonly<{ kind: 'claim'; key: string }>
   | Readonly<{ kind: 'none'; prefix: string }>
-  | Readonly<{ kind: 'limit'; key: string }>;
+  | Readonly<{ kind: 'limit'; key: string }>
+  /** A request of this key was carried out in the last 24 hours. */
+  | Readonly<{ kind: 'once'; key: string }>;
 
 /** One host's feed row of a command: `prev` is the position of that host's message before this one, null at its first. */
 export type FeedPrev = Readonly<{ host: string; prev: number | null }>;
@@ -138,18 +150,23 @@ export interface EventStore {
   logId(): Promise<string>;
   /**
    * Stores one command whole or not at all. Concurrent calls may share a commit; the answer comes after the commit.
-   * Throws `InvalidCommand` (nothing stored) and `StoreUnavailable` (read its `outcome`).
+   * Throws `InvalidCommand`, `LogDiffers`, `WrongGeneration` (nothing stored) and `StoreUnavailable` (read its `outcome`).
    */
   append(command: AppendCommand): Promise<AppendResult>;
-  /** Events after `after` in order, at most `limit`. Never with a gap, and never an event that could still be rolled back. */
-  read(after: number, limit: number): Promise<readonly RecordedEvent[]>;
+  /**
+   * Events after `after` in order, at most `limit`. Never with a gap, and never an event that could still be rolled back; each is checked to follow from the one before
+   * (`LogDiffers`). With a hash, it is also checked that the log still has this hash there, and that its derived tables are of this release (`WrongGeneration`).
+   */
+  read(after: Head | number, limit: number): Promise<readonly RecordedEvent[]>;
   /** The events of one stream in order. */
   readStream(stream: string): Promise<readonly RecordedEvent[]>;
   /** Version of a stream, also of an object that is gone; 0 when it has no event. */
   streamVersion(stream: string): Promise<StreamVersion>;
   head(): Promise<Head>;
-  /** Chain hash (hex) at a position; 0 is the genesis hash; null beyond the head. */
-  hashAt(position: number): Promise<string | null>;
+  /** Chain hash (hex) at a position; 0 is the genesis hash; null beyond the head. With `at`: of the log that has this hash there, otherwise rejects with `LogDiffers`. */
+  hashAt(position: number, at?: Head): Promise<string | null>;
+  /** Resolves with the head. Rejects with `LogDiffers` if the log does not have this hash at this position, and with `WrongGeneration`. */
+  confirm(at: Head): Promise<Head>;
   /** The log now, all at the same position. */
   moment(): Promise<Moment>;
   /** The same with rows and streams. */

@@ -11,6 +11,7 @@ export type {
   Lost,
   Meta,
   Moment,
+  Once,
   RecordedEvent,
   Row,
   RowDelete,
@@ -24,10 +25,11 @@ export { CHECKPOINT_FORMAT, chunksOf, contentOf, type Content } from './checkpoi
 export { topologyAt, topologyNear, type At, type NearestOptions } from './checkpoints/nearest.js';
 export { superfluous } from './checkpoints/thinning.js';
 export { derivation } from './derivation.js';
-export { FeedPruned, InvalidCommand, StoreUnavailable } from './errors.js';
+export { follows } from './command.js';
+export { FeedPruned, InvalidCommand, LogDiffers, StoreUnavailable, WrongGeneration } from './errors.js';
 export { readTables } from './read-tables.js';
 export { PostgresCheckpoints } from './postgres/postgres-checkpoints.js';
-export { PostgresEventStore, type PostgresEventStoreOptions } from './postgres/postgres-event-store.js';
+export { confirmOn, PostgresEventStore, type PostgresEventStoreOptions } from './postgres/postgres-event-store.js';
 export {
   NoAnswer,
   openClient,

@@ -12,7 +12,7 @@ import type { Logger } from '@plumbline/telemetry';
 import type { Follower } from './follower.js';
 
 export type CheckpointerOptions = Readonly<{
-  follower: Pick<Follower, 'topology' | 'hash' | 'broken'>;
+  follower: Pick<Follower, 'topology' | 'hash' | 'unusable'>;
   checkpoints: CheckpointStore;
   logger: Logger;
   /** A checkpoint is made when the log has gone on by so many events since the last. Default 20,000. */
@@ -50,7 +50,7 @@ export class Checkpointer {
   async makeIfDue(): Promise<void> {
     const { follower, checkpoints, logger, events = 20_000 } = this.options;
     try {
-      if (follower.broken || !this.isDue(events)) return;
+      if (follower.unusable || !this.isDue(events)) return;
       const known = await checkpoints.list(follower.topology.position);
       const usable = known.filter(
         ({ generation, format }) => generation === CATALOGUE_VERSION && format === CHECKPOINT_FORMAT,

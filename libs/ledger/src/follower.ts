@@ -6,14 +6,28 @@
  * Design: at start the objects come from a checkpoint or the read model (load.ts), then the log is read on. An own commit that follows on what is folded is
  * folded at once, without a read; otherwise the log is read to its head first. Reads are by command: a feed row stands at the last event of its command, and
  * commands without a feed row concern no host, so it is harmless to fold them with the next one.
+ * The memory is of one log: each read checks that the log still has the hash of the position up to which it was read, and that each event follows from the one before. A
+ * database that lost the end of its log (a restored backup, a standby that was behind) refutes the memory: it is emptied at once, nothing is served or published, and the
+ * log is loaded anew. Whatever was computed from the old memory is worth nothing then; `memory` tells.
  * Road not taken: LISTEN/NOTIFY. It holds a connection, is lost with it, and needs the poll beside it all the same.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { FeedMessage, subjectOf, known, ObjectKey } from '@plumbline/contracts';
-import { AppendOk, type CheckpointStore, EventStore, FeedPruned, RecordedEvent } from '@plumbline/event-store';
+import {
+  AppendOk,
+  type CheckpointStore,
+  EventStore,
+  FeedPruned,
+  follows,
+  Head,
+  LogDiffers,
+  RecordedEvent,
+  WrongGeneration,
+} from '@plumbline/event-store';
 import { FeedLink, HostFeeds } from '@plumbline/host-feeds';
 import type { Logger } from '@plumbline/telemetry';
 import { advance, claimsOf, type Foreseen, type Parcel, Topology } from '@plumbline/topology';
-import { loadLog } from './load.js';
+import { loadLog, type Start } from './load.js';
 import { toRecorded } from './to-append.js';
 
 export type FollowerOptions = Readonly<{
@@ -32,34 +46,42 @@ const page = 1_000;
 /** A commit of this process, with what was computed when it was prepared. */
 type Own = Readonly<{ commit: AppendOk; foreseen: Foreseen }>;
 
+/** Time between attempts to load the log anew. */
+const RELOAD_EVERY_MS = 500;
+
 export class Follower {
   readonly claims = new Set<string>();
-  hash: string;
+  topology = new Topology();
+  feeds: HostFeeds;
+  /** Chain hash at the topology's position. */
+  hash = '';
+  /** Counts the memories of this process, one for each loading. */
+  memory = 0;
   private readonly own = new Map<number, Own>();
-  private waiters: { position: number; resolve: () => void }[] = [];
+  private waiters: { position: number; resolve: () => void; reject: (error: Error) => void }[] = [];
   private reading: Promise<void> | null = null;
   private next: Promise<void> | null = null;
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
-  /** Why the log can be read no further: a fault of this release or a damaged log. */
+  private readonly onReload: (() => void)[] = [];
+  /** Why the log can be read no further: a fault of this release or a damaged log, or tables of another release. */
   broken: Error | null = null;
+  /** The database refuted the memory, and the log is not loaded anew yet. */
+  private refutation: LogDiffers | null = null;
   /** Of the last look at the log; null when it could be read. */
   lastError: Error | null = null;
 
   private constructor(
-    readonly topology: Topology,
-    readonly feeds: HostFeeds,
-    hash: string,
+    loaded: Start,
     private readonly options: FollowerOptions,
   ) {
-    this.hash = hash;
-    for (const key of topology.keys()) for (const claim of claimsOf(topology.byKey(key))) this.claims.add(claim);
+    this.feeds = new HostFeeds(loaded.logId, []);
+    this.remember(loaded);
   }
 
   /** Loads one moment of the log and follows from there. Rejects with StoreUnavailable, and with WrongGeneration. */
   static async open(options: FollowerOptions): Promise<Follower> {
-    const { logId, head, feeds, topology } = await loadLog(options);
-    const follower = new Follower(topology, new HostFeeds(logId, feeds), head.hash, options);
+    const follower = new Follower(await loadLog(options), options);
     follower.poll();
     return follower;
   }
@@ -68,10 +90,89 @@ export class Follower {
     return this.feeds.log;
   }
 
+  /** Up to where the memory is, and the hash there. */
+  get head(): Head {
+    return { position: this.topology.position, hash: this.hash };
+  }
+
+  /** Why nothing may be served or published by this memory; null when all is well. */
+  get unusable(): Error | null {
+    return this.broken ?? this.refutation;
+  }
+
+  /** `then` is called each time the log was loaded anew: what else was remembered of the old memory must go. */
+  whenReloaded(then: () => void): void {
+    this.onReload.push(then);
+  }
+
+  /** Something was learned by a call to the database that was about this memory (`memory` when it began): errors that refute it are acted upon, others ignored. */
+  heed(error: unknown, memory: number): void {
+    if (memory !== this.memory || this.unusable) return;
+    if (error instanceof LogDiffers) this.forget(error);
+    else if (error instanceof WrongGeneration) {
+      this.broken = error;
+      this.options.logger.fatal(
+        { err: error, step: 'follow' },
+        'another release has migrated the database: this process serves nothing more; end it',
+      );
+      this.rejectWaiters(error);
+    }
+  }
+
   async close(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
     await this.reading?.catch(() => undefined);
+  }
+
+  private remember({ logId, head, feeds, topology }: Start): void {
+    this.topology = topology;
+    this.feeds = new HostFeeds(logId, feeds);
+    this.hash = head.hash;
+    for (const key of this.topology.keys())
+      for (const claim of claimsOf(this.topology.byKey(key))) this.claims.add(claim);
+  }
+
+  private forget(error: LogDiffers): void {
+    this.refutation = error;
+    this.memory += 1;
+    this.options.logger.error(
+      { err: error, log: this.log, position: this.topology.position, hash: this.hash, step: 'follow' },
+      'the database lost the end of the log that this process has read: nothing is served or published until the log is loaded anew',
+    );
+    this.topology = new Topology();
+    this.feeds = new HostFeeds(this.log, []);
+    this.hash = '';
+    this.claims.clear();
+    this.own.clear();
+    this.rejectWaiters(error);
+    void this.reload();
+  }
+
+  private async reload(): Promise<void> {
+    while (!this.stopped) {
+      try {
+        const loaded = await loadLog(this.options);
+        this.remember(loaded);
+        this.refutation = null;
+        this.lastError = null;
+        for (const then of this.onReload) then();
+        const { position } = loaded.head;
+        this.options.logger.error({ log: this.log, position, step: 'load' }, 'the log was loaded anew; serving again');
+        return;
+      } catch (err) {
+        if (err instanceof WrongGeneration) {
+          this.broken = err;
+          return;
+        }
+        this.options.logger.warn({ err, step: 'load' }, 'the log cannot be loaded anew; will be retried');
+      }
+      await delay(RELOAD_EVERY_MS);
+    }
+  }
+
+  private rejectWaiters(error: Error): void {
+    for (const { reject } of this.waiters.splice(0)) reject(error);
   }
 
   /** A commit of this process, in the order of the answers. It is published when it is folded. */
@@ -85,10 +186,10 @@ export class Follower {
       );
   }
 
-  /** Resolves when the event at this position is folded. */
+  /** Resolves when the event at this position is folded. Rejects when the memory is refuted before. */
   reached(position: number): Promise<void> {
     if (this.topology.position >= position) return Promise.resolve();
-    return new Promise((resolve) => this.waiters.push({ position, resolve }));
+    return new Promise((resolve, reject) => this.waiters.push({ position, resolve, reject }));
   }
 
   /** Reads to a head that is not older than this call. Rejects with StoreUnavailable. */
@@ -116,22 +217,23 @@ export class Follower {
 
   private async read(): Promise<void> {
     const { store } = this.options;
+    const { memory } = this;
     try {
-      if (this.broken) throw this.broken;
-      const after = this.topology.position;
+      if (this.unusable) throw this.unusable;
+      const { head } = this;
       const events: RecordedEvent[] = [];
       for (let full = true; full;) {
-        const more = await store.read(events.at(-1)?.position ?? after, page);
-        events.push(...more);
+        const more = await store.read(events.at(-1) ?? head, page);
+        for (const event of more) events.push(event);
         full = more.length === page;
       }
       const last = events.at(-1);
-      if (last) {
-        const links = await this.linksOf(after, last.position);
-        this.foldRead(events, links);
-      }
+      const links = last ? await this.linksOf(head.position, last.position) : null;
+      if (memory !== this.memory) throw this.unusable ?? new LogDiffers(head.position);
+      if (last) this.foldRead(events, links);
       this.lastError = null;
     } catch (error) {
+      this.heed(error, memory);
       this.lastError = error as Error;
       throw error;
     }
@@ -140,6 +242,7 @@ export class Follower {
   /** By position. Null: they are gone, because this process stood still for long; the feeds begin anew where they are. */
   private async linksOf(after: number, upTo: number): Promise<ReadonlyMap<number, readonly FeedLink[]> | null> {
     const { store } = this.options;
+    const { feeds } = this;
     try {
       const links = new Map<number, FeedLink[]>();
       for (const { position, host, prev } of await store.feedRows(after, upTo))
@@ -151,7 +254,7 @@ export class Follower {
         { position: after, step: 'follow' },
         'this process stood still for long; feeds begin anew',
       );
-      this.feeds.beginAt(await store.feedHeads(upTo));
+      feeds.beginAt(await store.feedHeads(upTo));
       return null;
     }
   }
@@ -172,7 +275,10 @@ export class Follower {
   private foldOwn(): void {
     for (;;) {
       const own = this.own.get(this.topology.position);
-      if (!own) break;
+      const first = own?.commit.recorded[0];
+      if (!own || !first) break;
+      // Stored after events that this process had not read then; those that it has read since must be the same.
+      if (!follows(this.head, first)) return this.heed(new LogDiffers(first.position), this.memory);
       this.fold(own.commit.recorded, own.commit.feeds, own.foreseen);
     }
     for (const [before, { commit }] of this.own) {

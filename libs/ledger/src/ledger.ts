@@ -10,7 +10,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Actor, Context, Decide, DomainError, SYSTEM } from '@plumbline/domain';
-import { EventStore } from '@plumbline/event-store';
+import { EventStore, type Once, StoreUnavailable } from '@plumbline/event-store';
 import { Meta } from '@plumbline/contracts';
 import type { Logger } from '@plumbline/telemetry';
 import { prepare, Topology } from '@plumbline/topology';
@@ -26,6 +26,14 @@ export class LedgerBusy extends Error {
     super(
       `The change conflicted with concurrent ones for ${waitedMs} ms (last at ${lost}); nothing was stored. Repeat the request.`,
     );
+  }
+}
+
+/** A request of this key was carried out before. Nothing was stored now. */
+export class Repeated extends Error {
+  override readonly name = 'Repeated';
+  constructor() {
+    super('A request with this key was carried out before; nothing was stored.');
   }
 }
 
@@ -57,6 +65,16 @@ export class Ledger {
     return this.options.follower.hash;
   }
 
+  /** Counts the memories of this process: what was remembered with another number was of a log that the database no longer has. */
+  get memory(): number {
+    return this.options.follower.memory;
+  }
+
+  /** Why this process serves nothing at present; null when it does. */
+  get unusable(): Error | null {
+    return this.options.follower.unusable;
+  }
+
   /** Reads the log to a head that is not older than this call. Rejects with StoreUnavailable. */
   catchUp(): Promise<void> {
     return this.options.follower.catchUp();
@@ -64,15 +82,22 @@ export class Ledger {
 
   /**
    * Decides on behalf of `actor` and stores. `position`: of the command's last event or, if nothing had to change, one at which this is true. Rejects with the decision's
-   * DomainError, with LedgerBusy, and with StoreUnavailable (read its `outcome`).
+   * DomainError, with LedgerBusy, and with StoreUnavailable (read its `outcome`); with LogDiffers or WrongGeneration, and nothing stored, when the database is not the one that
+   * this process has read. `once`: names the request, so that it is carried out once; rejects with Repeated when it was before.
    */
-  async execute<T>(decide: Decide<T>, meta: Meta, actor: Actor = SYSTEM): Promise<{ result: T; position: number }> {
+  async execute<T>(
+    decide: Decide<T>,
+    meta: Meta,
+    actor: Actor = SYSTEM,
+    once?: Omit<Once, 'result'>,
+  ): Promise<{ result: T; position: number }> {
     const { store, follower, logger, patienceMs = 10_000 } = this.options;
     const dueAt = performance.now() + patienceMs;
     let fresh = false;
     let lostAt = 'a command of this process';
     for (let attempt = 0; performance.now() < dueAt; attempt += 1) {
-      if (follower.broken) throw follower.broken;
+      if (follower.unusable) throw follower.unusable;
+      const { memory } = follower;
       const pending = new Set<Flight>();
       const decided = this.decide(decide, { now: meta.time, actor }, pending);
       if (decided instanceof DomainError || decided.events.length === 0) {
@@ -102,9 +127,12 @@ export class Ledger {
       }
       const land = this.inFlight.add(prepared);
       try {
-        const answer = await store.append(toAppend(prepared));
+        const named = once && { ...once, result: decided.result };
+        const answer = await store.append(toAppend(prepared, follower.head, named));
         if (answer.ok) {
           const position = answer.before + answer.recorded.length;
+          // Stored by a database that has lost it since, or not: the memory that could tell is gone.
+          if (memory !== follower.memory) throw lostAgain();
           follower.committed(answer, prepared.foreseen);
           await this.folded(position);
           logger.debug(
@@ -114,11 +142,15 @@ export class Ledger {
           return { result: decided.result, position };
         }
         const { lost } = answer;
+        if (lost.kind === 'once') throw new Repeated();
         lostAt = lost.kind === 'version' ? lost.stream : lost.kind === 'none' ? lost.prefix : lost.key;
         logger.debug({ lost, requestId: meta.requestId, attempt, step: 'append' }, 'conflict, deciding again');
         await follower.catchUp();
         fresh = true;
         if (lost.kind === 'version' && !this.topology.knowsVersionOf(lost.stream)) await follower.recall(lost.stream);
+      } catch (error) {
+        follower.heed(error, memory);
+        throw error;
       } finally {
         land();
       }
@@ -156,7 +188,16 @@ export class Ledger {
     if (this.topology.position >= position) return;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, 2_000)));
-    await Promise.race([this.options.follower.reached(position), late]);
-    clearTimeout(timer);
+    const reached = this.options.follower.reached(position).catch((cause: unknown) => {
+      throw lostAgain(cause);
+    });
+    await Promise.race([reached, late]).finally(() => clearTimeout(timer));
   }
 }
+
+const lostAgain = (cause?: unknown): StoreUnavailable =>
+  new StoreUnavailable(
+    'The database lost the end of its log while the change was stored. The change may have been lost with it: look before repeating it.',
+    'unknown',
+    { cause },
+  );

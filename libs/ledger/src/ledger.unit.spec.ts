@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FeedMessage, Meta, PlumbEvent } from '@plumbline/contracts';
 import { Actor, Decide, DomainError } from '@plumbline/domain';
-import { AppendCommand, StoreUnavailable } from '@plumbline/event-store';
+import { AppendCommand, LogDiffers, StoreUnavailable } from '@plumbline/event-store';
 import { InMemoryEventStore } from '@plumbline/event-store/testing';
 import { createLogger } from '@plumbline/telemetry';
 import { networkCreated, networkPlaced, nodeRegistered, portBound, portCreated } from '@plumbline/topology/testing';
@@ -107,6 +107,27 @@ describe('ledger', () => {
       result: topology.get('network', networkId) === undefined,
     });
     expect(await one.ledger.execute(already, meta())).toEqual({ result: true, position: 2 });
+  });
+
+  it('forgets what the log has lost: it loads anew, and what was decided on the old memory is not stored', async () => {
+    const one = await ledger();
+    const behind = await ledger();
+    const [kept, lost] = [randomUUID(), randomUUID()];
+    await one.ledger.execute(making([networkCreated({ networkId: kept })]), meta());
+    await behind.follower.catchUp();
+    await one.ledger.execute(making([networkCreated({ networkId: lost, segmentationId: 101 })]), meta());
+    store.loseAfter(1);
+    const late = one.ledger.execute(making([networkCreated({ networkId: randomUUID(), segmentationId: 102 })]), meta());
+    await expect(late).rejects.toBeInstanceOf(LogDiffers);
+    let reloads = 0;
+    one.follower.whenReloaded(() => (reloads += 1));
+    while (one.follower.unusable) await new Promise((resolve) => setImmediate(resolve));
+    expect([one.follower.memory, reloads, (await store.head()).position]).toEqual([1, 1, 1]);
+    expect([kept, lost].map((id) => one.ledger.topology.get('network', id)?.id)).toEqual([kept, undefined]);
+    expect(one.follower.head).toEqual(await store.head());
+    await one.ledger.execute(bind(kept, 'cmp1'), meta());
+    expect(behind.follower.memory).toBe(0);
+    await expectNoHole(one.follower);
   });
 
   it('two processes that bind and place at the same time leave no host with a hole', async () => {
@@ -350,7 +371,8 @@ describe('the bound on the bytes of an object', () => {
   it('lets what is larger in an older log be changed, bound and made smaller, but not grow', async () => {
     const { ledger: one, follower } = await ledger();
     const before = [...made, set({ tags: tags(200_000) })];
-    await store.append(toAppend(prepare(one.topology, { events: before, reads: [], none: [] }, meta())));
+    const prepared = prepare(one.topology, { events: before, reads: [], none: [] }, meta());
+    await store.append(toAppend(prepared, follower.head));
     await follower.catchUp();
     await one.execute(making([set({ adminStateUp: false, description: 'x'.repeat(255) })]), meta(), member);
     const opts = (value: number) => ({ extraDhcpOpts: [{ name: 'x', value: 'x'.repeat(value), ipVersion: 4 }] });

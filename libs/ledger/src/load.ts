@@ -5,22 +5,16 @@
  * A checkpoint that leads to another number of objects than there are rows is not used: one of the two is wrong, and the rows are what requests are answered from.
  */
 import { CATALOGUE_VERSION } from '@plumbline/contracts';
-import { type CheckpointStore, type EventStore, type Moment, topologyNear } from '@plumbline/event-store';
+import {
+  type CheckpointStore,
+  type EventStore,
+  type Moment,
+  topologyNear,
+  WrongGeneration,
+} from '@plumbline/event-store';
 import type { Logger } from '@plumbline/telemetry';
 import { isWritten, declarationOf, MODEL, Topology } from '@plumbline/topology';
 import { objectOf } from './to-append.js';
-
-/** What is derived from the log was made by another release: its objects lack what this one reads, or hold what it does not know. */
-export class WrongGeneration extends Error {
-  override readonly name = 'WrongGeneration';
-  constructor(found: number) {
-    super(
-      found < CATALOGUE_VERSION
-        ? `the tables derived from the log are of generation ${found}, this release reads ${CATALOGUE_VERSION}: run "plumb db migrate" of this release`
-        : `the tables derived from the log are of generation ${found}, this release reads ${CATALOGUE_VERSION}: start the release that made them`,
-    );
-  }
-}
 
 export type LoadOptions = Readonly<{
   store: EventStore;

@@ -1,9 +1,10 @@
 /** Makes the event store's command of a prepared decision. */
 import { AnyObject, keyOf, ObjectKey, Recorded, subjectOf } from '@plumbline/contracts';
-import { AppendCommand, RecordedEvent, Row, StoredRow } from '@plumbline/event-store';
+import { AppendCommand, Head, Once, RecordedEvent, Row, StoredRow } from '@plumbline/event-store';
 import { Prepared, readRow } from '@plumbline/topology';
 
-export function toAppend(prepared: Prepared): AppendCommand {
+/** `basis`: up to where the log was read when the decision was prepared. */
+export function toAppend(prepared: Prepared, basis: Head, once?: Once): AppendCommand {
   const versions = versionsAfter(prepared);
   return {
     events: prepared.events.map(({ stream, event }) => ({
@@ -24,6 +25,8 @@ export function toAppend(prepared: Prepared): AppendCommand {
     tally: prepared.tally,
     limits: prepared.limits,
     meta: prepared.meta,
+    basis,
+    ...(once && { once }),
   };
 }
 

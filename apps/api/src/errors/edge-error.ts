@@ -6,6 +6,7 @@ export type EdgeErrorKind =
   | 'method-not-allowed'
   | 'precondition-failed'
   | 'too-large'
+  | 'unprocessable'
   | 'too-many-requests'
   | 'unavailable'
   | 'fault';

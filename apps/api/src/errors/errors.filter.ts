@@ -2,7 +2,7 @@
 import { STATUS_CODES } from 'node:http';
 import { ArgumentsHost, Catch, ExceptionFilter, HttpException } from '@nestjs/common';
 import { DomainError, ErrorKind } from '@plumbline/domain';
-import { StoreUnavailable } from '@plumbline/event-store';
+import { LogDiffers, StoreUnavailable, WrongGeneration } from '@plumbline/event-store';
 import { IdentityError, type IdentityErrorKind } from '@plumbline/identity/login';
 import { LedgerBusy } from '@plumbline/ledger';
 import type { Logger } from '@plumbline/telemetry';
@@ -30,6 +30,7 @@ const STATUS_OF_KIND: Readonly<Record<ErrorKind | EdgeErrorKind | IdentityErrorK
   conflict: 409,
   'precondition-failed': 412,
   'too-large': 413,
+  unprocessable: 422,
   'too-many-requests': 429,
   fault: 500,
   unavailable: 503,
@@ -99,6 +100,8 @@ function asRefusal(thrown: unknown): Refusal {
   // It is not known who asks. That is no refusal of the caller, and is answered like any other part of the service that does not work.
   if (thrown instanceof IdentityError) return thrown.kind === 'unavailable' ? unavailable(thrown.message) : thrown;
   if (thrown instanceof StoreUnavailable || thrown instanceof LedgerBusy) return unavailable(thrown.message);
+  if (thrown instanceof LogDiffers || thrown instanceof WrongGeneration)
+    return unavailable(`${thrown.message} Nothing was stored.`);
   if (thrown instanceof HttpException) return ofStatus(thrown.getStatus(), thrown.message);
   const { code, statusCode, message } = thrown as { code?: unknown; statusCode?: unknown; message?: string };
   if (code === 'FST_ERR_BAD_URL') return noSuchPath();

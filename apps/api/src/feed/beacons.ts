@@ -25,6 +25,7 @@ export class Beacons {
   }
 
   send(host: string): void {
+    if (this.follower.unusable) return;
     const { feeds, topology } = this.follower;
     const beacon: Beacon = feeds.beacon(host, topology.position, [...this.known.missing(host)]);
     this.outlet.send(subjects.beacon(host), beacon);
@@ -32,7 +33,7 @@ export class Beacons {
 
   private sendAll(): void {
     // A process that cannot read the log does not know the heads of its feeds, so it sends none. If no process sends any, the agents notice that.
-    if (!this.outlet.connected || this.follower.lastError) return;
+    if (!this.outlet.connected || this.follower.lastError || this.follower.unusable) return;
     const hosts = new Set([...this.follower.feeds.hosts(), ...this.known.hosts()]);
     for (const host of goneHosts(this.follower, this.known)) hosts.delete(host);
     for (const host of hosts) this.send(host);

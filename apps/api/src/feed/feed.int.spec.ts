@@ -411,7 +411,8 @@ describe('with a broker that takes 16 kB', () => {
     const log = new PostgresEventStore(postgres.serviceUrl);
     open.push(log);
     const decided = { events: [...events, large], reads: [], none: [] };
-    expect(await log.append(toAppend(prepare(one.ledger.topology, decided, meta())))).toMatchObject({ ok: true });
+    const command = toAppend(prepare(one.ledger.topology, decided, meta()), one.follower.head);
+    expect(await log.append(command)).toMatchObject({ ok: true });
     await until('the node has it', () => isTrue(here, one, host)() && here.node.made.has(`port/${portId}`));
     const next = await one.ledger.execute(bind(host), meta());
     await until('the node has the next', () => here.node.made.has(`port/${next.result}`));

@@ -35,9 +35,15 @@ export class ReplayController {
       // Another API process may have published events that this one has not read yet.
       if (position > this.follower.topology.position || position > this.follower.feeds.headOf(host))
         await this.follower.catchUp();
-      const { feeds, topology } = this.follower;
-      const facts = { topology, hashAt: (at: number) => this.store.hashAt(at) };
-      const answer = await feeds.answer(host, request.data, facts, agent);
+      if (this.follower.unusable) throw this.follower.unusable;
+      const { feeds, topology, memory } = this.follower;
+      // Hashes of the database go with objects of this memory only while both are of one log.
+      const facts = { topology, hashAt: (at: number) => this.store.hashAt(at, this.follower.head) };
+      const answer = await feeds.answer(host, request.data, facts, agent).catch((error: unknown) => {
+        this.follower.heed(error, memory);
+        throw error;
+      });
+      if (memory !== this.follower.memory) throw new Error('the log was loaded anew meanwhile');
       if ('refused' in answer) {
         this.logger.warn({ host, agent, position, refused: answer.refused, step: 'replay' }, 'replay refused');
         this.outlet.send(subjects.feed(host), answer);

@@ -18,6 +18,7 @@ type Make = (projectId: string) => Decide<unknown>;
 
 export class Defaults {
   private readonly there = new Map<Make, Set<string>>();
+  private memory = 0;
 
   constructor(private readonly commands: Commands) {}
 
@@ -40,6 +41,9 @@ export class Defaults {
   }
 
   private async make(make: Make, projectId: string, caller: Caller): Promise<void> {
+    // What was made may be lost with the end of the log.
+    if (this.memory !== this.commands.memory) this.there.clear();
+    this.memory = this.commands.memory;
     let there = this.there.get(make);
     if (!there) this.there.set(make, (there = new Set()));
     if (projectId === '' || there.has(projectId)) return;

@@ -1,6 +1,7 @@
 /** From a request to an answer: finds out what is asked for (route.ts) and has it read (reads.ts) or written (writes.ts). */
 import type { Limits, SegmentPolicy } from '@plumbline/domain';
 import { EdgeError } from '../errors/edge-error.js';
+import type { Idempotency } from '../idempotency.js';
 import type { Commands } from './commands.js';
 import { Defaults } from './defaults.js';
 import { type ApiAnswer, type ApiRequest, ok, type Tools } from './endpoint.js';
@@ -32,6 +33,7 @@ export class Dispatcher {
     read: ReadModel,
     agents: Tools['agents'],
     settings: Settings,
+    idempotency: Idempotency,
   ) {
     const { segments, quotas, dnsDomain, unenforcedSecurityGroups } = settings;
     const around: Surroundings = {
@@ -43,7 +45,7 @@ export class Dispatcher {
     };
     const defaults = new Defaults(commands);
     this.reads = new Reads(read, defaults, settings);
-    this.writes = new Writes(commands, read, this.reads, defaults, around);
+    this.writes = new Writes(commands, read, this.reads, defaults, around, idempotency);
     this.tools = {
       read,
       agents,

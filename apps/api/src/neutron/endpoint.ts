@@ -18,6 +18,8 @@ export type ApiRequest = Readonly<{
   raw: unknown;
   /** The If-Match header. */
   ifMatch?: string | undefined;
+  /** The Idempotency-Key header. */
+  idempotencyKey?: string | undefined;
   caller: Caller;
   /** Aborted when the client has closed its connection and hears no answer. */
   signal: AbortSignal;

@@ -30,6 +30,7 @@ export function networkingController(prefix: string): Type<unknown> {
         origin: originOf(request, this.options.publicUrl),
         raw: request.body,
         ifMatch: request.headers['if-match'],
+        idempotencyKey: headerOf(request, 'idempotency-key'),
         caller,
         signal: gone(reply.raw),
       });
@@ -52,6 +53,12 @@ function gone(response: ServerResponse): AbortSignal {
   });
   if (response.closed) leaving.abort();
   return leaving.signal;
+}
+
+/** Sent twice it is one value, as for every header that Node does not know. */
+function headerOf({ headers }: FastifyRequest, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
 }
 
 function splitOnce(url: string): [string, string] {

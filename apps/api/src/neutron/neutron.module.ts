@@ -5,6 +5,7 @@ import { adoptFlags, SYSTEM } from '@plumbline/domain';
 import { AgentEntity } from '@plumbline/event-store';
 import { randomUUID } from 'node:crypto';
 import { DiscoveryController } from './discovery.controller.js';
+import { Idempotency } from '../idempotency.js';
 import { Dispatcher } from './dispatcher.js';
 import type { Tools } from './endpoint.js';
 import { NEUTRON_OPTIONS, NeutronOptions } from './neutron-options.js';
@@ -60,7 +61,7 @@ export class NeutronModule {
           provide: Dispatcher,
           inject: [NEUTRON_OPTIONS, ReadModel, getRepositoryToken(AgentEntity)],
           useFactory: (options: NeutronOptions, read: ReadModel, agents: Tools['agents']) =>
-            new Dispatcher(api, options.commands, read, agents, options),
+            new Dispatcher(api, options.commands, read, agents, options, new Idempotency(options.lookups)),
         },
         Adoption,
       ],

@@ -3,6 +3,7 @@ import type { Kind } from '@plumbline/contracts';
 import { type Decide, guarded, type Subject, type TaggedKind, withinQuotas } from '@plumbline/domain';
 import type { Caller } from '@plumbline/identity/login';
 import { badRequest } from '../errors/edge-error.js';
+import type { Idempotency, NamedRequest } from '../idempotency.js';
 import { parseJson } from '../json-body.js';
 import { parseCreate, parseUpdate } from './body.js';
 import { type Commands, metaOf } from './commands.js';
@@ -25,12 +26,22 @@ export class Writes {
     private readonly reads: Reads,
     private readonly defaults: Defaults,
     private readonly around: Surroundings,
+    private readonly idempotency: Idempotency,
   ) {}
 
-  /** One object or several, all or none. */
-  async create({ resource, whole }: Place, request: ApiRequest): Promise<ApiAnswer> {
+  /** One object or several, all or none; once, if the request has a key. */
+  create(place: Place, request: ApiRequest): Promise<ApiAnswer> {
+    return this.idempotency.once(
+      request,
+      (named) => this.createNow(place, request, named),
+      (ids) => this.created(place, request, ids as readonly string[]),
+    );
+  }
+
+  private async createNow(place: Place, request: ApiRequest, named: NamedRequest | undefined): Promise<ApiAnswer> {
+    const { resource, whole } = place;
     const { caller } = request;
-    const { bulk, items } = parseCreate(resource, parseJson(request.raw), caller);
+    const { items } = parseCreate(resource, parseJson(request.raw), caller);
     for (const { input, set } of items) mayCreate(resource, input, set, caller);
     const inputs = items.map(({ input }) =>
       whole && resource.partOf ? { ...input, [resource.partOf.path]: whole.id } : input,
@@ -38,12 +49,17 @@ export class Writes {
     const create = resource.create as NonNullable<Resource['create']>;
     const decide = creating(resource, items, await create(inputs, this.around));
     const subject = whole && subjectOf(whole.resource, whole.id, ruleOf('create', resource));
-    const ids = await this.execute(subject ? guarded(subject, decide) : decide, caller);
+    const ids = await this.execute(subject ? guarded(subject, decide) : decide, caller, named);
     await this.defaults.madeFor(
       resource,
       inputs.map(({ projectId }) => String(projectId)),
       caller,
     );
+    return this.created(place, request, ids);
+  }
+
+  private async created({ resource }: Place, { raw, caller }: ApiRequest, ids: readonly string[]): Promise<ApiAnswer> {
+    const { bulk } = parseCreate(resource, parseJson(raw), caller);
     const made = (await this.made(resource, ids)).map((row) => this.reads.shown(resource, row, caller));
     return { outcome: 'created', body: bulk ? { [resource.collection]: made } : { [resource.name]: made[0] } };
   }
@@ -97,10 +113,10 @@ export class Writes {
   }
 
   /** Decides on behalf of the caller, within quotas, and stores. */
-  async execute<T>(decide: Decide<T>, caller: Caller): Promise<T> {
+  async execute<T>(decide: Decide<T>, caller: Caller, named?: NamedRequest): Promise<T> {
     const limited = withinQuotas(decide, this.around.quotas);
     const { projectId, role } = caller;
-    return (await this.commands.execute(limited, metaOf(caller), { projectId, role })).result;
+    return (await this.commands.execute(limited, metaOf(caller), { projectId, role }, named)).result;
   }
 
   /** Rows of objects made just now: read only where this process does not know all of it. */

@@ -48,6 +48,8 @@ export class ReportsController {
     const kind = AgentKind.safeParse(sender.agent);
     if (!kind.success) return this.warnOnce(host, sender.agent);
     const agent = kind.data;
+    // The agent reports again.
+    if (this.ledger.unusable) return;
     try {
       if ((await this.observations.store(host, agent, report.data)) === 'late') return;
       // What an agent of another log reports is not about this one.

@@ -64,7 +64,10 @@ async function foldedUpTo(position: number, options: NearestOptions, { topology,
   const pause = pacer(options.hurry ?? false);
   let hash = from;
   while (topology.position < position) {
-    const events = await options.store.read(topology.position, Math.min(EVENTS, position - topology.position));
+    const events = await options.store.read(
+      { position: topology.position, hash },
+      Math.min(EVENTS, position - topology.position),
+    );
     if (events.length === 0) throw new Error(`the log could not be read beyond position ${topology.position}`);
     const done = pause.begin();
     for (const event of events) takeIn(topology, event);

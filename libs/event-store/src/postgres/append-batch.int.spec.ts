@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { CATALOGUE_VERSION } from '@plumbline/contracts';
 import pg from 'pg';
 import { wire } from '../command.js';
 import { AppendCommand } from '../event-store.js';
@@ -21,7 +22,10 @@ describe('append_batch', () => {
 
   const send = async (...commands: AppendCommand[]): Promise<{ b?: number; l?: string }[]> => {
     const batch = `[${commands.map((each) => wire(each).text).join(',')}]`;
-    const { rows } = await service.query<{ answers: [] }>('SELECT plumbline.append_batch($1) AS answers', [batch]);
+    const { rows } = await service.query<{ answers: [] }>(
+      `SELECT plumbline.append_batch(${CATALOGUE_VERSION}, 10000, '[]', $1) AS answers`,
+      [batch],
+    );
     return rows[0]?.answers ?? [];
   };
   const head = async (): Promise<number> =>

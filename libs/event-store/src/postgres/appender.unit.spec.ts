@@ -45,9 +45,12 @@ describe('Appender', () => {
     expect(link.most).toBe(1);
   });
 
-  it('asks again, and says so, when it cannot know whether a batch was stored', async () => {
+  it.each([
+    ['the connection ended', new Error('Connection terminated unexpectedly')],
+    ['the socket was closed', Object.assign(new Error('write EPIPE'), { code: 'EPIPE', syscall: 'write' })],
+  ])('asks again, and says so, when it cannot know whether a batch was stored: %s', async (_, error) => {
     const link = new FakeLink(async (batch, nth) => {
-      if (nth === 1) throw new Error('Connection terminated unexpectedly');
+      if (nth === 1) throw error;
       return fine(batch);
     });
     const results = await Promise.all([over(link).append(port(1)), appender!.append(port(2))]);

@@ -15,6 +15,7 @@ import { Tallies1763800000002 } from './migrations/0002-tallies.js';
 import { AgentKinds1764300000003 } from './migrations/0003-agent-kinds.js';
 import { Checkpoints1764300000005 } from './migrations/0005-checkpoints.js';
 import { FeedPruned1765000000006 } from './migrations/0006-feed-pruned.js';
+import { Fences1764340000004 } from './migrations/0004-fences.js';
 import { ReportPages1765000000010 } from './migrations/0010-report-pages.js';
 
 /** An agent as it last reported. Observation: outside the log. bigint columns arrive as text. */
@@ -87,6 +88,7 @@ export function createDataSource(
       AgentKinds1764300000003,
       Checkpoints1764300000005,
       FeedPruned1765000000006,
+      Fences1764340000004,
       ReportPages1765000000010,
     ],
     migrationsTableName: 'migrations',

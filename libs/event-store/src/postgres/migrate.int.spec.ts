@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CATALOGUE_VERSION } from '@plumbline/contracts';
 import pg from 'pg';
+import { wire } from '../command.js';
 import { happened, portRow } from '../testing/commands.js';
 import { createDataSource } from './data-source.js';
 import { EmbeddedPostgres, embeddedServiceRole, startEmbeddedPostgres } from './embedded.js';
@@ -41,9 +42,10 @@ describe('migrate on a log of the first release', () => {
     await first.initialize();
     await first.runMigrations();
     await first.destroy();
-    const store = new PostgresEventStore(postgres.migrationUrl);
-    for (const id of ['a', 'b', 'c']) await store.append(happened(`port-${id}`, 0, { rows: [portRow(id)] }));
-    await store.close();
+    for (const id of ['a', 'b', 'c'])
+      await owner.query('SELECT plumbline.append_batch($1)', [
+        `[${wire(happened(`port-${id}`, 0, { rows: [portRow(id)] })).text}]`,
+      ]);
   });
   afterAll(async () => {
     await owner?.end();
@@ -67,6 +69,7 @@ describe('migrate on a log of the first release', () => {
         'Tallies1763800000002',
         'AgentKinds1764300000003',
         'Checkpoints1764300000005',
+        'Fences1764340000004',
         'FeedPruned1765000000006',
         'ReportPages1765000000010',
       ],

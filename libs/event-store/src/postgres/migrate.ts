@@ -24,8 +24,8 @@ GRANT UPDATE (position) ON plumbline.feed_pruned TO ${role};
 GRANT INSERT, DELETE ON plumbline.report_pages TO ${role};
 GRANT INSERT, DELETE ON plumbline.claims, plumbline.feed, plumbline.revoked_tokens, plumbline.application_credentials TO ${role};
 GRANT INSERT, DELETE ON plumbline.checkpoints, plumbline.checkpoint_chunks TO ${role};
-GRANT INSERT, UPDATE, DELETE ON plumbline.objects, plumbline.agents, plumbline.object_status TO ${role};
-GRANT EXECUTE ON FUNCTION plumbline.append_batch(jsonb) TO ${role};
+GRANT INSERT, UPDATE, DELETE ON plumbline.idempotency_keys, plumbline.objects, plumbline.agents, plumbline.object_status TO ${role};
+GRANT EXECUTE ON FUNCTION plumbline.append_batch(integer, integer, jsonb, jsonb), plumbline.append_batch(jsonb) TO ${role};
 `;
 
 /**

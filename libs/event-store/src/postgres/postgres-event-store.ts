@@ -1,7 +1,8 @@
 import type pg from 'pg';
-import { differs, genesisHash, StoredEvent, walkChain } from '../chain.js';
+import { CATALOGUE_VERSION } from '@plumbline/contracts';
+import { chainHash, differs, genesisHash, StoredEvent, walkChain } from '../chain.js';
 import { recorded, wire } from '../command.js';
-import { FeedPruned, StoreUnavailable } from '../errors.js';
+import { FeedPruned, LogDiffers, StoreUnavailable, WrongGeneration } from '../errors.js';
 import {
   AppendCommand,
   AppendResult,
@@ -15,7 +16,7 @@ import {
   StreamVersion,
   Verdict,
 } from '../event-store.js';
-import { Appender, AppenderOptions } from './appender.js';
+import { Appender, AppenderOptions, attemptMs } from './appender.js';
 import { type BoundedQuery, openPool, serverMs } from './connections.js';
 import { isTransient, openLink } from './link.js';
 
@@ -47,7 +48,10 @@ export class PostgresEventStore implements EventStore {
 
   /** `url`: the service login. Connects at first use. */
   constructor(url: string, options: PostgresEventStoreOptions = {}) {
-    this.appender = new Appender((timeoutMs) => openLink(url, timeoutMs, options.deadlineMs), options);
+    this.appender = new Appender(
+      (timeoutMs, before) => openLink(url, timeoutMs, attemptMs(options.deadlineMs), before),
+      options,
+    );
     this.pool = openPool({
       url,
       name: 'plumbline read',
@@ -66,9 +70,25 @@ export class PostgresEventStore implements EventStore {
     return this.appender.append(wire(command));
   }
 
-  async read(after: number, limit: number): Promise<readonly RecordedEvent[]> {
-    const sql = `SELECT position, envelope, ${hex('hash')} FROM plumbline.events WHERE position > $1 ORDER BY position LIMIT $2`;
-    return (await this.rows<EventColumns>(sql, [after, limit])).map(toRecorded);
+  async read(after: Head | number, limit: number): Promise<readonly RecordedEvent[]> {
+    const from = typeof after === 'number' ? after : after.position;
+    const rows = await this.rows<Partial<EventColumns> & At>(readSql, [from, limit]);
+    const [anchor, ...events] = rows;
+    let last = anchor && anchor.hash !== null ? { position: from, hash: anchor.hash } : undefined;
+    if (typeof after !== 'number') {
+      expectGeneration(anchor?.generation);
+      if (last?.hash !== after.hash) throw new LogDiffers(from);
+    }
+    return events.map(({ position, envelope = '', hash }) => {
+      const event = recorded(Number(position), envelope, hash ?? '');
+      if (last) {
+        if (event.position !== last.position + 1) throw new LogDiffers(last.position + 1, 'the event is missing');
+        if (chainHash(last.hash, event.position, envelope) !== event.hash)
+          throw new LogDiffers(event.position, 'the event does not follow from the one before it');
+      }
+      last = event;
+      return event;
+    });
   }
 
   async readStream(stream: string): Promise<readonly RecordedEvent[]> {
@@ -87,21 +107,25 @@ export class PostgresEventStore implements EventStore {
     return headOf(await this.rows(headSql));
   }
 
-  async hashAt(position: number): Promise<string | null> {
-    if (position === 0) return genesisHash(await this.logId());
-    const sql = `SELECT ${hex('hash')} FROM plumbline.events WHERE position = $1`;
-    return (await this.rows<{ hash: string }>(sql, [position]))[0]?.hash ?? null;
+  async hashAt(position: number, at?: Head): Promise<string | null> {
+    const rows = await this.rows<{ position: string; hash: string }>(hashesSql, [[position, at?.position ?? position]]);
+    const hashOf = (wanted: number) => rows.find((row) => Number(row.position) === wanted)?.hash ?? null;
+    if (at && hashOf(at.position) !== at.hash) throw new LogDiffers(at.position);
+    return hashOf(position);
+  }
+
+  async confirm(at: Head): Promise<Head> {
+    return confirmOn(this.pool, at).catch(unreadable);
   }
 
   async moment(): Promise<Moment> {
-    const logId = await this.logId();
-    return this.atOneMoment((client) => momentOf(client, logId));
+    return this.atOneMoment((client) => momentOf(client));
   }
 
   async load(): Promise<Loaded> {
-    const logId = await this.logId();
     return this.atOneMoment(async (client) => {
-      const moment = await momentOf(client, logId);
+      const moment = await momentOf(client);
+      this.id = moment.logId;
       const streams = await client.query<{ stream: string; version: string }>(whileLoading(livingStreamsSql));
       const rows = await allRows(client);
       return {
@@ -221,14 +245,14 @@ export class PostgresEventStore implements EventStore {
         client.release(failed && isTransient(failed) ? failed : undefined);
       }
     } catch (error) {
-      if (!isTransient(error)) throw error;
-      const message = `The database cannot be read: ${(error as Error).message}`;
-      throw new StoreUnavailable(message, 'not-stored', { cause: error });
+      return unreadable(error);
     }
   }
 }
 
-type HeadColumns = { position: string; hash: string };
+/** The server's row for the position itself comes first: `hash` null when the log does not reach it. */
+type At = { position: string; hash: string | null; generation?: number };
+type HeadColumns = { log_id: string; position: string; hash: string };
 type ObjectColumns = {
   id: string;
   kind: string;
@@ -247,19 +271,51 @@ const notMigrated = (cause: Error): Error =>
     cause,
   });
 
-const headSql = `SELECT position, ${hex('hash')} FROM plumbline.log_head`;
+const headSql = `SELECT log_id, position, ${hex('hash')} FROM plumbline.log_head`;
+/** Hash of position $1, the genesis hash at 0; one row always. */
+const hashSql = (position: string): string => `(CASE WHEN ${position} = 0
+  THEN (SELECT encode(sha256(convert_to('plumbline log ' || log_id::text, 'UTF8')), 'hex') FROM plumbline.log_head)
+  ELSE (SELECT encode(e.hash, 'hex') FROM plumbline.events e WHERE e.position = ${position}) END)`;
+const generationSql = '(SELECT generation FROM plumbline.derived)';
+const readSql = `SELECT $1::bigint AS position, NULL AS envelope, ${hashSql('$1::bigint')} AS hash, ${generationSql} AS generation
+  UNION ALL
+  (SELECT position, envelope, ${hex('hash')}, NULL FROM plumbline.events WHERE position > $1 ORDER BY position LIMIT $2)`;
+const hashesSql = `SELECT p.position, ${hashSql('p.position')} AS hash FROM unnest($1::bigint[]) p (position)`;
+const confirmSql = `SELECT h.position, ${hex('h.hash')}, ${hashSql('$1::bigint')} AS here, ${generationSql} AS generation FROM plumbline.log_head h`;
+
+/** `EventStore.confirm` over any connection: before it is used for something that must fit what is known of the log. */
+export async function confirmOn(client: Pick<pg.ClientBase, 'query'> | pg.Pool, at: Head): Promise<Head> {
+  const { rows } = await client.query<HeadColumns & { here: string | null; generation: number }>(confirmSql, [
+    at.position,
+  ]);
+  expectGeneration(rows[0]?.generation);
+  if (rows[0]?.here !== at.hash) throw new LogDiffers(at.position);
+  return headOf(rows);
+}
+
+function expectGeneration(found: number | undefined): void {
+  if (found !== CATALOGUE_VERSION) throw new WrongGeneration(found ?? 0);
+}
+
+function unreadable(error: unknown): never {
+  if (!isTransient(error) || error instanceof LogDiffers || error instanceof WrongGeneration) throw error;
+  const message = `The database cannot be read: ${(error as Error).message}`;
+  throw new StoreUnavailable(message, 'not-stored', { cause: error });
+}
+
 const objectsSql = `SELECT id, kind, project_id, name, version, position, doc, set_at FROM plumbline.objects
   ORDER BY kind, id`;
 
-async function momentOf(client: pg.ClientBase, logId: string): Promise<Moment> {
-  const head = headOf((await client.query<HeadColumns>(headSql)).rows);
+async function momentOf(client: pg.ClientBase): Promise<Moment> {
+  const found = (await client.query<HeadColumns>(headSql)).rows;
+  const head = headOf(found);
   const derived = await client.query<{ generation: number }>('SELECT generation FROM plumbline.derived');
   const counted = await client.query<{ rows: string }>(whileLoading('SELECT count(*) AS rows FROM plumbline.objects'));
   const feeds = await client.query<{ host: string; position: string }>(
     whileLoading('SELECT host, position FROM plumbline.feed_head ORDER BY host'),
   );
   return {
-    logId,
+    logId: found[0]?.log_id as string,
     head,
     generation: derived.rows[0]?.generation ?? 0,
     feeds: feeds.rows.map((row) => ({ host: row.host, position: Number(row.position) })),

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { CATALOGUE_VERSION } from '@plumbline/contracts';
 import pg from 'pg';
 import { wire } from '../command.js';
 import { happened, portRow } from '../testing/commands.js';
@@ -26,11 +27,11 @@ describe('a batch whose answer was lost', () => {
 
   /** A real link, whose send goes through `send`. */
   const linkThat = async (
-    send: (link: Link, commands: readonly string[]) => ReturnType<Link['send']>,
+    send: (link: Link, ...sent: Parameters<Link['send']>) => ReturnType<Link['send']>,
   ): Promise<Link> => {
     const link = await openLink(postgres.serviceUrl, 5_000);
     return {
-      send: (commands) => send(link, commands),
+      send: (commands, terms) => send(link, commands, terms),
       destroy: () => link.destroy(),
       end: () => link.end(),
       get broken() {
@@ -43,8 +44,8 @@ describe('a batch whose answer was lost', () => {
     const { position: from } = await store.head();
     let sends = 0;
     const appender = new Appender(() =>
-      linkThat(async (link, commands) => {
-        const answers = await link.send(commands);
+      linkThat(async (link, ...sent) => {
+        const answers = await link.send(...sent);
         sends += 1;
         if (sends % 2 === 0) return answers;
         link.destroy();
@@ -88,8 +89,8 @@ describe('a batch whose answer was lost', () => {
     await holder.query('SELECT 1 FROM plumbline.log_head FOR UPDATE');
     let first = true;
     const appender = new Appender(() =>
-      linkThat(async (link, commands) => {
-        const answers = link.send(commands);
+      linkThat(async (link, ...sent) => {
+        const answers = link.send(...sent);
         if (!first) return answers;
         first = false;
         answers.catch(() => undefined);
@@ -122,7 +123,9 @@ describe('a batch whose answer was lost', () => {
     await silent.connect();
     const { stream } = (silent as unknown as { connection: { stream: { pause(): void; destroy(): void } } }).connection;
     const large = wire(happened('port-large', 0, { hosts }));
-    silent.query(`SELECT plumbline.append_batch('[${large.text}]'::jsonb)`).catch(() => undefined);
+    silent
+      .query(`SELECT plumbline.append_batch(${CATALOGUE_VERSION}, 10000, '[]', '[${large.text}]'::jsonb)`)
+      .catch(() => undefined);
     stream.pause();
     const began = performance.now();
     while ((await store.head()).position === from)

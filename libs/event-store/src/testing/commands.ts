@@ -20,6 +20,7 @@ export const command = (given: Partial<AppendCommand>): AppendCommand => ({
   tally: {},
   limits: {},
   meta,
+  basis: null,
   ...given,
 });
 

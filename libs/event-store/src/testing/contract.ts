@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { InvalidCommand } from '../errors.js';
+import { InvalidCommand, LogDiffers } from '../errors.js';
 import { AppendOk, AppendResult, EventStore } from '../event-store.js';
 import { chainHash, genesisHash } from '../chain.js';
 import { command, happened, meta, portRow } from './commands.js';
@@ -84,6 +84,60 @@ export function eventStoreContract(name: string, make: () => Promise<EventStore>
       expect(reader).toEqual({ ok: false, lost: { kind: 'version', stream: 'network-a' } });
       stored(await store.append(happened('port-b', 0, { expect: { 'network-a': 1 } })));
       expect((await store.head()).position).toBe(2);
+    });
+
+    it('refuses a writer that has read what this log does not have, and takes one that is behind', async () => {
+      const [one, two] = stored(
+        await store.append(
+          command({
+            events: [
+              { stream: 'network-a', type: 'Happened', version: 1, data: 1 },
+              { stream: 'network-a', type: 'Happened', version: 1, data: 2 },
+            ],
+            expect: { 'network-a': 0 },
+          }),
+        ),
+      ).recorded;
+      const genesis = { position: 0, hash: genesisHash(await store.logId()) };
+      const elsewhere = '00'.repeat(32);
+      for (const [n, basis] of [genesis, one!, two!].entries())
+        stored(await store.append(happened(`port-${n}`, 0, { basis: { position: basis.position, hash: basis.hash } })));
+      const head = await store.head();
+      for (const basis of [
+        { ...genesis, hash: elsewhere },
+        { position: 1, hash: two!.hash },
+        { position: head.position, hash: elsewhere },
+        { position: head.position + 1, hash: head.hash },
+      ]) {
+        await expect(store.append(happened('port-z', 0, { basis }))).rejects.toBeInstanceOf(LogDiffers);
+        await expect(store.read(basis, 10)).rejects.toBeInstanceOf(LogDiffers);
+        await expect(store.hashAt(1, basis)).rejects.toBeInstanceOf(LogDiffers);
+        await expect(store.confirm(basis)).rejects.toBeInstanceOf(LogDiffers);
+      }
+      expect(await store.head()).toEqual(head);
+      expect(await store.confirm(one!)).toEqual(head);
+      expect(await store.hashAt(2, head)).toBe(two!.hash);
+      expect((await store.read(one!, 1))[0]).toEqual(two);
+      expect(await store.read(genesis, 10)).toHaveLength(5);
+      expect(await store.read(head, 10)).toEqual([]);
+      // One that differs makes none of those fail that were sent with it.
+      const both = await Promise.allSettled([
+        store.append(happened('port-x', 0, { basis: head })),
+        store.append(happened('port-y', 0, { basis: { ...head, hash: elsewhere } })),
+      ]);
+      expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    });
+
+    it('carries out a named request once, also of two that are sent together', async () => {
+      const once = { key: 'k', fingerprint: 'f', result: ['id'] };
+      const both = await Promise.all(['port-a', 'port-b'].map((stream) => store.append(happened(stream, 0, { once }))));
+      expect(both).toMatchObject([{ ok: true }, { ok: false, lost: { kind: 'once', key: 'k' } }]);
+      // Before its other preconditions: what the request took is taken.
+      expect(await store.append(happened('port-a', 0, { once }))).toMatchObject({ lost: { kind: 'once' } });
+      expect((await store.head()).position).toBe(1);
+      const conflict = { once: { ...once, key: 'other' } };
+      expect(await store.append(happened('port-a', 0, conflict))).toMatchObject({ lost: { kind: 'version' } });
+      stored(await store.append(happened('port-b', 0, conflict)));
     });
 
     it('gives a claim to one, and again when it was released', async () => {

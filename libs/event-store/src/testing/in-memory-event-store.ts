@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { CATALOGUE_VERSION } from '@plumbline/contracts';
 import { chainHash, differs, genesisHash, StoredEvent, walkChain } from '../chain.js';
 import { answered, recorded, wire, WireCommand } from '../command.js';
-import { FeedPruned, StoreUnavailable } from '../errors.js';
+import { FeedPruned, LogDiffers, StoreUnavailable } from '../errors.js';
 import {
   AppendCommand,
   AppendResult,
@@ -32,6 +32,8 @@ export class InMemoryEventStore implements EventStore {
   private readonly feed: FeedRow[] = [];
   private readonly heads = new Map<string, number>();
   private pruned = 0;
+  private readonly onces = new Set<string>();
+  private readonly commands: { before: number; command: WireCommand }[] = [];
   private failures: Error[] = [];
   private closed = false;
 
@@ -56,8 +58,9 @@ export class InMemoryEventStore implements EventStore {
     return this.store(wired);
   }
 
-  async read(after: number, limit: number): Promise<readonly RecordedEvent[]> {
-    return this.events.slice(after, after + limit).map(toRecorded);
+  async read(after: Head | number, limit: number): Promise<readonly RecordedEvent[]> {
+    const from = typeof after === 'number' ? after : (await this.confirm(after), after.position);
+    return this.events.slice(from, from + limit).map(toRecorded);
   }
 
   async readStream(stream: string): Promise<readonly RecordedEvent[]> {
@@ -72,8 +75,23 @@ export class InMemoryEventStore implements EventStore {
     return this.headNow();
   }
 
-  async hashAt(position: number): Promise<string | null> {
-    return position === 0 ? genesisHash(this.id) : (this.events[position - 1]?.hash ?? null);
+  async hashAt(position: number, at?: Head): Promise<string | null> {
+    if (at) await this.confirm(at);
+    return this.hashNow(position);
+  }
+
+  async confirm(at: Head): Promise<Head> {
+    if (this.hashNow(at.position) !== at.hash) throw new LogDiffers(at.position);
+    return this.headNow();
+  }
+
+  /** Forgets the events after a position and what followed from them, as a standby that was behind. Derived rows are made by the caller's next commands. */
+  loseAfter(position: number): void {
+    const kept = this.commands.filter(({ before }) => before < position).map(({ command }) => command);
+    for (const state of [this.events, this.feed, this.commands]) state.length = 0;
+    for (const state of [this.streams, this.claims, this.objects, this.tallies, this.heads, this.onces]) state.clear();
+    this.pruned = 0;
+    for (const command of kept) this.store({ ...command, basis: null });
   }
 
   async moment(): Promise<Moment> {
@@ -130,6 +148,10 @@ export class InMemoryEventStore implements EventStore {
     this.closed = true;
   }
 
+  private hashNow(position: number): string | null {
+    return position === 0 ? genesisHash(this.id) : (this.events[position - 1]?.hash ?? null);
+  }
+
   private headNow(): Head {
     const last = this.events.at(-1);
     return last ? { position: last.position, hash: last.hash } : { position: 0, hash: genesisHash(this.id) };
@@ -137,13 +159,18 @@ export class InMemoryEventStore implements EventStore {
 
   private store(command: WireCommand): AppendResult {
     const before = this.events.length;
+    const { basis, once } = command;
+    if (basis && this.hashNow(basis.position) !== basis.hash) throw new LogDiffers(basis.position);
     if (command.events.length === 0) return answered(command, before, [], []);
     if (command.again) {
       const first = this.events.find((event) => event.id === command.events[0]?.id);
       if (first) return this.answeredThen(command, first.position - 1);
     }
+    if (once && this.onces.has(once.key)) return { ok: false, lost: { kind: 'once', key: once.key } };
     const lost = this.lossOf(command);
     if (lost) return { ok: false, lost };
+    this.commands.push({ before, command });
+    if (once) this.onces.add(once.key);
 
     for (const key of command.release) this.claims.delete(key);
     for (const key of command.take) this.claims.add(key);

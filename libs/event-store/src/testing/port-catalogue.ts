@@ -1,4 +1,5 @@
 /** A catalogue small enough to see through: ports that are made, moved to another address, and deleted. For specs of the rebuild. */
+import { CATALOGUE_VERSION } from '@plumbline/contracts';
 import type { RowUpsert } from '../event-store.js';
 import type { Derivation } from '../postgres/rebuild/derivation.js';
 
@@ -19,7 +20,7 @@ export const derivation: Derivation<Port> = {
   rowOf: (port) => rowOf(port),
   claimsOf: (port) => [`address/${port.ip}`],
   tallyOf: ({ id }) => tallyOf(id),
-  generation: 7,
+  generation: CATALOGUE_VERSION,
 };
 
 export const tallyOf = (id: string): string => `port/${id.slice(0, 1)}`;

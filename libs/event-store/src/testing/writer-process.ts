@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { CATALOGUE_VERSION } from '@plumbline/contracts';
 import pg from 'pg';
 import { PostgresEventStore } from '../postgres/postgres-event-store.js';
 import { happened, portRow } from './commands.js';
@@ -48,7 +49,9 @@ export async function write(options: WriterOptions, stopping: () => boolean): Pr
         { events: [event], expect: { [event.stream]: 0 }, take: [], release: [], none: [], rows: [], hosts: ['h'] },
       ];
       await client.query('BEGIN');
-      await client.query('SELECT plumbline.append_batch($1)', [JSON.stringify(batch)]);
+      await client.query(`SELECT plumbline.append_batch(${CATALOGUE_VERSION}, 10000, '[]', $1)`, [
+        JSON.stringify(batch),
+      ]);
       await dawdle(5);
       await client.query('ROLLBACK');
       rolledBack += 1;

@@ -34,6 +34,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
   '409': 'The change contradicts what is there, or would exceed a quota.',
   '412': 'If-Match: the object has another revision number.',
   '413': 'The body is larger than 1 MiB.',
+  '422': 'The Idempotency-Key was used for a request with another body.',
   '429': 'The project makes too many requests; Retry-After says how long to wait.',
   '503': 'The database cannot be reached, or all that could be given is taken. Nothing was stored.',
 };

@@ -83,6 +83,11 @@ const filterOf = ({ name, about, read }: Attribute): Json =>
 
 const IF_MATCH = inHeader('If-Match', 'revision_number=<number>: refused with 412 when it is another one by now.');
 
+const IDEMPOTENCY_KEY = inHeader(
+  'Idempotency-Key',
+  'Any text, new for each request: sent again with the same key and body within 24 hours, the request is carried out once and answered as before.',
+);
+
 type Operation = Readonly<{
   tag: string;
   id: string;
@@ -161,7 +166,8 @@ function pathsOf(resource: Resource, resources: Api['resources']): Record<string
           status: '201',
           body: { oneOf: [named(resource.name, ref(`${name}_create`)), bulk] },
           answer: { oneOf: [shown, named(collection, { type: 'array', items: ref(name) })] },
-          refused: WRITE,
+          parameters: [IDEMPOTENCY_KEY],
+          refused: [...WRITE, '422'],
         }),
       }),
     },

@@ -1,5 +1,5 @@
 import { MigrationInterface, QueryRunner } from 'typeorm';
-import { appendBatch } from '../sql/append-batch.js';
+import { secondAppendBatch } from './0002-append-batch.js';
 import { identityTables } from '../sql/identity-tables.js';
 import { agentColumns, readTable, shortPendingLists, tallyTables } from '../sql/tables.js';
 
@@ -24,7 +24,7 @@ export class Tallies1763800000002 implements MigrationInterface {
     await runner.query(tallyTables);
     await runner.query(agentColumns);
     await runner.query(identityTables);
-    await runner.query(appendBatch);
+    await runner.query(secondAppendBatch);
   }
   async down(): Promise<void> {
     throw new Error('The log is never taken down by a migration. Drop the database yourself if you mean it.');

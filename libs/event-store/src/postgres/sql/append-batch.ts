@@ -12,11 +12,22 @@
  * SECURITY INVOKER: it can do only what its caller may. Plans are pinned to index look-ups, because tables are empty when a
  * session makes its plans and large when it still runs them.
  *
- * Answers are short on purpose ({b: before, h: hashes, p: feed prevs} or {v|c|n|l: the conflict}): rows are sent before the commit,
+ * Before anything else it is asked whether the writer is of this log: its catalogue (`of_generation`) must be the one that made the derived tables, and at each
+ * position up to which it has read (`known`: pairs of position and hash) this log must have that hash. That the log has gone on since is no difference.
+ *
+ * `within_ms` ends the wait for the head row, and the whole: a batch that is not ready by then is refused, because its client no longer waits. So "not stored" stays true.
+ *
+ * Answers are short on purpose ({b: before, h: hashes, p: feed prevs} or {v|c|n|l|k: the conflict}): rows are sent before the commit,
  * and with an answer larger than the socket's buffer a stopped client would hold the head row.
  */
+/** SQLSTATEs of this function; class PB is ours. */
+export const OTHER_LOG = 'PB001';
+export const OTHER_GENERATION = 'PB002';
+/** How long an idempotency key counts. */
+export const KEPT = '24 hours';
+
 export const appendBatch = `
-CREATE OR REPLACE FUNCTION plumbline.append_batch(batch jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION plumbline.append_batch(of_generation integer, within_ms integer, known jsonb, batch jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY INVOKER
 SET search_path = plumbline, pg_catalog
 SET enable_seqscan = off
@@ -28,6 +39,8 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   size           integer := jsonb_array_length(batch);
+  id_of_log      uuid;
+  found_here     integer;
   start_position bigint;
   head_position  bigint;
   head_hash      bytea;
@@ -47,9 +60,25 @@ DECLARE
   releases       boolean  := false;
   deletes        boolean  := false;
   feeds          boolean  := false;
+  keys           boolean  := false;
 BEGIN
-  SELECT position, hash INTO STRICT start_position, head_hash FROM log_head FOR UPDATE;
+  PERFORM set_config('lock_timeout', within_ms::text, true);
+  SELECT log_id, position, hash INTO STRICT id_of_log, start_position, head_hash FROM log_head FOR UPDATE;
   head_position := start_position;
+  -- After the lock: who waited for it sees what the one before has committed.
+  SELECT generation INTO STRICT found_here FROM derived;
+  IF found_here <> of_generation THEN
+    RAISE EXCEPTION 'the tables derived from the log are of generation %, the writer is of %', found_here, of_generation USING ERRCODE = '${OTHER_GENERATION}';
+  END IF;
+  FOR one IN SELECT (k ->> 0)::bigint AS position, k ->> 1 AS hash FROM jsonb_array_elements(known) k LOOP
+    IF one.hash IS DISTINCT FROM (
+      CASE WHEN one.position = start_position THEN encode(head_hash, 'hex')
+           WHEN one.position = 0 THEN encode(sha256(convert_to('plumbline log ' || id_of_log::text, 'UTF8')), 'hex')
+           ELSE (SELECT encode(e.hash, 'hex') FROM events e WHERE e.position = one.position) END)
+    THEN
+      RAISE EXCEPTION 'the log does not have the event that the writer has read at position %', one.position USING ERRCODE = '${OTHER_LOG}';
+    END IF;
+  END LOOP;
 
   FOR i IN 0 .. size - 1 LOOP
     command := batch -> i;
@@ -66,6 +95,14 @@ BEGIN
           FROM events e WHERE e.position > before AND e.position <= before + jsonb_array_length(command -> 'events'));
         CONTINUE;
       END IF;
+    END IF;
+    IF command ? 'once' THEN
+      PERFORM 1 FROM idempotency_keys k WHERE k.key = command #>> '{once,key}' AND k.made_at > now() - interval '${KEPT}';
+      IF FOUND THEN
+        answers[i + 1] := jsonb_build_object('k', command #>> '{once,key}');
+        CONTINUE;
+      END IF;
+      keys := true;
     END IF;
     live := array_append(live, i);
     prefixes := prefixes OR jsonb_array_length(command -> 'none') > 0;
@@ -233,9 +270,31 @@ BEGIN
     END LOOP;
   END IF;
 
+  IF keys THEN
+    -- A row that is still there is too old to count.
+    INSERT INTO idempotency_keys AS k (key, fingerprint, result)
+    SELECT batch -> w.i #>> '{once,key}', batch -> w.i #>> '{once,fingerprint}', batch -> w.i -> 'once' -> 'result'
+    FROM unnest(won) w (i) WHERE batch -> w.i ? 'once'
+    ON CONFLICT (key) DO UPDATE SET fingerprint = excluded.fingerprint, made_at = now(), result = excluded.result,
+      outcome = NULL, answer = NULL;
+  END IF;
+
+  IF clock_timestamp() > statement_timestamp() + within_ms * interval '1 millisecond' THEN
+    RAISE EXCEPTION 'the batch was not ready within % ms', within_ms USING ERRCODE = '57014';
+  END IF;
   UPDATE log_head SET position = head_position, hash = head_hash;
   RETURN to_jsonb(answers);
 END
 $$;
-REVOKE ALL ON FUNCTION plumbline.append_batch(jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION plumbline.append_batch(integer, integer, jsonb, jsonb) FROM PUBLIC;
+`;
+
+/** What releases before 0004 call: they say neither what they have read nor which catalogue they write for. */
+export const refuseOlderWriters = `
+CREATE OR REPLACE FUNCTION plumbline.append_batch(batch jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'this process is of an older release than the database: end it, and start the release that migrated the database'
+    USING ERRCODE = '${OTHER_GENERATION}';
+END
+$$;
 `;

@@ -1,0 +1,225 @@
+/** `append_batch` as the second release had it. Frozen: 0004 replaces it, and sql/append-batch.ts explains it. */
+export const secondAppendBatch = `
+CREATE OR REPLACE FUNCTION plumbline.append_batch(batch jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY INVOKER
+SET search_path = plumbline, pg_catalog
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_memoize = off
+SET jit = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  size           integer := jsonb_array_length(batch);
+  start_position bigint;
+  head_position  bigint;
+  head_hash      bytea;
+  command        jsonb;
+  one            record;
+  lost           text;
+  before         bigint;
+  hex            text[];
+  hashes         bytea[]  := '{}';
+  answers        jsonb[]  := array_fill(NULL::jsonb, ARRAY[size]);
+  live           integer[] := '{}';
+  won            integer[] := '{}';
+  befores        bigint[] := '{}';
+  lasts          bigint[] := '{}';
+  tallied        jsonb    := '{}';
+  prefixes       boolean  := false;
+  releases       boolean  := false;
+  deletes        boolean  := false;
+  feeds          boolean  := false;
+BEGIN
+  SELECT position, hash INTO STRICT start_position, head_hash FROM log_head FOR UPDATE;
+  head_position := start_position;
+
+  FOR i IN 0 .. size - 1 LOOP
+    command := batch -> i;
+    CONTINUE WHEN jsonb_array_length(command -> 'events') = 0;
+    -- A repeat: if its first event is here, the whole command is, and is answered as it was then.
+    IF command ? 'again' THEN
+      SELECT e.position - 1 INTO before FROM events e WHERE e.id = (command #>> '{events,0,id}')::uuid;
+      IF FOUND THEN
+        answers[i + 1] := (
+          SELECT jsonb_build_object('b', before, 'h', jsonb_agg(encode(e.hash, 'hex') ORDER BY e.position), 'p', (
+              SELECT coalesce(jsonb_agg(f.prev ORDER BY h.n), '[]')
+              FROM jsonb_array_elements_text(command -> 'hosts') WITH ORDINALITY h (host, n)
+              LEFT JOIN feed f ON f.host = h.host AND f.position = before + jsonb_array_length(command -> 'events')))
+          FROM events e WHERE e.position > before AND e.position <= before + jsonb_array_length(command -> 'events'));
+        CONTINUE;
+      END IF;
+    END IF;
+    live := array_append(live, i);
+    prefixes := prefixes OR jsonb_array_length(command -> 'none') > 0;
+    releases := releases OR jsonb_array_length(command -> 'release') > 0;
+    feeds := feeds OR jsonb_array_length(command -> 'hosts') > 0;
+  END LOOP;
+
+  -- Malformed batches, which no order of commits explains.
+  PERFORM 1 FROM (
+    SELECT (x.e ->> 'sv')::bigint AS said, (batch -> w.i -> 'expect' ->> (x.e ->> 'stream'))::bigint
+        + row_number() OVER (PARTITION BY w.i, x.e ->> 'stream' ORDER BY x.n) AS due
+    FROM unnest(live) w (i), jsonb_array_elements(batch -> w.i -> 'events') WITH ORDINALITY x (e, n)) numbered
+  WHERE said IS DISTINCT FROM due;
+  IF FOUND THEN
+    RAISE EXCEPTION 'a command of the batch writes a stream whose version it does not expect' USING ERRCODE = '22023';
+  END IF;
+  IF cardinality(live) > 1 THEN
+    PERFORM 1 FROM (
+      SELECT e ->> 'stream' AS stream, w.i, true AS written
+      FROM unnest(live) w (i), jsonb_array_elements(batch -> w.i -> 'events') e
+      UNION ALL
+      SELECT k, w.i, false FROM unnest(live) w (i), jsonb_object_keys(batch -> w.i -> 'expect') k) touched
+    GROUP BY stream HAVING bool_or(written) AND min(i) <> max(i);
+    IF FOUND THEN
+      RAISE EXCEPTION 'a command of the batch expects a stream that another one writes' USING ERRCODE = '22023';
+    END IF;
+    IF prefixes THEN
+      PERFORM 1 FROM unnest(live) w (i), jsonb_array_elements_text(batch -> w.i -> 'none') p (prefix),
+        unnest(live) v (i), jsonb_array_elements_text(batch -> v.i -> 'take') t (key)
+      WHERE v.i <> w.i AND starts_with(t.key, p.prefix);
+      IF FOUND THEN
+        RAISE EXCEPTION 'a command of the batch takes a claim under a prefix that another one wants free' USING ERRCODE = '22023';
+      END IF;
+    END IF;
+  END IF;
+
+  FOR one IN
+    SELECT w.i, min(x.key COLLATE "C") AS key
+    FROM unnest(live) w (i), jsonb_each_text(batch -> w.i -> 'expect') x LEFT JOIN streams s ON s.stream = x.key
+    WHERE x.value::bigint <> coalesce(s.version, 0) GROUP BY w.i
+  LOOP
+    answers[one.i + 1] := jsonb_build_object('v', one.key);
+  END LOOP;
+  IF prefixes THEN
+    -- The first key at or after a prefix has that prefix, if any key has: no pattern, so no wildcard, is ever made from data.
+    FOR one IN
+      SELECT w.i, p.prefix
+      FROM unnest(live) w (i), jsonb_array_elements_text(batch -> w.i -> 'none') WITH ORDINALITY p (prefix, n),
+      LATERAL (
+        SELECT c.key FROM claims c WHERE c.key >= p.prefix COLLATE "C" AND NOT (batch -> w.i -> 'release') ? c.key
+        ORDER BY c.key LIMIT 1) first
+      WHERE starts_with(first.key, p.prefix) ORDER BY w.i, p.n
+    LOOP
+      answers[one.i + 1] := coalesce(answers[one.i + 1], jsonb_build_object('n', one.prefix));
+    END LOOP;
+  END IF;
+  FOR one IN
+    SELECT w.i, t.key
+    FROM unnest(live) w (i), jsonb_array_elements_text(batch -> w.i -> 'take') WITH ORDINALITY t (key, n)
+    JOIN claims c ON c.key = t.key
+    WHERE NOT (batch -> w.i -> 'release') ? t.key ORDER BY w.i, t.n
+  LOOP
+    answers[one.i + 1] := coalesce(answers[one.i + 1], jsonb_build_object('c', one.key));
+  END LOOP;
+
+  FOR i IN 0 .. size - 1 LOOP
+    CONTINUE WHEN answers[i + 1] IS NOT NULL;
+    command := batch -> i;
+    IF jsonb_array_length(command -> 'events') = 0 THEN
+      answers[i + 1] := jsonb_build_object('b', head_position, 'h', '[]'::jsonb);
+      CONTINUE;
+    END IF;
+    IF command ? 'limits' THEN
+      SELECT x.key INTO lost FROM jsonb_each_text(command -> 'limits') x LEFT JOIN tallies t ON t.key = x.key
+      WHERE coalesce(t.count, 0) + coalesce((tallied ->> x.key)::bigint, 0) + coalesce((command -> 'tally' ->> x.key)::bigint, 0)
+        > x.value::bigint
+      ORDER BY x.key COLLATE "C" LIMIT 1;
+      IF FOUND THEN
+        answers[i + 1] := jsonb_build_object('l', lost);
+        CONTINUE;
+      END IF;
+    END IF;
+    -- Nothing can fail from here on.
+    IF command ? 'tally' THEN
+      tallied := tallied || (
+        SELECT jsonb_object_agg(x.key, coalesce((tallied ->> x.key)::bigint, 0) + x.value::bigint)
+        FROM jsonb_each_text(command -> 'tally') x);
+    END IF;
+    deletes := deletes OR jsonb_path_exists(command, '$.rows[*].deleted');
+    before := head_position;
+    hex := '{}';
+    FOR n IN 0 .. jsonb_array_length(command -> 'events') - 1 LOOP
+      head_position := head_position + 1;
+      head_hash := sha256(head_hash || int8send(head_position) || convert_to(command -> 'events' -> n ->> 'envelope', 'UTF8'));
+      hashes := array_append(hashes, head_hash);
+      hex := array_append(hex, encode(head_hash, 'hex'));
+    END LOOP;
+    won := array_append(won, i);
+    befores := array_append(befores, before);
+    lasts := array_append(lasts, head_position);
+    answers[i + 1] := jsonb_build_object('b', before, 'h', to_jsonb(hex));
+  END LOOP;
+
+  IF head_position = start_position THEN
+    RETURN to_jsonb(answers);
+  END IF;
+
+  IF releases THEN
+    DELETE FROM claims WHERE key = ANY (ARRAY(
+      SELECT jsonb_array_elements_text(batch -> w.i -> 'release') FROM unnest(won) w (i)));
+  END IF;
+  INSERT INTO claims SELECT jsonb_array_elements_text(batch -> w.i -> 'take') FROM unnest(won) w (i);
+
+  INSERT INTO streams AS s (stream, version)
+  SELECT e ->> 'stream', max((e ->> 'sv')::bigint)
+  FROM unnest(won) w (i), jsonb_array_elements(batch -> w.i -> 'events') e GROUP BY 1
+  ON CONFLICT (stream) DO UPDATE SET version = excluded.version;
+
+  INSERT INTO events (position, id, stream, stream_version, type, version, envelope, hash)
+  SELECT w.before + x.n, (x.e ->> 'id')::uuid, x.e ->> 'stream', (x.e ->> 'sv')::bigint, x.e ->> 'type', (x.e ->> 'v')::integer,
+         x.e ->> 'envelope', hashes[w.before + x.n - start_position]
+  FROM unnest(won, befores) w (i, before), jsonb_array_elements(batch -> w.i -> 'events') WITH ORDINALITY x (e, n);
+
+  IF deletes THEN
+    DELETE FROM objects o USING (
+      SELECT r ->> 'kind' AS kind, r ->> 'id' AS id
+      FROM unnest(won) w (i), jsonb_array_elements(batch -> w.i -> 'rows') r WHERE r ? 'deleted') gone
+    WHERE o.id = gone.id AND o.kind = gone.kind;
+  END IF;
+
+  INSERT INTO objects AS o (id, kind, project_id, name, version, position, doc, set_at)
+  SELECT r ->> 'id', r ->> 'kind', r ->> 'projectId', r ->> 'name', (r ->> 'version')::bigint,
+         facets.latest, r -> 'doc', facets.absolute
+  FROM unnest(won, befores) w (i, before), jsonb_array_elements(batch -> w.i -> 'rows') r,
+  LATERAL (
+    SELECT coalesce(max(at), 0) AS latest, coalesce(jsonb_object_agg(facet, at), '{}') AS absolute
+    FROM (SELECT s.key AS facet, CASE WHEN s.value::bigint < 0 THEN w.before - s.value::bigint ELSE s.value::bigint END AS at
+          FROM jsonb_each_text(r -> 'setAt') s) resolved) facets
+  WHERE NOT r ? 'deleted'
+  ON CONFLICT (id, kind) DO UPDATE SET project_id = excluded.project_id, name = excluded.name, version = excluded.version,
+    position = excluded.position, doc = excluded.doc, set_at = excluded.set_at;
+
+  IF tallied <> '{}' THEN
+    INSERT INTO tallies AS t (key, count) SELECT x.key, x.value::bigint FROM jsonb_each_text(tallied) x
+    ON CONFLICT (key) DO UPDATE SET count = t.count + excluded.count;
+  END IF;
+
+  IF feeds THEN
+    FOR one IN
+      WITH told AS (
+        SELECT w.i, w.last, h.host, h.n
+        FROM unnest(won, lasts) w (i, last), jsonb_array_elements_text(batch -> w.i -> 'hosts') WITH ORDINALITY h (host, n)
+      ), linked AS (
+        SELECT t.i, t.n, t.host, t.last, coalesce(lag(t.last) OVER (PARTITION BY t.host ORDER BY t.last), f.position) AS prev
+        FROM told t LEFT JOIN feed_head f ON f.host = t.host
+      ), written AS (
+        INSERT INTO feed (host, position, prev) SELECT host, last, prev FROM linked
+      ), moved AS (
+        INSERT INTO feed_head (host, position) SELECT host, max(last) FROM linked GROUP BY host
+        ON CONFLICT (host) DO UPDATE SET position = excluded.position
+      )
+      SELECT l.i, jsonb_agg(l.prev ORDER BY l.n) AS prevs FROM linked l GROUP BY l.i
+    LOOP
+      answers[one.i + 1] := answers[one.i + 1] || jsonb_build_object('p', one.prevs);
+    END LOOP;
+  END IF;
+
+  UPDATE log_head SET position = head_position, hash = head_hash;
+  RETURN to_jsonb(answers);
+END
+$$;
+REVOKE ALL ON FUNCTION plumbline.append_batch(jsonb) FROM PUBLIC;
+`;
