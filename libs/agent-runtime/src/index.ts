@@ -5,6 +5,8 @@ export { type FeedListener, type NodeFeed } from './node-feed.js';
 export { type LogBinding, type Reconciler } from './reconciler.js';
 export { readSettings, type Settings, type SettingsShape } from './nest/agent-config.js';
 export { Later } from './nest/later.js';
+export { keptIdentity, machineIdentity, type MachineIdentity } from './machine.js';
+export { OwnerFile, type OwnerRecord, type OwnerStatus } from './owner-file.js';
 export { type NodeFacts } from './reporter.js';
 export { NodeSession, type SessionOptions } from './session.js';
 export { readSnapshot, SnapshotFile, SnapshotRefused, writeSnapshot, type SnapshotStore } from './snapshot.js';

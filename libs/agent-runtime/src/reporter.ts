@@ -12,6 +12,7 @@ import {
   AgentKind,
   AgentState,
   keyOf,
+  Machine,
   MOST_FROZEN,
   MOST_REASON,
   ObjectKey,
@@ -38,6 +39,7 @@ export type ReporterOptions = Readonly<{
     fault?: Report['fault'] | null;
     node: NodeFacts | null;
     availabilityZone: string | undefined;
+    machine: Machine;
   }>;
 }>;
 
@@ -68,7 +70,8 @@ export class Reporter {
   private readonly statuses = new Map<ObjectKey, ObjectStatus>();
   private readonly changed: Changes = new Map();
   private readonly fresh: Changes = new Map();
-  private readonly startedAt: string;
+  /** When this run of the agent began: RFC 3339. */
+  readonly startedAt: string;
   private sequence = 0;
   private reports = 0;
   private appliedPosition = 0;
@@ -157,7 +160,7 @@ export class Reporter {
   }
 
   private sendPaged(objects: readonly ObjectStatus[], full: boolean): void {
-    const { log, state, frozen, fault, node, availabilityZone } = this.options.facts();
+    const { log, state, frozen, fault, node, availabilityZone, machine } = this.options.facts();
     const { feed } = this.options;
     this.reports += 1;
     const facts = {
@@ -169,6 +172,7 @@ export class Reporter {
       ...(fault && { fault: { ...fault, reason: shortened(fault.reason) } }),
       driftRepaired: this.driftRepaired,
       startedAt: this.startedAt,
+      machine,
       ...(node && { node }),
       ...(availabilityZone !== undefined && { availabilityZone }),
     };

@@ -16,6 +16,7 @@ function reporting() {
     frozen: [] as Report['frozen'],
     node: null,
     availabilityZone: undefined,
+    machine: { id: null, boot: 'boot', heard: 0 },
   };
   const feed = {
     subscribe: () => () => undefined,

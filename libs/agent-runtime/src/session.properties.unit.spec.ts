@@ -6,7 +6,15 @@ import { aLog, HOSTS, LOG } from '@plumbline/topology/testing';
 import { canonical, hostObjects } from '@plumbline/topology';
 import fc from 'fast-check';
 import { NodeSession } from './index.js';
-import { FakeBroker, FakeControlPlane, FakeNode, ManualClock, MemorySnapshots } from './testing/index.js';
+import {
+  aMachine,
+  FakeBroker,
+  FakeControlPlane,
+  FakeNode,
+  ManualClock,
+  MemoryOwnerRecord,
+  MemorySnapshots,
+} from './testing/index.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 
@@ -45,6 +53,8 @@ describe('whatever is lost, doubled, delayed, reordered or killed', () => {
               binding: node,
               snapshots: { load: snapshots.load, save: async (view) => (alive ? snapshots.save(view) : undefined) },
               clock,
+              machine: aMachine(),
+              ownerRecord: new MemoryOwnerRecord(),
               logger,
             });
             await session.start();

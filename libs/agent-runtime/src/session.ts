@@ -6,9 +6,10 @@
  *              └─ state ─┴─ snapshot └─ statuses ──► Reporter ──► feed
  *
  * It starts from its snapshot and works without a control plane for as long as there is none. It removes a thing only if its own log, confirmed and read up to
- * the head, does not contain it (invariants 5, 6, 13). Without a snapshot and without a control plane it does nothing at all.
+ * the head, does not contain it (invariants 5, 6, 13). Without a snapshot and without a control plane it does nothing at all. Nor does it where the control plane
+ * said that another machine owns this host's name (ownership.ts).
  */
-import { AgentKind, AgentState, Beacon, ObjectKey } from '@plumbline/contracts';
+import { AgentKind, AgentState, Beacon, ObjectKey, runOf } from '@plumbline/contracts';
 import { emptyView, HostView, lacksUnreadable } from '@plumbline/topology';
 import type { CheckResult, Logger } from '@plumbline/telemetry';
 import { Clock } from './clock.js';
@@ -16,6 +17,9 @@ import { Converger, Marks } from './converger.js';
 import { Foreign, Inbox } from './inbox.js';
 import { NodeFeed } from './node-feed.js';
 import { LogBinding, Reconciler } from './reconciler.js';
+import type { MachineIdentity } from './machine.js';
+import type { OwnerRecord } from './owner-file.js';
+import { Ownership } from './ownership.js';
 import { NodeFacts, Reporter } from './reporter.js';
 import { SnapshotRefused, SnapshotStore } from './snapshot.js';
 
@@ -27,6 +31,9 @@ export type SessionOptions = Readonly<{
   snapshots: SnapshotStore;
   clock: Clock;
   logger: Logger;
+  /** Which machine this is, and where it keeps what the control plane says of it. */
+  machine: MachineIdentity;
+  ownerRecord: OwnerRecord;
   /** Keeps the log's id on the node itself; without this only the snapshot has it. */
   binding?: LogBinding;
   /** What this node is (tunnel address, bridges); only the agent that reports it has this. */
@@ -44,6 +51,11 @@ export class NodeSession {
   private view: HostView;
   private readonly converger: Converger;
   private readonly reporter: Reporter;
+  private ownership: Ownership | null = null;
+  /** What was last logged and kept of the ownership. */
+  private lastOwner: string | null = null;
+  private wasRefused = false;
+  private keeping: Promise<void> = Promise.resolve();
   private unsubscribe: (() => void) | null = null;
   private lastState: AgentState | null = null;
   private boundTo: string | null = null;
@@ -96,6 +108,12 @@ export class NodeSession {
         fault: this.inbox?.fault ?? null,
         node: options.nodeFacts?.() ?? null,
         availabilityZone: options.availabilityZone,
+        machine: {
+          id: options.machine.id,
+          boot: options.machine.boot,
+          heard: this.ownership?.heard ?? 0,
+          ...(options.machine.fault !== null && { fault: options.machine.fault.slice(0, 500) }),
+        },
       }),
     });
   }
@@ -106,7 +124,9 @@ export class NodeSession {
 
   get state(): AgentState {
     if (this.bindingConflict) return 'foreign-log';
-    return this.inbox?.state ?? 'catching-up';
+    const state = this.inbox?.state ?? 'catching-up';
+    if (state === 'foreign-log' || !this.ownership) return state;
+    return this.ownership.refusal === null ? state : 'not-owner';
   }
 
   get position(): number {
@@ -121,20 +141,23 @@ export class NodeSession {
   /** For the health endpoint: not ok while the agent does not keep the node as the view says. */
   health(): CheckResult {
     const { state, position, foreign } = this;
+    const refusal = this.ownership?.refusal ?? null;
     const quarantined = [...this.converger.failing].map(([key, { reason }]) => ({ key, reason }));
     const { lastError } = this.converger;
     const fault = this.inbox?.fault ?? null;
     const stuck = fault?.mended === false;
     const detail = foreign
       ? `the control plane speaks of another log (${foreign.reason}, ${foreign.log}); the node is left as it is; see "plumb node rebind"`
-      : lastError
-        ? `nothing can be applied: ${lastError.message}`
-        : stuck
-          ? `a message at position ${fault.position} could not be folded (${fault.reason}); waiting for a full view`
-          : state === 'restored'
-            ? `restored to ${position}, unverified`
-            : `${state} at ${position}`;
-    const ok = !foreign && !lastError && !stuck;
+      : refusal !== null
+        ? `the node is left as it is: ${refusal}`
+        : lastError
+          ? `nothing can be applied: ${lastError.message}`
+          : stuck
+            ? `a message at position ${fault.position} could not be folded (${fault.reason}); waiting for a full view`
+            : state === 'restored'
+              ? `restored to ${position}, unverified`
+              : `${state} at ${position}`;
+    const ok = !foreign && refusal === null && !lastError && !stuck;
     return { ok, detail, state, position, log: this.view.log, quarantined, ...(fault && { fault }) };
   }
 
@@ -142,6 +165,7 @@ export class NodeSession {
   async start(): Promise<void> {
     const { options } = this;
     this.view = (await this.restore()) ?? this.view;
+    this.ownership = await this.ownershipAtStart();
     const bound = await this.boundLog().catch((err: unknown) =>
       this.warn(err, 'cannot read yet which log this node is bound to'),
     );
@@ -189,6 +213,7 @@ export class NodeSession {
     this.reporter.stop();
     this.cancelSave?.();
     await this.save();
+    await this.keeping;
   }
 
   /** Call when something on the node changed that this agent did not change (a port appeared): has these objects reconciled, or all. */
@@ -198,8 +223,54 @@ export class NodeSession {
 
   private beacon(beacon: Beacon): void {
     const before = this.state;
+    const introduce = this.ownership?.beacon(beacon) ?? false;
     this.inbox?.beacon(beacon);
-    if (beacon.report.includes(this.options.agent) && before === this.state) this.reporter.send(true);
+    this.ownerChanged();
+    const asked = beacon.report.includes(this.options.agent);
+    if ((asked || introduce) && before === this.state) this.reporter.send(asked);
+  }
+
+  private async ownershipAtStart(): Promise<Ownership> {
+    const { agent, machine, clock, ownerRecord } = this.options;
+    if (machine.fault !== null)
+      this.log.error(
+        { step: 'owner', fault: machine.fault },
+        'this machine has no identity: no control plane will let it own its name',
+      );
+    const kept = await ownerRecord.load();
+    const refused = kept !== null && kept.machine === machine.id && kept.owner !== kept.machine ? kept.refused : null;
+    const run = runOf(machine.boot, this.reporter.startedAt);
+    return new Ownership({ agent, machine, run, nowMs: clock.nowMs, refusedBefore: refused });
+  }
+
+  /** Logs and keeps what the control plane now says of who owns this host's name. */
+  private ownerChanged(): void {
+    const { ownership, options } = this;
+    if (!ownership) return;
+    const { owner, refusal } = ownership;
+    const now = JSON.stringify([owner, refusal]);
+    if (now === this.lastOwner) return;
+    const wasRefused = this.wasRefused;
+    this.lastOwner = now;
+    this.wasRefused = refusal !== null;
+    const line = { step: 'owner', machine: options.machine.id, owner, reason: refusal };
+    if (refusal !== null) this.log.error(line, 'this machine does not own its host name: the node is left as it is');
+    else if (owner !== null) {
+      this.log.info(line, 'this machine owns its host name');
+      // What was not done while it did not own is done now, and removed what another machine's time left behind.
+      if (wasRefused) this.converger.mark('all');
+    }
+    const status = {
+      host: options.host,
+      machine: options.machine.id,
+      owner,
+      refused: refusal,
+      at: options.clock.nowIso(),
+    };
+    this.keeping = this.keeping
+      .then(() => options.ownerRecord.save(status))
+      .catch((err: unknown) => void this.warn(err, 'who owns this host name cannot be kept on disk'));
+    this.changed();
   }
 
   private changed(): void {
@@ -216,6 +287,8 @@ export class NodeSession {
       };
       if (state === 'foreign-log')
         this.log.error(line, 'the control plane speaks of another log: the node is left as it is');
+      else if (state === 'not-owner')
+        this.log.error(line, 'another machine owns this host name: the node is left as it is');
       else this.log.info(line, 'state changed');
       const first = this.lastState === null;
       this.lastState = state;
@@ -228,6 +301,7 @@ export class NodeSession {
   private async terms(): Promise<{ view: HostView; mayRemove: boolean; unverified: boolean } | null> {
     const { inbox, view } = this;
     if (!inbox || this.stopped || view.log === null || this.state === 'foreign-log') return null;
+    if (!this.ownership?.mayChange) return null;
     if (this.boundTo !== view.log) {
       try {
         // Read again: at the start the switch may not have answered.
@@ -287,6 +361,8 @@ export class NodeSession {
       .catch(() => undefined)
       .then(async () => {
         if (this.view.log === null || this.savedPosition === this.view.position || this.bindingConflict) return;
+        // A machine that may not make its node must not make it from a snapshot either.
+        if (this.ownership && this.ownership.refusal !== null) return;
         const { position } = this.view;
         await this.options.snapshots.save(this.view);
         this.savedPosition = position;

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { AgentKind, FeedMessage, keyOf, PlumbEvent, Recorded, Report } from '@plumbline/contracts';
+import { AgentKind, Beacon, FeedMessage, keyOf, Owner, PlumbEvent, Recorded, Report } from '@plumbline/contracts';
 import { createLogger } from '@plumbline/telemetry';
 import {
   GeneratedLog,
@@ -14,8 +14,16 @@ import {
   World,
 } from '@plumbline/topology/testing';
 import { canonical, hostObjects, wholeView } from '@plumbline/topology';
-import { NodeSession } from './index.js';
-import { FakeBroker, FakeControlPlane, FakeNode, ManualClock, MemorySnapshots } from './testing/index.js';
+import { NodeSession, type MachineIdentity } from './index.js';
+import {
+  aMachine,
+  FakeBroker,
+  FakeControlPlane,
+  FakeNode,
+  ManualClock,
+  MemoryOwnerRecord,
+  MemorySnapshots,
+} from './testing/index.js';
 
 const HOST = 'cmp1';
 const OTHER_LOG = '20600000-0000-4000-8000-000000000000';
@@ -45,6 +53,8 @@ let broker: FakeBroker;
 let node: FakeNode;
 let snapshots: MemorySnapshots;
 let plane: FakeControlPlane;
+let machine: MachineIdentity;
+let ownerRecord: MemoryOwnerRecord;
 
 beforeEach(() => {
   clock = new ManualClock();
@@ -52,6 +62,8 @@ beforeEach(() => {
   node = new FakeNode();
   snapshots = new MemorySnapshots();
   plane = new FakeControlPlane(LOG, broker, clock, [HOST]);
+  machine = aMachine();
+  ownerRecord = new MemoryOwnerRecord();
 });
 
 async function session(agent: AgentKind = 'ovs'): Promise<NodeSession> {
@@ -63,6 +75,8 @@ async function session(agent: AgentKind = 'ovs'): Promise<NodeSession> {
     binding: node,
     snapshots,
     clock,
+    machine,
+    ownerRecord,
     logger,
     availabilityZone: 'east',
   });
@@ -208,6 +222,8 @@ describe('a session', () => {
       reconciler: new FakeNode(),
       snapshots: new MemorySnapshots(),
       clock,
+      machine: aMachine(),
+      ownerRecord: new MemoryOwnerRecord(),
       logger,
     });
     other.up();
@@ -341,6 +357,98 @@ describe('a session', () => {
       state: 'in-sync',
       availabilityZone: 'east',
       objects: [{ kind: 'port', status: 'ACTIVE' }],
+    });
+  });
+
+  describe('of two machines with one host name', () => {
+    const owners = (owner: Partial<Owner>): Beacon['owners'] => ({
+      ovs: { machine: machine.id as string, run: null, term: 1, contested: false, ...owner },
+    });
+    const OTHER = aMachine(2).id as string;
+
+    it('changes nothing until it owns, then does all at once', async () => {
+      plane.owners = {};
+      plane.up();
+      for (const command of commands(start, port(1))) plane.commit(command);
+      const agent = await session();
+      await clock.run(3_000);
+      expect([node.calls.length, node.log, snapshots.text]).toEqual([0, null, null]);
+      expect(lastReport().machine).toEqual({ id: machine.id, boot: machine.boot, heard: 0 });
+      plane.owners = owners({ term: 5 });
+      await clock.run(1_000);
+      expect(canonical(node.made)).toBe(desired());
+      expect(agent.state).toBe('in-sync');
+      expect(lastReport().machine).toMatchObject({ heard: 5 });
+    });
+
+    it('changes nothing once another owns: not for what comes, not for drift, not in silence, not after a restart', async () => {
+      plane.owners = owners({});
+      plane.up();
+      const log = commands(start, port(1), port(2));
+      plane.commit(log[0]!);
+      plane.commit(log[1]!);
+      const agent = await session();
+      await clock.run(3_000);
+      const [made, calls] = [canonical(node.made), node.calls.length];
+      expect(made).toBe(desired());
+      plane.owners = owners({ machine: OTHER, term: 2 });
+      await clock.run(600);
+      plane.commit(log[2]!);
+      agent.touch('all');
+      await clock.run(200_000);
+      expect(agent.state).toBe('not-owner');
+      expect(agent.health()).toMatchObject({ ok: false, detail: expect.stringContaining('plumb node release') });
+      expect(lastReport()).toMatchObject({ state: 'not-owner' });
+      expect(ownerRecord.status).toMatchObject({
+        host: HOST,
+        machine: machine.id,
+        owner: OTHER,
+        refused: expect.any(String),
+      });
+      plane.down();
+      await clock.run(200_000);
+      await agent.stop();
+      const next = await session();
+      await clock.run(200_000);
+      expect([canonical(node.made), node.calls.length, next.state]).toEqual([made, calls, 'not-owner']);
+      plane.owners = owners({ term: 3 });
+      plane.up();
+      await clock.run(20_000);
+      expect(canonical(node.made)).toBe(desired());
+      expect(ownerRecord.status).toMatchObject({ refused: null, owner: machine.id });
+    });
+
+    it('one that owned goes on without a control plane, also after a restart', async () => {
+      plane.owners = owners({});
+      plane.up();
+      for (const command of commands(start, port(1))) plane.commit(command);
+      const agent = await session();
+      await clock.run(3_000);
+      await agent.stop();
+      plane.down();
+      node.made.clear();
+      await session();
+      await clock.run(3_000);
+      expect(canonical(node.made)).toBe(desired());
+    });
+
+    it('one without an identity goes on without a control plane, and is refused by it', async () => {
+      plane.up();
+      for (const command of commands(start, port(1))) plane.commit(command);
+      const before = await session();
+      await clock.run(3_000);
+      await before.stop();
+      plane.down();
+      node.made.clear();
+      machine = { id: null, boot: 'b', fault: 'node.id is damaged' };
+      const agent = await session();
+      await clock.run(3_000);
+      expect(canonical(node.made)).toBe(desired());
+      plane.owners = {};
+      plane.up();
+      await clock.run(3_000);
+      expect(agent.state).toBe('not-owner');
+      expect(lastReport().machine).toEqual({ id: null, boot: 'b', heard: 0, fault: 'node.id is damaged' });
     });
   });
 

@@ -83,6 +83,37 @@ export type FeedSlice = Readonly<z.infer<typeof FeedSlice>>;
 /** What is sent on a feed besides refusals. */
 export type FeedPart = FeedMessage | FeedSlice;
 
+/** One run of an agent: the kernel's boot id and the start of its process. */
+const Run = z.string().max(120);
+export const runOf = (boot: string, startedAt: string): string => `${boot} ${startedAt}`;
+
+/**
+ * The machine that an agent runs on, as it says in its reports. A name may be given to two machines by mistake; the API lets one of them own it (docs/design/
+ * delivery.md, "Whose node it is").
+ */
+export const Machine = z.object({
+  /** Made at the machine's first start and kept in its state folder; null: it cannot be read there, and `fault` says why. */
+  id: Id.nullable(),
+  /** The kernel's boot id: another one after each boot. */
+  boot: z.string().max(64),
+  /** The highest `Owner.term` of this agent that this run has heard of; 0: of none. */
+  heard: z.number().int().nonnegative(),
+  fault: z.string().max(500).optional(),
+});
+export type Machine = Readonly<z.infer<typeof Machine>>;
+
+/** The machine that owns a host's name, as a beacon says it to one kind of agent. */
+export const Owner = z.object({
+  machine: Id,
+  /** The run of this kind of agent whose reports are taken; null: none has reported yet. */
+  run: Run.nullable(),
+  /** Grows whenever another run or machine owns. */
+  term: z.number().int().nonnegative(),
+  /** Two runs with this machine's identity were alive at once: neither owns, until an operator releases the name. */
+  contested: z.boolean(),
+});
+export type Owner = Readonly<z.infer<typeof Owner>>;
+
 /** Every half second: where this host's feed stands, so that even the loss of its last message is seen within a second. */
 export const Beacon = z.object({
   log: Id,
@@ -93,6 +124,8 @@ export const Beacon = z.object({
   head: Position,
   /** Kinds of agent whose report the API does not have, and wants in full. Each agent looks for its own. */
   report: z.array(z.string()),
+  /** Kind of agent -> who owns. A kind that is missing: nobody yet. Absent: an API of the release before this one, which does not ask. */
+  owners: z.record(z.string(), Owner).optional(),
 });
 export type Beacon = Readonly<z.infer<typeof Beacon>>;
 
@@ -120,8 +153,9 @@ export const AnyAgentKind = Word;
  * - `restored`: running from the snapshot on disk, unverified; nothing is removed.
  * - `catching-up`: a hole is being mended.
  * - `foreign-log`: the control plane speaks of another log; the node is left as it is until `plumb node rebind`.
+ * - `not-owner`: another machine owns this host's name; the node is left as it is until `plumb node release`.
  */
-export const AgentState = z.enum(['in-sync', 'restored', 'catching-up', 'foreign-log']);
+export const AgentState = z.enum(['in-sync', 'restored', 'catching-up', 'foreign-log', 'not-owner']);
 export type AgentState = z.infer<typeof AgentState>;
 
 /** Characters of a status's reason. The agent shortens a longer one and says so (`shortened` in libs/agent-runtime). */
@@ -187,6 +221,8 @@ export const Report = z.object({
   /** Foreign changes to what is ours, found and put back since the agent started. */
   driftRepaired: z.number().int().nonnegative(),
   startedAt: z.iso.datetime(),
+  /** Absent: an agent of the release before this one. */
+  machine: Machine.optional(),
   /** The agent's availability zone, when it has one: routers are scheduled by it. */
   availabilityZone: ZoneName.optional(),
   /** True: this agent enforces security groups. Absent: it does not. */

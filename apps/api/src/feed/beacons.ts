@@ -1,8 +1,14 @@
 /** Every half second, each API process tells each host the heads of its feed and of the log: so an agent notices within a second that even the last message was lost. */
-import { Beacon, subjects } from '@plumbline/contracts';
+import { Beacon, type Owner, subjects } from '@plumbline/contracts';
 import { Follower } from '@plumbline/ledger';
 import { goneHosts, type Known } from './known-hosts.js';
 import type { Outlet } from './publisher.js';
+
+/** Who owns each host's name. */
+export interface OwnersOf {
+  /** Undefined: not known yet. */
+  of(host: string): Readonly<Record<string, Owner>> | undefined;
+}
 
 const everyMs = 500;
 
@@ -13,6 +19,7 @@ export class Beacons {
     private readonly follower: Follower,
     private readonly outlet: Outlet,
     private readonly known: Known,
+    private readonly owners: OwnersOf,
   ) {}
 
   start(): void {
@@ -27,7 +34,10 @@ export class Beacons {
   send(host: string): void {
     if (this.follower.unusable) return;
     const { feeds, topology } = this.follower;
-    const beacon: Beacon = feeds.beacon(host, topology.position, [...this.known.missing(host)]);
+    const owners = this.owners.of(host);
+    // Without the owners it would be the beacon of a release that does not ask who owns, and both of two machines would work.
+    if (!owners) return;
+    const beacon: Beacon = { ...feeds.beacon(host, topology.position, [...this.known.missing(host)]), owners };
     this.outlet.send(subjects.beacon(host), beacon);
   }
 

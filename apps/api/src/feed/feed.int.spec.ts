@@ -2,7 +2,7 @@
 import 'reflect-metadata';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -23,6 +23,8 @@ import { createLogger } from '@plumbline/telemetry';
 import { networkCreated, networkPlaced, nodeRegistered, portBound, portCreated } from '@plumbline/topology/testing';
 import { canonical, hostObjects, prepare } from '@plumbline/topology';
 import pg from 'pg';
+import { keptIdentity } from '@plumbline/agent-runtime';
+import { Owners } from '../observations/owners.js';
 import { TestNats } from '../testing/start-nats.js';
 import { hearNodes, FeedModule } from './feed.module.js';
 import { OUTLET } from './tokens.js';
@@ -302,6 +304,94 @@ describe('with two processes of the API', () => {
   });
 });
 
+describe('two machines with one host name', () => {
+  const close = async (gone: Agent) => {
+    await gone.app.close();
+    open.splice(open.indexOf(gone.app), 1);
+  };
+  const refused = async (host: string) =>
+    (await pool.query('SELECT machine FROM plumbline.node_refused WHERE host = $1', [host])).rows;
+  const identityIn = (stateDir: string) => keptIdentity(stateDir);
+  const folderOf = (name: string) => join(folder, name);
+
+  it('only one makes its node, until the operator says otherwise', async () => {
+    const [one, other] = [await api(), await api()];
+    await one.ledger.execute(bind('twin'), meta());
+    const first = await agent('twin', new FakeNode(), folderOf('twin-a'));
+    await until('the first is as the log says', isTrue(first, one, 'twin'));
+    const second = await agent('twin', new FakeNode(), folderOf('twin-b'));
+    await until('the second is refused', () => second.health()['state'] === 'not-owner');
+    await one.ledger.execute(bind('twin'), meta());
+    await until('the first follows', isTrue(first, one, 'twin'));
+    expect([second.node.calls, second.node.log]).toEqual([[], null]);
+    const id = await identityIn(folderOf('twin-b'));
+    await until('the operator sees it', async () => (await refused('twin')).some((row) => row.machine === id));
+    expect(JSON.parse(await readFile(join(folderOf('twin-b'), 'ovs.owner'), 'utf8'))).toMatchObject({ machine: id });
+
+    // A restart of the one that owns, whichever process hears it, is no other machine.
+    await close(first);
+    const again = await agent('twin', first.node, folderOf('twin-a'));
+    await one.ledger.execute(bind('twin'), meta());
+    await until('it follows again', isTrue(again, one, 'twin'));
+    expect(second.node.calls).toEqual([]);
+
+    await other.app.get(Owners).release('twin', id);
+    await until('the second is as the log says', isTrue(second, one, 'twin'), 15_000);
+    await until('the first is refused', () => again.health()['state'] === 'not-owner');
+    const calls = again.node.calls.length;
+    await one.ledger.execute(bind('twin'), meta());
+    await until('the second follows', isTrue(second, one, 'twin'));
+    expect(again.node.calls.length).toBe(calls);
+  });
+
+  it('a copy of a machine is noticed, and neither changes anything until one is gone and the name released', async () => {
+    const one = await api();
+    await one.ledger.execute(bind('clone'), meta());
+    const first = await agent('clone', new FakeNode(), folderOf('clone-a'));
+    await until('the first is as the log says', isTrue(first, one, 'clone'));
+    await cp(folderOf('clone-a'), folderOf('clone-b'), { recursive: true });
+    const second = await agent('clone', new FakeNode(), folderOf('clone-b'));
+    for (const each of [first, second]) await until('both are refused', () => each.health()['state'] === 'not-owner');
+    const calls = [first, second].map(({ node }) => node.calls.length);
+    await one.ledger.execute(bind('clone'), meta());
+    await until('both hear of it', () =>
+      [first, second].every((each) => each.health()['position'] === one.ledger.topology.position),
+    );
+    expect([first, second].map(({ node }) => node.calls.length)).toEqual(calls);
+    await close(second);
+    await one.app.get(Owners).release('clone', null);
+    await until('the first is as the log says again', isTrue(first, one, 'clone'), 15_000);
+  });
+
+  it('an agent that does not say its machine is heard only while nobody owns the name', async () => {
+    const one = await api();
+    await one.ledger.execute(bind('elder'), meta());
+    const old = await connect({ servers: nats.url });
+    const pattern = subjects.report('elder', 'ovs');
+    const report = (sequence: number) => ({
+      ...{ log: null, state: 'in-sync', sequence, position: 1, full: true, objects: [], frozen: [] },
+      ...{ driftRepaired: 0, startedAt: '2026-01-01T00:00:00.000Z' },
+    });
+    const heard = async () =>
+      (
+        await pool.query(
+          `SELECT started_at < now() - interval '1 day' AS old FROM plumbline.agents WHERE host = 'elder'`,
+        )
+      ).rows[0]?.old;
+    old.publish(pattern, JSON.stringify({ pattern, data: report(1) }));
+    await until('it is heard', async () => (await heard()) === true);
+    const node = await agent('elder');
+    await until('the new one is as the log says', isTrue(node, one, 'elder'));
+    await until('it is heard instead', async () => (await heard()) === false);
+    old.publish(pattern, JSON.stringify({ pattern, data: report(2) }));
+    await until('the operator sees the old one', async () =>
+      (await refused('elder')).some((row) => row.machine === ''),
+    );
+    expect(await heard()).toBe(false);
+    await old.close();
+  });
+});
+
 it('the API never answers on a subject that a node named', async () => {
   const one = await api();
   const node = await agent('forger');
@@ -417,7 +507,10 @@ describe('with a broker that takes 16 kB', () => {
     const next = await one.ledger.execute(bind(host), meta());
     await until('the node has the next', () => here.node.made.has(`port/${next.result}`));
     // Its host and agent begin without a snapshot: the whole view, with the large object in it.
-    const again = await agent(host, new FakeNode(), join(folder, 'small1-anew'));
+    await here.app.close();
+    open.splice(open.indexOf(here.app), 1);
+    await rm(join(folder, host, 'ovs.snapshot'));
+    const again = await agent(host);
     await until('anew', () => inSync(again)() && isTrue(again, one, host)());
     expect(Math.max(...sizes)).toBeLessThanOrEqual(LIMIT);
     expect(sizes.length).toBeGreaterThan(20);

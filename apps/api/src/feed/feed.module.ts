@@ -23,6 +23,9 @@ import type pg from 'pg';
 import { EVENT_STORE, LOGGER } from '../tokens.js';
 import { KnownAgents } from '../observations/known-agents.js';
 import { Observations } from '../observations/observations.js';
+import { Owners } from '../observations/owners.js';
+import { Nodes } from '../observations/nodes.js';
+import { NodesController } from '../observations/nodes.controller.js';
 import { ReportsController } from '../observations/reports.controller.js';
 import { FLEET } from '../observations/tokens.js';
 import { Beacons } from './beacons.js';
@@ -56,6 +59,7 @@ class FeedLifecycle implements OnApplicationBootstrap, OnApplicationShutdown {
     @Inject(Beacons) private readonly beacons: Beacons,
     @Inject(FeedPruner) private readonly pruner: FeedPruner,
     @Inject(KnownAgents) private readonly known: KnownAgents,
+    @Inject(Owners) private readonly owners: Owners,
     @Inject(OUTLET) private readonly wire: NatsWire,
     @Inject(Follower) private readonly follower: Follower,
     @Inject(Checkpointer) private readonly checkpointer: Checkpointer,
@@ -66,6 +70,7 @@ class FeedLifecycle implements OnApplicationBootstrap, OnApplicationShutdown {
     this.checkpointer.start();
     this.wire.start();
     this.known.start();
+    this.owners.start();
     this.beacons.start();
     this.pruner.start();
   }
@@ -74,6 +79,7 @@ class FeedLifecycle implements OnApplicationBootstrap, OnApplicationShutdown {
     this.beacons.stop();
     this.pruner.stop();
     this.known.stop();
+    this.owners.stop();
     await this.wire.close();
     await this.checkpointer.stop();
     await this.follower.close();
@@ -88,7 +94,7 @@ export class FeedModule {
     return {
       module: FeedModule,
       global: true,
-      controllers: [ReplayController, ReportsController, ViewController],
+      controllers: [ReplayController, ReportsController, NodesController, ViewController],
       providers: [
         { provide: LOGGER, useValue: logger },
         { provide: FLEET, useValue: options.fleet },
@@ -124,10 +130,13 @@ export class FeedModule {
           inject: [Observations],
           useFactory: (observations: Observations) => new KnownAgents(observations, logger),
         },
+        { provide: Owners, useFactory: () => new Owners(options.pool, logger) },
+        { provide: Nodes, useFactory: () => new Nodes(options.pool) },
         {
           provide: Beacons,
-          inject: [Follower, OUTLET, KnownAgents],
-          useFactory: (follower: Follower, wire: NatsWire, known: KnownAgents) => new Beacons(follower, wire, known),
+          inject: [Follower, OUTLET, KnownAgents, Owners],
+          useFactory: (follower: Follower, wire: NatsWire, known: KnownAgents, owners: Owners) =>
+            new Beacons(follower, wire, known, owners),
         },
         {
           provide: FeedPruner,

@@ -17,6 +17,8 @@ export type Tables = Readonly<{
   objectStatus: string;
   /** Streams and their versions. */
   streams: string;
+  /** Machines whose reports are refused, because another one owns the name of their host. */
+  nodeRefused: string;
   /** What is taken: `allocation/<subnet>/<address>` and its like. */
   claims: string;
 }>;
@@ -34,6 +36,7 @@ export function tablesIn(schema: string): Tables {
     agents: named('agents'),
     objectStatus: named('object_status'),
     streams: named('streams'),
+    nodeRefused: named('node_refused'),
     claims: named('claims'),
   };
 }

@@ -229,7 +229,7 @@ async function isWanted(client: pg.PoolClient, of: Run, { page }: Report): Promi
 
 /** What the API shows as an agent's `configurations`; the reference's names where it has them. */
 function configurations(report: Report): Record<string, unknown> {
-  const { node, log, sequence, frozen, frozenCount, fault, driftRepaired } = report;
+  const { node, log, sequence, frozen, frozenCount, fault, driftRepaired, machine } = report;
   return {
     ...(node && {
       bridge_mappings: node.bridgeMappings,
@@ -243,5 +243,6 @@ function configurations(report: Report): Record<string, unknown> {
     ...(frozenCount !== undefined && { frozen_count: frozenCount }),
     ...(fault && { fault }),
     drift_repaired: driftRepaired,
+    ...(machine && { machine: machine.id, boot_id: machine.boot }),
   };
 }

@@ -1,6 +1,6 @@
 /**
  * Receives the agents' reports. A report may lead to events: a node whose facts changed is registered anew, and a report of a network node schedules routers
- * that have no host yet.
+ * that have no host yet. A report of a machine that does not own its host's name is not taken (owners.ts).
  */
 import { randomUUID } from 'node:crypto';
 import { Controller, Inject } from '@nestjs/common';
@@ -10,7 +10,9 @@ import { Fleet, registerNode, schedulePending, unscheduled } from '@plumbline/do
 import { Ledger } from '@plumbline/ledger';
 import type { Logger } from '@plumbline/telemetry';
 import { LOGGER } from '../tokens.js';
+import { Beacons } from '../feed/beacons.js';
 import { Observations } from './observations.js';
+import { Owners } from './owners.js';
 import { FLEET } from './tokens.js';
 
 /** Routers scheduled with one report; the others are scheduled with the next ones. */
@@ -32,6 +34,8 @@ export class ReportsController {
   constructor(
     @Inject(Ledger) private readonly ledger: Ledger,
     @Inject(Observations) private readonly observations: Observations,
+    @Inject(Owners) private readonly owners: Owners,
+    @Inject(Beacons) private readonly beacons: Beacons,
     @Inject(FLEET) private readonly fleet: () => Promise<Fleet>,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
@@ -51,6 +55,10 @@ export class ReportsController {
     // The agent reports again.
     if (this.ledger.unusable) return;
     try {
+      const { is } = await this.owners.judge(host, agent, report.data);
+      // It waits for this word before it changes anything on its node.
+      if (is === 'new-owner') this.beacons.send(host);
+      if (is === 'refused' || is === 'late') return;
       if ((await this.observations.store(host, agent, report.data)) === 'late') return;
       // What an agent of another log reports is not about this one.
       const { log, state } = report.data;

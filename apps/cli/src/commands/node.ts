@@ -1,9 +1,14 @@
-/** `plumb node add` makes a NATS login for a node. `plumb node rebind` makes a node that is bound to another log follow this one. */
+/**
+ * `plumb node add`, `rekey` and `remove` make, replace and remove a node's NATS login; `show` and `release` say and decide which machine owns a host's name;
+ * `rebind` makes a node that is bound to another log follow this one.
+ */
 import path from 'node:path';
 import type { Command } from 'commander';
 import { tokenFromEnvironment } from '@plumbline/identity';
 import { nodeFacts, printRebuild } from '@plumbline/node-agents';
-import { addNode } from '../node/controller-dir.js';
+import { addNode, rekeyNode, removeLogin } from '../node/controller-dir.js';
+import { linesOf, NodesApi } from '../node/nodes-api.js';
+import { ownerRefusal } from '../replay/owner-refusal.js';
 import { bindTo, logOfNode, removals, withThisNode, type NodeFacts } from '../node/rebind.js';
 import { viewFromApi, viewFromFile, viewOf } from '../replay/view-source.js';
 import { addAccessOptions, accessOf, type AccessOptions } from './access.js';
@@ -13,9 +18,58 @@ export function addNodeCommands(program: Command): void {
   node
     .command('add <host>')
     .description('make a NATS login for the agents of this node and of no other; repeated, it changes nothing')
-    .option('--dir <folder>', "the controller's logins and nats-server configuration", '/etc/plumbline')
+    .option('--dir <folder>', DIR.about, DIR.default)
     .option('--listen <address:port>', 'where nats-server shall listen (default: as before; at first 0.0.0.0:4222)')
     .action(add);
+  onApi(
+    node
+      .command('show [host]')
+      .description('which machine owns the name of a node, which were refused, which agents report'),
+  )
+    .option('--json', 'for programs')
+    .action(async (host: string | undefined, options: ApiOptions & { json?: boolean }) => {
+      const found = host === undefined ? await apiOf(options).all() : [await apiOf(options).one(host)];
+      console.log(
+        options.json ? JSON.stringify(found, null, 2) : found.flatMap(linesOf).join('\n') || 'no node is known',
+      );
+    });
+  onApi(
+    node
+      .command('release <host>')
+      .description("let another machine own this node's name: the one that reports next, or the one named"),
+  )
+    .option('--to <machine>', 'the identity of that machine, as "plumb node show" lists it under REFUSED')
+    .action(async (host: string, options: ApiOptions & { to?: string }) => {
+      await apiOf(options).release(host, options.to ?? null);
+      console.log(
+        options.to === undefined
+          ? `the name ${host} is free: the machine whose agent reports next owns it (stop the agents of the others first)`
+          : `machine ${options.to} owns the name ${host} now`,
+      );
+    });
+  onApi(
+    node
+      .command('remove <host>')
+      .description('take a node whose agents are stopped out of the log, and its login away'),
+  )
+    .option('--dir <folder>', DIR.about, DIR.default)
+    .action(async (host: string, options: ApiOptions & { dir: string }) => {
+      await apiOf(options).remove(host);
+      const { removed, configFile } = removeLogin(path.resolve(options.dir), host);
+      console.log(
+        `${host} is out of the log${removed ? `, and has no login any more: send nats-server, which runs with ${configFile}, SIGHUP` : ''}`,
+      );
+    });
+  node
+    .command('rekey <host>')
+    .description("replace the node's login by a new one; the old seed opens nothing any more")
+    .option('--dir <folder>', DIR.about, DIR.default)
+    .action((host: string, options: { dir: string }) => {
+      const { seedFile, configFile } = rekeyNode(path.resolve(options.dir), host);
+      console.log(
+        `made a new login of ${host}: copy ${seedFile} there, send nats-server, which runs with ${configFile}, SIGHUP, and restart the agents of ${host}`,
+      );
+    });
   addAccessOptions(
     node
       .command('rebind <host>')
@@ -27,6 +81,12 @@ export function addNodeCommands(program: Command): void {
     .option('--yes', 'follow that log now')
     .action(rebind);
 }
+
+const DIR = { about: "the controller's logins and nats-server configuration", default: '/etc/plumbline' } as const;
+type ApiOptions = Readonly<{ api: string }>;
+const onApi = (command: Command): Command =>
+  command.option('--api <url>', 'the API', process.env['PLUMB_API'] ?? 'http://127.0.0.1:9696');
+const apiOf = ({ api }: ApiOptions): NodesApi => new NodesApi(api, () => tokenFromEnvironment());
 
 function add(host: string, options: { dir: string; listen?: string }): void {
   const added = addNode(path.resolve(options.dir), host, options.listen);
@@ -61,6 +121,8 @@ async function rebind(
     console.log(`${host} is bound to log ${message.log} already`);
     return;
   }
+  const refused = await ownerRefusal(options.stateDir);
+  if (refused !== null) throw new Error(`nothing was changed: ${refused}`);
   const commands: string[] = [];
   await printRebuild(view, {
     print: (command) => commands.push(command),

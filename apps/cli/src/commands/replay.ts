@@ -8,6 +8,7 @@ import type { HostView } from '@plumbline/topology';
 import { logOfNode, removals } from '../node/rebind.js';
 import { knownPast, whyRefused, type HashAt } from '../replay/known-past.js';
 import { labNode, type LabNode } from '../replay/lab-node.js';
+import { ownerRefusal } from '../replay/owner-refusal.js';
 import {
   hashFromDatabase,
   viewFromApi,
@@ -77,7 +78,8 @@ async function replay(options: ReplayOptions): Promise<void> {
   if (!elsewhere) return replayHere(message, options);
   // The command inside has the view as a file: whether the log is the node's own can only be asked here.
   const known = await knownPast(lab.stateDir, node);
-  const refused = await whyRefused(message, { bound: null, known }, hashAtOf(options, lab));
+  const refused =
+    (await ownerRefusal(lab.stateDir)) ?? (await whyRefused(message, { bound: null, known }, hashAtOf(options, lab)));
   process.exitCode = await lab.replayInside(message, flagsOf({ ...options, ...(refused !== null && { refused }) }));
 }
 
@@ -125,6 +127,8 @@ const printTo = (print: (command: string) => void, view: HostView, options: Repl
 
 async function refusalHere(message: FeedMessage, options: ReplayOptions): Promise<string | null> {
   if (options.refused !== undefined) return options.refused;
+  const notOwner = await ownerRefusal(options.stateDir);
+  if (notOwner !== null) return notOwner;
   const [bound, known] = await Promise.all([logOfNode(options.ovsdb), knownPast(options.stateDir, options.node)]);
   return whyRefused(message, { bound, known }, hashAtOf(options, null));
 }

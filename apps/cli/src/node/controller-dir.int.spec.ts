@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { subjects } from '@plumbline/contracts';
 import { run } from '@plumbline/exec';
-import { addNode } from './controller-dir.js';
+import { addNode, rekeyNode, removeLogin } from './controller-dir.js';
 
 let folder: string;
 let dir: string;
@@ -78,6 +78,22 @@ describe('a login of a node', () => {
       expect(read('nats.conf')).toContain(JSON.stringify(subjects.feed(name)));
     },
   );
+
+  test('is replaced by another, and taken away, and those of others stay', () => {
+    for (const host of ['net1', 'cmp1']) addNode(dir, host);
+    const [seed, other, conf] = ['net1.nk', 'cmp1.nk', 'nats.conf'].map(read);
+    expect(rekeyNode(dir, 'net1').seedFile).toBe(path.join(dir, 'net1.nk'));
+    expect(read('net1.nk')).not.toBe(seed);
+    expect(read('cmp1.nk')).toBe(other);
+    expect(read('nats.conf')).not.toBe(conf);
+    expect(read('nats.conf').match(/nkey: U/g)).toHaveLength(3);
+    expect(removeLogin(dir, 'net1').removed).toBe(true);
+    expect(read('nats.conf').match(/nkey: U/g)).toHaveLength(2);
+    expect(() => read('net1.nk')).toThrow('ENOENT');
+    expect(removeLogin(dir, 'net1').removed).toBe(false);
+    for (const none of ['net1', 'api']) expect(() => rekeyNode(dir, none)).toThrow('has no login');
+    expect(addNode(dir, 'net1').made).toBe(true);
+  });
 
   test('gives a configuration that nats-server accepts', async () => {
     addNode(dir, '2001:db8::7');

@@ -3,7 +3,7 @@
  * its owner alone. Adding a node that is there already changes nothing, so its seed stays good. The folder may be entered by everybody, because nats-server
  * runs as a user of its own and its configuration holds no secret; seeds are readable by root alone.
  */
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { encodeHost, faultOfHost } from '@plumbline/contracts';
 import { z } from 'zod';
@@ -43,10 +43,7 @@ export function addNode(dir: string, host: string, newListen?: string): Added {
     writeWhole(seedFileOf(dir, name), `${pair.seed}\n`, 0o600);
     logins.set(name, { publicKey: pair.publicKey });
   }
-  writeWhole(file, `${JSON.stringify({ listen, logins: Object.fromEntries(logins) }, null, 2)}\n`, 0o600);
-  const configFile = join(dir, 'nats.conf');
-  const all = [...logins].map(([name, { publicKey }]) => ({ publicKey, ...permissionsOf(name) }));
-  writeWhole(configFile, natsConfiguration(listen, all), 0o644);
+  const configFile = write(dir, listen, logins);
   return {
     made,
     listen,
@@ -55,6 +52,50 @@ export function addNode(dir: string, host: string, newListen?: string): Added {
     apiSeedFile: seedFileOf(dir, API),
     block: loginBlock({ publicKey: logins.get(host)?.publicKey ?? '', ...nodePermissions(host) }),
   };
+}
+
+/** Replaces the login of a node by a new one. Throws when it has none. */
+export function rekeyNode(dir: string, host: string): Readonly<{ seedFile: string; configFile: string }> {
+  if (!hasLogin(dir, host)) throw new Error(`${dir} has no login of a node ${host}: "plumb node add" makes one`);
+  const { listen, logins } = kept(dir);
+  const pair = newNkeyPair();
+  writeWhole(seedFileOf(dir, host), `${pair.seed}\n`, 0o600);
+  const configFile = write(dir, listen, logins.set(host, { publicKey: pair.publicKey }));
+  return { seedFile: seedFileOf(dir, host), configFile };
+}
+
+/** Takes the login of a node away. `removed` false: it had none here. */
+export function removeLogin(dir: string, host: string): Readonly<{ removed: boolean; configFile: string }> {
+  const configFile = join(dir, 'nats.conf');
+  if (!hasLogin(dir, host)) return { removed: false, configFile };
+  const { listen, logins } = kept(dir);
+  logins.delete(host);
+  write(dir, listen, logins);
+  rmSync(seedFileOf(dir, host), { force: true });
+  return { removed: true, configFile };
+}
+
+type Kept = Readonly<{ listen: string; logins: Map<string, { publicKey: string }> }>;
+
+const hasLogin = (dir: string, host: string): boolean =>
+  host !== API && existsSync(join(dir, 'logins.json')) && kept(dir).logins.has(host);
+
+function kept(dir: string): Kept {
+  const { listen, logins } = Logins.parse(JSON.parse(readFileSync(join(dir, 'logins.json'), 'utf8')));
+  return { listen, logins: new Map(Object.entries(logins)) };
+}
+
+/** Logins and configuration; answers the configuration's file. */
+function write(dir: string, listen: string, logins: Kept['logins']): string {
+  writeWhole(
+    join(dir, 'logins.json'),
+    `${JSON.stringify({ listen, logins: Object.fromEntries(logins) }, null, 2)}\n`,
+    0o600,
+  );
+  const configFile = join(dir, 'nats.conf');
+  const all = [...logins].map(([name, { publicKey }]) => ({ publicKey, ...permissionsOf(name) }));
+  writeWhole(configFile, natsConfiguration(listen, all), 0o644);
+  return configFile;
 }
 
 const permissionsOf = (name: string) => (name === API ? apiPermissions() : nodePermissions(name));

@@ -23,6 +23,8 @@ export type AgentStatus = Readonly<{
   frozen: number;
   /** Of a message that the agent could not fold, for which it has not got a full view yet; null: there is none. */
   fault: string | null;
+  /** Machines that report under this host's name and do not own it. */
+  refused: readonly Readonly<{ machine: string; reason: string }>[];
 }>;
 export type SecurityGroups = 'enforced' | 'unenforced' | 'refused';
 /** `wanted`: the router is up and has a gateway, so without a node its traffic is missing. */
@@ -66,6 +68,7 @@ const Agent = z.object({
     fault: z.object({ position: z.number(), reason: z.string(), mended: z.boolean() }).optional(),
     security_groups: z.boolean().default(false),
     unenforced_security_groups: z.boolean().default(false),
+    refused_machines: z.array(z.object({ machine: z.string(), reason: z.string() })).default([]),
   }),
 });
 type Agent = z.infer<typeof Agent>;
@@ -184,7 +187,7 @@ const byHost = (a: { host: string; agent?: string }, b: { host: string; agent?: 
   `${a.host} ${a.agent ?? ''}` < `${b.host} ${b.agent ?? ''}` ? -1 : 1;
 
 function statusOf(agent: Agent, head: number): AgentStatus {
-  const { state, position, frozen, frozen_count, fault } = agent.configurations;
+  const { state, position, frozen, frozen_count, fault, refused_machines } = agent.configurations;
   return {
     host: agent.host,
     agent: kindOf(agent) ?? agent.binary,
@@ -196,6 +199,7 @@ function statusOf(agent: Agent, head: number): AgentStatus {
     behind: state === 'in-sync' ? 0 : Math.max(0, head - position),
     frozen: frozen_count ?? frozen.length,
     fault: fault && !fault.mended ? `at position ${fault.position}: ${fault.reason}` : null,
+    refused: refused_machines,
   };
 }
 
@@ -208,11 +212,15 @@ function troubleOf({ agents, routers, inError }: Gathered): string[] {
   const lines: string[] = [];
   if (agents.length === 0)
     lines.push('no agent is seen: none has reported yet, or these credentials are not those of an administrator');
-  for (const { host, agent, alive, heartbeatAt, state, behind, frozen, fault } of agents) {
+  for (const { host, agent, alive, heartbeatAt, state, behind, frozen, fault, refused } of agents) {
     const who = `the ${agent} agent of ${host}`;
     if (!alive) lines.push(`${who} is silent since ${heartbeatAt}`);
     else if (state !== 'in-sync') lines.push(`${who} is ${state}, ${behind} positions behind the log`);
     if (fault !== null) lines.push(`${who} cannot take in a message ${fault}`);
+    for (const { machine, reason } of refused)
+      lines.push(
+        `${who}: machine ${machine || 'without identity'} is refused: ${reason} (see "plumb node show ${host}")`,
+      );
     if (frozen > 0) lines.push(`${who} leaves ${frozen} objects as they are: it does not know an event about them`);
   }
   for (const { id, name, wanted } of routers?.onNoNode ?? [])

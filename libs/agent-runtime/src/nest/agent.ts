@@ -28,6 +28,8 @@ import {
   type Logger,
 } from '@plumbline/telemetry';
 import { machineClock } from '../clock.js';
+import { machineIdentity } from '../machine.js';
+import { OwnerFile } from '../owner-file.js';
 import type { LogBinding, Reconciler } from '../reconciler.js';
 import type { NodeFacts } from '../reporter.js';
 import { NodeSession } from '../session.js';
@@ -83,12 +85,15 @@ export class AgentService implements OnApplicationBootstrap, OnApplicationShutdo
   async onApplicationBootstrap(): Promise<void> {
     const { config, logger, definition } = this;
     const backend = (this.backend = await definition.makeBackend(config, logger));
+    const machine = await machineIdentity(config.stateDir);
     const session = (this.session = new NodeSession({
       host: config.host,
       agent: definition.kind,
       feed: this.feed,
       reconciler: backend.reconciler,
       snapshots: new SnapshotFile(join(config.stateDir, `${definition.kind}.snapshot`)),
+      machine,
+      ownerRecord: new OwnerFile(join(config.stateDir, `${definition.kind}.owner`)),
       clock: machineClock,
       logger,
       fullEveryMs: config.resyncMs,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Recorded, Report } from '@plumbline/contracts';
+import { Beacon, Recorded, Report } from '@plumbline/contracts';
 import { advance, Topology } from '@plumbline/topology';
 import { Clock } from '../clock.js';
 import { HostFeeds } from '@plumbline/host-feeds';
@@ -10,6 +10,8 @@ import { FakeBroker } from './fake-broker.js';
 export class FakeControlPlane {
   readonly topology = new Topology();
   readonly reports: Report[] = [];
+  /** What its beacons say of who owns; undefined: a release that does not ask. */
+  owners: Beacon['owners'];
   /** Largest message, in bytes of JSON. */
   maxBytes = 4_000;
   private readonly feeds: HostFeeds;
@@ -68,7 +70,8 @@ export class FakeControlPlane {
   }
 
   private beacon(host: string): void {
-    this.broker.publish(host, { kind: 'beacon', body: this.feeds.beacon(host, this.topology.position, []) });
+    const body = this.feeds.beacon(host, this.topology.position, []);
+    this.broker.publish(host, { kind: 'beacon', body: this.owners ? { ...body, owners: this.owners } : body });
   }
 
   private beacons(): void {

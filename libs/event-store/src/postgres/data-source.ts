@@ -16,6 +16,7 @@ import { AgentKinds1764300000003 } from './migrations/0003-agent-kinds.js';
 import { Checkpoints1764300000005 } from './migrations/0005-checkpoints.js';
 import { FeedPruned1765000000006 } from './migrations/0006-feed-pruned.js';
 import { Fences1764340000004 } from './migrations/0004-fences.js';
+import { NodeOwners1765000000007 } from './migrations/0007-node-owners.js';
 import { ReportPages1765000000010 } from './migrations/0010-report-pages.js';
 
 /** An agent as it last reported. Observation: outside the log. bigint columns arrive as text. */
@@ -89,6 +90,7 @@ export function createDataSource(
       Checkpoints1764300000005,
       FeedPruned1765000000006,
       Fences1764340000004,
+      NodeOwners1765000000007,
       ReportPages1765000000010,
     ],
     migrationsTableName: 'migrations',

@@ -71,6 +71,7 @@ describe('migrate on a log of the first release', () => {
         'Checkpoints1764300000005',
         'Fences1764340000004',
         'FeedPruned1765000000006',
+        'NodeOwners1765000000007',
         'ReportPages1765000000010',
       ],
       remade: null,

@@ -26,6 +26,7 @@ GRANT INSERT, DELETE ON plumbline.claims, plumbline.feed, plumbline.revoked_toke
 GRANT INSERT, DELETE ON plumbline.checkpoints, plumbline.checkpoint_chunks TO ${role};
 GRANT INSERT, UPDATE, DELETE ON plumbline.idempotency_keys, plumbline.objects, plumbline.agents, plumbline.object_status TO ${role};
 GRANT EXECUTE ON FUNCTION plumbline.append_batch(integer, integer, jsonb, jsonb), plumbline.append_batch(jsonb) TO ${role};
+GRANT INSERT, UPDATE, DELETE ON plumbline.node_owners, plumbline.node_runs, plumbline.node_refused TO ${role};
 `;
 
 /**

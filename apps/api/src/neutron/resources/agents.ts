@@ -11,7 +11,7 @@ import {
 } from '@plumbline/contracts';
 import { agentNotFound, DEFAULT_ZONE } from '@plumbline/domain';
 import { bool, orNull, text, uuid } from '../types/attribute-types.js';
-import { IS_ALIVE } from '../read-model.js';
+import { ALIVE_SECONDS, IS_ALIVE } from '../read-model.js';
 import { read, reading } from '../computed/computed.js';
 import { type Attribute, type Row, table } from '../attribute.js';
 import { declare, type Resource } from '../resource.js';
@@ -68,6 +68,11 @@ const counts = (tables: Tables): string =>
       ' || ',
     );
   }, `'{}'::jsonb`);
+
+/** Machines that were heard lately under the host's name and do not own it. */
+const refused = (tables: Tables): string =>
+  `(SELECT coalesce(jsonb_agg(jsonb_build_object('machine', n.machine, 'reason', n.reason, 'heard_at', ${time('heard_at').replace('o.', 'n.')}) ORDER BY n.machine), '[]')
+      FROM ${tables.nodeRefused} n WHERE n.host = o.host AND n.agent_kind = o.kind AND n.heard_at > now() - interval '${ALIVE_SECONDS} seconds')`;
 
 const attributes = table([
   column('id', 'o.id::text', 'UUID of the agent.', { type: uuid }),
@@ -137,6 +142,7 @@ export const agents: Resource = declare({
       heartbeat_timestamp: time('heartbeat_at'),
     }),
     counts: read(counts),
+    refused: read(refused),
   },
   notFound: agentNotFound,
 });
@@ -145,5 +151,6 @@ function configurations(row: Row): object {
   const kind = AgentKind.safeParse(row['kind']);
   const role = kind.success ? agentOf(kind.data).configurations : {};
   const view = { position: Number(row['position']), state: row['sync'] };
-  return { ...role, ...(row['configurations'] as object), ...(row['counts'] as object), ...view };
+  const refused_machines = row['refused'];
+  return { ...role, ...(row['configurations'] as object), ...(row['counts'] as object), refused_machines, ...view };
 }

@@ -188,3 +188,41 @@ CREATE TABLE plumbline.feed_pruned (
 ) WITH (fillfactor = 10);
 INSERT INTO plumbline.feed_pruned DEFAULT VALUES;
 `;
+
+/**
+ * Which machine owns a host's name, which run of each of its agents is heard, and who was refused. Observed, not decided: no event. If the tables are emptied, the
+ * machine that reports first owns.
+ */
+export const nodeOwnerTables = `
+CREATE TABLE plumbline.node_owners (
+  host      text    COLLATE "C" PRIMARY KEY,
+  machine   uuid    NOT NULL,
+  -- Two runs with this identity were alive at once.
+  contested boolean NOT NULL DEFAULT false,
+  -- Grows with the clock, so also over a release.
+  term      bigint  NOT NULL DEFAULT (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
+  since     timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE plumbline.node_runs (
+  host       text   COLLATE "C" NOT NULL REFERENCES plumbline.node_owners (host) ON DELETE CASCADE,
+  agent_kind text   COLLATE "C" NOT NULL,
+  run        text   NOT NULL,
+  term       bigint NOT NULL,
+  -- Runs that were heard before it, the latest last.
+  past       jsonb  NOT NULL DEFAULT '[]',
+  PRIMARY KEY (host, agent_kind)
+);
+
+CREATE TABLE plumbline.node_refused (
+  host       text COLLATE "C" NOT NULL,
+  agent_kind text COLLATE "C" NOT NULL,
+  -- '' for a machine without an identity.
+  machine    text COLLATE "C" NOT NULL,
+  run        text NOT NULL,
+  reason     text NOT NULL,
+  since      timestamptz NOT NULL DEFAULT now(),
+  heard_at   timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (host, agent_kind, machine)
+);
+`;

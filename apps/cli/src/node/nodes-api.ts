@@ -1,0 +1,99 @@
+/** The API's nodes, as an operator sees and releases them: `/plumbline/v1/nodes`. */
+import { z } from 'zod';
+
+const Seen = z.object({
+  host: z.string(),
+  machine: z.string().nullable(),
+  contested: z.boolean(),
+  since: z.string().nullable(),
+  agents: z.array(z.object({ agent: z.string(), alive: z.boolean(), heardAt: z.string(), state: z.string() })),
+  refused: z.array(z.object({ agent: z.string(), machine: z.string(), reason: z.string(), heardAt: z.string() })),
+  node: z.object({ tunnelIp: z.string().nullable(), bridgeMappings: z.record(z.string(), z.string()) }).nullable(),
+});
+export type NodeSeen = z.infer<typeof Seen>;
+
+const ANSWER_WITHIN_MS = 30_000;
+
+export class NodesApi {
+  /** `token`: an administrator's, or null when the API needs no login. */
+  constructor(
+    private readonly url: string,
+    private readonly token: () => Promise<string | null>,
+  ) {}
+
+  async all(): Promise<NodeSeen[]> {
+    return z.object({ nodes: z.array(Seen) }).parse(await this.call('GET', '')).nodes;
+  }
+
+  async one(host: string): Promise<NodeSeen> {
+    return z.object({ node: Seen }).parse(await this.call('GET', `/${encodeURIComponent(host)}`)).node;
+  }
+
+  /** The name is nobody's, or that machine's. */
+  async release(host: string, machine: string | null): Promise<void> {
+    await this.call('POST', `/${encodeURIComponent(host)}/release`, { machine });
+  }
+
+  async remove(host: string): Promise<void> {
+    await this.call('DELETE', `/${encodeURIComponent(host)}`);
+  }
+
+  private async call(method: string, path: string, body?: unknown): Promise<unknown> {
+    const token = await this.token();
+    const response = await fetch(new URL(`/plumbline/v1/nodes${path}`, this.url), {
+      method,
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+      headers: {
+        ...(token !== null && { 'X-Auth-Token': token }),
+        ...(body !== undefined && { 'Content-Type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    }).catch((reason: unknown) => {
+      const cause = reason instanceof Error ? (reason.cause ?? reason) : reason;
+      throw new Error(
+        `the API at ${this.url} does not answer (${cause instanceof Error ? cause.message : String(cause)})`,
+      );
+    });
+    if (response.status === 401)
+      throw new Error(
+        `the API at ${this.url} asks who you are: set OS_TOKEN, or OS_AUTH_URL, OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME of an administrator`,
+      );
+    const text = await response.text();
+    if (response.ok) return text === '' ? null : JSON.parse(text);
+    throw new Error(`the API refused: ${messageIn(text) ?? response.statusText}`);
+  }
+}
+
+function messageIn(text: string): string | undefined {
+  const Said = z.object({ message: z.string() }).optional();
+  try {
+    const { NeutronError, error } = z.object({ NeutronError: Said, error: Said }).parse(JSON.parse(text));
+    return (NeutronError ?? error)?.message;
+  } catch {
+    return undefined;
+  }
+}
+
+/** One node, in lines for a terminal. */
+export function linesOf({ host, machine, contested, since, agents, refused, node }: NodeSeen): string[] {
+  const owner = machine === null ? 'no machine owns this name yet' : `owned by machine ${machine} since ${since}`;
+  return [
+    `${host}: ${contested ? `NOBODY may change it: two machines have the identity ${machine}` : owner}`,
+    ...(node === null
+      ? ['  not in the log']
+      : [
+          `  tunnel address ${node.tunnelIp ?? 'none'}, bridges ${
+            Object.entries(node.bridgeMappings)
+              .map((each) => each.join(':'))
+              .join(', ') || 'none'
+          }`,
+        ]),
+    ...agents.map(
+      (each) => `  ${each.agent} agent: ${each.alive ? 'alive' : `SILENT since ${each.heardAt}`}, ${each.state}`,
+    ),
+    ...refused.map(
+      (each) =>
+        `  REFUSED: the ${each.agent} agent of machine ${each.machine || 'without identity'} (last heard ${each.heardAt}): ${each.reason}`,
+    ),
+  ];
+}
