@@ -57,12 +57,12 @@ export class OvsConverger {
 
     const run = new Run();
     let built = await this.build(run, observed, units, plan, fresh);
-    let flows = await this.flowsOf(built, units, fresh);
+    let flows = await this.flowsOf(run, built, units, fresh);
     if (units !== 'all' && [...flows].some(([name, found]) => this.compared.get(name) !== found)) {
       // They were read anew: the copy of that bridge in memory was not true any more.
       this.unfinished = units = 'all';
       built = await this.build(run, built, units, plan, fresh);
-      flows = await this.flowsOf(built, units, fresh);
+      flows = await this.flowsOf(run, built, units, fresh);
     }
     await this.applyFlows(run, { switch: built, flows }, units, plan, fresh);
     const after = units === 'all' ? await this.release(run, built, plan) : built;
@@ -140,13 +140,19 @@ export class OvsConverger {
   }
 
   /** Flows of the bridges that these units have, or had, flows on. */
-  private async flowsOf(after: ObservedSwitch, units: Units, fresh: boolean): Promise<Found['flows']> {
+  private async flowsOf(run: Run, after: ObservedSwitch, units: Units, fresh: boolean): Promise<Found['flows']> {
     const desired = this.desired(this.scopeOf(units), units);
     const names =
       units === 'all'
         ? bridgesOfOurs(desired, after)
         : inFlowOrder([...desired.flows.keys(), ...this.wanted.leavingFlows.keys()], after);
-    return names.length > 0 ? this.driver.flows(names, { fresh }) : NO_FLOWS_SEEN;
+    const flows = names.length > 0 ? await this.driver.flows(names, { fresh }) : NO_FLOWS_SEEN;
+    for (const name of names)
+      if (!flows.has(name)) {
+        const owner = `bridge/${name}`;
+        run.fail(owner, { unit: unitOfKey(owner), kind: 'planned', reason: unmade(name) });
+      }
+    return flows;
   }
 
   private async applyFlows(run: Run, found: Found, units: Units, plan: PlanOptions, fresh: boolean): Promise<void> {
@@ -177,6 +183,7 @@ export class OvsConverger {
       // A restarted switch has no flows, and a flow that was wanted until now was put there by this agent: neither is drift.
       isDrift: ({ step }) =>
         step.kind !== 'change' &&
+        step.kind !== 'forget' &&
         !restarted.has(step.bridge) &&
         !(step.kind === 'remove' && gone.get(step.bridge)?.has(step.remove)),
     };
@@ -297,6 +304,8 @@ export class OvsConverger {
   }
 }
 
+const unmade = (bridge: string): string =>
+  `the switch does not answer for bridge ${bridge}, so it has no flows: it could not make the bridge (see ovs-vsctl show and ovs-vswitchd.log); an operator must mend its settings, for example datapath_type, or delete it (ovs-vsctl del-br ${bridge})`;
 const refusal = ({ key, reason }: Refusal) => ({ unit: unitOfKey(key), owner: key, reason });
 const unitOfKey = (key: string): string => (key === `bridge/${BR_INT}` || key === `bridge/${BR_TUN}` ? BASE : key);
 

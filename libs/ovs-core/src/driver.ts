@@ -44,6 +44,8 @@ export type ObservedFlows = Readonly<{
   ours: ReadonlyMap<string, Readonly<{ actions: string; position: number }>>;
   /** Keys of flows with another cookie. */
   foreign: ReadonlySet<string>;
+  /** Port numbers that flows which the switch learned send to, and that no port has, or another port than when they were learned. */
+  lostPorts: ReadonlySet<number>;
 }>;
 
 export type BridgeWant = Readonly<{
@@ -91,19 +93,26 @@ export type FlowAdd = Readonly<{ key: string; actions: string; position: number;
 export type OvsStep =
   /** All or nothing, one transaction; true when the switch has carried it out. */
   | Readonly<{ op: 'transact'; changes: readonly SwitchChange[] }>
-  /** All or nothing, one bundle: first `remove` (only ours), then `add`; `forget`: local tags whose learned flows are removed. */
+  /**
+   * All or nothing, one bundle: first `remove` (only ours), then `add`; `forget`: local tags whose learned flows are removed; `forgetPorts`: port numbers,
+   * learned flows to which are removed.
+   */
   | Readonly<{
       op: 'flows';
       bridge: string;
       remove: readonly string[];
       add: readonly FlowAdd[];
       forget: readonly number[];
+      forgetPorts: readonly number[];
     }>;
 
 export interface OvsDriver {
   /** Every bridge and port there is. Changes nothing. Throws OvsUnavailable. */
   observe(): Promise<ObservedSwitch>;
-  /** Flows of these bridges; one that does not exist is absent. `fresh` false: a copy of what the switch is known to have may be returned. */
+  /**
+   * Flows of these bridges. One that does not exist is absent, and so is one that the switch could not make, while it answers for another. `fresh` false: a copy
+   * of what the switch is known to have may be returned. Throws OvsUnavailable.
+   */
   flows(bridges: readonly string[], options: { fresh: boolean }): Promise<ReadonlyMap<string, ObservedFlows>>;
   /** Makes one step true. Already true is success; half done and then repeated is success. Throws OvsUnavailable when nothing can be done at all. */
   apply(step: OvsStep): Promise<void>;

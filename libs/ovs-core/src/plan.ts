@@ -195,8 +195,10 @@ export function planFlows(
       else add.push({ key, actions, position: flow.position, owner: flow.owner });
     }
     const remove = options.mayRemove ? leavingFlows(bridge, found, wanted, unwritable, options.leaving) : [];
-    if (add.length + remove.length === 0) continue;
-    steps.push({ op: 'flows', bridge, remove, add, forget: stale(found, remove, add) });
+    // What the switch learned leads nowhere: that is no removal of anything that works, so no view need allow it.
+    const forgetPorts = [...found.lostPorts].sort((a, b) => a - b);
+    if (add.length + remove.length + forgetPorts.length === 0) continue;
+    steps.push({ op: 'flows', bridge, remove, add, forget: stale(found, remove, add), forgetPorts });
   }
   return { steps, refused };
 }

@@ -178,7 +178,7 @@ describe('plan', () => {
     const { steps, refused } = planFlows(
       desired,
       world.switch,
-      new Map([['br-int', { ours: new Map(), foreign }]]),
+      new Map([['br-int', { ours: new Map(), foreign, lostPorts: new Set<number>() }]]),
       options,
     );
     expect(steps[0]?.add.map((flow) => flow.key)).not.toContain('table=23, priority=0');

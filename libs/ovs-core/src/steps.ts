@@ -15,6 +15,7 @@ import { unitOf } from './wanted.js';
 export type Piece =
   | Readonly<{ kind: 'change'; change: SwitchChange }>
   | Readonly<{ kind: 'add'; bridge: string; add: FlowAdd; forget: number | null }>
+  | Readonly<{ kind: 'forget'; bridge: string; port: number }>
   | Readonly<{ kind: 'remove'; bridge: string; remove: string; forget: number | null }>;
 
 export const DATABASE: readonly Stage[] = [{ name: 'database', batch: 'all' }];
@@ -39,7 +40,7 @@ export function changeTask(change: SwitchChange): Task<Piece> {
 }
 
 /** `found`: the flows of the step's bridge. The flows that everything needs come first. */
-export function flowTasks({ bridge, remove, add }: FlowStep, found: ObservedFlows | undefined): Task<Piece>[] {
+export function flowTasks({ bridge, remove, add, forgetPorts }: FlowStep, found: ObservedFlows | undefined): Task<Piece>[] {
   const stage = `flows of ${bridge}`;
   const forget = (key: string): number | null => localTagOf(key, found?.ours.get(key)?.actions ?? '');
   const removed = remove.map((key): Task<Piece> => ({
@@ -55,7 +56,13 @@ export function flowTasks({ bridge, remove, add }: FlowStep, found: ObservedFlow
     unit: unitOf(flow.owner),
     owner: ownerOn(bridge, flow.owner),
   }));
-  return [...removed, ...added.filter(isBase), ...added.filter((task) => !isBase(task))];
+  const lost = forgetPorts.map((port): Task<Piece> => ({
+    step: { kind: 'forget', bridge, port },
+    stage,
+    unit: REST,
+    owner: restOf(bridge),
+  }));
+  return [...lost, ...removed, ...added.filter(isBase), ...added.filter((task) => !isBase(task))];
 }
 
 const isBase = ({ step }: Task<Piece>): boolean => step.kind === 'add' && step.add.owner === '';
@@ -66,6 +73,7 @@ export function stepOf(pieces: readonly Piece[]): OvsStep {
   const remove: string[] = [];
   const add: FlowAdd[] = [];
   const forget = new Set<number>();
+  const forgetPorts: number[] = [];
   let bridge = '';
   for (const piece of pieces) {
     if (piece.kind === 'change') {
@@ -73,12 +81,16 @@ export function stepOf(pieces: readonly Piece[]): OvsStep {
       continue;
     }
     bridge = piece.bridge;
+    if (piece.kind === 'forget') {
+      forgetPorts.push(piece.port);
+      continue;
+    }
     if (piece.kind === 'add') add.push(piece.add);
     else remove.push(piece.remove);
     if (piece.forget !== null) forget.add(piece.forget);
   }
   if (bridge === '') return { op: 'transact', changes };
-  return { op: 'flows', bridge, remove, add, forget: [...forget].sort((a, b) => a - b) };
+  return { op: 'flows', bridge, remove, add, forget: [...forget].sort((a, b) => a - b), forgetPorts };
 }
 
 /** A change that had no effect though it was applied twice: what is wrong, and who can mend it. */
@@ -89,6 +101,8 @@ export function stuckText(piece: Piece | undefined): string {
     return mend(`the flow "${piece.add.key}" of ${piece.bridge}`, `ovs-ofctl dump-flows ${piece.bridge}`);
   if (piece?.kind === 'remove')
     return `the flow "${piece.remove}" of ${piece.bridge} comes back though it was removed twice; an operator must look at this node (ovs-ofctl dump-flows ${piece.bridge})`;
+  if (piece?.kind === 'forget')
+    return `flows that the switch learned for port number ${piece.port} of ${piece.bridge} stay though they were removed twice; an operator must look at this node (ovs-ofctl dump-flows ${piece.bridge} table=20)`;
   if (piece?.kind === 'change' && 'want' in piece.change) {
     const { want } = piece.change;
     return mend(`the settings of ${want.name}`, `ovs-vsctl show`);

@@ -4,10 +4,14 @@
  */
 import { flowLine, LEARNED_COOKIES, ObservedFlows, OUR_COOKIES, OvsStep, readCookie } from '@plumbline/ovs-core';
 
-/** Reads a dump. Learned flows of ours are left out: the switch makes and ages them. Throws on a line that is not a flow. */
+/**
+ * Reads a dump. Learned flows of ours are left out: the switch makes and ages them. Only where they send to is read: to a port that is gone, `--names` prints
+ * the number it had. Throws on a line that is not a flow.
+ */
 export function parseFlows(dump: string): ObservedFlows {
   const ours = new Map<string, { actions: string; position: number }>();
   const foreign = new Set<string>();
+  const lostPorts = new Set<number>();
   for (const line of dump.split('\n')) {
     if (!line.startsWith(' ')) continue; // the reply's header, and the empty last line
     const found = /^ (?:cookie=(0x[0-9a-f]+), )?(.*?) ?actions=(.*)$/.exec(line);
@@ -16,8 +20,9 @@ export function parseFlows(dump: string): ObservedFlows {
     const owner = readCookie(cookie);
     if (!owner.ours) foreign.add(key);
     else if (!owner.learned) ours.set(key, { actions, position: owner.position });
+    else for (const [, port = ''] of actions.matchAll(/\boutput:(\d+)/g)) lostPorts.add(Number(port));
   }
-  return { ours, foreign };
+  return { ours, foreign, lostPorts };
 }
 
 /** The input of `ovs-ofctl --bundle add-flows BRIDGE -`: one atomic change (OpenFlow 1.4, 7.3.9). Removals use our cookie mask, so an equal flow of others stays. */
@@ -25,9 +30,10 @@ export function bundleText(step: Extract<OvsStep, { op: 'flows' }>): string {
   const forget = step.forget.map(
     (tag) => `delete cookie=${LEARNED_COOKIES}, table=20, vlan_tci=0x${tag.toString(16).padStart(4, '0')}/0x0fff`,
   );
+  const toPorts = step.forgetPorts.map((port) => `delete cookie=${LEARNED_COOKIES}, table=20, out_port=${port}`);
   const remove = step.remove.map((key) => `delete_strict cookie=${OUR_COOKIES}, ${withoutTimeouts(key)}`);
   const add = step.add.map((flow) => `add ${flowLine(flow.key, flow.position, flow.actions)}`);
-  return [...forget, ...remove, ...add, ''].join('\n');
+  return [...forget, ...toPorts, ...remove, ...add, ''].join('\n');
 }
 
 /** Our flows have none; if somebody added one to a flow of ours, it must still be removed. */

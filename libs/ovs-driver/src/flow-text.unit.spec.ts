@@ -8,18 +8,21 @@ describe('parseFlows', () => {
       ' cookie=0x504c000000000007, priority=2,in_port="int-br-ex" actions=drop',
       ' cookie=0x504c000000000001, table=23, priority=0 actions=drop',
       ' cookie=0x504c800000000000, table=20, hard_timeout=300, priority=1,vlan_tci=0x0001/0x0fff actions=drop',
+      ' cookie=0x504c800000000000, table=20, priority=1,dl_vlan=3 actions=load:0->NXM_OF_VLAN_TCI[],output:"vxlan-c0000202"',
+      ' cookie=0x504c800000000000, table=20, priority=1,dl_vlan=4 actions=load:0->NXM_OF_VLAN_TCI[],output:17',
       ' cookie=0xabc, table=60, priority=9 actions=drop',
       ' priority=0 actions=NORMAL',
       ' cookie=0x504c000000000001, table=9, actions=learn(table=1,load:0->NXM_OF_VLAN_TCI[]),output:1',
       '',
     ].join('\n');
-    const { ours, foreign } = parseFlows(dump);
+    const { ours, foreign, lostPorts } = parseFlows(dump);
     expect([...ours]).toEqual([
       ['priority=2,in_port="int-br-ex"', { actions: 'drop', position: 7 }],
       ['table=23, priority=0', { actions: 'drop', position: 1 }],
       ['table=9,', { actions: 'learn(table=1,load:0->NXM_OF_VLAN_TCI[]),output:1', position: 1 }],
     ]);
     expect([...foreign]).toEqual(['table=60, priority=9', 'priority=0']);
+    expect([...lostPorts]).toEqual([17]); // of ours, and learned: a number where others have a name
   });
 
   it('does not pass over what it cannot read', () => {
@@ -28,16 +31,18 @@ describe('parseFlows', () => {
 });
 
 describe('bundleText', () => {
-  it('removes before it adds, only what has our mark, and forgets what was learned for a tag', () => {
+  it('removes before it adds, only what has our mark, and forgets what was learned for a tag or a port', () => {
     const text = bundleText({
       op: 'flows',
       bridge: 'br-tun',
       remove: ['table=4, hard_timeout=5, priority=1,tun_id=0x1'],
       add: [{ key: 'table=4, priority=1,tun_id=0x2', actions: 'drop', position: 9, owner: '' }],
       forget: [4],
+      forgetPorts: [17],
     });
     expect(text.split('\n')).toEqual([
       'delete cookie=0x504c800000000000/0xffff800000000000, table=20, vlan_tci=0x0004/0x0fff',
+      'delete cookie=0x504c800000000000/0xffff800000000000, table=20, out_port=17',
       'delete_strict cookie=0x504c000000000000/0xffff000000000000, table=4, priority=1,tun_id=0x1',
       'add cookie=0x504c000000000009, table=4, priority=1,tun_id=0x2 actions=drop',
       '',

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { run } from '@plumbline/exec';
-import { addBridge } from '@plumbline/ovsdb';
+import { addBridge, removePort, setColumns } from '@plumbline/ovsdb';
 import { idOf, macOf, ViewBuilder } from '@plumbline/ovs-core/testing';
 import { Instance, joinUnderlay, RealSwitch } from './testing/index.js';
 
@@ -53,6 +53,7 @@ describe('packets on two real switches', () => {
     await plug(0, 31);
     await plug(0, 41);
     await plug(1, 12);
+    await at('i12').exec(['sysctl', '-qw', 'net.ipv6.conf.eth0.disable_ipv6=1']);
     await plug(1, 22);
     const beside = { bridge: 'br-ex', ifaceId: null };
     await plug(0, 67, beside);
@@ -136,6 +137,37 @@ describe('packets on two real switches', () => {
     expect(await at('i12').reaches('10.0.0.11')).toBe(true);
     expect(await at('i11').transfer(at('i12'), '10.0.0.12', SIZE)).toBe(SIZE);
     expect(await at('i31').reaches('10.0.0.67')).toBe(true);
+  });
+
+  describe('a tunnel port with another number', () => {
+    const TUNNEL = 'vxlan-c0000202';
+    const numberOf = () => nodes[0]?.mirror.interface(TUNNEL)?.ofport ?? null;
+    const remade: Readonly<Record<string, () => Promise<unknown>>> = {
+      'because it was deleted by hand and made anew': async () => {
+        const row = nodes[0]?.mirror.port(TUNNEL);
+        await nodes[0]?.mirror.commit(removePort('br-tun', row?.uuid ?? ''));
+      },
+      'because somebody asked for that number': async () => {
+        await nodes[0]?.mirror.commit(setColumns('Interface', TUNNEL, { ofport_request: 77 }));
+        await nodes[0]?.mirror.commit(setColumns('Interface', TUNNEL, { ofport_request: null }));
+      },
+    };
+
+    it.each(Object.keys(remade))('reaches at once who says nothing: %s', async (how) => {
+      const [from, to] = [at('i11'), at('i12')];
+      // It stays silent, or the switch would learn from it: it asks nothing, is asked nothing and speaks no IPv6.
+      await from.exec(['ip', 'neighbour', 'replace', '10.0.0.12', 'lladdr', macOf(12), 'dev', 'eth0']);
+      await to.exec(['ip', 'neighbour', 'replace', '10.0.0.11', 'lladdr', macOf(11), 'dev', 'eth0']);
+      expect(await from.reaches('10.0.0.12')).toBe(true);
+      const before = numberOf();
+      await remade[how]?.();
+      await converge(0, view('cmp1'));
+      expect(numberOf()).not.toBe(before);
+      expect(await from.datagrams(to, '10.0.0.12', 25)).toBe(25);
+      expect(await from.transfer(to, '10.0.0.12', SIZE)).toBe(SIZE);
+      await from.exec(['ip', 'neighbour', 'del', '10.0.0.12', 'dev', 'eth0']);
+      await to.exec(['ip', 'neighbour', 'del', '10.0.0.11', 'dev', 'eth0']);
+    });
   });
 
   it('cuts off a port that is taken away, and a node that no longer shares a network', async () => {

@@ -8,6 +8,7 @@
 import { CommandFailed, type Runner } from '@plumbline/exec';
 import {
   BR_INT,
+  BR_TUN,
   MARK_KEY,
   ObservedBridge,
   ObservedFlows,
@@ -45,6 +46,7 @@ type Known = Readonly<{ flows: OwnFlows; ports: ObservedBridge['ports'] }>;
 type OwnFlows = Readonly<{
   ours: Map<string, Readonly<{ actions: string; position: number }>>;
   foreign: ReadonlySet<string>;
+  lostPorts: Set<number>;
 }>;
 
 export class SwitchDriver implements OvsDriver {
@@ -96,17 +98,32 @@ export class SwitchDriver implements OvsDriver {
   async flows(bridges: readonly string[], options: { fresh: boolean }): Promise<ReadonlyMap<string, ObservedFlows>> {
     const observed = this.image.observe();
     const there = bridges.filter((name) => observed.has(name));
+    const failures: Error[] = [];
     const found = await Promise.all(
       there.map(async (name) => {
         const known = options.fresh ? null : this.stillTrue(name, observed);
-        if (known) return [name, known] as const;
-        const { ours, foreign } = await this.dump(name);
-        const flows = { ours: new Map(ours), foreign };
+        if (known) return [[name, known] as const];
+        const dumped = await this.dump(name).catch((error: unknown) => {
+          if (!(error instanceof OvsUnavailable)) throw error;
+          failures.push(error);
+          return null;
+        });
+        if (!dumped) return [];
+        const { ours, foreign, lostPorts } = dumped;
+        const lost = new Set([...lostPorts, ...(name === BR_TUN ? this.renumbered(name, observed) : [])]);
+        const flows = { ours: new Map(ours), foreign, lostPorts: lost };
         this.remember(name, flows, observed);
-        return [name, flows] as const;
+        return [[name, flows] as const];
       }),
     );
-    return new Map(found);
+    const flows = new Map(found.flat());
+    // The switch answers for each bridge that it could make: when it answers for none, it is the switch that is away.
+    const [failure] = failures;
+    if (failure && flows.size === 0) {
+      if (there.includes(BR_INT) || !observed.has(BR_INT)) throw failure;
+      await this.dump(BR_INT);
+    }
+    return flows;
   }
 
   async apply(step: OvsStep): Promise<void> {
@@ -144,6 +161,7 @@ export class SwitchDriver implements OvsDriver {
     if (!known) return;
     for (const key of step.remove) known.flows.ours.delete(key);
     for (const { key, actions, position } of step.add) known.flows.ours.set(key, { actions, position });
+    for (const port of step.forgetPorts) known.flows.lostPorts.delete(port);
     this.remember(step.bridge, known.flows, this.image.observe());
   }
 
@@ -171,6 +189,14 @@ export class SwitchDriver implements OvsDriver {
       if (ofport !== null && ports?.get(name)?.ofport !== ofport) return null;
     if (ports) this.known.set(bridge, { flows: known.flows, ports });
     return known.flows;
+  }
+
+  /** Numbers that ports had when the flows were last known, and that they have no more: another port may have such a number by now. */
+  private renumbered(bridge: string, observed: ObservedSwitch): number[] {
+    const now = observed.get(bridge)?.ports;
+    return [...(this.known.get(bridge)?.ports ?? [])].flatMap(([name, { ofport }]) =>
+      ofport !== null && ofport !== now?.get(name)?.ofport ? [ofport] : [],
+    );
   }
 
   private socketOf(bridge: string): string {
@@ -239,7 +265,7 @@ function unavailable(error: unknown): OvsUnavailable | null {
     error instanceof OvsdbNotApplied ||
     (error instanceof CommandFailed &&
       (error.reason !== 'exit' ||
-        /failed to connect|Connection refused|is not a bridge or a socket/.test(error.stderr)))
+        /failed to connect|Connection refused|No such file or directory|is not a bridge or a socket/.test(error.stderr)))
   )
     return new OvsUnavailable(error.message, { cause: error });
   return null;

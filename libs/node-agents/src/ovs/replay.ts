@@ -43,7 +43,9 @@ export const ovsReplay: ReplayPart = {
         const after = await driver.observe();
         printout.integrationBridge = after.get(BR_INT) ?? null;
         // The next converge finds what is printed by now, and the ports that other agents print from here on.
-        const flows = await driver.flows([...after.keys()], { fresh: false });
+        // Bridges of others are not asked: they need not answer.
+        const ours = [...after.values()].filter(({ mark }) => mark !== null).map(({ name }) => name);
+        const flows = await driver.flows(ours, { fresh: false });
         reader = readOnlySwitch(() => withPorts(after, printout.plugged), flows);
         return NOTHING_DONE;
       },

@@ -133,7 +133,8 @@ export class FakeOvs {
     };
     const add = /^add cookie=(0x[0-9a-f]+), (.*priority=.*?) actions=(.+)$/.exec(line);
     const strict = /^delete_strict cookie=(0x[0-9a-f]+)\/(0x[0-9a-f]+), (.+)$/.exec(line);
-    const forget = /^delete cookie=(0x[0-9a-f]+)\/(0x[0-9a-f]+), table=20, vlan_tci=0x[0-9a-f]{4}\/0x0fff$/.exec(line);
+    const learned = 'vlan_tci=0x[0-9a-f]{4}/0x0fff|out_port=\\d+';
+    const forget = new RegExp(`^delete cookie=(0x[0-9a-f]+)/(0x[0-9a-f]+), table=20, (?:${learned})$`).exec(line);
     if (add) {
       const [, cookie = '', key = '', actions = ''] = add;
       flows.set(this.numbered(bridge, key, refuse), {

@@ -191,6 +191,26 @@ export class Instance {
     return Number(stdout.trim());
   }
 
+  /** How many of `count` datagrams arrive that are sent 20 ms apart to a receiver in `to` that answers none of them. */
+  async datagrams(to: Instance, address: string, count: number): Promise<number> {
+    const receiver = [
+      'const s=require("node:dgram").createSocket("udp4");let n=0;const end=()=>{console.log(n);process.exit(0)};',
+      `let t=setTimeout(end,${count * 20 + 8_000});`,
+      `s.on("message",()=>{n+=1;clearTimeout(t);if(n===${count})end();else t=setTimeout(end,1500)});s.bind(5002);`,
+    ].join('');
+    const sender = [
+      'const s=require("node:dgram").createSocket("udp4");let n=0;',
+      `const go=()=>s.send("x",5002,"${address}",()=>{n+=1;if(n<${count})setTimeout(go,20);else process.exit(0)});go();`,
+    ].join('');
+    const receiving = to.exec(['node', '-e', receiver]);
+    for (;;) {
+      const { stdout } = await to.exec(['ss', '-Hunl', 'sport', '=', ':5002']);
+      if (stdout.trim() !== '') break;
+    }
+    await this.exec(['node', '-e', sender]);
+    return Number((await receiving).stdout.trim());
+  }
+
   async remove(): Promise<void> {
     await this.netns.remove();
   }
