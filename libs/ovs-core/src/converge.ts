@@ -11,7 +11,7 @@ import type { Convergence, ConvergeOptions, HostView } from '@plumbline/topology
 import { ObservedBridge, ObservedFlows, ObservedPort, ObservedSwitch, OvsDriver, OvsUnavailable } from './driver.js';
 import { BR_INT, BR_TUN } from './marks.js';
 import { bridgesOfOurs, inFlowOrder, planBuild, planFlows, planOptions, PlanOptions, planRelease } from './plan.js';
-import { BASE, OvsNodeConfig, Refusal } from './render.js';
+import { BASE, deviceTrouble, OvsNodeConfig, Refusal } from './render.js';
 import { reportedFor, changeTask, DATABASE, flowStages, flowTasks, Piece, REST, stepOf, stuckText } from './steps.js';
 import { Desired, unitOf, WantedSwitch } from './wanted.js';
 
@@ -287,7 +287,7 @@ export class OvsConverger {
       const key = keyOf(port);
       const failure = needs.map((need) => this.failures.get(need)?.reason).find((reason) => reason !== undefined);
       const seen = device && after.get(device.bridge)?.ports.get(device.name);
-      const reason = failure ?? down ?? (seen?.ofport ? undefined : 'its interface was unplugged');
+      const reason = failure ?? down ?? (seen?.ofport ? deviceTrouble(seen) : 'its interface was unplugged');
       const status = failure !== undefined || fault ? 'ERROR' : reason === undefined ? 'ACTIVE' : 'DOWN';
       const text = `${status} ${reason ?? ''}`;
       if (touched === 'all' || touched.has(key) || this.told.get(key) !== text)

@@ -22,6 +22,11 @@ export type ObservedPort = Readonly<{
   ofport: number | null;
   /** The switch's own error text when it cannot open the port. */
   error: string | null;
+  /**
+   * What is wrong with the device of a plugged interface, though the switch once opened it: there is none of its name; it is set down; there is another of its
+   * name, and the switch still holds the one that is gone. Absent: nothing.
+   */
+  device?: 'gone' | 'down' | 'replaced';
 }>;
 
 export type ObservedBridge = Readonly<{
@@ -82,6 +87,8 @@ export type SwitchChange =
   | Readonly<{ op: 'add-port'; want: PortWant }>
   | Readonly<{ op: 'set-port'; want: PortWant }>
   | Readonly<{ op: 'set-tag'; want: TagWant }>
+  /** The switch opens the device of a plugged interface anew. Its port number is `ofport` then, which must be free. */
+  | Readonly<{ op: 'reopen'; want: TagWant; ofport: number }>
   | Readonly<{ op: 'delete-port'; bridge: string; name: string; owner: Owner }>
   | Readonly<{ op: 'delete-bridge'; bridge: string; owner: Owner }>
   /** Removes our marks from a bridge that existed before us. */

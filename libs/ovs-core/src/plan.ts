@@ -50,6 +50,9 @@ export function planOptions(view: HostView, mayRemove: boolean): PlanOptions {
   return { mayRemove: mayRemove && !unseen, position: view.position, isFrozen };
 }
 
+/** Beyond those that a switch gives by itself, so that it does not give away a number that was asked for and is free again. */
+const FIRST_ASKED_NUMBER = 40_000;
+
 /** Bridges, ports and tags that are missing or other than desired; then ports of ours that are not wanted any more. `desired` may be a part of what is wanted. */
 export function planBuild(
   desired: Desired,
@@ -79,10 +82,21 @@ export function planBuild(
     const found = observed.get(want.bridge)?.ports.get(want.name);
     if (found && !options.isFrozen(want.owner) && !sameTag(want, found) && !newer(found.tagMark, options))
       changes.push({ op: 'set-tag', want });
+    if (found?.device === 'replaced' && !options.isFrozen(want.owner))
+      changes.push({ op: 'reopen', want, ofport: freeNumber(observed.get(want.bridge), changes) });
   }
   if (options.mayRemove)
     changes.push(...(options.leaving ? leavingPorts(options.leaving, observed) : strayPorts(desired, observed)));
   return { changes, refused };
+}
+
+/** A port number that no port has and no change asks for. */
+function freeNumber(bridge: ObservedBridge | undefined, changes: readonly SwitchChange[]): number {
+  const taken = new Set([...(bridge?.ports.values() ?? [])].map(({ ofport }) => ofport));
+  for (const change of changes) if (change.op === 'reopen') taken.add(change.ofport);
+  let number = FIRST_ASKED_NUMBER;
+  while (taken.has(number)) number += 1;
+  return number;
 }
 
 const homeOf = (port: string, observed: ObservedSwitch): string | undefined =>

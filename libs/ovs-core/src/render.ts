@@ -272,7 +272,22 @@ function closing(device: ObservedPort, owner: ObjectKey, position: number): { ta
 
 /** Of several interfaces with one id the one that works comes first, then by name. */
 export const byUse = (a: ObservedPort, b: ObservedPort): number =>
-  Number(b.ofport !== null) - Number(a.ofport !== null) || (a.name < b.name ? -1 : 1);
+  Number(works(b)) - Number(works(a)) || (a.name < b.name ? -1 : 1);
+const works = ({ ofport, device }: ObservedPort): boolean => ofport !== null && device !== 'gone';
+
+/** Why nothing passes an interface though the switch has its port; undefined: it should pass. */
+export function deviceTrouble({ name, device }: ObservedPort): string | undefined {
+  switch (device) {
+    case undefined:
+      return undefined;
+    case 'gone':
+      return `the device of interface ${name} is gone from this node: whoever plugged it in must make it again, and the port is wired again then`;
+    case 'down':
+      return `the device of interface ${name} is set down: whoever did so must set it up (ip link set ${name} up)`;
+    case 'replaced':
+      return `the device of interface ${name} was made anew, and the switch still holds the one that is gone: an operator must plug it in anew (ovs-vsctl del-port ${name}, then add-port)`;
+  }
+}
 
 function faultOf(port: Port, { attachment, tag }: NetworkPlace, device: ObservedPort | null): string | null {
   if (attachment?.kind === 'none') return attachment.why;
@@ -285,10 +300,8 @@ function faultOf(port: Port, { attachment, tag }: NetworkPlace, device: Observed
 
 function idle(port: Port, device: ObservedPort): string | null {
   if (!port.adminStateUp) return 'its administrative state is down';
-  if (device.ofport === null)
-    return device.error === null
-      ? `the switch has not opened interface ${device.name} yet`
-      : `the switch cannot open interface ${device.name}: ${device.error}`;
+  if (device.error !== null) return `the switch cannot open interface ${device.name}: ${device.error}`;
+  if (device.ofport === null) return `the switch has not opened interface ${device.name} yet`;
   return null;
 }
 

@@ -56,6 +56,14 @@ function changed(bridge: ObservedBridge, change: SwitchChange): ObservedBridge |
       if (found) ports.set(found.name, { ...found, tag: change.want.tag, tagMark: change.want.position });
       return { ...bridge, ports };
     }
+    case 'reopen': {
+      const found = ports.get(change.want.name);
+      if (found) {
+        const { device: _, ...rest } = found;
+        ports.set(found.name, { ...rest, ofport: change.ofport });
+      }
+      return { ...bridge, ports };
+    }
     case 'delete-port':
       ports.delete(change.name);
       return { ...bridge, ports };

@@ -399,7 +399,8 @@ export class WantedSwitch {
           fresh &&
           old.ifaceId === fresh.ifaceId &&
           old.ofport === fresh.ofport &&
-          old.error === fresh.error
+          old.error === fresh.error &&
+          old.device === fresh.device
         )
           continue;
         for (const each of [old, fresh]) if (each?.ifaceId) ids.add(each.ifaceId);

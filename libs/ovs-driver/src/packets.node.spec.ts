@@ -170,6 +170,57 @@ describe('packets on two real switches', () => {
     });
   });
 
+  describe('a plugged interface whose device', () => {
+    const lost: Readonly<Record<string, { lose: () => Promise<unknown>; mend: () => Promise<unknown>; says: string }>> =
+      {
+        'is deleted and made anew': {
+          lose: () => at('i11').link('del', 'tap11'),
+          mend: () => at('i11').makeDevice(),
+          says: 'is gone',
+        },
+        'is moved into another namespace and back': {
+          lose: () => at('i11').link('set', 'tap11', 'netns', at('i11').netns.name),
+          mend: async () => {
+            const { netns } = nodes[0]?.ovs ?? expectNever('node');
+            await at('i11').exec(['ip', 'link', 'set', 'tap11', 'netns', netns]);
+            await at('i11').link('set', 'tap11', 'up');
+          },
+          says: 'is gone',
+        },
+        'is set down and up': {
+          lose: () => at('i11').link('set', 'tap11', 'down'),
+          mend: () => at('i11').link('set', 'tap11', 'up'),
+          says: 'is set down',
+        },
+      };
+    const port = `port/${idOf(11)}` as const;
+    /** What the agent reports after the switch's news of that port, until it fits. */
+    const told = async (status: string, says = '') => {
+      for (;;) {
+        const [node] = nodes as [RealSwitch];
+        node.news.length = 0;
+        const { statuses, failed } = await node.converger.converge(view('cmp1').view, {
+          touched: new Set([port]),
+          mayRemove: true,
+        });
+        expect(failed).toEqual([]);
+        const found = statuses.find(({ id }) => id === idOf(11));
+        if (found?.status === status && (found.reason ?? '').includes(says)) return;
+        await node.heard(({ ports }) => ports.includes(idOf(11)));
+      }
+    };
+
+    it.each(Object.keys(lost))('%s is not ACTIVE meanwhile, and works again by itself', async (how) => {
+      const { lose, mend, says } = lost[how] ?? expectNever(how);
+      await lose();
+      await told('DOWN', says);
+      await mend();
+      await told('ACTIVE');
+      expect(await at('i11').datagrams(at('i12'), '10.0.0.12', 25)).toBeGreaterThan(20);
+      expect(await at('i12').transfer(at('i11'), '10.0.0.11', SIZE)).toBe(SIZE);
+    });
+  });
+
   it('cuts off a port that is taken away, and a node that no longer shares a network', async () => {
     await converge(0, view('cmp1').port(31, 1, { adminStateUp: false }));
     expect(await at('i31').reaches('10.0.0.67')).toBe(false);

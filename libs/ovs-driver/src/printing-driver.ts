@@ -93,6 +93,8 @@ function vsctl(change: SwitchChange): string[] {
       const { name, tag, position } = change.want;
       return ['--', 'set', 'Port', name, `tag=${tag}`, `external_ids:${TAG_KEY}=${position}`];
     }
+    case 'reopen':
+      return ['--', 'set', 'Interface', change.want.name, `ofport_request=${change.ofport}`];
     case 'delete-port':
       return ['--', '--if-exists', 'del-port', change.bridge, change.name];
     case 'delete-bridge':

@@ -45,8 +45,20 @@ export const OBSERVED_COLUMNS: Readonly<Record<MirrorChange['table'], readonly s
   Open_vSwitch: [],
   Bridge: ['name', 'ports', 'fail_mode', 'datapath_type', 'external_ids'],
   Port: ['name', 'tag', 'interfaces', 'external_ids', 'trunks', 'vlan_mode'],
-  Interface: ['name', 'type', 'options', 'ofport', 'external_ids', 'error'],
+  Interface: ['name', 'type', 'options', 'ofport', 'external_ids', 'error', 'ifindex', 'admin_state'],
 };
+
+/** Columns that only say something of an interface with a device of the kernel. */
+const OF_DEVICES = ['ifindex', 'admin_state'];
+const hasDevice = ({ type }: InterfaceRow): boolean => type === '' || type === 'system';
+
+/** Whether a change is one of what is observed. */
+export function isObserved(change: MirrorChange): boolean {
+  const columns = change.columns.filter((column) => OBSERVED_COLUMNS[change.table].includes(column));
+  if (change.table !== 'Interface') return columns.length > 0;
+  const row = change.after ?? change.before;
+  return columns.some((column) => !OF_DEVICES.includes(column) || (row !== undefined && hasDevice(row)));
+}
 
 /**
  * The switch as the core sees it, made of rows once and kept. What did not change stays the same object: a bridge, its map of ports, a port; so a caller that
@@ -55,19 +67,41 @@ export const OBSERVED_COLUMNS: Readonly<Record<MirrorChange['table'], readonly s
 export class SwitchImage {
   private image: ObservedSwitch | null = null;
   private stale = false;
+  /** Interface -> its port number, and the index of the device that the switch opened for it. */
+  private readonly opened = new Map<string, Readonly<{ ofport: number | null; ifindex: number }>>();
   private readonly stopListening: () => void;
 
   /** Make it before anything else listens to the rows: so it is up to date when the other listeners are called. */
   constructor(private readonly rows: SwitchRows) {
     this.stopListening = rows.onChange((changes) => {
-      this.stale ||=
-        changes.length === 0 ||
-        changes.some(({ table, columns }) => columns.some((column) => OBSERVED_COLUMNS[table].includes(column)));
+      this.stale ||= changes.length === 0 || changes.some(isObserved);
+      // A device that was away is another one for the switch, also when it comes back with the index it had.
+      for (const { table, after } of changes)
+        if (table === 'Interface' && after?.ifindex === 0)
+          this.opened.set(after.name, { ofport: after.ofport, ifindex: 0 });
     });
   }
 
   close(): void {
     this.stopListening();
+  }
+
+  /** The switch process ended: it opens every device anew. */
+  forgetDevices(): void {
+    this.opened.clear();
+  }
+
+  /**
+   * The userspace datapath holds a device by its index. When the device is gone and another has its name, the port stays as it was, and is dead; the kernel's
+   * datapath gives such a port up by itself. Known of a port: the index that its device had when it was first seen with its number.
+   */
+  private deviceOf(row: InterfaceRow, datapathType: string): ObservedPort['device'] {
+    if (!hasDevice(row) || row.ifindex === null || !((row.ofport ?? -1) > 0)) return undefined;
+    const opened = this.opened.get(row.name);
+    if (opened?.ofport !== row.ofport) this.opened.set(row.name, { ofport: row.ofport, ifindex: row.ifindex });
+    else if (row.ifindex !== 0 && opened?.ifindex !== row.ifindex && datapathType === 'netdev') return 'replaced';
+    if (row.ifindex === 0) return 'gone';
+    return row.admin_state === 'down' ? 'down' : undefined;
   }
 
   observe(): ObservedSwitch {
@@ -81,12 +115,31 @@ export class SwitchImage {
     return this.image;
   }
 
+  private port(port: PortRow, { name: bridge, datapath_type }: BridgeRow): ObservedPort {
+    const interfaces = this.rows.interfacesOf(port);
+    const plugged = interfaces.find((one) => one.external_ids['iface-id'] !== undefined) ?? interfaces[0];
+    const device = plugged && this.deviceOf(plugged, datapath_type);
+    return {
+      name: port.name,
+      bridge,
+      tag: port.tag,
+      mark: positionIn(port.external_ids[MARK_KEY]),
+      tagMark: positionIn(port.external_ids[TAG_KEY]),
+      ifaceId: plugged?.external_ids['iface-id'] ?? null,
+      type: plugged?.type ?? '',
+      options: plugged?.options ?? {},
+      ofport: openedPort(plugged),
+      error: plugged?.error ?? null,
+      ...(device !== undefined && { device }),
+    };
+  }
+
   private bridge(row: BridgeRow, before: ObservedBridge | undefined): ObservedBridge {
     const ports = new Map<string, ObservedPort>();
     let same = true;
     for (const port of this.rows.portsOf(row)) {
       const was = before?.ports.get(port.name);
-      const now = observedPort(port, this.rows.interfacesOf(port), row.name);
+      const now = this.port(port, row);
       const kept = was && samePort(was, now) ? was : now;
       same &&= kept === was;
       ports.set(port.name, kept);
@@ -111,22 +164,6 @@ export class SwitchImage {
   }
 }
 
-function observedPort(port: PortRow, interfaces: readonly InterfaceRow[], bridge: string): ObservedPort {
-  const plugged = interfaces.find((one) => one.external_ids['iface-id'] !== undefined) ?? interfaces[0];
-  return {
-    name: port.name,
-    bridge,
-    tag: port.tag,
-    mark: positionIn(port.external_ids[MARK_KEY]),
-    tagMark: positionIn(port.external_ids[TAG_KEY]),
-    ifaceId: plugged?.external_ids['iface-id'] ?? null,
-    type: plugged?.type ?? '',
-    options: plugged?.options ?? {},
-    ofport: openedPort(plugged),
-    error: plugged?.error ?? null,
-  };
-}
-
 function samePort(a: ObservedPort, b: ObservedPort): boolean {
   return (
     a.tag === b.tag &&
@@ -136,6 +173,7 @@ function samePort(a: ObservedPort, b: ObservedPort): boolean {
     a.type === b.type &&
     a.ofport === b.ofport &&
     a.error === b.error &&
+    a.device === b.device &&
     sameOptions(a.options, b.options)
   );
 }
@@ -197,6 +235,8 @@ function operations(change: SwitchChange, rows: SwitchRows): readonly Operation[
         ...setKeys('Port', name, 'external_ids', { [TAG_KEY]: String(position) }),
       ];
     }
+    case 'reopen':
+      return setColumns('Interface', change.want.name, { ofport_request: change.ofport });
     case 'delete-port': {
       const row = rows.port(change.name);
       return row ? removePort(change.bridge, row.uuid) : [];
@@ -212,6 +252,15 @@ function operations(change: SwitchChange, rows: SwitchRows): readonly Operation[
   }
 }
 
+/** What is written once the switch has carried out the changes: a port number was asked for only so that the switch opens the device anew. */
+export const operationsAfter = (changes: readonly SwitchChange[], rows: SwitchRows): Operation[] =>
+  changes.flatMap((change) => {
+    if (change.op !== 'reopen') return [];
+    const port = rows.port(change.want.name);
+    const asked = (port && rows.interfacesOf(port)[0]?.ofport_request) ?? null;
+    return setColumns('Interface', change.want.name, { ofport_request: asked === change.ofport ? null : asked });
+  });
+
 /** Names of bridges and ports that a change writes to: when their rows change, that was us. */
 export function namesIn(change: SwitchChange): readonly string[] {
   switch (change.op) {
@@ -221,6 +270,7 @@ export function namesIn(change: SwitchChange): readonly string[] {
     case 'add-port':
     case 'set-port':
     case 'set-tag':
+    case 'reopen':
       return [change.want.bridge, change.want.name];
     case 'delete-port':
       return [change.bridge, change.name];

@@ -40,6 +40,7 @@ describe('SwitchDriver on a real switch', () => {
   const plug = async (device: string, n: number) => {
     const peer = `${device}p`;
     await run(['ip', '-n', real.ovs.netns, 'link', 'add', device, 'type', 'veth', 'peer', 'name', peer]);
+    await run(['ip', '-n', real.ovs.netns, 'link', 'set', device, 'up']);
     const external_ids = { 'iface-id': idOf(n), 'attached-mac': macOf(n) };
     await real.mirror.commit(addPort({ bridge: 'br-int', name: device, interface: { external_ids } }));
   };
@@ -210,6 +211,7 @@ describe('SwitchDriver on a real switch', () => {
     const plugs: Plugs = {
       plug: async (name, ifaceId) => {
         await run(['ip', '-n', fresh.ovs.netns, 'link', 'add', name, 'type', 'veth', 'peer', 'name', `${name}p`]);
+        await run(['ip', '-n', fresh.ovs.netns, 'link', 'set', name, 'up']);
         await fresh.mirror.commit(
           addPort({ bridge: 'br-int', name, interface: { external_ids: { 'iface-id': ifaceId } } }),
         );

@@ -19,7 +19,7 @@ import {
 } from '@plumbline/ovs-core';
 import { OvsdbNotApplied, OvsdbOutcomeUnknown, OvsdbUnreachable, type MirrorChange } from '@plumbline/ovsdb';
 import { bundleText, parseFlows } from './flow-text.js';
-import { namesIn, operationsFor, SwitchImage, SwitchRows, OBSERVED_COLUMNS } from './rows.js';
+import { isObserved, namesIn, operationsAfter, operationsFor, SwitchImage, SwitchRows } from './rows.js';
 import { SwitchWatch } from './switch-watch.js';
 
 export type SwitchDriverOptions = Readonly<{
@@ -135,6 +135,8 @@ export class SwitchDriver implements OvsDriver {
     for (const name of names) this.expected.set(name, (this.expected.get(name) ?? 0) + 1);
     try {
       await this.rows.commit(operations, { timeoutMs: this.timeoutMs });
+      const after = operationsAfter(step.changes, this.rows);
+      if (after.length > 0) await this.rows.commit(after, { timeoutMs: this.timeoutMs });
     } catch (error) {
       throw unavailable(error) ?? error;
     } finally {
@@ -205,6 +207,7 @@ export class SwitchDriver implements OvsDriver {
 
   private switchTold(event: 'lost' | 'back'): void {
     this.known.clear();
+    this.image.forgetDevices();
     this.tell({ ports: [], all: event === 'back', reason: event === 'back' ? 'switch-back' : 'switch-lost' });
   }
 
@@ -216,7 +219,7 @@ export class SwitchDriver implements OvsDriver {
     const ports = new Set<string>();
     let all = false;
     for (const change of changes) {
-      if (!change.columns.some((column) => OBSERVED_COLUMNS[change.table].includes(column))) continue;
+      if (!isObserved(change)) continue;
       const ids = this.portIds(change);
       for (const id of ids) ports.add(id);
       all ||= ids.length === 0 && this.concernsOurs(change);

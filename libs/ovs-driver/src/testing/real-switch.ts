@@ -129,6 +129,8 @@ export class Instance {
   private constructor(
     readonly netns: ScratchNetns,
     readonly device: string,
+    private readonly on: RealSwitch,
+    private readonly what: Readonly<{ mac: string; address: string; mtuBytes: number }>,
   ) {}
 
   /** `address` with prefix length. The far end is named `device` in the switch's namespace; without `ifaceId` it is nobody's. */
@@ -145,18 +147,30 @@ export class Instance {
     },
   ): Promise<Instance> {
     const { device, mac, address, ifaceId, bridge = 'br-int', mtuBytes = 1450 } = options;
-    const netns = await makeNetns('inst');
+    const made = new Instance(await makeNetns('inst'), device, on, { mac, address, mtuBytes });
+    await made.makeDevice();
+    const external_ids = ifaceId === null ? {} : { 'iface-id': ifaceId, 'attached-mac': mac };
+    await on.mirror.commit(
+      addPort({ bridge, name: device, port: { tag: options.tag ?? null }, interface: { external_ids } }),
+    );
+    return made;
+  }
+
+  /** The pair of devices; nothing is told the switch's database. */
+  async makeDevice(): Promise<void> {
+    const { device, netns, on } = this;
+    const { mac, address, mtuBytes } = this.what;
     const make = ['link', 'add', device, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', netns.name];
     await run(['ip', '-n', on.ovs.netns, ...make]);
     await run(['ip', '-n', on.ovs.netns, 'link', 'set', device, 'up']);
     await run(['ip', '-n', netns.name, 'link', 'set', 'eth0', 'address', mac, 'mtu', String(mtuBytes), 'up']);
     await run(['ip', '-n', netns.name, 'address', 'add', address, 'dev', 'eth0']);
     await run(['ethtool', '-K', 'eth0', 'tx', 'off'], { netns: netns.name });
-    const external_ids = ifaceId === null ? {} : { 'iface-id': ifaceId, 'attached-mac': mac };
-    await on.mirror.commit(
-      addPort({ bridge, name: device, port: { tag: options.tag ?? null }, interface: { external_ids } }),
-    );
-    return new Instance(netns, device);
+  }
+
+  /** `ip link ...` where the switch is. */
+  link(...argv: string[]): Promise<RunResult> {
+    return run(['ip', '-n', this.on.ovs.netns, 'link', ...argv]);
   }
 
   exec(argv: readonly string[], more: { okCodes?: readonly number[]; stdin?: string } = {}): Promise<RunResult> {
