@@ -72,7 +72,13 @@ export type Attachment =
   | Readonly<{ kind: 'none'; why: string }>;
 
 /** What the ports of a network need to know of it. */
-export type NetworkPlace = Readonly<{ attachment: Attachment | undefined; tag: number | undefined; placedAt: number }>;
+export type NetworkPlace = Readonly<{
+  attachment: Attachment | undefined;
+  tag: number | undefined;
+  placedAt: number;
+  /** Position of the event that set the network down; null: it is up. */
+  downAt: number | null;
+}>;
 
 const at = (bridge: string, ...flows: readonly Flow[]): { bridge: string; flow: Flow }[] =>
   flows.map((flow) => ({ bridge, flow }));
@@ -129,7 +135,8 @@ export function renderNetwork(view: HostView, config: OvsNodeConfig, id: string)
   const here = placement && own(placement.hosts, view.host);
   const placedAt = placement?.setAt[`host:${view.host}`] ?? 0;
   const attachment = here && network ? attach(network, config) : undefined;
-  const place: NetworkPlace = { attachment, tag: here?.localVlanId, placedAt };
+  const downAt = network?.adminStateUp === false ? (network.setAt['network'] ?? 0) : null;
+  const place: NetworkPlace = { attachment, tag: here?.localVlanId, placedAt, downAt };
   // A local network is its local VLAN on br-int, which every other bridge drops.
   if (!placement || !network || !here || !attachment || attachment.kind === 'none' || attachment.kind === 'local')
     return { want: NOTHING, place, peers: [] };
@@ -231,7 +238,8 @@ export function renderPort(
   const owner = keyOf(port);
   const trouble = faultOf(port, place, device);
   const down =
-    trouble ?? (device ? idle(port, device) : 'nothing is plugged: no interface of br-int has its id as iface-id');
+    trouble ??
+    (device ? idle(port, place, device) : 'nothing is plugged: no interface of br-int has its id as iface-id');
   const edge = place.attachment?.kind === 'provider' ? [`bridge/${place.attachment.bridge}`] : [];
   const needs = [owner, `network/${port.networkId}`, `bridge/${BR_INT}`, ...edge];
   const portPlan: PortPlan = { port, device, down, fault: trouble !== null, needs };
@@ -240,8 +248,8 @@ export function renderPort(
     key: `interface/${twin.name}`,
     reason: `interfaces ${device?.name} and ${twin.name} of br-int both have this port's id as iface-id: ${twin.name} is cut off, an operator must remove one of them`,
   }));
-  if (device && (trouble !== null || !port.adminStateUp || place.tag === undefined))
-    closed.push(closing(device, owner, port.setAt['port'] ?? 0));
+  if (device && (trouble !== null || !port.adminStateUp || place.downAt !== null || place.tag === undefined))
+    closed.push(closing(device, owner, Math.max(port.setAt['port'] ?? 0, place.downAt ?? 0)));
   const wired = device && closed.length === twins.length && place.tag !== undefined;
   const tags = closed.map(({ tag }) => tag);
   const flows = closed.flatMap(({ flows: drops }) => drops);
@@ -298,8 +306,9 @@ function faultOf(port: Port, { attachment, tag }: NetworkPlace, device: Observed
   return null;
 }
 
-function idle(port: Port, device: ObservedPort): string | null {
+function idle(port: Port, { downAt }: NetworkPlace, device: ObservedPort): string | null {
   if (!port.adminStateUp) return 'its administrative state is down';
+  if (downAt !== null) return "its network's administrative state is down";
   if (device.error !== null) return `the switch cannot open interface ${device.name}: ${device.error}`;
   if (device.ofport === null) return `the switch has not opened interface ${device.name} yet`;
   return null;

@@ -69,6 +69,31 @@ describe('render', () => {
     ]);
   });
 
+  it('closes every port of a network that is set down, those of routers too, and opens them when it is up', () => {
+    const routerPort = { deviceOwner: 'network:router_interface', deviceId: idOf(90) } as const;
+    const builder = new ViewBuilder()
+      .network(7, 'local')
+      .placed(7, { cmp1: 9 })
+      .router(90)
+      .port(31, 7)
+      .port(32, 7, routerPort);
+    const observed = brInt(plugged('tap31', idOf(31)), plugged('tap32', idOf(32)));
+    const tags = () => render(builder.view, config, observed, { mayRemove: true }).tags.map(({ tag }) => tag);
+    expect(tags()).toEqual([9, 9]);
+    const position = builder.network(7, 'local', { adminStateUp: false }).view.position;
+    expect(tags()).toEqual([4095, 4095]);
+    const { portPlans, flows } = render(builder.view, config, observed, { mayRemove: true });
+    expect(portPlans.map(({ down }) => down)).toEqual(Array(2).fill("its network's administrative state is down"));
+    expect(
+      flows
+        .get('br-int')
+        ?.filter(({ key }) => key.includes('tap'))
+        .map((flow) => flow.position),
+    ).toEqual([position, position]);
+    builder.network(7, 'local');
+    expect(tags()).toEqual([9, 9]);
+  });
+
   it('keeps a local network on br-int: its ports are tagged, and no bridge and no tunnel carries its tag', () => {
     const view = new ViewBuilder()
       .node('cmp1', { tunnelIp: '192.0.2.1' })

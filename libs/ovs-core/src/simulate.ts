@@ -100,7 +100,11 @@ export function afterFlows(found: ObservedFlows, step: Extract<OvsStep, { op: 'f
   const ours = new Map(found.ours);
   for (const key of step.remove) ours.delete(key);
   for (const flow of step.add) ours.set(flow.key, { actions: flow.actions, position: flow.position });
-  return { ...found, ours, lostPorts: new Set([...found.lostPorts].filter((port) => !step.forgetPorts.includes(port))) };
+  return {
+    ...found,
+    ours,
+    lostPorts: new Set([...found.lostPorts].filter((port) => !step.forgetPorts.includes(port))),
+  };
 }
 
 export const NO_FLOWS: ObservedFlows = { ours: new Map(), foreign: new Set(), lostPorts: new Set() };

@@ -40,7 +40,10 @@ export function changeTask(change: SwitchChange): Task<Piece> {
 }
 
 /** `found`: the flows of the step's bridge. The flows that everything needs come first. */
-export function flowTasks({ bridge, remove, add, forgetPorts }: FlowStep, found: ObservedFlows | undefined): Task<Piece>[] {
+export function flowTasks(
+  { bridge, remove, add, forgetPorts }: FlowStep,
+  found: ObservedFlows | undefined,
+): Task<Piece>[] {
   const stage = `flows of ${bridge}`;
   const forget = (key: string): number | null => localTagOf(key, found?.ours.get(key)?.actions ?? '');
   const removed = remove.map((key): Task<Piece> => ({

@@ -45,7 +45,7 @@ export type Desired = Readonly<{
 /** The unit that an owner belongs to. */
 export const unitOf = (owner: Owner): string => owner || BASE;
 
-const NOWHERE: NetworkPlace = { attachment: undefined, tag: undefined, placedAt: 0 };
+const NOWHERE: NetworkPlace = { attachment: undefined, tag: undefined, placedAt: 0, downAt: null };
 const RANK = { base: 0, bridge: 1, network: 2, node: 3, port: 4 } as const;
 const rankOf = (unit: string): number => RANK[unit.split('/')[0] as keyof typeof RANK];
 

@@ -36,14 +36,25 @@ const someEvent: fc.Arbitrary<Event> = fc.oneof(
       ({ builder }) =>
         void builder.node(HOSTS[h] ?? '', { tunnelIp, removed }),
   ),
-  fc.tuple(n, fc.constantFrom('flat', 'vlan', 'vxlan' as const), fc.nat(2), fc.constantFrom('physnet1', 'nowhere')).map(
-    ([id, type, number, physical]): Event =>
-      ({ builder }) =>
-        void builder.network(id, type, {
-          segmentationId: type === 'flat' ? null : number,
-          physicalNetwork: type === 'vxlan' ? null : physical,
-        }),
-  ),
+  fc
+    .tuple(
+      ...([
+        n,
+        fc.constantFrom('flat', 'vlan', 'vxlan' as const),
+        fc.nat(2),
+        fc.constantFrom('physnet1', 'nowhere'),
+      ] as const),
+      fc.boolean(),
+    )
+    .map(
+      ([id, type, number, physical, adminStateUp]): Event =>
+        ({ builder }) =>
+          void builder.network(id, type, {
+            adminStateUp,
+            segmentationId: type === 'flat' ? null : number,
+            physicalNetwork: type === 'vxlan' ? null : physical,
+          }),
+    ),
   fc.tuple(n, fc.nat(15), fc.nat(2)).map(
     ([id, hosts, tag]): Event =>
       ({ builder }) =>

@@ -221,6 +221,27 @@ describe('packets on two real switches', () => {
     });
   });
 
+  it('carries nothing of a network that is set down, on the node itself and from outside, until it is up again', async () => {
+    const down = view('cmp1')
+      .network(501, 'vxlan', { adminStateUp: false })
+      .network(1, 'flat', { adminStateUp: false });
+    const result = await converge(0, down);
+    const told = new Map(result?.statuses.map(({ id, status, reason }) => [id, `${status} ${reason ?? ''}`]));
+    for (const n of [11, 31]) expect(told.get(idOf(n))).toBe("DOWN its network's administrative state is down");
+    for (const n of [21, 41]) expect(told.get(idOf(n))).toBe('ACTIVE ');
+    for (const [from, to] of [
+      ['i11', '10.0.0.12'],
+      ['i12', '10.0.0.11'],
+      ['i67', '10.0.0.31'],
+    ] as const)
+      expect([from, to, await at(from).reaches(to)]).toEqual([from, to, false]);
+    expect(await at('i11').datagrams(at('i12'), '10.0.0.12', 5)).toBe(0);
+    expect(await at('i21').reaches('10.0.0.22')).toBe(true);
+    await converge(0, view('cmp1'));
+    expect(await at('i11').datagrams(at('i12'), '10.0.0.12', 25)).toBeGreaterThan(20);
+    expect(await at('i31').transfer(at('i67'), '10.0.0.67', SIZE)).toBe(SIZE);
+  });
+
   it('cuts off a port that is taken away, and a node that no longer shares a network', async () => {
     await converge(0, view('cmp1').port(31, 1, { adminStateUp: false }));
     expect(await at('i31').reaches('10.0.0.67')).toBe(false);

@@ -268,7 +268,9 @@ function unavailable(error: unknown): OvsUnavailable | null {
     error instanceof OvsdbNotApplied ||
     (error instanceof CommandFailed &&
       (error.reason !== 'exit' ||
-        /failed to connect|Connection refused|No such file or directory|is not a bridge or a socket/.test(error.stderr)))
+        /failed to connect|Connection refused|No such file or directory|is not a bridge or a socket/.test(
+          error.stderr,
+        )))
   )
     return new OvsUnavailable(error.message, { cause: error });
   return null;
