@@ -29,7 +29,7 @@ import {
 import { HostName } from './host-names.js';
 
 /** Raised whenever an object gets a field or an event gets more meaning. A reader with another number folds again, or says what it cannot do. */
-export const CATALOGUE_VERSION = 3;
+export const CATALOGUE_VERSION = 4;
 
 const common = {
   id: Id,
@@ -82,7 +82,10 @@ export const Subnet = z.object({
   serviceTypes: z.array(z.string()).default([]),
 });
 
-/** Facets: `port`, `fixedIps`, `binding`. A router's port has no binding of its own: it is on its router's host. */
+/**
+ * Facets: `port`, `fixedIps`, `binding`, and `membership`: what decides the port's place in security groups beside its fixed IPs, so its groups and address pairs.
+ * A router's port has no binding of its own: it is on its router's host.
+ */
 export const Port = z.object({
   kind: z.literal('port'),
   ...common,
@@ -183,6 +186,30 @@ export const SecurityGroupRule = z.object({
   remoteIpPrefix: Cidr.nullable(),
 });
 
+/**
+ * A port in a security group, as rules see it that name the group as remote. Derived from the port: no event is about it. Every port that has the group is a member,
+ * bound or not, up or down, whatever its device: a rule lets in the addresses of a group, not what runs now. Facets: `membership`, `fixedIps` of the port; the
+ * larger is the position of the event that last set what this says.
+ */
+export const SecurityGroupMember = z.object({
+  kind: z.literal('securitygroupmember'),
+  /** `memberId`. */
+  id: z.string(),
+  /** The port's project. */
+  projectId: z.string(),
+  setAt: common.setAt,
+  securityGroupId: Id,
+  portId: Id,
+  /** Canonical prefixes of the port's fixed IPs and allowed address pairs, each once, sorted by text. Never empty. */
+  addresses: z.array(Cidr),
+});
+
+const uuidLength = 36;
+/** Id of a port's membership in a security group. */
+export const memberId = (securityGroupId: string, portId: string): string => `${securityGroupId}_${portId}`;
+/** The port of a membership. */
+export const portOfMember = (id: string): string => id.slice(uuidLength + 1);
+
 /** A named set of prefixes that rules may name. Facets: `addressgroup`. */
 export const AddressGroup = z.object({
   kind: z.literal('addressgroup'),
@@ -265,6 +292,7 @@ export const AnyObject = z.discriminatedUnion('kind', [
   PortForwarding,
   SecurityGroup,
   SecurityGroupRule,
+  SecurityGroupMember,
   AddressGroup,
   AddressScope,
   SubnetPool,
@@ -284,12 +312,16 @@ export type Node = Readonly<z.infer<typeof Node>>;
 export type PortForwarding = Readonly<z.infer<typeof PortForwarding>>;
 export type SecurityGroup = Readonly<z.infer<typeof SecurityGroup>>;
 export type SecurityGroupRule = Readonly<z.infer<typeof SecurityGroupRule>>;
+export type SecurityGroupMember = Readonly<z.infer<typeof SecurityGroupMember>>;
 export type AddressGroup = Readonly<z.infer<typeof AddressGroup>>;
 export type AddressScope = Readonly<z.infer<typeof AddressScope>>;
 export type SubnetPool = Readonly<z.infer<typeof SubnetPool>>;
 export type RbacPolicy = Readonly<z.infer<typeof RbacPolicy>>;
 export type Quota = Readonly<z.infer<typeof Quota>>;
 export type AnyObject = Readonly<z.infer<typeof AnyObject>>;
+/** An object that events are written of: any but a derived one. */
+export type WrittenObject = Exclude<AnyObject, SecurityGroupMember>;
+export type WrittenKind = WrittenObject['kind'];
 export type Kind = AnyObject['kind'];
 export const KINDS: readonly Kind[] = AnyObject.options.map((schema) => schema.shape.kind.value);
 

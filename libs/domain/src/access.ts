@@ -7,7 +7,7 @@
  *   own       what is its project's; a reader changes nothing
  *   the rest  as the object's kind declares (`access` in `libs/topology/src/kinds`): for everybody, by an RBAC policy, with the object it is a part of
  */
-import type { AnyObject, Kind, ObjectKey, RbacPolicy } from '@plumbline/contracts';
+import type { AnyObject, ObjectKey, RbacPolicy, WrittenKind, WrittenObject } from '@plumbline/contracts';
 import { type Access, declarationOf, idsOf, MODEL, type Topology } from '@plumbline/topology';
 import type { Actor } from './actor.js';
 import type { Decide } from './context.js';
@@ -80,7 +80,7 @@ export function canChange(objects: Objects, actor: Actor, object: AnyObject, del
 
 /** The object that a command is about, and its conditions. */
 export type Subject = Readonly<{
-  kind: Kind;
+  kind: WrittenKind;
   id: string;
   notFound(id: string): DomainError;
   /** The policy rule's name for messages: `update_network`. */
@@ -95,7 +95,7 @@ export const guarded =
   <T>(subject: Subject, decide: Decide<T>): Decide<T> =>
   (topology, context) => {
     const { kind, id, rule, deletes = false, revision = null } = subject;
-    const object: AnyObject | undefined = topology.get(kind, id);
+    const object: WrittenObject | undefined = topology.get(kind, id);
     if (!object || !canSee(topology, context.actor, object)) throw subject.notFound(id);
     if (!canChange(topology, context.actor, object, deletes)) throw notAuthorized(rule);
     const now = topology.revisionOf(object);

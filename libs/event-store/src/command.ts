@@ -26,6 +26,7 @@ export type WireCommand = Readonly<{
   take: readonly string[];
   release: readonly string[];
   none: readonly string[];
+  within: Readonly<Record<string, readonly string[]>>;
   rows: readonly Row[];
   hosts: readonly string[];
   tally: Readonly<Record<string, number>>;
@@ -45,7 +46,7 @@ const maxKeyLength = 800;
 
 /** Checks the command and makes its stored form. Throws `InvalidCommand`; nothing was stored then. */
 export function wire(command: AppendCommand): WireCommand {
-  const { events, take, release, none, rows, tally, limits, basis, once } = command;
+  const { events, take, release, none, within = {}, rows, tally, limits, basis, once } = command;
   const hosts = [...new Set(command.hosts)];
   const counted = Object.keys(tally);
   if (events.length === 0 && take.length + release.length + rows.length + hosts.length + counted.length > 0) {
@@ -72,6 +73,7 @@ export function wire(command: AppendCommand): WireCommand {
     ...take,
     ...release,
     ...none,
+    ...Object.keys(within),
     ...hosts,
     ...counted,
     ...limited,
@@ -92,6 +94,7 @@ export function wire(command: AppendCommand): WireCommand {
     take,
     release,
     none,
+    ...(Object.keys(within).length > 0 && { within }),
     rows,
     hosts,
     ...(counted.length > 0 && { tally }),
@@ -101,7 +104,22 @@ export function wire(command: AppendCommand): WireCommand {
   for (const json of [text, ...numbered.map((event) => event.envelope)]) refuseUnstorableText(json);
   const again = events[0]?.id !== undefined;
   const { expect } = command;
-  return { events: numbered, expect, take, release, none, rows, hosts, tally, limits, basis, once, again, text };
+  return {
+    events: numbered,
+    expect,
+    take,
+    release,
+    none,
+    within,
+    rows,
+    hosts,
+    tally,
+    limits,
+    basis,
+    once,
+    again,
+    text,
+  };
 }
 
 /** Streams, rows and claims that the command changes or has as preconditions: two commands of one batch must not change the same. */

@@ -40,8 +40,9 @@ export type Row = RowUpsert | RowDelete;
  * Everything that one append needs. Its preconditions are checked in this order, and the first that does not hold is the answer:
  * 1. `expect`: stream -> version it must have (0: must not exist). Has every stream written, and may have streams that were only read.
  * 2. `none`: prefixes under which no claim may exist (claims this command releases do not count).
- * 3. `take`: claims that must be free, or be released by this same command (`release`; releasing a free claim is no error).
- * 4. `limits`: per counter, its maximum once `tally` of this command is added.
+ * 3. `within`: prefix -> under it, each claim must go on with one of these parts and a slash ("" is a part: the slash follows at once).
+ * 4. `take`: claims that must be free, or be released by this same command (`release`; releasing a free claim is no error).
+ * 5. `limits`: per counter, its maximum once `tally` of this command is added.
  * `rows` are the read model rows, at most one for each object. `hosts` get a feed row at the command's last position.
  * A command without events succeeds, does nothing and checks nothing; it must not have rows, claims, hosts or tallies.
  */
@@ -51,6 +52,8 @@ export type AppendCommand = Readonly<{
   take: readonly string[];
   release: readonly string[];
   none: readonly string[];
+  /** Absent: nothing. The parts contain no slash. */
+  within?: Readonly<Record<string, readonly string[]>>;
   rows: readonly Row[];
   hosts: readonly string[];
   /** Counter (`<kind>/<project>`) -> by how much the command changes it. */
@@ -86,6 +89,8 @@ export type Lost =
   | Readonly<{ kind: 'version'; stream: string }>
   | Readonly<{ kind: 'claim'; key: string }>
   | Readonly<{ kind: 'none'; prefix: string }>
+  /** A claim that leads elsewhere than `within` says. */
+  | Readonly<{ kind: 'within'; key: string }>
   | Readonly<{ kind: 'limit'; key: string }>
   /** A request of this key was carried out in the last 24 hours. */
   | Readonly<{ kind: 'once'; key: string }>;

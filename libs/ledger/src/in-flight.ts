@@ -15,7 +15,7 @@ export class InFlight {
     return this.taken.get(claim);
   }
 
-  /** A command in flight that conflicts with this one: it changes a stream that this one expects, or takes a claim that this one takes or requires to be free. */
+  /** A command in flight that conflicts with this one: it changes a stream that this one expects, or takes a claim that this one takes, requires to be free, or may not lead there. */
   obstacle(prepared: Prepared): Flight | undefined {
     for (const claim of prepared.take) {
       const flight = this.taken.get(claim);
@@ -24,6 +24,9 @@ export class InFlight {
     for (const flight of this.flights) {
       for (const stream of Object.keys(prepared.expect)) if (flight.writes.has(stream)) return flight;
       for (const prefix of prepared.none) for (const claim of flight.takes) if (claim.startsWith(prefix)) return flight;
+      for (const [prefix, parts] of Object.entries(prepared.within))
+        for (const claim of flight.takes)
+          if (claim.startsWith(prefix) && !parts.includes(nextPart(claim, prefix))) return flight;
     }
     return undefined;
   }
@@ -46,3 +49,6 @@ export class InFlight {
     };
   }
 }
+
+/** What follows on the prefix, up to the next slash. */
+const nextPart = (claim: string, prefix: string): string => claim.slice(prefix.length).split('/', 1)[0] as string;

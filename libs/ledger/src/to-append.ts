@@ -17,6 +17,7 @@ export function toAppend(prepared: Prepared, basis: Head, once?: Once): AppendCo
     take: prepared.take,
     release: prepared.release,
     none: prepared.none,
+    within: prepared.within,
     rows: prepared.rows.map((row): Row => {
       if (row.deleted) return { kind: row.kind, id: row.id, deleted: true };
       return readRow(row.object, versions.get(keyOf(row.object)) ?? 0);

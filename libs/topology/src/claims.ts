@@ -5,7 +5,7 @@
  *   segment/vxlan/<vni>  segment/vlan/<physical network>/<vlan>  segment/flat/<physical network>
  *   subnet/<network>/<subnet>
  *   port/<network>/<project>/<port>   mac/<network>/<mac>   address/<network>/<ip>   allocation/<subnet>/<ip>
- *   member/<security group>/<port>   remote/<security or address group>/<rule>
+ *   member/<security group>/<host, or nothing>/<port>   remote/<security or address group>/<the rule's group>/<rule>
  *   default-group/<project>   default-network/   default-pool/<4 or 6>/      one of a kind
  *   pool/<subnet pool>/<bits of the subnet's prefix>/    scope-pool/<address scope>/<subnet pool>
  *   scope/<address scope>/<4 or 6>/<bits of a pool's prefix>/      a prefix that contains another is the start of its text

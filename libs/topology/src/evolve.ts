@@ -24,6 +24,7 @@ import {
   SecurityGroup,
   Subnet,
   SubnetPool,
+  WrittenObject,
 } from '@plumbline/contracts';
 
 type At = Readonly<{ position: number; meta: Meta }>;
@@ -36,7 +37,7 @@ const born = (at: At, facets: readonly string[]) => ({
   setAt: Object.fromEntries(facets.map((facet) => [facet, at.position])),
 });
 
-function changed<T extends AnyObject>(object: T, at: At, facet: string, fields: Partial<T>): T {
+function changed<T extends WrittenObject>(object: T, at: At, facet: string, fields: Partial<T>): T {
   return {
     ...object,
     ...fields,
@@ -67,11 +68,11 @@ export class NoSuchObject extends Error {
 export function evolve(
   before: AnyObject | undefined,
   recorded: Pick<Recorded, 'position' | 'event' | 'meta'>,
-): AnyObject | undefined {
+): WrittenObject | undefined {
   const event = known(recorded.event);
   if (!event) throw new Error(`event ${recorded.event.type} v${recorded.event.version} is not in this catalogue`);
   const at: At = recorded;
-  const the = <T extends AnyObject>(kind: T['kind']): T => {
+  const the = <T extends WrittenObject>(kind: T['kind']): T => {
     if (before?.kind !== kind) throw new NoSuchObject(event, recorded.position);
     return before as T;
   };
@@ -93,11 +94,15 @@ export function evolve(
       const { portId, vnicType = 'normal', profile = {}, ...facts } = event.data;
       const binding = { host: '', vnicType, profile };
       const later = { securityGroupIds: [], allowedAddressPairs: [], extraDhcpOpts: [], dnsName: '' };
-      const start = born(at, ['port', 'fixedIps', 'binding']);
+      const start = born(at, ['port', 'fixedIps', 'binding', 'membership']);
       return { kind: 'port', id: portId, ...later, ...start, ...defined(facts), binding };
     }
-    case 'PortAttributesSet':
-      return changed(the<Port>('port'), at, 'port', defined(event.data.set));
+    case 'PortAttributesSet': {
+      const { set } = event.data;
+      const after = changed(the<Port>('port'), at, 'port', defined(set));
+      const joins = set.securityGroupIds !== undefined || set.allowedAddressPairs !== undefined;
+      return joins ? { ...after, setAt: { ...after.setAt, membership: recorded.position } } : after;
+    }
     case 'PortFixedIpsSet':
       return changed(the<Port>('port'), at, 'fixedIps', { fixedIps: event.data.fixedIps });
     case 'PortBound': {

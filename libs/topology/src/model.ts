@@ -15,7 +15,12 @@ export type ModelStep = Readonly<{
   name: string;
   relation: Relation<Thing, Thing>;
   back: boolean;
+  /** Goes back, and the next step goes on along the relation that this one gathers by: the two are walked as one. */
+  gathers: boolean;
 }>;
+
+/** A relation that gathers (`Relation.gather`), with the one that it gathers along. */
+export type Gather = Readonly<{ name: string; relation: Relation<Thing, Thing>; along: Relation<Thing, Thing> }>;
 
 /** A walk of one kind's scope. */
 export type ModelWalk = Readonly<{
@@ -35,6 +40,10 @@ export type Model<O extends Thing> = Readonly<{
   uses: ReadonlyMap<string, ReadonlyMap<string, readonly Use[]>>;
   /** By kind: what follows from an object of it. */
   derived: ReadonlyMap<string, readonly Derived<O, O>[]>;
+  /** By derived kind: how its objects are made. */
+  derivations: ReadonlyMap<string, Derived<O, O>>;
+  /** By kind: its relations that gather. */
+  gathers: ReadonlyMap<string, readonly Gather[]>;
 }>;
 
 /** An object's own declaration; its functions take that kind's objects. */
@@ -61,10 +70,18 @@ export function modelOf<O extends Thing>(declarations: Declarations<O>): Model<O
   const walks = new Map<string, ModelWalk[]>();
   const uses = new Map<string, Map<string, Use[]>>();
   const derived = new Map<string, Derived<O, O>[]>();
+  const derivations = new Map<string, Derived<O, O>>();
+  const gathers = new Map<string, readonly Gather[]>();
   for (const kind of kinds) {
     const declaration = declarationOf({ declarations }, kind);
     checkAccess(kind, declaration);
-    if (!isWritten(declaration)) pushTo(derived, declaration.derived.from, declaration);
+    if (!isWritten(declaration)) {
+      checkDerived(declarations, kind, declaration);
+      pushTo(derived, declaration.derived.from, declaration);
+      derivations.set(kind, declaration);
+    }
+    const gathering = gathersOf(declarations, kind, declaration);
+    if (gathering.length > 0) gathers.set(kind, gathering);
     const mine = declaration.scope.map((walk) => walkOf(declarations, kind, walk));
     walks.set(kind, mine);
     for (const walk of mine)
@@ -76,7 +93,7 @@ export function modelOf<O extends Thing>(declarations: Declarations<O>): Model<O
       }
   }
   for (const walk of [...walks.values()].flat()) checkWay(walk, walks);
-  return { declarations, kinds, walks, uses, derived };
+  return { declarations, kinds, walks, uses, derived, derivations, gathers };
 }
 
 function pushTo<V>(map: Map<string, V[]>, name: string, value: V): void {
@@ -109,7 +126,10 @@ function walkOf<O extends Thing>(declarations: Declarations<O>, kind: O['kind'],
       throw new Error(
         `the scope of kind ${kind} walks ${namer}.${name}, but kind ${namer} is derived: no stream and no claim shows that it changes`,
       );
-    steps.push({ before: at, after: back ? namer : relation.to, name, relation, back });
+    const last = steps.at(-1);
+    if (last?.back && !back && 'ids' in last.relation && last.relation.gather === name)
+      steps[steps.length - 1] = { ...last, gathers: true };
+    steps.push({ before: at, after: back ? namer : relation.to, name, relation, back, gathers: false });
     at = back ? namer : relation.to;
   }
   if (at !== NODE) throw new Error(`a walk of the scope of kind ${kind} ends at ${at}, not at a node`);
@@ -173,6 +193,33 @@ function relationOf<O extends Thing>(
   const relation = declaration?.relations[name];
   if (!relation) throw new Error(`${where} names relation "${name}" of kind ${kind}, which is not declared`);
   return relation;
+}
+
+/** Objects of a derived kind are found by what their sources name, so each relation must say by which of the source's. */
+function checkDerived<O extends Thing>(declarations: Declarations<O>, kind: O['kind'], declared: Derived<O, O>): void {
+  const { from, by } = declared.derived;
+  for (const [name, relation] of Object.entries(declared.relations)) {
+    if ('sameId' in relation) continue;
+    const source = relationOf(declarations, from, by[name] ?? '', `derived kind ${kind}, for its relation "${name}",`);
+    if (source.to !== relation.to)
+      throw new Error(`derived kind ${kind} names ${relation.to} by "${name}", its source ${source.to}`);
+  }
+}
+
+function gathersOf<O extends Thing>(
+  declarations: Declarations<O>,
+  kind: O['kind'],
+  { relations }: Declared<O>,
+): readonly Gather[] {
+  return Object.entries(relations as Readonly<Record<string, Relation<Thing, Thing>>>).flatMap(([name, relation]) => {
+    if (!('ids' in relation) || relation.gather === undefined) return [];
+    const along = relationOf(declarations, kind, relation.gather, `relation "${name}" of kind ${kind} gathers, and`);
+    if (!relation.claimedUnder || !('ids' in along))
+      throw new Error(
+        `relation "${name}" of kind ${kind} gathers: it must say claimedUnder, along a relation to other ids`,
+      );
+    return [{ name, relation, along }];
+  });
 }
 
 function checkAccess<O extends Thing>(kind: string, { access, relations }: Declared<O>): void {

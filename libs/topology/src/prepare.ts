@@ -2,7 +2,7 @@
  * Makes of a decision what the log's one transaction needs: its preconditions on stream versions, the claims it takes, the rows it writes and the hosts that
  * must learn of it. All of this follows from the topology and the events.
  */
-import { AnyObject, Kind, Meta, ObjectKey, PlumbEvent } from '@plumbline/contracts';
+import { AnyObject, Kind, Meta, ObjectKey, PlumbEvent, WrittenObject } from '@plumbline/contracts';
 import { claimsOf } from './claims.js';
 import type { Change } from './change.js';
 import { type Foreseen, Future } from './future.js';
@@ -33,7 +33,7 @@ export type Decision = Readonly<{
 
 export type Row =
   | Readonly<{ kind: AnyObject['kind']; id: string; deleted: true }>
-  | Readonly<{ kind: AnyObject['kind']; id: string; deleted?: false; object: AnyObject }>;
+  | Readonly<{ kind: AnyObject['kind']; id: string; deleted?: false; object: WrittenObject }>;
 
 export type Prepared = Readonly<{
   events: readonly Readonly<{ stream: string; event: PlumbEvent }>[];
@@ -41,6 +41,8 @@ export type Prepared = Readonly<{
   take: readonly string[];
   release: readonly string[];
   none: readonly string[];
+  /** Prefix -> under it, claims must go on with one of these, and a slash. Sorted. */
+  within: Readonly<Record<string, readonly string[]>>;
   rows: readonly Row[];
   hosts: readonly string[];
   /** Counter -> by how much the decision changes it. */
@@ -56,7 +58,7 @@ export function tallyOf({ kind, projectId }: AnyObject): string | null {
 }
 
 /** An object's row in the read model: its own facts in `doc`, beside the columns that rows are found and ordered by. `version`: of the object's stream after its last change. */
-export function readRow(object: AnyObject, version: number) {
+export function readRow(object: WrittenObject, version: number) {
   const { setAt, ...doc } = object;
   return { kind: object.kind, id: object.id, version, projectId: doc.projectId, name: doc.name, doc, setAt };
 }
@@ -91,8 +93,9 @@ export function prepare(topology: Topology, decision: Decision, meta: Meta): Pre
     take: [...taken, ...retaken],
     release: [...released, ...retaken],
     none: [...decision.none, ...fences.prefixes],
+    within: fences.within(),
     rows: changes.map(({ key, after }) =>
-      after ? { ...nameOf(key), object: after } : { ...nameOf(key), deleted: true },
+      after ? { ...nameOf(key), object: after as WrittenObject } : { ...nameOf(key), deleted: true },
     ),
     hosts: hostsIn(moves),
     tally: tallied(changes),
@@ -124,11 +127,13 @@ function tallied(changes: readonly Change[]): Record<string, number> {
  * Preconditions that keep the list of hosts right until the command is stored: otherwise a host that enters the scope at the same time in another process would be
  * missed. The streams of the objects that the scope walks passed through must not change. A walk to all objects that name an object is right only while no
  * other object starts to name it. That writes no stream that could be a precondition, but each such object holds a claim under a prefix (`claimedUnder`). So
- * the command requires that only the claims it has read are held there, and releases and retakes these.
+ * the command requires that only the claims it has read are held there, and releases and retakes these. Where those objects are many and lead to few (`Relation.gather`), it requires only that their
+ * claims lead to no others.
  */
 class Fences implements Passed {
   readonly prefixes = new Set<string>();
   readonly known = new Set<string>();
+  private readonly leads = new Map<string, Set<string>>();
 
   constructor(
     private readonly topology: Topology,
@@ -146,5 +151,18 @@ class Fences implements Passed {
     this.prefixes.add(prefix);
     for (const object of this.topology.find(kind as Kind, `${name}/${id}`))
       for (const claim of claimsOf(object)) if (claim.startsWith(prefix)) this.known.add(claim);
+  }
+
+  gathering(relation: Parameters<Passed['gathering']>[0], id: string, leadTo: readonly string[]): void {
+    const prefix = 'ids' in relation ? relation.claimedUnder?.(id) : undefined;
+    if (prefix === undefined) return;
+    let leads = this.leads.get(prefix);
+    // Nothing: of an object that leads nowhere.
+    if (!leads) this.leads.set(prefix, (leads = new Set([''])));
+    for (const each of leadTo) leads.add(each);
+  }
+
+  within(): Record<string, readonly string[]> {
+    return Object.fromEntries([...this.leads].map(([prefix, leads]) => [prefix, [...leads].sort()]));
   }
 }

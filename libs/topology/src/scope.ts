@@ -30,87 +30,19 @@
  * beside the placements.
  */
 import type { KeyOf, Thing } from './kinds/declaration.js';
-import { idsOf, type ModelStep, type ModelWalk } from './model.js';
+import type { ModelWalk } from './model.js';
 import type { Change, ObjectIndex } from './object-index.js';
+import { Wave } from './scope-wave.js';
+import { comingTo, forward, keyOfObject, type Passed, Reach } from './walks.js';
 
-/** What a walk passed through: the caller makes preconditions of it. */
-export interface Passed {
-  /** The object with this name decides where the walk continues: it names the next object, or the previous one. */
-  through(kind: string, id: string): void;
-  /** All objects that name `id` by this relation were walked to. */
-  allNaming(kind: string, relation: ModelStep['relation'], name: string, id: string): void;
-}
-
-/** Calls `found` with each node that the steps from `at` on lead to from the object with this id. An object is needed only where its own relation is followed. */
-function forward<O extends Thing>(
-  index: ObjectIndex<O>,
-  steps: readonly ModelStep[],
-  at: number,
-  id: string,
-  found: (host: string) => void,
-  passed?: Passed,
-): void {
-  const step = steps[at];
-  if (!step) return found(id);
-  const { relation, name } = step;
-  if ('sameId' in relation || !step.back) {
-    if ('ids' in relation && !relation.fixed) passed?.through(step.before, id);
-    for (const next of idsOf(relation, index.get(step.before, id))) forward(index, steps, at + 1, next, found, passed);
-  } else {
-    passed?.allNaming(step.after, relation, name, id);
-    for (const next of index.find(step.after, `${name}/${id}`)) {
-      if (!relation.fixed) passed?.through(step.after, next.id);
-      forward(index, steps, at + 1, next.id, found, passed);
-    }
-  }
-}
-
-/** Calls `found` with each object of the walk's kind that comes to the object with this id, which is at place `at` of the walk. */
-function backward<O extends Thing>(
-  index: ObjectIndex<O>,
-  walk: ModelWalk,
-  at: number,
-  id: string,
-  found: (start: O) => void,
-): void {
-  const step = walk.steps[at - 1];
-  if (!step) {
-    const start: O | undefined = index.get(walk.kind, id);
-    if (start) found(start);
-    return;
-  }
-  const { relation } = step;
-  if (step.back)
-    for (const before of idsOf(relation, index.get(step.after, id))) backward(index, walk, at - 1, before, found);
-  else if ('sameId' in relation)
-    for (const before of idsOf(relation, index.get(step.before, id))) backward(index, walk, at - 1, before, found);
-  else
-    for (const before of index.find(step.before, `${step.name}/${id}`)) backward(index, walk, at - 1, before.id, found);
-}
-
-/** True when the steps lead to this host; does not look at the other nodes of a last step. */
-function leadsTo<O extends Thing>(
-  index: ObjectIndex<O>,
-  steps: readonly ModelStep[],
-  at: number,
-  id: string,
-  host: string,
-): boolean {
-  const step = steps[at];
-  if (!step) return id === host;
-  const { relation, name } = step;
-  const on = (next: string) => leadsTo(index, steps, at + 1, next, host);
-  if (step.back) return index.find(step.after, `${name}/${id}`).some((next) => on(next.id));
-  if (at === steps.length - 1 && !('sameId' in relation)) return index.holds(step.before, `${name}/${host}`, id);
-  return idsOf(relation, index.get(step.before, id)).some(on);
-}
+export type { Passed } from './walks.js';
 
 /** Hosts on whose nodes this object matters. */
 export function hostsOf<O extends Thing>(index: ObjectIndex<O>, object: O | undefined, passed?: Passed): Set<string> {
   const hosts = new Set<string>();
   if (!object) return hosts;
-  for (const walk of index.model.walks.get(object.kind) ?? [])
-    forward(index, walk.steps, 0, object.id, (host) => hosts.add(host), passed && beyond(object, passed));
+  for (const { steps } of index.model.walks.get(object.kind) ?? [])
+    for (const host of forward(index, steps, 0, object.id, passed && beyond(object, passed))) hosts.add(host);
   return hosts;
 }
 
@@ -120,6 +52,7 @@ const beyond = (object: Thing, passed: Passed): Passed => ({
     if (kind !== object.kind || id !== object.id) passed.through(kind, id);
   },
   allNaming: (...given) => passed.allNaming(...given),
+  gathering: (...given) => passed.gathering(...given),
 });
 
 /** All objects a host must know, sorted by key. */
@@ -127,17 +60,29 @@ export function objectsFor<O extends Thing>(index: ObjectIndex<O>, host: string)
   const found = new Map<KeyOf<O>, O>();
   for (const walks of index.model.walks.values())
     for (const walk of walks)
-      backward(index, walk, walk.steps.length, host, (object) => found.set(keyOfObject(object), object));
+      for (const object of startsFrom(index, walk, host)) found.set(keyOfObject(object), object);
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
 }
 
-const keyOfObject = <O extends Thing>({ kind, id }: O): KeyOf<O> => `${kind as O['kind']}/${id}`;
+/** The objects that the walk leads to this host. */
+function* startsFrom<O extends Thing>(index: ObjectIndex<O>, { kind, steps }: ModelWalk, host: string): Iterable<O> {
+  let front = new Set([host]);
+  for (const step of steps.slice(1).reverse()) {
+    const next = new Set<string>();
+    for (const id of front) for (const each of comingTo(index, step, id)) next.add(each.id);
+    front = next;
+  }
+  const [first] = steps;
+  for (const id of front)
+    for (const each of first ? comingTo(index, first, id) : [{ id }]) {
+      const start: O | undefined = 'object' in each ? (each.object as O) : index.get(kind, each.id);
+      if (start) yield start;
+    }
+}
 
 /** Hosts that an object comes to, goes from, and, for one that was itself changed, is known on before and after. */
 export type HostMoves = Readonly<Record<'entered' | 'left' | 'stayed', Iterable<string>>>;
 export type ScopeMoves<O extends Thing> = ReadonlyMap<KeyOf<O>, HostMoves>;
-
-type Pairs<O extends Thing> = Map<KeyOf<O>, Set<string>>;
 
 /**
  * What the changes of one command, each object once, do to the scope of any object. The index must be as it was before; `leave` says whether it is as it was or
@@ -151,23 +96,29 @@ export function scopeMoves<O extends Thing>(
 ): ScopeMoves<O> {
   const changes = changed.flatMap(({ key, before, after }) => index.changes(key, before, after));
   const own = new Set(changes.map(({ key }) => key));
-  const put = (side: 'before' | 'after') => {
-    for (const change of changed) index.put(change.key, change[side]);
+  let side: 'before' | 'after' = 'before';
+  const put = (other: 'before' | 'after') => {
+    if (other !== side) for (const change of changed) index.put(change.key, change[other]);
+    side = other;
   };
   const hostsNow = () => changes.map(({ key }) => hostsOf(index, index.byKey(key), passed));
 
   const pre = hostsNow();
-  const gone = walked(index, changes, own, 'before');
+  const gone = new Wave(index, own, changes, 'before');
   put('after');
   const post = hostsNow();
-  const came = walked(index, changes, own, 'after');
-  const left = unreachable(index, gone, came);
-  let entered = came;
-  if (leave === 'before' || came.size > 0) {
+  const came = new Wave(index, own, changes, 'after');
+  gone.leaveOut(new Reach(index));
+  while (gone.goesOn || came.goesOn) {
     put('before');
-    entered = unreachable(index, came, gone);
-    if (leave === 'after') put('after');
+    gone.goBack();
+    came.leaveOut(new Reach(index));
+    if (!gone.goesOn && !came.goesOn) break;
+    put('after');
+    came.goBack();
+    gone.leaveOut(new Reach(index));
   }
+  put(leave);
 
   const moves = new Map<KeyOf<O>, HostMoves>();
   for (const [at, { key }] of changes.entries()) {
@@ -177,63 +128,8 @@ export function scopeMoves<O extends Thing>(
     for (const host of is) if (!was.has(host)) entered.push(host);
     moves.set(key, { entered, left, stayed });
   }
+  const [left, entered] = [gone.moved, came.moved];
   for (const [key, hosts] of left) moves.set(key, { entered: entered.get(key) ?? [], left: hosts, stayed: [] });
   for (const [key, hosts] of entered) if (!left.has(key)) moves.set(key, { entered: hosts, left: [], stayed: [] });
   return moves;
-}
-
-/** Objects that are not changed, each with the nodes it walks to over a step that only this side of the changes has. The index must be as on that side. */
-function walked<O extends Thing>(
-  index: ObjectIndex<O>,
-  changes: readonly Change<O>[],
-  own: ReadonlySet<KeyOf<O>>,
-  side: 'before' | 'after',
-): Pairs<O> {
-  const pairs: Pairs<O> = new Map();
-  for (const change of changes) {
-    const object = change[side];
-    const other = change[side === 'before' ? 'after' : 'before'];
-    if (!object) continue;
-    for (const uses of index.model.uses.get(object.kind)?.values() ?? []) {
-      for (const { walk, at } of uses) {
-        const step = walk.steps[at] as ModelStep;
-        const known = new Set(idsOf(step.relation, other));
-        for (const id of idsOf(step.relation, object)) {
-          if (known.has(id)) continue;
-          const [from, to] = step.back ? [id, object.id] : [object.id, id];
-          const starts: KeyOf<O>[] = [];
-          backward(index, walk, at, from, (start) => {
-            if (!own.has(keyOfObject(start))) starts.push(keyOfObject(start));
-          });
-          if (starts.length === 0) continue;
-          const hosts: string[] = [];
-          forward(index, walk.steps, at + 1, to, (host) => hosts.push(host));
-          for (const start of starts) {
-            let set = pairs.get(start);
-            if (!set) pairs.set(start, (set = new Set()));
-            for (const host of hosts) set.add(host);
-          }
-        }
-      }
-    }
-  }
-  return pairs;
-}
-
-/** Of the pairs, without those of `but`: the ones that cannot be walked in the index as it is. */
-function unreachable<O extends Thing>(index: ObjectIndex<O>, pairs: Pairs<O>, but: Pairs<O>): Pairs<O> {
-  const rest: Pairs<O> = new Map();
-  for (const [key, hosts] of pairs) {
-    const object = index.byKey(key);
-    const doubted = [...hosts].filter((host) => !but.get(key)?.has(host));
-    const all = doubted.length > 8 ? hostsOf(index, object) : null;
-    const reaches = (host: string) => {
-      if (!object) return false;
-      if (all) return all.has(host);
-      return (index.model.walks.get(object.kind) ?? []).some(({ steps }) => leadsTo(index, steps, 0, object.id, host));
-    };
-    const moved = doubted.filter((host) => !reaches(host));
-    if (moved.length > 0) rest.set(key, new Set(moved));
-  }
-  return rest;
 }

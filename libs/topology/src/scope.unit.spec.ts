@@ -35,7 +35,7 @@ const DECLARATIONS: Declarations<Thing> = {
     ...written,
     relations: {
       host: { to: 'node', ids: ({ host }) => (host ? [host] : []) },
-      groups: { to: 'group', ids: ({ groups }) => groups, claimedUnder: (group) => `member/${group}/` },
+      groups: { to: 'group', ids: ({ groups }) => groups, claimedUnder: (group) => `member/${group}/`, gather: 'host' },
     },
     scope: [['host']],
   },
@@ -53,12 +53,12 @@ const DECLARATIONS: Declarations<Thing> = {
         ids: ({ remote }) => (remote ? [remote] : []),
         fixed: true,
         claimedUnder: (group) => `remote/${group}/`,
+        gather: 'group',
       },
     },
     scope: [['group', ...portsOf]],
   },
   member: {
-    terms: () => [],
     access: {},
     relations: { group: { to: 'group', ids: ({ group }) => [group] } },
     scope: [['group', { from: 'rule', by: 'remote' }, 'group', ...portsOf]],
@@ -69,6 +69,8 @@ const DECLARATIONS: Declarations<Thing> = {
         const { id, projectId, groups, address, at } = source;
         return groups.map((group) => ({ kind: 'member', id: `${group}.${id}`, projectId, group, address, at }));
       },
+      source: (id) => id.slice(id.indexOf('.') + 1),
+      by: { group: 'groups' },
     },
   },
 };
@@ -180,11 +182,13 @@ describe('scope of declared kinds', () => {
       through: (kind, id) => through.add(`${kind}/${id}`),
       allNaming: (_kind, relation, _name, id) =>
         naming.add(('ids' in relation && relation.claimedUnder?.(id)) || 'no claim'),
+      gathering: (relation, id, leadTo) =>
+        naming.add(`${('ids' in relation && relation.claimedUnder?.(id)) || 'no claim'} ${[...leadTo].sort().join()}`),
     };
     movesOf(index, [changeTo(index, 'rule/new', rule('new', 'web', 'other'))], passed);
     // Who is in the group that has the rule decides who must know the rule, the other group and its members.
-    expect([...through]).toEqual(['port/w']);
-    expect([...naming]).toEqual(['member/web/']);
+    expect([...through]).toEqual([]);
+    expect([...naming]).toEqual(['member/web/ h1']);
   });
 });
 
@@ -258,7 +262,8 @@ describe('for any objects and any commands', () => {
         (commands, undone) => {
           const index = new ObjectIndex(MODEL);
           const picture = () => {
-            const things = [...index.keys()].map((key) => index.byKey(key) as Thing);
+            const things = MODEL.kinds.flatMap((kind): Thing[] => index.all(kind));
+            for (const thing of things) expect(index.byKey(keyOf(thing))).toEqual(thing);
             for (const thing of things) expect(hostsOf(index, thing)).toEqual(hostsByHand(things, thing));
             return new Map(things.map((thing) => [keyOf(thing), { thing, hosts: hostsByHand(things, thing) }]));
           };

@@ -2,7 +2,7 @@
  * Topology: every object of a log at one position, with the indexes that queries need. `apply` folds one event in; it changes the topology in place
  * (the fold is pure at its boundary: same log, same topology) and costs no more than the object it changes.
  */
-import { AnyObject, keyOf, Kind, known, ObjectKey, Recorded, subjectOf } from '@plumbline/contracts';
+import { AnyObject, keyOf, Kind, known, ObjectKey, Recorded, subjectOf, WrittenObject } from '@plumbline/contracts';
 import { evolve } from './evolve.js';
 import type { Change, OfKind } from './change.js';
 import { MODEL } from './kinds/model.js';
@@ -99,7 +99,7 @@ export class Topology {
    * The revision number that clients know of an object: how often it, or a part of it, has changed. Parts are what is written in its stream (subnets and policies of a network,
    * rules of a security group). Of a part itself: how often it changed.
    */
-  revisionOf(object: AnyObject): number {
+  revisionOf(object: WrittenObject): number {
     const stream = streamOfObject(object);
     return stream === `${object.kind}-${object.id}` ? this.versionOf(stream) - 1 : object.revision;
   }

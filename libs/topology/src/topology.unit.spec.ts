@@ -77,7 +77,7 @@ describe('the walk', () => {
       for (const { event } of log.flat()) types.add(event.type);
       heard += HOSTS.reduce((sum, host) => sum + feedOf(log, host).messages.length, 0);
     }
-    expect(types.size).toBe(34);
+    expect(types.size).toBe(42);
     expect(heard).toBeGreaterThan(1000);
   });
 });
@@ -181,7 +181,11 @@ describe('for every log and every host', () => {
             for (const id of idsOf(relation, object)) {
               named += 1;
               const prefix = relation.claimedUnder(id);
-              expect(claimsOf(object).filter((claim) => claim.startsWith(prefix))).not.toEqual([]);
+              const shows = claimsOf(object).filter((claim) => claim.startsWith(prefix));
+              expect(shows).not.toEqual([]);
+              if (relation.gather === undefined) continue;
+              const along = idsOf(declarationOf(MODEL, object.kind).relations[relation.gather]!, object);
+              expect(shows.map((claim) => partAfter(claim, prefix))).toEqual(along.length > 0 ? along : ['']);
             }
           }
       }),
@@ -224,6 +228,9 @@ describe('two processes that decide at the same moment', () => {
         const lost =
           Object.entries(second.expect).some(([stream, version]) => topology.versionOf(stream) !== version) ||
           second.none.some((prefix) => [...claims].some((claim) => claim.startsWith(prefix))) ||
+          Object.entries(second.within).some(([prefix, parts]) =>
+            [...claims].some((claim) => claim.startsWith(prefix) && !parts.includes(partAfter(claim, prefix))),
+          ) ||
           second.take.some((claim) => claims.has(claim));
         if (lost) return;
         accepted += 1;
@@ -239,6 +246,8 @@ describe('two processes that decide at the same moment', () => {
     expect(accepted).toBeGreaterThan(500);
   });
 });
+
+const partAfter = (claim: string, prefix: string): string => claim.slice(prefix.length).split('/')[0] as string;
 
 const decisionOf = (command: readonly Recorded[]) => ({
   events: command.map(({ event }) => event as unknown as PlumbEvent),

@@ -42,7 +42,12 @@ const DECLARATIONS: Declarations<Thing> = {
     relations: {
       group: { to: 'group', ids: ({ group }) => [group], fixed: true },
       list: { to: 'list', ids: ({ list }) => one(list), claimedUnder: (list) => `listed/${list}/` },
-      remote: { to: 'group', ids: ({ remote }) => one(remote), claimedUnder: (group) => `remote/${group}/` },
+      remote: {
+        to: 'group',
+        ids: ({ remote }) => one(remote),
+        claimedUnder: (group) => `remote/${group}/`,
+        gather: 'group',
+      },
     },
     scope: [['group', ...ofGroup]],
   },
@@ -55,13 +60,18 @@ const DECLARATIONS: Declarations<Thing> = {
   binding: {
     ...written,
     relations: {
-      port: { to: 'port', ids: ({ port }) => [port], fixed: true, claimedUnder: (port) => `bound/${port}/` },
+      port: {
+        to: 'port',
+        ids: ({ port }) => [port],
+        fixed: true,
+        claimedUnder: (port) => `bound/${port}/`,
+        gather: 'host',
+      },
       host: { to: 'node', ids: ({ host }) => one(host) },
     },
     scope: [['host']],
   },
   member: {
-    terms: () => [],
     access: {},
     relations: { group: { to: 'group', ids: ({ group }) => [group], fixed: true } },
     scope: [['group', { from: 'rule', by: 'remote' }, 'group', ...ofGroup]],
@@ -72,6 +82,8 @@ const DECLARATIONS: Declarations<Thing> = {
         const { id, projectId, groups, address } = source;
         return groups.map((group) => ({ kind: 'member', id: `${group}.${id}`, projectId, group, address }));
       },
+      source: (id) => id.slice(id.indexOf('.') + 1),
+      by: { group: 'groups' },
     },
   },
   zone: {
@@ -194,6 +206,12 @@ function indexOf(state: State): ObjectIndex<Thing> {
   return index;
 }
 
+/** The claims of objects that are gathered: under which prefix, and where the object leads. */
+const claimsIn = (index: ObjectIndex<Thing>): (readonly [string, string])[] => [
+  ...index.all('rule').flatMap(({ remote, group }) => one(remote).map((id) => [`remote/${id}/`, group] as const)),
+  ...index.all('binding').flatMap(({ port, host }) => one(host).map((on) => [`bound/${port}/`, on] as const)),
+];
+
 /** The log as far as scope is concerned, and what its hosts were told. */
 class Log {
   readonly pasts: State[] = [new Map()];
@@ -229,9 +247,14 @@ class Log {
     const index = indexOf(then);
     const expected = new Set<string>(writes.keys());
     const named: (readonly [Thing['kind'], string])[] = [];
+    const gathered = new Map<string, Set<string>>();
     const passed: Passed = {
       through: (kind, id) => expected.add(`${kind}/${id}`),
       allNaming: (kind, _relation, name, id) => named.push([kind as Thing['kind'], `${name}/${id}`]),
+      gathering: (relation, id, leadTo) => {
+        const prefix = ('ids' in relation && relation.claimedUnder?.(id)) as string;
+        gathered.set(prefix, new Set([...(gathered.get(prefix) ?? []), ...leadTo]));
+      },
     };
     const moves = [...scopeMoves(index, changes, 'before', passed)];
     const hosts = new Set(moves.flatMap(([, { entered, left, stayed }]) => [...entered, ...left, ...stayed]));
@@ -239,6 +262,7 @@ class Log {
     const naming = (from: ObjectIndex<Thing>, [kind, term]: (typeof named)[number]) =>
       from.find(kind, term).map(keyOf).sort().join();
     if (this.wrote.slice(past).some((keys) => [...keys].some((key) => expected.has(key)))) return false;
+    if (claimsIn(now).some(([prefix, leadsTo]) => gathered.get(prefix)?.has(leadsTo) === false)) return false;
     if (named.some((each) => naming(index, each) !== naming(now, each))) return false;
     this.tell(now, changes, hosts);
     const state = new Map(this.pasts[this.head]);

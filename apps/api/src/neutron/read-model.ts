@@ -5,7 +5,7 @@
  * Which rows there are, in which order and revision, the database alone says. Once one of them is not as known here, all are read: it was changed a moment ago.
  */
 import type pg from 'pg';
-import { carrierOf, type AnyObject, type ObjectKey } from '@plumbline/contracts';
+import { carrierOf, type AnyObject, type ObjectKey, type WrittenObject } from '@plumbline/contracts';
 import { DEFAULT_ZONE, type Fleet } from '@plumbline/domain';
 import type { BoundedQuery } from '@plumbline/event-store';
 import type { Caller } from '@plumbline/identity/login';
@@ -97,7 +97,7 @@ export class ReadModel {
     if (kind === null) return null;
     const rows = await this.rows<Known>(statement, signal);
     for (const row of rows) {
-      const object = this.known(`${kind}/${row.id}`);
+      const object = this.known(`${kind}/${row.id}`) as WrittenObject | undefined;
       if (object?.revision !== row.revision) return null;
       row.doc = object;
     }

@@ -4,7 +4,7 @@
  *
  * The table of attributes also types what `create` and `update` are given (input.ts): a field that a decision needs and no attribute gives does not compile.
  */
-import type { Kind } from '@plumbline/contracts';
+import type { WrittenKind } from '@plumbline/contracts';
 import type { Decide, DomainError, Fleet, Limits, SegmentPolicy } from '@plumbline/domain';
 import type { Attribute } from './attribute.js';
 import type { Computed } from './computed/computed.js';
@@ -53,7 +53,7 @@ export type Seeing = Readonly<{
  * rows, so that it costs what the project sees and not what there is.
  */
 export type Through = Readonly<{
-  kind: Kind;
+  kind: WrittenKind;
   /** Field of the row that holds the other object's id. */
   path: string;
   /** Condition on the other object, which is called `n`. */
@@ -68,7 +68,7 @@ type Described = Readonly<{
   /** In the path, when it is not `collection`: `security-groups`. */
   segment?: string;
   /** Kind of the object in the log; null for what is observed or derived. */
-  kind: Kind | null;
+  kind: WrittenKind | null;
   partOf?: Whole;
   /**
    * Who sees a row. 'admin': administrators; 'own': also the project that owns it; a condition: also projects for which it holds.

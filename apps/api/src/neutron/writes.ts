@@ -1,5 +1,5 @@
 /** Creates, changes and deletes declared resources: parse, decide within rights and quotas, store, answer with what is then there. */
-import type { Kind } from '@plumbline/contracts';
+import type { WrittenKind } from '@plumbline/contracts';
 import { type Decide, guarded, type Subject, type TaggedKind, withinQuotas } from '@plumbline/domain';
 import type { Caller } from '@plumbline/identity/login';
 import { badRequest } from '../errors/edge-error.js';
@@ -124,7 +124,7 @@ export class Writes {
     const { topology } = this.commands;
     const rows: Row[] = [];
     for (const id of ids) {
-      const doc = topology.byKey(`${resource.kind as Kind}/${id}`);
+      const doc = topology.byKey(`${resource.kind as WrittenKind}/${id}`);
       const columns = doc && knownColumns(resource, { id, doc }, topology);
       if (!columns) return this.read.byIds(resource, ids, null);
       rows.push({ ...columns, id, doc });
@@ -153,7 +153,7 @@ export class Writes {
 }
 
 const subjectOf = (resource: Resource, id: string, rule: string, ifMatch?: string): Subject => ({
-  kind: resource.kind as Kind,
+  kind: resource.kind as WrittenKind,
   id,
   notFound: resource.notFound,
   rule,

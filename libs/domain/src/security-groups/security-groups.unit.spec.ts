@@ -167,6 +167,6 @@ describe('security groups', () => {
     expect(world.get('securitygroup', own).revision).toBe(0);
     expect(world.heldClaims().filter((claim) => claim.startsWith(`member/${own}/`))).toHaveLength(1000);
     for (const each of world.topology.all('port'))
-      expect(claimsOf(each).filter((claim) => claim.startsWith('member/'))).toEqual([`member/${own}/${each.id}`]);
+      expect(claimsOf(each).filter((claim) => claim.startsWith('member/'))).toEqual([`member/${own}//${each.id}`]);
   });
 });

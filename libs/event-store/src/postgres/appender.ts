@@ -237,6 +237,7 @@ function refused(error: unknown, { basis }: WireCommand): Error {
 function resultOf(command: WireCommand, answer: Answer): AppendResult {
   if ('v' in answer) return { ok: false, lost: { kind: 'version', stream: answer.v } };
   if ('c' in answer) return { ok: false, lost: { kind: 'claim', key: answer.c } };
+  if ('w' in answer) return { ok: false, lost: { kind: 'within', key: answer.w } };
   if ('n' in answer) return { ok: false, lost: { kind: 'none', prefix: answer.n } };
   if ('k' in answer) return { ok: false, lost: { kind: 'once', key: answer.k } };
   if ('l' in answer) return { ok: false, lost: { kind: 'limit', key: answer.l } };

@@ -18,6 +18,7 @@ import { FeedPruned1765000000006 } from './migrations/0006-feed-pruned.js';
 import { Fences1764340000004 } from './migrations/0004-fences.js';
 import { NodeOwners1765000000007 } from './migrations/0007-node-owners.js';
 import { ReportPages1765000000010 } from './migrations/0010-report-pages.js';
+import { GatheredClaims1765000000011 } from './migrations/0011-gathered-claims.js';
 
 /** An agent as it last reported. Observation: outside the log. bigint columns arrive as text. */
 export type AgentRow = {
@@ -92,6 +93,7 @@ export function createDataSource(
       Fences1764340000004,
       NodeOwners1765000000007,
       ReportPages1765000000010,
+      GatheredClaims1765000000011,
     ],
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'all',

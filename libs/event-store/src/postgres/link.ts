@@ -17,6 +17,7 @@ export type Answer = Readonly<
   | { v: string }
   | { c: string }
   | { n: string }
+  | { w: string }
   | { l: string }
   | { k: string }
 >;

@@ -73,6 +73,7 @@ describe('migrate on a log of the first release', () => {
         'FeedPruned1765000000006',
         'NodeOwners1765000000007',
         'ReportPages1765000000010',
+        'GatheredClaims1765000000011',
       ],
       remade: null,
     });

@@ -166,6 +166,41 @@ export function eventStoreContract(name: string, make: () => Promise<EventStore>
       stored(await store.append(happened('network-n', 1, { none: ['port/n_1/'], release: ['port/n_1/a'] })));
     });
 
+    it('refuses while a claim under a prefix leads elsewhere than to the given parts', async () => {
+      const claims = [
+        'member/a/h1/p',
+        'member/a/h1-b/p',
+        'member/a/h10/p',
+        'member/a//p',
+        'member/b/h9/p',
+        'member/a1/h9/p',
+      ];
+      stored(await store.append(happened('port-a', 0, { take: claims })));
+      const parts = ['', 'h1', 'h1-b', 'h10'];
+      for (const [gone, key] of [
+        ['', 'member/a//p'],
+        ['h1', 'member/a/h1/p'],
+        ['h1-b', 'member/a/h1-b/p'],
+        ['h10', 'member/a/h10/p'],
+      ] as const) {
+        const within = { 'member/c/': [], 'member/a/': parts.filter((part) => part !== gone) };
+        expect(await store.append(happened('group-g', 0, { within }))).toEqual({
+          ok: false,
+          lost: { kind: 'within', key },
+        });
+      }
+      const within = { 'member/a/': [...parts, 'h2'], 'member/b/': ['h9'], 'none/': [] };
+      stored(await store.append(happened('group-g', 0, { within, take: ['member/a/h3/own'] })));
+      expect(await store.append(happened('group-g', 1, { within }))).toEqual({
+        ok: false,
+        lost: { kind: 'within', key: 'member/a/h3/own' },
+      });
+      stored(
+        await store.append(happened('port-b', 0, { take: Array.from({ length: 50 }, (_, n) => `member/a/h2/${n}`) })),
+      );
+      stored(await store.append(happened('group-g', 1, { within: { 'member/a/': [...parts, 'h2', 'h3'] } })));
+    });
+
     it('sees its own claims in none after an earlier command only, not those it takes', async () => {
       stored(await store.append(happened('port-a', 0, { none: ['port/'], take: ['port/a'] })));
       expect(await store.append(happened('port-b', 0, { none: ['port/'], take: ['port/b'] }))).toMatchObject({

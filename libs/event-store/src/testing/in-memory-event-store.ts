@@ -215,6 +215,12 @@ export class InMemoryEventStore implements EventStore {
     for (const prefix of command.none) {
       for (const key of this.claims) if (key.startsWith(prefix) && !freed.has(key)) return { kind: 'none', prefix };
     }
+    for (const [prefix, parts] of Object.entries(command.within).sort(([a], [b]) => order(a, b))) {
+      const elsewhere = [...this.claims]
+        .filter((key) => key.startsWith(prefix) && !parts.includes(key.slice(prefix.length).split('/')[0] as string))
+        .sort(order)[0];
+      if (elsewhere !== undefined) return { kind: 'within', key: elsewhere };
+    }
     const key = command.take.find((each) => this.claims.has(each) && !freed.has(each));
     if (key !== undefined) return { kind: 'claim', key };
     for (const limited of Object.keys(command.limits).sort(order)) {

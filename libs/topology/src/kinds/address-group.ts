@@ -1,13 +1,14 @@
-import { NO_CLAIMS, NO_TERMS, NOWHERE } from './declaration.js';
+import { NO_CLAIMS, NO_TERMS } from './declaration.js';
 import type { KindDeclaration } from './kind.js';
+import { toPortsHosts } from './security-group.js';
 
-/** Hosts: none, until an agent enforces rules that name it. */
+/** Hosts: those of the rules that name it. */
 export const addressgroup: KindDeclaration<'addressgroup'> = {
   stream: 'own',
   claims: NO_CLAIMS,
   relations: {},
   terms: NO_TERMS,
-  scope: NOWHERE,
+  scope: [[{ from: 'securitygrouprule', by: 'addressgroup' }, 'securitygroup', ...toPortsHosts]],
   access: { byPolicy: true },
   table: 'address_groups',
   /** 4,096 prefixes, which is the most that the API takes, of the longest form. */

@@ -32,6 +32,12 @@ export type Relation<O extends Thing, T extends Thing> =
        * came to name `id` meanwhile.
        */
       claimedUnder?(id: string): string;
+      /**
+       * Another relation of the same kind. Many objects may name one thing by this relation, and all of them few things by the other: the thousands of ports of a
+       * group are on some hosts. A walk backwards over this relation and on along the other costs the few. Needs `claimedUnder`; each object that names `id` holds
+       * a claim `<claimedUnder(id)><what it names along the other, or nothing>/...`, so that a command can demand that nobody leads elsewhere meanwhile.
+       */
+      gather?: string;
     }>;
 
 /** One step of a walk: along a relation of the object at hand, or, `from` another kind, to all objects of it that name the object at hand `by` a relation. */
@@ -64,8 +70,6 @@ export type Access<T extends Thing> = Readonly<{
 /** Of every kind. */
 type Common<O extends Thing, T extends Thing> = Readonly<{
   relations: Readonly<Record<string, Relation<O, T>>>;
-  /** Index terms beside those of the relations and `project/<project>`. */
-  terms(object: T): readonly string[];
   /** On which hosts an agent must know it. Empty: on none. */
   scope: readonly Steps<O>[];
   access: Access<T>;
@@ -81,6 +85,8 @@ export type Written<O extends Thing, T extends Thing, Facts> = Common<O, T> &
     stream: 'own' | ((facts: Facts) => string);
     /** Some of its objects have a stream of their own, `<kind>-<id>`, all the same. */
     someOwn?: true;
+    /** Index terms beside those of the relations and `project/<project>`. */
+    terms(object: T): readonly string[];
     /** What it holds exclusively (`../claims.ts`). */
     claims(object: T): readonly string[];
     /** Read table in schema `plumbline`; a new one is a migration. */
@@ -90,11 +96,20 @@ export type Written<O extends Thing, T extends Thing, Facts> = Common<O, T> &
   }>;
 
 /**
- * A kind without events: its objects follow from one object of another kind, and their positions (`setAt`) are those of its events. They are
- * sent to hosts as objects that enter, are not stored, and have no claims.
+ * A kind without events: its objects follow from one object of another kind, the source, and their positions (`setAt`) are those of its events. They are sent to
+ * hosts as objects that enter, and have no claims. They are stored nowhere, in no process's memory either: whoever looks one up has it made from its source.
  */
 export type Derived<O extends Thing, T extends Thing> = Common<O, T> &
-  Readonly<{ derived: Readonly<{ from: O['kind']; of(source: O): readonly T[] }> }>;
+  Readonly<{
+    derived: Readonly<{
+      from: O['kind'];
+      of(source: O): readonly T[];
+      /** Id of the source of the object with this id. */
+      source(id: string): string;
+      /** Relation of this kind -> relation by which the source names at least what its objects name. Of each relation to other ids. */
+      by: Readonly<Record<string, string>>;
+    }>;
+  }>;
 
 export type Declaration<O extends Thing, K extends O['kind'] = O['kind'], Facts = never> =
   Written<O, OfKind<O, K>, OfKind<O, K> | Facts> | Derived<O, OfKind<O, K>>;

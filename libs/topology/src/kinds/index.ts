@@ -12,6 +12,7 @@ import { port } from './port.js';
 import { quota } from './quota.js';
 import { rbacpolicy } from './rbac-policy.js';
 import { router } from './router.js';
+import { securitygroupmember } from './security-group-member.js';
 import { securitygrouprule } from './security-group-rule.js';
 import { securitygroup } from './security-group.js';
 import { subnetpool } from './subnet-pool.js';
@@ -26,6 +27,7 @@ export const DECLARATIONS = {
   portforwarding,
   securitygroup,
   securitygrouprule,
+  securitygroupmember,
   addressgroup,
   addressscope,
   subnetpool,

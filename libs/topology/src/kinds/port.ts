@@ -1,12 +1,15 @@
-import { isRouterPort } from '@plumbline/contracts';
+import { isRouterPort, type Port } from '@plumbline/contracts';
 import { claimPart, type KindDeclaration } from './kind.js';
+
+/** The host it is bound to; '' for none, and for a router's port. */
+const hostOf = (port: Port): string => (isRouterPort(port) ? '' : port.binding.host);
 
 /** Hosts: the one it is bound to; a router's port has no binding and is on its router's host. */
 export const port: KindDeclaration<'port'> = {
   stream: 'own',
   claims: (object) => [
     `port/${object.networkId}/${claimPart(object.projectId)}/${object.id}`,
-    ...object.securityGroupIds.map((group) => `member/${group}/${object.id}`),
+    ...object.securityGroupIds.map((group) => `member/${group}/${hostOf(object)}/${object.id}`),
     `mac/${object.networkId}/${object.macAddress}`,
     ...object.fixedIps.flatMap((ip) => [
       `address/${object.networkId}/${ip.ipAddress}`,
@@ -16,12 +19,13 @@ export const port: KindDeclaration<'port'> = {
   ],
   relations: {
     network: { to: 'network', ids: ({ networkId }) => [networkId], fixed: true },
-    host: { to: 'node', ids: (object) => (object.binding.host && !isRouterPort(object) ? [object.binding.host] : []) },
+    host: { to: 'node', ids: (object) => [hostOf(object)].filter((host) => host !== '') },
     router: { to: 'router', ids: (object) => (isRouterPort(object) ? [object.deviceId] : []) },
     securitygroup: {
       to: 'securitygroup',
       ids: ({ securityGroupIds }) => securityGroupIds,
       claimedUnder: (group) => `member/${group}/`,
+      gather: 'host',
     },
   },
   terms: (object) => [

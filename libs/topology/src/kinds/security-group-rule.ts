@@ -1,11 +1,13 @@
-import { NOWHERE } from './declaration.js';
 import type { KindDeclaration } from './kind.js';
+import { toPortsHosts } from './security-group.js';
 
-/** Written in its group's stream, since two rules of a group must not mean the same. Hosts: none, until an agent enforces it. */
+/** Written in its group's stream, since two rules of a group must not mean the same. Hosts: its group's. */
 export const securitygrouprule: KindDeclaration<'securitygrouprule'> = {
   stream: ({ securityGroupId }) => `securitygroup-${securityGroupId}`,
-  claims: ({ id, remoteGroupId, remoteAddressGroupId }) =>
-    [remoteGroupId, remoteAddressGroupId].flatMap((remote) => (remote ? [`remote/${remote}/${id}`] : [])),
+  claims: ({ id, securityGroupId, remoteGroupId, remoteAddressGroupId }) =>
+    [remoteGroupId, remoteAddressGroupId].flatMap((remote) =>
+      remote ? [`remote/${remote}/${securityGroupId}/${id}`] : [],
+    ),
   relations: {
     securitygroup: { to: 'securitygroup', ids: ({ securityGroupId }) => [securityGroupId], fixed: true },
     remote: {
@@ -13,16 +15,18 @@ export const securitygrouprule: KindDeclaration<'securitygrouprule'> = {
       ids: ({ remoteGroupId }) => (remoteGroupId ? [remoteGroupId] : []),
       fixed: true,
       claimedUnder: (group) => `remote/${group}/`,
+      gather: 'securitygroup',
     },
     addressgroup: {
       to: 'addressgroup',
       ids: ({ remoteAddressGroupId }) => (remoteAddressGroupId ? [remoteAddressGroupId] : []),
       fixed: true,
       claimedUnder: (group) => `remote/${group}/`,
+      gather: 'securitygroup',
     },
   },
   terms: () => [],
-  scope: NOWHERE,
+  scope: [['securitygroup', ...toPortsHosts]],
   access: { seenByOwnerOf: 'securitygroup' },
   table: 'security_group_rules',
 };

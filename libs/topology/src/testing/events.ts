@@ -71,6 +71,35 @@ export const portBound = (portId: string, networkId: string, host: string): Even
   data: { portId, networkId, host, vnicType: 'normal', profile: {} },
 });
 
+export const securityGroupCreated = (
+  data: Pick<Data<'SecurityGroupCreated'>, 'securityGroupId'> & Partial<Data<'SecurityGroupCreated'>>,
+): EventOf<'SecurityGroupCreated'> => ({
+  type: 'SecurityGroupCreated',
+  version: 1,
+  data: { ...named, stateful: true, isDefault: false, ...data },
+});
+
+/** By default it lets in all IPv4. */
+export const securityGroupRuleCreated = (
+  data: Pick<Data<'SecurityGroupRuleCreated'>, 'securityGroupRuleId' | 'securityGroupId'> &
+    Partial<Data<'SecurityGroupRuleCreated'>>,
+): EventOf<'SecurityGroupRuleCreated'> => ({
+  type: 'SecurityGroupRuleCreated',
+  version: 1,
+  data: {
+    ...named,
+    direction: 'ingress',
+    ethertype: 'IPv4',
+    protocol: null,
+    portRangeMin: null,
+    portRangeMax: null,
+    remoteGroupId: null,
+    remoteAddressGroupId: null,
+    remoteIpPrefix: null,
+    ...data,
+  },
+});
+
 export const routerCreated = (
   data: Pick<Data<'RouterCreated'>, 'routerId'> & Partial<Data<'RouterCreated'>>,
 ): EventOf<'RouterCreated'> => ({

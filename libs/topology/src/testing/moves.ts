@@ -15,6 +15,7 @@ import { addressOn, HOST_NAMES, hostOf, instancePorts, pick, pickKind, type Move
 import type { Walk } from './walk.js';
 import { FLOATING_IP_MOVES } from './floating-ip-moves.js';
 import { FORWARDING_MOVES, unforward } from './forwarding-moves.js';
+import { SECURITY_GROUP_MOVES } from './security-group-moves.js';
 
 const portsOf = (walk: Walk, networkId: string) => walk.topology.find('port', `network/${networkId}`);
 
@@ -336,4 +337,5 @@ export const MOVES: readonly Move[] = [
   sweepPlacements,
   ...FLOATING_IP_MOVES,
   ...FORWARDING_MOVES,
+  ...SECURITY_GROUP_MOVES,
 ];

@@ -17,7 +17,7 @@
  *
  * `within_ms` ends the wait for the head row, and the whole: a batch that is not ready by then is refused, because its client no longer waits. So "not stored" stays true.
  *
- * Answers are short on purpose ({b: before, h: hashes, p: feed prevs} or {v|c|n|l|k: the conflict}): rows are sent before the commit,
+ * Answers are short on purpose ({b: before, h: hashes, p: feed prevs} or {v|c|n|w|l|k: the conflict}): rows are sent before the commit,
  * and with an answer larger than the socket's buffer a stopped client would hold the head row.
  */
 /** SQLSTATEs of this function; class PB is ours. */
@@ -57,6 +57,7 @@ DECLARE
   lasts          bigint[] := '{}';
   tallied        jsonb    := '{}';
   prefixes       boolean  := false;
+  withins        boolean  := false;
   releases       boolean  := false;
   deletes        boolean  := false;
   feeds          boolean  := false;
@@ -106,6 +107,7 @@ BEGIN
     END IF;
     live := array_append(live, i);
     prefixes := prefixes OR jsonb_array_length(command -> 'none') > 0;
+    withins := withins OR command ? 'within';
     releases := releases OR jsonb_array_length(command -> 'release') > 0;
     feeds := feeds OR jsonb_array_length(command -> 'hosts') > 0;
   END LOOP;
@@ -137,6 +139,15 @@ BEGIN
         RAISE EXCEPTION 'a command of the batch takes a claim under a prefix that another one wants free' USING ERRCODE = '22023';
       END IF;
     END IF;
+    IF withins THEN
+      PERFORM 1 FROM unnest(live) w (i), jsonb_each(batch -> w.i -> 'within') p (prefix, parts),
+        unnest(live) v (i), jsonb_array_elements_text(batch -> v.i -> 'take') t (key)
+      WHERE v.i <> w.i AND starts_with(t.key, p.prefix)
+        AND NOT p.parts ? split_part(substr(t.key, length(p.prefix) + 1), '/', 1);
+      IF FOUND THEN
+        RAISE EXCEPTION 'a command of the batch takes a claim that leads elsewhere than another one wants' USING ERRCODE = '22023';
+      END IF;
+    END IF;
   END IF;
 
   FOR one IN
@@ -157,6 +168,29 @@ BEGIN
       WHERE starts_with(first.key, p.prefix) ORDER BY w.i, p.n
     LOOP
       answers[one.i + 1] := coalesce(answers[one.i + 1], jsonb_build_object('n', one.prefix));
+    END LOOP;
+  END IF;
+  IF withins THEN
+    -- From the first claim of one part to the first of the next: '0' is the character after the slash. It costs the parts, not the claims.
+    FOR one IN
+      SELECT w.i, found.key
+      FROM unnest(live) w (i), jsonb_each(batch -> w.i -> 'within') p (prefix, parts),
+      LATERAL (
+        WITH RECURSIVE step AS (
+          SELECT (SELECT c.key FROM claims c WHERE c.key >= p.prefix COLLATE "C" ORDER BY c.key LIMIT 1) AS key
+          UNION ALL
+          SELECT (
+            SELECT c.key FROM claims c
+            WHERE c.key >= (p.prefix || split_part(substr(s.key, length(p.prefix) + 1), '/', 1) || '0') COLLATE "C"
+            ORDER BY c.key LIMIT 1)
+          FROM step s WHERE starts_with(s.key, p.prefix)
+        )
+        SELECT s.key FROM step s
+        WHERE starts_with(s.key, p.prefix) AND NOT p.parts ? split_part(substr(s.key, length(p.prefix) + 1), '/', 1)
+        LIMIT 1) found
+      ORDER BY w.i, p.prefix COLLATE "C"
+    LOOP
+      answers[one.i + 1] := coalesce(answers[one.i + 1], jsonb_build_object('w', one.key));
     END LOOP;
   END IF;
   FOR one IN
