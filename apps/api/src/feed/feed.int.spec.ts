@@ -196,7 +196,8 @@ describe('what nobody needs any more', () => {
     const leaving = await agent('leaving', node, state);
     await until('it is in sync', inSync(leaving));
     await until('it is as the log says', isTrue(leaving, one, 'leaving'));
-    await until('the other is registered', () => one.ledger.topology.get('node', 'silent') !== undefined);
+    const registered = (host: string) => one.ledger.topology.get('node', host) !== undefined;
+    await until('both are registered', () => registered('silent') && registered('leaving'));
     for (const each of [leaving, silent]) {
       await each.app.close();
       open.splice(open.indexOf(each.app), 1);
