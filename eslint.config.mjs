@@ -24,7 +24,7 @@ export const MAY_IMPORT = {
   'l3-driver': ['l3-core', 'exec', 'ovsdb'],
   'ovs-driver': ['ovs-core', 'exec', 'ovsdb'],
   'nats-logins': ['contracts'],
-  lab: ['contracts', 'event-store', 'exec', 'identity', 'nats-logins'],
+  lab: ['contracts', 'event-store', 'exec', 'identity', 'ledger', 'nats-logins'],
   api: ['contracts', 'topology', 'domain', 'event-store', 'ledger', 'messaging', 'telemetry', 'identity'],
   'node-agents': [
     'contracts',
@@ -43,6 +43,7 @@ export const MAY_IMPORT = {
   cli: [
     'contracts',
     'topology',
+    'ledger',
     'event-store',
     'exec',
     'identity',

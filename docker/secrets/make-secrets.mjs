@@ -1,6 +1,6 @@
 /**
  * Makes the logins of all services. Run again, it keeps what exists and adds what is missing, so a node can be added to
- * PLUMB_NODES later (then `docker compose kill -s HUP nats`).
+ * PLUMB_NODES later (then `docker compose kill -s HUP nats`). Nodes that are also in PLUMB_NETWORK_NODES may run the agents that carry routers.
  *
  * Each service has a folder of its own under SECRETS_DIR, from a volume that no other service mounts:
  *
@@ -18,7 +18,9 @@ import { encodeHost, faultOfHost } from '@plumbline/contracts';
 import { apiPermissions, natsConfiguration, newNkeyPair, nodePermissions } from '@plumbline/nats-logins';
 
 const root = process.env.SECRETS_DIR ?? '/run/secrets/plumbline';
-const hosts = (process.env.PLUMB_NODES ?? '').split(/\s+/).filter((host) => host !== '');
+const named = (variable) => (process.env[variable] ?? '').split(/\s+/).filter((host) => host !== '');
+const hosts = named('PLUMB_NODES');
+const networkNodes = named('PLUMB_NETWORK_NODES');
 /** Users inside the images: docker/postgres/Dockerfile chooses 999, Debian gives `nobody` 65534. */
 const USER = { root: 0, postgres: 999, nobody: 65534 };
 
@@ -54,7 +56,7 @@ const seeds = [
   { seed: kept('api/nats.nkey', USER.nobody, () => newNkeyPair().seed), ...apiPermissions() },
   ...hosts.map((host) => ({
     seed: kept(`${encodeHost(host)}/nats.nkey`, USER.root, () => newNkeyPair().seed),
-    ...nodePermissions(host),
+    ...nodePermissions(host, [networkNodes.includes(host) ? 'network' : 'compute']),
   })),
 ];
 const logins = seeds.map(({ seed, ...permissions }) => ({ publicKey: publicKeyOf(seed), ...permissions }));

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startPostgres, TestPostgres } from '@plumbline/event-store/testing';
+import { admitInDatabase } from '@plumbline/ledger';
 import pg from 'pg';
 
 const MAIN = new URL('../../apps/api/dist/main.js', import.meta.url).pathname;
@@ -106,6 +107,15 @@ export class ApiProcess {
     if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
     const entries = Object.values(answer.body as object);
     return (entries.length === 1 ? entries[0] : answer.body) as T;
+  }
+
+  /** As an operator does on the controller; by default to everything that these tests have. */
+  async admit(
+    hosts: readonly string[],
+    roles = ['compute', 'network'],
+    physicalNetworks = ['physnet1'],
+  ): Promise<void> {
+    for (const host of hosts) await admitInDatabase(this.serviceUrl, { host, roles, physicalNetworks, bridges: {} });
   }
 
   async head(): Promise<number> {

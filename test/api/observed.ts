@@ -23,13 +23,15 @@ export class ObservedNode {
     private readonly zone: string | undefined,
   ) {}
 
-  /** A node with both agents and `physnet1` on `br-ex`; returns when the API knows it. Each node of an API has a tunnel address of its own. */
+  /** A node with both agents and `physnet1` on `br-ex`, admitted to all of it; returns when the API knows it. Each node of an API has a tunnel address of its own. */
   static async start(api: ApiProcess, host: string, tunnelIp = '10.9.0.1', zone?: string): Promise<ObservedNode> {
     const node = new ObservedNode(api, await connect({ servers: api.natsUrl }), host, tunnelIp, zone);
     try {
-      await node.report('ovs', []);
+      await api.admit([host]);
       await node.report('l3', []);
       await eventually(async () => {
+        // Again and again, as an agent does: the process that takes it in may not have heard of the admission.
+        await node.report('ovs', []);
         const { rows } = await api.database.query('SELECT FROM plumbline.nodes WHERE id = $1', [host]);
         return rows.length > 0 ? true : undefined;
       });
@@ -38,6 +40,13 @@ export class ObservedNode {
       await node.stop();
       throw error;
     }
+  }
+
+  /** The same node as far as nobody has admitted it; returns when the API shows its agents. */
+  static async unadmitted(api: ApiProcess, host: string, tunnelIp: string, zone?: string): Promise<ObservedNode> {
+    const node = new ObservedNode(api, await connect({ servers: api.natsUrl }), host, tunnelIp, zone);
+    for (const agent of ['ovs', 'l3'] as const) await node.report(agent, []);
+    return node;
   }
 
   /** Sends the report until the API has it: core NATS loses what is sent before the API has subscribed. */

@@ -11,6 +11,7 @@ import { HostName } from './host-names.js';
 import {
   AddressGroup,
   AddressScope,
+  Admission,
   FloatingIp,
   Kind,
   Network,
@@ -52,6 +53,7 @@ const ofRbacPolicy = changesOf('rbacpolicy', 'rbacPolicyId');
 const ofQuota = changesOf('quota', 'quotaProjectId');
 const ofPlacement = changesOf('placement', 'networkId');
 const ofNode = changesOf('node', 'host');
+const ofAdmission = changesOf('admission', 'host');
 
 const named = { projectId: z.string(), name: z.string(), description: z.string() };
 const pick = <S extends z.ZodRawShape>(shape: S) => shape;
@@ -369,6 +371,17 @@ export const NodeRegistered = ofNode('NodeRegistered', {
 });
 export const NodeRemoved = ofNode('NodeRemoved', { host: HostName });
 
+/** All that this node may do; a later one replaces an earlier one as a whole. */
+export const NodeAdmitted = ofAdmission('NodeAdmitted', {
+  host: HostName,
+  roles: Admission.shape.roles,
+  physicalNetworks: Admission.shape.physicalNetworks,
+  /** Absent: each of its physical networks to any bridge. */
+  bridges: Admission.shape.bridges.optional(),
+});
+/** Nothing new for this node. */
+export const NodeAdmissionEnded = ofAdmission('NodeAdmissionEnded', { host: HostName });
+
 /** Every event schema by type: the catalogue that docs, samples and the unknown-event rule read. */
 export const EVENTS = {
   NetworkCreated,
@@ -425,6 +438,8 @@ export const EVENTS = {
   NetworkWithdrawnFromHost,
   NodeRegistered,
   NodeRemoved,
+  NodeAdmitted,
+  NodeAdmissionEnded,
 } as const;
 
 export type EventType = keyof typeof EVENTS;

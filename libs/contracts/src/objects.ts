@@ -283,6 +283,22 @@ export const Node = z.object({
   removed: z.boolean(),
 });
 
+/**
+ * What an operator lets a node be, whatever it says of itself (ADR 6). Its id is the host name. It ends with its admission: a host without one may do nothing new.
+ * Facets: `admission`.
+ */
+export const Admission = z.object({
+  kind: z.literal('admission'),
+  ...common,
+  id: HostName,
+  /** Words: `NodeRole`, or a role of a later release, which a reader ignores. Sorted. */
+  roles: z.array(z.string()),
+  /** Physical networks that it may map to a bridge. Sorted. */
+  physicalNetworks: z.array(z.string()),
+  /** Physical network -> the only bridge that it may map it to. One that is not here: any bridge. */
+  bridges: z.record(z.string(), LinkName),
+});
+
 export const AnyObject = z.discriminatedUnion('kind', [
   Network,
   Subnet,
@@ -298,6 +314,7 @@ export const AnyObject = z.discriminatedUnion('kind', [
   SubnetPool,
   RbacPolicy,
   Quota,
+  Admission,
   Placement,
   Node,
 ]);
@@ -309,6 +326,7 @@ export type Router = Readonly<z.infer<typeof Router>>;
 export type FloatingIp = Readonly<z.infer<typeof FloatingIp>>;
 export type Placement = Readonly<z.infer<typeof Placement>>;
 export type Node = Readonly<z.infer<typeof Node>>;
+export type Admission = Readonly<z.infer<typeof Admission>>;
 export type PortForwarding = Readonly<z.infer<typeof PortForwarding>>;
 export type SecurityGroup = Readonly<z.infer<typeof SecurityGroup>>;
 export type SecurityGroupRule = Readonly<z.infer<typeof SecurityGroupRule>>;

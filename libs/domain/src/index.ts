@@ -98,5 +98,7 @@ export {
   updatePortForwarding,
 } from './port-forwardings/port-forwardings.js';
 export { portForwardingNotFound } from './port-forwardings/errors.js';
+export type { AdmissionRequest } from './nodes/admission.js';
+export { admitNode, endAdmission } from './nodes/admission.js';
 export type { NodeFacts } from './nodes/nodes.js';
-export { registerNode, removeNode } from './nodes/nodes.js';
+export { dismissNode, registerNode, removeNode } from './nodes/nodes.js';

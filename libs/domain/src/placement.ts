@@ -3,17 +3,21 @@
  * `bound/<network>/<host>/<port>` (a bound port, a port of a scheduled router) needs the network on that host. The local VLAN is chosen here, once,
  * and is in the log: a wiped node comes back with the same one (invariant 8).
  *
+ * What comes to a host anew must be admitted there (nodes/admitted.ts); what is there stays.
+ *
  * Races: a command that needs a network which is placed already has the placement as a precondition; a command that withdraws it requires that no
  * such claim is left.
  */
-import { AnyObject, own } from '@plumbline/contracts';
+import { AnyObject, type NodeRole, own } from '@plumbline/contracts';
 import { claimsOf } from '@plumbline/topology';
 import type { Draft } from './draft.js';
 import { DomainError } from './errors.js';
+import { hostNotAdmitted, refusalOf, roleFor } from './nodes/admitted.js';
 
 const LAST_VLAN = 4094;
 
-type Need = Readonly<{ networkId: string; host: string }>;
+/** `role`: what its host must be for it; null: any. */
+type Need = Readonly<{ networkId: string; host: string; role: NodeRole | null }>;
 
 /** Adds NetworkPlacedOnHost and NetworkWithdrawnFromHost where the draft's changes newly need a network on a host, or no longer need it. */
 export function settlePlacements(draft: Draft): void {
@@ -22,18 +26,29 @@ export function settlePlacements(draft: Draft): void {
   for (const { before, after } of draft.changes()) {
     const had = needsOf(before);
     const has = needsOf(after);
-    for (const [claim, need] of has) if (!had.has(claim)) gained.set(`${need.networkId}/${need.host}`, need);
+    for (const [claim, need] of has) {
+      if (had.has(claim)) continue;
+      mustBeAdmitted(draft, need);
+      gained.set(`${need.networkId}/${need.host}`, need);
+    }
     for (const [claim, need] of had) if (!has.has(claim)) lost.set(`${need.networkId}/${need.host}`, need);
   }
   for (const need of gained.values()) place(draft, need);
   for (const [name, need] of lost) if (!gained.has(name)) withdraw(draft, need);
 }
 
+function mustBeAdmitted(draft: Draft, { networkId, host, role }: Need): void {
+  const reason = refusalOf(draft, host, role, draft.get('network', networkId));
+  if (reason !== null) throw hostNotAdmitted(host, reason);
+  draft.dependOn(`admission/${host}`);
+}
+
 function needsOf(object: AnyObject | undefined): ReadonlyMap<string, Need> {
   const needs = new Map<string, Need>();
+  const role = object?.kind === 'port' ? roleFor(object.deviceOwner) : 'network';
   for (const claim of claimsOf(object)) {
     const [relation, networkId = '', host = ''] = claim.split('/');
-    if (relation === 'bound') needs.set(claim, { networkId, host });
+    if (relation === 'bound') needs.set(claim, { networkId, host, role });
   }
   return needs;
 }

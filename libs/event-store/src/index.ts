@@ -39,6 +39,7 @@ export {
   type ConnectionOptions,
   type PoolOptions,
 } from './postgres/connections.js';
+export type { Admitted } from './postgres/admit-once.js';
 export { guardStatus, migrate, type GuardStatus } from './postgres/migrate.js';
 export { AgentEntity, createDataSource, type AgentRow, type DataSourceOptions } from './postgres/data-source.js';
 export {

@@ -35,7 +35,7 @@ beforeAll(async () => {
   const configuration = path.join(folder, 'nats.conf');
   writeFileSync(
     configuration,
-    natsConfiguration(`127.0.0.1:${port}`, [{ publicKey: node.publicKey, ...nodePermissions('net1') }]),
+    natsConfiguration(`127.0.0.1:${port}`, [{ publicKey: node.publicKey, ...nodePermissions('net1', ['network']) }]),
   );
   server = spawn('nats-server', ['--config', configuration], { stdio: 'ignore' });
   keeper = new StateKeeper(spec.stateDir, newLabState(randomUUID()));

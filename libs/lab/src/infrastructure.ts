@@ -1,6 +1,7 @@
 /**
  * The lab before any network is made in it: places, wires, switches, PostgreSQL, NATS, API and agents. Tests of several nodes start from this.
  */
+import { admitInDatabase } from '@plumbline/ledger';
 import { databaseOf, prepareDatabase, type DatabaseUrls } from './postgres.js';
 import { findHostLink } from './host-link-device.js';
 import { freeHostLink, type HostLinkAddresses } from './host-link.js';
@@ -10,7 +11,7 @@ import { makeLogins } from './logins.js';
 import { relayNats, startNats, type NatsAccess } from './nats.js';
 import { startAgents, startApi } from './programs.js';
 import type { Progress } from './progress.js';
-import type { LabSpec } from './spec.js';
+import { externalNetwork, type LabSpec } from './spec.js';
 import { StateKeeper } from './state.js';
 import { startSupervisor } from './supervision.js';
 import { startSwitch } from './switch.js';
@@ -74,6 +75,7 @@ export async function buildInfrastructure(
     const { apiUrl, logins } = keeper.state;
     const port = await nextFreePort(apiUrl === null ? firstApiPort : Number(new URL(apiUrl).port));
     keeper.set({ apiUrl: `http://127.0.0.1:${port}`, logins: logins ?? (await makeLogins(spec)) });
+    await admitNodes(spec, urls);
     await startApi(spec, labId, await control, { port, databaseUrl: urls.serviceUrl, nats: access });
   });
   const agents = Promise.all([nats, switches]).then(async ([access]) => {
@@ -133,6 +135,13 @@ async function startDatabase(
   keeper.set({ database: urls });
   await prepareDatabase(urls, progress);
   return urls;
+}
+
+/** As "plumb node add" does on a controller whose API does not run yet. Every node of a lab maps the external network. */
+async function admitNodes({ nodes }: LabSpec, { serviceUrl }: DatabaseUrls): Promise<void> {
+  const physicalNetworks = [externalNetwork.physicalNetwork];
+  for (const { host, roles } of nodes)
+    await admitInDatabase(serviceUrl, { host, roles, physicalNetworks, bridges: {} });
 }
 
 async function startBroker(

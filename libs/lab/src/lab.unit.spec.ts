@@ -25,7 +25,7 @@ describe('the lab’s names', () => {
 
 describe('NATS logins', () => {
   test('a node’s list names its own subjects and no wildcard', () => {
-    const { publish, subscribe } = nodePermissions('cmp1');
+    const { publish, subscribe } = nodePermissions('cmp1', ['compute', 'network']);
     expect([...publish, ...subscribe].filter((subject) => !subject.includes('.cmp1') || /[*>]/.test(subject))).toEqual(
       [],
     );

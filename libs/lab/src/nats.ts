@@ -50,13 +50,13 @@ export async function startNats(
   link: HostLinkAddresses,
 ): Promise<NatsAccess> {
   const api = newNkeyPair();
-  const nodes = spec.nodes.map(({ host }) => ({ host, pair: newNkeyPair() }));
+  const nodes = spec.nodes.map((node) => ({ node, host: node.host, pair: newNkeyPair() }));
   for (const { host, pair } of nodes) await writeSecret(spec, host, seedName, pair.seed);
   await writeSecret(spec, 'control', seedName, api.seed);
 
   const logins = [
     { publicKey: api.publicKey, ...apiPermissions() },
-    ...nodes.map(({ host, pair }) => ({ publicKey: pair.publicKey, ...nodePermissions(host) })),
+    ...nodes.map(({ node, host, pair }) => ({ publicKey: pair.publicKey, ...nodePermissions(host, node.roles) })),
   ];
   const configuration = natsConfiguration(`0.0.0.0:${managementNetwork.natsPort}`, logins);
   writeWhole(path.join(placeFolder(spec, mgmt.name), 'nats.conf'), configuration, 0o644);

@@ -5,12 +5,14 @@
  * other names on the host. What is visible on the host: the link `plumb-*` and the state folder, which have the lab's name in theirs, and the API's port.
  */
 import path from 'node:path';
-import { AGENT_KINDS, agentsWhere, type AgentKind } from '@plumbline/contracts';
+import { AGENT_KINDS, agentsWhere, type AgentKind, type NodeRole } from '@plumbline/contracts';
 
 /** One node of the lab. */
 export interface NodeSpec {
   readonly host: string;
   readonly agents: readonly AgentKind[];
+  /** What it is admitted as. */
+  readonly roles: readonly NodeRole[];
   /** Its address on the management network: NATS is reached from here. */
   readonly managementIp: string;
   /** Its VXLAN tunnel end. */
@@ -46,9 +48,15 @@ const onEveryNode = agentsWhere(({ runsOn }) => runsOn === 'every-node');
 
 /** One network node, which runs every kind of agent, and two compute nodes. */
 export const defaultNodes: readonly NodeSpec[] = [
-  { host: 'net1', agents: AGENT_KINDS, managementIp: '172.31.250.11', tunnelIp: '172.31.251.11' },
-  { host: 'cmp1', agents: onEveryNode, managementIp: '172.31.250.21', tunnelIp: '172.31.251.21' },
-  { host: 'cmp2', agents: onEveryNode, managementIp: '172.31.250.22', tunnelIp: '172.31.251.22' },
+  {
+    host: 'net1',
+    agents: AGENT_KINDS,
+    roles: ['compute', 'network'],
+    managementIp: '172.31.250.11',
+    tunnelIp: '172.31.251.11',
+  },
+  { host: 'cmp1', agents: onEveryNode, roles: ['compute'], managementIp: '172.31.250.21', tunnelIp: '172.31.251.21' },
+  { host: 'cmp2', agents: onEveryNode, roles: ['compute'], managementIp: '172.31.250.22', tunnelIp: '172.31.251.22' },
 ];
 
 /**

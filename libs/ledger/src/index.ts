@@ -1,4 +1,5 @@
 export { WrongGeneration } from '@plumbline/event-store';
+export { admitInDatabase } from './admit-in-database.js';
 export { Checkpointer, type CheckpointerOptions } from './checkpointer.js';
 export { Follower, type FollowerOptions } from './follower.js';
 export { Ledger, LedgerBusy, Repeated, type LedgerOptions } from './ledger.js';

@@ -116,11 +116,11 @@ describe('ledger', () => {
     await one.ledger.execute(making([networkCreated({ networkId: kept })]), meta());
     await behind.follower.catchUp();
     await one.ledger.execute(making([networkCreated({ networkId: lost, segmentationId: 101 })]), meta());
+    let reloads = 0;
+    one.follower.whenReloaded(() => (reloads += 1));
     store.loseAfter(1);
     const late = one.ledger.execute(making([networkCreated({ networkId: randomUUID(), segmentationId: 102 })]), meta());
     await expect(late).rejects.toBeInstanceOf(LogDiffers);
-    let reloads = 0;
-    one.follower.whenReloaded(() => (reloads += 1));
     while (one.follower.unusable) await new Promise((resolve) => setImmediate(resolve));
     expect([one.follower.memory, reloads, (await store.head()).position]).toEqual([1, 1, 1]);
     expect([kept, lost].map((id) => one.ledger.topology.get('network', id)?.id)).toEqual([kept, undefined]);

@@ -2,11 +2,11 @@
  * NATS logins: one for each node and one for the API, each with lists of the subjects it may use.
  *
  * Logins are nkeys (Ed25519): the server's configuration holds public keys, each login's owner its seed. A leaked configuration lets nobody in, and no password
- * hashes are needed. A node may subscribe to its own feed and beacon and publish on its own replay and report subjects. Nobody may use an inbox: NATS requests
+ * hashes are needed. A node may subscribe to its own feed and beacon and publish on the replay and report subjects of the agents that its roles run. Nobody may use an inbox: NATS requests
  * are not used, because the API answers a replay request on the feed.
  */
 import { nkeys } from '@nats-io/transport-node';
-import { AGENT_KINDS, subjects } from '@plumbline/contracts';
+import { AGENT_KINDS, agentsAdmitted, subjects } from '@plumbline/contracts';
 
 export interface NkeyPair {
   /** `U...`, for the server's configuration. */
@@ -31,10 +31,11 @@ export function newNkeyPair(): NkeyPair {
   return { publicKey: pair.getPublicKey(), seed: new TextDecoder().decode(pair.getSeed()) };
 }
 
-/** What a node's agents may do. */
-export function nodePermissions(host: string): Permissions {
+/** What a node's agents may do. `roles`: what an operator admitted the node as; null: a login of a release without roles, which may speak for every kind of agent. */
+export function nodePermissions(host: string, roles: readonly string[] | null): Permissions {
+  const kinds = roles === null ? AGENT_KINDS : agentsAdmitted(roles);
   return {
-    publish: AGENT_KINDS.flatMap((kind) => [subjects.replay(host, kind), subjects.report(host, kind)]),
+    publish: kinds.flatMap((kind) => [subjects.replay(host, kind), subjects.report(host, kind)]),
     subscribe: [subjects.feed(host), subjects.beacon(host)],
   };
 }
@@ -49,11 +50,13 @@ export function apiPermissions(): Permissions {
 
 /** The block of one login for `authorization.users` of a nats-server's configuration. */
 export function loginBlock(login: NatsLogin): string {
-  const list = (items: readonly string[]) => `[${items.map((item) => JSON.stringify(item)).join(', ')}]`;
+  const quoted = (items: readonly string[]) => `[${items.map((item) => JSON.stringify(item)).join(', ')}]`;
+  // An empty list of what is allowed would allow everything.
+  const rule = (items: readonly string[]) => (items.length === 0 ? '{ deny: [">"] }' : `{ allow: ${quoted(items)} }`);
   return [
     '{',
     `  nkey: ${login.publicKey}`,
-    `  permissions: { publish: { allow: ${list(login.publish)} }, subscribe: { allow: ${list(login.subscribe)} } }`,
+    `  permissions: { publish: ${rule(login.publish)}, subscribe: ${rule(login.subscribe)} }`,
     '}',
   ].join('\n');
 }

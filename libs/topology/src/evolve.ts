@@ -4,6 +4,7 @@
  */
 import {
   absurd,
+  Admission,
   AddressGroup,
   AddressScope,
   AnyObject,
@@ -253,6 +254,12 @@ export function evolve(
     }
     case 'NodeRemoved':
       return changed(the<Node>('node'), at, 'node', { removed: true, tunnelIp: null, bridgeMappings: {} });
+    case 'NodeAdmitted': {
+      const { host, bridges = {}, ...facts } = event.data;
+      if (before?.kind === 'admission') return changed<Admission>(before, at, 'admission', { ...facts, bridges });
+      const named = { projectId: '', name: host, description: '' };
+      return { kind: 'admission', id: host, ...named, ...facts, bridges, ...born(at, ['admission']) };
+    }
     case 'NetworkDeleted':
     case 'SubnetDeleted':
     case 'PortDeleted':
@@ -266,6 +273,7 @@ export function evolve(
     case 'SubnetPoolDeleted':
     case 'RbacPolicyDeleted':
     case 'QuotaReset':
+    case 'NodeAdmissionEnded':
       if (!before) throw new NoSuchObject(event, recorded.position);
       return undefined;
     default:

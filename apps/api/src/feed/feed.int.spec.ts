@@ -20,7 +20,14 @@ import { AgentModule, AgentService } from '@plumbline/agent-runtime/nest';
 import { metricsOf, natsOptions, NatsAccess, NatsWire } from '@plumbline/messaging/nats';
 import { FakeNode } from '@plumbline/agent-runtime/testing';
 import { createLogger } from '@plumbline/telemetry';
-import { networkCreated, networkPlaced, nodeRegistered, portBound, portCreated } from '@plumbline/topology/testing';
+import {
+  networkCreated,
+  networkPlaced,
+  nodeAdmitted,
+  nodeRegistered,
+  portBound,
+  portCreated,
+} from '@plumbline/topology/testing';
 import { canonical, hostObjects, prepare } from '@plumbline/topology';
 import pg from 'pg';
 import { keptIdentity } from '@plumbline/agent-runtime';
@@ -43,7 +50,11 @@ const bind =
     let vlan = 1;
     while (context.held(`local-vlan/${host}/${vlan}`)) vlan += 1;
     const placed = own(topology.get('placement', networkId)?.hosts ?? {}, host) !== undefined;
-    const events = [portCreated({ portId, networkId }, context.randomInt(1 << 24)), portBound(portId, networkId, host)];
+    const events: PlumbEvent[] = [
+      ...(topology.get('admission', host) ? [] : [nodeAdmitted(host)]),
+      portCreated({ portId, networkId }, context.randomInt(1 << 24)),
+      portBound(portId, networkId, host),
+    ];
     return {
       events: placed ? events : [...events, networkPlaced(networkId, host, vlan)],
       reads: [],

@@ -5,7 +5,14 @@
  * Which rows there are, in which order and revision, the database alone says. Once one of them is not as known here, all are read: it was changed a moment ago.
  */
 import type pg from 'pg';
-import { carrierOf, type AnyObject, type ObjectKey, type WrittenObject } from '@plumbline/contracts';
+import {
+  carrierOf,
+  rolesFor,
+  type AgentKind,
+  type AnyObject,
+  type ObjectKey,
+  type WrittenObject,
+} from '@plumbline/contracts';
 import { DEFAULT_ZONE, type Fleet } from '@plumbline/domain';
 import type { BoundedQuery } from '@plumbline/event-store';
 import type { Caller } from '@plumbline/identity/login';
@@ -23,6 +30,12 @@ import type { Turns } from './turns.js';
 export const ALIVE_SECONDS = 15;
 export const IS_ALIVE = `heartbeat_at > now() - interval '${ALIVE_SECONDS} seconds'`;
 
+/** SQL: an operator lets `host` run agents of this kind. */
+export const isAdmitted = (tables: Tables, host: string, kind: AgentKind): string =>
+  `EXISTS (SELECT FROM ${tables.of('admission')} x WHERE x.id = ${host} AND x.doc -> 'roles' ?| ARRAY[${rolesFor(kind)
+    .map((role) => `'${role}'`)
+    .join(', ')}])`;
+
 /** PostgreSQL's codes of a statement that `statement_timeout` or `lock_timeout` ended. */
 const ENDED = ['57014', '55P03'];
 const tooMuchWork = () =>
@@ -38,11 +51,11 @@ type Known = Record<string, unknown> & { id: string; revision: number; doc?: Any
 const nameOf = ({ name, partOf }: Resource, scope: Scope, tables: Tables): string =>
   `by-id ${tables.name} ${partOf ? `${partOf.name} ` : ''}${name}${scope === null ? '' : ' seen'}`;
 
-/** Hosts whose L3 agent is alive and enabled, and the zone of each host that has one. */
+/** Hosts whose L3 agent is admitted, alive and enabled, and the zone of each host that has an admitted one. */
 export async function readFleet(pool: pg.Pool, tables: Tables = PRESENT): Promise<Fleet> {
   const { rows } = await pool.query<{ host: string; zone: string; ready: boolean }>(
     `SELECT host, coalesce(availability_zone, '${DEFAULT_ZONE}') AS zone, admin_state_up AND ${IS_ALIVE} AS ready
-     FROM ${tables.agents} WHERE kind = '${carrierOf.router}' ORDER BY host`,
+     FROM ${tables.agents} a WHERE kind = '${carrierOf.router}' AND ${isAdmitted(tables, 'a.host', carrierOf.router)} ORDER BY host`,
   );
   return {
     l3Hosts: rows.filter(({ ready }) => ready).map(({ host }) => host),

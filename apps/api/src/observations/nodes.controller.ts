@@ -5,11 +5,24 @@
  *     GET    /plumbline/v1/nodes                   all
  *     GET    /plumbline/v1/nodes/<host>            one
  *     POST   /plumbline/v1/nodes/<host>/release    its name is nobody's, or with {"machine": id} that machine's
- *     DELETE /plumbline/v1/nodes/<host>            takes it out of the log, once its agents are silent
+ *     DELETE /plumbline/v1/nodes/<host>            takes it and its admission out of the log, once its agents are silent
+ *     PUT    /plumbline/v1/nodes/<host>/admission  what the node may do from now on: {"roles", "physicalNetworks", "bridges"}
+ *     DELETE /plumbline/v1/nodes/<host>/admission  nothing new comes to it
  */
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Req } from '@nestjs/common';
-import { HostName, Id, type Node } from '@plumbline/contracts';
-import { badRequest, DomainError, removeNode } from '@plumbline/domain';
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Put, Req } from '@nestjs/common';
+import {
+  type Admission,
+  AgentKind,
+  agentsAdmitted,
+  HostName,
+  Id,
+  LinkName,
+  MachineName,
+  type Meta,
+  type Node,
+  unadmittedMappings,
+} from '@plumbline/contracts';
+import { admitNode, badRequest, dismissNode, DomainError, endAdmission } from '@plumbline/domain';
 import { Follower, Ledger } from '@plumbline/ledger';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -21,7 +34,20 @@ import { Owners } from './owners.js';
 
 const Release = z.object({ machine: Id.nullable().default(null) });
 
-export type NodeShown = NodeSeen & Readonly<{ node: Readonly<Pick<Node, 'tunnelIp' | 'bridgeMappings'>> | null }>;
+const Admit = z.strictObject({
+  roles: z.array(z.string()),
+  physicalNetworks: z.array(z.string()).default([]),
+  bridges: z.record(z.string(), LinkName).default({}),
+});
+
+export type NodeShown = NodeSeen &
+  Readonly<{
+    node: Readonly<Pick<Node, 'tunnelIp' | 'bridgeMappings'>> | null;
+    /** What an operator lets it do; null: nothing new. */
+    admission: Readonly<Pick<Admission, 'roles' | 'physicalNetworks' | 'bridges'>> | null;
+    /** What the node says of itself and was not admitted to: it is not used. */
+    unadmitted: Readonly<{ agents: readonly string[]; bridgeMappings: Readonly<Record<string, string>> }>;
+  }>;
 
 @Controller('/plumbline/v1/nodes')
 export class NodesController {
@@ -37,7 +63,8 @@ export class NodesController {
   async all(): Promise<{ nodes: NodeShown[] }> {
     await this.follower.catchUp();
     const seen = new Map((await this.nodes.seen(null)).map((each) => [each.host, each]));
-    for (const { id } of this.registered()) if (!seen.has(id)) seen.set(id, unseen(id));
+    for (const { id } of [...this.registered(), ...this.follower.topology.all('admission')])
+      if (!seen.has(id)) seen.set(id, unseen(id));
     return { nodes: [...seen.values()].sort((a, b) => (a.host < b.host ? -1 : 1)).map((each) => this.shown(each)) };
   }
 
@@ -68,11 +95,34 @@ export class NodesController {
         'conflict',
         `The ${alive.agent} agent of ${host} still reports: stop the agents of this node first.`,
       );
-    const { userId, projectId } = identityOf(request);
-    const meta = { requestId: request.id, userId, projectId, time: new Date().toISOString() };
-    if (this.follower.topology.get('node', host)?.removed === false) await this.ledger.execute(removeNode(host), meta);
+    await this.ledger.execute(dismissNode(host), metaOf(request));
     await this.nodes.forget(host);
     await this.owners.release(host, null);
+  }
+
+  @Put(':host/admission')
+  async admit(
+    @Param('host') name: string,
+    @Body() raw: Buffer | undefined,
+    @Req() request: FastifyRequest,
+  ): Promise<{ node: NodeShown }> {
+    const host = MachineName.safeParse(name);
+    if (!host.success) throw badRequest('node', `'${name}' is not a node name: ${host.error.issues[0]?.message}`);
+    const parsed = Admit.safeParse(raw === undefined ? null : parseJson(raw));
+    if (!parsed.success)
+      throw badRequest(
+        'admission',
+        `it is {"roles": [...], "physicalNetworks": [...], "bridges": {...}} (${z.prettifyError(parsed.error)})`,
+      );
+    await this.ledger.execute(admitNode({ host: host.data, ...parsed.data }), metaOf(request));
+    return { node: await this.find(host.data) };
+  }
+
+  @Delete(':host/admission')
+  @HttpCode(204)
+  async endAdmission(@Param('host') name: string, @Req() request: FastifyRequest): Promise<void> {
+    const { host } = await this.find(name);
+    await this.ledger.execute(endAdmission(host), metaOf(request));
   }
 
   private registered(): readonly Node[] {
@@ -85,16 +135,29 @@ export class NodesController {
     await this.follower.catchUp();
     const [seen] = await this.nodes.seen(host.data);
     if (seen) return this.shown(seen);
-    if (!this.registered().some(({ id }) => id === host.data))
+    const known = this.registered().some(({ id }) => id === host.data);
+    if (!known && !this.follower.topology.get('admission', host.data))
       throw new DomainError('NodeNotFound', 'not-found', `Node ${host.data} could not be found.`);
     return this.shown(unseen(host.data));
   }
 
   private shown(seen: NodeSeen): NodeShown {
-    const node = this.follower.topology.get('node', seen.host);
+    const { topology } = this.follower;
+    const node = topology.get('node', seen.host);
     const { tunnelIp, bridgeMappings } = node ?? {};
+    const admitted = topology.get('admission', seen.host);
+    const may: readonly string[] = agentsAdmitted(admitted?.roles ?? []);
     return {
       ...seen,
+      admission: admitted
+        ? { roles: admitted.roles, physicalNetworks: admitted.physicalNetworks, bridges: admitted.bridges }
+        : null,
+      unadmitted: {
+        agents: seen.agents
+          .map(({ agent }) => agent)
+          .filter((agent) => AgentKind.safeParse(agent).success && !may.includes(agent)),
+        bridgeMappings: unadmittedMappings(admitted, seen.said ?? bridgeMappings ?? {}),
+      },
       node: node && !node.removed ? { tunnelIp: tunnelIp ?? null, bridgeMappings: bridgeMappings ?? {} } : null,
     };
   }
@@ -107,4 +170,10 @@ const unseen = (host: string): NodeSeen => ({
   since: null,
   agents: [],
   refused: [],
+  said: null,
 });
+
+function metaOf(request: FastifyRequest): Meta {
+  const { userId, projectId } = identityOf(request);
+  return { requestId: request.id, userId, projectId, time: new Date().toISOString() };
+}

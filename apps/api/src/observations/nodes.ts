@@ -1,4 +1,5 @@
 /** What is known of the nodes beside the log: who owns each host's name, who was refused, which agents report. For operators (`plumb node`). */
+import { NODE_AGENT } from '@plumbline/contracts';
 import type pg from 'pg';
 import { IS_ALIVE } from '../neutron/read-model.js';
 
@@ -20,6 +21,8 @@ export type NodeSeen = Readonly<{
   since: string | null;
   agents: readonly AgentSeen[];
   refused: readonly MachineRefused[];
+  /** The bridge mappings of its last report; null: none was heard. */
+  said: Readonly<Record<string, string>> | null;
 }>;
 
 const instant = (column: string) => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
@@ -29,7 +32,8 @@ SELECT h.host, o.machine, coalesce(o.contested, false) AS contested, ${instant('
      FROM plumbline.agents a WHERE a.host = h.host) AS agents,
   (SELECT coalesce(jsonb_agg(jsonb_build_object('agent', n.agent_kind, 'machine', n.machine, 'reason', n.reason,
        'since', ${instant('n.since')}, 'heardAt', ${instant('n.heard_at')}) ORDER BY n.agent_kind, n.machine), '[]')
-     FROM plumbline.node_refused n WHERE n.host = h.host) AS refused
+     FROM plumbline.node_refused n WHERE n.host = h.host) AS refused,
+  (SELECT a.configurations -> 'bridge_mappings' FROM plumbline.agents a WHERE a.host = h.host AND a.kind = '${NODE_AGENT}') AS said
 FROM (SELECT host FROM plumbline.agents UNION SELECT host FROM plumbline.node_owners UNION SELECT host FROM plumbline.node_refused) h
 LEFT JOIN plumbline.node_owners o ON o.host = h.host WHERE $1::text IS NULL OR h.host = $1 ORDER BY h.host`;
 

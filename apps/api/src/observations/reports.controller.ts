@@ -1,11 +1,12 @@
 /**
  * Receives the agents' reports. A report may lead to events: a node whose facts changed is registered anew, and a report of a network node schedules routers
- * that have no host yet. A report of a machine that does not own its host's name is not taken (owners.ts).
+ * that have no host yet. A report of a machine that does not own its host's name is not taken (owners.ts). What a node says beyond what an operator admitted it to
+ * is stored, so that it is seen, and leads to nothing.
  */
 import { randomUUID } from 'node:crypto';
 import { Controller, Inject } from '@nestjs/common';
 import { Ctx, EventPattern, NatsContext, Payload } from '@nestjs/microservices';
-import { AgentKind, agentOf, Meta, Report, senderOf, subjects } from '@plumbline/contracts';
+import { AgentKind, agentOf, agentsAdmitted, Meta, Report, senderOf, subjects } from '@plumbline/contracts';
 import { Fleet, registerNode, schedulePending, unscheduled } from '@plumbline/domain';
 import { Ledger } from '@plumbline/ledger';
 import type { Logger } from '@plumbline/telemetry';
@@ -63,6 +64,7 @@ export class ReportsController {
       // What an agent of another log reports is not about this one.
       const { log, state } = report.data;
       if (state === 'foreign-log' || (log !== null && log !== this.ledger.log)) return;
+      if (!this.admitted(host).includes(agent)) return;
       if (report.data.node) await this.register(host, report.data.node);
       if (agentOf(agent).carries === 'router' && unscheduled(this.ledger.topology.all('router')).length > 0)
         await this.ledger.execute(schedulePending(await this.fleet(), atOnce), systemMeta());
@@ -72,6 +74,11 @@ export class ReportsController {
         'report not stored; the agent reports again in some seconds',
       );
     }
+  }
+
+  /** Kinds of agents that an operator lets this host run. */
+  private admitted(host: string): readonly AgentKind[] {
+    return agentsAdmitted(this.ledger.topology.get('admission', host)?.roles ?? []);
   }
 
   /** An agent of a later release: it gets its feed like any other, but this release cannot show what it reports. */

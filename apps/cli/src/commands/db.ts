@@ -1,6 +1,7 @@
 /** `plumb db`: migrates the schema, checks the API's rights, and rebuilds what is derived from the log. */
 import type { Command } from 'commander';
 import { derivation, guardStatus, migrate, rebuildReadModels, type Rebuilt } from '@plumbline/event-store';
+import { admissionText } from '../node/nodes-api.js';
 import { databaseUrl, inWords } from './database-url.js';
 
 export function addDatabaseCommands(program: Command): void {
@@ -21,9 +22,16 @@ export function addDatabaseCommands(program: Command): void {
     )
     .action(async (options: { database: string; serviceRole?: string }) => {
       const service = options.serviceRole === undefined ? {} : { serviceRole: options.serviceRole };
-      const { remade } = await migrate(options.database, { ...service, derivation, progress: told() }).catch(inWords);
+      const { remade, admitted } = await migrate(options.database, { ...service, derivation, progress: told() }).catch(
+        inWords,
+      );
       console.log('the schema is up to date');
       if (remade) console.log(`made again ${inNumbers(remade)}`);
+      if (admitted.length > 0) {
+        console.log('admitted the nodes of this log, once, as they are; look whether each shall do all of this:');
+        for (const each of admitted) console.log(`  ${each.host}: ${admissionText(each)}`);
+        console.log('"plumb node add <node> --role ... --map ..." changes it, "plumb node show" shows it');
+      }
       if (options.serviceRole === undefined)
         console.error(
           'no --service-role: the API will log in as the owner of the tables, so nothing prevents it from changing or removing events',

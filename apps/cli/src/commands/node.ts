@@ -1,26 +1,38 @@
 /**
- * `plumb node add`, `rekey` and `remove` make, replace and remove a node's NATS login; `show` and `release` say and decide which machine owns a host's name;
+ * `plumb node add` says what a node may do and makes its NATS login, `rekey` and `remove` replace and remove the login; `show` and `release` say and decide which machine owns a host's name;
  * `rebind` makes a node that is bound to another log follow this one.
  */
 import path from 'node:path';
 import type { Command } from 'commander';
 import { tokenFromEnvironment } from '@plumbline/identity';
+import { admitInDatabase } from '@plumbline/ledger';
 import { nodeFacts, printRebuild } from '@plumbline/node-agents';
+import { faultOfHost, NODE_ROLES } from '@plumbline/contracts';
 import { addNode, rekeyNode, removeLogin } from '../node/controller-dir.js';
-import { linesOf, NodesApi } from '../node/nodes-api.js';
+import { type Admission, admissionText, linesOf, NodesApi } from '../node/nodes-api.js';
 import { ownerRefusal } from '../replay/owner-refusal.js';
 import { bindTo, logOfNode, removals, withThisNode, type NodeFacts } from '../node/rebind.js';
 import { viewFromApi, viewFromFile, viewOf } from '../replay/view-source.js';
+import { databaseUrl, inWords } from './database-url.js';
 import { addAccessOptions, accessOf, type AccessOptions } from './access.js';
 
 export function addNodeCommands(program: Command): void {
   const node = program.command('node').description('nodes and their logins');
-  node
-    .command('add <host>')
-    .description('make a NATS login for the agents of this node and of no other; repeated, it changes nothing')
+  admitting(
+    node
+      .command('add <host>')
+      .description(
+        'say what this node may do, in the log, and make a NATS login for its agents and no others; repeated, it changes nothing',
+      ),
+  )
     .option('--dir <folder>', DIR.about, DIR.default)
     .option('--listen <address:port>', 'where nats-server shall listen (default: as before; at first 0.0.0.0:4222)')
     .action(add);
+  admitting(
+    node.command('admit <host>').description('only say what this node may do; its NATS login is made elsewhere'),
+  ).action(async (host: string, options: AdmissionOptions) => {
+    console.log(`${host} is admitted as ${admissionText(await admit(host, options))}`);
+  });
   onApi(
     node
       .command('show [host]')
@@ -49,6 +61,16 @@ export function addNodeCommands(program: Command): void {
     });
   onApi(
     node
+      .command('close <host>')
+      .description(
+        'end what was admitted: what is on the node stays, and nothing new comes to it, until "plumb node add"',
+      ),
+  ).action(async (host: string, options: ApiOptions) => {
+    await apiOf(options).endAdmission(host);
+    console.log(`nothing new comes to ${host}; what is there stays until it is moved or deleted`);
+  });
+  onApi(
+    node
       .command('remove <host>')
       .description('take a node whose agents are stopped out of the log, and its login away'),
   )
@@ -65,10 +87,12 @@ export function addNodeCommands(program: Command): void {
     .description("replace the node's login by a new one; the old seed opens nothing any more")
     .option('--dir <folder>', DIR.about, DIR.default)
     .action((host: string, options: { dir: string }) => {
-      const { seedFile, configFile } = rekeyNode(path.resolve(options.dir), host);
+      const { seedFile, configFile, everyAgent } = rekeyNode(path.resolve(options.dir), host);
       console.log(
         `made a new login of ${host}: copy ${seedFile} there, send nats-server, which runs with ${configFile}, SIGHUP, and restart the agents of ${host}`,
       );
+      if (everyAgent)
+        console.log(`it may speak for every kind of agent: say its roles with "plumb node add ${host} --role ..."`);
     });
   addAccessOptions(
     node
@@ -84,13 +108,32 @@ export function addNodeCommands(program: Command): void {
 
 const DIR = { about: "the controller's logins and nats-server configuration", default: '/etc/plumbline' } as const;
 type ApiOptions = Readonly<{ api: string }>;
+type AdmissionOptions = ApiOptions & Readonly<{ role?: string[]; map?: string[]; database?: string }>;
+type AddOptions = AdmissionOptions & Readonly<{ dir: string; listen?: string }>;
+const listOf = (text: string): string[] => text.split(',').map((each) => each.trim());
 const onApi = (command: Command): Command =>
   command.option('--api <url>', 'the API', process.env['PLUMB_API'] ?? 'http://127.0.0.1:9696');
+const admitting = (command: Command): Command =>
+  onApi(
+    command
+      .option('--role <roles>', `what it may be: ${NODE_ROLES.join(', ')}, or both with a comma`, listOf)
+      .option(
+        '--map <network[=bridge]>',
+        'a physical network that it may map, if given to that bridge alone; may be repeated',
+        (text: string, before: string[] = []) => [...before, ...listOf(text)],
+      )
+      .option('--database <url>', 'instead of the API: the database of its log, while no API runs', databaseUrl),
+  );
 const apiOf = ({ api }: ApiOptions): NodesApi => new NodesApi(api, () => tokenFromEnvironment());
 
-function add(host: string, options: { dir: string; listen?: string }): void {
-  const added = addNode(path.resolve(options.dir), host, options.listen);
-  console.log(`${added.made ? 'made' : 'kept'} the login of ${host}
+async function add(host: string, options: AddOptions): Promise<void> {
+  // First: a login of a node that was not admitted would be of no use.
+  const admission = await admit(host, options);
+  const added = addNode(path.resolve(options.dir), host, admission.roles, options.listen);
+  const older = `
+It was made by an older release: its seed and its permissions stay as they are until "plumb node rekey ${host}".`;
+  console.log(`${host} is admitted as ${admissionText(admission)}
+${added.made ? 'made' : 'kept'} the login of ${host}${added.everyAgent ? older : ''}
 
 nats-server runs with ${added.configFile} (send it SIGHUP after a new login, restart it after a change of --listen); if you write the configuration of your nats-server yourself, add this user to it:
 
@@ -104,6 +147,35 @@ NATS_URL=nats://<the controller's address>:${added.listen.split(':').at(-1)}
 NATS_NKEY_FILE=<where the seed was copied to>
 PLUMB_TUNNEL_IP=<this node's address on the tunnel network>
 PLUMB_BRIDGE_MAPPINGS=<physical network>:<bridge>`);
+}
+
+async function admit(host: string, options: AdmissionOptions): Promise<Admission> {
+  const fault = faultOfHost(host);
+  if (fault !== null) throw new Error(`"${host}" cannot be a node's name: ${fault}`);
+  const admission = await admissionOf(host, options);
+  if (options.database === undefined) await apiOf(options).admit(host, admission);
+  else await admitInDatabase(options.database, { host, ...admission }).catch(inWords);
+  return admission;
+}
+
+/** What is in the log already stays where nothing is said; a new node must be given a role. */
+async function admissionOf(host: string, { role, map, ...options }: AdmissionOptions): Promise<Admission> {
+  if (role !== undefined) {
+    const pairs = (map ?? []).map((text) => text.split('=', 2) as [string, string?]);
+    return {
+      roles: role,
+      physicalNetworks: pairs.map(([network]) => network),
+      bridges: Object.fromEntries(
+        pairs.flatMap(([network, bridge]) => (bridge === undefined ? [] : [[network, bridge]])),
+      ),
+    };
+  }
+  if (map !== undefined) throw new Error('--map belongs to a --role: together they replace what was said before');
+  const said = options.database === undefined ? (await apiOf(options).find(host))?.admission : null;
+  if (said) return said;
+  throw new Error(
+    `what may ${host} do? Say it with --role ${NODE_ROLES.join(',')} or one of them, and --map for its physical networks`,
+  );
 }
 
 async function rebind(

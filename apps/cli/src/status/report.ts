@@ -25,6 +25,10 @@ export type AgentStatus = Readonly<{
   fault: string | null;
   /** Machines that report under this host's name and do not own it. */
   refused: readonly Readonly<{ machine: string; reason: string }>[];
+  /** An operator lets its node run it; otherwise it is shown and not used. */
+  admitted: boolean;
+  /** Bridge mappings that its node says it has and was not admitted to. */
+  unadmittedMappings: Readonly<Record<string, string>>;
 }>;
 export type SecurityGroups = 'enforced' | 'unenforced' | 'refused';
 /** `wanted`: the router is up and has a gateway, so without a node its traffic is missing. */
@@ -69,6 +73,9 @@ const Agent = z.object({
     security_groups: z.boolean().default(false),
     unenforced_security_groups: z.boolean().default(false),
     refused_machines: z.array(z.object({ machine: z.string(), reason: z.string() })).default([]),
+    /** Absent: an API of an older release, which admits everybody. */
+    admitted: z.boolean().default(true),
+    unadmitted_bridge_mappings: z.record(z.string(), z.string()).default({}),
   }),
 });
 type Agent = z.infer<typeof Agent>;
@@ -200,6 +207,8 @@ function statusOf(agent: Agent, head: number): AgentStatus {
     frozen: frozen_count ?? frozen.length,
     fault: fault && !fault.mended ? `at position ${fault.position}: ${fault.reason}` : null,
     refused: refused_machines,
+    admitted: agent.configurations.admitted,
+    unadmittedMappings: agent.configurations.unadmitted_bridge_mappings,
   };
 }
 
@@ -212,8 +221,13 @@ function troubleOf({ agents, routers, inError }: Gathered): string[] {
   const lines: string[] = [];
   if (agents.length === 0)
     lines.push('no agent is seen: none has reported yet, or these credentials are not those of an administrator');
-  for (const { host, agent, alive, heartbeatAt, state, behind, frozen, fault, refused } of agents) {
+  for (const each of agents) {
+    const { host, agent, alive, heartbeatAt, state, behind, frozen, fault, refused, admitted, unadmittedMappings } =
+      each;
     const who = `the ${agent} agent of ${host}`;
+    if (!admitted) lines.push(`${who} was not admitted, and nothing new comes to it: see "plumb node show ${host}"`);
+    for (const [network, bridge] of Object.entries(unadmittedMappings))
+      lines.push(`${host} maps ${network} to ${bridge}, and was not admitted to it: see "plumb node show ${host}"`);
     if (!alive) lines.push(`${who} is silent since ${heartbeatAt}`);
     else if (state !== 'in-sync') lines.push(`${who} is ${state}, ${behind} positions behind the log`);
     if (fault !== null) lines.push(`${who} cannot take in a message ${fault}`);

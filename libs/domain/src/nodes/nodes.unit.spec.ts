@@ -21,8 +21,10 @@ describe('a node', () => {
 describe('a name that every object of JavaScript knows', () => {
   it('is a host like any other: its networks are placed there, and withdrawn', () => {
     const world = new World();
-    for (const host of ['toString', 'constructor'])
+    for (const host of ['toString', 'constructor']) {
+      world.admit(host);
       world.do(registerNode({ host, tunnelIp: null, bridgeMappings: {} }));
+    }
     const networkId = make.network(world);
     const [one] = ['toString', 'constructor'].map((host) =>
       make.port(world, networkId, { binding: { host, vnicType: 'normal', profile: {} } }),
@@ -34,6 +36,7 @@ describe('a name that every object of JavaScript knows', () => {
 
   it('is a physical network that a node has only if it maps it', () => {
     const world = new World();
+    world.admit('net1', ['network'], ['physnet1', 'valueOf']);
     world.do(registerNode({ host: 'net1', tunnelIp: null, bridgeMappings: { physnet1: 'br-ex' } }));
     const networkId = make.network(world, { external: true, networkType: 'flat', physicalNetwork: 'valueOf' });
     make.subnet(world, networkId, '10.16.160.0/21');

@@ -1,12 +1,13 @@
 /**
- * Which network node carries a router. A router is scheduled when it gets its first interface or gateway, to a live L3 host that has the physical networks of all
- * of them, in one of its availability zone hints; to the host with the fewest routers, at random among equals. Which hosts are alive is observed and not in the
+ * Which network node carries a router. A router is scheduled when it gets its first interface or gateway, to a live L3 host that was admitted as a network node
+ * and has the physical networks of all of them, admitted too, in one of its availability zone hints; to the host with the fewest routers, at random among equals. Which hosts are alive is observed and not in the
  * log, so it is an argument. An administrator may put a router on a host and take it off.
  */
 import { Network, Node, Router } from '@plumbline/contracts';
 import type { Decide } from '../context.js';
 import { deciding } from '../deciding.js';
 import type { Draft } from '../draft.js';
+import { refusalOf } from '../nodes/admitted.js';
 import {
   availabilityZoneNotFound,
   routerHostedByL3Agent,
@@ -56,10 +57,10 @@ export function schedule(draft: Draft, routerId: string, fleet: Fleet): void {
   if (networks.length === 0) return;
   const carries = (host: string) => {
     const node = draft.get('node', host);
-    return networks.every((network) => reaches(node, network));
+    return networks.every((network) => reaches(node, network) && refusalOf(draft, host, 'network', network) === null);
   };
   if (router.host !== null && carries(router.host)) {
-    draft.dependOn(`node/${router.host}`);
+    dependOnHost(draft, router.host);
     return;
   }
   const { availabilityZoneHints: hints } = router;
@@ -69,8 +70,13 @@ export function schedule(draft: Draft, routerId: string, fleet: Fleet): void {
     fleet.l3Hosts.filter((each) => inZone(each) && carries(each)),
   );
   if (host === null || host === router.host) return;
-  draft.dependOn(`node/${host}`);
+  dependOnHost(draft, host);
   draft.record({ type: 'RouterScheduled', version: 1, data: { routerId, host } });
+}
+
+function dependOnHost(draft: Draft, host: string): void {
+  draft.dependOn(`node/${host}`);
+  draft.dependOn(`admission/${host}`);
 }
 
 function leastLoaded(draft: Draft, hosts: readonly string[]): string | null {
@@ -109,7 +115,12 @@ export const assignRouter = (routerId: string, agent: L3Agent, agentOn: (host: s
     const lacking = networkIdsOf(router).find((id) => !reaches(node, draft.get('network', id)));
     if (lacking !== undefined)
       throw routerSchedulingFailed(routerId, agent.id, `Host ${agent.host} does not reach network ${lacking}.`);
-    draft.dependOn(`node/${agent.host}`);
+    for (const id of networkIdsOf(router)) {
+      const reason = refusalOf(draft, agent.host, 'network', draft.get('network', id));
+      if (reason !== null)
+        throw routerSchedulingFailed(routerId, agent.id, `Nothing new may come to host ${agent.host}: ${reason}.`);
+    }
+    dependOnHost(draft, agent.host);
     draft.record({ type: 'RouterScheduled', version: 1, data: { routerId, host: agent.host } });
   });
 

@@ -73,6 +73,7 @@ describe('an administrator', () => {
       `RouterHostedByL3Agent: The router ${routerId} has been already hosted by the L3 Agent agent-of-net1.`,
     );
     world.do(unassignRouter(routerId, agent('net1')));
+    world.admit('bare');
     world.do(registerNode({ host: 'bare', tunnelIp: '10.9.0.3', bridgeMappings: {} }));
     expect(world.refusal(assignRouter(routerId, agent('bare'), agentOn))).toBe(
       `RouterSchedulingFailed: Failed scheduling router ${routerId} to the L3 Agent agent-of-bare.`,

@@ -2,12 +2,13 @@
  * A log of libs/topology/src/testing that decisions are written to. Its commits check what the real one checks (claims taken, claims that must not be there)
  * and say so loudly, because in a single thread a decision must never be in conflict. Ids and random numbers are counted, not random, so that a failure repeats.
  */
-import { AnyObject, EventType, Kind, KINDS, known, Recorded } from '@plumbline/contracts';
+import { AnyObject, EventType, Kind, KINDS, known, NODE_ROLES, Recorded } from '@plumbline/contracts';
 import { claimsOf, prepare, type Prepared, Topology } from '@plumbline/topology';
 import { id, metaOf, World as Log } from '@plumbline/topology/testing';
 import { Actor, SYSTEM } from '../actor.js';
 import type { Context, Decide } from '../context.js';
 import { DomainError } from '../errors.js';
+import { admitNode } from '../nodes/admission.js';
 import type { SegmentPolicy } from '../networks/segments.js';
 
 export const POLICY: SegmentPolicy = {
@@ -15,6 +16,10 @@ export const POLICY: SegmentPolicy = {
   vniRange: { first: 1, last: 1000 },
 };
 const META = { ...metaOf(0), projectId: 'p' };
+
+/** Hosts that a new world admits to everything. */
+const HOSTS = ['net1', 'net2', 'net3', 'cmp1', 'cmp2', 'cmp3'];
+const PHYSICAL_NETWORKS = ['physnet1', 'physnet2'];
 
 export class World {
   private readonly world = new Log();
@@ -34,6 +39,19 @@ export class World {
     held: (claim) => this.claims.has(claim),
     actor: SYSTEM,
   };
+
+  constructor(admitted: readonly string[] = HOSTS) {
+    for (const host of admitted) this.admit(host);
+  }
+
+  /** By default to every role, and to the physical networks that worlds have. */
+  admit(
+    host: string,
+    roles: readonly string[] = NODE_ROLES,
+    physicalNetworks: readonly string[] = PHYSICAL_NETWORKS,
+  ): void {
+    this.do(admitNode({ host, roles, physicalNetworks, bridges: {} }));
+  }
 
   /** Decides, checks and commits on behalf of somebody. */
   as<T>(actor: Actor, decide: Decide<T>): T {

@@ -17,6 +17,7 @@ import { Checkpoints1764300000005 } from './migrations/0005-checkpoints.js';
 import { FeedPruned1765000000006 } from './migrations/0006-feed-pruned.js';
 import { Fences1764340000004 } from './migrations/0004-fences.js';
 import { NodeOwners1765000000007 } from './migrations/0007-node-owners.js';
+import { NodeAdmission1765000000008 } from './migrations/0008-node-admission.js';
 import { ReportPages1765000000010 } from './migrations/0010-report-pages.js';
 import { GatheredClaims1765000000011 } from './migrations/0011-gathered-claims.js';
 
@@ -92,6 +93,7 @@ export function createDataSource(
       FeedPruned1765000000006,
       Fences1764340000004,
       NodeOwners1765000000007,
+      NodeAdmission1765000000008,
       ReportPages1765000000010,
       GatheredClaims1765000000011,
     ],

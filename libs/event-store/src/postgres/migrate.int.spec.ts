@@ -72,6 +72,7 @@ describe('migrate on a log of the first release', () => {
         'Fences1764340000004',
         'FeedPruned1765000000006',
         'NodeOwners1765000000007',
+        'NodeAdmission1765000000008',
         'ReportPages1765000000010',
         'GatheredClaims1765000000011',
       ],
@@ -94,10 +95,11 @@ describe('migrate on a log of the first release', () => {
     expect(await migrate(postgres.migrationUrl, options)).toEqual({
       applied: [],
       remade: { events: 3, streams: 3, rows: 3, claims: 3 },
+      admitted: [],
     });
     expect(await one('SELECT * FROM plumbline.tallies')).toEqual([{ key: 'port/project', count: '3' }]);
     expect(await one('SELECT DISTINCT name FROM plumbline.objects')).toEqual([{ name: 'by this release' }]);
-    expect(await migrate(postgres.migrationUrl, options)).toEqual({ applied: [], remade: null });
+    expect(await migrate(postgres.migrationUrl, options)).toEqual({ applied: [], remade: null, admitted: [] });
     const store = new PostgresEventStore(postgres.serviceUrl);
     expect(await store.load()).toMatchObject({ generation: CATALOGUE_VERSION });
     const limited = { tally: { 'port/project': 1 }, limits: { 'port/project': 4 } };

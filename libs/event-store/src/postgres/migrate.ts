@@ -4,6 +4,7 @@
  */
 import { CATALOGUE_VERSION } from '@plumbline/contracts';
 import type pg from 'pg';
+import { admitOnce, type Admitted } from './admit-once.js';
 import { MIGRATION_DEADLINE_MS, openClient } from './connections.js';
 import { createDataSource } from './data-source.js';
 import type { Derivation, Rebuilt } from './rebuild/derivation.js';
@@ -33,12 +34,12 @@ GRANT INSERT, UPDATE, DELETE ON plumbline.node_owners, plumbline.node_runs, plum
  * Brings the schema to this release, rebuilds the derived tables when another catalogue version made them, and sets the service role's rights again. Repeating
  * it changes nothing; two at the same time wait for each other. `migrationUrl` is the login that owns (or shall own) the tables. Without `serviceRole` no rights
  * are granted: one login for all. Without `derivation` the derived tables of a log with events stay as they are; the API may then refuse to start on it.
- * `remade`: what was rebuilt, null when nothing was. Fails when the role does not exist, and when the schema is newer than this release.
+ * `remade`: what was rebuilt, null when nothing was. `admitted`: nodes of a log older than admissions, which are admitted once. Fails when the role does not exist, and when the schema is newer than this release.
  */
 export async function migrate<O extends object>(
   migrationUrl: string,
   options: Readonly<{ serviceRole?: string; derivation?: Derivation<O>; progress?: RebuildOptions['progress'] }> = {},
-): Promise<Readonly<{ applied: readonly string[]; remade: Rebuilt | null }>> {
+): Promise<Readonly<{ applied: readonly string[]; remade: Rebuilt | null; admitted: readonly Admitted[] }>> {
   const guard = await openClient({ url: migrationUrl, name: 'plumbline migrate', deadlineMs: MIGRATION_DEADLINE_MS });
   try {
     await guard.query(`SELECT pg_advisory_lock(hashtext('plumbline migrations'))`);
@@ -49,8 +50,9 @@ export async function migrate<O extends object>(
       const done = await source.runMigrations();
       await refuseYoungerSchema(guard, new Set(source.migrations.map((each) => each.name ?? each.constructor.name)));
       const remade = await remake(guard, migrationUrl, options);
+      const admitted = await admitOnce(guard);
       if (options.serviceRole) await grant(guard, options.serviceRole);
-      return { applied: done.map((each) => each.name), remade };
+      return { applied: done.map((each) => each.name), remade, admitted };
     } finally {
       await source.destroy();
     }

@@ -2,6 +2,7 @@
 import type { Kind } from '@plumbline/contracts';
 import { addressgroup } from './address-group.js';
 import { addressscope } from './address-scope.js';
+import { admission } from './admission.js';
 import { floatingip } from './floating-ip.js';
 import type { KindDeclaration } from './kind.js';
 import { network } from './network.js';
@@ -35,4 +36,5 @@ export const DECLARATIONS = {
   quota,
   placement,
   node,
+  admission,
 } satisfies { readonly [K in Kind]: KindDeclaration<K> };

@@ -156,6 +156,12 @@ export const nodeRegistered = (
   data: { host, tunnelIp, bridgeMappings },
 });
 
+export const nodeAdmitted = (
+  host: string,
+  roles = ['compute', 'network'],
+  physicalNetworks = ['physnet1'],
+): EventOf<'NodeAdmitted'> => ({ type: 'NodeAdmitted', version: 1, data: { host, roles, physicalNetworks } });
+
 export const floatingIpCreated = (
   data: Pick<Data<'FloatingIpCreated'>, 'floatingIpId' | 'floatingNetworkId' | 'floatingIpAddress' | 'floatingPortId'>,
 ): EventOf<'FloatingIpCreated'> => ({ type: 'FloatingIpCreated', version: 1, data: { ...named, ...data } });

@@ -1,10 +1,10 @@
-/** Availability zones: the zones that agents say they are in (alias availability_zone, with its filters). Networks have none: no agent is theirs alone. */
+/** Availability zones: the zones that admitted agents say they are in (alias availability_zone, with its filters). Networks have none: no agent is theirs alone. */
 import { agentOf, carrierOf } from '@plumbline/contracts';
 import { shown } from '../types/attribute-types.js';
 import { badRequest } from '../../errors/edge-error.js';
 import { type Endpoint, type Handler, ok } from '../endpoint.js';
 import { parseFields, parseQuery } from '../query.js';
-import { agents } from '../resources/agents.js';
+import { agents, isAdmittedAgent } from '../resources/agents.js';
 
 type Zone = Readonly<{ name: string; resource: string; state: 'available' | 'unavailable' }>;
 
@@ -21,6 +21,7 @@ const zones: Handler = async (request, _ids, { read }) => {
     throw badRequest(`[${strange.map((name) => `'${shown(name)}'`).join(', ')}] is invalid attribute for filtering`);
   const states = new Map<string, boolean>();
   for (const row of await read.list(agents, parseQuery(agents, L3), null, request)) {
+    if (!isAdmittedAgent(row)) continue;
     const name = String(row['availability_zone']);
     states.set(name, (states.get(name) ?? false) || row['admin_state_up'] === true);
   }

@@ -2,12 +2,15 @@
  * Agents are not in the log: a row is what the agent last reported. Times have a blank and no time zone, the only form that some clients can read.
  */
 import {
+  type Admission,
   AGENT_KINDS,
   type AgentDeclaration,
   AgentKind,
   agentOf,
+  agentsAdmitted,
   agentsWhere,
   type CarriedKind,
+  unadmittedMappings,
 } from '@plumbline/contracts';
 import { agentNotFound, DEFAULT_ZONE } from '@plumbline/domain';
 import { bool, orNull, text, uuid } from '../types/attribute-types.js';
@@ -73,6 +76,15 @@ const counts = (tables: Tables): string =>
 const refused = (tables: Tables): string =>
   `(SELECT coalesce(jsonb_agg(jsonb_build_object('machine', n.machine, 'reason', n.reason, 'heard_at', ${time('heard_at').replace('o.', 'n.')}) ORDER BY n.machine), '[]')
       FROM ${tables.nodeRefused} n WHERE n.host = o.host AND n.agent_kind = o.kind AND n.heard_at > now() - interval '${ALIVE_SECONDS} seconds')`;
+
+/** What an operator lets the node of an agent do. */
+const admission = (tables: Tables): string => `(SELECT x.doc FROM ${tables.of('admission')} x WHERE x.id = o.host)`;
+
+/** Whether an operator lets its node run an agent of this kind; others are shown, and not used. */
+export function isAdmittedAgent(row: Row): boolean {
+  const { roles } = (row['admission'] ?? { roles: [] }) as Pick<Admission, 'roles'>;
+  return (agentsAdmitted(roles) as readonly unknown[]).includes(row['kind']);
+}
 
 const attributes = table([
   column('id', 'o.id::text', 'UUID of the agent.', { type: uuid }),
@@ -143,6 +155,7 @@ export const agents: Resource = declare({
     }),
     counts: read(counts),
     refused: read(refused),
+    admission: read(admission),
   },
   notFound: agentNotFound,
 });
@@ -152,5 +165,18 @@ function configurations(row: Row): object {
   const role = kind.success ? agentOf(kind.data).configurations : {};
   const view = { position: Number(row['position']), state: row['sync'] };
   const refused_machines = row['refused'];
-  return { ...role, ...(row['configurations'] as object), ...(row['counts'] as object), refused_machines, ...view };
+  const said = (row['configurations'] as Readonly<{ bridge_mappings?: Record<string, string> }>).bridge_mappings;
+  const admission = (row['admission'] ?? undefined) as Admission | undefined;
+  const admitted = {
+    admitted: isAdmittedAgent(row),
+    ...(said && { unadmitted_bridge_mappings: unadmittedMappings(admission, said) }),
+  };
+  return {
+    ...role,
+    ...(row['configurations'] as object),
+    ...(row['counts'] as object),
+    refused_machines,
+    ...admitted,
+    ...view,
+  };
 }

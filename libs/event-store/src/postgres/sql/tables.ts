@@ -226,3 +226,12 @@ CREATE TABLE plumbline.node_refused (
   PRIMARY KEY (host, agent_kind, machine)
 );
 `;
+
+/** Whether the nodes of this log are still to be admitted, as they stand: true of a log that began before admissions (`admit-once.ts`). */
+export const admissionsDue = `
+CREATE TABLE plumbline.admissions_due (
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  due boolean NOT NULL
+);
+INSERT INTO plumbline.admissions_due (due) SELECT position > 0 FROM plumbline.log_head;
+`;
