@@ -91,7 +91,8 @@ describe.each(LOGINS)('the page with auth=%s', (login) => {
   );
 
   it('... the program on openstacksdk', async () => {
-    const { stdout } = await run([PYTHON, '-c', textOf(login, 'python')], { env: { HOME: home } });
+    // It reads a clouds.yaml of the folder it is in before the home folder's.
+    const { stdout } = await run(['env', '-C', home, PYTHON, '-c', textOf(login, 'python')], { env: { HOME: home } });
     expect(stdout.trim().split('\n')).toHaveLength(2);
     expect(stdout).toMatch(/^fa:16:3e:[0-9a-f:]+ \['10\.0\.0\.1'\] network:router_interface$/m);
   });
@@ -100,6 +101,14 @@ describe.each(LOGINS)('the page with auth=%s', (login) => {
     const { stdout } = await run(['/usr/bin/ruby', '-e', here(textOf(login, 'ruby'))], { env: { HOME: home } });
     expect(stdout).toBe('inside ACTIVE\n');
   });
+
+  if (login === 'builtin')
+    it('... the create that is sent again', async () => {
+      const twice = textOf(login, 'sh', 'again').replace('create || create', 'create; echo; create');
+      const [first, second] = (await shell(here(twice))).stdout.trim().split('\n');
+      expect(JSON.parse(first ?? '')).toMatchObject({ network: { name: 'web' } });
+      expect(second).toBe(first);
+    });
 
   it('left the objects that it says', async () => {
     const { stdout } = await shell('openstack --os-cloud plumbline floating ip list -f json');
