@@ -6,7 +6,7 @@ import { Instance, joinUnderlay, RealSwitch } from './testing/index.js';
 
 const SIZE = 2_000_000;
 
-/** Two nodes that share two VXLAN networks; cmp1 also has a flat and a VLAN provider network. */
+/** Two nodes that share two VXLAN networks and have one local network each by the same local VLAN; cmp1 also has a flat and a VLAN provider network. */
 describe('packets on two real switches', () => {
   const nodes: RealSwitch[] = [];
   const plugged = new Map<string, Instance>();
@@ -18,8 +18,10 @@ describe('packets on two real switches', () => {
       .network(501, 'vxlan')
       .placed(501, { cmp1: 1, cmp2: 2 })
       .network(502, 'vxlan')
-      .placed(502, { cmp1: 2, cmp2: 1 });
-    if (host === 'cmp2') return builder.port(12, 501).port(22, 502);
+      .placed(502, { cmp1: 2, cmp2: 1 })
+      .network(7, 'local')
+      .placed(7, { cmp1: 7, cmp2: 7 });
+    if (host === 'cmp2') return builder.port(12, 501).port(22, 502).port(53, 7);
     return builder
       .network(1, 'flat')
       .placed(1, { cmp1: 5 })
@@ -28,7 +30,9 @@ describe('packets on two real switches', () => {
       .port(11, 501)
       .port(21, 502)
       .port(31, 1)
-      .port(41, 100);
+      .port(41, 100)
+      .port(51, 7)
+      .port(52, 7);
   };
   const converge = async (index: number, builder: ViewBuilder) => {
     const result = await nodes[index]?.converger.converge(builder.view, { touched: 'all', mayRemove: true });
@@ -52,9 +56,12 @@ describe('packets on two real switches', () => {
     await plug(0, 21);
     await plug(0, 31);
     await plug(0, 41);
+    await plug(0, 51);
+    await plug(0, 52);
     await plug(1, 12);
     await at('i12').exec(['sysctl', '-qw', 'net.ipv6.conf.eth0.disable_ipv6=1']);
     await plug(1, 22);
+    await plug(1, 53);
     const beside = { bridge: 'br-ex', ifaceId: null };
     await plug(0, 67, beside);
     await plug(0, 68, { ...beside, tag: 100 });
@@ -100,6 +107,25 @@ describe('packets on two real switches', () => {
     expect(await at('i41').reaches('10.0.0.68')).toBe(true);
     expect(await at('i68').transfer(at('i41'), '10.0.0.41', SIZE)).toBe(SIZE);
     expect(await at('i41').reaches('10.0.0.67')).toBe(false);
+  });
+
+  it('keeps a local network on its node: ports there reach each other, and nothing of it arrives anywhere else', async () => {
+    const heard = async (name: string) => {
+      const { stdout } = await at(name).exec(['ip', '-json', '-statistics', 'link', 'show', 'dev', 'eth0']);
+      const [link] = JSON.parse(stdout) as [{ stats64: { rx: { packets: number } } }];
+      return link.stats64.rx.packets;
+    };
+    const before = await heard('i53');
+    expect(await at('i51').reaches('10.0.0.52')).toBe(true);
+    expect(await at('i52').transfer(at('i51'), '10.0.0.51', SIZE)).toBe(SIZE);
+    for (const [from, to] of [
+      ['i51', '10.0.0.53'],
+      ['i51', '10.0.0.12'],
+      ['i51', '10.0.0.67'],
+      ['i53', '10.0.0.51'],
+    ] as const)
+      expect([from, to, await at(from).reaches(to)]).toEqual([from, to, false]);
+    expect(await heard('i53')).toBe(before);
   });
 
   it('lets nobody speak with another address or another MAC', async () => {
