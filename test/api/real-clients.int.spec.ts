@@ -129,6 +129,50 @@ const ROWS: readonly Row[] = [
     },
   ],
   [
+    '1',
+    'what the reference takes for nothing is nothing; a subnet pool has a name; a DNS name does not end in a number',
+    async () => {
+      const { network, subnet } = await subnetted('10.1.1.0/24');
+      const set = { dns_nameservers: ['9.9.9.9'], service_types: ['compute:nova'] };
+      for (const nothing of [null, '', {}, []]) {
+        expect((await update('owner', `subnets/${subnet.id}`, set)).status).toBe(200);
+        const cleared = { dns_nameservers: nothing, service_types: nothing };
+        expect([nothing, await update('owner', `subnets/${subnet.id}`, cleared)]).toMatchObject([
+          nothing,
+          { status: 200, body: { subnet: { dns_nameservers: [], service_types: [] } } },
+        ]);
+      }
+      const { network: outside } = await external();
+      const router = await create('owner', 'routers', {});
+      for (const nothing of [null, '', {}, [], 0, false]) {
+        const gateway = { external_gateway_info: { network_id: outside.id } };
+        expect((await update('owner', `routers/${router.id}`, gateway)).status).toBe(200);
+        expect([
+          nothing,
+          await update('owner', `routers/${router.id}`, { external_gateway_info: nothing }),
+        ]).toMatchObject([nothing, { status: 200, body: { router: { external_gateway_info: null } } }]);
+      }
+      const prefixes = ['172.30.0.0/16'];
+      for (const fields of [{ prefixes }, { prefixes, name: '' }, { prefixes, name: ' \t' }])
+        expect(told(await as('owner', 'POST', 'subnetpools', { subnetpool: fields }))).toMatchObject({
+          status: 400,
+          type: 'HTTPBadRequest',
+        });
+      const pool = await create('owner', 'subnetpools', { prefixes, name: 'p' });
+      expect(told(await update('owner', `subnetpools/${pool.id}`, { name: ' ' }))).toMatchObject({
+        status: 400,
+        message: /Blank strings are not permitted/,
+      });
+      const description = 'x'.repeat(1024);
+      expect(await create('owner', 'address-groups', { description })).toMatchObject({ description });
+      const port = await create('owner', 'ports', { network_id: network.id });
+      expect(told(await update('owner', `ports/${port.id}`, { dns_name: 'www.5' }))).toMatchObject({
+        status: 400,
+        message: /TLD '5' must not be all numeric/,
+      });
+    },
+  ],
+  [
     '2',
     'lists are filtered by what the reference filters by, shown or not',
     async () => {
@@ -149,6 +193,10 @@ const ROWS: readonly Row[] = [
       expect(await list('owner', `networks?vlan_transparent=false&id=${network.id}`)).toHaveLength(1);
       expect(await list('owner', `routers?enable_ndp_proxy=true`)).toEqual([]);
       expect((await as('owner', 'GET', 'subnets?shared=perhaps')).status).toBe(400);
+      for (const none of ['networks?revision_number=x', 'ports?revision_number=', 'subnetpools?ip_version=x'])
+        expect([none, await list('owner', none)]).toEqual([none, []]);
+      expect(await list('owner', 'subnets?ip_version=-1')).toEqual([]);
+      expect((await as('owner', 'GET', 'subnets?ip_version=x')).status).toBe(400);
     },
   ],
   [
@@ -596,6 +644,105 @@ const ROWS: readonly Row[] = [
           }),
         ),
       ).toMatchObject({ status: 409, type: 'OverQuota' });
+    },
+  ],
+  [
+    '12',
+    'what Nova asks for an instance: from its networks to its deletion, on the host that it names',
+    async () => {
+      const project = world.projectOf('owner');
+      const { network, subnet } = await subnetted('10.12.0.0/24');
+      const port = await create('owner', 'ports', { network_id: network.id, name: 'brought along' });
+      const [group] = (await list('owner', 'security-groups?name=default')) as [Thing];
+      const device = `${NOBODY.slice(0, -4)}0012`;
+      const bind = { device_id: device, device_owner: 'compute:nova', 'binding:host_id': 'policy1' };
+      // Which networks, is there room, what can the server do.
+      expect(idsOf(await list('owner', `networks?id=${network.id}`))).toEqual([network.id]);
+      expect((await as('owner', 'GET', `quotas/${project}`)).status).toBe(200);
+      expect(idsOf(await list('admin', `ports?tenant_id=${project}&fields=id`))).toContain(port.id);
+      const aliases = (await list('admin', 'extensions')).map(({ alias }) => alias);
+      expect(aliases).toEqual(expect.arrayContaining(['binding', 'security-group', 'auto-allocated-topology']));
+      for (const absent of ['binding-extended', 'port-resource-request', 'multi-provider', 'trunk'])
+        expect(aliases).not.toContain(absent);
+      const fields = 'fields=provider%3Aphysical_network&fields=provider%3Anetwork_type';
+      expect(await show('admin', `networks/${network.id}?${fields}`)).toEqual({
+        'provider:physical_network': null,
+        'provider:network_type': 'vxlan',
+      });
+      // A port of its own, and the one that was brought along, both bound as administrator.
+      const own = await create('owner', 'ports', {
+        ...{ device_id: device, network_id: network.id, admin_state_up: true, tenant_id: project },
+        fixed_ips: [{ ip_address: '10.12.0.50' }],
+      });
+      for (const { id } of [own, port])
+        expect(await update('admin', `ports/${id}`, bind)).toMatchObject({
+          status: 200,
+          body: {
+            port: {
+              'binding:vif_type': 'ovs',
+              'binding:vif_details': { bridge_name: 'br-int', ovs_hybrid_plug: false },
+            },
+          },
+        });
+      // What it then shows people.
+      expect(idsOf(await list('admin', `ports?tenant_id=${project}&device_id=${device}`))).toEqual(
+        [own.id, port.id].sort(),
+      );
+      expect(await list('admin', `floatingips?fixed_ip_address=10.12.0.50&port_id=${own.id}`)).toEqual([]);
+      expect(idsOf(await list('admin', `subnets?id=${subnet.id}`))).toEqual([subnet.id]);
+      expect(await list('admin', `ports?network_id=${network.id}&device_owner=network%3Adhcp`)).toEqual([]);
+      expect(await list('owner', `security-groups?id=${group.id}&fields=id&fields=name`)).toEqual([
+        { id: group.id, name: 'default' },
+      ]);
+      // Another group, another host, and the end.
+      const web = await create('owner', 'security-groups', { name: 'web' });
+      expect((await update('owner', `ports/${own.id}`, { security_groups: [web.id, group.id] })).status).toBe(200);
+      expect(
+        await update('admin', `ports/${own.id}`, { ...bind, 'binding:host_id': 'cmp9.example.org' }),
+      ).toMatchObject({
+        status: 200,
+        body: { port: { 'binding:host_id': 'cmp9.example.org', 'binding:vif_type': 'binding_failed' } },
+      });
+      const free = { device_id: '', device_owner: '', 'binding:host_id': null, 'binding:profile': {} };
+      expect(await update('admin', `ports/${port.id}`, free)).toMatchObject({
+        status: 200,
+        body: { port: { device_id: '', 'binding:host_id': '', 'binding:vif_type': 'unbound' } },
+      });
+      expect((await as('owner', 'DELETE', `ports/${own.id}`)).status).toBe(204);
+      expect(await list('admin', `ports?device_id=${device}`)).toEqual([]);
+    },
+  ],
+  [
+    '12',
+    "what Horizon's forms send",
+    async () => {
+      const tenant_id = world.projectOf('owner');
+      const network = await create('owner', 'networks', { name: 'hz', admin_state_up: true, shared: false, tenant_id });
+      const subnet = await create('owner', 'subnets', {
+        ...{ network_id: network.id, name: 'hz', cidr: '10.12.1.0/24', ip_version: 4, tenant_id, gateway_ip: null },
+        ...{ enable_dhcp: true, allocation_pools: [{ start: '10.12.1.10', end: '10.12.1.99' }] },
+        ...{ host_routes: [{ destination: '10.41.0.0/24', nexthop: '10.12.1.1' }], dns_nameservers: ['9.9.9.9'] },
+      });
+      await create('owner', 'subnets', {
+        ...{ network_id: network.id, cidr: '2001:db8:12::/64', ip_version: 6, gateway_ip: null, tenant_id },
+        ...{ enable_dhcp: true, ipv6_ra_mode: 'slaac', ipv6_address_mode: 'slaac' },
+      });
+      const pools = { allocation_pools: subnet['allocation_pools'], host_routes: [], dns_nameservers: [] };
+      expect((await update('owner', `subnets/${subnet.id}`, { name: 'x', ...pools })).status).toBe(200);
+      const port = await create('owner', 'ports', {
+        ...{ network_id: network.id, admin_state_up: true, name: 'p', device_id: '', device_owner: '', tenant_id },
+        ...{ fixed_ips: [{ ip_address: '10.12.1.50' }], port_security_enabled: true, 'binding:vnic_type': 'normal' },
+      });
+      const pairs = { allowed_address_pairs: [{ ip_address: '10.12.1.60' }] };
+      expect((await update('owner', `ports/${port.id}`, pairs)).status).toBe(200);
+      for (const provider of [
+        { 'provider:network_type': 'local' },
+        { 'provider:network_type': 'vlan', 'provider:physical_network': 'physnet1', 'provider:segmentation_id': 112 },
+        { 'provider:network_type': 'vxlan', 'provider:segmentation_id': 4242 },
+      ])
+        expect(
+          await create('admin', 'networks', { ...provider, tenant_id, shared: true, 'router:external': false }),
+        ).toMatchObject(provider);
     },
   ],
   [

@@ -12,7 +12,7 @@ afterAll(() => api?.stop());
 
 const make = (collection: string, name: string, fields: object) =>
   api.make<Fields>('POST', `/v2.0/${collection}`, { [name]: fields });
-const pool = (fields: object) => make('subnetpools', 'subnetpool', fields);
+const pool = (fields: object) => make('subnetpools', 'subnetpool', { name: 'p', ...fields });
 const refusal = (type: string, status = 400) => ({ status, body: { NeutronError: { type } } });
 
 describe('subnet pools and address scopes', () => {
@@ -84,7 +84,9 @@ describe('subnet pools and address scopes', () => {
     [{ prefixes: ['10.0.0.0/33'] }, 'InvalidInput'],
     [{}, 'HTTPBadRequest'],
   ])('refuse %j', async (fields, type) => {
-    expect(await api.call('POST', '/v2.0/subnetpools', { subnetpool: fields })).toMatchObject(refusal(type));
+    expect(await api.call('POST', '/v2.0/subnetpools', { subnetpool: { name: 'p', ...fields } })).toMatchObject(
+      refusal(type),
+    );
   });
 
   it('grow, shrink and take over subnets', async () => {
@@ -162,7 +164,9 @@ describe('subnet pools and address scopes', () => {
       body: { NeutronError: { message: 'Bad subnets request: No default subnetpool found for IPv4.' } },
     });
     expect(
-      await api.call('POST', '/v2.0/subnetpools', { subnetpool: { prefixes: ['fd01::/48'], is_default: true } }),
+      await api.call('POST', '/v2.0/subnetpools', {
+        subnetpool: { name: 'p', prefixes: ['fd01::/48'], is_default: true },
+      }),
     ).toMatchObject(refusal('InvalidInput'));
   });
 });

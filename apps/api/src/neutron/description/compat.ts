@@ -69,7 +69,7 @@ export const REFERENCE: Readonly<Record<string, ReferenceAttributes>> = {
   subnetpool: {
     id: '',
     ...owner,
-    name: 'C U',
+    name: 'C! U',
     prefixes: 'C! U',
     ip_version: '',
     default_prefixlen: 'C U',

@@ -10,6 +10,7 @@ import {
 import { table } from '../attribute.js';
 import { declare, type Resource } from '../resource.js';
 import { addresses, namedAddresses } from '../types/security-types.js';
+import { text } from '../types/attribute-types.js';
 import { isOpened } from './shared.js';
 import { changesWithParts, description, head, name, partsChange } from './standard.js';
 
@@ -24,7 +25,7 @@ const attributes = table([
     default: [],
     about: 'Prefixes, sorted; changed by add_addresses and remove_addresses.',
   },
-  description,
+  { ...description, type: text(1024) },
   ...changesWithParts('addressgroup'),
 ]);
 

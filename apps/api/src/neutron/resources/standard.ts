@@ -9,6 +9,7 @@ import {
   type AttributeType,
   bool,
   integer,
+  numberOrNone,
   onlyEmpty,
   projectId,
   saidNull,
@@ -101,7 +102,7 @@ const times: readonly Attribute[] = [
 const revision: Attribute = {
   name: 'revision_number',
   path: 'revision',
-  type: integer(0, 2 ** 31),
+  type: { ...integer(0, 2 ** 31), filter: numberOrNone },
   filter: true,
   sort: true,
   about: 'Number of changes since its creation.',

@@ -17,6 +17,8 @@ import {
   integer,
   ipVersion,
   list,
+  notBlank,
+  numberOrNone,
   orNull,
   shown,
   toCidr,
@@ -26,7 +28,7 @@ import { badRequest } from '../../errors/edge-error.js';
 import { type Attribute, table } from '../attribute.js';
 import { type Action, declare, type Resource } from '../resource.js';
 import { isOpened, shared, sharedWith } from './shared.js';
-import { head, name, partsChange, tailWithParts } from './standard.js';
+import { head, partsChange, tailWithParts } from './standard.js';
 
 const MOST_PREFIXES = 128;
 const MOST_QUOTA = 2 ** 31 - 1;
@@ -77,7 +79,17 @@ const asPrefixes = (left: readonly string[]) => ({ prefixes: left });
 
 const attributes = table([
   ...head,
-  name,
+  {
+    name: 'name',
+    path: 'name',
+    type: notBlank(),
+    post: 'required',
+    put: true,
+    sql: 'o.name',
+    filter: true,
+    sort: true,
+    about: 'Name, not blank; need not be unique.',
+  },
   {
     name: 'prefixes',
     path: 'prefixes',
@@ -87,7 +99,14 @@ const attributes = table([
     about:
       'Prefixes of one IP version; adjacent ones are merged. An update may only add; add_prefixes and remove_prefixes change single ones.',
   },
-  { name: 'ip_version', path: 'ipVersion', type: ipVersion, filter: true, sort: true, about: '4 or 6.' },
+  {
+    name: 'ip_version',
+    path: 'ipVersion',
+    type: { ...ipVersion, filter: numberOrNone },
+    filter: true,
+    sort: true,
+    about: '4 or 6.',
+  },
   prefixLength(
     'default_prefixlen',
     'defaultPrefixLength',

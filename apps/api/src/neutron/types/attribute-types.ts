@@ -53,6 +53,17 @@ export const text = (most = 255): AttributeType<string> & Filtered => ({
   filter: filterText,
 });
 
+/** Text that says something. */
+export const notBlank = (most = 255): AttributeType<string> & Filtered => ({
+  schema: z.string().min(1).max(most),
+  parse: (value, attribute) => {
+    const given = string(value, attribute, most);
+    if (given.trim() === '') throw invalidAttribute(attribute, `'${given}' Blank strings are not permitted`);
+    return given;
+  },
+  filter: filterText,
+});
+
 const LONGEST_PROJECT = 255;
 /** Id of a project, from the identity service. It becomes part of keys, URL-encoded; its length is limited in that form. */
 export const projectId: AttributeType<string> = {
@@ -97,6 +108,17 @@ export const orEmpty = <T>(type: AttributeType<readonly T[]>): AttributeType<rea
   parse: (value, attribute) => (value === null ? [] : type.parse(value, attribute)),
 });
 
+/** What the reference takes for "nothing" where it asks no more than whether there is something: null, "", 0, false, [] and {}. */
+export const isNothing = (value: unknown): boolean =>
+  !value || (typeof value === 'object' && Object.keys(value).length === 0);
+
+/** As `orEmpty`, of a list in whose place the reference also takes an empty text or object. */
+export const orAnyEmpty = <T>(type: AttributeType<readonly T[]>): AttributeType<readonly T[]> => ({
+  ...type,
+  schema: type.schema.nullable(),
+  parse: (value, attribute) => (isNothing(value) && value !== 0 && value !== false ? [] : type.parse(value, attribute)),
+});
+
 /** Null, or a value of that type. An empty filter means null. */
 export const orNull = <T>(type: AttributeType<T>): AttributeType<T | null> => {
   const { filter } = type;
@@ -121,6 +143,9 @@ export const integer = (least: number, most: number): AttributeType<number> & Fi
   filter: (value, attribute) => toInteger(value, attribute, -(2 ** 48), 2 ** 48),
 });
 
+/** Filter on a number that no client sets: a text that is no number is equal to none of them. */
+export const numberOrNone = (text: string): number | string => (/^-?\d{1,15}$/.test(text) ? Number(text) : text);
+
 /** 4 or 6. */
 export const ipVersion: AttributeType<4 | 6> = {
   schema: z.union([z.literal(4), z.literal(6)]),
@@ -129,7 +154,7 @@ export const ipVersion: AttributeType<4 | 6> = {
     if (value === 6 || value === '6') return 6;
     throw invalidAttribute(attribute, `'${shown(value)}' is not in [4, 6]`);
   },
-  filter: (value, attribute) => toInteger(value, attribute, 0, 255),
+  filter: (value, attribute) => toInteger(value, attribute, -(2 ** 48), 2 ** 48),
 };
 
 export function toIp(value: unknown, attribute: string): string {

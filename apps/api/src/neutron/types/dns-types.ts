@@ -20,6 +20,8 @@ function named(value: unknown, attribute: string, what: string): string {
         ? 'Encountered an empty component'
         : `Name '${shown(bad)}' must be 1-63 characters long, each of which can only be alphanumeric or a hyphen`,
     );
+  const top = labels.at(-1) as string;
+  if (labels.length > 1 && /^\d+$/.test(top)) throw wrong(`TLD '${top}' must not be all numeric`);
   if (given.endsWith('.') && labels.length === 1) throw wrong(`'${shown(given)}' is a single label with a dot`);
   return given;
 }

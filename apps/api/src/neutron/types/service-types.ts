@@ -1,13 +1,13 @@
 /** Attribute type of a subnet's service types. */
 import { z } from 'zod';
 import { DomainError } from '@plumbline/domain';
-import { type AttributeType, list, shown, text } from './attribute-types.js';
+import { list, orAnyEmpty, shown, text } from './attribute-types.js';
 
 const MOST = 64;
 const type = text();
 
-/** A list of device owners; the domain checks that it knows each. */
-export const serviceTypes: AttributeType<readonly string[]> = {
+/** A list of device owners, or null, "" or {} for none; the domain checks that it knows each. */
+export const serviceTypes = orAnyEmpty<string>({
   schema: z.array(z.string()),
   parse: (value, attribute) =>
     list(value, attribute, MOST, (item) => {
@@ -20,4 +20,4 @@ export const serviceTypes: AttributeType<readonly string[]> = {
         );
       return type.parse(item, attribute);
     }),
-};
+});

@@ -7,6 +7,8 @@ import {
   list,
   members,
   onlyNull,
+  isNothing,
+  orAnyEmpty,
   orEmpty,
   orNull,
   bool,
@@ -80,8 +82,8 @@ export const hostRoutes = orEmpty<HostRoute>({
   },
 });
 
-/** Null means none. */
-export const nameservers = orEmpty<string>({
+/** Null, "" and {} mean none. */
+export const nameservers = orAnyEmpty<string>({
   schema: z.array(address),
   parse: (value, attribute) => {
     const servers = list(value, attribute, MOST_ITEMS, toIp);
@@ -104,7 +106,6 @@ const gateway: AttributeType<Gateway | null> = {
       'external_fixed_ips',
       'qos_policy_id',
     ]);
-    if (Object.keys(given).length === 0) return null;
     const { network_id: networkId, enable_snat: snat, external_fixed_ips: ips, qos_policy_id: policy } = given;
     if (policy !== undefined) onlyNull.parse(policy, `${attribute}.qos_policy_id`);
     if (networkId === undefined)
@@ -117,8 +118,11 @@ const gateway: AttributeType<Gateway | null> = {
     };
   },
 };
-/** Null and {} mean: none. */
-export const gatewayInfo = orNull(gateway);
+/** Null and whatever else is nothing mean: none. */
+export const gatewayInfo: AttributeType<Gateway | null> = {
+  ...orNull(gateway),
+  parse: (value, attribute) => (isNothing(value) ? null : gateway.parse(value, attribute)),
+};
 
 /** Body of add_router_interface and remove_router_interface: not a resource, so it has no name around it. */
 export function interfaceName(body: unknown): { subnetId?: string; portId?: string } {
