@@ -21,6 +21,20 @@ import { NodeAdmission1765000000008 } from './migrations/0008-node-admission.js'
 import { ReportPages1765000000010 } from './migrations/0010-report-pages.js';
 import { GatheredClaims1765000000011 } from './migrations/0011-gathered-claims.js';
 
+/** Every migration that this release knows. */
+export const MIGRATIONS = [
+  Log1763700000001,
+  Tallies1763800000002,
+  AgentKinds1764300000003,
+  Checkpoints1764300000005,
+  FeedPruned1765000000006,
+  Fences1764340000004,
+  NodeOwners1765000000007,
+  NodeAdmission1765000000008,
+  ReportPages1765000000010,
+  GatheredClaims1765000000011,
+] as const;
+
 /** An agent as it last reported. Observation: outside the log. bigint columns arrive as text. */
 export type AgentRow = {
   id: string;
@@ -85,18 +99,7 @@ export function createDataSource(
     },
     schema,
     entities: [AgentEntity, ...entities],
-    migrations: [
-      Log1763700000001,
-      Tallies1763800000002,
-      AgentKinds1764300000003,
-      Checkpoints1764300000005,
-      FeedPruned1765000000006,
-      Fences1764340000004,
-      NodeOwners1765000000007,
-      NodeAdmission1765000000008,
-      ReportPages1765000000010,
-      GatheredClaims1765000000011,
-    ],
+    migrations: [...MIGRATIONS],
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'all',
     synchronize: false,

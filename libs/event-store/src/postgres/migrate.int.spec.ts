@@ -100,6 +100,8 @@ describe('migrate on a log of the first release', () => {
     expect(await one('SELECT * FROM plumbline.tallies')).toEqual([{ key: 'port/project', count: '3' }]);
     expect(await one('SELECT DISTINCT name FROM plumbline.objects')).toEqual([{ name: 'by this release' }]);
     expect(await migrate(postgres.migrationUrl, options)).toEqual({ applied: [], remade: null, admitted: [] });
+    const older = { ...options, derivation: { ...derivation, generation: CATALOGUE_VERSION - 1 } };
+    await expect(migrate(postgres.migrationUrl, older)).rejects.toThrow(/made by a newer release/);
     const store = new PostgresEventStore(postgres.serviceUrl);
     expect(await store.load()).toMatchObject({ generation: CATALOGUE_VERSION });
     const limited = { tally: { 'port/project': 1 }, limits: { 'port/project': 4 } };

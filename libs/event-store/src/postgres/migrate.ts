@@ -9,6 +9,7 @@ import { MIGRATION_DEADLINE_MS, openClient } from './connections.js';
 import { createDataSource } from './data-source.js';
 import type { Derivation, Rebuilt } from './rebuild/derivation.js';
 import { rebuildReadModels, type RebuildOptions } from './rebuild/rebuild.js';
+import { refuseNewerGeneration, refuseNewerSchema } from './release.js';
 
 const CHECK_DEADLINE_MS = 10_000;
 
@@ -34,7 +35,8 @@ GRANT INSERT, UPDATE, DELETE ON plumbline.node_owners, plumbline.node_runs, plum
  * Brings the schema to this release, rebuilds the derived tables when another catalogue version made them, and sets the service role's rights again. Repeating
  * it changes nothing; two at the same time wait for each other. `migrationUrl` is the login that owns (or shall own) the tables. Without `serviceRole` no rights
  * are granted: one login for all. Without `derivation` the derived tables of a log with events stay as they are; the API may then refuse to start on it.
- * `remade`: what was rebuilt, null when nothing was. `admitted`: nodes of a log older than admissions, which are admitted once. Fails when the role does not exist, and when the schema is newer than this release.
+ * `remade`: what was rebuilt, null when nothing was. `admitted`: nodes of a log older than admissions, which are admitted once. Fails when the role does not
+ * exist, and when the schema or the derived tables are of a newer release.
  */
 export async function migrate<O extends object>(
   migrationUrl: string,
@@ -48,7 +50,7 @@ export async function migrate<O extends object>(
     await source.initialize();
     try {
       const done = await source.runMigrations();
-      await refuseYoungerSchema(guard, new Set(source.migrations.map((each) => each.name ?? each.constructor.name)));
+      await refuseNewerSchema(guard);
       const remade = await remake(guard, migrationUrl, options);
       const admitted = await admitOnce(guard);
       if (options.serviceRole) await grant(guard, options.serviceRole);
@@ -58,16 +60,6 @@ export async function migrate<O extends object>(
     }
   } finally {
     await guard.end();
-  }
-}
-
-async function refuseYoungerSchema(client: pg.Client, known: ReadonlySet<string>): Promise<void> {
-  const { rows } = await client.query<{ name: string }>('SELECT name FROM plumbline.migrations ORDER BY id');
-  const strange = rows.map((row) => row.name).filter((name) => !known.has(name));
-  if (strange.length > 0) {
-    throw new Error(
-      `The database was migrated by a newer release (${strange.join(', ')}). Start that release, or restore an older database.`,
-    );
   }
 }
 
@@ -82,6 +74,7 @@ async function remake<O extends object>(
     [CATALOGUE_VERSION],
   );
   if (!derivation) return null;
+  await refuseNewerGeneration(client, derivation.generation);
   const { rows } = await client.query('SELECT 1 FROM plumbline.derived WHERE generation <> $1', [
     derivation.generation,
   ]);

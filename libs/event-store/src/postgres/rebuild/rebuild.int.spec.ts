@@ -33,6 +33,25 @@ describe('rebuildReadModels', () => {
     (await owner.query('SELECT * FROM plumbline.log_head')).rows,
   ];
 
+  it('is refused to another release, which migrates instead, and changes nothing then', async () => {
+    const before = await derived();
+    const rebuild = (generation: number) => rebuildReadModels(postgres.migrationUrl, { ...derivation, generation });
+    const { generation } = derivation;
+    await expect(rebuild(generation - 1)).rejects.toThrow(/made by a newer release.*use that release/);
+    await expect(rebuild(generation + 1)).rejects.toThrow(/of an older release.*run "plumb db migrate"/);
+    await owner.query(`INSERT INTO plumbline.migrations (timestamp, name) VALUES (1, 'Later1999999999999')`);
+    await expect(rebuild(generation)).rejects.toThrow(/migrated by a newer release \(Later1999999999999\)/);
+    const { rows } = await owner.query(
+      `DELETE FROM plumbline.migrations WHERE name ~ '^(Later|ReportPages)' RETURNING timestamp, name`,
+    );
+    await expect(rebuild(generation)).rejects.toThrow(/of an older release/);
+    await owner.query(`INSERT INTO plumbline.migrations (timestamp, name) VALUES ($1, 'ReportPages1765000000010')`, [
+      rows.find(({ name }) => name !== 'Later1999999999999').timestamp,
+    ]);
+    expect(await derived()).toEqual(before);
+    expect((await owner.query(`SELECT FROM pg_namespace WHERE nspname = 'plumbline_beside'`)).rowCount).toBe(0);
+  });
+
   it('makes again from the log exactly what the appends had made', async () => {
     const event = (stream: string, type: string, ip?: string) => ({ stream, type, version: 1, data: { ip } });
     const ids = Array.from({ length: 60 }, () => randomUUID());

@@ -14,6 +14,7 @@ import { MIGRATION_DEADLINE_MS, openClient } from '../connections.js';
 import { genesisHash } from '../../chain.js';
 import type { Head } from '../../event-store.js';
 import { readTables } from '../../read-tables.js';
+import { refuseOtherRelease } from '../release.js';
 import { dropCopies, indexCopy, joinPartitions, makeCopies, swap } from './beside.js';
 import type { Derivation, Rebuilt } from './derivation.js';
 import { Folded } from './folded.js';
@@ -36,7 +37,8 @@ const LOCK_NOT_AVAILABLE = '55P03';
 
 /**
  * Makes the derived tables anew and puts them in the place of those there are. `migrationUrl` is the owner's login. Rejects, and has changed nothing, when two
- * objects hold one claim, when the log is damaged, when another rebuild or a migration runs, and when the tables are read without a pause for a minute.
+ * objects hold one claim, when the log is damaged, when another rebuild or a migration runs, when schema or tables are of another release (which
+ * `migrate` alone changes), and when the tables are read without a pause for a minute.
  */
 export async function rebuildReadModels<O extends object>(
   migrationUrl: string,
@@ -46,6 +48,7 @@ export async function rebuildReadModels<O extends object>(
   const client = await openClient({ url: migrationUrl, name: 'plumbline rebuild', deadlineMs: MIGRATION_DEADLINE_MS });
   try {
     await beAlone(client, options.withinMigration ?? false);
+    if (!options.withinMigration) await refuseOtherRelease(client, derivation.generation);
     return await rebuildAlone(client, derivation, options.progress);
   } finally {
     await client.end();
