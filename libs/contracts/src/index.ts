@@ -7,3 +7,4 @@ export * from './admission.js';
 export * from './messages.js';
 export * from './subjects.js';
 export * from './addresses.js';
+export * from './protocols.js';

@@ -209,6 +209,8 @@ const uuidLength = 36;
 export const memberId = (securityGroupId: string, portId: string): string => `${securityGroupId}_${portId}`;
 /** The port of a membership. */
 export const portOfMember = (id: string): string => id.slice(uuidLength + 1);
+/** The group of a membership. */
+export const groupOfMember = (id: string): string => id.slice(0, uuidLength);
 
 /** A named set of prefixes that rules may name. Facets: `addressgroup`. */
 export const AddressGroup = z.object({

@@ -25,6 +25,7 @@ export const printRebuild = (view: HostView, options: PrintOptions): Promise<num
 export const nodeFacts = (environment: Readonly<Record<string, string | undefined>>) =>
   factsOf(readSettings(environment, ovsSettings));
 
+export { DEFAULT_FIREWALL } from './ovs/settings.js';
 export { bindLog, boundLog } from './switch-log.js';
 export type { NodeAccess, NodeAgent, NodeConnection, Opened, Printout, PluggedPort, ReplayPart } from './node-agent.js';
 export type { PrintOptions, Rebuilt } from './replay.js';

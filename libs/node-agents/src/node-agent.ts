@@ -15,6 +15,9 @@ export type NodeAccess = Readonly<{
   /** `unix:<socket>` of the node's Open vSwitch database. */
   ovsdb: string;
   datapathType: 'system' | 'netdev';
+  /** As PLUMB_FIREWALL and PLUMB_FOREIGN_PORTS of its OVS agent. */
+  firewall: 'openflow' | 'none';
+  foreignPorts: readonly string[];
   /** Directory of the bridges' management sockets. */
   runDir: string;
 }>;
@@ -33,6 +36,8 @@ export type Printout = {
   /** Gets a command that the operator runs, not an agent: it is shown and not counted. */
   readonly printForOperator: (command: string) => void;
   readonly datapathType: NodeAccess['datapathType'];
+  readonly firewall: NodeAccess['firewall'];
+  readonly foreignPorts: NodeAccess['foreignPorts'];
   readonly runDir: string;
   /** The node as it is; null: print as if nothing of ours were on it. */
   readonly node: NodeConnection | null;

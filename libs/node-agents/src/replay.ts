@@ -23,6 +23,8 @@ export type PrintOptions = Readonly<{
   /** Null: print as if nothing of ours were on the node. */
   access: NodeAccess | null;
   datapathType: NodeAccess['datapathType'];
+  firewall: NodeAccess['firewall'];
+  foreignPorts: NodeAccess['foreignPorts'];
   runDir: string;
 }>;
 
@@ -36,7 +38,8 @@ export async function printRebuildBy(agents: Agents, view: HostView, options: Pr
   const printAll = async (node: NodeConnection | null): Promise<number> => {
     const printout: Printout = {
       ...{ print, printForOperator: options.print, node },
-      ...{ datapathType: options.datapathType, runDir: options.runDir },
+      ...{ datapathType: options.datapathType, firewall: options.firewall, foreignPorts: options.foreignPorts },
+      runDir: options.runDir,
       runner: new PrintingRunner({ ...(node && { reader: node.runner }), print }),
       ...{ integrationBridge: null, plugged: [] },
     };

@@ -9,6 +9,8 @@ import { keyOf, KINDS, ObjectStatus } from '@plumbline/contracts';
 import { Agent, Failure, Memory, Plan, Run, settle, Stage } from '@plumbline/reconcile';
 import type { Convergence, ConvergeOptions, HostView } from '@plumbline/topology';
 import { ObservedBridge, ObservedFlows, ObservedPort, ObservedSwitch, OvsDriver, OvsUnavailable } from './driver.js';
+import { RULES } from './firewall/tables.js';
+import { keyOfFlow } from './flow.js';
 import { BR_INT, BR_TUN } from './marks.js';
 import { bridgesOfOurs, inFlowOrder, planBuild, planFlows, planOptions, PlanOptions, planRelease } from './plan.js';
 import { BASE, deviceTrouble, OvsNodeConfig, Refusal } from './render.js';
@@ -33,6 +35,8 @@ export class OvsConverger {
   /** Bridge -> its flows as they were when last compared: another object means that they were read anew. */
   private readonly compared = new Map<string, ObservedFlows>();
   private readonly told = new Map<string, string>();
+  /** Whether the switch enforced rules that this agent did not write; null: not known yet. */
+  private rulesInForce: boolean | null = null;
 
   constructor(
     private readonly driver: OvsDriver,
@@ -156,7 +160,8 @@ export class OvsConverger {
   }
 
   private async applyFlows(run: Run, found: Found, units: Units, plan: PlanOptions, fresh: boolean): Promise<void> {
-    const options = this.partial(plan, units);
+    this.noteRules(found.flows.get(BR_INT));
+    const options = { ...this.partial(plan, units), keepRules: !plan.mayRemove && this.rulesInForce === true };
     const gone = new Map([...this.wanted.leavingFlows].map(([bridge, keys]) => [bridge, new Set(keys)]));
     const restarted = new Set([...found.flows].filter(([, { ours }]) => ours.size === 0).map(([name]) => name));
     const written = new Set<string>();
@@ -195,6 +200,13 @@ export class OvsConverger {
       for (const key of keys ?? []) if (!now.ours.has(key)) keys?.delete(key);
       if (keys?.size === 0) this.wanted.leavingFlows.delete(bridge);
     }
+  }
+
+  /** Rules that were in force before this agent started count until its view is in sync. A switch that was restarted has none. */
+  private noteRules(integration: ObservedFlows | undefined): void {
+    if (!integration) return;
+    if (integration.ours.size === 0) this.rulesInForce = false;
+    this.rulesInForce ??= integration.ours.has(FIRST_RULE_FLOW);
   }
 
   /** Removes or releases bridges of ours that are not wanted any more. */
@@ -306,6 +318,9 @@ export class OvsConverger {
 
 const unmade = (bridge: string): string =>
   `the switch does not answer for bridge ${bridge}, so it has no flows: it could not make the bridge (see ovs-vsctl show and ovs-vswitchd.log); an operator must mend its settings, for example datapath_type, or delete it (ovs-vsctl del-br ${bridge})`;
+/** On every switch that enforces rules. */
+const FIRST_RULE_FLOW = keyOfFlow(RULES.stateful.ingress, 0, '');
+
 const refusal = ({ key, reason }: Refusal) => ({ unit: unitOfKey(key), owner: key, reason });
 const unitOfKey = (key: string): string => (key === `bridge/${BR_INT}` || key === `bridge/${BR_TUN}` ? BASE : key);
 

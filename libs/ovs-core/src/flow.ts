@@ -6,13 +6,22 @@ import type { ObjectKey } from '@plumbline/contracts';
 import { cookieOf } from './marks.js';
 
 /** The owner of a part of the node: an object, a provider bridge, or '' for what everything needs. A failure affects one owner only. */
-export type Owner = ObjectKey | `bridge/${string}` | '';
+export type Owner =
+  | ObjectKey
+  | `bridge/${string}`
+  /** What a network's ports share: its multicast (firewall/switching.ts). */
+  | `fanout/${string}`
+  /** One flow of rules that several rules, members or groups share (firewall/group-flows.ts). */
+  | `firewall/${string}`
+  | '';
 
 export type Flow = Readonly<{
   /** What makes two flows the same entry of the switch: table, priority and match (`keyOfFlow`). */
   key: string;
   /** Canonical action text; with `floods`, what comes before the outputs. */
   actions: string;
+  /** Ports the packet is copied to before `actions`; those the switch does not have are left out. */
+  copies?: readonly string[];
   /** Ports the packet is copied to after `actions`; those the switch does not have are left out. */
   floods?: readonly string[];
   /** Ports named in match and actions: without one of them the flow cannot be written. */
@@ -32,15 +41,27 @@ export function portText(name: string): string {
   return /^[A-Za-z][A-Za-z0-9]*$/.test(name) ? name : `"${name}"`;
 }
 
+/** Whether a flow can name an interface that is called so. */
+export function isFlowPort(name: string): boolean {
+  try {
+    return portText(name) !== '';
+  } catch {
+    return false;
+  }
+}
+
 /** Table, priority and canonical match ('' for every packet) as dump-flows prints them: one entry of the switch (OpenFlow 1.4, 6.4). */
 export const keyOfFlow = (table: number, priority: number, match: string): string =>
   `${table > 0 ? `table=${table}, ` : ''}priority=${priority}${match ? `,${match}` : ''}`;
 
-/** Action text with the outputs to those flood ports that exist. Null when none is left. */
+/** Action text with the outputs to those ports that exist. Null when a flow that only copies has nowhere to copy to. */
 export function actionsOn(flow: Flow, hasPort: (name: string) => boolean): string | null {
   if (!flow.floods) return flow.actions;
-  const outputs = flow.floods.filter(hasPort).map((name) => `output:${portText(name)}`);
-  return outputs.length > 0 ? [flow.actions, ...outputs].join(',') : null;
+  const outputs = (names: readonly string[]) => names.filter(hasPort).map((name) => `output:${portText(name)}`);
+  const [first, last] = [outputs(flow.copies ?? []), outputs(flow.floods)];
+  const goesOn = flow.actions.includes('resubmit(');
+  if (first.length + last.length === 0 && !goesOn) return null;
+  return [...first, ...(last.length > 0 || goesOn ? [flow.actions, ...last] : [])].filter(Boolean).join(',');
 }
 
 /** The whole line, without leading space. */

@@ -14,10 +14,12 @@ export {
   type SwitchChange,
   type TagWant,
 } from './driver.js';
-export { actionsOn, flowLine, keyOfFlow, portText, type Flow, type Owner } from './flow.js';
+export { actionsOn, flowLine, isFlowPort, keyOfFlow, portText, type Flow, type Owner } from './flow.js';
 export * from './marks.js';
 export { bridgesOfOurs, planBuild, planFlows, planOptions, planRelease, type PlanOptions } from './plan.js';
+export * as firewallTables from './firewall/tables.js';
 export * as pipeline from './pipeline.js';
-export { linkLocal, type OvsNodeConfig, type PortPlan } from './render.js';
+export { linkLocal } from './link-local.js';
+export { type OvsNodeConfig, type PortPlan } from './render.js';
 export { render, type Desired } from './wanted.js';
 export { afterChanges, afterFlows, NO_FLOWS } from './simulate.js';

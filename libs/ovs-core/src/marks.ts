@@ -77,9 +77,12 @@ export function tunnelName(remoteIp: string): string {
     .join('')}`;
 }
 
-/** FNV-1a, 32 bits, eight hex digits: names, not secrets. */
-function fnv1a(text: string): string {
+/** FNV-1a, eight hex digits: names, not secrets. */
+const fnv1a = (text: string): string => hash32(text).toString(16).padStart(8, '0');
+
+/** FNV-1a, 32 bits. */
+export function hash32(text: string): number {
   let hash = 0x811c9dc5;
   for (const char of text) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193) >>> 0;
-  return hash.toString(16).padStart(8, '0');
+  return hash;
 }

@@ -26,6 +26,7 @@
  *   3, 6 (gre, geneve in the reference): drop
  */
 import type { ObjectKey } from '@plumbline/contracts';
+import { goto, TABLE as FIREWALL_TABLE } from './firewall/tables.js';
 import { Flow, keyOfFlow, Owner, portText } from './flow.js';
 import { DEAD_VLAN, intPatch, LEARNED_COOKIE, PATCH_INT, phyPatch } from './marks.js';
 
@@ -59,7 +60,6 @@ const flow = (
   ports: readonly string[] = [],
 ): Flow => ({ key: keyOfFlow(table, priority, match), actions, ports, position: made.position, owner: made.owner });
 
-const goto = (table: number): string => `goto_table:${table}`;
 /** VLAN_VID_PRESENT (0x1000) is part of the field in OpenFlow 1.2 and later. */
 const setVlan = (vlanId: number): string => `set_field:${0x1000 + vlanId}->vlan_vid`;
 const pushVlan = (vlanId: number): string => `push_vlan:0x8100,${setVlan(vlanId)}`;
@@ -208,12 +208,20 @@ export function tunnelNetwork(
   return [inward, { ...outward, floods: net.tunnels }];
 }
 
-/** The local tag that a flow of table 4 gives to incoming packets, if it is such a flow: what was learned for that tag is removed with the flow. */
-export function localTagOf(key: string, actions: string): number | null {
-  if (!key.startsWith(`table=${TABLE.vxlan}, `)) return null;
-  const found = /set_field:(\d+)->vlan_vid/.exec(actions);
+/**
+ * The local tag for which something was learned by this flow: one of table 4, which gives it to packets from tunnels, or one of br-int (firewall/tables.ts) that
+ * gives it to packets of a port that may have any MAC. `removed`: also the flow without which the tag is no network's. What was learned is removed with it.
+ */
+export function localTagOf(key: string, actions: string, removed: boolean): number | null {
+  const gone = removed ? LAST_OF_TAG.exec(key) : null;
+  if (gone) return Number(gone[1]);
+  const learns = key.startsWith(`table=${TABLE.vxlan}, `) || actions.endsWith(LEARNS);
+  const found = learns ? /set_field:(\d+)->vlan_vid/.exec(actions) : null;
   return found ? Number(found[1]) - 0x1000 : null;
 }
+
+const LEARNS = goto(FIREWALL_TABLE.learnAccess);
+const LAST_OF_TAG = new RegExp(`^table=${FIREWALL_TABLE.unknown}, priority=1,dl_vlan=(\\d+)$`);
 
 /** Tunnel ports to flood to, each once; sorted, so that equal sets give equal text. */
 export const sortedTunnels = (names: Iterable<string>): string[] => [...new Set(names)].sort();

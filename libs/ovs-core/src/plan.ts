@@ -36,6 +36,8 @@ export type PlanOptions = Readonly<{
   mayRemove: boolean;
   /** `desired` is a part of what is wanted: what goes is what is in here. Absent: `desired` is all, and whatever is not in it goes. */
   leaving?: Leaving;
+  /** The flows of rules stay as they are: an old view may have a rule that is gone. */
+  keepRules?: boolean;
   /** Position of the view that was rendered. */
   position: number;
   isFrozen: (owner: Owner) => boolean;
@@ -205,6 +207,7 @@ export function planFlows(
       const there = found.ours.get(key);
       if (there && there.actions === actions && there.position === flow.position) continue;
       if (there && newer(there.position, options)) continue;
+      if (options.keepRules && flow.owner.startsWith('firewall/')) continue;
       if (!there && found.foreign.has(key)) refused.push(foreignInPlace(bridge, flow));
       else add.push({ key, actions, position: flow.position, owner: flow.owner });
     }
@@ -238,10 +241,12 @@ const foreignInPlace = (bridge: string, flow: Flow): Refusal => ({
 /** Local tags whose network is gone or has another VNI: flows learned for them must not be used for the next network with the tag. */
 function stale(found: ObservedFlows, remove: readonly string[], add: readonly FlowAdd[]): number[] {
   const tags = new Set<number>();
-  for (const key of [...remove, ...add.map((flow) => flow.key)]) {
-    const tag = localTagOf(key, found.ours.get(key)?.actions ?? '');
+  const note = (key: string, removed: boolean): void => {
+    const tag = localTagOf(key, found.ours.get(key)?.actions ?? '', removed);
     if (tag !== null) tags.add(tag);
-  }
+  };
+  for (const key of remove) note(key, true);
+  for (const { key } of add) note(key, false);
   return [...tags].sort((a, b) => a - b);
 }
 

@@ -5,6 +5,8 @@
  *   base            br-int, br-tun and what joins them          bridge/<name>   a provider bridge and its patch ports
  *   network/<id>    its entries at the edge                     node/<id>       the tunnel to a node that shares a VXLAN network
  *   port/<id>       tag and anti-spoofing flows of the interface with its id, or what cuts that interface off
+ *   fanout/<id>     with a firewall: what is for many ports of a network       foreign      the operator's own ports
+ *   firewall/<flow> with a firewall: one flow of rules (firewall/group-flows.ts)
  *
  * Road not taken: flows by event ("port bound: add these"). A unit is rendered whole from its objects, whatever happened to them.
  */
@@ -21,8 +23,14 @@ import {
 } from '@plumbline/contracts';
 import { HostView, objectIn } from '@plumbline/topology';
 import type { BridgeWant, ObservedPort, PortWant, TagWant } from './driver.js';
-import { Flow, Owner, portText } from './flow.js';
+import { classOf, type PortClass } from './firewall/group-flows.js';
+import { identityFlows, sendersOf } from './firewall/identity.js';
+import type { Numbers } from './firewall/numbers.js';
+import { fanout, foreignPort, guardedMac, type LocalPort, trustedPort } from './firewall/switching.js';
+import { firewallBase } from './firewall/tables.js';
+import { Flow, isFlowPort, Owner } from './flow.js';
 import { BR_INT, BR_TUN, DEAD_VLAN, intPatch, PATCH_INT, PATCH_TUN, phyPatch, tunnelName } from './marks.js';
+import { linkLocal } from './link-local.js';
 import * as pipeline from './pipeline.js';
 
 /** What the operator said about this node. */
@@ -32,7 +40,13 @@ export type OvsNodeConfig = Readonly<{
   /** Tunnel end of this node; null: no VXLAN here. */
   tunnelIp: string | null;
   datapathType: 'system' | 'netdev';
+  /** Whether the rules of security groups are enforced. Absent: no. */
+  firewall?: 'openflow' | 'none';
+  /** Ports of br-int that are the operator's own: with a firewall, others that we do not know are cut off. */
+  foreignPorts?: readonly string[];
 }>;
+
+export const enforces = (config: OvsNodeConfig): boolean => config.firewall === 'openflow';
 
 /** What the view says of a port, before it is known whether the switch has opened its interface. */
 export type PortPlan = Readonly<{
@@ -57,6 +71,17 @@ export type UnitWant = Readonly<{
   flows: readonly Readonly<{ bridge: string; flow: Flow }>[];
   refused: readonly Refusal[];
   portPlan: PortPlan | null;
+}>;
+
+/** What rendering a port needs where rules are enforced. */
+export type Firewall = Readonly<{ numbers: Numbers; isStateful: (group: string) => boolean }>;
+
+export type PortRendered = Readonly<{
+  want: UnitWant;
+  /** Where rules are enforced and the port is wired. */
+  local: LocalPort | null;
+  /** Whose rules it has; null: none are applied to it. */
+  portClass: PortClass | null;
 }>;
 
 export const NOTHING: UnitWant = { bridges: [], ports: [], tags: [], flows: [], refused: [], portPlan: null };
@@ -92,9 +117,11 @@ const patch = (on: string, name: string, peer: string, position: number, owner: 
   owner,
 });
 
-export function renderBase({ tunnelIp, datapathType }: OvsNodeConfig, nodeAt: number): UnitWant {
+export function renderBase(config: OvsNodeConfig, nodeAt: number): UnitWant {
+  const { tunnelIp, datapathType } = config;
   const bridge = (name: string): BridgeWant => ({ name, datapathType, provider: false, position: nodeAt, owner: '' });
-  const integration = at(BR_INT, ...pipeline.integrationBase(nodeAt));
+  const base = enforces(config) ? firewallBase(nodeAt, tunnelIp !== null) : pipeline.integrationBase(nodeAt);
+  const integration = at(BR_INT, ...base);
   if (tunnelIp === null) return { ...NOTHING, bridges: [bridge(BR_INT)], flows: integration };
   return {
     ...NOTHING,
@@ -231,9 +258,10 @@ export function renderPort(
   devices: readonly ObservedPort[],
   place: NetworkPlace,
   mayRemove: boolean,
-): UnitWant {
+  firewall: Firewall | null,
+): PortRendered {
   const port = objectIn(view, 'port', id);
-  if (!port || !isHere(view, port)) return unknownPort(id, devices, mayRemove);
+  if (!port || !isHere(view, port)) return { want: unknownPort(id, devices, mayRemove), local: null, portClass: null };
   const [device = null, ...twins] = devices;
   const owner = keyOf(port);
   const trouble = faultOf(port, place, device);
@@ -241,7 +269,7 @@ export function renderPort(
     trouble ??
     (device ? idle(port, place, device) : 'nothing is plugged: no interface of br-int has its id as iface-id');
   const edge = place.attachment?.kind === 'provider' ? [`bridge/${place.attachment.bridge}`] : [];
-  const needs = [owner, `network/${port.networkId}`, `bridge/${BR_INT}`, ...edge];
+  const needs = [owner, `network/${port.networkId}`, `fanout/${port.networkId}`, `bridge/${BR_INT}`, ...edge];
   const portPlan: PortPlan = { port, device, down, fault: trouble !== null, needs };
   const closed = twins.map((twin) => closing(twin, owner, 0));
   const refused = twins.map((twin) => ({
@@ -256,11 +284,84 @@ export function renderPort(
   if (wired) {
     const position = Math.max(place.placedAt, port.setAt['binding'] ?? 0);
     tags.push({ bridge: BR_INT, name: device.name, tag: place.tag ?? DEAD_VLAN, position, owner });
-    if (port.portSecurityEnabled && !port.deviceOwner.startsWith('network:'))
-      flows.push(...pipeline.antiSpoofing(device.name, identity(port)));
+    if (firewall) {
+      const guarded = guard(port, device.name, place, position, firewall);
+      const want = { ...NOTHING, tags, flows: at(BR_INT, ...flows, ...guarded.flows), refused, portPlan };
+      return { want, local: guarded.local, portClass: guarded.portClass };
+    }
+    if (isSecured(port)) flows.push(...pipeline.antiSpoofing(device.name, identity(port)));
   }
-  return { ...NOTHING, tags, flows: at(BR_INT, ...flows), refused, portPlan };
+  const want = { ...NOTHING, tags, flows: at(BR_INT, ...flows), refused, portPlan };
+  return { want, local: null, portClass: null };
 }
+
+const isSecured = (port: Port): boolean => port.portSecurityEnabled && !port.deviceOwner.startsWith('network:');
+
+/** The flows of a wired port where rules are enforced, and what its network and its groups need to know of it. */
+function guard(
+  port: Port,
+  device: string,
+  { tag: localVlanId = DEAD_VLAN }: NetworkPlace,
+  position: number,
+  { numbers, isStateful }: Firewall,
+): { flows: Flow[]; local: LocalPort; portClass: PortClass | null } {
+  const owner = keyOf(port);
+  const mac = port.macAddress;
+  const base = { portId: port.id, device, position, classKey: '', classNumber: 0, receiver: 0, pairMacs: [] };
+  if (!isSecured(port)) {
+    const open = !port.deviceOwner.startsWith('network:');
+    const at = Math.max(position, port.setAt['port'] ?? 0);
+    const flows = trustedPort(device, { owner, localVlanId, mac, learns: open, position: at });
+    return { flows, local: { ...base, kind: open ? 'open' : 'known' }, portClass: null };
+  }
+  const portClass = classOf(port.securityGroupIds, isStateful);
+  const classNumber = numbers.of(portClass.key);
+  const receiver = numbers.of(`port/${port.id}`);
+  const senders = sendersOf(port);
+  const placedAt = Math.max(position, port.setAt['port'] ?? 0, port.setAt['membership'] ?? 0);
+  const addressesAt = Math.max(port.setAt['port'] ?? 0, port.setAt['fixedIps'] ?? 0, port.setAt['membership'] ?? 0);
+  const at = { owner, position: placedAt };
+  const flows = [
+    ...identityFlows(device, { owner, localVlanId, classNumber, receiver, senders, placedAt, addressesAt }),
+    guardedMac(at, { localVlanId, mac, classNumber, receiver, device }),
+  ];
+  const pairMacs = senders.map((sender) => sender.mac).filter((each) => each !== mac);
+  const local = {
+    ...base,
+    kind: 'guarded' as const,
+    classKey: portClass.key,
+    classNumber,
+    receiver,
+    pairMacs,
+    position: placedAt,
+  };
+  return { flows, local, portClass };
+}
+
+/** The ports of br-int by which a network leaves this node. */
+export const edgeOf = (attachment: Attachment | undefined): string[] =>
+  attachment?.kind === 'provider' ? [intPatch(attachment.bridge)] : attachment?.kind === 'tunnel' ? [PATCH_TUN] : [];
+
+export function renderFanout(
+  id: string,
+  place: NetworkPlace,
+  foreign: ReadonlyMap<string, number | null>,
+  ports: Iterable<LocalPort>,
+  numbers: Numbers,
+): UnitWant {
+  const { attachment, tag: localVlanId, placedAt: position } = place;
+  if (localVlanId === undefined || !attachment || attachment.kind === 'none' || place.downAt !== null) return NOTHING;
+  const named = (tag: number | null) => [...foreign].filter(([, its]) => its === tag).map(([name]) => name);
+  const edge = [...edgeOf(attachment), ...named(null)];
+  const network = { id, localVlanId, edge, foreign: named(localVlanId), position, ports };
+  const flows = fanout(network, (classKey) => numbers.of(`fanout/${id}/${classKey}`));
+  return { ...NOTHING, flows: at(BR_INT, ...flows) };
+}
+
+export const renderForeign = (foreign: ReadonlyMap<string, number | null>, nodeAt: number): UnitWant => ({
+  ...NOTHING,
+  flows: at(BR_INT, ...[...foreign].map(([name, tag]) => foreignPort(name, tag, { position: nodeAt, owner: '' }))),
+});
 
 function unknownPort(id: string, devices: readonly ObservedPort[], mayRemove: boolean): UnitWant {
   const closed = devices
@@ -274,7 +375,7 @@ function unknownPort(id: string, devices: readonly ObservedPort[], mayRemove: bo
 function closing(device: ObservedPort, owner: ObjectKey, position: number): { tag: TagWant; flows: Flow[] } {
   return {
     tag: { bridge: BR_INT, name: device.name, tag: DEAD_VLAN, position, owner },
-    flows: canBeNamed(device.name) ? [pipeline.dead(device.name, owner, position)] : [],
+    flows: isFlowPort(device.name) ? [pipeline.dead(device.name, owner, position)] : [],
   };
 }
 
@@ -301,7 +402,7 @@ function faultOf(port: Port, { attachment, tag }: NetworkPlace, device: Observed
   if (attachment?.kind === 'none') return attachment.why;
   if (tag === undefined || !attachment)
     return 'its network has no local VLAN on this host, which the API assigns when it binds the port: if this stays, an operator must look at the API';
-  if (device && !canBeNamed(device.name))
+  if (device && !isFlowPort(device.name))
     return `its interface is called ${JSON.stringify(device.name)}, which cannot be written in a flow: whoever plugs it must give it another name (ovs-fields(7), in_port)`;
   return null;
 }
@@ -312,14 +413,6 @@ function idle(port: Port, { downAt }: NetworkPlace, device: ObservedPort): strin
   if (device.error !== null) return `the switch cannot open interface ${device.name}: ${device.error}`;
   if (device.ofport === null) return `the switch has not opened interface ${device.name} yet`;
   return null;
-}
-
-function canBeNamed(name: string): boolean {
-  try {
-    return portText(name) !== '';
-  } catch {
-    return false;
-  }
 }
 
 /** What a port may use as its source: its addresses and, for IPv6, the link-local one of its MAC (RFC 4291, appendix A). */
@@ -334,10 +427,4 @@ function identity(port: Port): Parameters<typeof pipeline.antiSpoofing>[1] {
     macAt: port.setAt['port'] ?? 0,
     addressesAt: port.setAt['fixedIps'] ?? 0,
   };
-}
-
-export function linkLocal(mac: string): string {
-  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = mac.split(':').map((byte) => parseInt(byte, 16));
-  const group = (high: number, low: number) => ((high << 8) | low).toString(16);
-  return canonicalAddress(`fe80::${group(a ^ 2, b)}:${group(c, 0xff)}:${group(0xfe, d)}:${group(e, f)}`);
 }

@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import type { ObservedPort, ObservedSwitch } from './driver.js';
 import { actionsOn, portText } from './flow.js';
 import { cookieOf, intPatch, OUR_COOKIES, phyPatch, readCookie, tunnelName } from './marks.js';
-import { linkLocal, OvsNodeConfig } from './render.js';
+import { linkLocal } from './link-local.js';
+import { OvsNodeConfig } from './render.js';
 import { idOf, ViewBuilder } from './testing/index.js';
 import { render } from './wanted.js';
 

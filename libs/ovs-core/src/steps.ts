@@ -7,6 +7,7 @@
 import { Stage, Task } from '@plumbline/reconcile';
 import { FlowAdd, ObservedFlows, OvsStep, SwitchChange } from './driver.js';
 import { Owner } from './flow.js';
+import { BR_INT } from './marks.js';
 import { FlowStep } from './plan.js';
 import { localTagOf } from './pipeline.js';
 import { unitOf } from './wanted.js';
@@ -27,7 +28,11 @@ export const REST = 'rest';
 const restOf = (bridge: string): string => `rest of ${bridge}`;
 
 /** The object that an owner's failure is reported for. */
-export const reportedFor = (owner: string): string => owner.replace(/^rest of /, 'bridge/');
+export const reportedFor = (owner: string): string =>
+  owner
+    .replace(/^rest of /, 'bridge/')
+    .replace(/^fanout\//, 'network/')
+    .replace(/^firewall\/.*/s, `bridge/${BR_INT}`);
 
 const ownerOn = (bridge: string, owner: Owner): string => owner || `bridge/${bridge}`;
 
@@ -45,16 +50,17 @@ export function flowTasks(
   found: ObservedFlows | undefined,
 ): Task<Piece>[] {
   const stage = `flows of ${bridge}`;
-  const forget = (key: string): number | null => localTagOf(key, found?.ours.get(key)?.actions ?? '');
+  const forget = (key: string, removed: boolean): number | null =>
+    localTagOf(key, found?.ours.get(key)?.actions ?? '', removed);
   const removed = remove.map((key): Task<Piece> => ({
-    step: { kind: 'remove', bridge, remove: key, forget: forget(key) },
+    step: { kind: 'remove', bridge, remove: key, forget: forget(key, true) },
     stage,
     unit: REST,
     owner: restOf(bridge),
     removes: true,
   }));
   const added = add.map((flow): Task<Piece> => ({
-    step: { kind: 'add', bridge, add: flow, forget: forget(flow.key) },
+    step: { kind: 'add', bridge, add: flow, forget: forget(flow.key, false) },
     stage,
     unit: unitOf(flow.owner),
     owner: ownerOn(bridge, flow.owner),
@@ -105,7 +111,7 @@ export function stuckText(piece: Piece | undefined): string {
   if (piece?.kind === 'remove')
     return `the flow "${piece.remove}" of ${piece.bridge} comes back though it was removed twice; an operator must look at this node (ovs-ofctl dump-flows ${piece.bridge})`;
   if (piece?.kind === 'forget')
-    return `flows that the switch learned for port number ${piece.port} of ${piece.bridge} stay though they were removed twice; an operator must look at this node (ovs-ofctl dump-flows ${piece.bridge} table=20)`;
+    return `flows that the switch learned for port number ${piece.port} of ${piece.bridge} stay though they were removed twice; an operator must look at this node (ovs-ofctl dump-flows ${piece.bridge})`;
   if (piece?.kind === 'change' && 'want' in piece.change) {
     const { want } = piece.change;
     return mend(`the settings of ${want.name}`, `ovs-vsctl show`);

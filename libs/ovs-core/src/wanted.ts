@@ -6,15 +6,19 @@
  * lead from what was touched to those units. What was wanted and is not any more is kept as `leaving` until it was seen to be gone, because removal may be
  * allowed only later. Road not taken: differences by event type. A touched unit is rendered whole.
  */
-import { isRouterPort, Node, ObjectKey } from '@plumbline/contracts';
+import { groupOfMember, isRouterPort, Kind, Node, ObjectKey } from '@plumbline/contracts';
 import { Followers, Groups } from '@plumbline/reconcile';
 import { HostView, nameOf, objectIn } from '@plumbline/topology';
 import type { ObservedBridge, ObservedPort, ObservedSwitch } from './driver.js';
+import { GroupFlows } from './firewall/group-flows.js';
+import { Numbers } from './firewall/numbers.js';
+import type { LocalPort } from './firewall/switching.js';
 import type { Flow, Owner } from './flow.js';
 import { BR_INT, tunnelName } from './marks.js';
 import {
   BASE,
   byUse,
+  enforces,
   isHere,
   NetworkPlace,
   NOTHING,
@@ -23,6 +27,8 @@ import {
   providersOf,
   Refusal,
   renderBase,
+  renderFanout,
+  renderForeign,
   renderNetwork,
   renderPort,
   renderProvider,
@@ -46,7 +52,8 @@ export type Desired = Readonly<{
 export const unitOf = (owner: Owner): string => owner || BASE;
 
 const NOWHERE: NetworkPlace = { attachment: undefined, tag: undefined, placedAt: 0, downAt: null };
-const RANK = { base: 0, bridge: 1, network: 2, node: 3, port: 4 } as const;
+const FOREIGN = 'foreign';
+const RANK = { base: 0, bridge: 1, foreign: 1, network: 2, node: 3, port: 4, fanout: 5, firewall: 6 } as const;
 const rankOf = (unit: string): number => RANK[unit.split('/')[0] as keyof typeof RANK];
 
 type Kept = { want: UnitWant; version: number };
@@ -73,6 +80,15 @@ export class WantedSwitch {
   private readonly portsByRouter = new Groups<string, string>();
   private readonly routersHere = new Set<string>();
   private readonly devices = new Map<string, ObservedPort[]>();
+  private readonly numbers = new Numbers();
+  private groups = new GroupFlows(this.numbers);
+  /** Network -> its wired ports, where rules are enforced. */
+  private readonly locals = new Map<string, Map<string, LocalPort>>();
+  private readonly localNetwork = new Map<string, string>();
+  /** Networks whose ports changed since their fan-out was rendered. */
+  private readonly staleFanouts = new Set<string>();
+  /** The operator's own ports that are there, with their tags. */
+  private foreign: ReadonlyMap<string, number | null> = new Map();
   /** Ids whose interfaces others changed while this agent was at work. */
   private changedMeanwhile = new Set<string>();
 
@@ -86,6 +102,7 @@ export class WantedSwitch {
     for (const key of touched) {
       const { kind, id } = nameOf(key);
       if (kind === 'port' || kind === 'network' || kind === 'placement' || kind === 'node') return true;
+      if (isOfGroups(kind) && this.config && enforces(this.config)) return true;
       if (kind === 'router' && this.routerMoved(view, id)) return true;
     }
     return false;
@@ -150,7 +167,7 @@ export class WantedSwitch {
         tunnels.add(id);
         for (const network of this.networksByNode.of(id)) networks.add(network);
         if (id === view.host) for (const unit of this.renderOwn(view, config)) dirty.add(unit);
-      }
+      } else if (isOfGroups(kind) && enforces(config)) for (const port of this.takeInGroup(view, key)) ports.add(port);
     }
     for (const id of networks) {
       dirty.add(`network/${id}`);
@@ -160,8 +177,9 @@ export class WantedSwitch {
     for (const id of tunnels) this.renderTunnels(view, config, id, dirty);
     for (const id of ports) {
       dirty.add(`port/${id}`);
-      this.renderPort(view, id, mayRemove);
+      this.renderPort(view, config, id, mayRemove);
     }
+    if (enforces(config)) this.renderFirewall(view, config, dirty);
     this.keep(dirty);
     return news.all ? 'all' : dirty;
   }
@@ -208,10 +226,22 @@ export class WantedSwitch {
     const dirty = new Set<string>(this.renderOwn(view, config));
     for (const unit of this.units.keys())
       if (unit.startsWith('bridge/') && !dirty.has(unit)) this.replace(unit, NOTHING);
+    this.groups = new GroupFlows(this.numbers);
+    this.locals.clear();
+    this.localNetwork.clear();
+    if (enforces(config))
+      for (const key of view.objects.keys()) if (isOfGroups(nameOf(key).kind)) this.takeInGroup(view, key);
     for (const id of routers) this.noteRouter(view, id);
     for (const id of networks) this.renderNetwork(view, config, id, nodes, dirty);
     for (const id of nodes) this.renderTunnels(view, config, id, dirty);
-    for (const id of ports) this.renderPort(view, id, mayRemove);
+    for (const id of ports) this.renderPort(view, config, id, mayRemove);
+    const rendered = new Set<string>();
+    if (enforces(config)) {
+      for (const id of networks) this.staleFanouts.add(id);
+      this.renderFirewall(view, config, rendered);
+    }
+    for (const unit of [...this.units.keys()])
+      if (/^(?:fanout|firewall|foreign)\b/.test(unit) && !rendered.has(unit)) this.replace(unit, NOTHING);
     this.keep(this.units.keys());
   }
 
@@ -241,7 +271,9 @@ export class WantedSwitch {
     const before = this.places.get(id) ?? NOWHERE;
     if (sameData(place, NOWHERE)) this.places.delete(id);
     else this.places.set(id, place);
-    return !sameData(before, place);
+    const moved = !sameData(before, place);
+    if (moved) this.staleFanouts.add(id);
+    return moved;
   }
 
   private retunnel(network: string, peers: ReadonlySet<string>, tunnels: Set<string>): void {
@@ -323,13 +355,77 @@ export class WantedSwitch {
     return lost;
   }
 
-  private renderPort(view: HostView, id: string, mayRemove: boolean): void {
+  private renderPort(view: HostView, config: OvsNodeConfig, id: string, mayRemove: boolean): void {
     const port = objectIn(view, 'port', id);
     this.portsByNetwork.put(id, port?.networkId);
     this.portsByRouter.put(id, port && isRouterPort(port) ? port.deviceId : undefined);
     if (port && isRouterPort(port)) this.noteRouter(view, port.deviceId);
     const place = this.places.get(port?.networkId ?? '') ?? NOWHERE;
-    this.replace(`port/${id}`, renderPort(view, id, this.devices.get(id) ?? [], place, mayRemove));
+    const { numbers } = this;
+    const firewall = enforces(config) ? { numbers, isStateful: this.groups.isStateful } : null;
+    const { want, local, portClass } = renderPort(view, id, this.devices.get(id) ?? [], place, mayRemove, firewall);
+    this.replace(`port/${id}`, want);
+    if (!firewall) return;
+    this.groups.setPort(id, portClass);
+    this.noteLocal(id, port?.networkId, local);
+  }
+
+  private noteLocal(id: string, network: string | undefined, local: LocalPort | null): void {
+    const before = this.localNetwork.get(id);
+    const now = local ? network : undefined;
+    if (before !== undefined && before !== now) {
+      const ports = this.locals.get(before);
+      ports?.delete(id);
+      if (ports?.size === 0) this.locals.delete(before);
+      this.staleFanouts.add(before);
+    }
+    if (local?.kind !== 'guarded') this.numbers.drop(`port/${id}`);
+    if (!local || now === undefined) {
+      this.localNetwork.delete(id);
+      return;
+    }
+    const ports = this.locals.get(now) ?? new Map<string, LocalPort>();
+    if (sameData(ports.get(id), local)) return;
+    this.locals.set(now, ports.set(id, local));
+    this.localNetwork.set(id, now);
+    this.staleFanouts.add(now);
+  }
+
+  /** What rules and networks need by now: the units that changed are added to `dirty`. */
+  private renderFirewall(view: HostView, config: OvsNodeConfig, dirty: Set<string>): void {
+    const here = this.seen.get(BR_INT)?.ports;
+    const foreign = new Map(
+      (config.foreignPorts ?? []).flatMap((name) => {
+        const port = here?.get(name);
+        return port && port.ifaceId === null ? [[name, port.tag] as const] : [];
+      }),
+    );
+    if (!sameData([...foreign], [...this.foreign])) for (const id of this.places.keys()) this.staleFanouts.add(id);
+    this.foreign = foreign;
+    this.replace(FOREIGN, renderForeign(foreign, objectIn(view, 'node', view.host)?.setAt['node'] ?? 0));
+    dirty.add(FOREIGN);
+    for (const id of this.staleFanouts) {
+      const ports = this.locals.get(id)?.values() ?? [];
+      this.replace(`fanout/${id}`, renderFanout(id, this.places.get(id) ?? NOWHERE, foreign, ports, this.numbers));
+      dirty.add(`fanout/${id}`);
+    }
+    this.staleFanouts.clear();
+    for (const [key, flow] of this.groups.changed()) {
+      this.replace(`firewall/${key}`, flow ? { ...NOTHING, flows: [{ bridge: BR_INT, flow }] } : NOTHING);
+      dirty.add(`firewall/${key}`);
+    }
+  }
+
+  /** Tells the rules of a group, rule, member or address group. Answers with the ports that must be rendered, too. */
+  private takeInGroup(view: HostView, key: ObjectKey): string[] {
+    const { kind, id } = nameOf(key);
+    if (kind === 'securitygroup')
+      return this.groups.setGroup(id, objectIn(view, 'securitygroup', id)) ? this.groups.portsOf(id) : [];
+    if (kind === 'securitygrouprule') this.groups.setRule(id, objectIn(view, 'securitygrouprule', id));
+    else if (kind === 'addressgroup') this.groups.setAddressGroup(id, objectIn(view, 'addressgroup', id));
+    else if (kind === 'securitygroupmember')
+      this.groups.setMember(id, groupOfMember(id), objectIn(view, 'securitygroupmember', id));
+    return [];
   }
 
   private routerMoved(view: HostView, id: string): boolean {
@@ -419,6 +515,9 @@ export class WantedSwitch {
       this.devices.set(fresh.ifaceId, [...(this.devices.get(fresh.ifaceId) ?? []), fresh].sort(byUse));
   }
 }
+
+const isOfGroups = (kind: Kind): boolean =>
+  kind === 'securitygroup' || kind === 'securitygrouprule' || kind === 'securitygroupmember' || kind === 'addressgroup';
 
 const sameBridge = (a: ObservedBridge, b: ObservedBridge): boolean =>
   a.datapathType === b.datapathType && a.failMode === b.failMode && a.mark === b.mark && a.adopted === b.adopted;

@@ -2,7 +2,20 @@
  * Flows as ovs-ofctl(8) reads and prints them. Compared is the text of `dump-flows -O OpenFlow14 --no-stats --names`: OpenFlow 1.4 is the first that
  * `--bundle` works with, and prints each action in one form only.
  */
-import { flowLine, LEARNED_COOKIES, ObservedFlows, OUR_COOKIES, OvsStep, readCookie } from '@plumbline/ovs-core';
+import {
+  BR_INT,
+  firewallTables,
+  flowLine,
+  LEARNED_COOKIES,
+  ObservedFlows,
+  OUR_COOKIES,
+  OvsStep,
+  pipeline,
+  readCookie,
+} from '@plumbline/ovs-core';
+
+const LEARNED_ON_BR_TUN = pipeline.TABLE.unicast;
+const LEARNED_ON_BR_INT = firewallTables.TABLE.known;
 
 /**
  * Reads a dump. Learned flows of ours are left out: the switch makes and ages them. Only where they send to is read: to a port that is gone, `--names` prints
@@ -27,10 +40,14 @@ export function parseFlows(dump: string): ObservedFlows {
 
 /** The input of `ovs-ofctl --bundle add-flows BRIDGE -`: one atomic change (OpenFlow 1.4, 7.3.9). Removals use our cookie mask, so an equal flow of others stays. */
 export function bundleText(step: Extract<OvsStep, { op: 'flows' }>): string {
+  const learned = step.bridge === BR_INT ? LEARNED_ON_BR_INT : LEARNED_ON_BR_TUN;
   const forget = step.forget.map(
-    (tag) => `delete cookie=${LEARNED_COOKIES}, table=20, vlan_tci=0x${tag.toString(16).padStart(4, '0')}/0x0fff`,
+    (tag) =>
+      `delete cookie=${LEARNED_COOKIES}, table=${learned}, vlan_tci=0x${tag.toString(16).padStart(4, '0')}/0x0fff`,
   );
-  const toPorts = step.forgetPorts.map((port) => `delete cookie=${LEARNED_COOKIES}, table=20, out_port=${port}`);
+  const toPorts = step.forgetPorts.map(
+    (port) => `delete cookie=${LEARNED_COOKIES}, table=${learned}, out_port=${port}`,
+  );
   const remove = step.remove.map((key) => `delete_strict cookie=${OUR_COOKIES}, ${withoutTimeouts(key)}`);
   const add = step.add.map((flow) => `add ${flowLine(flow.key, flow.position, flow.actions)}`);
   return [...forget, ...toPorts, ...remove, ...add, ''].join('\n');

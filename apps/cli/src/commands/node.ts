@@ -14,7 +14,7 @@ import { ownerRefusal } from '../replay/owner-refusal.js';
 import { bindTo, logOfNode, removals, withThisNode, type NodeFacts } from '../node/rebind.js';
 import { viewFromApi, viewFromFile, viewOf } from '../replay/view-source.js';
 import { databaseUrl, inWords } from './database-url.js';
-import { addAccessOptions, accessOf, type AccessOptions } from './access.js';
+import { addAccessOptions, accessOf, type AccessOptions, switchOf } from './access.js';
 
 export function addNodeCommands(program: Command): void {
   const node = program.command('node').description('nodes and their logins');
@@ -199,7 +199,7 @@ async function rebind(
   await printRebuild(view, {
     print: (command) => commands.push(command),
     access: accessOf(options),
-    datapathType: options.datapath,
+    ...switchOf(options),
     runDir: options.runDir,
   });
   console.log(`# ${host} is bound to ${bound === null ? 'no log' : `log ${bound}`}`);

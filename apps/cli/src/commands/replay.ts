@@ -17,7 +17,7 @@ import {
   viewOf,
   NoSuchView,
 } from '../replay/view-source.js';
-import { accessOf, addAccessOptions, type AccessOptions } from './access.js';
+import { accessOf, addAccessOptions, type AccessOptions, switchOf } from './access.js';
 
 type ReplayOptions = AccessOptions &
   Readonly<{
@@ -84,11 +84,21 @@ async function replay(options: ReplayOptions): Promise<void> {
 }
 
 /** The options for the command that runs inside the node. */
-const flagsOf = ({ dryRun, yes, refused, ovsdb, runDir, datapath }: ReplayOptions): string[] => [
+const flagsOf = ({
+  dryRun,
+  yes,
+  refused,
+  ovsdb,
+  runDir,
+  datapath,
+  firewall,
+  foreignPorts,
+}: ReplayOptions): string[] => [
   ...(dryRun ? ['--dry-run'] : []),
   ...(yes ? ['--yes'] : []),
   ...(refused === undefined ? [] : ['--refused', refused]),
-  ...['--ovsdb', ovsdb, '--run-dir', runDir, '--datapath', datapath],
+  ...['--ovsdb', ovsdb, '--run-dir', runDir, '--datapath', datapath, '--firewall', firewall],
+  ...['--foreign-ports', foreignPorts],
 ];
 
 async function replayHere(message: FeedMessage, options: ReplayOptions): Promise<void> {
@@ -121,7 +131,7 @@ const printTo = (print: (command: string) => void, view: HostView, options: Repl
   printRebuild(view, {
     print,
     access: options.fromNothing ? null : accessOf(options),
-    datapathType: options.datapath,
+    ...switchOf(options),
     runDir: options.runDir,
   });
 

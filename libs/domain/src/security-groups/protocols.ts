@@ -2,43 +2,16 @@
  * IP protocols as the Networking API names them. A rule keeps the client's spelling (a name, or an IANA number as text); it means the number, with one exception
  * from the reference: in a rule for IPv6, ICMP is ICMPv6, however it is spelt.
  */
+import { protocolNumber, PROTOCOL_NUMBERS } from '@plumbline/contracts';
 import { invalidProtocol } from './errors.js';
 
-/** Name -> IANA number (Assigned Internet Protocol Numbers), in the order of the API's own list. */
-const NUMBERS: Readonly<Record<string, number>> = {
-  ah: 51,
-  dccp: 33,
-  egp: 8,
-  esp: 50,
-  gre: 47,
-  hopopt: 0,
-  icmp: 1,
-  igmp: 2,
-  ip: 0,
-  ipip: 4,
-  'ipv6-encap': 41,
-  'ipv6-frag': 44,
-  'ipv6-icmp': 58,
-  icmpv6: 58,
-  'ipv6-nonxt': 59,
-  'ipv6-opts': 60,
-  'ipv6-route': 43,
-  ospf: 89,
-  pgm: 113,
-  rsvp: 46,
-  sctp: 132,
-  tcp: 6,
-  udp: 17,
-  udplite: 136,
-  vrrp: 112,
-};
-export const PROTOCOL_NAMES: readonly string[] = Object.keys(NUMBERS);
+export const PROTOCOL_NAMES: readonly string[] = Object.keys(PROTOCOL_NUMBERS);
 
 const ICMP = 1;
 const ICMP_V6 = 58;
 /** Those that have ports, by name. */
 export const WITH_PORTS: readonly string[] = ['dccp', 'sctp', 'tcp', 'udp', 'udplite'];
-const PORTED: ReadonlySet<number> = new Set(WITH_PORTS.map((name) => NUMBERS[name] as number));
+const PORTED: ReadonlySet<number> = new Set(WITH_PORTS.map(protocolNumber));
 const IPV6_ONLY: ReadonlySet<number> = new Set([41, 43, 44, 58, 59, 60]);
 
 /** A client's text for a protocol as it is stored: lower case, null for any. Throws SecurityGroupRuleInvalidProtocol. */
@@ -48,12 +21,12 @@ export function toProtocol(value: unknown): string | null {
   if (typeof text !== 'string') throw invalidProtocol(value, PROTOCOL_NAMES);
   if (/^\d{1,3}$/.test(text) && Number(text) <= 255) return String(Number(text));
   const name = text.toLowerCase();
-  if (!Object.hasOwn(NUMBERS, name)) throw invalidProtocol(value, PROTOCOL_NAMES);
+  if (!Object.hasOwn(PROTOCOL_NUMBERS, name)) throw invalidProtocol(value, PROTOCOL_NAMES);
   return name;
 }
 
 /** The number of a stored protocol. */
-export const numberOf = (protocol: string): number => NUMBERS[protocol] ?? Number(protocol);
+export const numberOf = protocolNumber;
 
 /** As the reference stores it: `icmp` and `icmpv6` in a rule for IPv6 are `ipv6-icmp`, and 1 is 58. */
 export function inEthertype(protocol: string | null, ethertype: 'IPv4' | 'IPv6'): string | null {

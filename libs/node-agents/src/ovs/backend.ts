@@ -7,7 +7,7 @@ import { SwitchDriver } from '@plumbline/ovs-driver';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import type { Logger } from '@plumbline/telemetry';
 import { bindLog, boundLog } from '../switch-log.js';
-import { factsOf, type ovsSettings } from './settings.js';
+import { factsOf, nodeConfig, type ovsSettings } from './settings.js';
 
 /** After this time the attempt counts as failed: the reason is logged, and the agent tries again. */
 const CONNECT_TIMEOUT_MS = 1_000;
@@ -25,7 +25,11 @@ export async function makeOvsBackend(config: AgentConfig<typeof ovsSettings>, lo
   const facts = factsOf(config.settings);
   const ovsdb = config.settings.PLUMB_OVSDB;
   const runner = new Spawner();
-  const node = new Later(`Open vSwitch's database at ${ovsdb}`, () => open(ovsdb, facts, runner), logger);
+  const node = new Later(
+    `Open vSwitch's database at ${ovsdb}`,
+    () => open(ovsdb, nodeConfig(config.settings), runner),
+    logger,
+  );
   return {
     reconciler: { converge: async (view, options) => (await node.now()).converger.converge(view, options) },
     binding: {

@@ -24,7 +24,8 @@ describe('a printed replay on a node with a bridge that the switch could not mak
   const commands = async (): Promise<string[]> => {
     const printed: string[] = [];
     const { remote: ovsdb, dir: runDir } = node.ovs;
-    const access = { ovsdb, runDir, datapathType: config.datapathType };
+    const kind = { datapathType: config.datapathType, firewall: 'none', foreignPorts: [] } as const;
+    const access = { ovsdb, runDir, ...kind };
     await printRebuildBy(agents, view, { print: (line) => printed.push(line), ...access, access });
     return printed;
   };

@@ -24,14 +24,14 @@ const FIRST_PRINTED_OFPORT = 10_000;
 
 export const ovsReplay: ReplayPart = {
   open(view, node) {
-    const config = configOf(view, node.access.datapathType);
+    const config = configOf(view, node.access);
     const driver = switchDriver(node);
     const ovs = new OvsConverger(driver, () => config);
     return { converge: (wanted) => ovs.converge(wanted, EVERYTHING), close: () => driver.close() };
   },
 
   openPrinting(view, printout) {
-    const config = configOf(view, printout.datapathType);
+    const config = configOf(view, printout);
     const real = printout.node && switchDriver(printout.node);
     if (!real && Object.keys(config.bridgeMappings).length > 0)
       printout.printForOperator(shellCommand(operatorsBridges(config)));
@@ -58,13 +58,16 @@ const switchDriver = ({ mirror, runner, access }: NodeConnection): SwitchDriver 
   new SwitchDriver(mirror, runner, { runDir: access.runDir, watch: false });
 
 /** The facts that the node registered. */
-function configOf(view: HostView, datapathType: NodeAccess['datapathType']): OvsNodeConfig {
+function configOf(
+  view: HostView,
+  { datapathType, firewall, foreignPorts }: Pick<NodeAccess, 'datapathType' | 'firewall' | 'foreignPorts'>,
+): OvsNodeConfig {
   const node = objectIn(view, 'node', view.host);
   if (!node || node.removed)
     throw new Error(
       `the log knows no node "${view.host}" at position ${view.position}: its OVS agent has not registered it yet`,
     );
-  return { bridgeMappings: node.bridgeMappings, tunnelIp: node.tunnelIp, datapathType };
+  return { bridgeMappings: node.bridgeMappings, tunnelIp: node.tunnelIp, datapathType, firewall, foreignPorts };
 }
 
 const observedPort = ({ name, portId, position }: PluggedPort, index: number): ObservedPort => ({

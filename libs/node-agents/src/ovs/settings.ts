@@ -1,5 +1,5 @@
 /** Settings of the OVS agent: what its node is. */
-import type { OvsNodeConfig } from '@plumbline/ovs-core';
+import { BR_INT, isFlowPort, type OvsNodeConfig } from '@plumbline/ovs-core';
 import type { Settings } from '@plumbline/agent-runtime';
 import { IpAddress, LinkName, PhysicalNetwork } from '@plumbline/contracts';
 import { z } from 'zod';
@@ -26,12 +26,36 @@ const mappings = z.string().transform((text, context): Record<string, string> =>
   return found;
 });
 
+/** Names of interfaces, as flows have them. */
+const ports = z.string().transform((text, context): string[] => {
+  const names = text
+    .split(',')
+    .map((each) => each.trim())
+    .filter(Boolean);
+  for (const name of names)
+    if (!isFlowPort(name) || name === BR_INT)
+      context.addIssue({ code: 'custom', message: `'${name}' is no name of a port that a flow can have` });
+  return [...new Set(names)].sort();
+});
+
+/** Where PLUMB_FIREWALL is not set. */
+export const DEFAULT_FIREWALL = 'none';
+
 export const ovsSettings = {
   ...switchSettings,
   PLUMB_TUNNEL_IP: IpAddress.optional(),
   PLUMB_BRIDGE_MAPPINGS: mappings.prefault(''),
   PLUMB_DATAPATH_TYPE: z.enum(['system', 'netdev']).default('system'),
+  PLUMB_FIREWALL: z.enum(['openflow', 'none']).default(DEFAULT_FIREWALL),
+  PLUMB_FOREIGN_PORTS: ports.prefault(''),
 };
+
+/** What its switch is to be made by. */
+export const nodeConfig = (settings: Settings<typeof ovsSettings>): OvsNodeConfig => ({
+  ...factsOf(settings),
+  firewall: settings.PLUMB_FIREWALL,
+  foreignPorts: settings.PLUMB_FOREIGN_PORTS,
+});
 
 /** What the agent reports about its node. */
 export const factsOf = (settings: Settings<typeof ovsSettings>): OvsNodeConfig => ({

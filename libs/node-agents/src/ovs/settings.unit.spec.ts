@@ -9,6 +9,8 @@ describe('settings of the OVS agent', () => {
       PLUMB_OVSDB: 'unix:/run/openvswitch/db.sock',
       PLUMB_BRIDGE_MAPPINGS: {},
       PLUMB_DATAPATH_TYPE: 'system',
+      PLUMB_FIREWALL: 'none',
+      PLUMB_FOREIGN_PORTS: [],
     });
   });
 
@@ -27,7 +29,12 @@ describe('settings of the OVS agent', () => {
   });
 
   it('says all that is wrong at once, with the variable named', () => {
-    const wrong = { PLUMB_BRIDGE_MAPPINGS: 'physnet1', PLUMB_TUNNEL_IP: 'here', PLUMB_OVSDB: '/run/db.sock' };
+    const wrong = {
+      PLUMB_BRIDGE_MAPPINGS: 'physnet1',
+      PLUMB_TUNNEL_IP: 'here',
+      PLUMB_OVSDB: '/run/db.sock',
+      PLUMB_FOREIGN_PORTS: 'local',
+    };
     for (const name of Object.keys(wrong)) expect(() => readSettings(wrong, ovsSettings)).toThrow(name);
     expect(() => nodeFacts({ PLUMB_BRIDGE_MAPPINGS: 'p1:br-ex,p2:br-ex' })).toThrow('a bridge of its own');
   });

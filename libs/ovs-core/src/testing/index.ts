@@ -1,1 +1,2 @@
 export { idOf, macOf, ViewBuilder } from './view.js';
+export { addressToInt, memberId, type ObjectKey, type Port } from '@plumbline/contracts';

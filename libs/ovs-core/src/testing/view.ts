@@ -3,8 +3,10 @@
  * the events that make them; `more` is what a test wants otherwise, also what no log could hold.
  */
 import {
+  AddressGroup,
   AnyObject,
   keyOf,
+  memberId,
   Network,
   Node,
   ObjectKey,
@@ -13,6 +15,9 @@ import {
   Port,
   Recorded,
   Router,
+  SecurityGroup,
+  SecurityGroupMember,
+  SecurityGroupRule,
 } from '@plumbline/contracts';
 import { emptyView, evolve, HostView } from '@plumbline/topology';
 import {
@@ -33,6 +38,11 @@ function made<O extends AnyObject>(position: number, ...events: PlumbEvent[]): O
   const recorded = events.map((event) => ({ position, event: event as unknown as Recorded['event'], meta: metaOf(0) }));
   return recorded.reduce<AnyObject | undefined>((object, each) => evolve(object, each), undefined) as O;
 }
+
+const plain = (id: string, position: number, facet: string) => ({
+  ...{ id, projectId: '', name: '', description: '', tags: [], createdAt: '', updatedAt: '', revision: 0 },
+  setAt: { [facet]: position },
+});
 
 /** Builds one host's view. Each call is an event: it raises the position and sets the facets it would set. */
 export class ViewBuilder {
@@ -76,6 +86,39 @@ export class ViewBuilder {
   router(n: number, host: string = this.view.host): this {
     const routerId = idOf(n);
     return this.put(made<Router>(this.next(), routerCreated({ routerId }), routerScheduled(routerId, host)));
+  }
+
+  group(n: number, more: Partial<SecurityGroup> = {}): this {
+    const position = this.next();
+    return this.put<SecurityGroup>({
+      ...{ ...plain(idOf(n), position, 'securitygroup'), kind: 'securitygroup', stateful: true, isDefault: false },
+      ...more,
+    });
+  }
+
+  /** Ingress, IPv4 and everything else matched, unless `more` says otherwise. */
+  rule(n: number, group: number, more: Partial<SecurityGroupRule> = {}): this {
+    const position = this.next();
+    return this.put<SecurityGroupRule>({
+      ...{ ...plain(idOf(n), position, 'securitygrouprule'), kind: 'securitygrouprule', securityGroupId: idOf(group) },
+      ...{ direction: 'ingress', ethertype: 'IPv4', protocol: null, portRangeMin: null, portRangeMax: null },
+      ...{ remoteGroupId: null, remoteAddressGroupId: null, remoteIpPrefix: null },
+      ...more,
+    });
+  }
+
+  /** Port `port` is in group `group`, with these prefixes. */
+  member(group: number, port: number, addresses: readonly string[]): this {
+    const id = memberId(idOf(group), idOf(port));
+    return this.put<SecurityGroupMember>({
+      ...{ kind: 'securitygroupmember', id, projectId: '', securityGroupId: idOf(group), portId: idOf(port) },
+      ...{ addresses: [...addresses], setAt: { membership: this.next() } },
+    });
+  }
+
+  addressGroup(n: number, addresses: readonly string[]): this {
+    const common = plain(idOf(n), this.next(), 'addressgroup');
+    return this.put<AddressGroup>({ ...common, kind: 'addressgroup', addresses: [...addresses] });
   }
 
   remove(key: ObjectKey): this {

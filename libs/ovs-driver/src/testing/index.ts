@@ -3,3 +3,5 @@ export { FakeOvs } from './fake-ovs.js';
 export { canonicalState } from './state.js';
 export { Instance, joinUnderlay, RealSwitch } from './real-switch.js';
 export { STEPS, type Plugs } from './scenario.js';
+export { Prober, type FlowCount } from './prober.js';
+export * as frames from './frames.js';
