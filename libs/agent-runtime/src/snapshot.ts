@@ -71,6 +71,7 @@ export function readSnapshot(text: string, host: string, where: string): HostVie
     catalogue,
     objects: new Map(objects.map((object) => [`${object.kind}/${object.id}`, object])),
     frozen: new Map(frozen),
+    elsewhere: new Set(),
   };
 }
 

@@ -57,7 +57,8 @@ export const FeedMessage = z.object({
   catalogue: z.number().int(),
   part: Part,
   entered: z.array(AnyObject),
-  left: z.array(ObjectName),
+  /** `elsewhere`: it did not end, it runs on another host from now on. Absent where that is not said. */
+  left: z.array(ObjectName.extend({ elsewhere: z.boolean().optional() })),
   events: z.array(Recorded),
   /**
    * A reader's own note, never sent by the API: objects that entered and that its release cannot read (`parseFeed` in libs/messaging). They are frozen, so

@@ -27,6 +27,8 @@ import { stuckText, subjectOf } from './words.js';
 export class L3Memory {
   readonly members = new Members();
   readonly engine = new Memory();
+  /** Routers whose connections are known to be translated as their rules say. Of others they are looked at: after a restart, and after what failed. */
+  readonly translated = new Set<string>();
 }
 
 /** Contract: Convergence. Rejects only when the node cannot be observed at all. */
@@ -72,6 +74,9 @@ export async function converge(
     // The router is as wanted, and nothing of it is left to remove: from now on only the objects that it is made of now lead to it.
     if (mayRemove && !failing.has(each.id))
       memory.members.followers.keepOnly(each.id, each.rendered?.keys ?? new Set());
+    const older = found.routers.get(each.id);
+    if (failing.has(each.id) || each.rendered?.kind !== 'present') memory.translated.delete(each.id);
+    else if (mayRemove && older?.connections !== null) memory.translated.add(each.id);
     if (each.rendered?.kind === 'incomplete') failed.push({ key: `router/${each.id}`, reason: each.rendered.reason });
     failed.push(...each.heldBack());
     if (each.rendered) statuses.push(...statusesOf(each.rendered, view.position, each.lacks(run), each.held));
@@ -107,12 +112,13 @@ async function lookAt(
   driver: L3Driver,
   touched: ConvergeOptions['touched'],
   { mayRemove, unverified }: Pick<ConvergeOptions, 'mayRemove' | 'unverified'>,
-  { members }: L3Memory,
+  { members, translated }: L3Memory,
 ): Promise<Survey | null> {
   members.update(view, touched);
   const scope = touched === 'all' ? 'all' : members.routersTouched(view, touched);
   if (scope !== 'all' && scope.size === 0) return null;
-  const found = await driver.observe(scope, scope === 'all' ? [] : members.outsidesOf(view, scope));
+  const outsides = scope === 'all' ? [] : members.outsidesOf(view, scope);
+  const found = await driver.observe(scope, outsides, (id) => mayRemove && !translated.has(id));
   const ids = new Set(
     scope === 'all' ? [...hereIn(view), ...found.routers.keys(), ...found.unreadable.keys(), ...found.damaged] : scope,
   );
@@ -307,7 +313,9 @@ class Work {
         return none;
       case 'down':
       case undefined:
-        return this.mayRemove && !this.view.frozen.has(`router/${this.id}`) ? planRemoval(this.id, found) : none;
+        return this.mayRemove && !this.view.frozen.has(`router/${this.id}`)
+          ? planRemoval(this.id, found, this.view.elsewhere.has(`router/${this.id}`))
+          : none;
     }
   }
 }

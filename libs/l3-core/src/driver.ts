@@ -52,9 +52,16 @@ export type L3Step =
   | Readonly<{ op: 'end-connections'; netns: string; address: string }>
   /**
    * Ends the connections that are not translated as the rules now say (translation.ts), and no others: of those that were begun to or from these addresses, or
-   * leave as one of them.
+   * leave as one of them; `addresses` null: of all. `lingers`: an address of theirs is about to go, so if TCP ended it waits until both ends have had the time to send
+   * once more and be answered with a reset.
    */
-  | Readonly<{ op: 'end-untranslated'; netns: string; addresses: readonly string[]; translation: Translation }>
+  | Readonly<{
+      op: 'end-untranslated';
+      netns: string;
+      addresses: readonly string[] | null;
+      translation: Translation;
+      lingers: boolean;
+    }>
   /**
    * The rules reset the TCP connections that pass links which are about to go: waits until both ends have had the time to send once more, if any is open.
    * `devices`: those links.
@@ -77,9 +84,14 @@ export type ProbeAnswer =
 export interface L3Driver {
   /**
    * Everything on this node that has our mark, or of these routers only; nothing else. Changes nothing. `outsides`: of these routers' links that are
-   * wanted, the outer ends; one that is there without its inner end is reported, too. Without meaning for `all`.
+   * wanted, the outer ends; one that is there without its inner end is reported, too. Without meaning for `all`. `listsConnections`: of which routers the
+   * connections are listed, too.
    */
-  observe(routers: ReadonlySet<string> | 'all', outsides?: readonly string[]): Promise<L3State>;
+  observe(
+    routers: ReadonlySet<string> | 'all',
+    outsides?: readonly string[],
+    listsConnections?: (routerId: string) => boolean,
+  ): Promise<L3State>;
   /**
    * Makes these steps true, in order, in as few processes and transactions as it can. Rejects at the first that fails; those before it, and none, some
    * or all of those batched with it, are done.

@@ -19,11 +19,11 @@
  * connections must end: the restore that changes its rules adds a note (endings.ts), which is removed when the connections have been ended.
  */
 import { L3Step } from './driver.js';
-import { isOurDevice, netnsOf, outsideOf } from './marks.js';
+import { isOurChain, isOurDevice, netnsOf, outsideOf } from './marks.js';
 import { dialect } from './dialects/index.js';
 import { Ending, endingsIn, endingText, notesOf, removalOf, translationsIn, withNotes } from './endings.js';
 import { ForwardedTo, forwardedText, forwardingsIn, takenText } from './forwardings.js';
-import { editsFor } from './rule-diff.js';
+import { editsFor, isOurJump } from './rule-diff.js';
 import { hasIpv6, isLinkLocal, linkLocalOf } from './ipv6.js';
 import {
   foundKernelRoute,
@@ -37,7 +37,7 @@ import {
 import { rulesIn, savedFrom } from './rule-lines.js';
 import { farewellEdits, farewellRules, withFarewell } from './farewell.js';
 import { Rule, RuleBody, Table, TableEdits } from './rule.js';
-import { translationOf } from './translation.js';
+import { sharedIn, staleness, Translation, translationOf } from './translation.js';
 import { IP_FORWARD } from './sysctls.js';
 import { L3State, Link, ObservedLink, ObservedPort, ObservedRouter, OutsideLink, RouterState } from './state.js';
 
@@ -198,12 +198,14 @@ type Led = Readonly<{
   translations: ReadonlyMap<string, string>;
   forwardings: readonly ForwardedTo[];
   endings: readonly Ending[];
-}>;
+}> &
+  Pick<Translation, 'shared' | 'own'>;
 type Nat = Readonly<{ wanted: Led; found: Led }>;
 const ledBy = (rules: readonly RuleBody[]): Led => ({
   translations: translationsIn(rules),
   forwardings: forwardingsIn(rules),
   endings: endingsIn(rules),
+  ...sharedIn(rules),
 });
 const natOf = (tables: readonly Table[]): Rule[] =>
   tables.flatMap(({ table, chains }) => (table === 'nat' ? chains.flatMap(({ rules }) => rules) : []));
@@ -259,14 +261,31 @@ function endConnections(
     if (!before.has(takenText(each)) && !whole.has(address))
       steps.configure.push({ op: 'end-forwarded', netns, address, protocol, ports, answeredBy: address });
   }
-  // Likewise what went to an address, or came from its instance, before the address was associated.
+  // Likewise what went to an address, or came from its instance, before the address was associated; and all, where the
+  // router's own translation changes, or some of them are older than the rules.
   const begun = [...nat.wanted.translations].filter(
     ([floating, fixed]) => nat.found.translations.get(floating) !== fixed,
   );
-  if (begun.length === 0) return;
   const translation = translationOf(wanted, natOf(wanted.rules4));
-  steps.configure.push({ op: 'end-untranslated', netns, addresses: begun.flat(), translation });
+  const { shared, own } = nat.found;
+  const others =
+    mayRemove &&
+    !translatesOtherwise(have) &&
+    (shared !== nat.wanted.shared ||
+      own !== nat.wanted.own ||
+      (have.connections?.some(staleness(translation)) ?? false));
+  if (begun.length === 0 && !others) return;
+  const keep = addressesOf(wanted.links);
+  const lingers = mayRemove && [...addressesOf(have.links)].some((each) => !each.includes(':') && !keep.has(each));
+  const addresses = others ? null : begun.flat();
+  steps.configure.push({ op: 'end-untranslated', netns, addresses, translation, lingers });
 }
+
+/** Somebody else's rules translate, too: which of the connections that ours do not explain are theirs is not known. */
+const translatesOtherwise = ({ rules4 }: ObservedRouter): boolean =>
+  [...(rules4.get('nat') ?? [])].some(([chain, lines]) =>
+    isOurChain(chain) ? false : lines.some((line) => !isOurJump(line)),
+  );
 
 function removeAddresses(wanted: RouterState, have: ObservedRouter, steps: Draft, remade: ReadonlySet<string>): void {
   for (const { device, addresses } of have.links) {
@@ -296,13 +315,16 @@ function removeLinks(wanted: readonly Link[], have: ObservedRouter | undefined, 
   }
 }
 
-/** Steps that leave nothing of a router: it was deleted, moved to another host, or is administratively down. */
-export function planRemoval(routerId: string, found: L3State): RouterPlan {
+/**
+ * Steps that leave nothing of a router: it was deleted, moved to another host, or is administratively down. `elsewhere`: it moved; what passes it passes it there
+ * from now on, and is not reset.
+ */
+export function planRemoval(routerId: string, found: L3State, elsewhere = false): RouterPlan {
   const steps = draft();
   const have = found.routers.get(routerId);
   if (have) {
     const devices = leavingLinks([], have);
-    if (devices.length > 0) {
+    if (devices.length > 0 && !elsewhere) {
       for (const version of [4, 6] as const) {
         const edits = farewellEdits(version === 4 ? have.rules4 : have.rules6, devices, `router/${routerId}`);
         if (edits.length > 0) steps.configure.push(restore(have.netns, version, edits));
@@ -364,6 +386,7 @@ export function observedAs(routers: readonly RouterState[], userspace: boolean):
           sysctls: router.sysctls,
           rules4: savedFrom(router.rules4),
           rules6: savedFrom(router.rules6),
+          connections: null,
         },
       ]),
     ),

@@ -94,6 +94,17 @@ export type ObservedLink = Readonly<{
   outside: string | null;
 }>;
 
+/** As conntrack lists it: as its first packet was, and as the answer to it is. Ports null for a protocol without. */
+export type Connection = Readonly<{
+  protocol: string;
+  source: string;
+  destination: string;
+  destinationPort: number | null;
+  answerFrom: string;
+  answerTo: string;
+  answerPort: number | null;
+}>;
+
 export type ObservedRouter = Readonly<{
   id: string;
   netns: string;
@@ -106,6 +117,8 @@ export type ObservedRouter = Readonly<{
   sysctls: Readonly<Record<string, string>>;
   rules4: SavedTables;
   rules6: SavedTables;
+  /** IPv4 connections that pass it or end at it; null: not asked for, or not to be had. */
+  connections: readonly Connection[] | null;
 }>;
 
 /** A link in the node's root namespace that may be an outer end: veths named `tap...`. */

@@ -238,7 +238,7 @@ const connectionsOwner = (unit: string, step: Extract<L3Step, { op: 'end-connect
     : `${unit} connections ${step.address} ${step.protocol} ${step.ports?.first ?? ''}-${step.ports?.last ?? ''} ${step.answeredBy}`;
 
 const untranslatedOwner = (unit: string, { addresses }: Extract<L3Step, { op: 'end-untranslated' }>): string =>
-  `${unit} connections from before ${addresses.join()}`;
+  `${unit} connections from before ${addresses?.join() ?? 'all'}`;
 
 /** True for the restore that removes notes: it comes after the connections that they are about have been ended. */
 function isNotes({ configure }: RouterPlan, step: L3Step): boolean {

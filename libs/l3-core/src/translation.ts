@@ -5,6 +5,10 @@
  *   destination   a floating address leads to its fixed one, a forwarded port to its target; all else stays
  *   source        a fixed address leaves as its floating one; by the gateway, with source NAT, all leave as the router's own; what came from inside to a
  *                 translated destination goes back through the router, so it has the router's own address, too
+ *   the router    what ends at the router itself keeps its source; what it sends itself counts as from inside
+ *
+ * Of a source that may be inside or outside (nobody said where it is) both translations are right. With a new kind of translation among our rules (a
+ * redirection), this must learn it, or it takes its connections for old ones.
  *
  * Road not taken: to end all connections of the addresses concerned. Those of neighbours on the same address, and those that are right, would end with them.
  */
@@ -12,7 +16,7 @@ import { PortRange, prefixLengthOf, rangeOf } from '@plumbline/contracts';
 import { ForwardedTo, forwardingsIn } from './forwardings.js';
 import { GATEWAY_PREFIX, ownChain } from './marks.js';
 import { RuleBody } from './rule.js';
-import { RouterState } from './state.js';
+import { Connection, RouterState } from './state.js';
 import { translationsIn } from './endings.js';
 
 /** IPv4 only: there is no other translation. */
@@ -26,17 +30,8 @@ export type Translation = Readonly<{
   own: string | null;
   /** Where addresses are: the longest prefix that has one says whether it is reached by the gateway. */
   places: readonly Readonly<{ cidr: string; outside: boolean }>[];
-}>;
-
-/** As conntrack lists it: as its first packet was, and as the answer to it is. Ports null for a protocol without. */
-export type Connection = Readonly<{
-  protocol: string;
-  source: string;
-  destination: string;
-  destinationPort: number | null;
-  answerFrom: string;
-  answerTo: string;
-  answerPort: number | null;
+  /** Addresses of the router's own: it answers them itself where they are not translated. */
+  local: readonly string[];
 }>;
 
 const SNAT = ownChain('snat');
@@ -65,8 +60,16 @@ export function translationOf({ links, routes }: RouterState, rules: readonly Ru
       outside: isOutside(device),
     })),
   ].filter(({ cidr }) => !cidr.includes(':'));
-  return { floating: [...translationsIn(rules)], forwardings: forwardingsIn(rules), ...sharedIn(rules), places };
+  const local = links.flatMap(({ addresses }) =>
+    addresses.flatMap(({ address, broadcast }) => [ipOf(address), ...(broadcast === null ? [] : [broadcast])]),
+  );
+  return { floating: [...translationsIn(rules)], forwardings: forwardingsIn(rules), ...sharedIn(rules), places, local };
 }
+
+const ipOf = (address: string): string => address.slice(0, address.indexOf('/'));
+
+/** The router's own, or nobody's in particular: 127.0.0.0/8, 224.0.0.0 and above. */
+const isSpecial = (address: string): boolean => address.startsWith('127.') || Number(address.split('.')[0]) >= 224;
 
 /** Tells of a connection whether it is not translated as it would be if it began now. */
 export function staleness(translation: Translation): (connection: Connection) => boolean {
@@ -77,9 +80,26 @@ export function staleness(translation: Translation): (connection: Connection) =>
   const places = translation.places
     .map(({ cidr, outside }) => ({ ...rangeOf(cidr), length: prefixLengthOf(cidr), outside }))
     .sort((a, b) => b.length - a.length);
-  const isOutside = (address: string): boolean => {
+  const placeOf = (address: string): boolean | undefined => {
     const value = rangeOf(`${address}/32`).first;
-    return places.find(({ first, last }) => first <= value && value <= last)?.outside ?? true;
+    const place = places.find(({ first, last }) => first <= value && value <= last);
+    // The default route says where packets go, not where others come from.
+    return place && place.length > 0 ? place.outside : undefined;
+  };
+  const mine = new Set(translation.local);
+  const isLocal = (address: string): boolean => mine.has(address) || isSpecial(address);
+  /** What a connection to `to`, which is not `destination` if that is translated, may be sent from. */
+  const sourcesFor = (source: string, to: string, translated: boolean): readonly string[] => {
+    if (!translated && isLocal(to)) return [source];
+    const leaves = placeOf(to) ?? true;
+    if (!translated && !leaves) return [source];
+    const floating = floatingOf.get(source);
+    if (floating !== undefined) return [floating];
+    if (leaves) return [shared ?? source];
+    if (own === null) return [source];
+    if (isLocal(source)) return [own];
+    const outside = placeOf(source);
+    return outside === undefined ? [own, source] : [outside ? source : own];
   };
   return ({ protocol, source, destination, destinationPort, answerFrom, answerTo, answerPort }) => {
     const forwarded = fixedOf.has(destination)
@@ -88,15 +108,7 @@ export function staleness(translation: Translation): (connection: Connection) =>
     const to = fixedOf.get(destination) ?? forwarded?.target.to ?? destination;
     if (answerFrom !== to) return true;
     if (forwarded && !answers(forwarded, destinationPort, answerPort)) return true;
-    const translated = to !== destination;
-    const leaves = isOutside(to);
-    let from = source;
-    if (translated || leaves) {
-      from = floatingOf.get(source) ?? source;
-      if (from === source && leaves && shared !== null) from = shared;
-      else if (from === source && translated && !isOutside(source) && own !== null) from = own;
-    }
-    return answerTo !== from;
+    return !sourcesFor(source, to, to !== destination).includes(answerTo);
   };
 }
 

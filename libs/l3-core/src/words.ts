@@ -48,7 +48,7 @@ export function subjectOf(step: L3Step): string {
     case 'end-connections':
       return `connections of ${step.address}`;
     case 'end-untranslated':
-      return `connections from before ${step.addresses.join(', ')}`;
+      return `connections from before${step.addresses ? ` ${step.addresses.join(', ')}` : ''}`;
     case 'farewell':
       return `connections through ${step.devices.join(', ')}`;
     case 'end-forwarded':

@@ -52,39 +52,60 @@ export async function endForwarded(
   });
 }
 
-/** How often what is left is looked for again: a connection may begin by the old rules while they are replaced, or end while it is being deleted. */
-const LOOKS = 5;
-/** More are deleted in one process, which gives up at the first that has ended meanwhile; the next look finds what is left. */
-const ONE_BY_ONE = 16;
+/** How often what is left is looked for again: a connection may begin by the old rules while they are replaced. */
+const LOOKS = 3;
+/** How long an answer may be under way. */
+const ANSWER_MS = 250;
 
-/** Ends what was begun before the rules that would translate it otherwise. */
+/**
+ * Ends what was begun before the rules that would translate it otherwise. Where nothing was translated, an answer that is still under way would begin a connection
+ * of its own, from outside to the instance, and what the instance then sends would belong to it: such a one ends, too.
+ */
 export async function endUntranslated(
   runner: Runner,
-  { netns, addresses, translation }: Extract<L3Step, { op: 'end-untranslated' }>,
+  { netns, addresses, translation, lingers }: Extract<L3Step, { op: 'end-untranslated' }>,
 ): Promise<void> {
   const isStale = staleness(translation);
-  const concerned = new Set(addresses);
+  const concerned = addresses && new Set(addresses);
+  const isConcerned = ({ source, destination, answerTo }: Connection): boolean =>
+    concerned === null || [source, destination, answerTo].some((address) => concerned.has(address));
+  const answers = new Set<string>();
+  let open = false;
   for (let look = 1; look <= LOOKS; look += 1) {
-    const listed = await runner.run(['conntrack', '-L', '-f', 'ipv4'], { netns, reads: true, okCodes: [0, 1] });
-    const stale = listed.stdout
-      .split('\n')
-      .flatMap(connectionIn)
-      .filter(
-        (each) =>
-          [each.source, each.destination, each.answerTo].some((address) => concerned.has(address)) && isStale(each),
-      );
-    if (stale.length === 0) return;
-    if (stale.length > ONE_BY_ONE && look < LOOKS) {
-      const stdin = `${stale.map(({ named }) => `-D ${named.join(' ')}`).join('\n')}\n`;
-      await runner.run(['conntrack', '-R', '-'], { netns, stdin, okCodes: [0, 1] });
-    } else
-      await Promise.all(
-        stale.map(({ named }) => runner.run(['conntrack', '-D', ...named], { netns, okCodes: [0, 1] })),
-      );
+    if (answers.size > 0) await delay(ANSWER_MS);
+    const stale = (await listConnections(runner, netns)).filter(
+      (each) => isConcerned(each) && (isStale(each) || (isPlain(each) && answers.has(each.begunAs))),
+    );
+    if (stale.length === 0) break;
+    for (const each of stale) if (isPlain(each)) answers.add(each.answeredAs);
+    open ||= stale.some(({ protocol }) => protocol === 'tcp');
+    await endEach(runner, netns, stale);
+  }
+  if (open && lingers) await delay(FAREWELL_MS);
+}
+
+/** One process takes many, prints those that it has deleted, and gives up at one that has ended by itself meanwhile: the next takes those behind it. */
+async function endEach(runner: Runner, netns: string, connections: readonly Listed[]): Promise<void> {
+  let left = connections;
+  while (left.length > 0) {
+    const stdin = `${left.map(({ named }) => `-D ${named.join(' ')}`).join('\n')}\n`;
+    const { code, stdout } = await runner.run(['conntrack', '-R', '-'], { netns, stdin, okCodes: [0, 1] });
+    if (code === 0) return;
+    left = left.slice(stdout.split('\n').filter((line) => line !== '').length + 1);
   }
 }
 
-type Listed = Connection & Readonly<{ named: readonly string[] }>;
+/** IPv4 connections of this namespace. Changes nothing. */
+export async function listConnections(runner: Runner, netns: string): Promise<Listed[]> {
+  const listed = await runner.run(['conntrack', '-L', '-f', 'ipv4'], { netns, reads: true, okCodes: [0, 1] });
+  return listed.stdout.split('\n').flatMap(connectionIn);
+}
+
+/** `named`: options of conntrack(8) that find it alone. `begunAs`: its first packet; `answeredAs`: the answer to it. */
+type Listed = Connection & Readonly<{ named: readonly string[]; begunAs: string; answeredAs: string }>;
+
+const isPlain = ({ source, destination, answerFrom, answerTo }: Connection): boolean =>
+  source === answerTo && destination === answerFrom;
 
 /** A line of conntrack(8), and the options by which it finds that connection alone. */
 function connectionIn(line: string): Listed[] {
@@ -93,7 +114,7 @@ function connectionIn(line: string): Listed[] {
     [...line.matchAll(new RegExp(` ${key}=(\\S+)`, 'g'))].map(([, value = '']) => value);
   const [[source, answerFrom], [destination, answerTo]] = [all('src'), all('dst')];
   if (!protocol || !number || !source || !answerFrom || !destination || !answerTo) return [];
-  const [[sport, answerSport], [dport]] = [all('sport'), all('dport')];
+  const [[sport, answerSport], [dport, answerDport]] = [all('sport'), all('dport')];
   const [[type], [code], [id]] = [all('type'), all('code'), all('id')];
   const ports = sport === undefined || dport === undefined ? [] : ['--orig-port-src', sport, '--orig-port-dst', dport];
   const icmp =
@@ -110,6 +131,8 @@ function connectionIn(line: string): Listed[] {
       answerFrom,
       answerTo,
       answerPort: port(answerSport),
+      begunAs: [protocol, source, sport, destination, dport].join(' '),
+      answeredAs: [protocol, answerFrom, answerSport, answerTo, answerDport].join(' '),
       named: [
         ...['-p', protocol === 'unknown' ? number : protocol, '--orig-src', source, '--orig-dst', destination],
         ...ports,

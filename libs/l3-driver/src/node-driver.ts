@@ -55,7 +55,11 @@ export class NodeL3Driver implements L3Driver {
     this.probeMs = options.probeMs ?? 1000;
   }
 
-  async observe(routers: ReadonlySet<string> | 'all', outsides: readonly string[] = []): Promise<L3State> {
+  async observe(
+    routers: ReadonlySet<string> | 'all',
+    outsides: readonly string[] = [],
+    listsConnections: (routerId: string) => boolean = () => false,
+  ): Promise<L3State> {
     const { runner } = this;
     const listed = routers === 'all' ? await observeNetnses(runner) : [...routers];
     if (routers === 'all') for (const id of this.devices.keys()) if (!listed.includes(id)) this.devices.delete(id);
@@ -67,7 +71,7 @@ export class NodeL3Driver implements L3Driver {
     const damaged = new Set<string>();
     const read = async (id: string): Promise<void> => {
       try {
-        const router = await readRouter(runner, id, this.devices.get(id));
+        const router = await readRouter(runner, id, this.devices.get(id), listsConnections(id));
         raw.push(router);
         const names = router.links.map(({ ifname }) => ifname);
         this.devices.set(id, names);

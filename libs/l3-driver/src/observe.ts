@@ -3,6 +3,7 @@
  * rules of each IP version) and two requests to the exec helper, which start no program. Changes nothing.
  */
 import {
+  Connection,
   dialect,
   FoundNeighbour,
   FoundRoute,
@@ -19,6 +20,7 @@ import {
   sysctlsOf,
 } from '@plumbline/l3-core';
 import { Runner } from '@plumbline/exec';
+import { listConnections } from './connections.js';
 
 /** What we read of `ip -d -j address show` and `link show`. */
 type IpLink = {
@@ -60,6 +62,7 @@ export type RawRouter = Readonly<{
   sysctls: Readonly<Record<string, string>>;
   rules4: string;
   rules6: string;
+  connections: readonly Connection[] | null;
 }>;
 
 /** ip(8) prints one JSON array a command of a batch, a line each. */
@@ -94,7 +97,12 @@ export async function observeLinks(runner: Runner, names: readonly string[]): Pr
  * Rejects when the namespace is not there (CommandFailed, reason `netns`) or cannot be read. `guess`: the devices it had the last time. Their parameters are read
  * together with the list of devices, and again when the guess was wrong: waiting for the names would cost a round of processes.
  */
-export async function readRouter(runner: Runner, id: string, guess: readonly string[] = []): Promise<RawRouter> {
+export async function readRouter(
+  runner: Runner,
+  id: string,
+  guess: readonly string[] = [],
+  listsConnections = false,
+): Promise<RawRouter> {
   const netns = netnsOf(id);
   const inside = { netns, reads: true };
   const parameters = (names: readonly string[]) =>
@@ -105,7 +113,7 @@ export async function readRouter(runner: Runner, id: string, guess: readonly str
   const guessed = guess.length > 0 ? parameters(guess) : null;
   // A failure is reported where the result is used; after a wrong guess it is not used.
   guessed?.catch(() => undefined);
-  const devices = async (): Promise<Omit<RawRouter, 'id' | 'rules4' | 'rules6'>> => {
+  const devices = async (): Promise<Omit<RawRouter, 'id' | 'rules4' | 'rules6' | 'connections'>> => {
     const stdin = `${SHOW.join('\n')}\n`;
     const { stdout } = await runner.run(['ip', '-d', '-j', '-batch', '-'], { ...inside, stdin });
     const shown = jsonLines(stdout);
@@ -124,15 +132,17 @@ export async function readRouter(runner: Runner, id: string, guess: readonly str
       sysctls: Object.fromEntries(sysctls),
     };
   };
-  const [found, rules4, rules6] = await Promise.allSettled([
+  const all = [
     devices(),
     runner.run(dialect.save[4], inside),
     runner.run(dialect.save[6], inside),
-  ]);
-  const failed = [found, rules4, rules6].find((result) => result.status === 'rejected');
-  if (found.status === 'rejected' || rules4.status === 'rejected' || rules6.status === 'rejected')
-    throw failed?.status === 'rejected' ? failed.reason : new Error('not read');
-  return { id, ...found.value, rules4: rules4.value.stdout, rules6: rules6.value.stdout };
+    // Where they cannot be listed, what is older than the rules stays, and is asked for again.
+    listsConnections ? listConnections(runner, netns).catch(() => null) : null,
+  ] as const;
+  // Nothing is left running behind the caller's back.
+  await Promise.allSettled(all);
+  const [found, rules4, rules6, connections] = await Promise.all(all);
+  return { id, ...found, rules4: rules4.stdout, rules6: rules6.stdout, connections };
 }
 
 /** Whether the outer ends of these devices are silent, by sysctl. */
@@ -172,6 +182,7 @@ export const observedRouter = (raw: RawRouter, veths: Veths): ObservedRouter => 
   sysctls: raw.sysctls,
   rules4: dialect.tablesIn(raw.rules4),
   rules6: dialect.tablesIn(raw.rules6),
+  connections: raw.connections,
 });
 
 /** In the order in which they are read back. */

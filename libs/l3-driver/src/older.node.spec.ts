@@ -11,20 +11,34 @@ import { makeNode, ScratchNode } from './testing/index.js';
 const TENANT = 11;
 const OTHER = 13;
 const OUTSIDE = 12;
+const OUTSIDE_TOO = 14;
 const OWN = '203.0.113.9';
 const FLOATING = '203.0.113.79';
+const OTHER_OWN = '203.0.113.10';
+const ELSEWHERE = '198.51.100.9';
+/** An address that the hosts of both external networks have. */
+const ANYWHERE = '192.0.2.1';
 const v1 = { version: 1 } as const;
 const routerId = idOf('c9');
-const site = (): Story =>
+const inside = (): Story =>
   new Story()
     .network('e9', '203.0.113.0/24', { external: true, gatewayIp: '203.0.113.1' })
+    .network('e8', '198.51.100.0/24', { external: true, gatewayIp: '198.51.100.1' })
     .network('a9', '10.9.0.0/24', { gatewayIp: '10.9.0.1' })
     .network('b9', '10.10.0.0/24', { gatewayIp: '10.10.0.1' })
     .router('c9')
     .interface('c9', 'a9', '91111111-91', 'fa:16:3e:00:09:01', '10.9.0.1')
-    .interface('c9', 'b9', '93333333-93', 'fa:16:3e:00:09:03', '10.10.0.1')
-    .gateway('c9', 'e9', '92222222-92', 'fa:16:3e:00:09:02', OWN)
-    .floatingIp('79', 'e9', FLOATING);
+    .interface('c9', 'b9', '93333333-93', 'fa:16:3e:00:09:03', '10.10.0.1');
+const site = (own = OWN): Story =>
+  inside().gateway('c9', 'e9', '92222222-92', 'fa:16:3e:00:09:02', own).floatingIp('79', 'e9', FLOATING);
+const withoutSnat = (): Story => {
+  const portId = idOf('92222222-92');
+  const gateway = { routerId, portId, networkId: idOf('e9'), fixedIps: [], enableSnat: false };
+  return site().add({ type: 'RouterGatewaySet', ...v1, data: gateway });
+};
+/** By another external network, with another port. */
+const moved = (): Story =>
+  inside().gateway('c9', 'e8', '94444444-94', 'fa:16:3e:00:09:04', ELSEWHERE).floatingIp('79', 'e9', FLOATING);
 const associated = (): Story => site().associate('79', FLOATING, '10.9.0.5', 'ba9', 'c9');
 const forwarded = (): Story => site().forward('f9', 'c9', ['79', FLOATING], 'udp', '53>53', '10.9.0.5@d1');
 const withoutGateway = (): Story =>
@@ -39,14 +53,15 @@ const withoutInterface = (): Story =>
     ...v1,
     data: { routerId, portId: idOf('93333333-93'), networkId: idOf('b9') },
   });
+const deleted = (): Story => new Story();
 const down = (): Story =>
   site().add({ type: 'RouterAttributesSet', ...v1, data: { routerId, set: { adminStateUp: false } } });
 
 let node: ScratchNode;
 let driver: NodeL3Driver;
 const memory = new L3Memory();
-async function apply(story: Story): Promise<Convergence> {
-  const outcome = await converge(story.view(), driver, { touched: 'all', mayRemove: true, unverified: false }, memory);
+async function apply(story: Story, view = story.view()): Promise<Convergence> {
+  const outcome = await converge(view, driver, { touched: 'all', mayRemove: true, unverified: false }, memory);
   expect(outcome.failed).toEqual([]);
   return outcome;
 }
@@ -72,14 +87,17 @@ async function until(ask: () => Promise<unknown>): Promise<void> {
     }
 }
 
-/** Echoes UDP on port 53 with the sender's address, and TCP on port 7. */
+/** Echoes UDP on port 53 of the addresses given, from the one that was asked, with the sender's address; and TCP on port 7. */
 const SERVE = `
-import socket, threading
-u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(('0.0.0.0', 53))
-def udp():
+import socket, sys, threading
+def udp(u):
     while True:
-        d, p = u.recvfrom(100); u.sendto(p[0].encode() + b' ' + d, p)
-threading.Thread(target=udp, daemon=True).start()
+        d, p = u.recvfrom(100)
+        try: u.sendto(p[0].encode() + b' ' + d, p)
+        except OSError: pass # it came by an address that there is no way back to
+for address in sys.argv[1:]:
+    u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind((address, 53))
+    threading.Thread(target=udp, args=(u,), daemon=True).start()
 t = socket.socket(); t.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); t.bind(('0.0.0.0', 7)); t.listen(9)
 def talk(c):
     try:
@@ -167,10 +185,21 @@ beforeAll(async () => {
   await node.plug('near', TENANT, '10.9.0.6/24', '10.9.0.1');
   await node.plug('other', OTHER, '10.10.0.5/24', '10.10.0.1');
   await node.plug('outside', OUTSIDE, '203.0.113.1/24');
-  // A host that can be reached without source NAT.
-  await node.spawner.run(['ip', 'route', 'add', '10.0.0.0/8', 'via', OWN], { netns: 'outside' });
-  for (const netns of ['vm', 'near', 'other', 'outside'])
-    void node.spawner.run(['python3', '-c', SERVE], { netns, timeoutMs: 0 }).catch(() => undefined);
+  await node.plug('elsewhere', OUTSIDE_TOO, '198.51.100.1/24');
+  // Hosts that can be reached without source NAT.
+  for (const [netns, via] of [
+    ['outside', OWN],
+    ['elsewhere', ELSEWHERE],
+  ] as const) {
+    await node.spawner.run(['ip', 'route', 'add', '10.0.0.0/8', 'via', via], { netns });
+    await node.spawner.run(['ip', 'address', 'add', `${ANYWHERE}/32`, 'dev', 'lo'], { netns });
+  }
+  for (const [netns, ...addresses] of [
+    ...['vm', 'near', 'other'].map((each) => [each, '0.0.0.0'] as const),
+    ['outside', '203.0.113.1', ANYWHERE],
+    ['elsewhere', '198.51.100.1', ANYWHERE],
+  ] as const)
+    void node.spawner.run(['python3', '-c', SERVE, ...addresses], { netns, timeoutMs: 0 }).catch(() => undefined);
   await reset();
 });
 afterAll(() => node.remove());
@@ -195,6 +224,31 @@ describe('a translation that begins reaches who sends already', () => {
       await apply(site());
     }
   });
+
+  it.each([
+    ['source NAT that is switched off', site, withoutSnat, '10.9.0.5'],
+    ['source NAT that is switched on', withoutSnat, site, OWN],
+    ["another address of the router's own", site, () => site(OTHER_OWN), OTHER_OWN],
+    ['a gateway by another external network', site, moved, ELSEWHERE],
+  ] as const)('%s', async (_what, before, after, seen) => {
+    await reset();
+    await apply(before());
+    const across = await tcp('vm', '10.10.0.5');
+    const [flow, broken] = [await udp('vm', ANYWHERE, seen), await tcp('near', ANYWHERE)];
+    await apply(after());
+    if (after === moved) await node.wire(outsideDevice(idOf('94444444-94')), OUTSIDE_TOO);
+    expect([await flow.end(), await broken.end()]).toEqual(['reached 0', 'reset']);
+    expect(await across.stop()).toBe('lived');
+  });
+
+  it('a gateway that is cleared and set again with another address', async () => {
+    await reset();
+    const flow = await udp('vm', ANYWHERE, OTHER_OWN);
+    await apply(inside());
+    await apply(site(OTHER_OWN));
+    await node.wire(outsideDevice(idOf('92222222-92')), OUTSIDE);
+    expect(await flow.end()).toBe('reached 0');
+  });
 });
 
 describe('a link that goes resets the TCP connections through it', () => {
@@ -202,6 +256,7 @@ describe('a link that goes resets the TCP connections through it', () => {
     ['the gateway is cleared', withoutGateway, 'vm', '203.0.113.1', '10.10.0.5'],
     ['an interface is removed', withoutInterface, 'vm', '10.10.0.5', '203.0.113.1'],
     ['the router is down', down, 'vm', '203.0.113.1', null],
+    ['the router is deleted', deleted, 'vm', '10.10.0.5', null],
   ] as const)('%s', async (_what, story, from, through, beside) => {
     await reset();
     const gone = await tcp(from, through);
@@ -212,5 +267,19 @@ describe('a link that goes resets the TCP connections through it', () => {
     const before = node.runner.mutations;
     await apply(story());
     expect(node.runner.mutations).toBe(before);
+  });
+});
+
+describe('a router that moves to another node', () => {
+  it('carries on there what passes it without translation: the node that it leaves resets nothing', async () => {
+    await reset();
+    const [stream, flow] = [await tcp('vm', '10.10.0.5'), await udp('other', '10.9.0.5', '10.10.0.5')];
+    const elsewhere = new Story().view();
+    elsewhere.elsewhere.add(`router/${routerId}`);
+    await apply(new Story(), elsewhere);
+    expect((await node.spawner.run(['ip', 'netns', 'list'])).stdout).not.toContain(routerId);
+    // The other node: it knows no connection, and its links have the same addresses.
+    await reset();
+    expect([await stream.stop(), (await flow.end()).split(' ')[0]]).toEqual(['lived', 'reached']);
   });
 });

@@ -343,13 +343,14 @@ describe('what an address leaves and finds', () => {
     const agent = new Agent(host);
     const story = forwardings();
     const ended: Record<string, string[]> = {};
-    host.connections.push(
+    const open = [
       'tcp 6 ESTABLISHED src=1.1.1.1 dst=192.168.1.178 sport=9 dport=8003 src=192.168.50.11 dst=1.1.1.1 sport=8003 dport=9',
       'tcp 6 ESTABLISHED src=1.1.1.1 dst=192.168.1.178 sport=9 dport=9105 src=192.168.50.12 dst=1.1.1.1 sport=80 dport=9',
-    );
+    ];
     const run = host.run.bind(host);
     for (const { position, event } of story.log) {
       host.ended.splice(0);
+      host.connections.splice(0, Infinity, ...open);
       host.run = (argv, options) =>
         argv[0] === 'conntrack' && !options?.reads
           ? Promise.reject(new Error('the agent dies here'))

@@ -56,7 +56,7 @@ export function parseFeed(body: unknown): FeedPart | FeedRefusal | null {
   for (const item of frame.left) {
     const name = nameOf(item);
     if (name === undefined) return null;
-    if (name) left.push(name);
+    if (name) left.push(isRecord(item) && item['elsewhere'] === true ? { ...name, elsewhere: true } : name);
   }
   return { ...frame, entered, left, ...(unreadable.length > 0 && { unreadable }) };
 }

@@ -26,6 +26,8 @@ export type HostView = {
   catalogue: number;
   readonly objects: Map<ObjectKey, AnyObject>;
   readonly frozen: Map<ObjectKey, Frozen>;
+  /** Of what is not here any more: what runs on another host now, as far as this reader was told. Not kept in a snapshot; all else is taken to have ended. */
+  readonly elsewhere: Set<ObjectKey>;
 };
 
 export const emptyView = (host: string): HostView => ({
@@ -36,6 +38,7 @@ export const emptyView = (host: string): HostView => ({
   catalogue: CATALOGUE_VERSION,
   objects: new Map(),
   frozen: new Map(),
+  elsewhere: new Set(),
 });
 
 /** The message does not follow on what the reader has: it must ask for everything after `have`. */
@@ -130,6 +133,9 @@ export function fold(view: HostView, message: FeedMessage): Touched {
   }
   objects.keep();
   frozen.keep();
+  if (anew) view.elsewhere.clear();
+  for (const key of keys) view.elsewhere.delete(key);
+  for (const { elsewhere, ...name } of message.left) if (elsewhere) view.elsewhere.add(keyOf(name));
   view.log = message.log;
   view.position = message.position;
   view.hash = message.hash;
@@ -168,10 +174,14 @@ export function catchUp(copy: HostView, view: HostView, changed: ReadonlySet<Obj
   if (changed === 'all') {
     copyAll(copy.objects, view.objects);
     copyAll(copy.frozen, view.frozen);
+    copy.elsewhere.clear();
+    for (const key of view.elsewhere) copy.elsewhere.add(key);
   } else
     for (const key of changed) {
       copyOne(copy.objects, view.objects, key);
       copyOne(copy.frozen, view.frozen, key);
+      if (view.elsewhere.has(key)) copy.elsewhere.add(key);
+      else copy.elsewhere.delete(key);
     }
   copy.log = view.log;
   copy.position = view.position;

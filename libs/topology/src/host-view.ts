@@ -7,12 +7,14 @@ import type { Foreseen } from './future.js';
 import { objectsFor, scopeMoves, type ScopeMoves } from './scope.js';
 import type { Topology } from './topology.js';
 
+type Left = FeedMessage['left'][number];
+
 /** One host's message before it has a `prev`, `log` and `hash`: those belong to the log's owner. */
 export type Parcel = Readonly<{
   host: string;
   position: number;
   entered: readonly AnyObject[];
-  left: readonly Readonly<{ kind: AnyObject['kind']; id: string }>[];
+  left: readonly Left[];
   events: readonly Recorded[];
 }>;
 
@@ -43,10 +45,7 @@ function parcels(topology: Topology, moves: ScopeMoves<AnyObject>, events: reado
     if (list) list.push(recorded);
     else heard.set(key, [recorded]);
   }
-  const byHost = new Map<
-    string,
-    { entered: AnyObject[]; left: { kind: AnyObject['kind']; id: string }[]; events: Recorded[] }
-  >();
+  const byHost = new Map<string, { entered: AnyObject[]; left: Left[]; events: Recorded[] }>();
   const of = (host: string) => {
     let parcel = byHost.get(host);
     if (!parcel) byHost.set(host, (parcel = { entered: [], left: [], events: [] }));
@@ -56,7 +55,7 @@ function parcels(topology: Topology, moves: ScopeMoves<AnyObject>, events: reado
     const object = topology.byKey(key);
     const told = heard.get(key);
     const name = nameOf(key);
-    for (const host of left) of(host).left.push(name);
+    for (const host of left) of(host).left.push(object && runsSomewhere(object) ? { ...name, elsewhere: true } : name);
     for (const host of stayed)
       if (told) of(host).events.push(...told);
       // No event is about a derived object: hosts that know it get it again.
@@ -72,6 +71,9 @@ function parcels(topology: Topology, moves: ScopeMoves<AnyObject>, events: reado
     events: parcel.events.sort((a, b) => a.position - b.position),
   }));
 }
+
+/** True for what runs on one host, and does. */
+const runsSomewhere = (object: AnyObject): boolean => 'host' in object && object.host !== null;
 
 /** Splits `kind/id`; neither ids nor kinds contain a slash. */
 export function nameOf(key: ObjectKey): { kind: AnyObject['kind']; id: string } {

@@ -286,26 +286,37 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
     }
     if (command === 'conntrack -R -') {
       inside();
+      const gone: string[] = [];
       for (const line of lines) {
+        const one = /^-D -p \S+ --orig-src (\S+) --orig-dst (\S+) --orig-port-src (\S+)/.exec(line);
+        if (one) {
+          const [, source, to, port] = one;
+          gone.push(...this.endConnections((each) => each.includes(` src=${source} dst=${to} sport=${port} `)));
+          continue;
+        }
         const [, protocol, address, answeredBy, port] =
           /^-D -p (\S+) --orig-dst (\S+) --reply-src (\S+) --orig-port-dst (\d+)$/.exec(line) ?? [];
         if (!port) throw new FakeFailure(`conntrack: unknown option in ${line}`);
         this.ended.push(`${netns} ${address} ${protocol} ${port} ${answeredBy}`);
+        this.endConnections(
+          (each) => each.includes(` dst=${address} `) && each.includes(` dport=${port} src=${answeredBy} `),
+        );
       }
-      return said('');
-    }
-    const one = /^conntrack -D -p \S+ --orig-src (\S+) --orig-dst (\S+)/.exec(command);
-    if (one) {
-      inside();
-      const at = this.connections.findIndex((each) => each.includes(` src=${one[1]} dst=${one[2]} `));
-      if (at < 0) return none;
-      this.connections.splice(at, 1);
-      return said('');
+      return said(gone.join('\n'));
     }
     const ended = /^conntrack -D --(orig-dst|reply-dst) (\S+)$/.exec(command);
     if (!ended) throw new FakeFailure(`the fake node does not know: ${command}`);
     inside();
     if (ended[1] === 'orig-dst') this.ended.push(`${netns} ${ended[2]}`);
+    const side = ended[1] === 'orig-dst' ? 0 : 1;
+    this.endConnections((each) => [...each.matchAll(/ dst=(\S+)/g)][side]?.[1] === ended[2]);
     return none;
+  }
+
+  /** Those that are gone. */
+  private endConnections(which: (line: string) => boolean): string[] {
+    const gone = this.connections.filter(which);
+    this.connections.splice(0, this.connections.length, ...this.connections.filter((each) => !which(each)));
+    return gone;
   }
 }

@@ -1,0 +1,99 @@
+/** An agent that dies at any moment of a change leaves no connection behind that is translated as the rules said before. */
+import { describe, expect, it } from '@jest/globals';
+import { converge, L3Memory } from '@plumbline/l3-core';
+import { idOf, Story } from '@plumbline/l3-core/testing';
+import { FakeL3Host } from './testing/index.js';
+
+const OWN = '203.0.113.9';
+const FLOATING = '203.0.113.79';
+const ALL = { touched: 'all', mayRemove: true, unverified: false } as const;
+
+const inside = (): Story =>
+  new Story()
+    .network('e9', '203.0.113.0/24', { external: true, gatewayIp: '203.0.113.1' })
+    .network('a9', '10.9.0.0/24', { gatewayIp: '10.9.0.1' })
+    .router('c9')
+    .interface('c9', 'a9', '91111111-91', 'fa:16:3e:00:09:01', '10.9.0.1');
+const site = (own = OWN): Story =>
+  inside().gateway('c9', 'e9', '92222222-92', 'fa:16:3e:00:09:02', own).floatingIp('79', 'e9', FLOATING);
+const associated = (fixed = '10.9.0.5'): Story => site().associate('79', FLOATING, fixed, 'ba9', 'c9');
+const forwarded = (to = '10.9.0.5'): Story => site().forward('f9', 'c9', ['79', FLOATING], 'udp', '53>53', `${to}@d1`);
+const withoutSnat = (): Story => {
+  const gateway = { routerId: idOf('c9'), portId: idOf('92222222-92'), networkId: idOf('e9'), fixedIps: [] };
+  return site().add({ type: 'RouterGatewaySet', version: 1, data: { ...gateway, enableSnat: false } });
+};
+
+const entry = (source: string, to: string, from: string, back: string, port = 7): string =>
+  `udp      17 29 src=${source} dst=${to} sport=${port} dport=53 src=${from} dst=${back} sport=53 dport=${port} mark=0 use=1`;
+const client = '198.51.100.7';
+const outward = (as: string, port?: number): string => entry('10.9.0.5', client, client, as, port);
+/** Of an instance that the change is not about. */
+const beside = entry('10.9.0.8', client, client, OWN);
+
+describe('an agent that dies at any moment', () => {
+  it.each([
+    ['a floating IP begins', site, associated, outward(OWN), outward(FLOATING, 8)],
+    ['a floating IP ends', associated, site, entry(client, FLOATING, '10.9.0.5', client), beside],
+    [
+      'a floating IP goes to another instance',
+      associated,
+      () => associated('10.9.0.6'),
+      entry(client, FLOATING, '10.9.0.5', client),
+      beside,
+    ],
+    ['a forwarding begins', site, forwarded, entry(client, FLOATING, FLOATING, client), beside],
+    [
+      'a forwarding goes elsewhere',
+      forwarded,
+      () => forwarded('10.9.0.6'),
+      entry(client, FLOATING, '10.9.0.5', client),
+      beside,
+    ],
+    ['source NAT goes off', site, withoutSnat, outward(OWN), outward('10.9.0.5', 8)],
+    ['source NAT comes on', withoutSnat, site, outward('10.9.0.5'), outward(OWN, 8)],
+    ["the router's own address changes", site, () => site('203.0.113.10'), outward(OWN), outward('203.0.113.10', 8)],
+    ['the gateway is cleared', site, inside, outward(OWN), entry('10.9.0.5', '10.9.0.1', '10.9.0.1', '10.9.0.5')],
+  ] as const)('while %s', async (_what, before, after, old, right) => {
+    for (let moment = 1, died = true; died; moment += 1) {
+      const host = new FakeL3Host();
+      const alive = host.run.bind(host);
+      expect((await converge(before().view(), host.driver(), ALL)).failed).toEqual([]);
+      host.connections.push(old, right);
+      const last = host.mutations + moment;
+      died = false;
+      host.run = (argv, options) => {
+        if (host.mutations < last) return alive(argv, options);
+        died = true;
+        return Promise.reject(new Error('the agent is dead'));
+      };
+      await converge(after().view(), host.driver(), ALL).catch(() => undefined);
+      host.run = alive;
+      expect((await converge(after().view(), host.driver(), ALL, new L3Memory())).failed).toEqual([]);
+      expect([moment, ...host.connections]).toEqual([moment, right]);
+      const mutations = host.mutations;
+      expect((await converge(after().view(), host.driver(), ALL, new L3Memory())).applied).toBe(0);
+      expect([host.mutations, ...host.connections]).toEqual([mutations, right]);
+    }
+  });
+});
+
+it('an answer that was under way when its connection ended begins none that keeps the next packets from being translated', async () => {
+  const host = new FakeL3Host();
+  const memory = new L3Memory();
+  await converge(withoutSnat().view(), host.driver(), ALL, memory);
+  host.connections.push(outward('10.9.0.5'));
+  const run = host.run.bind(host);
+  host.run = async (argv, options) => {
+    const result = await run(argv, options);
+    if (argv.join(' ') === 'conntrack -R -' && result.stdout.includes(' 29 src=10.9.0.5 '))
+      host.connections.push(
+        `udp      17 29 src=${client} dst=10.9.0.5 sport=53 dport=7 [UNREPLIED] src=10.9.0.5 dst=${client} sport=7 dport=53 mark=0 use=1`,
+      );
+    return result;
+  };
+  // From outside to the instance by itself: it is as it would be now, and stays.
+  const inward = entry(client, '10.9.0.5', '10.9.0.5', client, 9);
+  host.connections.push(inward);
+  expect((await converge(site().view(), host.driver(), ALL, memory)).failed).toEqual([]);
+  expect(host.connections).toEqual([inward]);
+});
