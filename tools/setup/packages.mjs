@@ -37,6 +37,8 @@ const WANTED_BY_TESTS = [
     programs: ['/usr/bin/docker-compose', '/usr/libexec/docker/cli-plugins/docker-compose'],
     services: [],
   },
+  // Somebody else's rules in tables of ours.
+  { name: 'nftables', programs: ['/usr/sbin/nft'], services: ['nftables'] },
   { name: 'curl', programs: ['/usr/bin/curl'], services: [] },
   { name: 'git', programs: ['/usr/bin/git'], services: [] },
   // sysctl(8), which printed scripts call, and ps(1).

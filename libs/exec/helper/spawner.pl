@@ -5,18 +5,19 @@
 # entered without a program of its own (ip netns exec, nsenter); values that can never become syntax.
 #
 # Design: one loop over select(2). This file receives requests, starts one child for each, and sends one answer. What a
-# child then does is one of three things: it becomes a command (run, below), it starts one that outlives this process
+# child then does is one of three things: it becomes a command (run, follow, below), it starts one that outlives this process
 # (detach), or it answers a question to the kernel (kernel.pl, which says what there is to ask and how). Requests come in on fd 0 and answers go out on fd 1, each a
 # 32-bit big-endian length and a body; a string in a body is a 32-bit length and bytes (pack "N/a*").
 #   request  id:u32 type:u8 netns:str, then
 #     1 run    argc:u32 arg:str... envc:u32 (name:str value:str)... stdin:str
 #     9 detach as run, with the path of a file to log to in the place of stdin. The command is started in a session of
 #              its own, with this environment and no other, in the folder /, its output in that file (emptied first)
+#    10 follow as run, but what the command prints is passed on as it comes: answers of kind 4, before the last one
 #     4 kill   nothing: the request of that id is ended with SIGKILL, its process group included; it has no answer
 #     others   the body of a question: kernel.pl
 #   answer   id:u32 kind:u8 value:u32 stdout:str stderr:str
 #     kind 0 exited (value: code), 1 signalled (value: signal), 2 namespace not entered (value: errno),
-#     3 not started (value: errno; EINVAL for a type that nobody knows)
+#     3 not started (value: errno; EINVAL for a type that nobody knows), 4 not ended yet (value: 0; more of stdout)
 #     For a question stdout is its answer, in kernel.pl's form. For detach it is the pid, in digits, once the command
 #     has been started; what it then does is nobody's here.
 # Each child has a process group of its own and dies with this process (PR_SET_PDEATHSIG). The end of fd 0 ends this
@@ -36,8 +37,8 @@ use warnings;
 use POSIX ();
 use Fcntl qw(F_GETFL F_SETFL O_APPEND O_CREAT O_NONBLOCK O_RDONLY O_TRUNC O_WRONLY);
 
-use constant { RUN => 1, KILL => 4, DETACH => 9 };
-use constant { EXITED => 0, SIGNALLED => 1, NO_NETNS => 2, NOT_STARTED => 3 };
+use constant { RUN => 1, KILL => 4, DETACH => 9, FOLLOW => 10 };
+use constant { EXITED => 0, SIGNALLED => 1, NO_NETNS => 2, NOT_STARTED => 3, MORE => 4 };
 use constant { CLONE_NEWNET => 0x40000000, PR_SET_PDEATHSIG => 1, SIGKILL => 9, CHUNK => 65536 };
 
 # perl knows no name for these system calls. A number that is wrong is another call, so there is no guessing.
@@ -124,13 +125,13 @@ sub accept_request {
     return;
   }
   my $fail = sub { answer($id, NOT_STARTED, $! + 0, '', "spawner: $_[0]: $!") };
-  my $command = $type == RUN || $type == DETACH;
+  my $command = $type == RUN || $type == DETACH || $type == FOLLOW;
   if (!$command && !Kernel::knows($type)) {
     $! = POSIX::EINVAL();
     return $fail->("request type $type");
   }
   my ($argv, $env, $last) = $command ? parse_run($rest) : ([], [], '');
-  my $stdin = $type == RUN ? $last : '';
+  my $stdin = $type == DETACH ? '' : $command ? $last : '';
   pipe(my $in_child, my $in) or return $fail->('pipe');
   pipe(my $out, my $out_child) or return $fail->('pipe');
   pipe(my $err, my $err_child) or return $fail->('pipe');
@@ -151,7 +152,7 @@ sub accept_request {
     return $fail->('pidfd_open');
   }
   my $job = { id => $id, pid => $pid, ended => $ended, in => $in, out => $out, err => $err, status => $status,
-    stdin => $stdin, stdout => '', stderr => '' };
+    stdin => $stdin, stdout => '', stderr => '', follow => $type == FOLLOW };
   nonblocking($_) for $in, $out, $err, $status;
   $by_id{$id} = $job;
   $job->{in} = undef if !length $stdin;
@@ -180,7 +181,7 @@ sub child {
   POSIX::dup2(fileno $in, 0);
   POSIX::dup2(fileno $out, 1);
   POSIX::dup2(fileno $err, 2);
-  if ($type == RUN) {
+  if ($type == RUN || $type == FOLLOW) {
     my ($argv, $env) = @$rest;
     for (my $i = 0; $i < @$env; $i += 2) { $ENV{ $env->[$i] } = $env->[ $i + 1 ] }
     no warnings 'exec';
@@ -237,6 +238,10 @@ sub drain {
   while (1) {
     my $got = sysread $handle, $job->{"std$stream"}, CHUNK, length $job->{"std$stream"};
     if (defined $got && $got == 0) { $job->{$stream} = undef; return }
+    if ($got && $job->{follow} && $stream eq 'out') {
+      answer($job->{id}, MORE, 0, $job->{stdout}, '');
+      $job->{stdout} = '';
+    }
     return if !defined $got || $once;
   }
 }

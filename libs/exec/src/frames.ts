@@ -2,10 +2,10 @@
 // big-endian.
 
 /** Types of request, as helper/spawner.pl numbers them. Others are questions to the kernel (kernel-questions.ts). */
-export const requestType = { run: 1, kill: 4, detach: 9 } as const;
+export const requestType = { run: 1, kill: 4, detach: 9, follow: 10 } as const;
 
 /** Kinds of answer, as the helper numbers them. */
-export const answerKind = { exited: 0, signalled: 1, noNetns: 2, notStarted: 3 } as const;
+export const answerKind = { exited: 0, signalled: 1, noNetns: 2, notStarted: 3, more: 4 } as const;
 
 /** One answer of the helper. `value` is an exit code, a signal number or an errno, as `kind` says. */
 export interface Answer {

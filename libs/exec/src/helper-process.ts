@@ -40,6 +40,10 @@ export interface HelperRequest {
   /** Behind id, type and namespace: counts and strings in order. */
   readonly fields: readonly (number | string)[];
   readonly options: Pick<RunOptions, 'netns' | 'timeoutMs' | 'stdin'>;
+  /** Gets what the command prints while it runs, of a request that asks for that. */
+  readonly onMore?: (text: Buffer) => void;
+  /** Ends what is asked for; the answer then says that it was killed. */
+  readonly signal?: AbortSignal;
 }
 
 type Helper = ChildProcessByStdio<Writable, Readable, Readable>;
@@ -122,11 +126,14 @@ export class HelperProcess {
       const { helper } = this;
       request.helper = helper;
       helper.stdin.write(encodeRequest(request.id, request.type, request.netnsPath, request.fields));
+      const kill = (): void => void helper.stdin.write(encodeRequest(request.id, requestType.kill, '', []));
+      if (request.signal?.aborted) kill();
+      else request.signal?.addEventListener('abort', kill, { once: true });
       const timeoutMs = request.options.timeoutMs ?? defaultTimeoutMs;
       if (timeoutMs === 0) continue;
       request.timer = setTimeout(() => {
         request.timedOut = true;
-        helper.stdin.write(encodeRequest(request.id, requestType.kill, '', []));
+        kill();
         // A process inside an uninterruptible system call survives SIGKILL for a while; the caller must not wait for it.
         request.timer = setTimeout(() => {
           this.rejectAll('timeout', `killed after ${timeoutMs} ms and still not gone`, [request]);
@@ -176,6 +183,7 @@ export class HelperProcess {
   private answered(answer: Answer): void {
     const request = this.running.get(answer.id);
     if (!request) return;
+    if (answer.kind === answerKind.more) return request.onMore?.(answer.stdout);
     this.running.delete(answer.id);
     clearTimeout(request.timer);
     if (request.timedOut && answer.kind === answerKind.signalled) {

@@ -111,6 +111,26 @@ describe('the helper process', () => {
     expect(spawner.helperPid).toBe(pid);
   });
 
+  it('follows a command that goes on: what it prints comes at once, until it is told to stop or ends', async () => {
+    spawner = new Spawner();
+    const stop = new AbortController();
+    let heard = '';
+    const script = 'echo one; while read -r line; do :; done; echo two; exec sleep 1000';
+    const following = spawner.follow(['sh', '-c', script], (text) => (heard += text), { signal: stop.signal });
+    await until(() => heard === 'one\ntwo\n');
+    expect((await spawner.run(['echo', 'beside'])).stdout).toBe('beside\n');
+    stop.abort();
+    await following;
+    const { signal } = new AbortController();
+    await expect(
+      spawner.follow(['sh', '-c', 'echo why >&2; exit 3'], () => undefined, { signal }),
+    ).rejects.toMatchObject({
+      reason: 'exit',
+      code: 3,
+      stderr: 'why\n',
+    });
+  });
+
   it('refuses a request of a type that it does not know, and goes on', async () => {
     spawner = new Spawner();
     const helper = new HelperProcess();

@@ -1,6 +1,7 @@
 /**
  * The Runner of the fast path: commands and questions to the kernel, by a small helper process that lives as long as this does (helper-process.ts).
  */
+import { StringDecoder } from 'node:string_decoder';
 import { commandEnvironment } from './environment.js';
 import { failureOf } from './failure-of.js';
 import { answerKind, requestType } from './frames.js';
@@ -47,6 +48,25 @@ export class Spawner implements Runner {
       throw failureOf(argv, options, answer, result);
     }
     return { ...result, code: answer.value };
+  }
+
+  /**
+   * Runs a command that goes on until `signal` is aborted, and passes on what it prints as it comes: text, cut anywhere. Resolves once it has ended because of
+   * the signal; rejects with CommandFailed when it ended by itself, or could not be started. It takes one of the places of commands that run at the same time.
+   */
+  async follow(
+    argv: readonly string[],
+    onText: (text: string) => void,
+    { signal, netns }: { readonly signal: AbortSignal; readonly netns?: string },
+  ): Promise<void> {
+    checkArgv(argv);
+    const decoder = new StringDecoder('utf8');
+    const options = { timeoutMs: 0, ...(netns !== undefined && { netns }) };
+    const fields = [argv.length, ...argv, 0, ''];
+    const onMore = (bytes: Buffer): void => onText(decoder.write(bytes));
+    const answer = await this.helper.ask({ argv, type: requestType.follow, fields, options, onMore, signal });
+    if (signal.aborted) return;
+    throw failureOf(argv, options, answer, { stdout: '', stderr: answer.stderr.toString('utf8') });
   }
 
   /**

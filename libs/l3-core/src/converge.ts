@@ -253,7 +253,7 @@ class Work {
     if (unreadable !== undefined) return this.cannotRead(unreadable);
     const wanted = this.rendered?.kind === 'present' ? this.rendered.state : null;
     const all = tasksOf(this.planFrom(this.found), wanted);
-    const impossible = wanted ? impossibleOf(wanted, all) : [];
+    const impossible = wanted ? impossibleOf(wanted, all, this.found.routers.get(this.id)) : [];
     const never = new Set(impossible.map(({ task }) => task));
     const tasks = never.size > 0 ? all.filter((task) => !never.has(task)) : all;
     this.needed = [...tasks.filter(({ stage }) => stage !== 'announce'), ...never];

@@ -35,8 +35,11 @@ export type L3Step =
   | Readonly<{ op: 'set-tx-checksum'; netns: string; device: string; on: boolean }>
   /** Only what the kernel's IPv6 of a device hangs on: it comes before the parameters that the device then has again. */
   | Readonly<{ op: 'set-mtu'; netns: string; device: string; mtuBytes: number }>
-  /** Takes away the queueing discipline that somebody put on a device. */
-  | Readonly<{ op: 'reset-queue'; netns: string; device: string }>
+  /** Takes away the queueing disciplines that somebody put on a device. `ingress`: the kind of the one that receives, null when there is none. */
+  | Readonly<{ op: 'reset-queue'; netns: string; device: string; ingress: string | null }>
+  | Readonly<{ op: 'add-policy-rule'; netns: string; version: 4 | 6; priority: number; table: string }>
+  /** Removes one rule of this priority, the first. */
+  | Readonly<{ op: 'remove-policy-rule'; netns: string; version: 4 | 6; priority: number }>
   | Readonly<{ op: 'set-loopback-up'; netns: string }>
   /** Also: answers ARP, hears multicast, is part of no other device. */
   | Readonly<{ op: 'set-link'; netns: string; device: string; mac: string; mtuBytes: number; up: boolean }>

@@ -1,15 +1,20 @@
 /**
- * What is wanted and no kernel does, known before it is tried: it is reported with what to change, and never applied. The API refuses such requests; a log may hold
- * some from before it did.
+ * What is wanted and cannot be, known before it is tried: it is reported with what to change, and never applied. Some no kernel does: the API refuses such
+ * requests; a log may hold some from before it did. And what is in a table that cannot be read cannot be made right.
  */
+import { dialect } from './dialects/index.js';
 import { hasIpv6 } from './ipv6.js';
-import { RouterState } from './state.js';
-import { badHopTask, L3Task } from './tasks.js';
+import { ObservedRouter, RouterState } from './state.js';
+import { badHopTask, L3Task, tableTask } from './tasks.js';
 
 export type Impossible = Readonly<{ task: L3Task; reason: string }>;
 
-/** Among these tasks, and of the router's routes. */
-export function impossibleOf(wanted: RouterState, tasks: readonly L3Task[]): Impossible[] {
+/** Among these tasks, of the router's routes, and of its tables as found. */
+export function impossibleOf(
+  wanted: RouterState,
+  tasks: readonly L3Task[],
+  have: ObservedRouter | undefined,
+): Impossible[] {
   const small = new Map(
     wanted.links.flatMap(({ device, mtuBytes }) => (hasIpv6(mtuBytes) ? [] : [[device, mtuBytes] as const])),
   );
@@ -24,5 +29,11 @@ export function impossibleOf(wanted: RouterState, tasks: readonly L3Task[]): Imp
     task: badHopTask(wanted, route),
     reason: `route ${route.destination} via ${route.via}: ${reason}; set another next hop`,
   }));
-  return [...withoutIpv6, ...hops];
+  const tables = (have?.unreadable ?? []).flatMap(({ version, table }): Impossible[] => {
+    const rules = (version === 4 ? wanted.rules4 : wanted.rules6).find((each) => each.table === table);
+    if (!rules) return [];
+    const reason = `IPv${version} rules: table ${table} contains rules that iptables cannot show, so it is neither read nor repaired; an operator must look at this node: ${dialect.mendingOf(wanted.netns, version, table)}`;
+    return [{ task: tableTask(wanted, version, rules), reason }];
+  });
+  return [...withoutIpv6, ...hops, ...tables];
 }

@@ -34,6 +34,7 @@ import {
   planRoutes,
   withoutLocalRoute,
 } from './routes.js';
+import { bornPolicyRules, planPolicyRules } from './policy-rules.js';
 import { rulesIn, savedFrom } from './rule-lines.js';
 import { farewellEdits, farewellRules, withFarewell } from './farewell.js';
 import { Rule, RuleBody, Table, TableEdits } from './rule.js';
@@ -58,10 +59,9 @@ export function planRouter(wanted: RouterState, found: L3State, mayRemove: boole
   const { netns } = wanted;
   if (found.damaged.has(wanted.id)) steps.build.push({ op: 'remove-netns', netns });
   if (!have) steps.build.push({ op: 'add-netns', netns });
-  const nat = {
-    wanted: ledBy(natOf(wanted.rules4)),
-    found: ledBy(have ? rulesIn(have.rules4, 'nat', wanted.rules4) : []),
-  };
+  const led = ledBy(natOf(wanted.rules4));
+  const foundLed = isUnreadable(have, 4, 'nat') ? led : ledBy(have ? rulesIn(have.rules4, 'nat', wanted.rules4) : []);
+  const nat = { wanted: led, found: foundLed };
   const endings = have && mayRemove ? toBeNoted(wanted, have, nat) : [];
   const notes = notesOf(endings, wanted.rules4, `router/${wanted.id}`);
   const going = have && mayRemove ? leavingLinks(wanted.links, have) : [];
@@ -69,7 +69,8 @@ export function planRouter(wanted: RouterState, found: L3State, mayRemove: boole
   for (const version of [4, 6] as const) {
     const rules = withFarewell(version === 4 ? withNotes(wanted.rules4, notes) : wanted.rules6, farewell);
     const saved = (version === 4 ? have?.rules4 : have?.rules6) ?? new Map();
-    const edits = editsFor(rules, saved, mayRemove);
+    const readable = rules.filter(({ table }) => !isUnreadable(have, version, table));
+    const edits = editsFor(readable, saved, mayRemove);
     if (edits.length > 0) steps.configure.push(restore(netns, version, edits));
   }
   // Without IPv6 a device has none of its parameters, and loses its addresses.
@@ -91,9 +92,10 @@ export function planRouter(wanted: RouterState, found: L3State, mayRemove: boole
     const was = have?.links.find((each) => each.device === device);
     if (isWhole(device, was, found) ? was?.txChecksum !== txChecksum : !txChecksum)
       steps.configure.push({ op: 'set-tx-checksum', netns, device, on: txChecksum });
-    if (was && was.qdisc !== null && isWhole(device, was, found))
-      steps.configure.push({ op: 'reset-queue', netns, device });
+    if (was && (was.qdisc !== null || was.ingress !== null) && isWhole(device, was, found))
+      steps.configure.push({ op: 'reset-queue', netns, device, ingress: was.ingress });
   }
+  steps.configure.push(...planPolicyRules(netns, have?.policyRules ?? new Map(), mayRemove));
   // From here on all is one batch of ip(8).
   if (!have?.loUp) steps.configure.push({ op: 'set-loopback-up', netns });
   const remade = new Set<string>();
@@ -281,9 +283,13 @@ function endConnections(
   steps.configure.push({ op: 'end-untranslated', netns, addresses, translation, lingers });
 }
 
+const isUnreadable = (have: ObservedRouter | undefined, version: 4 | 6, table: string): boolean =>
+  have?.unreadable.some((each) => each.version === version && each.table === table) ?? false;
+
 /** Somebody else's rules translate, too: which of the connections that ours do not explain are theirs is not known. */
-const translatesOtherwise = ({ rules4 }: ObservedRouter): boolean =>
-  [...(rules4.get('nat') ?? [])].some(([chain, lines]) =>
+const translatesOtherwise = (have: ObservedRouter): boolean =>
+  isUnreadable(have, 4, 'nat') ||
+  [...(have.rules4.get('nat') ?? [])].some(([chain, lines]) =>
     isOurChain(chain) ? false : lines.some((line) => !isOurJump(line)),
   );
 
@@ -372,6 +378,7 @@ export function observedAs(routers: readonly RouterState[], userspace: boolean):
             ...link,
             plain: true,
             qdisc: null,
+            ingress: null,
             ipv6: link.up && hasIpv6(link.mtuBytes),
             addresses: allAddresses(link),
             tentative: new Set<string>(),
@@ -383,9 +390,11 @@ export function observedAs(routers: readonly RouterState[], userspace: boolean):
               .flatMap((link) => kernelRoutesOf({ ...link, addresses: allAddresses(link) }).map(foundKernelRoute)),
           ],
           neighbours: [],
+          policyRules: bornPolicyRules(),
           sysctls: router.sysctls,
           rules4: savedFrom(router.rules4),
           rules6: savedFrom(router.rules6),
+          unreadable: [],
           connections: null,
         },
       ]),

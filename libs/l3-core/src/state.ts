@@ -2,7 +2,8 @@
  * What a router is on a node: as it is wanted (`RouterState`, made by render) and as it is found (`ObservedRouter`, made by a driver's observe).
  * Plain data in canonical text; lists are sorted, so that equal states are equal text.
  */
-import { SavedTables, Table } from './rule.js';
+import { FoundPolicyRules } from './policy-rules.js';
+import { SavedTables, Table, TableName } from './rule.js';
 
 /** `address` with its prefix length as iproute2 prints it; `broadcast` null where the prefix has none (IPv6, /31, /32 of a subnet). */
 export type Address = Readonly<{ address: string; broadcast: string | null }>;
@@ -84,6 +85,8 @@ export type ObservedLink = Readonly<{
   plain: boolean;
   /** Null: as a veth is born, packets wait nowhere. Else the queueing discipline that somebody put on it. */
   qdisc: string | null;
+  /** The same for packets that come in, where filters may drop them: its kind. */
+  ingress: string | null;
   /** The kernel has IPv6 on it: it is up, its carrier has been noticed, its MTU suffices. Until then the kernel gives it nothing of its own. */
   ipv6: boolean;
   /** Those of IPv6 that are link-local, too. */
@@ -114,9 +117,12 @@ export type ObservedRouter = Readonly<{
   /** Routes of tables main and local on devices of ours, and those of table main that are on no device. */
   routes: readonly FoundRoute[];
   neighbours: readonly FoundNeighbour[];
+  policyRules: FoundPolicyRules;
   sysctls: Readonly<Record<string, string>>;
   rules4: SavedTables;
   rules6: SavedTables;
+  /** Tables that cannot be read: they are neither judged nor changed. */
+  unreadable: readonly Readonly<{ version: 4 | 6; table: TableName }>[];
   /** IPv4 connections that pass it or end at it; null: not asked for, or not to be had. */
   connections: readonly Connection[] | null;
 }>;

@@ -110,6 +110,8 @@ export function concernedBy(step: L3Step, gathered: Gathered): readonly ObjectKe
     }
     case 'remove-netns':
     case 'set-loopback-up':
+    case 'add-policy-rule':
+    case 'remove-policy-rule':
     case 'remove-address':
     case 'replace-route':
     case 'remove-route':

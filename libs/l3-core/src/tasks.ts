@@ -15,6 +15,7 @@ import { Stage, Task } from '@plumbline/reconcile';
 import { L3Step } from './driver.js';
 import { outsideOf } from './marks.js';
 import { RouterPlan, STAGES } from './plan.js';
+import { Edit, Table, TableName } from './rule.js';
 import { Route, RouterState } from './state.js';
 import { IP_FORWARD } from './sysctls.js';
 
@@ -56,6 +57,20 @@ export const badHopTask = ({ id, netns }: RouterState, { version, destination, v
   unit: id,
   owner: `${id} next hop ${destination} ${via}`,
 });
+
+const tableOwner = (routerId: string, version: 4 | 6, table: TableName): string =>
+  `${routerId} table ${version} ${table}`;
+
+/** Stands for all rules of a table that cannot be read; never applied. */
+export const tableTask = ({ id, netns }: RouterState, version: 4 | 6, { table, chains }: Table): L3Task => {
+  const edits = chains.flatMap(({ rules }) => rules.map((rule): Edit => ({ edit: 'append', rule })));
+  return {
+    step: { op: 'restore', netns, version, lines: [], edits: [{ table, edits }] },
+    stage: 'rules',
+    unit: id,
+    owner: tableOwner(id, version, table),
+  };
+};
 
 const isFloating = (address: string): boolean => address.endsWith('/32');
 const ipOf = (address: string): string => address.slice(0, address.indexOf('/'));
@@ -99,6 +114,9 @@ export function tasksOf(plan: RouterPlan, wanted: RouterState | null): L3Task[] 
     return [routeOwner(unit, { version, destination: `${via}/${version === 4 ? 32 : 128}` })];
   };
 
+  const policyOwner = ({ version, priority }: { version: 4 | 6; priority: number }): string =>
+    `${unit} policy rule ${version} ${priority}`;
+
   const configured = (step: L3Step): L3Task[] => {
     switch (step.op) {
       case 'restore':
@@ -123,13 +141,19 @@ export function tasksOf(plan: RouterPlan, wanted: RouterState | null): L3Task[] 
         return [task(step, 'mtu', `${unit} MTU ${step.device}`, namespace, link(step.device))];
       case 'reset-queue':
         return [task(step, 'offload', `${unit} queue ${step.device}`, namespace, link(step.device))];
+      case 'add-policy-rule':
+        return [task(step, 'offload', policyOwner(step), namespace)];
+      case 'remove-policy-rule':
+        return [{ ...task(step, 'offload', policyOwner(step), namespace), removes: true }];
       case 'set-loopback-up':
         return [task(step, 'addresses', `${unit} loopback`, namespace)];
       case 'set-link':
         return [task(step, 'addresses', link(step.device), namespace)];
       case 'add-address': {
         const owner = addressOwner(unit, step.device, step.address);
-        return [task(step, 'addresses', owner, namespace, link(step.device), rules(versionOf(step.address)))];
+        const version = versionOf(step.address);
+        const tables = (['mangle', 'raw', 'filter', 'nat'] as const).map((each) => tableOwner(unit, version, each));
+        return [task(step, 'addresses', owner, namespace, link(step.device), rules(version), ...tables)];
       }
       case 'remove-address': {
         const { device, address } = step;

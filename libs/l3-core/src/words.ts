@@ -33,6 +33,9 @@ export function subjectOf(step: L3Step): string {
       return `MTU of ${step.device}`;
     case 'reset-queue':
       return `queueing discipline of ${step.device}`;
+    case 'add-policy-rule':
+    case 'remove-policy-rule':
+      return `IPv${step.version} policy rule of priority ${step.priority}`;
     case 'set-loopback-up':
       return 'loopback device';
     case 'add-address':
@@ -67,6 +70,7 @@ const REMOVES: readonly L3Step['op'][] = [
   'remove-route',
   'remove-neighbour',
   'reset-queue',
+  'remove-policy-rule',
 ];
 
 /** A step that had no effect although it was applied twice: what is wrong, and who can mend it. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { converge, type Convergence, L3Memory, linkLocalOf, netnsOf, outsideDevice } from '@plumbline/l3-core';
 import { idOf, life, networkNode, Story } from '@plumbline/l3-core/testing';
+import { watchNamespaces } from './netlink-watch.js';
 import { NodeL3Driver } from './node-driver.js';
 import { makeNode, ScratchNode } from './testing/index.js';
 
@@ -72,6 +73,17 @@ const BREAK: readonly (readonly [string, () => Promise<unknown>])[] = [
   ['packets checked for their way back', () => inside(`sysctl -q -w net/ipv4/conf/${QR}/rp_filter=1`)],
   ['no ARP', () => inside(`ip link set ${QR} arp off`)],
   ['a queue in the way', () => inside(`tc qdisc add dev ${QR} root pfifo limit 1`)],
+  ['a filter for what comes in', () => inside(`tc qdisc add dev ${QR} ingress`)],
+  ['another one', () => inside(`tc qdisc add dev ${QG} clsact`)],
+  ['a policy rule that leads nowhere', () => inside('ip rule add from 10.1.0.0/24 blackhole')],
+  ['one of the priority of ours', () => inside('ip rule add pref 32766 from all lookup 7')],
+  ['an IPv6 one', () => inside('ip -6 rule add pref 0 unreachable')],
+  ['no look at table main', () => inside('ip rule del pref 32766')],
+  ['no policy rule left', () => inside('ip -6 rule flush').then(() => inside('ip -6 rule del pref 0'))],
+  [
+    'an address of a host taken by anycast',
+    () => inside(`ip -6 route add anycast 2001:db8:a::77 dev ${QR6} table local`),
+  ],
   ['an MTU too small for IPv6', () => inside(`ip link set ${QR6} mtu 900`)],
   ['an outer MTU too small for IPv6', () => outside(`ip link set ${TAP} mtu 900`)],
   ['a namespace file without its mount', () => outside(`umount /run/netns/${ROUTER}`)],
@@ -115,6 +127,64 @@ describe('drift', () => {
     expect(node.runner.mutations).toBe(before);
   });
 
+  it.each([
+    ['nat', 'ip nat PREROUTING tcp dport 99 dnat to 10.1.0.75'],
+    ['filter', 'ip filter FORWARD ct state invalid drop'],
+    ['filter', 'ip6 filter FORWARD ct state invalid drop'],
+  ])(
+    'a rule of nft in table %s: in error with what to do, no rule written, and well again without it',
+    async (table, rule) => {
+      const [family = ''] = rule.split(' ');
+      const listed = async (): Promise<string> =>
+        (await node.spawner.run(`nft -a -s list table ${family} ${table}`.split(' '), { netns: ROUTER })).stdout;
+      await inside(`nft add rule ${rule}`);
+      const before = await listed();
+      for (let turn = 1; turn <= 3; turn += 1) {
+        const { applied, statuses } = await look();
+        const router = statuses.find(({ kind, id }) => kind === 'router' && ROUTER.endsWith(id));
+        expect([applied, router?.status]).toEqual([0, 'ERROR']);
+        expect(router?.reason).toContain(`nft -a list table ${family} ${table}`);
+        const floating = statuses.find(({ kind }) => kind === 'floatingip');
+        if (table === 'nat') expect(floating?.status).toBe('ERROR');
+      }
+      expect(await listed()).toBe(before);
+      const [, chain = '', handle = ''] =
+        /chain (PREROUTING|FORWARD) {[^}]*(?:dnat to|ct state invalid)[^}]*# handle (\d+)/.exec(before) ?? [];
+      await inside(`nft delete rule ${family} ${table} ${chain} handle ${handle}`);
+      const mended = await look();
+      expect([mended.applied, mended.statuses.filter(({ status }) => status !== 'ACTIVE')]).toEqual([0, []]);
+    },
+  );
+
+  it('links, addresses, routes and policy rules that somebody changes in a namespace are heard of, and so are outer ends', async () => {
+    let heard: (id: string) => void = () => undefined;
+    const unwatch = watchNamespaces(node.spawner, (routers) => routers.forEach((id) => heard(id)));
+    const changed = async (harm: () => Promise<unknown>): Promise<void> => {
+      const told = new Promise<void>((resolve) => (heard = (id) => ROUTER.endsWith(id) && resolve()));
+      await harm();
+      await told;
+      expect((await look()).failed).toEqual([]);
+    };
+    // It begins a moment after it was started.
+    let begun = false;
+    heard = () => (begun = true);
+    for (let mtu = 1300; !begun; mtu += 1) {
+      await inside(`ip link set ${QR} mtu ${mtu}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    expect((await look()).failed).toEqual([]);
+    for (const harm of [
+      () => inside(`ip address del 198.51.100.75/32 dev ${QG}`),
+      () => inside('ip route del default'),
+      () => inside(`ip -6 route add unreachable 2001:db8:a::77`),
+      () => inside('ip rule add from 10.1.0.0/24 blackhole'),
+      () => inside(`ip link set ${QR} down`),
+      () => outside(`ip link set ${TAP} mtu 1400`),
+    ])
+      await changed(harm);
+    unwatch();
+  });
+
   it('what is foreign stays, through changes and removals of ours', async () => {
     await outside('ip netns add foreign');
     await outside('ip link add tapforeign type veth peer name tapforeign2');
@@ -127,6 +197,7 @@ describe('drift', () => {
     await inside('iptables -I FORWARD 1 -j operator');
     await inside('iptables -t nat -A POSTROUTING -o veth-x -j MASQUERADE');
     await inside('iptables -t nat -D POSTROUTING 1');
+    await inside('ip rule add iif veth-x lookup 77');
     const foreign = async (): Promise<string> =>
       [
         (await node.spawner.run(['iptables-save'], { netns: ROUTER })).stdout
@@ -136,6 +207,7 @@ describe('drift', () => {
           .replace(/\[\d+:\d+\]/g, ''),
         (await node.spawner.run(['ip', '-br', 'address', 'show', 'veth-x'], { netns: ROUTER })).stdout,
         (await node.spawner.run(['ip', 'route', 'show', 'dev', 'veth-x'], { netns: ROUTER })).stdout,
+        (await node.spawner.run(['ip', 'rule', 'show', 'iif', 'veth-x'], { netns: ROUTER })).stdout,
       ].join('\n');
     const before = await foreign();
     expect(before.split('\n').length).toBeGreaterThan(5);

@@ -169,12 +169,13 @@ export class NodeL3Driver implements L3Driver {
         return;
       }
       case 'reset-queue':
-        await allOf(
-          (steps as readonly Extract<L3Step, { op: 'reset-queue' }>[]).map(({ netns, device }) =>
-            this.resetQueue(netns, device),
-          ),
-        );
+        await allOf((steps as readonly Extract<L3Step, { op: 'reset-queue' }>[]).map((step) => this.resetQueue(step)));
         return;
+      case 'add-policy-rule':
+      case 'remove-policy-rule':
+        return this.setPolicyRules(
+          steps as readonly Extract<L3Step, { op: 'add-policy-rule' | 'remove-policy-rule' }>[],
+        );
       case 'restore':
         await allOf((steps as readonly Extract<L3Step, { op: 'restore' }>[]).map((step) => this.restore(step)));
         return;
@@ -252,9 +253,23 @@ export class NodeL3Driver implements L3Driver {
     }
   }
 
-  private async resetQueue(netns: string, device: string): Promise<void> {
+  private async resetQueue({ netns, device, ingress }: Extract<L3Step, { op: 'reset-queue' }>): Promise<void> {
     // It may have gone meanwhile: what is left is read back.
-    await this.runner.run(['tc', 'qdisc', 'delete', 'dev', device, 'root'], { netns, okCodes: [0, 2] });
+    for (const which of ingress === null ? ['root'] : ['root', ingress])
+      await this.runner.run(['tc', 'qdisc', 'delete', 'dev', device, which], { netns, okCodes: [0, 2] });
+  }
+
+  /** One after the other: a rule of ours is made again after one of the same priority has gone. */
+  private async setPolicyRules(
+    steps: readonly Extract<L3Step, { op: 'add-policy-rule' | 'remove-policy-rule' }>[],
+  ): Promise<void> {
+    for (const step of steps) {
+      const { netns, version, priority } = step;
+      const rule = ['pref', `${priority}`, ...(step.op === 'add-policy-rule' ? ['table', step.table] : [])];
+      const verb = step.op === 'add-policy-rule' ? 'add' : 'delete';
+      // It may be there, or gone, already: what is left is read back.
+      await this.runner.run(['ip', `-${version}`, 'rule', verb, ...rule], { netns, okCodes: [0, 2] });
+    }
   }
 
   private async restore({ netns, version, lines }: Extract<L3Step, { op: 'restore' }>): Promise<void> {
@@ -275,6 +290,9 @@ function batchOf(step: L3Step): string {
       return 'ports';
     case 'set-tx-checksum':
       return `tx ${step.netns} ${step.on}`;
+    case 'add-policy-rule':
+    case 'remove-policy-rule':
+      return `policy ${step.netns}`;
     case 'restore':
     case 'end-connections':
     case 'end-forwarded':

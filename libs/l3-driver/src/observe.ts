@@ -6,6 +6,8 @@ import {
   Connection,
   dialect,
   FoundNeighbour,
+  FoundPolicyRule,
+  FoundPolicyRules,
   FoundRoute,
   isOurDevice,
   netnsOf,
@@ -46,6 +48,9 @@ type IpRoute = IpHop & {
   pref?: string;
   nexthops?: readonly IpHop[];
 };
+type IpRule = { priority: number; table?: string; action?: string; src?: string; iif?: string; oif?: string };
+/** What we read of `tc -j qdisc show`. */
+type TcQueue = { kind: string; dev: string; parent?: string };
 type IpNeighbour = { dst: string; dev?: string };
 type IpNetns = { name: string };
 
@@ -59,6 +64,9 @@ export type RawRouter = Readonly<{
   txChecksum: ReadonlyMap<string, boolean>;
   routes: readonly FoundRoute[];
   neighbours: readonly FoundNeighbour[];
+  policyRules: FoundPolicyRules;
+  /** Device -> kind of the queueing discipline that receives. */
+  ingress: ReadonlyMap<string, string>;
   sysctls: Readonly<Record<string, string>>;
   rules4: string;
   rules6: string;
@@ -113,12 +121,19 @@ export async function readRouter(
   const guessed = guess.length > 0 ? parameters(guess) : null;
   // A failure is reported where the result is used; after a wrong guess it is not used.
   guessed?.catch(() => undefined);
-  const devices = async (): Promise<Omit<RawRouter, 'id' | 'rules4' | 'rules6' | 'connections'>> => {
+  // ip(8) shows those of one family at a time.
+  const rules6In = runner.run(['ip', '-6', '-j', 'rule', 'show'], { ...inside, okCodes: [0, 1, 2] });
+  const queues = runner.run(['tc', '-j', 'qdisc', 'show'], inside);
+  const devices = async (): Promise<Omit<RawRouter, 'id' | 'ingress' | 'rules4' | 'rules6' | 'connections'>> => {
     const stdin = `${SHOW.join('\n')}\n`;
     const { stdout } = await runner.run(['ip', '-d', '-j', '-batch', '-'], { ...inside, stdin });
     const shown = jsonLines(stdout);
     if (shown.length !== SHOW.length) throw new Error(`ip -batch answered ${shown.length} of ${SHOW.length} commands`);
-    const [links, routes, fixed, proxies] = shown as [IpLink[], IpRoute[], IpNeighbour[], IpNeighbour[]];
+    const [links, routes, fixed, proxies, policy4] = shown as [
+      ...[IpLink[], IpRoute[], IpNeighbour[], IpNeighbour[]],
+      IpRule[],
+    ];
+    const policy6 = await rules6In;
     const ours = links.filter(({ ifname }) => isOurDevice(ifname));
     const names = ours.map(({ ifname }) => ifname);
     const right = guessed !== null && names.join() === guess.join();
@@ -128,6 +143,10 @@ export async function readRouter(
       links: ours,
       txChecksum,
       routes: routes.flatMap(observedRoute),
+      policyRules: new Map([
+        [4, policy4.map(policyRule)],
+        ...(policy6.code === 0 ? [[6, parseJsonLines<IpRule>(policy6.stdout).map(policyRule)] as const] : []),
+      ]),
       neighbours: [...fixed.flatMap(neighbour(false)), ...proxies.flatMap(neighbour(true))],
       sysctls: Object.fromEntries(sysctls),
     };
@@ -136,13 +155,20 @@ export async function readRouter(
     devices(),
     runner.run(dialect.save[4], inside),
     runner.run(dialect.save[6], inside),
+    queues,
+    rules6In,
     // Where they cannot be listed, what is older than the rules stays, and is asked for again.
     listsConnections ? listConnections(runner, netns).catch(() => null) : null,
   ] as const;
   // Nothing is left running behind the caller's back.
   await Promise.allSettled(all);
-  const [found, rules4, rules6, connections] = await Promise.all(all);
-  return { id, ...found, rules4: rules4.stdout, rules6: rules6.stdout, connections };
+  const [found, rules4, rules6, { stdout: queued }, , connections] = await Promise.all(all);
+  const ingress = new Map(
+    parseJsonLines<TcQueue>(queued).flatMap(({ kind, dev, parent }) =>
+      parent === INGRESS ? [[dev, kind] as const] : [],
+    ),
+  );
+  return { id, ...found, ingress, rules4: rules4.stdout, rules6: rules6.stdout, connections };
 }
 
 /** Whether the outer ends of these devices are silent, by sysctl. */
@@ -176,17 +202,27 @@ export const observedRouter = (raw: RawRouter, veths: Veths): ObservedRouter => 
   id: raw.id,
   netns: netnsOf(raw.id),
   loUp: raw.loUp,
-  links: raw.links.map((link) => observedLink(link, veths, raw.txChecksum.get(link.ifname) ?? true)),
+  links: raw.links.map((link) => observedLink(link, veths, raw)),
   routes: raw.routes,
   neighbours: raw.neighbours,
+  policyRules: raw.policyRules,
   sysctls: raw.sysctls,
   rules4: dialect.tablesIn(raw.rules4),
   rules6: dialect.tablesIn(raw.rules6),
+  unreadable: [
+    ...dialect.unreadableIn(raw.rules4).map((table) => ({ version: 4 as const, table })),
+    ...dialect.unreadableIn(raw.rules6).map((table) => ({ version: 6 as const, table })),
+  ],
   connections: raw.connections,
 });
 
 /** In the order in which they are read back. */
-const SHOW = ['address show', 'route show table all', 'neighbour show nud permanent', 'neighbour show proxy'] as const;
+const SHOW = [
+  ...['address show', 'route show table all', 'neighbour show nud permanent', 'neighbour show proxy'],
+  'rule show',
+] as const;
+/** Parent of a queueing discipline that receives (TC_H_INGRESS). */
+const INGRESS = 'ffff:fff1';
 /** What a veth has that is up, and one that is down. */
 const QUEUELESS: readonly string[] = ['noqueue', 'noop'];
 
@@ -195,7 +231,7 @@ const isPlain = ({ flags = [], master }: IpLink): boolean =>
 
 const isUp = (link: IpLink): boolean => link.flags?.includes('UP') ?? false;
 
-function observedLink(link: IpLink, veths: Veths, txChecksum: boolean): ObservedLink {
+function observedLink(link: IpLink, veths: Veths, { txChecksum, ingress }: RawRouter): ObservedLink {
   // A veth's index of its peer does not say in which namespace the peer is: both must point at each other.
   const other = veths.get(link.link_index ?? -1);
   const addresses = link.addr_info ?? [];
@@ -205,9 +241,10 @@ function observedLink(link: IpLink, veths: Veths, txChecksum: boolean): Observed
     mac: link.address ?? '',
     mtuBytes: link.mtu ?? 0,
     up: isUp(link),
-    txChecksum,
+    txChecksum: txChecksum.get(link.ifname) ?? true,
     plain: isPlain(link),
     qdisc: QUEUELESS.includes(link.qdisc ?? 'noqueue') ? null : (link.qdisc ?? null),
+    ingress: ingress.get(link.ifname) ?? null,
     outside: other?.link_index === link.ifindex ? other.ifname : null,
     ipv6: isUp(link) && link.operstate !== 'DOWN' && link.operstate !== 'LOWERLAYERDOWN' && hasIpv6(link.mtu ?? 0),
     addresses: addresses.map((each) => ({ address: textOf(each), broadcast: each.broadcast ?? null })),
@@ -254,3 +291,12 @@ const neighbour =
   (proxy: boolean) =>
   ({ dst, dev = '' }: IpNeighbour): FoundNeighbour[] =>
     isOurDevice(dev) ? [{ device: dev, address: dst, proxy }] : [];
+
+/** Attributes of a rule that all packets are looked up by. */
+const UNCONDITIONAL: readonly string[] = ['priority', 'src', 'table', 'protocol'];
+
+function policyRule(rule: IpRule): FoundPolicyRule {
+  const { priority, src, table = null, iif, oif } = rule;
+  const plain = src === 'all' && Object.keys(rule).every((key) => UNCONDITIONAL.includes(key));
+  return { priority, table: plain ? table : null, devices: [iif, oif].flatMap((device) => device ?? []) };
+}

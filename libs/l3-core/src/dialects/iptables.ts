@@ -12,7 +12,8 @@ import { isOurChain } from '../marks.js';
 import { Action, Edit, Mark, Match, Protocol, RuleBody, SavedTables, TableName } from '../rule.js';
 import { Dialect } from './dialect.js';
 
-const TABLES: readonly string[] = ['mangle', 'raw', 'filter', 'nat'] satisfies TableName[];
+const TABLE_NAMES: readonly TableName[] = ['mangle', 'raw', 'filter', 'nat'];
+const TABLES: readonly string[] = TABLE_NAMES;
 
 /** Protocols by iptables' names. */
 const PROTOCOLS: Readonly<Record<string, Protocol>> = {
@@ -220,6 +221,17 @@ function tablesIn(saved: string): SavedTables {
   return tables;
 }
 
+const UNREADABLE = /^# Table `(\w+)' is incompatible/gm;
+
+const unreadableIn = (saved: string): TableName[] =>
+  [...saved.matchAll(UNREADABLE)].flatMap(([, name]) => TABLE_NAMES.find((each) => each === name) ?? []);
+
+function mendingOf(netns: string, version: 4 | 6, table: TableName): string {
+  const nft = (command: string): string => `ip netns exec ${netns} nft ${command}`;
+  const family = version === 4 ? 'ip' : 'ip6';
+  return `list it with "${nft(`-a list table ${family} ${table}`)}", and delete each rule that was written with nft by "${nft(`delete rule ${family} ${table} CHAIN handle NUMBER`)}"`;
+}
+
 function editText(edit: Edit): string {
   switch (edit.edit) {
     case 'declare':
@@ -243,6 +255,8 @@ export const iptables: Dialect = {
   save: { 4: ['iptables-save'], 6: ['ip6tables-save'] },
   restore: { 4: ['iptables-restore', '--noflush', '--wait'], 6: ['ip6tables-restore', '--noflush', '--wait'] },
   tablesIn,
+  unreadableIn,
+  mendingOf,
   lineOf,
   parse,
   effectOf: (line) => line.replace(POSITION, ''),

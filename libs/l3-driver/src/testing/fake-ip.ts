@@ -203,6 +203,8 @@ export function ipShow(node: FakeNode, where: string, line: string): string {
     case 'neighbour show nud permanent':
     case 'neighbour show proxy':
       return '[]';
+    case 'rule show':
+      return JSON.stringify(policyRules(4));
     default:
       return complain(`the fake node does not know: ${line}`);
   }
@@ -250,3 +252,11 @@ const netnsOf = (node: FakeNode, name: string): FakeNetns =>
 function complain(why: string): never {
   throw new FakeFailure(why);
 }
+
+/** Those that a namespace is born with: nothing that the driver sends changes them as long as they are there. */
+export const policyRules = (version: 4 | 6): readonly object[] =>
+  [
+    { priority: 0, src: 'all', table: 'local' },
+    { priority: 32766, src: 'all', table: 'main' },
+    { priority: 32767, src: 'all', table: 'default' },
+  ].slice(0, version === 4 ? 3 : 2);

@@ -16,7 +16,7 @@ import { ObservedPort } from '@plumbline/l3-core';
 import { NodeL3Driver } from '../node-driver.js';
 import { externalIds, observedPort, ObservedSwitch, PortStep, SwitchPorts } from '../ports.js';
 import { FakeFailure, FakeNetns, restore, save } from './fake-kernel.js';
-import { FakeNode, ipLine, ipShow } from './fake-ip.js';
+import { FakeNode, ipLine, ipShow, policyRules } from './fake-ip.js';
 import { askedBy } from './fake-neighbour.js';
 
 export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
@@ -248,6 +248,10 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
             throw new FakeFailure(`${error.message}\nCommand failed -:${index + 1}`);
           }
         return said('');
+      case 'ip -6 -j rule show':
+        return said(JSON.stringify(policyRules(6)));
+      case 'tc -j qdisc show':
+        return said('[]');
       case 'iptables-save':
         return said(save(inside().rules4));
       case 'ip6tables-save':

@@ -1,7 +1,7 @@
 /** What the L3 agent does on its node: namespaces, addresses, routes and rules by l3-core and l3-driver; its ports by OVSDB. */
 import { Spawner } from '@plumbline/exec';
 import { converge, L3Memory, routersHere } from '@plumbline/l3-core';
-import { NodeL3Driver, OvsdbPorts, watchPorts } from '@plumbline/l3-driver';
+import { NodeL3Driver, OvsdbPorts, watchNamespaces, watchPorts } from '@plumbline/l3-driver';
 import { Later } from '@plumbline/agent-runtime';
 import type { AgentConfig, AgentBackend } from '@plumbline/agent-runtime/nest';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
@@ -27,6 +27,7 @@ export async function makeL3Backend(config: AgentConfig<typeof switchSettings>, 
   const memory = new L3Memory();
   const node = new Later(`Open vSwitch's database at ${ovsdb}`, () => open(ovsdb, runner), logger);
   let rotation: Rotation | null = null;
+  let unwatch = (): void => undefined;
   return {
     reconciler: {
       converge: async (view, options) => {
@@ -45,6 +46,9 @@ export async function makeL3Backend(config: AgentConfig<typeof switchSettings>, 
       rotation = new Rotation((id) => look(new Set([`router/${id}` as const])));
       void node.opened.then(({ mirror }) => {
         look('all');
+        unwatch = watchNamespaces(runner, (routers) =>
+          look(new Set([...routers].map((id) => `router/${id}` as const))),
+        );
         watchPorts(mirror, (ports) =>
           look(ports === 'all' ? 'all' : new Set([...ports].map((id) => `port/${id}` as const))),
         );
@@ -53,6 +57,7 @@ export async function makeL3Backend(config: AgentConfig<typeof switchSettings>, 
     check: () => node.check(),
     close: async () => {
       rotation?.stop();
+      unwatch();
       node.close();
       node.current?.driver.close();
       node.current?.mirror.close();
