@@ -5,8 +5,8 @@ import { type ApiProcess, eventually } from './api-process.js';
 
 type Said = Omit<ObjectStatus, 'position'> & { position: number };
 
-/** An agent that says nothing for 75 s counts as silent, and gets no routers. */
-const BEAT_MS = 15_000;
+/** As real agents do; one that says nothing for 15 s counts as silent, and gets no routers. */
+const BEAT_MS = 5_000;
 
 export class ObservedNode {
   private sequence = 0;

@@ -198,6 +198,58 @@ describe('a router under If-Match', () => {
   });
 });
 
+describe('the status', () => {
+  const statusOf = async (path: string): Promise<unknown> => {
+    const body = (await api.call('GET', `/v2.0/${path}`)).body as Record<string, Fields>;
+    return Object.values(body)[0]?.['status'];
+  };
+
+  it("of a router's port is what both agents of its node say, and of a router what nobody can make is BUILD", async () => {
+    const inside = await create(api, 'networks', 'network', {});
+    const subnet = await create(api, 'subnets', 'subnet', {
+      network_id: inside.id,
+      ip_version: 4,
+      cidr: '10.77.0.0/24',
+    });
+    const router = await create(api, 'routers', 'router', {});
+    const path = `routers/${router.id}`;
+    expect(await statusOf(path)).toBe('ACTIVE');
+    const added = await put(at(router.id, 'add_router_interface'), { subnet_id: subnet.id });
+    const port = (added.body as { port_id: string }).port_id;
+    const { agents } = (await api.call('GET', `${at(router.id)}/l3-agents`)).body as { agents: Fields[] };
+    const node = agents[0]?.['host'] === 'east1' ? east : west;
+    const say = async (agent: 'l3' | 'ovs', kind: 'router' | 'port', status: 'ACTIVE' | 'ERROR', reason?: string) => {
+      const position = await api.head();
+      const id = kind === 'router' ? router.id : port;
+      await node.report(agent, [{ kind, id, status, position, ...(reason !== undefined && { reason }) }]);
+      await node.heard(agent);
+    };
+    expect(await statusOf(`ports/${port}`)).toBe('DOWN');
+    await say('ovs', 'port', 'ACTIVE');
+    expect(await statusOf(`ports/${port}`)).toBe('DOWN');
+    await say('l3', 'port', 'ACTIVE');
+    expect(await statusOf(`ports/${port}`)).toBe('ACTIVE');
+    await say('l3', 'port', 'ERROR', 'link qr-1: no');
+    expect((await api.call('GET', `/v2.0/ports/${port}`)).body).toMatchObject({
+      port: { status: 'ERROR', status_reason: 'link qr-1: no' },
+    });
+
+    const silent = `UPDATE plumbline.agents SET heartbeat_at = now() - interval '1 hour' WHERE kind = 'l3'`;
+    await api.database.query(silent);
+    expect(await statusOf(path)).toBe('BUILD');
+    await say('l3', 'router', 'ACTIVE');
+    await api.database.query(silent);
+    expect(await statusOf(path)).toBe('ACTIVE');
+    // Nobody is there to carry it.
+    const later = await create(api, 'routers', 'router', { external_gateway_info: { network_id: world.external.id } });
+    expect([later['status'], await statusOf(`routers/${later.id}`)]).toEqual(['BUILD', 'BUILD']);
+    expect((await api.call('DELETE', at(later.id))).status).toBe(204);
+    for (const each of [east, west]) await each.report('l3', []).then(() => each.heard('l3'));
+    expect((await put(at(router.id, 'remove_router_interface'), { subnet_id: subnet.id })).status).toBe(200);
+    expect((await api.call('DELETE', at(router.id))).status).toBe(204);
+  });
+});
+
 describe('an L3 agent', () => {
   let here: Fields, there: Fields;
   const agentOn = async (host: string): Promise<Fields> => {

@@ -21,7 +21,6 @@ export {
   type Stage,
 } from './plan.js';
 export { heldAfter, heldObjects, heldUntilAsked, unproven, withhold, type Held } from './probation.js';
-export type { FoundPolicyRule, FoundPolicyRules } from './policy-rules.js';
 export { render, renderRouter, type NodeFacts, type Rendered } from './render.js';
 export { editsFor, isOurJump } from './rule-diff.js';
 export { rulesIn, savedFrom, stateText } from './rule-lines.js';

@@ -5,15 +5,9 @@
  */
 import { L3Step } from './driver.js';
 import { isOurDevice } from './marks.js';
+import { FoundPolicyRule, FoundPolicyRules } from './state.js';
 
 type PolicyRule = Readonly<{ version: 4 | 6; priority: number; table: string }>;
-
-/** `table` null: it is not one of those that a namespace is born with. `devices`: the only ones that it concerns; none: it concerns all packets. */
-export type FoundPolicyRule = Readonly<{
-  priority: number;
-  table: string | null;
-  devices: readonly string[];
-}>;
 
 const OWN: readonly PolicyRule[] = [
   { version: 4, priority: 0, table: 'local' },
@@ -22,9 +16,6 @@ const OWN: readonly PolicyRule[] = [
   { version: 6, priority: 0, table: 'local' },
   { version: 6, priority: 32766, table: 'main' },
 ];
-
-/** By IP version; one that the kernel does not have is absent. */
-export type FoundPolicyRules = ReadonlyMap<4 | 6, readonly FoundPolicyRule[]>;
 
 export const bornPolicyRules = (): FoundPolicyRules =>
   new Map(

@@ -2,7 +2,6 @@
  * What a router is on a node: as it is wanted (`RouterState`, made by render) and as it is found (`ObservedRouter`, made by a driver's observe).
  * Plain data in canonical text; lists are sorted, so that equal states are equal text.
  */
-import { FoundPolicyRules } from './policy-rules.js';
 import { SavedTables, Table, TableName } from './rule.js';
 
 /** `address` with its prefix length as iproute2 prints it; `broadcast` null where the prefix has none (IPv6, /31, /32 of a subnet). */
@@ -74,6 +73,16 @@ export type RouterState = Readonly<{
   rules4: readonly Table[];
   rules6: readonly Table[];
 }>;
+
+/** `table` null: it is not one of those that a namespace is born with. `devices`: the only ones that it concerns; none: it concerns all packets. */
+export type FoundPolicyRule = Readonly<{
+  priority: number;
+  table: string | null;
+  devices: readonly string[];
+}>;
+
+/** By IP version; one that the kernel does not have is absent. */
+export type FoundPolicyRules = ReadonlyMap<4 | 6, readonly FoundPolicyRule[]>;
 
 export type ObservedLink = Readonly<{
   device: string;

@@ -19,16 +19,13 @@ import type { Caller } from '@plumbline/identity/login';
 import { ClientGone } from '../errors/client-gone.js';
 import { unavailable } from '../errors/edge-error.js';
 import { GatheredRows } from './gathered-rows.js';
+import { IS_ALIVE } from './alive.js';
 import { ListQuery } from './query.js';
 import type { Row } from './attribute.js';
 import type { Resource } from './resource.js';
 import { listRows, markerRow, rowsById, type Scope, Statement } from './sql.js';
 import { PRESENT, type Tables } from './tables.js';
 import type { Turns } from './turns.js';
-
-/** An agent that has not reported for this long is not alive (it reports every 5 s at the latest). */
-export const ALIVE_SECONDS = 15;
-export const IS_ALIVE = `heartbeat_at > now() - interval '${ALIVE_SECONDS} seconds'`;
 
 /** SQL: an operator lets `host` run agents of this kind. */
 export const isAdmitted = (tables: Tables, host: string, kind: AgentKind): string =>

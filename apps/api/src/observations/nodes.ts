@@ -1,7 +1,7 @@
 /** What is known of the nodes beside the log: who owns each host's name, who was refused, which agents report. For operators (`plumb node`). */
 import { NODE_AGENT } from '@plumbline/contracts';
 import type pg from 'pg';
-import { IS_ALIVE } from '../neutron/read-model.js';
+import { IS_ALIVE } from '../neutron/alive.js';
 
 export type AgentSeen = Readonly<{ agent: string; alive: boolean; heardAt: string; state: string }>;
 export type MachineRefused = Readonly<{

@@ -14,7 +14,7 @@
  */
 import { AgentKind, agentOf, keyOf, Report } from '@plumbline/contracts';
 import type pg from 'pg';
-import { IS_ALIVE } from '../neutron/read-model.js';
+import { IS_ALIVE } from '../neutron/alive.js';
 import { type Heartbeat, Heartbeats } from './heartbeats.js';
 import { storableJson } from './storable.js';
 

@@ -309,7 +309,9 @@ export const NOTES: Readonly<Record<string, Note>> = {
     'Only false is accepted, and it is not shown: names are not published in a DNS.',
   ),
   'port.mac_address': differs('The owner of the network may also change it; in the reference only administrators may.'),
-  'port.status': differs('ERROR if a node could not wire the port; status_reason says why.'),
+  'port.status': differs(
+    'ERROR if a node could not wire the port; status_reason says why. A port of a router is ACTIVE when both agents of its node have it.',
+  ),
   'port.status_reason': REASON,
   'port.device_owner': differs(
     'The owners of router and floating IP ports are refused: such ports are created and deleted with their router or floating IP.',
@@ -351,7 +353,7 @@ export const NOTES: Readonly<Record<string, Note>> = {
     'A next hop that no kernel takes (network, broadcast or anycast address) is refused. A route to a subnet of the router itself has no effect: the subnet stays reachable.',
   ),
   'router.status': differs(
-    'ERROR if its node could not set it up; status_reason says why. DOWN while it is administratively down, for then it is on no node.',
+    'BUILD while nothing can make it: no node carries it though it has a gateway or an interface, or the agent of its node is silent and has not made it before. ERROR if its node could not set it up; status_reason says why. DOWN while it is administratively down, for then it is on no node.',
   ),
   'router.status_reason': REASON,
   'router.distributed': differs('Only false: routers run on network nodes.'),

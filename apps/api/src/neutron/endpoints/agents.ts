@@ -5,7 +5,7 @@ import { parseJson } from '../../json-body.js';
 import { parseUpdate } from '../body.js';
 import { type Endpoint, type Handler, ok } from '../endpoint.js';
 import { present } from '../present.js';
-import { IS_ALIVE } from '../read-model.js';
+import { IS_ALIVE } from '../alive.js';
 import type { Row } from '../attribute.js';
 import { type AgentChanges, agents } from '../resources/agents.js';
 import { networks } from '../resources/networks.js';

@@ -14,7 +14,7 @@ import {
 } from '@plumbline/contracts';
 import { agentNotFound, DEFAULT_ZONE } from '@plumbline/domain';
 import { bool, orNull, text, uuid } from '../types/attribute-types.js';
-import { ALIVE_SECONDS, IS_ALIVE } from '../read-model.js';
+import { ALIVE_SECONDS, IS_ALIVE } from '../alive.js';
 import { read, reading } from '../computed/computed.js';
 import { type Attribute, type Row, table } from '../attribute.js';
 import { declare, type Resource } from '../resource.js';

@@ -1,4 +1,4 @@
-import { NODE_AGENT, decidingAgent } from '@plumbline/contracts';
+import { NODE_AGENT, carrierOf, decidingAgent } from '@plumbline/contracts';
 import {
   type BindingPolicy,
   createPorts,
@@ -34,6 +34,7 @@ import {
 } from '../types/port-types.js';
 import { both, cases, columnOf, firstOf, isOneOf, isSaid, orNone, read, textOf, word } from '../computed/computed.js';
 import { object, OWN_ID, report } from '../computed/joins.js';
+import { IS_OF_ROUTER, PORT_REASON, PORT_STATUS } from '../computed/statuses.js';
 import type { CreateInput, UpdateInput } from '../input.js';
 import { type Attribute, FEW_VALUES, having, type Row, table } from '../attribute.js';
 import { declare, type Resource, type Surroundings } from '../resource.js';
@@ -68,14 +69,6 @@ const VNIC_TYPES = [
 /** A router's ports are on the host of their router. A port whose network the host cannot carry is not bound. */
 const HOST = firstOf(orNone(textOf('o', 'binding', 'host')), textOf('r', 'host'), word(''));
 const DEVICE_OWNER = textOf('o', 'deviceOwner');
-const REPORTED = columnOf('s', 'status');
-const STATUS = cases(
-  [
-    [isOneOf(DEVICE_OWNER, 'network:floatingip'), word('N/A')],
-    [isOneOf(REPORTED, 'ACTIVE', 'ERROR'), REPORTED],
-  ],
-  word('DOWN'),
-);
 /** Its host is registered, and has the physical network of the port's network, if that has one. */
 const CARRIED = both(
   isSaid(HOST),
@@ -159,7 +152,7 @@ const attributes = table([
     about: 'MAC; chosen when absent, and when updated to null.',
   },
   adminStateUp,
-  ...status(STATUS),
+  ...status(PORT_STATUS),
   {
     name: 'device_id',
     path: 'deviceId',
@@ -340,7 +333,7 @@ export const ports: Resource = declare({
   attributes,
   joins: [
     object('r', 'router', textOf('o', 'deviceId'), {
-      when: isOneOf(DEVICE_OWNER, 'network:router_interface', 'network:router_gateway'),
+      when: IS_OF_ROUTER,
       found: 'planned',
     }),
     report(
@@ -348,11 +341,16 @@ export const ports: Resource = declare({
       { kind: 'port', id: OWN_ID, agent: decidingAgent.port, host: HOST, since: ['o', 'binding'] },
       'planned',
     ),
+    report(
+      'l',
+      { kind: 'port', id: OWN_ID, agent: carrierOf.router, host: textOf('r', 'host'), since: ['r', 'host'] },
+      'planned',
+    ),
   ],
   columns: {
     host: HOST,
-    status: STATUS,
-    reason: columnOf('s', 'reason'),
+    status: PORT_STATUS,
+    reason: PORT_REASON,
     datapath_type: DATAPATH,
     carried: CARRIED,
   },

@@ -25,20 +25,13 @@ import {
 import { badRequest } from '../../errors/edge-error.js';
 import { cases, columnOf, firstOf, isOneOf, isThere, jsonOf, textOf, word } from '../computed/computed.js';
 import { agent, object, OWN_ID, report } from '../computed/joins.js';
+import { ROUTER_STATUS } from '../computed/statuses.js';
 import { type Row, table } from '../attribute.js';
 import { declare, type Resource } from '../resource.js';
 import { gatewayInfo, hostRoutes, interfaceName } from '../types/structured-types.js';
 import { adminStateUp, head, name, none, partsChange, SHOWN, status, tailWithParts } from './standard.js';
 
 const HOST = textOf('o', 'host');
-/** One that is administratively down is on no node. */
-const STATUS = cases(
-  [
-    [isOneOf(columnOf('s', 'status'), 'ERROR'), word('ERROR')],
-    [isOneOf(textOf('o', 'adminStateUp'), 'false'), word('DOWN')],
-  ],
-  word('ACTIVE'),
-);
 const ZONE = cases(
   [[isThere(columnOf('a', 'id')), firstOf(columnOf('a', 'availability_zone'), word(DEFAULT_ZONE))]],
   null,
@@ -104,7 +97,7 @@ const attributes = table([
   ...head,
   name,
   adminStateUp,
-  ...status(STATUS),
+  ...status(ROUTER_STATUS),
   {
     name: 'external_gateway_info',
     path: 'gateway',
@@ -178,13 +171,13 @@ export const routers: Resource = declare({
   attributes,
   joins: [
     object('g', 'port', textOf('o', 'gateway', 'portId')),
-    report('s', { kind: 'router', id: OWN_ID, agent: decidingAgent.router, host: HOST }),
+    report('s', { kind: 'router', id: OWN_ID, agent: decidingAgent.router, host: HOST, since: ['o', 'host'] }),
     agent('a', carrierOf.router, HOST),
   ],
   columns: {
     ...partsChange('router'),
     gateway_ips: jsonOf('g', 'fixedIps'),
-    status: STATUS,
+    status: ROUTER_STATUS,
     reason: columnOf('s', 'reason'),
     zone: ZONE,
   },
