@@ -119,6 +119,30 @@ describe('plumb status', () => {
     expect(lines.length).toBeLessThan(25);
   });
 
+  it('what an agent says is not well on its node, in its row and its health too, until it says so no longer', async () => {
+    const full = 'the view cannot be saved: an operator must make room';
+    const [row, health] = [
+      async () => {
+        const { body } = await api.call('GET', '/v2.0/agents?binary=plumb-ovs-agent');
+        return (body as { agents: { configurations: { troubles?: string[] } }[] }).agents[0]?.configurations.troubles;
+      },
+      async () =>
+        ((await api.call('GET', '/healthz')).body as { checks: { agents: { detail: string } } }).checks.agents,
+    ];
+    node.said = { troubles: [full], troubleCount: 25 };
+    await node.report('ovs', []);
+    await eventually(async () => ((await row()) ? true : undefined));
+    const { lines, code } = await status(['--url', api.url]);
+    expect(lines).toEqual(expect.arrayContaining([`  net1: ${full}`, '  net1: 24 more like these']));
+    expect(code).toBe(1);
+    expect(await row()).toEqual([full]);
+    await eventually(async () => ((await health()).detail.includes('ovs agent of net1') ? true : undefined));
+    node.said = {};
+    for (const agent of ['l3', 'ovs'] as const) await node.report(agent, []).then(() => node.heard(agent));
+    expect(await row()).toBeUndefined();
+    expect((await status(['--url', api.url])).lines.join('\n')).not.toContain(full);
+  });
+
   it('a silent agent, and one that is behind', async () => {
     clearInterval(speaking);
     for (const agent of ['l3', 'ovs'] as const) await node.report(agent, []).then(() => node.heard(agent));

@@ -163,17 +163,24 @@ function healthOf(pool: pg.Pool, wire: NatsWire, follower: Follower, known: Know
   // An agent that does not come along is told, not failed: this process can do nothing about it.
   health.add('agents', () => {
     const behind = known.behind();
-    const said = behind.map(
-      ({ host, kind, state, seconds }) => `the ${kind} agent of ${host} is ${state} for ${Math.round(seconds)} s`,
-    );
+    const troubled = known.troubled();
+    const said = [
+      ...behind.map(
+        ({ host, kind, state, seconds }) => `the ${kind} agent of ${host} is ${state} for ${Math.round(seconds)} s`,
+      ),
+      ...troubled.map(
+        ({ host, kind, troubles }) => `the ${kind} agent of ${host} reports what is not well on its node (${troubles})`,
+      ),
+    ];
     const more = said.length > MOST_NAMED ? `, and ${said.length - MOST_NAMED} more` : '';
     return {
       ok: true,
-      degraded: behind.length > 0,
-      detail: behind.length === 0 ? 'none is behind' : `${said.slice(0, MOST_NAMED).join(', ')}${more}`,
+      degraded: said.length > 0,
+      detail: said.length === 0 ? 'none is behind' : `${said.slice(0, MOST_NAMED).join(', ')}${more}`,
       behind: behind
         .slice(0, MOST_LISTED)
         .map(({ host, kind, state, seconds }) => ({ host, agent: kind, state, seconds })),
+      troubled: troubled.slice(0, MOST_LISTED).map(({ host, kind, troubles }) => ({ host, agent: kind, troubles })),
     };
   });
   return health;

@@ -15,6 +15,7 @@ import {
   Machine,
   MOST_FROZEN,
   MOST_REASON,
+  MOST_TROUBLES,
   ObjectKey,
   ObjectStatus,
   Report,
@@ -37,6 +38,7 @@ export type ReporterOptions = Readonly<{
     position: number;
     frozen: Report['frozen'];
     fault?: Report['fault'] | null;
+    troubles: readonly string[];
     node: NodeFacts | null;
     availabilityZone: string | undefined;
     machine: Machine;
@@ -160,7 +162,7 @@ export class Reporter {
   }
 
   private sendPaged(objects: readonly ObjectStatus[], full: boolean): void {
-    const { log, state, frozen, fault, node, availabilityZone, machine } = this.options.facts();
+    const { log, state, frozen, fault, troubles, node, availabilityZone, machine } = this.options.facts();
     const { feed } = this.options;
     this.reports += 1;
     const facts = {
@@ -170,6 +172,8 @@ export class Reporter {
       frozen: frozen.slice(0, MOST_FROZEN),
       ...(frozen.length > MOST_FROZEN && { frozenCount: frozen.length }),
       ...(fault && { fault: { ...fault, reason: shortened(fault.reason) } }),
+      ...(troubles.length > 0 && { troubles: troubles.slice(0, MOST_TROUBLES).map(shortened) }),
+      ...(troubles.length > MOST_TROUBLES && { troubleCount: troubles.length }),
       driftRepaired: this.driftRepaired,
       startedAt: this.startedAt,
       machine,

@@ -14,6 +14,7 @@ function reporting() {
     state: 'in-sync' as const,
     position: 0,
     frozen: [] as Report['frozen'],
+    troubles: [] as readonly string[],
     node: null,
     availabilityZone: undefined,
     machine: { id: null, boot: 'boot', heard: 0 },

@@ -51,7 +51,11 @@ describe('whatever is lost, doubled, delayed, reordered or killed', () => {
               feed,
               reconciler: node,
               binding: node,
-              snapshots: { load: snapshots.load, save: async (view) => (alive ? snapshots.save(view) : undefined) },
+              snapshots: {
+                load: snapshots.load,
+                save: async (view) => (alive ? snapshots.save(view) : undefined),
+                untouched: snapshots.untouched,
+              },
               clock,
               machine: aMachine(),
               ownerRecord: new MemoryOwnerRecord(),

@@ -38,6 +38,8 @@ export type SessionOptions = Readonly<{
   binding?: LogBinding;
   /** What this node is (tunnel address, bridges); only the agent that reports it has this. */
   nodeFacts?: () => NodeFacts | null;
+  /** What the agent itself finds to be not well on its node, as of now: a sentence each, with who can mend it. */
+  troubles?: (view: HostView) => readonly string[];
   /** Availability zone for the reports of an agent that carries something. */
   availabilityZone?: string;
   /** Mean time between full resyncs. Default 60 s. */
@@ -45,6 +47,8 @@ export type SessionOptions = Readonly<{
 }>;
 
 const saveEveryMs = 1_000;
+/** Objects whose status users see with its reason. */
+const SHOWN_STATUS = /^(?:port|router|floatingip|portforwarding)\//;
 
 export class NodeSession {
   private inbox: Inbox | null = null;
@@ -63,6 +67,10 @@ export class NodeSession {
   private cancelSave: (() => void) | null = null;
   private saving: Promise<void> = Promise.resolve();
   private savedPosition = -1;
+  /** Why the view could not be saved; null: it could. */
+  private notSaved: string | null = null;
+  private ownerNotKept: string | null = null;
+  private toldTroubles = '[]';
   private stopped = false;
 
   constructor(private readonly options: SessionOptions) {
@@ -91,10 +99,14 @@ export class NodeSession {
         if (result.applied > 0) this.log.info(line, 'converged');
         else this.log.debug(line, 'converged');
         this.reporter.converged(result, view, how);
+        this.tellTroubles();
         this.saveSoon();
+        if (how.touched === 'all') void this.checkSnapshot();
       },
-      onError: (err) =>
-        this.log.error({ err, position: this.view.position, step: 'converge' }, 'converge failed, will be retried'),
+      onError: (err) => {
+        this.log.error({ err, position: this.view.position, step: 'converge' }, 'converge failed, will be retried');
+        this.tellTroubles();
+      },
     });
     this.reporter = new Reporter({
       agent,
@@ -106,6 +118,7 @@ export class NodeSession {
         position: this.view.position,
         frozen: [...this.view.frozen].map(([key, { position, type }]) => ({ key, position, type })),
         fault: this.inbox?.fault ?? null,
+        troubles: this.troubles,
         node: options.nodeFacts?.() ?? null,
         availabilityZone: options.availabilityZone,
         machine: {
@@ -133,6 +146,27 @@ export class NodeSession {
     return this.view.position;
   }
 
+  /** What is not well on this node and is no status of an object that users see, a sentence each. */
+  private get troubles(): readonly string[] {
+    const { lastError } = this.converger;
+    const failing = [...this.converger.failing].filter(([key]) => !SHOWN_STATUS.test(key));
+    return [
+      ...(lastError ? [`nothing can be applied: ${lastError.message}`] : []),
+      ...[this.notSaved, this.ownerNotKept].filter((each) => each !== null),
+      ...failing.map(([key, { reason }]) => `${key}: ${reason}`),
+      ...(this.options.troubles?.(this.view) ?? []),
+    ];
+  }
+
+  /** Reports at once when the troubles are others than the last time. Call when they may be. */
+  tellTroubles(): void {
+    if (!this.inbox) return; // the first report is still to come
+    const now = JSON.stringify(this.troubles);
+    if (now === this.toldTroubles) return;
+    this.toldTroubles = now;
+    this.reporter.send(false);
+  }
+
   /** Why the control plane's log is not this node's log; null while it is. */
   get foreign(): Foreign | null {
     return this.bindingConflict ?? this.inbox?.foreign ?? null;
@@ -158,7 +192,10 @@ export class NodeSession {
               ? `restored to ${position}, unverified`
               : `${state} at ${position}`;
     const ok = !foreign && refusal === null && !lastError && !stuck;
-    return { ok, detail, state, position, log: this.view.log, quarantined, ...(fault && { fault }) };
+    const { troubles } = this;
+    const about = { state, position, log: this.view.log, quarantined, ...(fault && { fault }) };
+    if (troubles.length === 0) return { ok, detail, ...about };
+    return { ok, degraded: true, detail: ok ? `${detail}; ${troubles[0]}` : detail, ...about, troubles };
   }
 
   /** Loads the snapshot, begins to listen and to work. Resolves before anything was applied. */
@@ -212,7 +249,7 @@ export class NodeSession {
     await this.converger.stop();
     this.reporter.stop();
     this.cancelSave?.();
-    await this.save();
+    await this.save().catch((err: unknown) => this.warn(err, 'snapshot not written'));
     await this.keeping;
   }
 
@@ -269,7 +306,14 @@ export class NodeSession {
     };
     this.keeping = this.keeping
       .then(() => options.ownerRecord.save(status))
-      .catch((err: unknown) => void this.warn(err, 'who owns this host name cannot be kept on disk'));
+      .then(() => {
+        this.ownerNotKept = null;
+      })
+      .catch((err: unknown) => {
+        this.warn(err, 'who owns this host name cannot be kept on disk');
+        this.ownerNotKept = `which machine owns this host name cannot be kept in its state folder (${(err as Error).message}): an operator must make room there or mend the folder`;
+      })
+      .then(() => this.tellTroubles());
     this.changed();
   }
 
@@ -312,7 +356,13 @@ export class NodeSession {
           return null;
         }
         await this.options.binding?.bind(view.log);
-        if (this.savedPosition < 0) await this.save();
+        // What the node itself does not remember, the snapshot must.
+        if (this.savedPosition < 0)
+          await this.save().catch((err: unknown) => {
+            if (!this.options.binding) throw err;
+            this.warn(err, 'snapshot not written');
+            this.saveSoon();
+          });
         this.boundTo = view.log;
       } catch (err) {
         this.warn(err, 'cannot bind the node to its log: nothing is applied, will be retried');
@@ -364,10 +414,27 @@ export class NodeSession {
         // A machine that may not make its node must not make it from a snapshot either.
         if (this.ownership && this.ownership.refusal !== null) return;
         const { position } = this.view;
-        await this.options.snapshots.save(this.view);
-        this.savedPosition = position;
+        try {
+          await this.options.snapshots.save(this.view);
+          this.savedPosition = position;
+          this.notSaved = null;
+        } catch (error) {
+          this.notSaved = (error as Error).message;
+          throw error;
+        } finally {
+          this.tellTroubles();
+        }
       });
     return this.saving;
+  }
+
+  /** A snapshot that somebody removed or changed is written anew. */
+  private async checkSnapshot(): Promise<void> {
+    await this.saving.catch(() => undefined);
+    if (this.savedPosition < 0 || (await this.options.snapshots.untouched())) return;
+    this.log.warn({ position: this.view.position, step: 'save' }, 'the snapshot was changed by others: written anew');
+    this.savedPosition = -1;
+    this.saveSoon();
   }
 
   private warn(err: unknown, message: string): null {

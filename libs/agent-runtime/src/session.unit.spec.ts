@@ -14,7 +14,7 @@ import {
   World,
 } from '@plumbline/topology/testing';
 import { canonical, hostObjects, wholeView } from '@plumbline/topology';
-import { NodeSession, type MachineIdentity } from './index.js';
+import { NodeSession, readSnapshot, type MachineIdentity } from './index.js';
 import {
   aMachine,
   FakeBroker,
@@ -234,6 +234,70 @@ describe('a session', () => {
     expect(node.removed).toBe(0);
   });
 
+  it.each(['ovs', 'l3'] as const)(
+    'of the %s agent says while its view cannot be saved, and no longer',
+    async (kind) => {
+      plane.up();
+      const [first, ...rest] = commands(start, port(1), port(2));
+      plane.commit(first!);
+      const agent = await session(kind);
+      await clock.run(3_000);
+      expect(lastReport().troubles).toBeUndefined();
+      expect(agent.health()).not.toHaveProperty('degraded');
+      snapshots.full = 'no space left: an operator must make room';
+      for (const command of rest) plane.commit(command);
+      await clock.run(3_000);
+      expect(lastReport().troubles).toEqual([snapshots.full]);
+      expect(agent.health()).toMatchObject({
+        ok: true,
+        degraded: true,
+        detail: expect.stringContaining(snapshots.full),
+      });
+      expect(canonical(node.made)).toBe(desired()); // a full disk keeps nothing from the node
+      snapshots.full = null;
+      await clock.run(3_000);
+      expect(lastReport().troubles).toBeUndefined();
+      expect(readSnapshot(snapshots.text!, HOST, 'x').position).toBe(agent.position);
+      snapshots.full = 'no space left again';
+      plane.commit(commands(start, port(1), port(2), port(3)).at(-1)!);
+      await clock.run(100);
+      await agent.stop();
+    },
+  );
+
+  it('makes its node at its first start, though its view cannot be saved', async () => {
+    snapshots.full = 'no space left';
+    plane.up();
+    for (const command of commands(start, port(1))) plane.commit(command);
+    await session();
+    await clock.run(3_000);
+    expect(canonical(node.made)).toBe(desired());
+    expect(lastReport().troubles).toEqual([snapshots.full]);
+  });
+
+  it.each([null, 'something else'])('writes its snapshot anew that others removed or changed: %s', async (text) => {
+    plane.up();
+    for (const command of commands(start, port(1))) plane.commit(command);
+    await session();
+    await clock.run(3_000);
+    const before = snapshots.text;
+    snapshots.text = text;
+    await clock.run(75_000); // the next look at everything, and a second
+    expect(snapshots.text).toBe(before);
+  });
+
+  it('reports what is no status of an object that users see, at once when it changes', async () => {
+    plane.up();
+    for (const command of commands(start, port(1))) plane.commit(command);
+    node.failure = (key) => (key === `network/${network}` ? 'cannot be made: an operator must look' : null);
+    await session();
+    await clock.run(600);
+    expect(lastReport().troubles).toEqual([`network/${network}: cannot be made: an operator must look`]);
+    node.failure = () => null;
+    await clock.run(70_000);
+    expect(lastReport().troubles).toBeUndefined();
+  });
+
   it('refuses a damaged snapshot and takes the view from the control plane', async () => {
     plane.up();
     for (const command of commands(start, port(1))) plane.commit(command);
@@ -283,7 +347,7 @@ describe('a session', () => {
     const before = await session();
     await clock.run(3_000);
     await before.stop();
-    const { readSnapshot, writeSnapshot } = await import('./index.js');
+    const { writeSnapshot } = await import('./index.js');
     const view = readSnapshot(snapshots.text!, HOST, '');
     snapshots.text = writeSnapshot({ ...view, catalogue: 0, objects: new Map() });
     const agent = await session();

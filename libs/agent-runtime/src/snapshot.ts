@@ -5,7 +5,7 @@
  * either the old snapshot or the new one is there, complete.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AnyObject, CATALOGUE_VERSION, Hash, HostName, Id, ObjectKey, Position } from '@plumbline/contracts';
 import { Frozen, HostView } from '@plumbline/topology';
@@ -16,11 +16,18 @@ export class SnapshotRefused extends Error {
   override readonly name = 'SnapshotRefused';
 }
 
+/** The view could not be written; what was on the disk before is still there. The message says who can mend it. */
+export class SnapshotNotSaved extends Error {
+  override readonly name = 'SnapshotNotSaved';
+}
+
 export interface SnapshotStore {
   /** Null: there is no snapshot. Rejects with SnapshotRefused. */
   load(host: string): Promise<HostView | null>;
-  /** Durable when it resolves. The caller makes one call at a time. */
+  /** Durable when it resolves. The caller makes one call at a time. Rejects with SnapshotNotSaved. */
   save(view: HostView): Promise<void>;
+  /** False: what was loaded or saved last is not there any more, or was changed by others. */
+  untouched(): Promise<boolean>;
 }
 
 const Header = z.object({
@@ -85,17 +92,48 @@ function parse(line: string): unknown {
 
 /** A snapshot in a file. `save` makes the directory when it is absent. */
 export class SnapshotFile implements SnapshotStore {
+  /** What the file was when it was loaded or saved last; null: there was none. */
+  private left: string | null = null;
+
   constructor(readonly path: string) {}
+
+  async untouched(): Promise<boolean> {
+    return (await this.mark()) === this.left;
+  }
+
+  /** Another one after each change of the file, whoever makes it. */
+  private async mark(): Promise<string | null> {
+    const found = await stat(this.path, { bigint: true }).catch(() => null);
+    return found && `${found.dev} ${found.ino} ${found.size} ${found.mtimeNs} ${found.ctimeNs}`;
+  }
 
   async load(host: string): Promise<HostView | null> {
     const text = await readFile(this.path, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return null;
       throw new SnapshotRefused(`The snapshot ${this.path} cannot be read (${error.message}); it is not used.`);
     });
-    return text === null ? null : readSnapshot(text, host, this.path);
+    if (text === null) return null;
+    const view = readSnapshot(text, host, this.path);
+    this.left = await this.mark();
+    return view;
   }
 
   async save(view: HostView): Promise<void> {
+    try {
+      await this.write(view);
+      this.left = await this.mark();
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      const mend =
+        code === 'ENOSPC' || code === 'EDQUOT' ? 'make room on its disk' : 'make its folder one that can be written';
+      throw new SnapshotNotSaved(
+        `the view cannot be saved as ${this.path} (${message}): if this node boots now without its control plane, it comes up as it was saved last, or not at all; an operator must ${mend}`,
+        { cause: error },
+      );
+    }
+  }
+
+  private async write(view: HostView): Promise<void> {
     const beside = `${this.path}.new`;
     await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
     const file = await open(beside, 'w', 0o600);

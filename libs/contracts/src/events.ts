@@ -368,6 +368,7 @@ export const NodeRegistered = ofNode('NodeRegistered', {
   host: HostName,
   tunnelIp: Node.shape.tunnelIp,
   bridgeMappings: Node.shape.bridgeMappings,
+  bfd: Node.shape.bfd,
 });
 export const NodeRemoved = ofNode('NodeRemoved', { host: HostName });
 

@@ -163,6 +163,8 @@ export type AgentState = z.infer<typeof AgentState>;
 export const MOST_REASON = 500;
 /** Pages of one report: some millions of statuses. */
 const MOST_PAGES = 1_000;
+/** Troubles that a report names; `troubleCount` counts them all. */
+export const MOST_TROUBLES = 20;
 /** Frozen objects that a report names; `frozenCount` counts them all. */
 export const MOST_FROZEN = 100;
 
@@ -219,6 +221,13 @@ export const Report = z.object({
       mended: z.boolean(),
     })
     .optional(),
+  /**
+   * What is not well on this node and is no status of an object that users see: a sentence each, with who can mend it. The first MOST_TROUBLES. Absent: nothing, or an
+   * agent of the release before this one.
+   */
+  troubles: z.array(z.string().max(MOST_REASON)).max(MOST_TROUBLES).optional(),
+  /** How many there are, where there are more than `troubles` names. */
+  troubleCount: z.number().int().nonnegative().optional(),
   /** Foreign changes to what is ours, found and put back since the agent started. */
   driftRepaired: z.number().int().nonnegative(),
   startedAt: z.iso.datetime(),
@@ -234,6 +243,7 @@ export const Report = z.object({
       tunnelIp: IpAddress.nullable(),
       bridgeMappings: z.record(z.string(), LinkName),
       datapathType: z.string(),
+      bfd: z.boolean().optional(),
     })
     .optional(),
 });

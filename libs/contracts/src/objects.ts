@@ -282,6 +282,8 @@ export const Node = z.object({
   tunnelIp: IpAddress.nullable(),
   /** Physical network -> bridge. */
   bridgeMappings: z.record(z.string(), LinkName),
+  /** Its tunnel ends send and answer BFD (RFC 5880), so that a silent one is known to be dead. Absent: its agent is of a release that does not say so. */
+  bfd: z.boolean().optional(),
   removed: z.boolean(),
 });
 

@@ -17,6 +17,8 @@ const row = (more: Partial<InterfaceRow> = {}): InterfaceRow => ({
   admin_state: 'up',
   link_state: 'up',
   error: null,
+  bfd: {},
+  bfd_status: {},
   external_ids: { 'iface-id': 'port-1', 'attached-mac': 'fa:16:3e:00:00:01', 'plumb-owner': 'l3', plumb: '5' },
   other_config: {},
   ...more,

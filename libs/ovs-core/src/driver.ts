@@ -22,6 +22,8 @@ export type ObservedPort = Readonly<{
   ofport: number | null;
   /** The switch's own error text when it cannot open the port. */
   error: string | null;
+  /** It sends and answers BFD; absent: no. */
+  bfd?: true;
   /**
    * What is wrong with the device of a plugged interface, though the switch once opened it: there is none of its name; it is set down; there is another of its
    * name, and the switch still holds the one that is gone. Absent: nothing.
@@ -67,11 +69,24 @@ export type PortWant = Readonly<{
   name: string;
   type: 'patch' | 'vxlan';
   options: Readonly<Record<string, string>>;
+  /** It shall send and answer BFD (RFC 5880). */
+  bfd?: true;
   position: number;
   owner: Owner;
 }>;
 
 export type TagWant = Readonly<{ bridge: string; name: string; tag: number; position: number; owner: Owner }>;
+
+/** What the switch says of the far end of a tunnel port, by BFD. */
+export type TunnelEnd = Readonly<{
+  remoteIp: string;
+  /** It answers. */
+  up: boolean;
+  /** It answered at least once since the switch opened the port. */
+  wasUp: boolean;
+  /** It says itself that it is switched off. */
+  switchedOff: boolean;
+}>;
 
 /** One change of the database. Everything is found by name; repeating it changes nothing. */
 export type SwitchChange =

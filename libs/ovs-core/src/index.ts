@@ -13,6 +13,7 @@ export {
   type PortWant,
   type SwitchChange,
   type TagWant,
+  type TunnelEnd,
 } from './driver.js';
 export { actionsOn, flowLine, isFlowPort, keyOfFlow, portText, type Flow, type Owner } from './flow.js';
 export * from './marks.js';

@@ -129,7 +129,10 @@ const newer = (mark: number | null, options: PlanOptions): boolean =>
   !options.mayRemove && mark !== null && mark > options.position;
 
 const samePort = (want: PortWant, found: ObservedPort): boolean =>
-  found.type === want.type && found.mark === want.position && sameRecord(want.options, found.options);
+  found.type === want.type &&
+  found.mark === want.position &&
+  found.bfd === want.bfd &&
+  sameRecord(want.options, found.options);
 
 const sameTag = (want: TagWant, found: ObservedPort): boolean =>
   found.tag === want.tag && found.tagMark === want.position;

@@ -237,7 +237,7 @@ export function renderTunnel(config: OvsNodeConfig, node: Node): UnitWant {
   };
   return {
     ...NOTHING,
-    ports: [{ bridge: BR_TUN, name, type: 'vxlan', options, position, owner: keyOf(node) }],
+    ports: [{ bridge: BR_TUN, name, type: 'vxlan', options, bfd: true, position, owner: keyOf(node) }],
     flows: at(BR_TUN, pipeline.fromTunnel(name, keyOf(node), position)),
   };
 }

@@ -151,6 +151,7 @@ describe('render', () => {
     );
     expect(desired.ports.filter((port) => port.type === 'vxlan')).toEqual([
       {
+        bfd: true,
         bridge: 'br-tun',
         name: 'vxlan-c0000202',
         type: 'vxlan',

@@ -78,7 +78,14 @@ function changed(bridge: ObservedBridge, change: SwitchChange): ObservedBridge |
 
 function portAfter(before: ObservedPort | undefined, want: PortWant, number: number): ObservedPort {
   const found = before ?? port(want.bridge, want.name, { ofport: number });
-  return { ...found, type: want.type, options: want.options, mark: want.position };
+  const { bfd: _, ...rest } = found;
+  return {
+    ...rest,
+    type: want.type,
+    options: want.options,
+    mark: want.position,
+    ...(want.bfd !== undefined && { bfd: want.bfd }),
+  };
 }
 
 const port = (bridge: string, name: string, more: Partial<ObservedPort>): ObservedPort => ({

@@ -107,6 +107,7 @@ function vsctl(change: SwitchChange): string[] {
 function setPort(want: Extract<SwitchChange, { op: 'add-port' }>['want']): string[] {
   return [
     ...['--', 'set', 'Interface', want.name, `type=${want.type}`, ...options(want.options)],
+    ...(want.bfd ? ['bfd:enable=true'] : []),
     ...['--', 'set', 'Port', want.name, `external_ids:${MARK_KEY}=${want.position}`],
   ];
 }

@@ -16,12 +16,14 @@ import {
 } from '@plumbline/ovsdb';
 import {
   ADOPTED_KEY,
+  BR_TUN,
   MARK_KEY,
   ObservedBridge,
   ObservedPort,
   ObservedSwitch,
   SwitchChange,
   TAG_KEY,
+  type TunnelEnd,
 } from '@plumbline/ovs-core';
 
 /** What the driver needs of a mirror: OvsdbMirror, or the fake. */
@@ -45,7 +47,7 @@ export const OBSERVED_COLUMNS: Readonly<Record<MirrorChange['table'], readonly s
   Open_vSwitch: [],
   Bridge: ['name', 'ports', 'fail_mode', 'datapath_type', 'external_ids'],
   Port: ['name', 'tag', 'interfaces', 'external_ids', 'trunks', 'vlan_mode'],
-  Interface: ['name', 'type', 'options', 'ofport', 'external_ids', 'error', 'ifindex', 'admin_state'],
+  Interface: ['name', 'type', 'options', 'ofport', 'external_ids', 'error', 'ifindex', 'admin_state', 'bfd'],
 };
 
 /** Columns that only say something of an interface with a device of the kernel. */
@@ -131,6 +133,7 @@ export class SwitchImage {
       ofport: openedPort(plugged),
       error: plugged?.error ?? null,
       ...(device !== undefined && { device }),
+      ...(plugged?.bfd?.['enable'] === 'true' && { bfd: true as const }),
     };
   }
 
@@ -174,6 +177,7 @@ function samePort(a: ObservedPort, b: ObservedPort): boolean {
     a.ofport === b.ofport &&
     a.error === b.error &&
     a.device === b.device &&
+    a.bfd === b.bfd &&
     sameOptions(a.options, b.options)
   );
 }
@@ -191,6 +195,25 @@ const openedPort = (row: InterfaceRow | undefined): number | null =>
 function positionIn(mark: string | undefined): number | null {
   if (mark === undefined) return null;
   return /^\d{1,15}$/.test(mark) ? Number(mark) : -1;
+}
+
+/** As ovs-vswitchd.conf.db(5) has it; the intervals are the switch's own, a packet a second. */
+const BFD = { enable: 'true' };
+
+/** What the switch says of the far ends of the tunnel ports that have our mark. */
+export function tunnelEnds(rows: SwitchRows): TunnelEnd[] {
+  const bridge = rows.bridge(BR_TUN);
+  return (bridge ? rows.portsOf(bridge) : []).flatMap((port) => {
+    const [row] = rows.interfacesOf(port);
+    if (row?.type !== 'vxlan' || port.external_ids[MARK_KEY] === undefined) return [];
+    const { state, remote_state, flap_count = '0' } = row.bfd_status;
+    return {
+      remoteIp: row.options['remote_ip'] ?? '',
+      up: state === 'up',
+      wasUp: Number(flap_count) > 0,
+      switchedOff: remote_state === 'admin_down',
+    };
+  });
 }
 
 /** All changes as the operations of one transaction. What is to be removed and is gone already needs none. */
@@ -217,14 +240,15 @@ function operations(change: SwitchChange, rows: SwitchRows): readonly Operation[
       ];
     }
     case 'add-port': {
-      const { bridge, name, type, options, position } = change.want;
+      const { bridge, name, type, options, position, bfd } = change.want;
       const port = { external_ids: { [MARK_KEY]: String(position) } };
-      return addPort({ bridge, name, port, interface: { type, options } });
+      return addPort({ bridge, name, port, interface: { type, options, ...(bfd && { bfd: BFD }) } });
     }
     case 'set-port': {
-      const { name, type, options, position } = change.want;
+      const { name, type, options, position, bfd } = change.want;
       return [
         ...setColumns('Interface', name, { type, options }),
+        ...(bfd ? setKeys('Interface', name, 'bfd', BFD) : []),
         ...setKeys('Port', name, 'external_ids', { [MARK_KEY]: String(position) }),
       ];
     }

@@ -16,10 +16,11 @@ import {
   OvsDriver,
   OvsStep,
   OvsUnavailable,
+  type TunnelEnd,
 } from '@plumbline/ovs-core';
 import { OvsdbNotApplied, OvsdbOutcomeUnknown, OvsdbUnreachable, type MirrorChange } from '@plumbline/ovsdb';
 import { bundleText, parseFlows } from './flow-text.js';
-import { isObserved, namesIn, operationsAfter, operationsFor, SwitchImage, SwitchRows } from './rows.js';
+import { isObserved, namesIn, operationsAfter, operationsFor, SwitchImage, SwitchRows, tunnelEnds } from './rows.js';
 import { SwitchWatch } from './switch-watch.js';
 
 export type SwitchDriverOptions = Readonly<{
@@ -37,7 +38,7 @@ export type SwitchNews = Readonly<{
   ports: readonly string[];
   /** True: look at everything anew (the switch restarted, the database was away, or something of ours changed). */
   all: boolean;
-  reason: 'plugged' | 'changed' | 'switch-lost' | 'switch-back' | 'database-back';
+  reason: 'plugged' | 'changed' | 'tunnel-end' | 'switch-lost' | 'switch-back' | 'database-back';
 }>;
 
 /** `ports`: of the bridge, as they were when the flows were what they are. */
@@ -58,6 +59,7 @@ export class SwitchDriver implements OvsDriver {
   /** Names in this driver's own transactions under way: their changes come back from the database and are not reported. */
   private readonly expected = new Map<string, number>();
   private wasInSync = true;
+  private switchLost = false;
   private readonly runDir: string;
   private readonly timeoutMs: number;
 
@@ -78,6 +80,11 @@ export class SwitchDriver implements OvsDriver {
   onNews(listener: (news: SwitchNews) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  /** What the switch says of the far ends of our tunnel ports, as of now; none while the database or the switch is away: nothing is known then. */
+  tunnelEnds(): readonly TunnelEnd[] {
+    return this.rows.inSync && !this.switchLost ? tunnelEnds(this.rows) : [];
   }
 
   /** Ends the watch; mirror and runner stay open. */
@@ -207,6 +214,7 @@ export class SwitchDriver implements OvsDriver {
 
   private switchTold(event: 'lost' | 'back'): void {
     this.known.clear();
+    this.switchLost = event === 'lost';
     this.image.forgetDevices();
     this.tell({ ports: [], all: event === 'back', reason: event === 'back' ? 'switch-back' : 'switch-lost' });
   }
@@ -224,6 +232,8 @@ export class SwitchDriver implements OvsDriver {
       for (const id of ids) ports.add(id);
       all ||= ids.length === 0 && this.concernsOurs(change);
     }
+    if (changes.some(({ table, columns }) => table === 'Interface' && columns.includes('bfd_status')))
+      this.tell({ ports: [], all: false, reason: 'tunnel-end' });
     if (all) this.tell({ ports: [...ports].sort(), all, reason: 'changed' });
     else if (ports.size > 0) this.tell({ ports: [...ports].sort(), all, reason: 'plugged' });
   }

@@ -51,6 +51,8 @@ export const vswitchTables = {
     admin_state: 'string?',
     link_state: 'string?',
     error: 'string?',
+    bfd: 'map',
+    bfd_status: 'map',
     external_ids: 'map',
     other_config: 'map',
   },
@@ -75,7 +77,7 @@ export type PortRow = VswitchRow<'Port'>;
 export type InterfaceRow = VswitchRow<'Interface'>;
 
 type WrittenBySwitch =
-  'ofport' | 'ifindex' | 'mac_in_use' | 'mtu' | 'admin_state' | 'link_state' | 'error' | 'datapath_id';
+  'ofport' | 'ifindex' | 'mac_in_use' | 'mtu' | 'admin_state' | 'link_state' | 'error' | 'bfd_status' | 'datapath_id';
 
 /** The columns a client may set in a table, besides its name and its references. */
 export type Settable<T extends VswitchTable> = {

@@ -247,9 +247,12 @@ export function evolve(
         : { ...after, setAt: without(after.setAt, `host:${host}`) };
     }
     case 'NodeRegistered': {
-      const { host, tunnelIp, bridgeMappings } = event.data;
-      const facts = { tunnelIp, bridgeMappings, removed: false };
-      if (before?.kind === 'node') return changed<Node>(before, at, 'node', facts);
+      const { host, tunnelIp, bridgeMappings, bfd } = event.data;
+      const facts = { tunnelIp, bridgeMappings, removed: false, ...(bfd !== undefined && { bfd }) };
+      if (before?.kind === 'node') {
+        const { bfd: _, ...rest } = before;
+        return changed<Node>(rest, at, 'node', facts);
+      }
       return { kind: 'node', id: host, projectId: '', name: host, description: '', ...facts, ...born(at, ['node']) };
     }
     case 'NodeRemoved':

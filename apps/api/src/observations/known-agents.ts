@@ -46,6 +46,11 @@ export class KnownAgents implements Known {
       .filter(({ alive, state, seconds }) => alive && state !== 'in-sync' && seconds > BEHIND_AFTER_SECONDS);
   }
 
+  /** Agents that report that something is not well on their node. */
+  troubled(): AgentState[] {
+    return [...(this.agents?.values() ?? [])].flat().filter(({ alive, troubles }) => alive && troubles > 0);
+  }
+
   private logChanges(): void {
     const names = new Set<string>();
     for (const { host, kind, state, seconds } of this.behind()) {

@@ -101,6 +101,8 @@ export type AgentState = Readonly<{
   alive: boolean;
   state: string;
   seconds: number;
+  /** How many things it says are not well on its node. */
+  troubles: number;
 }>;
 
 /** `unenforcedSecurityGroups`: the operator does not want them enforced; each agent that could enforce them shows it. */
@@ -207,7 +209,8 @@ export class Observations {
   async agents(): Promise<readonly AgentState[]> {
     const { rows } = await this.pool.query<AgentState>(
       `SELECT host, kind, reported > 0 AS reported, (${IS_ALIVE}) AS alive, sync AS state,
-        extract(epoch FROM now() - sync_since)::float8 AS seconds FROM plumbline.agents ORDER BY host, kind`,
+        extract(epoch FROM now() - sync_since)::float8 AS seconds,
+        coalesce((configurations ->> 'trouble_count')::int, jsonb_array_length(configurations -> 'troubles'), 0) AS troubles FROM plumbline.agents ORDER BY host, kind`,
     );
     return rows;
   }
@@ -229,7 +232,7 @@ async function isWanted(client: pg.PoolClient, of: Run, { page }: Report): Promi
 
 /** What the API shows as an agent's `configurations`; the reference's names where it has them. */
 function configurations(report: Report): Record<string, unknown> {
-  const { node, log, sequence, frozen, frozenCount, fault, driftRepaired, machine } = report;
+  const { node, log, sequence, frozen, frozenCount, fault, troubles, troubleCount, driftRepaired, machine } = report;
   return {
     ...(node && {
       bridge_mappings: node.bridgeMappings,
@@ -242,6 +245,8 @@ function configurations(report: Report): Record<string, unknown> {
     frozen,
     ...(frozenCount !== undefined && { frozen_count: frozenCount }),
     ...(fault && { fault }),
+    ...(troubles && troubles.length > 0 && { troubles }),
+    ...(troubleCount !== undefined && { trouble_count: troubleCount }),
     drift_repaired: driftRepaired,
     ...(machine && { machine: machine.id, boot_id: machine.boot }),
   };

@@ -94,14 +94,18 @@ export class ReportsController {
 
   /** Compares with what is in memory first: reports come every five seconds, and hardly ever with a change. */
   private async register(host: string, facts: NonNullable<Report['node']>): Promise<void> {
-    const { tunnelIp, bridgeMappings } = facts;
+    const { tunnelIp, bridgeMappings, bfd } = facts;
     const node = this.ledger.topology.get('node', host);
     const sorted = (mappings: Readonly<Record<string, string>>): string =>
       JSON.stringify(Object.entries(mappings).sort());
     const same =
-      node && !node.removed && node.tunnelIp === tunnelIp && sorted(node.bridgeMappings) === sorted(bridgeMappings);
+      node &&
+      !node.removed &&
+      node.tunnelIp === tunnelIp &&
+      node.bfd === bfd &&
+      sorted(node.bridgeMappings) === sorted(bridgeMappings);
     if (same) return;
-    const { position } = await this.ledger.execute(registerNode({ host, tunnelIp, bridgeMappings }), systemMeta());
+    const { position } = await this.ledger.execute(registerNode({ host, tunnelIp, bridgeMappings, bfd }), systemMeta());
     this.logger.info({ host, position, tunnelIp, bridgeMappings, step: 'register' }, 'node registered');
   }
 }

@@ -23,6 +23,9 @@ export type AgentStatus = Readonly<{
   frozen: number;
   /** Of a message that the agent could not fold, for which it has not got a full view yet; null: there is none. */
   fault: string | null;
+  /** What it says is not well on its node, a sentence each; `troubleCount`: how many there are. */
+  troubles: readonly string[];
+  troubleCount: number;
   /** Machines that report under this host's name and do not own it. */
   refused: readonly Readonly<{ machine: string; reason: string }>[];
   /** An operator lets its node run it; otherwise it is shown and not used. */
@@ -70,6 +73,9 @@ const Agent = z.object({
     /** Where there are more than `frozen` names. */
     frozen_count: z.number().optional(),
     fault: z.object({ position: z.number(), reason: z.string(), mended: z.boolean() }).optional(),
+    troubles: z.array(z.string()).default([]),
+    /** Where there are more than `troubles` names. */
+    trouble_count: z.number().optional(),
     security_groups: z.boolean().default(false),
     unenforced_security_groups: z.boolean().default(false),
     refused_machines: z.array(z.object({ machine: z.string(), reason: z.string() })).default([]),
@@ -194,7 +200,8 @@ const byHost = (a: { host: string; agent?: string }, b: { host: string; agent?: 
   `${a.host} ${a.agent ?? ''}` < `${b.host} ${b.agent ?? ''}` ? -1 : 1;
 
 function statusOf(agent: Agent, head: number): AgentStatus {
-  const { state, position, frozen, frozen_count, fault, refused_machines } = agent.configurations;
+  const { state, position, frozen, frozen_count, fault, troubles, trouble_count, refused_machines } =
+    agent.configurations;
   return {
     host: agent.host,
     agent: kindOf(agent) ?? agent.binary,
@@ -206,6 +213,8 @@ function statusOf(agent: Agent, head: number): AgentStatus {
     behind: state === 'in-sync' ? 0 : Math.max(0, head - position),
     frozen: frozen_count ?? frozen.length,
     fault: fault && !fault.mended ? `at position ${fault.position}: ${fault.reason}` : null,
+    troubles,
+    troubleCount: trouble_count ?? troubles.length,
     refused: refused_machines,
     admitted: agent.configurations.admitted,
     unadmittedMappings: agent.configurations.unadmitted_bridge_mappings,
@@ -222,8 +231,8 @@ function troubleOf({ agents, routers, inError }: Gathered): string[] {
   if (agents.length === 0)
     lines.push('no agent is seen: none has reported yet, or these credentials are not those of an administrator');
   for (const each of agents) {
-    const { host, agent, alive, heartbeatAt, state, behind, frozen, fault, refused, admitted, unadmittedMappings } =
-      each;
+    const { host, agent, alive, heartbeatAt, state, behind, frozen, fault, troubles, troubleCount, refused } = each;
+    const { admitted, unadmittedMappings } = each;
     const who = `the ${agent} agent of ${host}`;
     if (!admitted) lines.push(`${who} was not admitted, and nothing new comes to it: see "plumb node show ${host}"`);
     for (const [network, bridge] of Object.entries(unadmittedMappings))
@@ -231,6 +240,11 @@ function troubleOf({ agents, routers, inError }: Gathered): string[] {
     if (!alive) lines.push(`${who} is silent since ${heartbeatAt}`);
     else if (state !== 'in-sync') lines.push(`${who} is ${state}, ${behind} positions behind the log`);
     if (fault !== null) lines.push(`${who} cannot take in a message ${fault}`);
+    // What a silent agent last said may be mended by now.
+    if (alive) {
+      for (const trouble of troubles) lines.push(`${host}: ${trouble}`);
+      if (troubleCount > troubles.length) lines.push(`${host}: ${troubleCount - troubles.length} more like these`);
+    }
     for (const { machine, reason } of refused)
       lines.push(
         `${who}: machine ${machine || 'without identity'} is refused: ${reason} (see "plumb node show ${host}")`,

@@ -17,6 +17,7 @@ import {
 import { NestFactory } from '@nestjs/core';
 import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
 import { AgentKind, agentOf, ObjectKey } from '@plumbline/contracts';
+import type { HostView } from '@plumbline/topology';
 import {
   createLogger,
   Health,
@@ -46,6 +47,10 @@ export type AgentBackend = Readonly<{
   nodeFacts?: () => NodeFacts | null;
   /** Calls `look` with the objects concerned when something on the node changed that this agent did not change. */
   onNodeChange?(look: (keys: ReadonlySet<ObjectKey> | 'all') => void): void;
+  /** What is not well on this node as of now, a sentence each, with who can mend it. */
+  troubles?(view: HostView): readonly string[];
+  /** Calls `tell` when `troubles` may say something else. */
+  onTroubleChange?(tell: () => void): void;
   /** For the health endpoint. */
   check?(): Readonly<{ ok: boolean; detail: string }>;
   close(): Promise<void> | void;
@@ -100,8 +105,10 @@ export class AgentService implements OnApplicationBootstrap, OnApplicationShutdo
       ...(agentOf(definition.kind).carries !== null && { availabilityZone: config.availabilityZone }),
       ...(backend.binding && { binding: backend.binding }),
       ...(backend.nodeFacts && { nodeFacts: backend.nodeFacts }),
+      ...(backend.troubles && { troubles: backend.troubles }),
     }));
     backend.onNodeChange?.((keys) => session.touch(keys));
+    backend.onTroubleChange?.(() => session.tellTroubles());
     const health = new Health();
     health.add('node', () => this.health());
     const metrics = new Metrics();

@@ -9,6 +9,7 @@ export type NodeFacts = Readonly<{
   host: string;
   tunnelIp: string | null;
   bridgeMappings: Readonly<Record<string, string>>;
+  bfd?: boolean | undefined;
 }>;
 
 const sorted = (mappings: Readonly<Record<string, string>>) =>
@@ -17,20 +18,25 @@ const sorted = (mappings: Readonly<Record<string, string>>) =>
 /** No event when nothing changed. Refused for a host that was not admitted: what it says is shown (as observed) and not used. */
 export const registerNode = (facts: NodeFacts): Decide<void> =>
   deciding((draft) => {
-    const { host, tunnelIp } = facts;
+    const { host, tunnelIp, bfd } = facts;
     const bridgeMappings = sorted(facts.bridgeMappings);
     const node = draft.get('node', host);
     const same =
       node &&
       !node.removed &&
       node.tunnelIp === tunnelIp &&
+      node.bfd === bfd &&
       JSON.stringify(sorted(node.bridgeMappings)) === JSON.stringify(bridgeMappings);
     if (same) return;
     if (!draft.get('admission', host)) throw hostNotAdmitted(host, 'it was not admitted');
     draft.dependOn(`admission/${host}`);
     if (tunnelIp !== null && node?.tunnelIp !== tunnelIp && draft.held(`tunnel-ip/${tunnelIp}`))
       throw tunnelEndInUse(host, tunnelIp);
-    draft.record({ type: 'NodeRegistered', version: 1, data: { host, tunnelIp, bridgeMappings } });
+    draft.record({
+      type: 'NodeRegistered',
+      version: 1,
+      data: { host, tunnelIp, bridgeMappings, ...(bfd !== undefined && { bfd }) },
+    });
   });
 
 /** The node has no tunnel end and no bridges any more. What is bound to it stays bound; it stays admitted, and is registered again if it reports again. */

@@ -8,6 +8,7 @@ import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import type { Logger } from '@plumbline/telemetry';
 import { bindLog, boundLog } from '../switch-log.js';
 import { factsOf, nodeConfig, type ovsSettings } from './settings.js';
+import { Tunnels } from './tunnels.js';
 
 /** After this time the attempt counts as failed: the reason is logged, and the agent tries again. */
 const CONNECT_TIMEOUT_MS = 1_000;
@@ -25,6 +26,7 @@ export async function makeOvsBackend(config: AgentConfig<typeof ovsSettings>, lo
   const facts = factsOf(config.settings);
   const ovsdb = config.settings.PLUMB_OVSDB;
   const runner = new Spawner();
+  const tunnels = new Tunnels(() => performance.now());
   const node = new Later(
     `Open vSwitch's database at ${ovsdb}`,
     () => open(ovsdb, nodeConfig(config.settings), runner),
@@ -36,7 +38,10 @@ export async function makeOvsBackend(config: AgentConfig<typeof ovsSettings>, lo
       boundLog: async () => boundLog((await node.now()).mirror),
       bind: async (log) => bindLog((await node.now()).mirror, log),
     },
-    nodeFacts: () => ({ ...facts, bridgeMappings: { ...facts.bridgeMappings } }),
+    nodeFacts: () => ({ ...facts, bridgeMappings: { ...facts.bridgeMappings }, bfd: true }),
+    troubles: (view) => tunnels.troubles(view, node.current?.driver.tunnelEnds() ?? []),
+    onTroubleChange: (tell) =>
+      void node.opened.then(({ driver }) => driver.onNews(({ reason }) => reason === 'tunnel-end' && tell())),
     onNodeChange: (look) =>
       void node.opened.then(({ driver }) => {
         look('all');

@@ -31,6 +31,8 @@ const TYPES: Readonly<Record<Table, Readonly<Record<string, ColumnType>>>> = {
     options: 'map',
     ofport: 'integer?',
     error: 'string?',
+    bfd: 'map',
+    bfd_status: 'map',
     external_ids: 'map',
   },
 };
@@ -47,6 +49,8 @@ const EMPTY: Readonly<Record<string, Value>> = {
   options: {},
   ofport: null,
   error: null,
+  bfd: {},
+  bfd_status: {},
 };
 
 export class FakeDatabase implements SwitchRows {

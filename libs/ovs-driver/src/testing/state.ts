@@ -10,7 +10,8 @@ export function canonicalState(rows: SwitchRows, flows: (bridge: string) => read
       .map((port) => {
         const one = rows.interfacesOf(port)[0];
         const options = Object.entries(one?.options ?? {}).sort();
-        return `  port ${port.name} tag=${port.tag ?? '-'} ${one?.type || '-'} ${JSON.stringify(options)} ${JSON.stringify(port.external_ids)}`;
+        const bfd = one?.bfd['enable'] === undefined ? '' : ` bfd=${one.bfd['enable']}`;
+        return `  port ${port.name} tag=${port.tag ?? '-'} ${one?.type || '-'} ${JSON.stringify(options)}${bfd} ${JSON.stringify(port.external_ids)}`;
       })
       .sort(),
     ...flows(bridge.name).map((line) => `  flow ${line.trim()}`),
