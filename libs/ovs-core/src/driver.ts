@@ -22,6 +22,8 @@ export type ObservedPort = Readonly<{
   ofport: number | null;
   /** The switch's own error text when it cannot open the port. */
   error: string | null;
+  /** It carries VLANs otherwise than by its access tag (vlan_mode, trunks); absent: no. */
+  trunk?: true;
   /** It sends and answers BFD; absent: no. */
   bfd?: true;
   /**
@@ -39,6 +41,8 @@ export type ObservedBridge = Readonly<{
   mark: number | null;
   /** It existed before us. */
   adopted: boolean;
+  /** It has an OpenFlow controller, or takes no OpenFlow 1.4; absent: no. */
+  steered?: true;
   ports: ReadonlyMap<string, ObservedPort>;
 }>;
 
@@ -91,13 +95,14 @@ export type TunnelEnd = Readonly<{
 /** One change of the database. Everything is found by name; repeating it changes nothing. */
 export type SwitchChange =
   | Readonly<{ op: 'add-bridge'; want: BridgeWant }>
-  /** Marks and, unless `failMode` is null, fail mode and datapath type of a bridge that is there. */
+  /** Marks of a bridge that is there; and, unless they are null, fail mode and datapath type; `unsteer`: its controllers and its limits to OpenFlow versions go. */
   | Readonly<{
       op: 'set-bridge';
       want: BridgeWant;
       adopt: boolean;
       failMode: 'secure' | null;
       datapathType: string | null;
+      unsteer: boolean;
     }>
   | Readonly<{ op: 'add-port'; want: PortWant }>
   | Readonly<{ op: 'set-port'; want: PortWant }>

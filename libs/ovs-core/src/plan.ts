@@ -120,8 +120,9 @@ function bridgeChange(
   const failMode = govern && found.failMode !== 'secure' ? 'secure' : null;
   const datapathType = govern && found.datapathType !== want.datapathType ? want.datapathType : null;
   const marked = found.mark === want.position || newer(found.mark, options);
-  if (marked && failMode === null && datapathType === null) return [];
-  return [{ op: 'set-bridge', want, adopt, failMode, datapathType }];
+  const unsteer = govern && found.steered === true;
+  if (marked && failMode === null && datapathType === null && !unsteer) return [];
+  return [{ op: 'set-bridge', want, adopt, failMode, datapathType, unsteer }];
 }
 
 /** While the view may be old, what has a later position than it is left. */
@@ -129,13 +130,15 @@ const newer = (mark: number | null, options: PlanOptions): boolean =>
   !options.mayRemove && mark !== null && mark > options.position;
 
 const samePort = (want: PortWant, found: ObservedPort): boolean =>
+  found.tag === null &&
+  !found.trunk &&
   found.type === want.type &&
   found.mark === want.position &&
   found.bfd === want.bfd &&
   sameRecord(want.options, found.options);
 
 const sameTag = (want: TagWant, found: ObservedPort): boolean =>
-  found.tag === want.tag && found.tagMark === want.position;
+  found.tag === want.tag && !found.trunk && found.tagMark === want.position;
 
 function sameRecord(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
   const keys = Object.keys(a);

@@ -39,21 +39,24 @@ const bridgeOf = (change: SwitchChange): string =>
 function changed(bridge: ObservedBridge, change: SwitchChange): ObservedBridge | null {
   const ports = new Map(bridge.ports);
   switch (change.op) {
-    case 'set-bridge':
+    case 'set-bridge': {
+      const { steered, ...rest } = bridge;
       return {
-        ...bridge,
+        ...rest,
+        ...(steered && !change.unsteer && { steered }),
         mark: change.want.position,
         adopted: change.adopt,
         failMode: change.failMode ?? bridge.failMode,
         datapathType: change.datapathType ?? bridge.datapathType,
       };
+    }
     case 'add-port':
     case 'set-port':
       ports.set(change.want.name, portAfter(bridge.ports.get(change.want.name), change.want, ports.size));
       return { ...bridge, ports };
     case 'set-tag': {
       const found = ports.get(change.want.name);
-      if (found) ports.set(found.name, { ...found, tag: change.want.tag, tagMark: change.want.position });
+      if (found) ports.set(found.name, { ...untrunked(found), tag: change.want.tag, tagMark: change.want.position });
       return { ...bridge, ports };
     }
     case 'reopen': {
@@ -76,11 +79,16 @@ function changed(bridge: ObservedBridge, change: SwitchChange): ObservedBridge |
   }
 }
 
+function untrunked({ trunk: _, ...rest }: ObservedPort): ObservedPort {
+  return rest;
+}
+
 function portAfter(before: ObservedPort | undefined, want: PortWant, number: number): ObservedPort {
   const found = before ?? port(want.bridge, want.name, { ofport: number });
-  const { bfd: _, ...rest } = found;
+  const { bfd: _, ...rest } = untrunked(found);
   return {
     ...rest,
+    tag: null,
     type: want.type,
     options: want.options,
     mark: want.position,

@@ -520,7 +520,11 @@ const isOfGroups = (kind: Kind): boolean =>
   kind === 'securitygroup' || kind === 'securitygrouprule' || kind === 'securitygroupmember' || kind === 'addressgroup';
 
 const sameBridge = (a: ObservedBridge, b: ObservedBridge): boolean =>
-  a.datapathType === b.datapathType && a.failMode === b.failMode && a.mark === b.mark && a.adopted === b.adopted;
+  a.steered === b.steered &&
+  a.datapathType === b.datapathType &&
+  a.failMode === b.failMode &&
+  a.mark === b.mark &&
+  a.adopted === b.adopted;
 
 const sameAsked = (a: UnitWant, b: UnitWant): boolean =>
   sameData(a.flows, b.flows) &&

@@ -76,22 +76,31 @@ function vsctl(change: SwitchChange): string[] {
       return ['--', 'add-br', name, '--', 'set', 'Bridge', name, ...columns];
     }
     case 'set-bridge': {
-      const { failMode, datapathType, adopt } = change;
+      const { failMode, datapathType, adopt, unsteer } = change;
       const columns = [
         ...(datapathType === null ? [] : [`datapath_type=${datapathType}`]),
         ...(failMode === null ? [] : [`fail_mode=${failMode}`]),
         `external_ids:${MARK_KEY}=${change.want.position}`,
         ...(adopt ? [`external_ids:${ADOPTED_KEY}=true`] : []),
       ];
-      return ['--', 'set', 'Bridge', change.want.name, ...columns];
+      const steered = unsteer ? ['--', 'clear', 'Bridge', change.want.name, 'controller', 'protocols'] : [];
+      return ['--', 'set', 'Bridge', change.want.name, ...columns, ...steered];
     }
     case 'add-port':
       return ['--', 'add-port', change.want.bridge, change.want.name, ...setPort(change.want)];
     case 'set-port':
-      return ['--', 'clear', 'Interface', change.want.name, 'options', ...setPort(change.want)];
+      return [
+        ...untag(change.want.name),
+        '--',
+        'clear',
+        'Interface',
+        change.want.name,
+        'options',
+        ...setPort(change.want),
+      ];
     case 'set-tag': {
       const { name, tag, position } = change.want;
-      return ['--', 'set', 'Port', name, `tag=${tag}`, `external_ids:${TAG_KEY}=${position}`];
+      return [...untag(name), '--', 'set', 'Port', name, `tag=${tag}`, `external_ids:${TAG_KEY}=${position}`];
     }
     case 'reopen':
       return ['--', 'set', 'Interface', change.want.name, `ofport_request=${change.ofport}`];
@@ -103,6 +112,8 @@ function vsctl(change: SwitchChange): string[] {
       return [MARK_KEY, ADOPTED_KEY].flatMap((key) => ['--', 'remove', 'Bridge', change.bridge, 'external_ids', key]);
   }
 }
+
+const untag = (port: string): string[] => ['--', 'clear', 'Port', port, 'tag', 'trunks', 'vlan_mode'];
 
 function setPort(want: Extract<SwitchChange, { op: 'add-port' }>['want']): string[] {
   return [

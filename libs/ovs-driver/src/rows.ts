@@ -3,6 +3,7 @@ import {
   addBridge,
   addPort,
   removeBridge,
+  removeControllers,
   removePort,
   setColumns,
   setKeys,
@@ -45,7 +46,7 @@ export type SwitchRows = Pick<
 /** Columns that are part of what is observed; the others hold counters and values that the switch writes back. */
 export const OBSERVED_COLUMNS: Readonly<Record<MirrorChange['table'], readonly string[]>> = {
   Open_vSwitch: [],
-  Bridge: ['name', 'ports', 'fail_mode', 'datapath_type', 'external_ids'],
+  Bridge: ['name', 'ports', 'fail_mode', 'datapath_type', 'external_ids', 'controller', 'protocols'],
   Port: ['name', 'tag', 'interfaces', 'external_ids', 'trunks', 'vlan_mode'],
   Interface: ['name', 'type', 'options', 'ofport', 'external_ids', 'error', 'ifindex', 'admin_state', 'bfd'],
 };
@@ -133,6 +134,7 @@ export class SwitchImage {
       ofport: openedPort(plugged),
       error: plugged?.error ?? null,
       ...(device !== undefined && { device }),
+      ...((port.trunks.length > 0 || (port.vlan_mode ?? 'access') !== 'access') && { trunk: true as const }),
       ...(plugged?.bfd?.['enable'] === 'true' && { bfd: true as const }),
     };
   }
@@ -154,6 +156,7 @@ export class SwitchImage {
       failMode: row.fail_mode,
       mark: positionIn(row.external_ids[MARK_KEY]),
       adopted: row.external_ids[ADOPTED_KEY] !== undefined,
+      ...(isSteered(row) && { steered: true as const }),
       ports: same && before ? before.ports : ports,
     };
     const unchanged =
@@ -162,10 +165,14 @@ export class SwitchImage {
       before.datapathType === now.datapathType &&
       before.failMode === now.failMode &&
       before.mark === now.mark &&
-      before.adopted === now.adopted;
+      before.adopted === now.adopted &&
+      before.steered === now.steered;
     return unchanged ? before : now;
   }
 }
+
+const isSteered = ({ controller, protocols }: BridgeRow): boolean =>
+  controller.length > 0 || (protocols.length > 0 && !protocols.includes('OpenFlow14'));
 
 function samePort(a: ObservedPort, b: ObservedPort): boolean {
   return (
@@ -178,6 +185,7 @@ function samePort(a: ObservedPort, b: ObservedPort): boolean {
     a.error === b.error &&
     a.device === b.device &&
     a.bfd === b.bfd &&
+    a.trunk === b.trunk &&
     sameOptions(a.options, b.options)
   );
 }
@@ -196,6 +204,8 @@ function positionIn(mark: string | undefined): number | null {
   if (mark === undefined) return null;
   return /^\d{1,15}$/.test(mark) ? Number(mark) : -1;
 }
+
+const NO_TRUNK = { vlan_mode: null, trunks: [] } as const;
 
 /** As ovs-vswitchd.conf.db(5) has it; the intervals are the switch's own, a packet a second. */
 const BFD = { enable: 'true' };
@@ -229,7 +239,7 @@ function operations(change: SwitchChange, rows: SwitchRows): readonly Operation[
     }
     case 'set-bridge': {
       const { name, position } = change.want;
-      const { failMode, datapathType } = change;
+      const { failMode, datapathType, unsteer } = change;
       return [
         ...setKeys('Bridge', name, 'external_ids', {
           [MARK_KEY]: String(position),
@@ -237,6 +247,7 @@ function operations(change: SwitchChange, rows: SwitchRows): readonly Operation[
         }),
         ...(failMode === null ? [] : setColumns('Bridge', name, { fail_mode: failMode })),
         ...(datapathType === null ? [] : setColumns('Bridge', name, { datapath_type: datapathType })),
+        ...(unsteer ? [...removeControllers(name), ...setColumns('Bridge', name, { protocols: [] })] : []),
       ];
     }
     case 'add-port': {
@@ -249,13 +260,14 @@ function operations(change: SwitchChange, rows: SwitchRows): readonly Operation[
       return [
         ...setColumns('Interface', name, { type, options }),
         ...(bfd ? setKeys('Interface', name, 'bfd', BFD) : []),
+        ...setColumns('Port', name, { tag: null, ...NO_TRUNK }),
         ...setKeys('Port', name, 'external_ids', { [MARK_KEY]: String(position) }),
       ];
     }
     case 'set-tag': {
       const { name, tag, position } = change.want;
       return [
-        ...setColumns('Port', name, { tag }),
+        ...setColumns('Port', name, { tag, ...NO_TRUNK }),
         ...setKeys('Port', name, 'external_ids', { [TAG_KEY]: String(position) }),
       ];
     }

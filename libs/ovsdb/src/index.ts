@@ -38,6 +38,7 @@ export {
   addBridge,
   addPort,
   removeBridge,
+  removeControllers,
   removePort,
   setColumns,
   setKeys,

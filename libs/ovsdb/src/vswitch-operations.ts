@@ -60,6 +60,10 @@ export function setColumns<T extends Exclude<VswitchTable, 'Open_vSwitch'>>(
   return updateNamed(table, name, columns(table, set));
 }
 
+/** Leaves a bridge without an OpenFlow controller. Fails when there is no such bridge. */
+export const removeControllers = (bridge: string): readonly Operation[] =>
+  updateNamed('Bridge', bridge, { controller: wireSet([]) });
+
 /** Puts pairs into a map column of a row found by name and leaves its other keys alone. Fails when there is none. */
 export function setKeys<T extends Exclude<VswitchTable, 'Open_vSwitch'>>(
   table: T,

@@ -23,8 +23,23 @@ type Tables = Record<Table, Map<string, Row>>;
 
 const TYPES: Readonly<Record<Table, Readonly<Record<string, ColumnType>>>> = {
   Open_vSwitch: { bridges: 'uuid*', external_ids: 'map', next_cfg: 'integer', cur_cfg: 'integer' },
-  Bridge: { name: 'string', ports: 'uuid*', fail_mode: 'string?', datapath_type: 'string', external_ids: 'map' },
-  Port: { name: 'string', interfaces: 'uuid*', tag: 'integer?', external_ids: 'map' },
+  Bridge: {
+    name: 'string',
+    ports: 'uuid*',
+    fail_mode: 'string?',
+    datapath_type: 'string',
+    external_ids: 'map',
+    controller: 'uuid*',
+    protocols: 'string*',
+  },
+  Port: {
+    name: 'string',
+    interfaces: 'uuid*',
+    tag: 'integer?',
+    trunks: 'integer*',
+    vlan_mode: 'string?',
+    external_ids: 'map',
+  },
   Interface: {
     name: 'string',
     type: 'string',
@@ -49,6 +64,10 @@ const EMPTY: Readonly<Record<string, Value>> = {
   options: {},
   ofport: null,
   error: null,
+  controller: [],
+  protocols: [],
+  trunks: [],
+  vlan_mode: null,
   bfd: {},
   bfd_status: {},
 };
