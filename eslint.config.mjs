@@ -23,7 +23,7 @@ export const MAY_IMPORT = {
   'ovs-core': ['contracts', 'topology', 'reconcile'],
   'l3-driver': ['l3-core', 'exec', 'ovsdb'],
   'ovs-driver': ['ovs-core', 'exec', 'ovsdb'],
-  'nats-logins': ['contracts'],
+  'nats-logins': ['contracts', 'exec'],
   lab: ['contracts', 'event-store', 'exec', 'identity', 'ledger', 'nats-logins'],
   api: ['contracts', 'topology', 'domain', 'event-store', 'ledger', 'messaging', 'telemetry', 'identity'],
   'node-agents': [

@@ -308,7 +308,8 @@ describe('the page, followed', () => {
       import { connect, nkeyAuthenticator } from '@nats-io/transport-node';
       const seed = readFileSync('/etc/plumbline/cmp1.nk', 'utf8').trim();
       const authenticator = nkeyAuthenticator(new TextEncoder().encode(seed));
-      const connection = await connect({ servers: '10.20.0.10:4222', authenticator, inboxPrefix: 'none' });
+      const tls = { caFile: '/etc/plumbline/ca.pem' };
+      const connection = await connect({ servers: '10.20.0.10:4222', authenticator, tls, inboxPrefix: 'none' });
       await connection.close();`;
       await until(
         async () => {

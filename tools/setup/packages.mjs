@@ -41,6 +41,7 @@ const WANTED_BY_TESTS = [
   { name: 'nftables', programs: ['/usr/sbin/nft'], services: ['nftables'] },
   { name: 'curl', programs: ['/usr/bin/curl'], services: [] },
   { name: 'git', programs: ['/usr/bin/git'], services: [] },
+  { name: 'openssl', programs: ['/usr/bin/openssl'], services: [] },
   // sysctl(8), which printed scripts call, and ps(1).
   { name: 'procps', programs: ['/usr/sbin/sysctl', '/sbin/sysctl'], services: [] },
   { name: 'python3-openstackclient', programs: ['/usr/bin/openstack'], services: [] },

@@ -1,3 +1,4 @@
+export { ALWAYS_NAMED, isGoodFor, newAuthority, newServerCertificate, type KeyAndCertificate } from './certificates.js';
 export {
   apiPermissions,
   loginBlock,

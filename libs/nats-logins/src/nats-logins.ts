@@ -63,11 +63,18 @@ export function loginBlock(login: NatsLogin): string {
 
 /**
  * The complete configuration file of a nats-server: core NATS (no JetStream), these logins and no others. A client may take 20 s to log in: with the server's
- * default of one second, a busy machine locks its own nodes out.
+ * default of one second, a busy machine locks its own nodes out. `tls`: who does not use it is refused; null: plain.
  */
-export function natsConfiguration(listen: string, logins: readonly NatsLogin[]): string {
+export function natsConfiguration(
+  listen: string,
+  logins: readonly NatsLogin[],
+  tls: Readonly<{ certificate: string; key: string }> | null = null,
+): string {
+  const encrypted = tls
+    ? `\ntls { cert_file: ${JSON.stringify(tls.certificate)}, key_file: ${JSON.stringify(tls.key)}, timeout: 20 }`
+    : '';
   return `# Written by plumb; public keys only.
-listen: ${JSON.stringify(listen)}
+listen: ${JSON.stringify(listen)}${encrypted}
 max_payload: 1MB
 write_deadline: "5s"
 # A client that fell silent is forgotten: what nodes send is shared by the API's processes, also by one that hears nothing.

@@ -251,6 +251,7 @@ describe('with two processes of the API', () => {
 
   it('what a process committed and did not live to publish is mended by the others within a second or so', async () => {
     const other = await api();
+    await other.ledger.execute(making(nodeAdmitted('cmp2')), meta());
     const node = await agent('cmp2');
     await until('in sync', inSync(node));
     const store = new PostgresEventStore(postgres.serviceUrl);

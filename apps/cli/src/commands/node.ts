@@ -8,7 +8,7 @@ import { tokenFromEnvironment } from '@plumbline/identity';
 import { admitInDatabase } from '@plumbline/ledger';
 import { nodeFacts, printRebuild } from '@plumbline/node-agents';
 import { faultOfHost, NODE_ROLES } from '@plumbline/contracts';
-import { addNode, rekeyNode, removeLogin } from '../node/controller-dir.js';
+import { addNode, rekeyNode, removeLogin, useTls } from '../node/controller-dir.js';
 import { type Admission, admissionText, linesOf, NodesApi } from '../node/nodes-api.js';
 import { ownerRefusal } from '../replay/owner-refusal.js';
 import { bindTo, logOfNode, removals, withThisNode, type NodeFacts } from '../node/rebind.js';
@@ -27,6 +27,11 @@ export function addNodeCommands(program: Command): void {
   )
     .option('--dir <folder>', DIR.about, DIR.default)
     .option('--listen <address:port>', 'where nats-server shall listen (default: as before; at first 0.0.0.0:4222)')
+    .option(
+      '--name <name>',
+      "a name or address by which nodes reach nats-server, beside this machine's own; may be repeated",
+      (text: string, before: string[] = []) => [...before, ...listOf(text)],
+    )
     .action(add);
   admitting(
     node.command('admit <host>').description('only say what this node may do; its NATS login is made elsewhere'),
@@ -77,22 +82,38 @@ export function addNodeCommands(program: Command): void {
     .option('--dir <folder>', DIR.about, DIR.default)
     .action(async (host: string, options: ApiOptions & { dir: string }) => {
       await apiOf(options).remove(host);
-      const { removed, configFile } = removeLogin(path.resolve(options.dir), host);
+      const { removed, configFile } = await removeLogin(path.resolve(options.dir), host);
       console.log(
         `${host} is out of the log${removed ? `, and has no login any more: send nats-server, which runs with ${configFile}, SIGHUP` : ''}`,
       );
     });
   node
     .command('rekey <host>')
-    .description("replace the node's login by a new one; the old seed opens nothing any more")
+    .description(
+      "replace the node's login by a new one, and nats-server's certificate; the old seed opens nothing any more",
+    )
     .option('--dir <folder>', DIR.about, DIR.default)
-    .action((host: string, options: { dir: string }) => {
-      const { seedFile, configFile, everyAgent } = rekeyNode(path.resolve(options.dir), host);
+    .action(async (host: string, options: { dir: string }) => {
+      const { seedFile, configFile, everyAgent } = await rekeyNode(path.resolve(options.dir), host);
       console.log(
         `made a new login of ${host}: copy ${seedFile} there, send nats-server, which runs with ${configFile}, SIGHUP, and restart the agents of ${host}`,
       );
       if (everyAgent)
         console.log(`it may speak for every kind of agent: say its roles with "plumb node add ${host} --role ..."`);
+    });
+  node
+    .command('tls')
+    .description(
+      'make nats-server refuse who does not use TLS, for a folder that an older release made: copy ca.pem to the nodes and set NATS_CA_FILE there and for the API; then restart nats-server, API and agents',
+    )
+    .option('--dir <folder>', DIR.about, DIR.default)
+    .action(async (options: { dir: string }) => {
+      const { caFile, configFile } = await useTls(path.resolve(options.dir));
+      console.log(
+        caFile === null
+          ? `nats-server listens on loopback alone (${configFile}): its connections stay plain`
+          : `${configFile} requires TLS: set NATS_CA_FILE to ${caFile} for the API and to a copy of it on each node, then restart nats-server, the API and the agents; traffic goes on meanwhile`,
+      );
     });
   addAccessOptions(
     node
@@ -109,7 +130,7 @@ export function addNodeCommands(program: Command): void {
 const DIR = { about: "the controller's logins and nats-server configuration", default: '/etc/plumbline' } as const;
 type ApiOptions = Readonly<{ api: string }>;
 type AdmissionOptions = ApiOptions & Readonly<{ role?: string[]; map?: string[]; database?: string }>;
-type AddOptions = AdmissionOptions & Readonly<{ dir: string; listen?: string }>;
+type AddOptions = AdmissionOptions & Readonly<{ dir: string; listen?: string; name?: string[] }>;
 const listOf = (text: string): string[] => text.split(',').map((each) => each.trim());
 const onApi = (command: Command): Command =>
   command.option('--api <url>', 'the API', process.env['PLUMB_API'] ?? 'http://127.0.0.1:9696');
@@ -129,22 +150,27 @@ const apiOf = ({ api }: ApiOptions): NodesApi => new NodesApi(api, () => tokenFr
 async function add(host: string, options: AddOptions): Promise<void> {
   // First: a login of a node that was not admitted would be of no use.
   const admission = await admit(host, options);
-  const added = addNode(path.resolve(options.dir), host, admission.roles, options.listen);
+  const { listen, name: names } = options;
+  const added = await addNode(path.resolve(options.dir), host, admission.roles, { listen, names });
   const older = `
 It was made by an older release: its seed and its permissions stay as they are until "plumb node rekey ${host}".`;
+  const ca = added.caFile === null ? '' : ` and NATS_CA_FILE=${added.caFile}`;
+  const plain = `
+
+Its connections are NOT encrypted, as in the release that made this folder: see "plumb node tls --help".`;
   console.log(`${host} is admitted as ${admissionText(admission)}
-${added.made ? 'made' : 'kept'} the login of ${host}${added.everyAgent ? older : ''}
+${added.made ? 'made' : 'kept'} the login of ${host}${added.everyAgent ? older : ''}${added.plain ? plain : ''}
 
 nats-server runs with ${added.configFile} (send it SIGHUP after a new login, restart it after a change of --listen); if you write the configuration of your nats-server yourself, add this user to it:
 
 ${added.block}
 
-The API gets NATS_NKEY_FILE=${added.apiSeedFile}.
-Copy ${added.seedFile} to ${host}, readable by root alone, and start its agents with:
+The API gets NATS_NKEY_FILE=${added.apiSeedFile}${ca}.
+Copy ${added.seedFile} to ${host}, readable by root alone${added.caFile === null ? '' : `, and ${added.caFile}`}, and start its agents with:
 
 PLUMB_HOST=${host}
 NATS_URL=nats://<the controller's address>:${added.listen.split(':').at(-1)}
-NATS_NKEY_FILE=<where the seed was copied to>
+NATS_NKEY_FILE=<where the seed was copied to>${added.caFile === null ? '' : '\nNATS_CA_FILE=<where ca.pem was copied to>'}
 PLUMB_TUNNEL_IP=<this node's address on the tunnel network>
 PLUMB_BRIDGE_MAPPINGS=<physical network>:<bridge>`);
 }

@@ -4,10 +4,11 @@
  * it had until it is re-keyed. The folder may be entered by everybody, because nats-server
  * runs as a user of its own and its configuration holds no secret; seeds are readable by root alone.
  */
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { encodeHost, faultOfHost } from '@plumbline/contracts';
 import { z } from 'zod';
+import { ensureTls, isLoopback, writeWhole } from './tls-files.js';
 import { apiPermissions, loginBlock, natsConfiguration, newNkeyPair, nodePermissions } from '@plumbline/nats-logins';
 
 const KeptLogin = z.object({
@@ -18,7 +19,14 @@ const KeptLogin = z.object({
   everyAgent: z.literal(true).optional(),
 });
 type KeptLogin = z.infer<typeof KeptLogin>;
-const Logins = z.object({ listen: z.string(), logins: z.record(z.string(), KeptLogin) });
+const Logins = z.object({
+  listen: z.string(),
+  logins: z.record(z.string(), KeptLogin),
+  /** Beyond loopback with TLS. Absent: a folder of a release without TLS, which stays plain until `useTls`. */
+  tls: z.boolean().optional(),
+  /** Names and addresses under which the server is reached, beside those that its machine knows. */
+  names: z.array(z.string()).optional(),
+});
 const LISTEN = '0.0.0.0:4222';
 /** The name of the API's own login; no machine may be called so (MachineName). */
 const API = 'api';
@@ -31,22 +39,46 @@ export type Added = Readonly<{
   /** The address on which nats-server listens, as its configuration says. */
   listen: string;
   configFile: string;
+  /** The CA that API and agents trust; null: the server is plain. */
+  caFile: string | null;
+  /** Others reach it, and it is plain: a folder of a release without TLS. */
+  plain: boolean;
   seedFile: string;
   apiSeedFile: string;
   /** The entry of `authorization.users`, for a nats-server whose configuration is not made by this command. */
   block: string;
 }>;
 
-/** Makes the folder and the API's login when absent, and a login for `host`. `roles`: what the node was admitted as. `listen` undefined: unchanged. Files are replaced in one step. */
-export function addNode(dir: string, host: string, roles: readonly string[], newListen?: string): Added {
+export type AddOptions = Readonly<{
+  /** Default: as before; at first 0.0.0.0:4222. */
+  listen?: string | undefined;
+  /** Names and addresses under which nodes reach the server, beside those that this machine knows of itself: added to those that were given before. */
+  names?: readonly string[] | undefined;
+}>;
+
+/**
+ * Makes the folder and the API's login when absent, and a login for `host`. `roles`: what the node was admitted as. Files are replaced in one step. Rejects without
+ * openssl where TLS is due.
+ */
+export async function addNode(
+  dir: string,
+  host: string,
+  roles: readonly string[],
+  options: AddOptions = {},
+): Promise<Added> {
   const fault = faultOfHost(host);
   if (fault !== null) throw new Error(`"${host}" cannot be a node's name: ${fault}`);
   // chmod, because a careful administrator's umask would close it to nats-server.
   if (mkdirSync(dir, { recursive: true }) !== undefined) chmodSync(dir, 0o755);
-  const file = join(dir, 'logins.json');
-  const there: Kept = existsSync(file) ? kept(dir) : { listen: LISTEN, logins: new Map() };
-  const listen = newListen ?? there.listen;
-  const { logins } = there;
+  const before: Kept = existsSync(join(dir, 'logins.json'))
+    ? kept(dir)
+    : { listen: LISTEN, logins: new Map(), tls: true, names: [] };
+  const { logins } = before;
+  const now: Kept = {
+    ...before,
+    listen: options.listen ?? before.listen,
+    names: [...new Set([...before.names, ...(options.names ?? [])])].sort(),
+  };
   const made = !logins.has(host);
   for (const name of [API, host]) {
     if (logins.has(name)) continue;
@@ -54,69 +86,90 @@ export function addNode(dir: string, host: string, roles: readonly string[], new
     writeWhole(seedFileOf(dir, name), `${pair.seed}\n`, 0o600);
     logins.set(name, { publicKey: pair.publicKey });
   }
-  const before = logins.get(host) as KeptLogin;
-  const older = before.everyAgent || (!made && !before.roles);
-  const login: KeptLogin = { ...before, roles: [...roles], ...(older && { everyAgent: true }) };
+  const there = logins.get(host) as KeptLogin;
+  const older = there.everyAgent || (!made && !there.roles);
+  const login: KeptLogin = { ...there, roles: [...roles], ...(older && { everyAgent: true }) };
   logins.set(host, login);
-  const configFile = write(dir, listen, logins);
+  const written = await write(dir, now);
   return {
     made,
     everyAgent: agentsOf(login) === null,
-    listen,
-    configFile,
+    listen: now.listen,
+    ...written,
+    plain: !isEncrypted(now) && !isLoopback(now.listen),
     seedFile: seedFileOf(dir, host),
     apiSeedFile: seedFileOf(dir, API),
     block: loginBlock({ publicKey: login.publicKey, ...permissionsOf(host, login) }),
   };
 }
 
-/** Replaces the login of a node by a new one, with the permissions of its roles. Throws when it has none. */
-export function rekeyNode(
+/** Replaces the login of a node by a new one, with the permissions of its roles, and the server's certificate. Rejects when it has none. */
+export async function rekeyNode(
   dir: string,
   host: string,
-): Readonly<{ seedFile: string; configFile: string; everyAgent: boolean }> {
+): Promise<Readonly<{ seedFile: string; configFile: string; everyAgent: boolean }>> {
   if (!hasLogin(dir, host)) throw new Error(`${dir} has no login of a node ${host}: "plumb node add" makes one`);
-  const { listen, logins } = kept(dir);
+  const now = kept(dir);
   const pair = newNkeyPair();
   writeWhole(seedFileOf(dir, host), `${pair.seed}\n`, 0o600);
-  const roles = logins.get(host)?.roles;
+  const roles = now.logins.get(host)?.roles;
   const login: KeptLogin = { publicKey: pair.publicKey, ...(roles && { roles }) };
-  const configFile = write(dir, listen, logins.set(host, login));
+  now.logins.set(host, login);
+  const { configFile } = await write(dir, now, true);
   return { seedFile: seedFileOf(dir, host), configFile, everyAgent: agentsOf(login) === null };
 }
 
 /** Takes the login of a node away. `removed` false: it had none here. */
-export function removeLogin(dir: string, host: string): Readonly<{ removed: boolean; configFile: string }> {
-  const configFile = join(dir, 'nats.conf');
-  if (!hasLogin(dir, host)) return { removed: false, configFile };
-  const { listen, logins } = kept(dir);
-  logins.delete(host);
-  write(dir, listen, logins);
+export async function removeLogin(
+  dir: string,
+  host: string,
+): Promise<Readonly<{ removed: boolean; configFile: string }>> {
+  if (!hasLogin(dir, host)) return { removed: false, configFile: join(dir, 'nats.conf') };
+  const now = kept(dir);
+  now.logins.delete(host);
+  const { configFile } = await write(dir, now);
   rmSync(seedFileOf(dir, host), { force: true });
   return { removed: true, configFile };
 }
 
-type Kept = Readonly<{ listen: string; logins: Map<string, KeptLogin> }>;
+/** From now on the server refuses who does not use TLS, for a folder of a release without it. */
+export async function useTls(dir: string): Promise<Written> {
+  if (!existsSync(join(dir, 'logins.json'))) throw new Error(`${dir} has no logins: "plumb node add" makes them`);
+  return write(dir, { ...kept(dir), tls: true });
+}
+
+type Kept = Readonly<{ listen: string; logins: Map<string, KeptLogin>; tls: boolean; names: readonly string[] }>;
+type Written = Readonly<{
+  configFile: string;
+  /** The CA that API and agents trust; null: the server is plain. */
+  caFile: string | null;
+}>;
+
+const isEncrypted = ({ listen, tls }: Kept): boolean => tls && !isLoopback(listen);
 
 const hasLogin = (dir: string, host: string): boolean =>
   host !== API && existsSync(join(dir, 'logins.json')) && kept(dir).logins.has(host);
 
 function kept(dir: string): Kept {
-  const { listen, logins } = Logins.parse(JSON.parse(readFileSync(join(dir, 'logins.json'), 'utf8')));
-  return { listen, logins: new Map(Object.entries(logins)) };
+  const {
+    listen,
+    logins,
+    names = [],
+    tls = isLoopback(listen),
+  } = Logins.parse(JSON.parse(readFileSync(join(dir, 'logins.json'), 'utf8')));
+  return { listen, logins: new Map(Object.entries(logins)), tls, names };
 }
 
-/** Logins and configuration; answers the configuration's file. */
-function write(dir: string, listen: string, logins: Kept['logins']): string {
-  writeWhole(
-    join(dir, 'logins.json'),
-    `${JSON.stringify({ listen, logins: Object.fromEntries(logins) }, null, 2)}\n`,
-    0o600,
-  );
+/** Logins, certificates and configuration. `renew`: another certificate, whatever the one there is like. */
+async function write(dir: string, now: Kept, renew = false): Promise<Written> {
+  const { listen, logins, tls, names } = now;
+  const files = isEncrypted(now) ? await ensureTls(dir, listen, names, renew) : null;
+  const content = { listen, tls, ...(names.length > 0 && { names }), logins: Object.fromEntries(logins) };
+  writeWhole(join(dir, 'logins.json'), `${JSON.stringify(content, null, 2)}\n`, 0o600);
   const configFile = join(dir, 'nats.conf');
   const all = [...logins].map(([name, login]) => ({ publicKey: login.publicKey, ...permissionsOf(name, login) }));
-  writeWhole(configFile, natsConfiguration(listen, all), 0o644);
-  return configFile;
+  writeWhole(configFile, natsConfiguration(listen, all, files), 0o644);
+  return { configFile, caFile: files?.ca ?? null };
 }
 
 /** Null: a login of an older release, whose permissions were those of every kind of agent. */
@@ -128,11 +181,4 @@ const permissionsOf = (name: string, login: KeptLogin) =>
 function seedFileOf(dir: string, name: string): string {
   const encoded = encodeHost(name);
   return encoded.length <= 240 ? join(dir, `${encoded}.nk`) : join(dir, encoded, 'seed.nk');
-}
-
-function writeWhole(file: string, content: string, mode: number): void {
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(`${file}.new`, content, { mode });
-  chmodSync(`${file}.new`, mode);
-  renameSync(`${file}.new`, file);
 }
