@@ -152,6 +152,7 @@ const ROWS: readonly Row[] = [
           await update('owner', `routers/${router.id}`, { external_gateway_info: nothing }),
         ]).toMatchObject([nothing, { status: 200, body: { router: { external_gateway_info: null } } }]);
       }
+      for (const segments of ['', {}, []]) await create('admin', 'networks', { segments });
       const prefixes = ['172.30.0.0/16'];
       for (const fields of [{ prefixes }, { prefixes, name: '' }, { prefixes, name: ' \t' }])
         expect(told(await as('owner', 'POST', 'subnetpools', { subnetpool: fields }))).toMatchObject({

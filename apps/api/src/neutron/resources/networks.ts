@@ -14,6 +14,7 @@ import {
   type AttributeType,
   bool,
   integer,
+  isNothing,
   list,
   members,
   onlyFalse,
@@ -79,8 +80,8 @@ type Segment = Readonly<{
   segmentationId: number | null;
 }>;
 
-/** The segments of a network, in the form of the extension multi-provider: this server's networks have one. */
-const segments: AttributeType<Segment> = {
+/** The segments of a network, in the form of the extension multi-provider: this server's networks have one. An empty list, text or object names none. */
+const segments: AttributeType<Segment | undefined> = {
   schema: z
     .array(
       z.object({
@@ -89,8 +90,9 @@ const segments: AttributeType<Segment> = {
         [ID]: segmentationId.schema.optional(),
       }),
     )
-    .length(1),
+    .max(1),
   parse: (value, attribute) => {
+    if (value === '' || (typeof value === 'object' && value !== null && isNothing(value))) return undefined;
     const parsed = list(value, attribute, 64, (item) => {
       const given = members(item, attribute, 'segment', SEGMENT);
       return {
