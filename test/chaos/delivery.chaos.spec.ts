@@ -68,4 +68,37 @@ describe(`messages on their way (seed ${seed})`, () => {
     const floatingIp = await lab.floatingIp(vm2);
     expect(await lab.becomes('floatingip', floatingIp.id, 'ACTIVE')).toBeLessThan(3_000);
   });
+
+  test('an object as large as a member can make it comes to a network node, and the changes of others after it', async () => {
+    const network = await lab.create('network', { name: 'large' });
+    await lab.create('subnet', { network_id: network.id, ip_version: 4, cidr: '10.77.0.0/24' });
+    const port = await lab.create('port', { network_id: network.id });
+    const statuses: number[] = [];
+    for (let n = 0; n < 25; n += 1) {
+      const extra_dhcp_opts = Array.from({ length: 64 }, (_, at) => ({
+        opt_name: `${n}-${at}-${'n'.repeat(50)}`,
+        opt_value: '\u0001"'.repeat(100),
+      }));
+      statuses.push((await lab.request('PUT', `/v2.0/ports/${port.id}`, { port: { extra_dhcp_opts } })).status);
+    }
+    expect(new Set(statuses)).toEqual(new Set([200, 400]));
+    const outside = await lab.named('networks', 'public');
+    const router = await lab.create('router', { external_gateway_info: { network_id: outside.id } });
+    const added = await lab.request('PUT', `/v2.0/routers/${router.id}/add_router_interface`, { port_id: port.id });
+    expect(added.status).toBe(200);
+    await until(
+      async () =>
+        (await lab.text('net1', ['ip', 'netns', 'exec', `qrouter-${router.id}`, 'ip', 'link'])).includes('qr-'),
+      () => 'the router has no interface on its node',
+    );
+    for (const left of await lab.list('floatingips', `?port_id=${vm2.portId}`)) await lab.delete('floatingip', left.id);
+    const floatingIp = await lab.floatingIp(vm2);
+    await lab.becomes('floatingip', floatingIp.id, 'ACTIVE');
+    expect(await lab.greeting('outside', String(floatingIp['floating_ip_address']))).toBe('vm2 greets 10.255.253.1');
+    for (const agent of ['l3', 'ovs'] as const) expect(await lab.health('net1', agent)).toContain('in-sync');
+    await lab.delete('floatingip', floatingIp.id);
+    await lab.request('PUT', `/v2.0/routers/${router.id}/remove_router_interface`, { port_id: port.id });
+    await lab.delete('router', router.id);
+    await lab.delete('network', network.id);
+  });
 });
