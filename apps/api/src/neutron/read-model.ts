@@ -74,10 +74,14 @@ export class ReadModel {
     private readonly known: (key: ObjectKey) => AnyObject | undefined,
     private readonly tables: Tables,
   ) {
+    // Put together once for each name: every request for a row needs it.
+    const texts = new Map<string, string>();
     this.gathered = new GatheredRows(async (resource, ids, scope) => {
-      const { text, values } = rowsById(resource, ids, scope, tables);
+      const name = nameOf(resource, scope, tables);
+      const text = texts.get(name) ?? rowsById(resource, scope, tables);
+      texts.set(name, text);
       // Named: the server keeps its plan.
-      return (await lookups.query<Row>({ name: nameOf(resource, scope, tables), text, values: [...values] })).rows;
+      return (await lookups.query<Row>({ name, text, values: scope === null ? [ids] : [ids, scope] })).rows;
     });
   }
 

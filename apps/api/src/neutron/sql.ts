@@ -13,14 +13,11 @@ export type Statement = Readonly<{ text: string; values: readonly unknown[] }>;
 /** Whose rows: those that a project sees, or with null all. */
 export type Scope = string | null;
 
-/** One row by id, or some. */
-export const rowsById = (resource: Resource, ids: readonly string[], scope: Scope, tables: Tables): Statement =>
-  scope === null
-    ? { text: `${selectOf(resource, 'whole', tables)} WHERE o.id = ANY($1)`, values: [ids] }
-    : {
-        text: `${selectOf(resource, 'whole', tables)} WHERE o.id = ANY($1) AND (${seenBy(resource, { project: '$2::text', tables, rows: 'by id' })})`,
-        values: [ids, scope],
-      };
+/** Statement for one row by id, or some: $1 the ids, $2 the scope unless it is null. The same for every scope that is not null. */
+export function rowsById(resource: Resource, scope: Scope, tables: Tables): string {
+  const all = `${selectOf(resource, 'whole', tables)} WHERE o.id = ANY($1)`;
+  return scope === null ? all : `${all} AND (${seenBy(resource, { project: '$2::text', tables, rows: 'by id' })})`;
+}
 
 /** Condition: the row is seen by the project in this placeholder. It always names the placeholder: PostgreSQL refuses a parameter that nothing uses. */
 function seenBy({ visible }: Resource, seeing: Seeing): string {
