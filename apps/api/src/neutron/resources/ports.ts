@@ -32,7 +32,7 @@ import {
   namedInDns,
   securityGroupIds,
 } from '../types/port-types.js';
-import { both, cases, columnOf, firstOf, isOneOf, isSaid, orNone, read, textOf, word } from '../computed/computed.js';
+import { both, cases, firstOf, isSaid, orNone, read, textOf, word } from '../computed/computed.js';
 import { object, OWN_ID, report } from '../computed/joins.js';
 import { IS_OF_ROUTER, PORT_REASON, PORT_STATUS } from '../computed/statuses.js';
 import type { CreateInput, UpdateInput } from '../input.js';
@@ -68,7 +68,6 @@ const VNIC_TYPES = [
 
 /** A router's ports are on the host of their router. A port whose network the host cannot carry is not bound. */
 const HOST = firstOf(orNone(textOf('o', 'binding', 'host')), textOf('r', 'host'), word(''));
-const DEVICE_OWNER = textOf('o', 'deviceOwner');
 /** Its host is registered, and has the physical network of the port's network, if that has one. */
 const CARRIED = both(
   isSaid(HOST),

@@ -23,7 +23,7 @@ import {
   text,
 } from '../types/attribute-types.js';
 import { badRequest } from '../../errors/edge-error.js';
-import { cases, columnOf, firstOf, isOneOf, isThere, jsonOf, textOf, word } from '../computed/computed.js';
+import { cases, columnOf, firstOf, isThere, jsonOf, textOf, word } from '../computed/computed.js';
 import { agent, object, OWN_ID, report } from '../computed/joins.js';
 import { ROUTER_STATUS } from '../computed/statuses.js';
 import { type Row, table } from '../attribute.js';
