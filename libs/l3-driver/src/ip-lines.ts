@@ -92,13 +92,15 @@ function restoreText({ version, type, destination, device, source }: Extract<IpS
   const table = type === 'unicast' ? '' : ' table local';
   if (version === 6) return `route append ${kind}${destination} dev ${device}${table} proto kernel metric 256`;
   const scope = type === 'local' ? 'host' : 'link';
-  return `route replace ${kind}${destination} dev ${device}${table} proto kernel scope ${scope}${source ? ` src ${source}` : ''}`;
+  // In table local one destination has several: a replacement would take the place of another one, and what stands behind it has no effect.
+  const verb = type === 'unicast' ? 'replace' : 'prepend';
+  return `route ${verb} ${kind}${destination} dev ${device}${table} proto kernel scope ${scope}${source ? ` src ${source}` : ''}`;
 }
 
 /** True when ip(8)'s complaint about this line means that the step is done. */
 export function isDoneAlready(line: string, complaint: string): boolean {
   const [object, verb] = line.split(' ');
-  if (verb === 'add' || verb === 'append') return /File exists/.test(complaint);
+  if (verb === 'add' || verb === 'append' || verb === 'prepend') return /File exists/.test(complaint);
   if (verb !== 'del') return false;
   if (object === 'netns') return /No such file or directory/.test(complaint);
   // "No such device": it disappeared between being found by name and being deleted.

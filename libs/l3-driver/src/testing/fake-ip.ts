@@ -105,9 +105,10 @@ export function ipLine(node: FakeNode, where: string, line: string): void {
       return;
     }
     case 'route append':
+    case 'route prepend':
     case 'route replace': {
       const made =
-        /^route (?:append|replace) (?:(local|broadcast|multicast) )?(\S+) dev (\S+)(?: table local)? proto kernel (?:scope \S+|metric 256)(?: src (\S+))?$/.exec(
+        /^route (?:append|prepend|replace) (?:(local|broadcast|multicast) )?(\S+) dev (\S+)(?: table local)? proto kernel (?:scope \S+|metric 256)(?: src (\S+))?$/.exec(
           line,
         );
       if (made) {
