@@ -285,7 +285,7 @@ export function renderPort(
     const position = Math.max(place.placedAt, port.setAt['binding'] ?? 0);
     tags.push({ bridge: BR_INT, name: device.name, tag: place.tag ?? DEAD_VLAN, position, owner });
     if (firewall) {
-      const guarded = guard(port, device.name, place, position, firewall);
+      const guarded = guard(port, device, place, position, firewall);
       const want = { ...NOTHING, tags, flows: at(BR_INT, ...flows, ...guarded.flows), refused, portPlan };
       return { want, local: guarded.local, portClass: guarded.portClass };
     }
@@ -300,14 +300,14 @@ const isSecured = (port: Port): boolean => port.portSecurityEnabled && !port.dev
 /** The flows of a wired port where rules are enforced, and what its network and its groups need to know of it. */
 function guard(
   port: Port,
-  device: string,
+  { name: device, ofport }: ObservedPort,
   { tag: localVlanId = DEAD_VLAN }: NetworkPlace,
   position: number,
   { numbers, isStateful }: Firewall,
 ): { flows: Flow[]; local: LocalPort; portClass: PortClass | null } {
   const owner = keyOf(port);
   const mac = port.macAddress;
-  const base = { portId: port.id, device, position, classKey: '', classNumber: 0, receiver: 0, pairMacs: [] };
+  const base = { portId: port.id, device, position, classKey: '', classNumber: 0, receiver: 0, pairMacs: [], ofport };
   if (!isSecured(port)) {
     const open = !port.deviceOwner.startsWith('network:');
     const at = Math.max(position, port.setAt['port'] ?? 0);

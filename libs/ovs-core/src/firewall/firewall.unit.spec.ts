@@ -162,6 +162,19 @@ describe('the flows of security groups', () => {
     expect(flows.some(({ actions }) => actions.includes('NORMAL'))).toBe(false);
   });
 
+  it('of a network are looked at again when the switch has opened a port', () => {
+    const builder = view().port(11, NETWORK, { portSecurityEnabled: false, securityGroupIds: [] });
+    const wanted = new WantedSwitch();
+    const opened = (ofport: number | null): ObservedSwitch => {
+      const [[name, bridge] = expectNever()] = plugged();
+      return new Map([[name, { ...bridge, ports: new Map([['tap11', { ...device(11), ofport }]]) }]]);
+    };
+    wanted.update(builder.view, config, opened(null), 'all', true);
+    wanted.settle(opened(null));
+    const dirty = wanted.update(builder.view, config, opened(11), new Set(), true);
+    expect([...dirty]).toContain(`fanout/${idOf(NETWORK)}`);
+  });
+
   it('follow the groups of ports and the kind of the groups', () => {
     const builder = view()
       .group(GROUP)
@@ -188,3 +201,7 @@ describe('the flows of security groups', () => {
     expect([inTable(85).length, inTable(87).length]).toEqual([0, 0]);
   });
 });
+
+function expectNever(): never {
+  throw new Error('no bridge');
+}

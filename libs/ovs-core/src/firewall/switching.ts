@@ -20,6 +20,8 @@ export type LocalPort = Readonly<{
   classNumber: number;
   receiver: number;
   pairMacs: readonly string[];
+  /** Null until the switch has opened it: only then frames for many can be copied to it. */
+  ofport: number | null;
   position: number;
 }>;
 
