@@ -133,13 +133,19 @@ export class OvsConverger {
     const known = new Set<string>();
     for (const { bridge, name, owner } of desired.ports) {
       known.add(`${bridge}/${name}`);
-      const error = after.get(bridge)?.ports.get(name)?.error ?? null;
+      const port = after.get(bridge)?.ports.get(name);
+      const error = port && !isJoined(port, after) ? port.error : null;
       if (error !== null) fail(owner || `bridge/${bridge}`, unitOf(owner), bridge, name, error);
     }
     if (units === 'all')
       for (const bridge of after.values())
         for (const port of bridge.ports.values())
-          if (port.error !== null && isOurs(bridge, port) && !known.has(`${bridge.name}/${port.name}`))
+          if (
+            port.error !== null &&
+            !isJoined(port, after) &&
+            isOurs(bridge, port) &&
+            !known.has(`${bridge.name}/${port.name}`)
+          )
             fail(`bridge/${bridge.name}`, REST, bridge.name, port.name, port.error);
   }
 
@@ -327,6 +333,18 @@ const unitOfKey = (key: string): string => (key === `bridge/${BR_INT}` || key ==
 const isObject = (key: string): boolean => KINDS.some((kind) => key.startsWith(`${kind}/`));
 const sizeOf = (units: Units): number => (units === 'all' ? Infinity : units.size);
 const join = (a: Units, b: Units): Units => (a === 'all' || b === 'all' ? 'all' : new Set([...a, ...b]));
+
+/**
+ * A patch port whose peer is there and names it. When a peer was made again, the switch leaves its error at the other end for a while (seen: more than 20 s), and what
+ * needs both must not wait for that.
+ */
+const isJoined = (port: ObservedPort, observed: ObservedSwitch): boolean =>
+  port.type === 'patch' &&
+  port.ofport !== null &&
+  [...observed.values()].some(({ ports }) => {
+    const peer = ports.get(port.options['peer'] ?? '');
+    return peer?.type === 'patch' && peer.ofport !== null && peer.options['peer'] === port.name;
+  });
 
 /** Patch and tunnel ports of ours, and the local port of a bridge of ours. */
 const isOurs = (bridge: ObservedBridge, port: ObservedPort): boolean =>
