@@ -56,7 +56,7 @@ const seeds = [
   { seed: kept('api/nats.nkey', USER.nobody, () => newNkeyPair().seed), ...apiPermissions() },
   ...hosts.map((host) => ({
     seed: kept(`${encodeHost(host)}/nats.nkey`, USER.root, () => newNkeyPair().seed),
-    ...nodePermissions(host, [networkNodes.includes(host) ? 'network' : 'compute']),
+    ...nodePermissions(host, networkNodes.includes(host) ? ['compute', 'network'] : ['compute']),
   })),
 ];
 const logins = seeds.map(({ seed, ...permissions }) => ({ publicKey: publicKeyOf(seed), ...permissions }));
