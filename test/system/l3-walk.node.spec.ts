@@ -18,9 +18,9 @@ import {
   sysctlsOf,
 } from '@plumbline/l3-core';
 import { idOf, life } from '@plumbline/l3-core/testing';
-import { effort } from '../../../tools/jest/effort.mjs';
-import { NodeL3Driver } from './node-driver.js';
-import { makeNode, ScratchNode } from './testing/index.js';
+import { effort } from '../../tools/jest/effort.mjs';
+import { NodeL3Driver } from '@plumbline/l3-driver';
+import { makeNode, ScratchNode } from '@plumbline/l3-driver/testing';
 
 const story = life();
 /** The moment with most on the node: two families, extra routes, floating IPs on both kinds of outside subnet. */
