@@ -83,7 +83,7 @@ export async function readersBench() {
     };
     return [
       ...(await hostileRows(loads, one, some)),
-      ...(await heartbeatRows(api, database, loads.ordinary, one, write)),
+      ...(await heartbeatRows(api, tokens.admin.text, database, loads.ordinary, one, write)),
     ];
   } finally {
     for (const load of Object.values(loads)) load.close();
@@ -128,7 +128,8 @@ async function hostileRows(loads, one, some) {
   return rows;
 }
 
-async function heartbeatRows(api, database, load, one, write) {
+async function heartbeatRows(api, token, database, load, one, write) {
+  await admitNodes(api.url, token);
   const nodes = await startNodes(api.natsUrl, await logOf(database));
   try {
     await nodes.heard(true);
@@ -183,6 +184,18 @@ async function heartbeatRows(api, database, load, one, write) {
 }
 
 const logOf = async (database) => (await database.query('SELECT log_id FROM plumbline.log_head')).rows[0].log_id;
+
+/** Hosts that nobody admitted would report and lead to nothing. */
+async function admitNodes(url, token) {
+  for (let n = 1; n <= HOSTS; n += 1) {
+    const answer = await fetch(`${url}/plumbline/v1/nodes/host-${n}/admission`, {
+      method: 'PUT',
+      headers: { 'x-auth-token': token, 'content-type': 'application/json' },
+      body: JSON.stringify({ roles: ['compute'], physicalNetworks: ['physnet1'] }),
+    });
+    if (!answer.ok) throw new Error(`host-${n} was not admitted: ${answer.status} ${await answer.text()}`);
+  }
+}
 
 async function registered(database) {
   for (let n = 0; n < 1200; n += 1) {

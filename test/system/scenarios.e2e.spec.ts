@@ -120,6 +120,26 @@ describe('scenario A: two instances, two floating IPs, one router', () => {
     expect(await lab.text('net1', ping)).toContain(' 0% packet loss');
   });
 
+  test('a floating IP of a virtual address, which an instance holds and no port is plugged for, is ACTIVE and answers', async () => {
+    const held = await lab.get('port', vm2.portId);
+    await lab.update('port', vm2.portId, { port_security_enabled: false, security_groups: [] });
+    const virtual = await lab.create('port', { name: 'virtual', network_id: held['network_id'] });
+    const [{ ip_address: address } = { ip_address: '' }] = virtual['fixed_ips'] as { ip_address: string }[];
+    const route = (await lab.inside(vm2, ['ip', '-4', 'route', 'show', 'default'])).stdout;
+    const on = ['dev', /dev (\S+)/.exec(route)?.[1] ?? ''];
+    await lab.inside(vm2, ['ip', 'address', 'add', `${address}/32`, ...on]);
+    const external = await lab.named('networks', 'public');
+    const floating = await lab.create('floatingip', { floating_network_id: external.id, port_id: virtual.id });
+    await lab.becomes('floatingip', floating.id, 'ACTIVE');
+    await lab.answers('outside', addressOf(floating), 'vm2');
+    expect(await lab.pings('outside', addressOf(floating))).toBe(true);
+
+    await lab.delete('floatingip', floating.id);
+    await lab.delete('port', virtual.id);
+    await lab.inside(vm2, ['ip', 'address', 'delete', `${address}/32`, ...on]);
+    await lab.update('port', vm2.portId, { port_security_enabled: true, security_groups: held['security_groups'] });
+  });
+
   test('the same request again, or a restart of the agent, changes nothing on the node', async () => {
     const said = lab.logOf('l3-agent-net1').length;
     const before = await nodePicture(lab, 'net1');
