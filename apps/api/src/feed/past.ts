@@ -1,8 +1,18 @@
 /**
  * The objects of the log at an earlier position, from the nearest checkpoint. One position at a time: each holds a second set of objects in memory and, while it
- * is folded, up to half of the processor. Who comes while many wait is told to come again.
+ * is folded, up to half of the processor. Who comes while many wait is told to come again. What is folded a long way is kept as checkpoints, so that the next one
+ * begins there.
  */
-import { type At, type CheckpointStore, type EventStore, topologyAt } from '@plumbline/event-store';
+import { CATALOGUE_VERSION } from '@plumbline/contracts';
+import {
+  type At,
+  CHECKPOINT_FORMAT,
+  type CheckpointStore,
+  chunksOf,
+  contentOf,
+  type EventStore,
+  topologyAt,
+} from '@plumbline/event-store';
 import type { Logger } from '@plumbline/telemetry';
 import { tooManyRequests } from '../errors/edge-error.js';
 
@@ -17,6 +27,8 @@ export class Past {
     private readonly store: EventStore,
     private readonly checkpoints: CheckpointStore,
     private readonly logger: Logger,
+    /** Events between the checkpoints that a long fold keeps: as the older ones of `Checkpointer`. */
+    private readonly keepEvery = 100_000,
   ) {}
 
   /** `use` gets the objects at `position`, which the log must have, and must keep none of them. Rejects with EdgeError when too many wait. */
@@ -39,6 +51,20 @@ export class Past {
       store,
       checkpoints,
       passedOver: (of, why) => logger.warn({ position: of, why, step: 'view' }, 'a checkpoint is not used'),
+      keep: { every: this.keepEvery, use: (at) => this.keep(at) },
     });
+  }
+
+  private async keep({ topology, hash }: At): Promise<void> {
+    const { position } = topology;
+    const at = { position, hash, generation: CATALOGUE_VERSION, format: CHECKPOINT_FORMAT };
+    try {
+      await this.checkpoints.write(at, chunksOf(contentOf(topology)));
+    } catch (err) {
+      this.logger.warn(
+        { err, position, step: 'checkpoint' },
+        'no checkpoint was made; the view is answered all the same',
+      );
+    }
   }
 }

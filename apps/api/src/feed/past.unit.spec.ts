@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
 import type { CheckpointHead } from '@plumbline/event-store';
-import { InMemoryEventStore } from '@plumbline/event-store/testing';
+import { happened, InMemoryEventStore } from '@plumbline/event-store/testing';
 import { createLogger } from '@plumbline/telemetry';
 import { EdgeError } from '../errors/edge-error.js';
 import { Past } from './past.js';
@@ -37,4 +37,28 @@ it('folds one position at a time, refuses whoever comes when eight wait, and goe
   while (asked.length < 9) await turn();
   asked[8]!([]);
   expect(await again).toBe(64);
+});
+
+it('keeps a checkpoint of each stretch that it folds, and answers all the same when that fails', async () => {
+  const store = new InMemoryEventStore();
+  for (let version = 0; version < 5; version += 1) await store.append(happened('thing', version));
+  const kept: { position: number; hash: string }[] = [];
+  const checkpoints = {
+    list: async () => [],
+    // eslint-disable-next-line require-yield
+    read: async function* () {
+      throw new Error('there is none');
+    },
+    write: async ({ position, hash }: { position: number; hash: string }) => {
+      kept.push({ position, hash });
+      if (position === 4) throw new Error('the disk is full');
+      return 'made' as const;
+    },
+    remove: async () => undefined,
+  };
+  const past = new Past(store, checkpoints, createLogger({ name: 'test', level: 'silent' }), 2);
+  expect(await past.at(5, ({ topology }) => topology.position)).toBe(5);
+  expect(kept).toEqual(
+    await Promise.all([2, 4].map(async (position) => ({ position, hash: await store.hashAt(position) }))),
+  );
 });

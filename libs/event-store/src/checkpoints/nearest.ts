@@ -25,6 +25,11 @@ export type NearestOptions = Readonly<{
   passedOver(position: number | null, why: string): void;
   /** True: no pauses. For a process that does nothing else yet. */
   hurry?: boolean;
+  /**
+   * Gets what was folded at each position of the log that `every` divides, so that it can be kept as a checkpoint: a log that an older release wrote has none
+   * before its end. The fold goes on when it resolves; `use` must keep no object itself.
+   */
+  keep?: Readonly<{ every: number; use(at: At): Promise<void> }>;
 }>;
 
 /** The log at one position. */
@@ -61,18 +66,19 @@ async function nearest(position: number, options: NearestOptions, mostEvents: nu
 }
 
 async function foldedUpTo(position: number, options: NearestOptions, { topology, hash: from }: At): Promise<At> {
+  const { store, keep } = options;
   const pause = pacer(options.hurry ?? false);
   let hash = from;
   while (topology.position < position) {
-    const events = await options.store.read(
-      { position: topology.position, hash },
-      Math.min(EVENTS, position - topology.position),
-    );
+    const at = topology.position;
+    const untilKept = keep ? keep.every - (at % keep.every) : EVENTS;
+    const events = await store.read({ position: at, hash }, Math.min(EVENTS, untilKept, position - at));
     if (events.length === 0) throw new Error(`the log could not be read beyond position ${topology.position}`);
     const done = pause.begin();
     for (const event of events) takeIn(topology, event);
     hash = events.at(-1)?.hash ?? hash;
     await done();
+    if (keep && topology.position % keep.every === 0) await keep.use({ topology, hash });
   }
   return { topology, hash };
 }

@@ -1,3 +1,4 @@
+export { command, happened, meta } from './commands.js';
 export { InMemoryEventStore } from './in-memory-event-store.js';
 export { writeLongLog, type LongLog } from './long-log.js';
 export { startPostgres, type TestPostgres } from './start-postgres.js';
