@@ -219,6 +219,13 @@ describe('a journey through the Networking API', () => {
     expect(await status(`/v2.0/floatingips/${floating.id}`)).toBe('DOWN');
     await node.report('l3', [{ kind: 'floatingip', id: floating.id, status: 'ACTIVE', position: now }]);
     expect(await status(`/v2.0/floatingips/${floating.id}`)).toBe('ACTIVE');
+    for (const [up, shown] of [
+      [false, 'DOWN'],
+      [true, 'ACTIVE'],
+    ] as const) {
+      await api.make('PUT', `/v2.0/networks/${external.id}`, { network: { admin_state_up: up } });
+      expect(await status(`/v2.0/floatingips/${floating.id}`)).toBe(shown);
+    }
     await node.report('ovs', [{ kind: 'port', id: vm1.id, status: 'DOWN', position: now }]);
     expect(await status(`/v2.0/floatingips/${floating.id}`)).toBe('DOWN');
     await node.report('l3', [

@@ -40,7 +40,7 @@ export type Config = Readonly<{
   connections: Readonly<{ lists: number; lookups: number; reports: number }>;
   /** Most of each resource that a project may have by default; -1: any number. */
   quotas: Readonly<Record<string, number>>;
-  /** Ports with security groups are bound although no agent enforces those. */
+  /** Ports with security groups are bound although the API knows of no agent that enforces those. */
   unenforcedSecurityGroups: boolean;
   /** With a dot at its end. */
   dnsDomain: string;

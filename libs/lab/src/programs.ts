@@ -51,7 +51,7 @@ export async function startApi(
       PLUMB_LISTEN: `127.0.0.1:${options.port}`,
       PLUMB_LOG_LEVEL: logLevel(),
       ...identityEnvironment(control),
-      // No agent enforces security groups yet; without this no port of the lab could be bound (hints.ts tells the user).
+      // The API does not know which nodes enforce security groups; without this no port of the lab could be bound (hints.ts tells the user).
       PLUMB_UNENFORCED_SECURITY_GROUPS: 'true',
       ...limits(),
       DATABASE_URL: options.databaseUrl,

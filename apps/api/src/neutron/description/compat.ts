@@ -325,12 +325,12 @@ export const NOTES: Readonly<Record<string, Note>> = {
   ),
   'port.binding:vif_details': differs('port_filter is false: no agent filters yet.'),
   'port.security_groups': differs(
-    'No agent enforces them yet: a port with security groups is bound only if the operator allows it (PLUMB_UNENFORCED_SECURITY_GROUPS).',
+    'Enforced on nodes whose Open vSwitch agent has PLUMB_FIREWALL=openflow. The API does not know which: a port with security groups is bound only if the operator allows it (PLUMB_UNENFORCED_SECURITY_GROUPS).',
   ),
   'port.port_security_enabled': differs(
     'The OVS agent checks the senders of ARP and of neighbour advertisements and the source MAC; nothing else is filtered yet.',
   ),
-  'port.allowed_address_pairs': differs('Stored and shown; no agent lets a port send from them yet.'),
+  'port.allowed_address_pairs': differs('Take effect on nodes whose Open vSwitch agent has PLUMB_FIREWALL=openflow.'),
   'port.extra_dhcp_opts': differs(
     'Stored and shown, for DHCP servers that you run yourself: there is no DHCP agent yet.',
   ),

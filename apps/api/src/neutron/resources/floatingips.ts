@@ -35,10 +35,11 @@ const forwardings = (column: string): Computed => columnOf('pf', column);
 /** A port that is nobody's device and on no host holds an address that others answer for (a virtual address): there is nothing of it to be wired. */
 const VIRTUAL = both(isOneOf(textOf('p', 'deviceId'), ''), isOneOf(textOf('p', 'binding', 'host'), ''));
 
-/** Invariant 11: read back by the L3 agent at the association's position or later, and the port wired on its own host. */
+/** Invariant 11: read back by the L3 agent at the association's position or later, and the port wired on its own host. A network that is set down carries nothing. */
 const STATUS = cases(
   [
     [either(reported('l', 'ERROR'), both(NOT_ASSOCIATED, forwardings('failed'))), word('ERROR')],
+    [isOneOf(textOf('x', 'adminStateUp'), 'false'), word('DOWN')],
     [
       either(
         both(reported('l', 'ACTIVE'), either(reported('w', 'ACTIVE'), VIRTUAL)),
@@ -249,6 +250,7 @@ export const floatingips: Resource = declare({
   joins: [
     object('r', 'router', textOf('o', 'association', 'routerId')),
     object('p', 'port', textOf('o', 'association', 'portId')),
+    object('x', 'network', textOf('o', 'floatingNetworkId')),
     report('l', {
       kind: 'floatingip',
       id: OWN_ID,
