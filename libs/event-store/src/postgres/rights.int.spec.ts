@@ -35,7 +35,7 @@ describe('who may do what to the log', () => {
       await one(`SELECT relname, relacl::text, relowner, relhastriggers, relrowsecurity FROM pg_class c
         WHERE relnamespace = 'plumbline'::regnamespace ORDER BY relname`),
       await one(
-        `SELECT proname, proacl::text, proowner, prosrc FROM pg_proc WHERE pronamespace = 'plumbline'::regnamespace`,
+        `SELECT proname, proacl::text, proowner, prosrc FROM pg_proc WHERE pronamespace = 'plumbline'::regnamespace ORDER BY oid`,
       ),
       await one(
         `SELECT attname, attacl::text FROM pg_attribute WHERE attrelid = 'plumbline.events'::regclass ORDER BY attnum`,
