@@ -152,9 +152,11 @@ describe('a real Keystone', () => {
       const { checks } = (await api.call('GET', '/healthz')).body as { checks: { logins: Record<string, unknown> } };
       return checks.logins;
     };
+    // A Keystone that was slow before has counted, too.
+    const before = Number((await accepted())['acceptedInGrace']);
     await eventually(async () => {
       expect((await ask(api, ann)).status).toBe(200);
-      return Number((await accepted())['acceptedInGrace']) > 1 ? true : undefined;
+      return Number((await accepted())['acceptedInGrace']) > before + 1 ? true : undefined;
     });
     expect(await accepted()).toMatchObject({ ok: true, detail: expect.stringContaining('has not answered since') });
     for (const at of [patient, api])
