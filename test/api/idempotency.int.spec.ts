@@ -33,7 +33,7 @@ describe('a create with an Idempotency-Key', () => {
       ['ports', 'port', { network_id: network.id }],
       ['routers', 'router', {}],
       ['security-groups', 'security_group', {}],
-      ['subnetpools', 'subnetpool', { name: 'p', prefixes: ['10.9.0.0/16'] }],
+      ['subnetpools', 'subnetpool', { prefixes: ['10.9.0.0/16'] }],
       ['address-scopes', 'address_scope', { ip_version: 4 }],
       ['address-groups', 'address_group', { addresses: ['10.0.0.0/8'] }],
     ];
