@@ -1,5 +1,5 @@
 /** An agent whose state folder is on a disk without room: a real file system, a session of either agent. */
-import { mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -51,7 +51,8 @@ describe.each(['ovs', 'l3'] as const)('the state disk of the %s agent', (agent) 
         if (plane.reports.length > 0 && said(troubles)) return troubles;
       }
     };
-    const saved = () => readSnapshot(readFileSync(file.path, 'utf8'), HOST, file.path).position;
+    const saved = () =>
+      existsSync(file.path) ? readSnapshot(readFileSync(file.path, 'utf8'), HOST, file.path).position : null;
 
     plane.up();
     commit(networkCreated({ networkId: id(1) }), nodeRegistered(HOST, '172.16.0.1'));
