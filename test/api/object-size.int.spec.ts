@@ -136,10 +136,11 @@ it('an agent that catches up for long is in health, in metrics, in the log and i
     expect(behind).toMatchObject({
       status: 200,
       body: {
-        checks: { agents: { detail: expect.stringMatching(/^the ovs agent of net1 is catching-up for 1\d s$/) } },
+        // Its L3 agent says the same with its next heartbeat.
+        checks: { agents: { detail: expect.stringMatching(/the ovs agent of net1 is catching-up for 1\d s$/) } },
       },
     });
-    expect(await (await fetch(`${api.url}/metrics`)).text()).toContain('\nplumbline_agents_behind 1\n');
+    expect(await (await fetch(`${api.url}/metrics`)).text()).toMatch(/\nplumbline_agents_behind [12]\n/);
     expect(await (await fetch(`${api.url}/metrics`)).text()).toContain('\nplumbline_nats_publish_refused_total 0\n');
     const main = path.resolve(import.meta.dirname, '../../apps/cli/dist/main.js');
     const { code, stdout } = await run([process.execPath, main, 'status', '--url', api.url], {
