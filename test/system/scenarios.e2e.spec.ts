@@ -136,6 +136,11 @@ describe('scenario A: two instances, two floating IPs, one router', () => {
 
     await lab.delete('floatingip', floating.id);
     await lab.delete('port', virtual.id);
+    const router = await lab.named('routers', 'router1');
+    await until(
+      async () => !JSON.stringify(await routerOnNode(router.id)).includes(addressOf(floating)),
+      () => `${addressOf(floating)} is still on the node`,
+    );
     await lab.inside(vm2, ['ip', 'address', 'delete', `${address}/32`, ...on]);
     await lab.update('port', vm2.portId, { port_security_enabled: true, security_groups: held['security_groups'] });
   });
