@@ -2,7 +2,8 @@
  * All tests, level by level, then the slowest specs, and one plain line at the end: `N passed, N failed` (and `, N skipped` when some were).
  *
  * Most of the time goes where a machine waits, so as many specs run side by side as it has cores (levels.mjs says how). What they must not share they are given
- * once each: a database and a broker by their own set-up, a network and an empty /run by alone.sh.
+ * once each: a database and a broker by their own set-up, a network and an empty /run by alone.sh. The table of processes they do share: a spec that looks for
+ * processes by a name puts its own process id into it.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';

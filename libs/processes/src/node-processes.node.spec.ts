@@ -6,6 +6,8 @@ import { makeNetns, type ScratchNetns } from '@plumbline/exec/testing';
 import { filesFolder, NodeProcesses, planProcesses, type WantedProcess } from './index.js';
 import { isRunning, statOf } from './proc.js';
 
+// Specs that run side by side see each other's processes: what an owner finds must be of this spec alone.
+const [OWNER, OTHER, THIRD] = [`dhcp-${process.pid}`, `dhcp-${process.pid}-2`, `lb-${process.pid}`];
 let netns: ScratchNetns;
 let runDir: string;
 /** Everything that an agent process has. */
@@ -14,7 +16,7 @@ class Agent {
   readonly processes: NodeProcesses;
   readonly ended: string[] = [];
 
-  constructor(owner = 'dhcp-net1') {
+  constructor(owner = OWNER) {
     this.processes = new NodeProcesses(this.spawner, {
       owner,
       runDir,
@@ -53,7 +55,7 @@ beforeEach(() => {
   runDir = mkdtempSync('/tmp/plumb-processes-');
 });
 afterEach(async () => {
-  for (const owner of ['dhcp-net1', 'dhcp-net2', 'lb-net1']) {
+  for (const owner of [OWNER, OTHER, THIRD]) {
     const agent = new Agent(owner);
     await agent.converge();
   }
@@ -76,7 +78,7 @@ const PROGRAM = `
 const server = (content: string, more: Partial<WantedProcess> = {}): WantedProcess => ({
   name: 'server',
   netns: netns.name,
-  argv: ['perl', '-e', PROGRAM, path.join(filesFolder('dhcp-net1', 'server', runDir), 'conf')],
+  argv: ['perl', '-e', PROGRAM, path.join(filesFolder(OWNER, 'server', runDir), 'conf')],
   files: [{ name: 'conf', content, mode: 0o640 }],
   reload: 'signal',
   ...more,
@@ -88,7 +90,7 @@ const idle = (name: string, seconds = '1000'): WantedProcess => ({
   files: [],
   reload: 'none',
 });
-const logOf = (name: string, owner = 'dhcp-net1'): string => {
+const logOf = (name: string, owner = OWNER): string => {
   const file = path.join(runDir, owner, name, 'log');
   return existsSync(file) ? readFileSync(file, 'utf8') : '';
 };
@@ -111,7 +113,7 @@ describe('processes on a real node', () => {
     expect(statOf(pid)?.session).toBe(pid);
     const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').filter(Boolean);
     expect(environment.map((each) => each.split('=')[0]).sort()).toEqual(['LC_ALL', 'PATH', 'PLUMB_PROCESS']);
-    const file = path.join(filesFolder('dhcp-net1', 'server', runDir), 'conf');
+    const file = path.join(filesFolder(OWNER, 'server', runDir), 'conf');
     expect([readFileSync(file, 'utf8'), statSync(file).mode & 0o777]).toEqual(['one', 0o640]);
     delete process.env['PLUMB_TEST_SECRET'];
   });
@@ -190,15 +192,15 @@ describe('processes on a real node', () => {
     expect(all).toHaveLength(3);
     await agent.converge();
     expect(all.filter(isRunning)).toEqual([]);
-    expect(existsSync(path.join(runDir, 'dhcp-net1', 'server'))).toBe(false);
+    expect(existsSync(path.join(runDir, OWNER, 'server'))).toBe(false);
   });
 
   it("of another owner, of nobody, or with somebody else's name for a mark are not seen and not touched", async () => {
-    const [mine, other, third] = [new Agent(), new Agent('dhcp-net2'), new Agent('lb-net1')];
+    const [mine, other, third] = [new Agent(), new Agent(OTHER), new Agent(THIRD)];
     for (const agent of [mine, other, third]) await agent.converge(idle('quiet'));
     const stranger = await mine.spawner.startDetached(['sleep', '1000'], {
       logFile: '/dev/null',
-      env: { PLUMB_PROCESS: 'dhcp/quiet:0', NOT_PLUMB_PROCESS: 'dhcp-net1/quiet:0' },
+      env: { PLUMB_PROCESS: 'dhcp/quiet:0', NOT_PLUMB_PROCESS: `${OWNER}/quiet:0` },
     });
     const [theirs] = await other.pids('quiet');
     await mine.converge();

@@ -8,7 +8,8 @@ import { Backoff, type Run } from '@plumbline/reconcile';
 import { filesFolder, NodeProcesses, processOwner, type WantedProcess } from './index.js';
 import { ProcessAgent } from './testing/index.js';
 
-const OWNER = 'dhcp-net1';
+// Specs that run side by side see each other's processes: what an owner finds must be of this spec alone.
+const OWNER = `dhcp-step-${process.pid}`;
 let netns: ScratchNetns;
 let runDir: string;
 const agents: NodeAgent[] = [];
