@@ -21,6 +21,6 @@ export { bridgesOfOurs, planBuild, planFlows, planOptions, planRelease, type Pla
 export * as firewallTables from './firewall/tables.js';
 export * as pipeline from './pipeline.js';
 export { linkLocal } from './link-local.js';
-export { type OvsNodeConfig, type PortPlan } from './render.js';
+export { lacksRules, type OvsNodeConfig, type PortPlan } from './render.js';
 export { render, type Desired } from './wanted.js';
 export { afterChanges, afterFlows, NO_FLOWS } from './simulate.js';

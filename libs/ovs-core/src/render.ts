@@ -48,6 +48,17 @@ export type OvsNodeConfig = Readonly<{
 
 export const enforces = (config: OvsNodeConfig): boolean => config.firewall === 'openflow';
 
+/** Since then a view has the groups, rules and members that its ports need. By an older one every instance would be cut off. */
+const RULES_SINCE_CATALOGUE = 4;
+
+/** Whether the node is asked to enforce rules and its view cannot have any, since an older control plane made it. */
+export const lacksRules = (view: Pick<HostView, 'catalogue'>, config: OvsNodeConfig): boolean =>
+  enforces(config) && view.catalogue < RULES_SINCE_CATALOGUE;
+
+/** What can be done by this view: without rules in it the node carries everything, as with `none`. */
+export const possibleWith = (view: Pick<HostView, 'catalogue'>, config: OvsNodeConfig): OvsNodeConfig =>
+  lacksRules(view, config) ? { ...config, firewall: 'none' } : config;
+
 /** What the view says of a port, before it is known whether the switch has opened its interface. */
 export type PortPlan = Readonly<{
   port: Port;

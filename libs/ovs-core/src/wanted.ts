@@ -24,6 +24,7 @@ import {
   NOTHING,
   OvsNodeConfig,
   PortPlan,
+  possibleWith,
   providersOf,
   Refusal,
   renderBase,
@@ -137,11 +138,12 @@ export class WantedSwitch {
    */
   update(
     view: HostView,
-    config: OvsNodeConfig,
+    asked: OvsNodeConfig,
     observed: ObservedSwitch,
     touched: ReadonlySet<ObjectKey> | 'all',
     mayRemove: boolean,
   ): ReadonlySet<string> | 'all' {
+    const config = possibleWith(view, asked);
     const news = this.takeIn(observed, false);
     const strays = this.mayRemove !== mayRemove ? this.strays(view) : [];
     this.mayRemove = mayRemove;

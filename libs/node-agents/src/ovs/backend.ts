@@ -7,6 +7,7 @@ import { SwitchDriver } from '@plumbline/ovs-driver';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import type { Logger } from '@plumbline/telemetry';
 import { bindLog, boundLog } from '../switch-log.js';
+import { OldViewLog, oldViewTroubles } from './old-view.js';
 import { factsOf, nodeConfig, type ovsSettings } from './settings.js';
 import { Tunnels } from './tunnels.js';
 
@@ -27,19 +28,25 @@ export async function makeOvsBackend(config: AgentConfig<typeof ovsSettings>, lo
   const ovsdb = config.settings.PLUMB_OVSDB;
   const runner = new Spawner();
   const tunnels = new Tunnels(() => performance.now());
-  const node = new Later(
-    `Open vSwitch's database at ${ovsdb}`,
-    () => open(ovsdb, nodeConfig(config.settings), runner),
-    logger,
-  );
+  const asked = nodeConfig(config.settings);
+  const oldView = new OldViewLog(asked, logger);
+  const node = new Later(`Open vSwitch's database at ${ovsdb}`, () => open(ovsdb, asked, runner), logger);
   return {
-    reconciler: { converge: async (view, options) => (await node.now()).converger.converge(view, options) },
+    reconciler: {
+      converge: async (view, options) => {
+        oldView.look(view);
+        return (await node.now()).converger.converge(view, options);
+      },
+    },
     binding: {
       boundLog: async () => boundLog((await node.now()).mirror),
       bind: async (log) => bindLog((await node.now()).mirror, log),
     },
     nodeFacts: () => ({ ...facts, bridgeMappings: { ...facts.bridgeMappings }, bfd: true }),
-    troubles: (view) => tunnels.troubles(view, node.current?.driver.tunnelEnds() ?? []),
+    troubles: (view) => [
+      ...oldViewTroubles(view, asked),
+      ...tunnels.troubles(view, node.current?.driver.tunnelEnds() ?? []),
+    ],
     onTroubleChange: (tell) =>
       void node.opened.then(({ driver }) => driver.onNews(({ reason }) => reason === 'tunnel-end' && tell())),
     onNodeChange: (look) =>

@@ -101,6 +101,20 @@ describe('the flows of security groups', () => {
     },
   );
 
+  it('are those of no firewall while an older control plane sends no rules, and come with its first view that has them', () => {
+    const { builder, observed } = counted(3, 2);
+    const all = linesOf(flowsOf(builder, observed));
+    const node = new Followed(builder, observed);
+    builder.view.catalogue = 3;
+    node.step('all');
+    const none = render(builder.view, { ...config, firewall: 'none' }, observed, { mayRemove: true });
+    expect(linesOf(node.flows())).toEqual(linesOf(none.flows.get('br-int') ?? []));
+    expect(linesOf(node.flows())).not.toEqual(all);
+    builder.view.catalogue = 4;
+    node.step('all');
+    expect(linesOf(node.flows())).toEqual(all);
+  });
+
   it('cost what they change', () => {
     const { builder, observed } = counted(200, 100);
     const node = new Followed(builder, observed);
