@@ -12,6 +12,8 @@ export class ObservedNode {
   private sequence = 0;
   private readonly startedAt = new Date().toISOString();
   private heart: NodeJS.Timeout | undefined;
+  /** How it says that it enforces security groups; undefined: as an agent of the release before, not at all. */
+  firewall: string | undefined;
   /** What its reports say instead of what they say by default. */
   said: Partial<Report> = {};
 
@@ -71,7 +73,12 @@ export class ObservedNode {
       startedAt: this.startedAt,
       ...(agent === 'l3' && this.zone !== undefined && { availabilityZone: this.zone }),
       ...(agent === 'ovs' && {
-        node: { tunnelIp: this.tunnelIp, bridgeMappings: { physnet1: 'br-ex' }, datapathType: 'netdev' },
+        node: {
+          tunnelIp: this.tunnelIp,
+          bridgeMappings: { physnet1: 'br-ex' },
+          datapathType: 'netdev',
+          ...(this.firewall !== undefined && { firewall: this.firewall }),
+        },
       }),
       ...this.said,
     };

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Answer, ApiProcess } from './api-process.js';
+import { Answer, ApiProcess, eventually } from './api-process.js';
+import { ObservedNode } from './observed.js';
 
 type Fields = { id: string; [attribute: string]: unknown };
 
@@ -179,6 +180,47 @@ describe('ports and their security', () => {
     expect(refusal(await change(unbound.id, bound))).toEqual([409, 'PortSecurityNotEnforced']);
     const off = { ...bound, port_security_enabled: false, security_groups: [] };
     expect(portOf(await change(unbound.id, off))).toMatchObject({ 'binding:host_id': 'cmp1' });
+  });
+
+  it('are bound, and say how to plug them, by what their node says in the log', async () => {
+    const node = await ObservedNode.start(api, 'cmp7', '10.9.0.7');
+    try {
+      const bound = { 'binding:host_id': 'cmp7' };
+      const details = async (id: string) =>
+        (await api.make<Fields>('GET', `/v2.0/ports/${id}`, undefined))['binding:vif_details'];
+      const says = async (firewall: string | undefined) => {
+        node.firewall = firewall;
+        await node.report('ovs', []);
+        await eventually(async () => {
+          const { rows } = await api.database.query(
+            "SELECT FROM plumbline.nodes WHERE id = 'cmp7' AND doc ->> 'firewall' = $1",
+            [firewall ?? 'none'],
+          );
+          return rows.length === 1 ? true : undefined;
+        });
+      };
+      const free = await made({ ...bound, port_security_enabled: false });
+      for (const firewall of [undefined, 'none', 'of-tomorrow']) {
+        await says(firewall);
+        expect(refusal(await create(bound))).toEqual([409, 'PortSecurityNotEnforced']);
+        expect(await details(free.id)).toMatchObject({ port_filter: false, ovs_hybrid_plug: false });
+      }
+      await says('openflow');
+      const port = await made(bound);
+      expect(await details(port.id)).toMatchObject({
+        port_filter: true,
+        ovs_hybrid_plug: false,
+        bridge_name: 'br-int',
+      });
+      await says('hybrid');
+      expect(await details(port.id)).toMatchObject({ port_filter: true, ovs_hybrid_plug: true });
+      await says('none');
+      expect(portOf(await change(port.id, { name: 'kept' }))).toMatchObject(bound);
+      expect(refusal(await create(bound))).toEqual([409, 'PortSecurityNotEnforced']);
+      expect(await details(port.id)).toMatchObject({ port_filter: false });
+    } finally {
+      await node.stop();
+    }
   });
 });
 

@@ -68,10 +68,56 @@ describe('plumb status', () => {
     );
     const { lines } = await status(['--url', strict]);
     expect(lines).toContain('net1             security groups: not enforced: binding refused');
-    await api.database.query(
-      `UPDATE plumbline.agents SET configurations = configurations || '{"security_groups": true}'`,
+    node.firewall = 'openflow';
+    await node.report('ovs', []);
+    await eventually(async () =>
+      (await status(['--url', strict])).lines.includes('net1             security groups: enforced') ? true : undefined,
     );
-    expect((await status(['--url', strict])).lines).toContain('net1             security groups: enforced');
+  });
+
+  it('ports whose rules have no effect, and those that nothing will reach once they have', async () => {
+    const strict = await api.beside({ PLUMB_UNENFORCED_SECURITY_GROUPS: 'false' });
+    const network = await api.make<{ id: string }>('POST', '/v2.0/networks', { network: { name: 'inner' } });
+    await api.make('POST', '/v2.0/subnets', {
+      subnet: { network_id: network.id, ip_version: 4, cidr: '10.7.0.0/24' },
+    });
+    const group = async (name: string, rules: readonly object[]): Promise<string> => {
+      const { id } = await api.make<{ id: string }>('POST', '/v2.0/security-groups', { security_group: { name } });
+      for (const rule of rules)
+        await api.make('POST', '/v2.0/security-group-rules', {
+          security_group_rule: { security_group_id: id, direction: 'ingress', ...rule },
+        });
+      return id;
+    };
+    const port = (name: string, more: object) =>
+      api.make<{ id: string }>('POST', '/v2.0/ports', {
+        port: { name, network_id: network.id, 'binding:host_id': 'net1', device_owner: 'compute:nova', ...more },
+      });
+    const open = await port('open', { security_groups: [await group('web', [{ protocol: 'tcp' }])] });
+    const shut = await port('shut', { security_groups: [await group('shut', [])] });
+    const among = await port('among', {});
+    const unbound = await port('unbound', { 'binding:host_id': '', security_groups: [] });
+    const free = await port('free', { port_security_enabled: false });
+    const ends = async (): Promise<string[]> => {
+      const { lines } = await status(['--url', strict]);
+      return lines.filter((line) => line.includes('security groups'));
+    };
+    expect(await ends()).toEqual(['net1             security groups: enforced']);
+    node.firewall = 'none';
+    await node.report('ovs', []);
+    await eventually(async () => ((await ends()).length > 1 ? true : undefined));
+    expect((await ends()).sort()).toEqual(
+      [
+        'net1             security groups: not enforced: binding refused',
+        'once security groups are enforced',
+        `  port among (${among.id}) on net1: its groups let in ports of security groups alone`,
+        '  net1 does not enforce security groups: the rules of 3 ports bound there have no effect',
+      ].sort(),
+    );
+    const { lines, code } = await status(['--url', strict]);
+    expect(lines).toContain(`  port shut (${shut.id}) on net1: its groups let nothing in`);
+    expect(code).toBe(1);
+    for (const { id } of [open, shut, among, unbound, free]) await api.call('DELETE', `/v2.0/ports/${id}`);
   });
 
   it('a router on no node, an object in ERROR with its reason, an agent that is taken out of service', async () => {

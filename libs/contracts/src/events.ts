@@ -6,7 +6,18 @@
  * declared with its kind (`libs/topology/src/kinds`).
  */
 import { z } from 'zod';
-import { AddressPair, ExtraDhcpOpt, FixedIp, HostRoute, Id, IpAddress, Position, Time, VlanId } from './primitives.js';
+import {
+  AddressPair,
+  ExtraDhcpOpt,
+  FixedIp,
+  HostRoute,
+  Id,
+  IpAddress,
+  Position,
+  Time,
+  VlanId,
+  Word,
+} from './primitives.js';
 import { HostName } from './host-names.js';
 import {
   AddressGroup,
@@ -369,6 +380,8 @@ export const NodeRegistered = ofNode('NodeRegistered', {
   tunnelIp: Node.shape.tunnelIp,
   bridgeMappings: Node.shape.bridgeMappings,
   bfd: Node.shape.bfd,
+  /** Absent: `none`. */
+  firewall: Word.optional(),
 });
 export const NodeRemoved = ofNode('NodeRemoved', { host: HostName });
 

@@ -10,13 +10,10 @@ import { z } from 'zod';
 import { AnyObject, Kind, KINDS } from './objects.js';
 import { Recorded } from './events.js';
 import { HostName } from './host-names.js';
-import { Hash, Id, IpAddress, LinkName, Position } from './primitives.js';
+import { Hash, Id, IpAddress, LinkName, Position, Word } from './primitives.js';
 
 /** Name of an availability zone. */
 export const ZoneName = z.string().regex(/^[\w.-]{1,64}$/, 'letters, digits, "_", "-" and ".", at most 64');
-
-/** A name of this or of another release. */
-const Word = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'a word of lower-case letters, digits and "-", at most 32');
 
 /** The items of a list that this release can read; the others are left out. */
 const readableOf = <Item extends z.ZodType>(item: Item) =>
@@ -235,8 +232,6 @@ export const Report = z.object({
   machine: Machine.optional(),
   /** The agent's availability zone, when it has one: routers are scheduled by it. */
   availabilityZone: ZoneName.optional(),
-  /** True: this agent enforces security groups. Absent: it does not. */
-  securityGroups: z.boolean().optional(),
   /** What this node is: becomes NodeRegistered when it changed (sent by the OVS agent). */
   node: z
     .object({
@@ -244,6 +239,8 @@ export const Report = z.object({
       bridgeMappings: z.record(z.string(), LinkName),
       datapathType: z.string(),
       bfd: z.boolean().optional(),
+      /** As `Node.firewall`. Absent: an agent of the release before, which enforces nothing. */
+      firewall: Word.optional(),
     })
     .optional(),
 });

@@ -25,11 +25,12 @@ import {
   PortRange,
   Time,
   VlanId,
+  Word,
 } from './primitives.js';
 import { HostName } from './host-names.js';
 
 /** Raised whenever an object gets a field or an event gets more meaning. A reader with another number folds again, or says what it cannot do. */
-export const CATALOGUE_VERSION = 4;
+export const CATALOGUE_VERSION = 5;
 
 const common = {
   id: Id,
@@ -284,6 +285,8 @@ export const Node = z.object({
   bridgeMappings: z.record(z.string(), LinkName),
   /** Its tunnel ends send and answer BFD (RFC 5880), so that a silent one is known to be dead. Absent: its agent is of a release that does not say so. */
   bfd: z.boolean().optional(),
+  /** How it enforces what its ports say (security groups, addresses): a FIREWALL, or a word that only a later release knows, which counts as `none`. */
+  firewall: Word.default('none'),
   removed: z.boolean(),
 });
 
@@ -302,6 +305,13 @@ export const Admission = z.object({
   /** Physical network -> the only bridge that it may map it to. One that is not here: any bridge. */
   bridges: z.record(z.string(), LinkName),
 });
+
+/** `openflow`: flows of br-int. `hybrid`: iptables on a bridge for each port, which the plugger makes. `none`: nothing is enforced. */
+export const FIREWALLS = ['openflow', 'hybrid', 'none'] as const;
+export type Firewall = (typeof FIREWALLS)[number];
+/** A node's firewall as this release understands it; of a node that is not there, or was removed, none. */
+export const firewallOf = (node: Pick<z.infer<typeof Node>, 'firewall' | 'removed'> | undefined): Firewall =>
+  (!node?.removed && FIREWALLS.find((each) => each === node?.firewall)) || 'none';
 
 export const AnyObject = z.discriminatedUnion('kind', [
   Network,

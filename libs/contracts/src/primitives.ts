@@ -25,6 +25,10 @@ export const LinkName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/, 'at most 15 letters, digits, "_", "-" and "."');
 export const PhysicalNetwork = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/);
+/** A name of this or of another release, in a list that may get longer. */
+export const Word = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,31}$/, 'a word of lower-case letters, digits and "-", at most 32');
 /** IEEE 802.1Q VLAN id that may be used on the wire or as a local tag: 1 to 4094. */
 export const VlanId = z.number().int().min(1).max(4094);
 /** VXLAN network identifier (RFC 7348): 24 bits. */

@@ -247,8 +247,8 @@ export function evolve(
         : { ...after, setAt: without(after.setAt, `host:${host}`) };
     }
     case 'NodeRegistered': {
-      const { host, tunnelIp, bridgeMappings, bfd } = event.data;
-      const facts = { tunnelIp, bridgeMappings, removed: false, ...(bfd !== undefined && { bfd }) };
+      const { host, tunnelIp, bridgeMappings, bfd, firewall = 'none' } = event.data;
+      const facts = { tunnelIp, bridgeMappings, firewall, removed: false, ...(bfd !== undefined && { bfd }) };
       if (before?.kind === 'node') {
         const { bfd: _, ...rest } = before;
         return changed<Node>(rest, at, 'node', facts);
@@ -256,7 +256,12 @@ export function evolve(
       return { kind: 'node', id: host, projectId: '', name: host, description: '', ...facts, ...born(at, ['node']) };
     }
     case 'NodeRemoved':
-      return changed(the<Node>('node'), at, 'node', { removed: true, tunnelIp: null, bridgeMappings: {} });
+      return changed(the<Node>('node'), at, 'node', {
+        removed: true,
+        tunnelIp: null,
+        bridgeMappings: {},
+        firewall: 'none',
+      });
     case 'NodeAdmitted': {
       const { host, bridges = {}, ...facts } = event.data;
       if (before?.kind === 'admission') return changed<Admission>(before, at, 'admission', { ...facts, bridges });

@@ -7,6 +7,7 @@
 import type pg from 'pg';
 import {
   carrierOf,
+  firewallOf,
   rolesFor,
   type AgentKind,
   type AnyObject,
@@ -122,12 +123,14 @@ export class ReadModel {
     return readFleet(this.lookups, this.tables);
   }
 
-  /** Hosts where an agent reports that it enforces security groups. */
+  /** Hosts that enforce security groups, as the log says. */
   async enforcing(): Promise<ReadonlySet<string>> {
-    const { rows } = await this.lookups.query<{ host: string }>(
-      `SELECT host FROM ${this.tables.agents} WHERE configurations @> '{"security_groups": true}'`,
+    const { rows } = await this.lookups.query<{ host: string; firewall: string | null }>(
+      `SELECT id AS host, doc ->> 'firewall' AS firewall FROM ${this.tables.of('node')} WHERE doc -> 'removed' = 'false'`,
     );
-    return new Set(rows.map(({ host }) => host));
+    const enforces = (firewall: string | null) =>
+      firewallOf({ firewall: firewall ?? 'none', removed: false }) !== 'none';
+    return new Set(rows.flatMap(({ host, firewall }) => (enforces(firewall) ? [host] : [])));
   }
 
   /** Projects whose quota is their own. */

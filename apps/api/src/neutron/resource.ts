@@ -18,7 +18,7 @@ export type Surroundings = Readonly<{
   segments: SegmentPolicy;
   /** Default limits; a project's own are in the log. */
   quotas: Limits;
-  /** Hosts whose Open vSwitch agent reports that it enforces security groups; null: the operator chose not to have them enforced, so every host will do. */
+  /** Hosts that enforce security groups, as the log says; null: the operator chose not to have them enforced, so every host will do. */
   enforcing(): Promise<ReadonlySet<string> | null>;
   /** Appended to a port's DNS name; ends with a dot. */
   dnsDomain: string;

@@ -74,9 +74,12 @@ it('an agent shows its zone, whether it enforces security groups, and that the o
       said: expect.objectContaining({ security_groups: false, unenforced_security_groups: true }),
     }),
   ]);
-  await observations.store('net1', 'ovs', { ...report(at, 2, false), securityGroups: true });
+  await observations.store('net1', 'ovs', {
+    ...report(at, 2, false),
+    node: { tunnelIp: null, bridgeMappings: {}, datapathType: 'netdev', firewall: 'openflow' },
+  });
   const [, ovs] = (await rows()) as { said: object }[];
-  expect(ovs?.said).toMatchObject({ security_groups: true });
+  expect(ovs?.said).toMatchObject({ security_groups: true, firewall: 'openflow' });
   expect(ovs?.said).not.toHaveProperty('unenforced_security_groups');
 });
 

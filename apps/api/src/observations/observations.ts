@@ -12,7 +12,7 @@
  * Agents of the release before pages send the first page as `full` and the others not. Nothing tells how many there are, so such a report forgets what it does
  * not name only when it is shorter than a page was then.
  */
-import { AgentKind, agentOf, keyOf, Report } from '@plumbline/contracts';
+import { AgentKind, agentOf, firewallOf, keyOf, Report } from '@plumbline/contracts';
 import type pg from 'pg';
 import { IS_ALIVE } from '../neutron/alive.js';
 import { type Heartbeat, Heartbeats } from './heartbeats.js';
@@ -200,9 +200,11 @@ export class Observations {
     return { ...configurations(report), ...(agentOf(agent).securityGroups && this.enforcement(report)) };
   }
 
-  private enforcement({ securityGroups = false }: Report): Record<string, unknown> {
+  private enforcement({ node }: Report): Record<string, unknown> {
+    const firewall = node?.firewall ?? 'none';
+    const enforced = firewallOf({ firewall, removed: false }) !== 'none';
     const waived = this.options.unenforcedSecurityGroups === true;
-    return { security_groups: securityGroups, ...(waived && { unenforced_security_groups: true }) };
+    return { firewall, security_groups: enforced, ...(waived && { unenforced_security_groups: true }) };
   }
 
   /** Every agent that ever reported. */

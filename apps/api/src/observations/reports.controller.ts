@@ -94,7 +94,7 @@ export class ReportsController {
 
   /** Compares with what is in memory first: reports come every five seconds, and hardly ever with a change. */
   private async register(host: string, facts: NonNullable<Report['node']>): Promise<void> {
-    const { tunnelIp, bridgeMappings, bfd } = facts;
+    const { tunnelIp, bridgeMappings, bfd, firewall = 'none' } = facts;
     const node = this.ledger.topology.get('node', host);
     const sorted = (mappings: Readonly<Record<string, string>>): string =>
       JSON.stringify(Object.entries(mappings).sort());
@@ -103,9 +103,13 @@ export class ReportsController {
       !node.removed &&
       node.tunnelIp === tunnelIp &&
       node.bfd === bfd &&
+      node.firewall === firewall &&
       sorted(node.bridgeMappings) === sorted(bridgeMappings);
     if (same) return;
-    const { position } = await this.ledger.execute(registerNode({ host, tunnelIp, bridgeMappings, bfd }), systemMeta());
-    this.logger.info({ host, position, tunnelIp, bridgeMappings, step: 'register' }, 'node registered');
+    const { position } = await this.ledger.execute(
+      registerNode({ host, tunnelIp, bridgeMappings, bfd, firewall }),
+      systemMeta(),
+    );
+    this.logger.info({ host, position, tunnelIp, bridgeMappings, firewall, step: 'register' }, 'node registered');
   }
 }

@@ -5,6 +5,7 @@
 import { AGENT_KINDS, agentOf } from '@plumbline/contracts';
 import { z } from 'zod';
 import { ApiReader, Refused, Unreachable } from './api-reader.js';
+import { type Unenforced, unenforcedOn } from './unenforced.js';
 
 export type AgentStatus = Readonly<{
   host: string;
@@ -46,6 +47,8 @@ export type StatusReport = Readonly<{
   agents: readonly AgentStatus[] | null;
   /** Host -> whether security groups are enforced there. */
   securityGroups: Readonly<Record<string, SecurityGroups>> | null;
+  /** Hosts with bound ports whose rules have no effect. */
+  unenforced: readonly Unenforced[] | null;
   routers: Readonly<{ total: number; onNoNode: readonly Idle[] }> | null;
   inError: readonly InError[] | null;
   /** Problems, one line each. Empty: all is well. */
@@ -103,7 +106,10 @@ const OBSERVED = { routers: 'router', floatingips: 'floating IP', ports: 'port' 
 /** Does not reject when the API or the network fails; only a bug of ours makes it reject. */
 export async function gatherStatus(url: string, token: () => Promise<string | null>): Promise<StatusReport> {
   const open = new ApiReader(url, async () => null);
-  const nothing = { auth: null, log: null, agents: null, securityGroups: null, routers: null, inError: null };
+  const nothing = {
+    ...{ auth: null, log: null, agents: null, securityGroups: null, unenforced: null },
+    ...{ routers: null, inError: null },
+  };
   const health = await open.health(HealthReport).catch(unreachable);
   if (health instanceof Unreachable) {
     const api = { url, health: 'unreachable', detail: [] } as const;
@@ -141,6 +147,7 @@ const unreachable = (error: unknown): Unreachable => {
 type Gathered = {
   agents: AgentStatus[];
   securityGroups: Record<string, SecurityGroups>;
+  unenforced: Unenforced[];
   routers: { total: number; onNoNode: Idle[] } | null;
   inError: InError[];
 };
@@ -162,6 +169,11 @@ async function gathered(reader: ApiReader, head: number): Promise<Gathered> {
       ),
     ),
   ]);
+  const securityGroups = agents
+    .filter((agent) => declared(agent)?.securityGroups)
+    .sort(byHost)
+    .map(({ host, configurations }) => [host, securityGroupsOf(configurations)] as const);
+  const open = securityGroups.flatMap(([host, how]) => (how === 'enforced' ? [] : [host]));
   const carrying = agents.filter((agent) => declared(agent)?.carries === 'router');
   const carried = await Promise.all(
     carrying.map(({ id }) => reader.list(`/v2.0/agents/${id}/l3-routers`, 'routers', z.object({ id: z.string() }))),
@@ -170,12 +182,8 @@ async function gathered(reader: ApiReader, head: number): Promise<Gathered> {
   const idle = routers.filter(({ id }) => !carriedIds.has(id));
   return {
     agents: agents.map((agent) => statusOf(agent, head)).sort(byHost),
-    securityGroups: Object.fromEntries(
-      agents
-        .filter((agent) => declared(agent)?.securityGroups)
-        .sort(byHost)
-        .map(({ host, configurations }) => [host, securityGroupsOf(configurations)]),
-    ),
+    securityGroups: Object.fromEntries(securityGroups),
+    unenforced: await unenforcedOn(reader, open),
     // A user who may not see agents cannot see either which routers they carry.
     routers:
       agents.length === 0 && routers.length > 0
@@ -226,7 +234,7 @@ function securityGroupsOf(said: Agent['configurations']): SecurityGroups {
   return said.unenforced_security_groups ? 'unenforced' : 'refused';
 }
 
-function troubleOf({ agents, routers, inError }: Gathered): string[] {
+function troubleOf({ agents, securityGroups, unenforced, routers, inError }: Gathered): string[] {
   const lines: string[] = [];
   if (agents.length === 0)
     lines.push('no agent is seen: none has reported yet, or these credentials are not those of an administrator');
@@ -251,6 +259,9 @@ function troubleOf({ agents, routers, inError }: Gathered): string[] {
       );
     if (frozen > 0) lines.push(`${who} leaves ${frozen} objects as they are: it does not know an event about them`);
   }
+  for (const { host, ports } of unenforced)
+    if (securityGroups[host] === 'refused')
+      lines.push(`${host} does not enforce security groups: the rules of ${ports} ports bound there have no effect`);
   for (const { id, name, wanted } of routers?.onNoNode ?? [])
     if (wanted) lines.push(`router ${label(name, id)} has a gateway and is on no node`);
   for (const { kind, id, name, reason } of inError) lines.push(`${kind} ${label(name, id)} is in ERROR: ${reason}`);

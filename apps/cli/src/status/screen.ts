@@ -1,5 +1,6 @@
 /** The report as lines for a terminal: one screen, with the problems last, next to the prompt. */
 import { AgentStatus, label, SecurityGroups, StatusReport } from './report.js';
+import type { Unenforced } from './unenforced.js';
 
 /** How many objects of each sort are named, so that it fits one screen; --json names all. */
 const MOST = 10;
@@ -11,7 +12,7 @@ const SECURITY_GROUPS: Readonly<Record<SecurityGroups, string>> = {
 };
 
 export function screen(report: StatusReport): string[] {
-  const { api, auth, log, agents, securityGroups, routers, inError, trouble } = report;
+  const { api, auth, log, agents, securityGroups, unenforced, routers, inError, trouble } = report;
   return [
     `API              ${api.url}  ${api.health}`,
     ...api.detail.map((line) => `                 ${line}`),
@@ -19,6 +20,7 @@ export function screen(report: StatusReport): string[] {
     `authentication   ${auth ?? 'not known'}`,
     ...(agents === null ? [] : ['', 'agents', ...(agents.length === 0 ? ['  none'] : table(agents))]),
     ...(securityGroups === null ? [] : ['', ...hosts(securityGroups)]),
+    ...(unenforced === null ? [] : willClose(unenforced)),
     ...(routers === null ? [] : ['', `routers          ${routersLine(routers)}`]),
     ...(inError === null || inError.length === 0
       ? []
@@ -47,6 +49,17 @@ function table(agents: readonly AgentStatus[]): string[] {
 
 const hosts = (securityGroups: Readonly<Record<string, SecurityGroups>>): string[] =>
   Object.entries(securityGroups).map(([host, how]) => `${host.padEnd(16)} security groups: ${SECURITY_GROUPS[how]}`);
+
+/** Ports that nothing, or only ports of groups, will reach once their host enforces security groups. */
+function willClose(unenforced: readonly Unenforced[]): string[] {
+  const lines = unenforced.flatMap(({ host, closed }) =>
+    closed.map(({ id, name, letsIn }) => {
+      const what = letsIn === 'nothing' ? 'let nothing in' : 'let in ports of security groups alone';
+      return `  port ${label(name, id)} on ${host}: its groups ${what}`;
+    }),
+  );
+  return lines.length === 0 ? [] : ['', 'once security groups are enforced', ...few(lines)];
+}
 
 function routersLine({ total, onNoNode }: NonNullable<StatusReport['routers']>): string {
   if (onNoNode.length === 0) return `${total}`;

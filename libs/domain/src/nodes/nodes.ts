@@ -10,6 +10,8 @@ export type NodeFacts = Readonly<{
   tunnelIp: string | null;
   bridgeMappings: Readonly<Record<string, string>>;
   bfd?: boolean | undefined;
+  /** As `Node.firewall`. Absent: `none`. */
+  firewall?: string | undefined;
 }>;
 
 const sorted = (mappings: Readonly<Record<string, string>>) =>
@@ -18,7 +20,7 @@ const sorted = (mappings: Readonly<Record<string, string>>) =>
 /** No event when nothing changed. Refused for a host that was not admitted: what it says is shown (as observed) and not used. */
 export const registerNode = (facts: NodeFacts): Decide<void> =>
   deciding((draft) => {
-    const { host, tunnelIp, bfd } = facts;
+    const { host, tunnelIp, bfd, firewall = 'none' } = facts;
     const bridgeMappings = sorted(facts.bridgeMappings);
     const node = draft.get('node', host);
     const same =
@@ -26,6 +28,7 @@ export const registerNode = (facts: NodeFacts): Decide<void> =>
       !node.removed &&
       node.tunnelIp === tunnelIp &&
       node.bfd === bfd &&
+      node.firewall === firewall &&
       JSON.stringify(sorted(node.bridgeMappings)) === JSON.stringify(bridgeMappings);
     if (same) return;
     if (!draft.get('admission', host)) throw hostNotAdmitted(host, 'it was not admitted');
@@ -35,7 +38,7 @@ export const registerNode = (facts: NodeFacts): Decide<void> =>
     draft.record({
       type: 'NodeRegistered',
       version: 1,
-      data: { host, tunnelIp, bridgeMappings, ...(bfd !== undefined && { bfd }) },
+      data: { host, tunnelIp, bridgeMappings, firewall, ...(bfd !== undefined && { bfd }) },
     });
   });
 

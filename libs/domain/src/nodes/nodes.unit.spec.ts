@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { firewallOf } from '@plumbline/contracts';
 import { deletePort } from '../ports/ports.js';
 import { make, scenarioA } from '../testing/requests.js';
 import { World } from '../testing/world.js';
@@ -15,6 +16,28 @@ describe('a node', () => {
     world.do(deletePort(instance));
     expect(world.told(moved)).toEqual(['cmp1']);
     expect(world.get('node', 'cmp1').tunnelIp).toBe('10.9.0.2');
+  });
+});
+
+describe('how a node enforces security groups', () => {
+  it('is in the log when it changes; a node that does not say so, or is removed, does not', () => {
+    const world = new World();
+    const facts = { host: 'cmp1', tunnelIp: null, bridgeMappings: {} };
+    const firewall = () => firewallOf(world.topology.get('node', 'cmp1'));
+    expect(firewall()).toBe('none');
+    world.do(registerNode(facts));
+    expect(firewall()).toBe('none');
+    expect(world.eventsOf(registerNode({ ...facts, firewall: 'none' }))).toEqual([]);
+    for (const word of ['openflow', 'hybrid'] as const) {
+      expect(world.eventsOf(registerNode({ ...facts, firewall: word }))).toEqual(['NodeRegistered']);
+      expect(world.eventsOf(registerNode({ ...facts, firewall: word }))).toEqual([]);
+      expect(firewall()).toBe(word);
+    }
+    world.do(registerNode({ ...facts, firewall: 'of-tomorrow' }));
+    expect([world.get('node', 'cmp1').firewall, firewall()]).toEqual(['of-tomorrow', 'none']);
+    world.do(registerNode({ ...facts, firewall: 'openflow' }));
+    world.do(removeNode('cmp1'));
+    expect(firewall()).toBe('none');
   });
 });
 

@@ -42,7 +42,12 @@ export async function makeOvsBackend(config: AgentConfig<typeof ovsSettings>, lo
       boundLog: async () => boundLog((await node.now()).mirror),
       bind: async (log) => bindLog((await node.now()).mirror, log),
     },
-    nodeFacts: () => ({ ...facts, bridgeMappings: { ...facts.bridgeMappings }, bfd: true }),
+    nodeFacts: () => ({
+      ...facts,
+      bridgeMappings: { ...facts.bridgeMappings },
+      bfd: true,
+      firewall: config.settings.PLUMB_FIREWALL,
+    }),
     troubles: (view) => [
       ...oldViewTroubles(view, asked),
       ...tunnels.troubles(view, node.current?.driver.tunnelEnds() ?? []),

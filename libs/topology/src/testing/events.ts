@@ -150,10 +150,11 @@ export const nodeRegistered = (
   host: string,
   tunnelIp: string | null,
   bridgeMappings: Record<string, string> = {},
+  firewall?: string,
 ): EventOf<'NodeRegistered'> => ({
   type: 'NodeRegistered',
   version: 1,
-  data: { host, tunnelIp, bridgeMappings },
+  data: { host, tunnelIp, bridgeMappings, ...(firewall !== undefined && { firewall }) },
 });
 
 export const nodeAdmitted = (

@@ -21,7 +21,8 @@ const portsOf = (walk: Walk, networkId: string) => walk.topology.find('port', `n
 
 const registerNode: Move = (walk, { a, b, c }) => {
   const tunnelIp = c % 5 === 0 ? null : `172.16.${b % 3}.${1 + (a % HOST_NAMES.length)}`;
-  walk.emit(nodeRegistered(hostOf(a), tunnelIp, c % 2 === 0 ? { physnet1: 'br-ex' } : {}));
+  const firewall = [undefined, 'openflow', 'hybrid', 'none', 'of-tomorrow'][b % 5];
+  walk.emit(nodeRegistered(hostOf(a), tunnelIp, c % 2 === 0 ? { physnet1: 'br-ex' } : {}, firewall));
 };
 
 const removeNode: Move = (walk, { a, b }) => {

@@ -323,14 +323,16 @@ export const NOTES: Readonly<Record<string, Note>> = {
   'port.binding:vif_type': differs(
     'Computed when the port is read: it becomes ovs without an update once the host can carry the network.',
   ),
-  'port.binding:vif_details': differs('port_filter is false: no agent filters yet.'),
+  'port.binding:vif_details': differs('port_filter is true where the node enforces security groups (PLUMB_FIREWALL).'),
   'port.security_groups': differs(
-    'Enforced on nodes whose Open vSwitch agent has PLUMB_FIREWALL=openflow. The API does not know which: a port with security groups is bound only if the operator allows it (PLUMB_UNENFORCED_SECURITY_GROUPS).',
+    'Enforced where the node does so (PLUMB_FIREWALL). Elsewhere a port with security groups is bound only if the operator allows it (PLUMB_UNENFORCED_SECURITY_GROUPS).',
   ),
   'port.port_security_enabled': differs(
     'The OVS agent checks the senders of ARP and of neighbour advertisements and the source MAC; nothing else is filtered yet.',
   ),
-  'port.allowed_address_pairs': differs('Take effect on nodes whose Open vSwitch agent has PLUMB_FIREWALL=openflow.'),
+  'port.allowed_address_pairs': differs(
+    'Stored and shown; a port may send from them where its node enforces (PLUMB_FIREWALL).',
+  ),
   'port.extra_dhcp_opts': differs(
     'Stored and shown, for DHCP servers that you run yourself: there is no DHCP agent yet.',
   ),

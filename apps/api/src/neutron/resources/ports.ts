@@ -1,4 +1,4 @@
-import { NODE_AGENT, carrierOf, decidingAgent } from '@plumbline/contracts';
+import { NODE_AGENT, carrierOf, decidingAgent, firewallOf } from '@plumbline/contracts';
 import {
   type BindingPolicy,
   createPorts,
@@ -79,6 +79,19 @@ const CARRIED = both(
         AND (w.doc ->> 'physicalNetwork' IS NULL OR n.doc -> 'bridgeMappings' ? (w.doc ->> 'physicalNetwork')))`,
   ),
 );
+/** Of its host, as the log says. */
+const FIREWALL = cases(
+  [
+    [
+      isSaid(HOST),
+      read(
+        (tables) => `(SELECT n.doc ->> 'firewall' FROM ${tables.of('node')} n
+      WHERE n.id = ${HOST.sql(tables)} AND n.doc -> 'removed' = 'false')`,
+      ),
+    ],
+  ],
+  null,
+);
 /** Of the Open vSwitch agent on its host. */
 const DATAPATH = cases(
   [
@@ -115,16 +128,17 @@ function vifType(row: Row): string {
   if (row['host'] === '') return 'unbound';
   return row['carried'] && binding(row).vnicType === 'normal' ? 'ovs' : 'binding_failed';
 }
-const vifDetails = (row: Row): object =>
-  vifType(row) === 'ovs'
-    ? {
-        connectivity: 'l2',
-        port_filter: false,
-        ovs_hybrid_plug: false,
-        datapath_type: row['datapath_type'] ?? 'system',
-        bridge_name: 'br-int',
-      }
-    : {};
+function vifDetails(row: Row): object {
+  if (vifType(row) !== 'ovs') return {};
+  const firewall = firewallOf({ firewall: (row['firewall'] as string | null) ?? 'none', removed: false });
+  return {
+    connectivity: 'l2',
+    port_filter: firewall !== 'none',
+    ovs_hybrid_plug: firewall === 'hybrid',
+    datapath_type: row['datapath_type'] ?? 'system',
+    bridge_name: 'br-int',
+  };
+}
 
 const attributes = table([
   ...head,
@@ -351,6 +365,7 @@ export const ports: Resource = declare({
     status: PORT_STATUS,
     reason: PORT_REASON,
     datapath_type: DATAPATH,
+    firewall: FIREWALL,
     carried: CARRIED,
   },
   notFound: portNotFound,
@@ -373,7 +388,7 @@ function checkName({ dnsName: given }: Pick<Changes, 'dnsName'>, { dnsDomain }: 
   if (given) checkInDomain(given, dnsDomain);
 }
 
-/** The agents are only read for a port that needs its host to enforce something: creating unbound ports costs no query. */
+/** The nodes are only read for a port that needs its host to enforce something: creating unbound ports costs no query. */
 async function bindingPolicy(around: Surroundings, matters: boolean): Promise<BindingPolicy> {
   return { enforcing: matters ? await around.enforcing() : new Set() };
 }
