@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ApiProcess } from './api-process.js';
 import { ObservedNode } from './observed.js';
+import { gatewayOf } from './scenario.js';
 import { expectShape } from './shapes.js';
 
 const NOBODY = '00000000-0000-0000-0000-000000000000';
@@ -107,7 +108,7 @@ describe('a journey through the Networking API', () => {
   it('makes a router with gateway and interface', async () => {
     router = await made('routers', 'router', { name: 'r1', external_gateway_info: { network_id: external.id } });
     expect(router).toMatchObject({
-      status: 'ACTIVE',
+      status: 'BUILD',
       distributed: false,
       ha: false,
       routes: [],
@@ -218,6 +219,16 @@ describe('a journey through the Networking API', () => {
     await node.report('l3', [{ kind: 'floatingip', id: floating.id, status: 'ACTIVE', position: 1 }]);
     expect(await status(`/v2.0/floatingips/${floating.id}`)).toBe('DOWN');
     await node.report('l3', [{ kind: 'floatingip', id: floating.id, status: 'ACTIVE', position: now }]);
+    expect(await status(`/v2.0/floatingips/${floating.id}`)).toBe('DOWN');
+    const gateway = await gatewayOf(api, router.id);
+    const wired = (is: 'ACTIVE' | 'ERROR', reason?: string) =>
+      node.report('ovs', [{ kind: 'port', id: gateway, status: is, position: now, ...(reason && { reason }) }]);
+    await wired('ERROR', 'its uplink is gone');
+    expect(await api.make('GET', `/v2.0/floatingips/${floating.id}`, undefined)).toMatchObject({
+      status: 'ERROR',
+      status_reason: 'its uplink is gone',
+    });
+    await wired('ACTIVE');
     expect(await status(`/v2.0/floatingips/${floating.id}`)).toBe('ACTIVE');
     for (const [up, shown] of [
       [false, 'DOWN'],

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Answer, ApiProcess } from './api-process.js';
 import { ObservedNode } from './observed.js';
-import { addressOf, create, Fields, refused, scenario } from './scenario.js';
+import { addressOf, create, Fields, gatewayOf, refused, scenario } from './scenario.js';
 
 let api: ApiProcess;
 let node: ObservedNode;
@@ -238,6 +238,15 @@ describe('forwardings of a floating IP', () => {
     await said(first, 'ACTIVE');
     expect(await status()).toBe('DOWN');
     await said(second, 'ACTIVE');
+    expect(await status()).toBe('DOWN');
+    const gateway = await gatewayOf(api, world.router.id);
+    const wired = (is: 'ACTIVE' | 'ERROR', reason = '') =>
+      node.report('ovs', [{ kind: 'port', id: gateway, position, status: is, reason }]);
+    await wired('ERROR', 'its uplink is gone');
+    expect((await api.call('GET', `/v2.0/floatingips/${floating.id}`)).body).toMatchObject({
+      floatingip: { status: 'ERROR', status_reason: 'its uplink is gone' },
+    });
+    await wired('ACTIVE');
     expect(await status()).toBe('ACTIVE');
     await said(second, 'ERROR');
     expect(await status()).toBe('ERROR');

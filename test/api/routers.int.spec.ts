@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ApiProcess, eventually } from './api-process.js';
 import { ObservedNode } from './observed.js';
-import { create, Fields, refused, scenario } from './scenario.js';
+import { create, Fields, gatewayOf, refused, scenario } from './scenario.js';
 
 let api: ApiProcess;
 let east: ObservedNode, west: ObservedNode;
@@ -235,9 +235,17 @@ describe('the status', () => {
     });
 
     const silent = `UPDATE plumbline.agents SET heartbeat_at = now() - interval '1 hour' WHERE kind = 'l3'`;
+    // An agent that has died is still thought to be alive for some seconds: what nobody has made is not ACTIVE then, either.
+    expect(await statusOf(path)).toBe('BUILD');
     await api.database.query(silent);
     expect(await statusOf(path)).toBe('BUILD');
     await say('l3', 'router', 'ACTIVE');
+    expect(await statusOf(path)).toBe('ACTIVE');
+    await say('ovs', 'port', 'ERROR', 'no uplink');
+    expect((await api.call('GET', `/v2.0/${path}`)).body).toMatchObject({
+      router: { status: 'ERROR', status_reason: 'no uplink' },
+    });
+    await say('ovs', 'port', 'ACTIVE');
     await api.database.query(silent);
     expect(await statusOf(path)).toBe('ACTIVE');
     // Nobody is there to carry it.
@@ -294,6 +302,46 @@ describe('an L3 agent', () => {
     const carried = (await api.call('GET', `${at(router.id)}/l3-agents`)).body as { agents: Fields[] };
     expect(carried.agents.map(({ id }) => id)).toEqual([there.id]);
     expect(await assign(there, router.id)).toMatchObject({ status: 201 });
+  });
+
+  it('that got a router back says nothing of it by what it said before: its floating IP, its ports and itself', async () => {
+    const { router, external, port, interfacePort } = world;
+    const floating = await create(api, 'floatingips', 'floatingip', {
+      floating_network_id: external.id,
+      port_id: port.id,
+    });
+    const gateway = await gatewayOf(api, router.id);
+    const own = ['router', 'floatingip', 'port', 'port'] as const;
+    const ids = [router.id, floating.id, gateway, interfacePort.port_id];
+    const sayAll = async (node: ObservedNode) => {
+      const position = await api.head();
+      const said = ids.map((id, n) => ({ kind: own[n] as 'port', id, position, status: 'ACTIVE' as const }));
+      for (const agent of ['l3', 'ovs'] as const)
+        await node.report(
+          agent,
+          said.filter(({ kind }) => agent === 'l3' || kind === 'port'),
+        );
+    };
+    const statuses = async (): Promise<unknown[]> =>
+      Promise.all(
+        ids.map(async (id, n) => {
+          const { body } = await api.call('GET', `/v2.0/${own[n]}s/${id}`);
+          return (body as Record<string, Fields>)[own[n] as string]?.['status'];
+        }),
+      );
+    const move = async (from: Fields, to: Fields) => {
+      expect((await api.call('DELETE', `/v2.0/agents/${from.id}/l3-routers/${router.id}`)).status).toBe(204);
+      expect((await assign(to, router.id)).status).toBe(201);
+    };
+    await sayAll(west);
+    const made = ['ACTIVE', 'ACTIVE', 'ACTIVE', 'ACTIVE'];
+    expect(await statuses()).toEqual(made);
+    await move(there, here);
+    await move(here, there);
+    expect(await statuses()).toEqual(['BUILD', 'DOWN', 'DOWN', 'DOWN']);
+    await sayAll(west);
+    expect(await statuses()).toEqual(made);
+    expect((await api.call('DELETE', `/v2.0/floatingips/${floating.id}`)).status).toBe(204);
   });
 
   it('that is of another kind, or disabled, gets no router', async () => {

@@ -10,6 +10,13 @@ export const create = (api: ApiProcess, collection: string, name: string, fields
 export const addressOf = (port: Fields): string =>
   (port['fixed_ips'] as { ip_address: string }[])[0]?.ip_address as string;
 
+/** The id of a router's gateway port. */
+export async function gatewayOf(api: ApiProcess, routerId: string): Promise<string> {
+  const query = new URLSearchParams({ device_id: routerId, device_owner: 'network:router_gateway' }).toString();
+  const { ports } = (await api.call('GET', `/v2.0/ports?${query}`)).body as { ports: Fields[] };
+  return ports[0]?.id as string;
+}
+
 export async function scenario(api: ApiProcess) {
   const external = await create(api, 'networks', 'network', {
     name: 'public',

@@ -27,7 +27,7 @@ const topology: Journey = [
   {
     run: 'router list --long',
     only: 'builtin',
-    has: [{ Status: 'ACTIVE', 'External gateway info': expect.objectContaining({ enable_snat: true }) }],
+    has: [{ Status: 'BUILD', 'External gateway info': expect.objectContaining({ enable_snat: true }) }],
   },
   { run: 'network auto allocated topology delete', only: 'builtin' },
   { run: 'network list', column: ['Name', ['out']] },

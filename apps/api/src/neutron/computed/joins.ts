@@ -50,9 +50,15 @@ export const object = (
   },
 });
 
+/** The position at which a part of an object was last set: alias and field of a set_at. */
+export type SetAt = readonly [alias: string, field: string];
+/** SQL for the later of these positions; of an object that is not there nothing was set. */
+export const latestOf = (setAt: readonly SetAt[]): string =>
+  `greatest(${setAt.map(([alias, field]) => `(${alias}.set_at ->> '${field}')::bigint`).join(', ')})`;
+
 /**
- * What an agent on `host` reports of an object: of its state at `since` or later (alias and field of a set_at), when that is given. Of an object made just now,
- * and on no host, nobody has reported.
+ * What an agent on `host` reports of an object: of its state when all of `since` were set, or later. Of an object made just now, and on no host, nobody has
+ * reported.
  */
 export const report = (
   alias: string,
@@ -61,7 +67,7 @@ export const report = (
     id: Computed;
     agent: AgentKind;
     host: Computed;
-    since?: readonly [alias: string, field: string];
+    since: readonly SetAt[];
   }>,
   found: Found = 'by index',
 ): Join => ({
@@ -72,7 +78,7 @@ export const report = (
       `${own}object_id = ${of.id.sql(tables)}`,
       `${own}agent_kind = '${of.agent}'`,
       `${own}host = ${of.host.sql(tables)}`,
-      ...(of.since ? [`${own}position >= (${of.since[0]}.set_at ->> '${of.since[1]}')::bigint`] : []),
+      `${own}position >= ${latestOf(of.since)}`,
     ]),
   known: (memory) => (of.id === OWN_ID || of.id.known(memory) === null ? null : onHost(of.host, memory)),
 });

@@ -355,7 +355,7 @@ export const NOTES: Readonly<Record<string, Note>> = {
     'A next hop that no kernel takes (network, broadcast or anycast address) is refused. A route to a subnet of the router itself has no effect: the subnet stays reachable.',
   ),
   'router.status': differs(
-    'BUILD while nothing can make it: no node carries it though it has a gateway or an interface, or the agent of its node is silent and has not made it before. ERROR if its node could not set it up; status_reason says why. DOWN while it is administratively down, for then it is on no node.',
+    'BUILD until the agent of its node has said that it made it (a fraction of a second, while that agent works), and while no node carries it though it has a gateway or an interface. ERROR if its node could not set it up, or one of its ports there cannot work; status_reason says why. DOWN while it is administratively down, for then it is on no node.',
   ),
   'router.status_reason': REASON,
   'router.distributed': differs('Only false: routers run on network nodes.'),

@@ -20,7 +20,8 @@ import {
   textOf,
   word,
 } from '../computed/computed.js';
-import { object, OWN_ID, report, summary } from '../computed/joins.js';
+import { latestOf, object, OWN_ID, report, summary } from '../computed/joins.js';
+import { failedWith, routerPorts } from '../computed/statuses.js';
 import type { UpdateInput } from '../input.js';
 import { type Attribute, FEW_VALUES, having, type Row, table } from '../attribute.js';
 import { declare, type Resource } from '../resource.js';
@@ -35,20 +36,30 @@ const forwardings = (column: string): Computed => columnOf('pf', column);
 /** A port that is nobody's device and on no host holds an address that others answer for (a virtual address): there is nothing of it to be wired. */
 const VIRTUAL = both(isOneOf(textOf('p', 'deviceId'), ''), isOneOf(textOf('p', 'binding', 'host'), ''));
 
-/** Invariant 11: read back by the L3 agent at the association's position or later, and the port wired on its own host. A network that is set down carries nothing. */
+/**
+ * Invariant 11: read back by the L3 agent since the association and since its router came to its host, and wired are the port on its own host and the router's
+ * gateway. A network that is set down carries nothing, and nor does one whose port at the router cannot work.
+ */
 const STATUS = cases(
   [
-    [either(reported('l', 'ERROR'), both(NOT_ASSOCIATED, forwardings('failed'))), word('ERROR')],
+    [either(failedWith('l', 'e'), both(NOT_ASSOCIATED, forwardings('failed'))), word('ERROR')],
     [isOneOf(textOf('x', 'adminStateUp'), 'false'), word('DOWN')],
     [
       either(
-        both(reported('l', 'ACTIVE'), either(reported('w', 'ACTIVE'), VIRTUAL)),
+        both(reported('l', 'ACTIVE'), columnOf('e', 'wired'), either(reported('w', 'ACTIVE'), VIRTUAL)),
         both(NOT_ASSOCIATED, forwardings('active')),
       ),
       word('ACTIVE'),
     ],
   ],
   word('DOWN'),
+);
+const REASON = cases(
+  [
+    [reported('l', 'ERROR'), columnOf('l', 'reason')],
+    [failedWith('l', 'e'), columnOf('e', 'reason')],
+  ],
+  forwardings('reason'),
 );
 const PORT_STATUS = cases(
   [[isOneOf(columnOf('w', 'status'), 'ACTIVE', 'ERROR'), columnOf('w', 'status')]],
@@ -61,12 +72,19 @@ const FORWARDINGS = summary(
   'pf',
   (tables) => `
       SELECT jsonb_agg(f.doc ORDER BY f.doc ->> 'createdAt', f.id) AS docs, min(f.doc ->> 'routerId') AS router_id,
-        bool_or(s.status = 'ERROR') AS failed, bool_and(coalesce(s.status = 'ACTIVE', false)) AS active,
-        min(s.reason) FILTER (WHERE s.status = 'ERROR') AS reason
+        bool_or(s.status = 'ERROR' OR s.status IS NOT NULL AND e.failed) AS failed, bool_and(coalesce(s.status = 'ACTIVE' AND e.wired, false)) AS active,
+        coalesce(min(s.reason) FILTER (WHERE s.status = 'ERROR'), min(e.reason)) AS reason
       FROM ${tables.of('portforwarding')} f
       LEFT JOIN ${tables.of('router')} q ON q.id = f.doc ->> 'routerId'
       LEFT JOIN ${tables.objectStatus} s ON s.object_kind = 'portforwarding' AND s.object_id = f.id
-        AND s.agent_kind = '${decidingAgent.portforwarding}' AND s.host = q.doc ->> 'host' AND s.position >= (f.set_at ->> 'portforwarding')::bigint
+        AND s.agent_kind = '${decidingAgent.portforwarding}' AND s.host = q.doc ->> 'host' AND s.position >= ${latestOf(
+          [
+            ['f', 'portforwarding'],
+            ['q', 'host'],
+          ],
+        )}
+      LEFT JOIN ${tables.of('port')} t ON t.id = f.doc ->> 'internalPortId'
+      LEFT JOIN LATERAL (${routerPorts(tables, 'q', "t.doc ->> 'networkId'")}) e ON true
       WHERE f.doc @> jsonb_build_object('floatingIpId', o.id)`,
 );
 
@@ -256,22 +274,26 @@ export const floatingips: Resource = declare({
       id: OWN_ID,
       agent: decidingAgent.floatingip,
       host: textOf('r', 'host'),
-      since: ['o', 'association'],
+      since: [
+        ['o', 'association'],
+        ['r', 'host'],
+      ],
     }),
     report('w', {
       kind: 'port',
       id: idOf('p'),
       agent: decidingAgent.port,
       host: textOf('p', 'binding', 'host'),
-      since: ['p', 'binding'],
+      since: [['p', 'binding']],
     }),
+    summary('e', (tables) => routerPorts(tables, 'r', "p.doc ->> 'networkId'")),
     FORWARDINGS,
   ],
   columns: {
     ...partsChange('floatingip'),
     port: jsonOf('p'),
     status: STATUS,
-    reason: firstOf(columnOf('l', 'reason'), forwardings('reason')),
+    reason: REASON,
     forwardings: forwardings('docs'),
     router_id: ROUTER,
     port_status: PORT_STATUS,

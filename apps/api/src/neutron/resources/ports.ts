@@ -66,6 +66,11 @@ const VNIC_TYPES = [
   'accelerator-direct-physical',
 ];
 
+/** A port that came to its host, or came there with its router. */
+const SINCE = [
+  ['o', 'binding'],
+  ['r', 'host'],
+] as const;
 /** A router's ports are on the host of their router. A port whose network the host cannot carry is not bound. */
 const HOST = firstOf(orNone(textOf('o', 'binding', 'host')), textOf('r', 'host'), word(''));
 /** Its host is registered, and has the physical network of the port's network, if that has one. */
@@ -349,14 +354,10 @@ export const ports: Resource = declare({
       when: IS_OF_ROUTER,
       found: 'planned',
     }),
-    report(
-      's',
-      { kind: 'port', id: OWN_ID, agent: decidingAgent.port, host: HOST, since: ['o', 'binding'] },
-      'planned',
-    ),
+    report('s', { kind: 'port', id: OWN_ID, agent: decidingAgent.port, host: HOST, since: SINCE }, 'planned'),
     report(
       'l',
-      { kind: 'port', id: OWN_ID, agent: carrierOf.router, host: textOf('r', 'host'), since: ['r', 'host'] },
+      { kind: 'port', id: OWN_ID, agent: carrierOf.router, host: textOf('r', 'host'), since: SINCE },
       'planned',
     ),
   ],

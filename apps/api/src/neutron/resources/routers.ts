@@ -24,8 +24,8 @@ import {
 } from '../types/attribute-types.js';
 import { badRequest } from '../../errors/edge-error.js';
 import { cases, columnOf, firstOf, isThere, jsonOf, textOf, word } from '../computed/computed.js';
-import { agent, object, OWN_ID, report } from '../computed/joins.js';
-import { ROUTER_STATUS } from '../computed/statuses.js';
+import { agent, object, OWN_ID, report, summary } from '../computed/joins.js';
+import { ROUTER_REASON, ROUTER_STATUS, routerPorts } from '../computed/statuses.js';
 import { type Row, table } from '../attribute.js';
 import { declare, type Resource } from '../resource.js';
 import { gatewayInfo, hostRoutes, interfaceName } from '../types/structured-types.js';
@@ -171,14 +171,15 @@ export const routers: Resource = declare({
   attributes,
   joins: [
     object('g', 'port', textOf('o', 'gateway', 'portId')),
-    report('s', { kind: 'router', id: OWN_ID, agent: decidingAgent.router, host: HOST, since: ['o', 'host'] }),
+    report('s', { kind: 'router', id: OWN_ID, agent: decidingAgent.router, host: HOST, since: [['o', 'host']] }),
+    summary('e', (tables) => routerPorts(tables, 'o')),
     agent('a', carrierOf.router, HOST),
   ],
   columns: {
     ...partsChange('router'),
     gateway_ips: jsonOf('g', 'fixedIps'),
     status: ROUTER_STATUS,
-    reason: columnOf('s', 'reason'),
+    reason: ROUTER_REASON,
     zone: ZONE,
   },
   notFound: routerNotFound,
