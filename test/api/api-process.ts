@@ -86,6 +86,11 @@ export class ApiProcess {
     return this.api.pid as number;
   }
 
+  /** Of the process that was started last by `beside`. */
+  get pidBeside(): number {
+    return this.others.at(-1)?.pid as number;
+  }
+
   async call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
     const raw = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
     const init =

@@ -8,6 +8,8 @@ import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 
 const END = Buffer.from('\r\n\r\n');
+/** The last chunk of a body of no stated length; no JSON holds it, and only one answer is on its way. */
+const LAST_CHUNK = Buffer.from('\r\n0\r\n\r\n');
 
 /** One connection; `ask` sends a request and returns its response, one at a time. */
 function connection(host, port) {
@@ -16,23 +18,27 @@ function connection(host, port) {
   let size = 0;
   let waiting = null;
   let need = 0;
+  let chunked = false;
   // Parts are joined once, when the response is complete: a long one has many.
   socket.on('data', (chunk) => {
     parts.push(chunk);
     size += chunk.length;
-    if (size < need) return;
+    if (size < need || (chunked && !endsWith(parts, LAST_CHUNK))) return;
     const heard = parts.length === 1 ? chunk : Buffer.concat(parts, size);
     parts = [heard];
     const end = heard.indexOf(END);
     if (end < 0) return;
     const head = heard.toString('latin1', 0, end);
+    chunked = /\r\ntransfer-encoding: chunked/i.test(head);
+    if (chunked && !endsWith(parts, LAST_CHUNK)) return;
     const length = Number(/\r\ncontent-length: (\d+)/i.exec(head)?.[1] ?? 0);
-    need = end + 4 + length;
+    need = chunked ? size : end + 4 + length;
     if (size < need) return;
     const answer = { status: Number(head.slice(9, 12)), body: heard.subarray(end + 4, need) };
     parts = size > need ? [heard.subarray(need)] : [];
     size -= need;
     need = 0;
+    chunked = false;
     waiting.resolve(answer);
   });
   const broken = (error) => waiting?.reject(error);
@@ -45,6 +51,13 @@ function connection(host, port) {
       }),
     end: () => socket.destroy(),
   };
+}
+
+/** Whether what came ends in these bytes, however it was cut. */
+function endsWith(parts, bytes) {
+  const last = parts.at(-1);
+  if (last.length >= bytes.length || parts.length === 1) return last.subarray(-bytes.length).equals(bytes);
+  return Buffer.concat(parts.slice(-bytes.length)).subarray(-bytes.length).equals(bytes);
 }
 
 function requestsOf({ host, port, headers, method, paths, bodies = [undefined] }) {

@@ -12,6 +12,7 @@ import { FeedModule } from './feed/feed.module.js';
 import { OUTLET } from './feed/tokens.js';
 import { KnownAgents } from './observations/known-agents.js';
 import { LogGuard } from './log-guard.js';
+import { portionTurn } from './loop.js';
 import { EVENT_STORE } from './tokens.js';
 import { readFleet } from './neutron/read-model.js';
 
@@ -77,6 +78,7 @@ export class CoreModule implements OnApplicationShutdown {
       connections: listConnections,
       deadlineMs: config.listSeconds * 1000,
       settings: READ_SETTINGS,
+      turn: portionTurn,
     });
     const lookups = openPool({
       ...shared,

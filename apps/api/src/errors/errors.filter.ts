@@ -1,5 +1,6 @@
 /** Turns errors and outcomes into HTTP status codes and the reference's error bodies. No other file knows status codes. */
 import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { ArgumentsHost, Catch, ExceptionFilter, HttpException } from '@nestjs/common';
 import { DomainError, ErrorKind } from '@plumbline/domain';
 import { LogDiffers, StoreUnavailable, WrongGeneration } from '@plumbline/event-store';
@@ -56,6 +57,14 @@ export class ErrorsFilter implements ExceptionFilter {
   readonly answer = (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     // Nobody hears the answer.
     if (thrown instanceof ClientGone) return void reply.hijack();
+    if (reply.raw.headersSent) {
+      this.logger.error(
+        { err: thrown, requestId: request.id, method: request.method, url: request.url },
+        'answer broken off',
+      );
+      // Not closed in good order: to a client of HTTP/1.0 that would be the end of a whole answer.
+      return void (request.raw.socket as Socket).resetAndDestroy();
+    }
     const refusal = asRefusal(thrown);
     const status = STATUS_OF_KIND[refusal.kind];
     if (status === 500)

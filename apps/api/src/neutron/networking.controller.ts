@@ -1,11 +1,12 @@
 /** Takes a request for the Networking API apart, hands it to the dispatcher, sends the answer. */
-import type { ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { All, Controller, Inject, Req, Res, type Type } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { STATUS_OF_OUTCOME } from '../errors/errors.filter.js';
 import { identityOf } from '../identity/gate.js';
 import { originOf } from '../origin.js';
 import { Dispatcher } from './dispatcher.js';
+import { beginning, ListAnswer, oneText, sendInPortions } from './long-answer.js';
 import { NEUTRON_OPTIONS, NeutronOptions } from './neutron-options.js';
 import { Turns } from './turns.js';
 
@@ -36,10 +37,25 @@ export function networkingController(prefix: string): Type<unknown> {
       });
       reply.header('x-openstack-request-id', request.id).status(STATUS_OF_OUTCOME[outcome]);
       if (body === undefined) return void reply.send();
+      reply.header('content-type', 'application/json');
+      if (body instanceof ListAnswer) return this.sendLong(reply, body, caller.projectId);
       const text = typeof body === 'string' ? body : JSON.stringify(body);
-      // Emitted when the answer is sent, and when the client left before that.
-      if (!reply.raw.closed) reply.raw.once('close', this.turns.unsent(caller.projectId, text.length));
-      void reply.header('content-type', 'application/json').send(text);
+      this.unsent(reply, caller.projectId, text.length);
+      void reply.send(text);
+    }
+
+    private async sendLong(reply: FastifyReply, answer: ListAnswer, projectId: string): Promise<void> {
+      this.unsent(reply, projectId, answer.heldBytes);
+      const { text, rest } = await beginning(answer);
+      if (!rest) return void reply.send(oneText(text));
+      reply.hijack();
+      reply.raw.writeHead(reply.statusCode, reply.getHeaders() as OutgoingHttpHeaders);
+      await sendInPortions(reply.raw, text, rest);
+    }
+
+    /** Until the answer is sent, or the client left before that. */
+    private unsent({ raw }: FastifyReply, projectId: string, bytes: number): void {
+      if (!raw.closed) raw.once('close', this.turns.unsent(projectId, bytes));
     }
   }
   return NetworkingController;

@@ -53,35 +53,19 @@ const sameColumns = (one: Row, other: Row): boolean =>
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
 const isJsonOf = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other);
 
-/** Rows shown before others get their turn of the event loop: some 5 ms. */
-const AT_A_TIME = 500;
-const endOfTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** JSON of rows. `known`: of one whose document is an object in memory, which keeps its text; `read`: of one whose document was just read, and is soon forgotten. */
+export type Texter = Readonly<Record<'known' | 'read', (row: Row) => string>>;
 
-/** JSON of a list's rows. A long list lets other requests through while it is made: one of 10,000 takes a tenth of a second. */
-export async function presentList(
-  resource: Resource,
-  rows: readonly Row[],
-  viewer: Viewer,
-  fields: ReadonlySet<string> | null,
-): Promise<string> {
-  const textOf = texter(resource, viewer, fields);
-  const shown: string[] = [];
-  for (const row of rows) {
-    if (shown.length > 0 && shown.length % AT_A_TIME === 0) await endOfTurn();
-    shown.push(textOf(row));
-  }
-  return `[${shown.join(',')}]`;
-}
-
-/** A function from a row to its JSON. */
-function texter(resource: Resource, viewer: Viewer, fields: ReadonlySet<string> | null): (row: Row) => string {
-  if (fields !== null || resource.kind === null) return (row) => JSON.stringify(present(resource, row, viewer, fields));
+export function texter(resource: Resource, viewer: Viewer, fields: ReadonlySet<string> | null): Texter {
+  const read = (row: Row): string => JSON.stringify(present(resource, row, viewer, fields));
+  if (fields !== null || resource.kind === null) return { known: read, read };
   const by = JSON.stringify([resource.collection, isAdmin(viewer), viewer.projectId, viewer.dnsDomain]);
-  return (row) => {
+  const known = (row: Row): string => {
     const kept = texts.get(row.doc);
     if (kept?.by === by && sameColumns(row, kept.row)) return kept.text;
-    const text = JSON.stringify(present(resource, row, viewer, null));
+    const text = read(row);
     texts.set(row.doc, { by, row, text });
     return text;
   };
+  return { known, read };
 }

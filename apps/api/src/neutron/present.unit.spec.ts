@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { present, presentList } from './present.js';
+import { present, texter } from './present.js';
 import type { Row, Viewer } from './attribute.js';
 import type { Resource } from './resource.js';
 import { networks } from './resources/networks.js';
@@ -56,12 +56,11 @@ const CASES: readonly [string, Resource, Row, Viewer, string[] | null][] = [
 describe('a list shows what each row alone shows', () => {
   const alone = (resource: Resource, row: Row, viewer: Viewer, fields: string[] | null): string =>
     JSON.stringify([present(resource, row, viewer, fields && new Set(fields))]);
-  const listed = (resource: Resource, row: Row, viewer: Viewer, fields: string[] | null): Promise<string> =>
-    presentList(resource, [row], viewer, fields && new Set(fields));
 
-  it.each([...CASES, ...[...CASES].reverse()])('%s', async (_what, resource, row, viewer, fields) => {
-    expect(await listed(resource, row, viewer, fields)).toBe(alone(resource, row, viewer, fields));
-    expect(await listed(resource, { ...row }, viewer, fields)).toBe(alone(resource, row, viewer, fields));
+  it.each([...CASES, ...[...CASES].reverse()])('%s', (_what, resource, row, viewer, fields) => {
+    const { known, read } = texter(resource, viewer, fields && new Set(fields));
+    for (const text of [known(row), known({ ...row }), read(row)])
+      expect(`[${text}]`).toBe(alone(resource, row, viewer, fields));
   });
 
   it('and each case differs from the one before it', () => {

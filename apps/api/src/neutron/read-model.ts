@@ -11,6 +11,7 @@ import {
   rolesFor,
   type AgentKind,
   type AnyObject,
+  type Kind,
   type ObjectKey,
   type WrittenObject,
 } from '@plumbline/contracts';
@@ -21,10 +22,12 @@ import { ClientGone } from '../errors/client-gone.js';
 import { unavailable } from '../errors/edge-error.js';
 import { GatheredRows } from './gathered-rows.js';
 import { IS_ALIVE } from './alive.js';
+import { type Page, Portion, portionsOf } from './long-answer.js';
+import type { Texter } from './present.js';
 import { ListQuery } from './query.js';
 import type { Row } from './attribute.js';
 import type { Resource } from './resource.js';
-import { listRows, markerRow, rowsById, type Scope, Statement } from './sql.js';
+import { listRows, markerRow, type Objects, rowsById, type Scope, Statement } from './sql.js';
 import { PRESENT, type Tables } from './tables.js';
 import type { Turns } from './turns.js';
 
@@ -99,24 +102,71 @@ export class ReadModel {
   /** Waits for the caller's turn; given up when the caller is gone, in the database as well. */
   list(resource: Resource, query: ListQuery, scope: Scope, { caller, signal }: Asker): Promise<Row[]> {
     return this.turns.take(caller, signal, async () => {
-      const after = await this.markerOf(resource, query, scope, signal);
-      const rows =
-        (await this.knownRows(resource, listRows(resource, query, after, scope, 'by revision', this.tables), signal)) ??
-        (await this.rows<Row>(listRows(resource, query, after, scope, 'whole', this.tables), signal));
+      const statement = await this.statement(resource, query, scope, signal);
+      const rows = await this.rows<Row>(statement('whole'), signal);
       return query.pageReverse ? rows.reverse() : rows;
     });
   }
 
+  /** As `list`, for an answer that may be long. */
+  page(resource: Resource, query: ListQuery, scope: Scope, { caller, signal }: Asker, texts: Texter): Promise<Page> {
+    return this.turns.take(caller, signal, async () => {
+      const statement = await this.statement(resource, query, scope, signal);
+      const { kind } = resource;
+      const known = kind === null ? null : await this.knownRows(kind, statement('by revision'), signal);
+      return known
+        ? pageOfRows(query.pageReverse ? known.reverse() : known, texts.known)
+        : this.pageOfTexts(statement('whole'), signal, texts.read, query.pageReverse);
+    });
+  }
+
+  private async statement(
+    resource: Resource,
+    query: ListQuery,
+    scope: Scope,
+    signal: AbortSignal,
+  ): Promise<(objects: Objects) => Statement> {
+    const after = await this.markerOf(resource, query, scope, signal);
+    return (objects) => listRows(resource, query, after, scope, objects, this.tables);
+  }
+
   /** Null: an object among them is not known here in that revision. */
-  private async knownRows({ kind }: Resource, statement: Statement, signal: AbortSignal): Promise<Row[] | null> {
-    if (kind === null) return null;
-    const rows = await this.rows<Known>(statement, signal);
-    for (const row of rows) {
-      const object = this.known(`${kind}/${row.id}`) as WrittenObject | undefined;
-      if (object?.revision !== row.revision) return null;
-      row.doc = object;
-    }
-    return rows as Row[];
+  private async knownRows(kind: Kind, statement: Statement, signal: AbortSignal): Promise<Row[] | null> {
+    const rows: Row[] = [];
+    let allKnown = true;
+    await this.each<Known>(statement, signal, (row) => {
+      if (!allKnown) return;
+      const object = this.known(`${kind}/${row.id}` as ObjectKey) as WrittenObject | undefined;
+      allKnown = object?.revision === row.revision;
+      if (!allKnown) return void (rows.length = 0);
+      row.doc = object as AnyObject;
+      rows.push(row as Row);
+    });
+    return allKnown ? rows : null;
+  }
+
+  /** Each row becomes text as it comes, outside V8's heap: thousands of documents at a time would keep its garbage collector busy. */
+  private async pageOfTexts(
+    statement: Statement,
+    signal: AbortSignal,
+    textOf: (row: Row) => string,
+    reversed: boolean,
+  ): Promise<Page> {
+    const ids: string[] = [];
+    const portions: Buffer[] = [];
+    const portion = new Portion();
+    const keep = (): void => {
+      const text = portion.take(reversed);
+      if (text !== null) portions.push(Buffer.from(text));
+    };
+    await this.each<Row>(statement, signal, (row) => {
+      ids.push(row.id);
+      portion.add(textOf(row));
+      if (portion.isFull) keep();
+    });
+    keep();
+    if (reversed) [ids, portions].forEach((each) => each.reverse());
+    return { ids, portions, heldBytes: portions.reduce((sum, { length }) => sum + length, 0) };
   }
 
   fleet(): Promise<Fleet> {
@@ -152,14 +202,45 @@ export class ReadModel {
     return query.sorts.map((_sort, n) => row[`k${n}`] as string);
   }
 
-  private async rows<T extends object>({ text, values }: Statement, signal: AbortSignal): Promise<T[]> {
-    const query: BoundedQuery = { text, values: [...values], signal };
+  private async rows<T extends object>(statement: Statement, signal: AbortSignal): Promise<T[]> {
+    const rows: T[] = [];
+    await this.each<T>(statement, signal, (row) => rows.push(row));
+    return rows;
+  }
+
+  /** `use` is called with each row as it is parsed; what it throws is thrown once all have come. */
+  private async each<T extends object>(
+    { text, values }: Statement,
+    signal: AbortSignal,
+    use: (row: T) => void,
+  ): Promise<void> {
+    let failed: { error: unknown } | undefined;
+    const onRow = (row: T): void => {
+      if (failed) return;
+      try {
+        use(row);
+      } catch (error) {
+        failed = { error };
+      }
+    };
+    const query: BoundedQuery = { text, values: [...values], signal, onRow };
     try {
-      return (await this.pool.query<T>(query)).rows;
+      await this.pool.query(query);
     } catch (error) {
       if (signal.aborted) throw new ClientGone();
       if (ENDED.includes((error as { code?: string }).code ?? '')) throw tooMuchWork();
       throw error;
     }
+    if (failed) throw failed.error;
   }
 }
+
+/** About what a row with its few columns takes; its document is in memory anyway. */
+const ROW_BYTES = 1_000;
+
+/** The objects are in memory: their text is made when it is sent. */
+const pageOfRows = (rows: readonly Row[], textOf: (row: Row) => string): Page => ({
+  ids: rows.map(({ id }) => id),
+  portions: portionsOf(rows, textOf),
+  heldBytes: rows.length * ROW_BYTES,
+});

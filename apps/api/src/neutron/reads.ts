@@ -3,7 +3,8 @@ import type { Caller } from '@plumbline/identity/login';
 import type { Defaults } from './defaults.js';
 import type { ApiRequest } from './endpoint.js';
 import { isAdmin, mayAsk } from './policy.js';
-import { present, presentList } from './present.js';
+import { ListAnswer } from './long-answer.js';
+import { present, texter } from './present.js';
 import { inPages, linksOf, type ListQuery, parseQuery } from './query.js';
 import type { ReadModel } from './read-model.js';
 import type { Row, Viewer } from './attribute.js';
@@ -41,8 +42,8 @@ export class Reads {
     return { [resource.name]: this.shown(resource, row as Row, caller, fields) };
   }
 
-  /** What the caller sees of a collection, as JSON text (presentList keeps the text of objects that did not change). */
-  async list({ resource, whole }: Place, request: ApiRequest): Promise<string> {
+  /** What the caller sees of a collection. */
+  async list({ resource, whole }: Place, request: ApiRequest): Promise<ListAnswer> {
     const { caller } = request;
     const asked = parseQuery(resource, request.search);
     const query = inPages(asked, this.settings.listLimit);
@@ -54,16 +55,14 @@ export class Reads {
     const scope = scopeOf(caller);
     if (whole) await this.read.byIds(whole.resource, [whole.id], scope);
     await this.defaults.ensure(resource, caller, query);
-    const rows = await this.read.list(resource, whole ? narrowed(resource, query, whole.id) : query, scope, request);
-    const links = linksOf(
+    const page = await this.read.page(
+      resource,
+      whole ? narrowed(resource, query, whole.id) : query,
+      scope,
       request,
-      asked,
-      query,
-      rows.map((row) => row.id),
+      texter(resource, this.viewer(caller), query.fields),
     );
-    const linked = links.length > 0 ? `,"${resource.collection}_links":${JSON.stringify(links)}` : '';
-    const shown = await presentList(resource, rows, this.viewer(caller), query.fields);
-    return `{"${resource.collection}":${shown}${linked}}`;
+    return new ListAnswer(resource.collection, page, linksOf(request, asked, query, page.ids));
   }
 
   /** A row as the caller sees it. */

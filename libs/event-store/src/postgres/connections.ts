@@ -6,11 +6,13 @@
  * Design: the server ends a statement by itself (`statement_timeout`, `lock_timeout`) a little before the client's deadline, so that a slow statement costs its caller
  * an error and nothing else. If not even that error arrives by the deadline, the connection is silent: its socket is closed, and with it every idle connection to
  * this server that has not been heard since. The server notices clients that are gone (`client_connection_check_interval` while a statement runs, TCP keepalives
- * otherwise). A call may bring a `signal`: when it is aborted, the server is asked to cancel the statement.
+ * otherwise). A call may bring a `signal`: when it is aborted, the server is asked to cancel the statement. A long answer is read in portions, so that it does not
+ * occupy the event loop until its last row is parsed: after each the socket waits for `turn`, and the server waits for the socket.
  * Roads not taken: pg's own `query_timeout`, which gives the error and keeps the silent connection in the pool, where the next call waits on it; a cancel request
- * for every call past its deadline, which would end a commit's wait for its synchronous standby and so show what is not replicated yet.
+ * for every call past its deadline, which would end a commit's wait for its synchronous standby and so show what is not replicated yet; cursors, which cost each
+ * short list round trips of its own.
  */
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import pg from 'pg';
 
 export type ConnectionOptions = Readonly<{
@@ -23,6 +25,8 @@ export type ConnectionOptions = Readonly<{
   connectMs?: number;
   /** Settings of the session beside those that are set here. */
   settings?: Readonly<Record<string, string>>;
+  /** Resolves when this process may parse another portion of a long answer. Without it answers are parsed as they come. */
+  turn?: () => Promise<void>;
 }>;
 
 export type PoolOptions = ConnectionOptions &
@@ -35,8 +39,12 @@ export type PoolOptions = ConnectionOptions &
     admit?: (client: pg.ClientBase) => Promise<void>;
   }>;
 
-/** A call's own deadline (the session's `statement_timeout` is not changed by it), and a signal that cancels it. Give it as the first argument of `query`. */
-export type BoundedQuery = pg.QueryConfig & Readonly<{ deadlineMs?: number; signal?: AbortSignal }>;
+/**
+ * A call's own deadline (the session's `statement_timeout` is not changed by it), a signal that cancels it, and who gets the rows as they are parsed: the result
+ * then has none. `onRow` must not throw. Give it as the first argument of `query`.
+ */
+export type BoundedQuery = pg.QueryConfig &
+  Readonly<{ deadlineMs?: number; signal?: AbortSignal; onRow?: (row: never) => void }>;
 
 /** The server was silent: the call may have been carried out, or may still be. */
 export class NoAnswer extends Error {
@@ -56,6 +64,8 @@ const CONNECT_MS = 5_000;
 const END_MS = 1_000;
 /** Idle time before the first keepalive probe, at both ends. */
 const KEEPALIVE_MS = 10_000;
+/** What is parsed of an answer before others get their turn: as much as Node reads from a socket at once; a millisecond or two. */
+const PORTION_BYTES = 64 * 1024;
 /** A cancelled statement ends at once unless the server is silent. */
 const CANCEL_MS = 1_000;
 
@@ -92,8 +102,11 @@ export async function openClient(options: ConnectionOptions): Promise<pg.Client>
 
 /** Closes the socket at once; calls under way are rejected. */
 export function drop(client: pg.ClientBase, reason?: Error): void {
-  (client as unknown as { connection: { stream: { destroy(error?: Error): void } } }).connection.stream.destroy(reason);
+  socketOf(client).destroy(reason);
 }
+
+const socketOf = (client: pg.ClientBase): Socket =>
+  (client as unknown as { connection: { stream: Socket } }).connection.stream;
 
 function configOf({ url, name, deadlineMs, connectMs, settings }: ConnectionOptions): pg.ClientConfig {
   const all = {
@@ -125,9 +138,10 @@ const connections = new Map<string, Map<pg.Client, Watch>>();
 
 type Done = (error: Error | null | undefined, result?: pg.QueryResult) => void;
 type Ask = (query: string | BoundedQuery, values: unknown[] | undefined, done: Done) => void;
+type PgAsk = (query: string | BoundedQuery | pg.Query, values?: unknown[], done?: Done) => void;
 
 /** Makes every call of the client end by its deadline. */
-function bounded(client: pg.Client, { url, deadlineMs }: ConnectionOptions): pg.Client {
+function bounded(client: pg.Client, { url, deadlineMs, turn }: ConnectionOptions): pg.Client {
   const watch: Watch = { calls: 0, heardAt: performance.now() };
   const others = connections.get(url) ?? new Map<pg.Client, Watch>();
   connections.set(url, others.set(client, watch));
@@ -137,8 +151,9 @@ function bounded(client: pg.Client, { url, deadlineMs }: ConnectionOptions): pg.
   });
   // Whoever waits for an answer gets the error; without a listener Node would end the process.
   client.on('error', () => undefined);
+  if (turn) client.once('connect', () => readInPortions(socketOf(client), turn));
 
-  const ask = client.query.bind(client) as Ask;
+  const ask = client.query.bind(client) as PgAsk;
   const call: Ask = (query, values, done) => {
     const own: Partial<BoundedQuery> = typeof query === 'string' ? {} : query;
     const limitMs = own.deadlineMs ?? deadlineMs;
@@ -172,7 +187,8 @@ function bounded(client: pg.Client, { url, deadlineMs }: ConnectionOptions): pg.
       done(silent ?? error, result);
     };
     try {
-      ask(query, values, settle);
+      if (own.onRow) ask(rowByRow(query as BoundedQuery, values, own.onRow, settle));
+      else ask(query, values, settle);
     } catch (error) {
       settle(error as Error);
     }
@@ -193,6 +209,32 @@ function bounded(client: pg.Client, { url, deadlineMs }: ConnectionOptions): pg.
     return end(done);
   }) as typeof client.end;
   return client;
+}
+
+/** pg has parsed what came when this hears of it. */
+function readInPortions(socket: Socket, turn: () => Promise<void>): void {
+  let parsed = 0;
+  socket.on('data', (chunk: Buffer) => {
+    parsed += chunk.length;
+    if (parsed < PORTION_BYTES || socket.isPaused()) return;
+    parsed = 0;
+    socket.pause();
+    void turn().then(() => socket.resume());
+  });
+}
+
+/** pg keeps no row of a query that has listeners and no callback. */
+function rowByRow(
+  query: BoundedQuery,
+  values: unknown[] | undefined,
+  onRow: (row: never) => void,
+  done: Done,
+): pg.Query {
+  const asked = new pg.Query(query, values);
+  asked.on('row', (row) => onRow(row as never));
+  asked.on('end', (result) => done(null, result));
+  asked.on('error', (error) => done(error));
+  return asked;
 }
 
 /** Asks the server to cancel what runs on this connection: a message on a connection of its own (PostgreSQL, "Canceling Requests in Progress"). Nothing tells whether it did. */

@@ -3,7 +3,8 @@ import { subnetNotFound } from '@plumbline/domain';
 import { text, uuid } from '../types/attribute-types.js';
 import { type Endpoint, type Handler, ok } from '../endpoint.js';
 import { isAdmin } from '../policy.js';
-import { present } from '../present.js';
+import { ListAnswer } from '../long-answer.js';
+import { texter } from '../present.js';
 import { inPages, linksOf, parseQuery } from '../query.js';
 import { reading } from '../computed/computed.js';
 import type { Attribute } from '../attribute.js';
@@ -64,17 +65,9 @@ const list: Handler = async (request, _ids, { read, listLimit }) => {
   const { search, caller } = request;
   const asked = parseQuery(pools, search);
   const query = inPages(asked, listLimit);
-  const rows = await read.list(pools, query, isAdmin(caller) ? null : caller.projectId, request);
-  const links = linksOf(
-    request,
-    asked,
-    query,
-    rows.map((row) => row.id),
-  );
-  return ok({
-    floatingip_pools: rows.map((row) => present(pools, row, caller, query.fields)),
-    ...(links.length > 0 && { floatingip_pools_links: links }),
-  });
+  const seenBy = isAdmin(caller) ? null : caller.projectId;
+  const page = await read.page(pools, query, seenBy, request, texter(pools, caller, query.fields));
+  return ok(new ListAnswer(pools.collection, page, linksOf(request, asked, query, page.ids)));
 };
 
 export const floatingIpPoolEndpoints: readonly Endpoint[] = [

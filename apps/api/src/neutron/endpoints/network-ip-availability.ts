@@ -6,6 +6,7 @@ import { addressToInt, type Subnet } from '@plumbline/contracts';
 import { networkNotFound } from '@plumbline/domain';
 import { ipVersion, text, uuid } from '../types/attribute-types.js';
 import { type Endpoint, type Handler, ok } from '../endpoint.js';
+import { ListAnswer } from '../long-answer.js';
 import { isAdmin } from '../policy.js';
 import { inPages, linksOf, parseQuery } from '../query.js';
 import { read } from '../computed/computed.js';
@@ -98,21 +99,11 @@ const list: Handler = async (request, _ids, { read, listLimit }) => {
   const { search, caller } = request;
   const asked = parseQuery(availability, search);
   const query = inPages(asked, listLimit);
-  const rows = await read.list(availability, query, seenBy(caller), request);
-  const links = linksOf(
-    request,
-    asked,
-    query,
-    rows.map((row) => row.id),
-  );
   const wanted = query.filters.find(({ attribute }) => attribute.name === 'ip_version')?.values ?? [4, 6];
   const versions = new Set(wanted.map(Number));
-  return ok(
-    json({
-      [NETWORKS]: rows.map((row) => only(shown(row, versions), query.fields)),
-      ...(links.length > 0 && { [`${NETWORKS}_links`]: links }),
-    }),
-  );
+  const text = (row: Row): string => json(only(shown(row, versions), query.fields));
+  const page = await read.page(availability, query, seenBy(caller), request, { known: text, read: text });
+  return ok(new ListAnswer(NETWORKS, page, linksOf(request, asked, query, page.ids)));
 };
 
 const show: Handler = async ({ search, caller }, ids, { read }) => {

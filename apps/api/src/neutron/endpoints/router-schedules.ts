@@ -5,7 +5,8 @@ import { isUuid, shown, text } from '../types/attribute-types.js';
 import { parseJson } from '../../json-body.js';
 import { badRequest } from '../../errors/edge-error.js';
 import { type Endpoint, type Handler, ok } from '../endpoint.js';
-import { present } from '../present.js';
+import { ListAnswer } from '../long-answer.js';
+import { present, texter } from '../present.js';
 import { type ListQuery, parseQuery } from '../query.js';
 import type { ReadModel } from '../read-model.js';
 import type { Row } from '../attribute.js';
@@ -34,9 +35,9 @@ const routersOfAgent: Handler = async (request, ids, { read }) => {
   if (agent?.['kind'] !== carrierOf.router) return ok({ routers: [] });
   const onHost = { attribute: { name: 'host', path: 'host', type: text(), about: '' }, values: [agent['host']] };
   const query: ListQuery = { ...parseQuery(routers, new URLSearchParams()), filters: [onHost] };
-  return ok({
-    routers: (await read.list(routers, query, null, request)).map((row) => present(routers, row, caller, null)),
-  });
+  return ok(
+    new ListAnswer('routers', await read.page(routers, query, null, request, texter(routers, caller, null)), []),
+  );
 };
 
 async function l3Agent(read: ReadModel, ids: readonly string[]): Promise<L3Agent & { row: Row }> {
