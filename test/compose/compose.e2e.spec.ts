@@ -119,12 +119,18 @@ inContainers(`docker-compose.yml${obstacle === null ? '' : ` (not run: ${obstacl
     const router = await api.create('router', { name: 'qrouter1', external_gateway_info: { network_id: outer.id } });
     await api.put(`/v2.0/routers/${router.id}/add_router_interface`, { subnet_id: subnet.id });
 
+    const group = await api.create('security_group', { name: 'web' });
+    for (const protocol of ['icmp', 'tcp'])
+      await api.create('security_group_rule', { security_group_id: group.id, direction: 'ingress', protocol });
     const instances = [];
     for (const [name, host] of [
       ['qvm1', 'cmp1'],
       ['qvm2', 'net1'],
     ] as const) {
-      const attributes = { name, network_id: inner.id, 'binding:host_id': host, device_owner: 'compute:nova' };
+      const attributes = {
+        ...{ name, network_id: inner.id, 'binding:host_id': host, device_owner: 'compute:nova' },
+        security_groups: [group.id],
+      };
       const port = await api.create('port', attributes, Port);
       const address = port.fixed_ips[0]?.ip_address ?? '';
       await composition.exec(host, ['plug-instance', name, port.id, port.mac_address, `${address}/24`, '10.0.0.1']);

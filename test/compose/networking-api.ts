@@ -43,7 +43,7 @@ export class NetworkingApi {
     attributes: Record<string, unknown>,
     schema?: T,
   ): Promise<z.infer<T>> {
-    const body = await this.request('POST', `/v2.0/${member}s`, { [member]: attributes });
+    const body = await this.request('POST', `/v2.0/${member.replaceAll('_', '-')}s`, { [member]: attributes });
     return (schema ?? Identified).parse(z.record(z.string(), z.unknown()).parse(body)[member]) as z.infer<T>;
   }
 

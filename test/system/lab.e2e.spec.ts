@@ -132,8 +132,12 @@ describe('a lab', () => {
   });
 
   test('after a restart of the machine it is mended; what its user removed stays removed', async () => {
-    const vm2 = state().instances.find(({ name }) => name === 'vm2');
+    const [vm1, vm2] = state().instances;
     await api().send('DELETE', `/v2.0/ports/${vm2?.portId}`);
+    // As in a lab that a release made which enforced no rules.
+    await api().put(`/v2.0/ports/${vm1?.portId}`, { port: { security_groups: [] } });
+    const [guests] = await api().list('security_groups', Network, '?name=lab-guests');
+    await api().send('DELETE', `/v2.0/security-groups/${guests?.id}`);
     // As after a power cut: nothing runs, no namespace and no link is left, and the kernel has another boot id.
     const { labId } = state();
     const names = await namesOf('networks');

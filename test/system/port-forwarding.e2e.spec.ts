@@ -36,7 +36,10 @@ async function newSite(name: string, host: string, cidr: string, gateway: string
   const subnet = await lab.create('subnet', { network_id: network.id, ip_version: 4, cidr, gateway_ip: gateway });
   const router = await lab.create('router', { name, external_gateway_info: { network_id: external.id } });
   await lab.request('PUT', `/v2.0/routers/${router.id}/add_router_interface`, { subnet_id: subnet.id });
-  const port = await lab.create('port', { network_id: network.id, name, 'binding:host_id': host });
+  const port = await lab.create('port', {
+    ...{ network_id: network.id, name, 'binding:host_id': host },
+    security_groups: [await lab.guestGroup()],
+  });
   const [fixed] = port['fixed_ips'] as readonly { ip_address: string }[];
   const instance: InstanceState = {
     ...{ name: `vm-${name}`, host, portId: port.id, mac: String(port['mac_address']), ip: fixed?.ip_address ?? '' },

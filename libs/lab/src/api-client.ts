@@ -27,8 +27,16 @@ export const Port = z.object({
   status: z.string(),
   fixed_ips: z.array(z.object({ subnet_id: z.string(), ip_address: z.string() })),
 });
+export const SecurityGroup = z.object({
+  id: z.string(),
+  security_group_rules: z.array(z.object({ direction: z.string(), protocol: z.string().nullable() })),
+});
+export const SecurityGroupRule = z.object({ id: z.string() });
 export const FloatingIp = z.object({ id: z.string(), floating_ip_address: z.string(), status: z.string() });
 export const Agent = z.object({ host: z.string(), binary: z.string(), alive: z.boolean() });
+
+/** `security_group` has the path `security-groups`. */
+const pathOf = (name: string): string => name.replaceAll('_', '-');
 
 export class ApiClient {
   private known: Promise<string> | null = null;
@@ -59,17 +67,17 @@ export class ApiClient {
   }
 
   async list<T>(collection: string, schema: z.ZodType<T>, query = ''): Promise<T[]> {
-    const body = await this.request('GET', `/v2.0/${collection}${query}`);
+    const body = await this.request('GET', `/v2.0/${pathOf(collection)}${query}`);
     return z.object({ [collection]: z.array(schema) }).parse(body)[collection] ?? [];
   }
 
   async create<T>(member: string, schema: z.ZodType<T>, attributes: Record<string, unknown>): Promise<T> {
-    const body = await this.request('POST', `/v2.0/${member}s`, { [member]: attributes });
+    const body = await this.request('POST', `/v2.0/${pathOf(member)}s`, { [member]: attributes });
     return schema.parse(pick(body, member));
   }
 
   async get<T>(member: string, schema: z.ZodType<T>, id: string): Promise<T> {
-    return schema.parse(pick(await this.request('GET', `/v2.0/${member}s/${id}`), member));
+    return schema.parse(pick(await this.request('GET', `/v2.0/${pathOf(member)}s/${id}`), member));
   }
 
   async put(path: string, body: unknown): Promise<void> {

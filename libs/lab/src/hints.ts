@@ -13,7 +13,7 @@ export function hints(spec: LabSpec, state: LabState): string[] {
   const cloud = (user: string, rest: string) => `  openstack --os-cloud ${cloudName(spec, user)} ${rest}`;
   return [
     '',
-    'Ports are bound although no agent here enforces security groups yet (PLUMB_UNENFORCED_SECURITY_GROUPS=true).',
+    'Security groups are enforced. Instances of yours that others should reach need a group like lab-guests.',
     `Try, in ${spec.projectDir}:`,
     `  curl -s ${token} ${state.apiUrl}/v2.0/floatingips`,
     `  curl -s ${token} ${state.apiUrl}/v2.0/networks -H 'Content-Type: application/json' -d '{"network": {"name": "mine"}}'`,

@@ -6,10 +6,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AGENTS } from '@plumbline/contracts';
 import type { z } from 'zod';
-import { Agent, FloatingIp, Network, Port, Router, Subnet, type ApiClient } from './api-client.js';
+import {
+  Agent,
+  FloatingIp,
+  Network,
+  Port,
+  Router,
+  SecurityGroup,
+  SecurityGroupRule,
+  Subnet,
+  type ApiClient,
+} from './api-client.js';
 import { externalNetwork, tenantNetwork, type LabSpec } from './spec.js';
 import type { InstanceState, LabState } from './state.js';
 
+/** The security group of the lab's instances. */
+const GUESTS = 'lab-guests';
 const answerTimeoutMs = 20_000;
 const statusTimeoutMs = 20_000;
 
@@ -19,6 +31,8 @@ export interface Networks {
   readonly tenantSubnetId: string;
   readonly routerId: string;
   readonly mtuBytes: number;
+  /** Lets in what the lab's proof and its hints send to the instances. */
+  readonly guestGroupId: string;
 }
 
 /** Waits until the API answers. */
@@ -72,12 +86,32 @@ export async function createNetworks(api: ApiClient): Promise<Networks> {
     await api.put(`/v2.0/routers/${router.id}/add_router_interface`, { subnet_id: tenantSubnet.id });
   }
   return {
+    guestGroupId: await guestGroup(api),
     externalId: external.id,
     tenantId: tenant.id,
     tenantSubnetId: tenantSubnet.id,
     routerId: router.id,
     mtuBytes: tenant.mtu,
   };
+}
+
+/** ICMP, TCP and UDP from everywhere; what a group has from the start lets out everything. One that was interrupted gets the rules that are missing. */
+async function guestGroup(api: ApiClient): Promise<string> {
+  const group = await ensure(api, 'security_group', SecurityGroup, GUESTS, {});
+  const letIn = group.security_group_rules.filter(({ direction }) => direction === 'ingress');
+  for (const protocol of ['icmp', 'tcp', 'udp'])
+    if (!letIn.some((rule) => rule.protocol === protocol))
+      await api.create('security_group_rule', SecurityGroupRule, {
+        ...{ security_group_id: group.id, direction: 'ingress', ethertype: 'IPv4', protocol },
+      });
+  return group.id;
+}
+
+/** The guests of a lab that a release made which enforced no rules get the group that lets in what is sent to them. Where there is one, who has it is the user's. */
+export async function admitOldGuests(api: ApiClient, instances: readonly InstanceState[]): Promise<void> {
+  if ((await api.list('security_groups', SecurityGroup, `?name=${GUESTS}`)).length > 0) return;
+  const group = await guestGroup(api);
+  for (const { portId } of instances) await api.put(`/v2.0/ports/${portId}`, { port: { security_groups: [group] } });
 }
 
 /** A port for an instance of this name on this host. */
@@ -89,6 +123,7 @@ export async function createInstancePort(
 ): Promise<InstanceState> {
   const port = await ensure(api, 'port', Port, name, {
     network_id: networks.tenantId,
+    security_groups: [networks.guestGroupId],
     device_owner: 'compute:nova',
     device_id: name,
     'binding:host_id': host,

@@ -18,6 +18,7 @@ import { hints } from './hints.js';
 import { buildInfrastructure, type Infrastructure } from './infrastructure.js';
 import { insideInstance, plugInstance, serveHttp } from './instance.js';
 import {
+  admitOldGuests,
   createFloatingIp,
   createInstancePort,
   createNetworks,
@@ -117,6 +118,7 @@ async function plugBack(spec: LabSpec, keeper: StateKeeper, lab: Infrastructure,
     ]);
     await waitWired(api, instances);
   });
+  await admitOldGuests(api, instances);
   keeper.set({ instances, floatingIp });
   if (floatingIp === null) return progress.say('its floating IP was removed or leads elsewhere now: nothing to prove');
   await proveWays([{ from: outsideOf(lab), to: 'the floating IP', address: floatingIp }], progress);

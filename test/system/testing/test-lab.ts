@@ -114,23 +114,31 @@ export class TestLab {
     return answer;
   }
 
-  /** `member` in the singular: `floatingip`. */
+  /** The group of the lab's own guests: ICMP, TCP and UDP from everywhere. */
+  async guestGroup(): Promise<string> {
+    const { body } = await this.must('GET', '/v2.0/security-groups?name=lab-guests');
+    const [group] = (body?.['security_groups'] ?? []) as readonly Resource[];
+    if (!group) throw new Error('the lab has no group lab-guests');
+    return group.id;
+  }
+
+  /** `member` in the singular: `floatingip`, `security_group`. */
   async create(member: string, attributes: Record<string, unknown>): Promise<Resource> {
-    const { body } = await this.must('POST', `/v2.0/${member}s`, { [member]: attributes });
+    const { body } = await this.must('POST', pathOf(member), { [member]: attributes });
     return body?.[member] as Resource;
   }
   async update(member: string, id: string, attributes: Record<string, unknown>): Promise<Resource> {
-    const { body } = await this.must('PUT', `/v2.0/${member}s/${id}`, { [member]: attributes });
+    const { body } = await this.must('PUT', `${pathOf(member)}/${id}`, { [member]: attributes });
     return body?.[member] as Resource;
   }
   async get(member: string, id: string): Promise<Resource> {
-    return (await this.must('GET', `/v2.0/${member}s/${id}`)).body?.[member] as Resource;
+    return (await this.must('GET', `${pathOf(member)}/${id}`)).body?.[member] as Resource;
   }
   async list(collection: string, query = ''): Promise<readonly Resource[]> {
     return (await this.must('GET', `/v2.0/${collection}${query}`)).body?.[collection] as readonly Resource[];
   }
   async delete(member: string, id: string): Promise<void> {
-    await this.must('DELETE', `/v2.0/${member}s/${id}`);
+    await this.must('DELETE', `${pathOf(member)}/${id}`);
   }
 
   /** Resolves with how long it took. */
@@ -242,6 +250,8 @@ export class TestLab {
     return performance.now() - start;
   }
 }
+
+const pathOf = (member: string): string => `/v2.0/${member.replaceAll('_', '-')}s`;
 
 async function remove(spec: LabSpec, folder: string): Promise<void> {
   await plumb(spec, ['lab', '--name', spec.name, 'down']);

@@ -39,7 +39,7 @@ const ports = z.string().transform((text, context): string[] => {
 });
 
 /** Where PLUMB_FIREWALL is not set. */
-export const DEFAULT_FIREWALL = 'none';
+export const DEFAULT_FIREWALL = 'openflow';
 
 export const ovsSettings = {
   ...switchSettings,

@@ -9,7 +9,7 @@ describe('settings of the OVS agent', () => {
       PLUMB_OVSDB: 'unix:/run/openvswitch/db.sock',
       PLUMB_BRIDGE_MAPPINGS: {},
       PLUMB_DATAPATH_TYPE: 'system',
-      PLUMB_FIREWALL: 'none',
+      PLUMB_FIREWALL: 'openflow',
       PLUMB_FOREIGN_PORTS: [],
     });
   });
