@@ -144,16 +144,32 @@ export class Instance {
       bridge?: string;
       tag?: number;
       mtuBytes?: number;
+      asLibvirt?: boolean;
     },
   ): Promise<Instance> {
     const { device, mac, address, ifaceId, bridge = 'br-int', mtuBytes = 1450 } = options;
     const made = new Instance(await makeNetns('inst'), device, on, { mac, address, mtuBytes });
     await made.makeDevice();
+    if (options.asLibvirt) {
+      await made.plugAsLibvirt(ifaceId ?? '');
+      return made;
+    }
     const external_ids = ifaceId === null ? {} : { 'iface-id': ifaceId, 'attached-mac': mac };
     await on.mirror.commit(
       addPort({ bridge, name: device, port: { tag: options.tag ?? null }, interface: { external_ids } }),
     );
     return made;
+  }
+
+  /** The very command that libvirt runs for `<virtualport type='openvswitch'>`: no tag, in one transaction. */
+  private async plugAsLibvirt(ifaceId: string): Promise<void> {
+    const { device, on, netns } = this;
+    const set = (key: string, value: string) => ['--', 'set', 'Interface', device, `external-ids:${key}="${value}"`];
+    await on.ovs.tool([
+      ...['ovs-vsctl', `--db=${on.ovs.remote}`, '--timeout=5', '--', '--may-exist', 'add-port', 'br-int', device],
+      ...[...set('attached-mac', this.what.mac), ...set('iface-id', ifaceId), ...set('vm-id', netns.name)],
+      ...['--', 'set', 'Interface', device, 'external-ids:iface-status=active'],
+    ]);
   }
 
   /** The pair of devices; nothing is told the switch's database. */
