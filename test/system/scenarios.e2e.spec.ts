@@ -6,6 +6,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { runningPlace, type InstanceState } from '@plumbline/lab';
 import { namespaceRules } from './testing/expected-rules.js';
+import { keepAlive } from './testing/keepalived.js';
 import { nodePicture, type NamespacePicture } from './testing/node-picture.js';
 import { HeldStream } from './testing/stream.js';
 import { TestLab, until, upTimeoutMs, type Resource } from './testing/test-lab.js';
@@ -35,6 +36,16 @@ async function routerOnNode(routerId: string): Promise<NamespacePicture> {
   const found = (await nodePicture(lab, 'net1')).routers[`qrouter-${routerId}`];
   if (found === undefined) throw new Error(`net1 has no router ${routerId}`);
   return found;
+}
+
+/** Deletes a floating IP of the lab's own router; resolves when it is off the node. */
+async function deleted(floating: Resource): Promise<void> {
+  await lab.delete('floatingip', floating.id);
+  const router = await lab.named('routers', 'router1');
+  await until(
+    async () => !JSON.stringify(await routerOnNode(router.id)).includes(addressOf(floating)),
+    () => `${addressOf(floating)} is still on the node`,
+  );
 }
 
 /** This address of the external network, or the next one that is free. */
@@ -135,15 +146,53 @@ describe('scenario A: two instances, two floating IPs, one router', () => {
     await lab.answers('outside', addressOf(floating), 'vm2');
     expect(await lab.pings('outside', addressOf(floating))).toBe(true);
 
-    await lab.delete('floatingip', floating.id);
+    await deleted(floating);
     await lab.delete('port', virtual.id);
-    const router = await lab.named('routers', 'router1');
-    await until(
-      async () => !JSON.stringify(await routerOnNode(router.id)).includes(addressOf(floating)),
-      () => `${addressOf(floating)} is still on the node`,
-    );
     await lab.inside(vm2, ['ip', 'address', 'delete', `${address}/32`, ...on]);
     await lab.update('port', vm2.portId, { port_security_enabled: true, security_groups: held['security_groups'] });
+  });
+
+  test('a virtual address moves with keepalived between two instances whose ports have it as an address pair, and its floating IP with it', async () => {
+    const held = await Promise.all([vm1, vm2].map(({ portId }) => lab.get('port', portId)));
+    const virtual = await lab.create('port', { name: 'virtual', network_id: held[0]?.['network_id'] });
+    const [{ ip_address: address } = { ip_address: '' }] = virtual['fixed_ips'] as { ip_address: string }[];
+    const vrrp = await lab.create('security_group', { name: 'vrrp' });
+    const among = { security_group_id: vrrp.id, remote_group_id: vrrp.id };
+    await lab.create('security_group_rule', { ...among, direction: 'ingress', protocol: 'vrrp' });
+    for (const { id, ...port } of held)
+      await lab.update('port', id, {
+        allowed_address_pairs: [{ ip_address: address }],
+        security_groups: [...(port['security_groups'] as string[]), vrrp.id],
+      });
+    const external = await lab.named('networks', 'public');
+    const floating = await lab.create('floatingip', { floating_network_id: external.id, port_id: virtual.id });
+    await lab.becomes('floatingip', floating.id, 'ACTIVE');
+    const isAt = async (holder: string, other: string) => {
+      await lab.answers('outside', addressOf(floating), holder);
+      await lab.answers(other, address, holder);
+      expect(await lab.pings('outside', addressOf(floating))).toBe(true);
+    };
+
+    const endSecond = await keepAlive(lab, 'vm2', address, 100);
+    await isAt('vm2', 'vm1');
+    const endFirst = await keepAlive(lab, 'vm1', address, 200);
+    await isAt('vm1', 'vm2');
+    await endFirst();
+    await isAt('vm2', 'vm1');
+
+    // It is the pair that permits it.
+    await lab.update('port', vm2.portId, { allowed_address_pairs: [] });
+    await until(
+      async () => (await lab.greeting('outside', addressOf(floating))) === null,
+      () => 'an address answers that its port may not have',
+    );
+
+    await endSecond();
+    await deleted(floating);
+    await lab.delete('port', virtual.id);
+    for (const { id, ...port } of held)
+      await lab.update('port', id, { allowed_address_pairs: [], security_groups: port['security_groups'] });
+    await lab.delete('security_group', vrrp.id);
   });
 
   test('the same request again, or a restart of the agent, changes nothing on the node', async () => {

@@ -39,6 +39,8 @@ const WANTED_BY_TESTS = [
   },
   // Somebody else's rules in tables of ours.
   { name: 'nftables', programs: ['/usr/sbin/nft'], services: ['nftables'] },
+  // A virtual address that moves between instances.
+  { name: 'keepalived', programs: ['/usr/sbin/keepalived'], services: ['keepalived'] },
   { name: 'curl', programs: ['/usr/bin/curl'], services: [] },
   { name: 'git', programs: ['/usr/bin/git'], services: [] },
   { name: 'openssl', programs: ['/usr/bin/openssl'], services: [] },
