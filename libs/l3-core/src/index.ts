@@ -29,4 +29,4 @@ export type * from './state.js';
 export { IP_FORWARD, outsideSysctl, sysctlsOf } from './sysctls.js';
 export { kernelRoutesOf } from './routes.js';
 export { hasIpv6, linkLocalOf } from './ipv6.js';
-export { staleness, type Translation } from './translation.js';
+export { judgeBy, type Judgement, staleness, type Translation } from './translation.js';

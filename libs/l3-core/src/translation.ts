@@ -71,8 +71,17 @@ const ipOf = (address: string): string => address.slice(0, address.indexOf('/'))
 /** The router's own, or nobody's in particular: 127.0.0.0/8, 224.0.0.0 and above. */
 const isSpecial = (address: string): boolean => address.startsWith('127.') || Number(address.split('.')[0]) >= 224;
 
+/** Of a connection, by the rules: whether it is not translated as it would be if it began now, and what it may then be sent from. */
+export type Judgement = Readonly<{ stale: boolean; translatesDestination: boolean; sources: readonly string[] }>;
+
 /** Tells of a connection whether it is not translated as it would be if it began now. */
 export function staleness(translation: Translation): (connection: Connection) => boolean {
+  const judge = judgeBy(translation);
+  return (connection) => judge(connection).stale;
+}
+
+/** Judges connections. */
+export function judgeBy(translation: Translation): (connection: Connection) => Judgement {
   const { forwardings, shared, own } = translation;
   const fixedOf = new Map(translation.floating);
   const floatingOf = new Map<string, string>();
@@ -106,9 +115,10 @@ export function staleness(translation: Translation): (connection: Connection) =>
       ? undefined
       : forwardings.find((each) => takes(each, protocol, destination, destinationPort));
     const to = fixedOf.get(destination) ?? forwarded?.target.to ?? destination;
-    if (answerFrom !== to) return true;
-    if (forwarded && !answers(forwarded, destinationPort, answerPort)) return true;
-    return !sourcesFor(source, to, to !== destination).includes(answerTo);
+    const sources = sourcesFor(source, to, to !== destination);
+    const wrongPort = forwarded !== undefined && !answers(forwarded, destinationPort, answerPort);
+    const stale = answerFrom !== to || wrongPort || !sources.includes(answerTo);
+    return { stale, translatesDestination: to !== destination, sources };
   };
 }
 

@@ -6,7 +6,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { CommandFailed, Runner } from '@plumbline/exec';
-import { Connection, L3Step, staleness } from '@plumbline/l3-core';
+import { Connection, judgeBy, L3Step } from '@plumbline/l3-core';
 
 const FAREWELL_MS = 250;
 /** A link is gone for good: both ends get the time to repeat what was on its way. */
@@ -54,46 +54,83 @@ export async function endForwarded(
 
 /** How often what is left is looked for again: a connection may begin by the old rules while they are replaced. */
 const LOOKS = 3;
-/** How long an answer may be under way. */
+/** How long an answer may be under way for which nothing can be begun anew. */
 const ANSWER_MS = 250;
 
 /**
- * Ends what was begun before the rules that would translate it otherwise. Where nothing was translated, an answer that is still under way would begin a connection
- * of its own, from outside to the instance, and what the instance then sends would belong to it: such a one ends, too.
+ * Ends what was begun before the rules that would translate it otherwise. Where nothing was translated, an answer that is still under way, for seconds if it comes
+ * from far away, would begin a connection of its own, from outside to the instance, and what the instance then sends would belong to it. So such a
+ * connection is begun anew in the same moment, as the rules now say: the answer finds its place taken. That can be done for protocols whose ports
+ * conntrack(8) sets; answers of others are looked for once more.
  */
 export async function endUntranslated(
   runner: Runner,
   { netns, addresses, translation, lingers }: Extract<L3Step, { op: 'end-untranslated' }>,
 ): Promise<void> {
-  const isStale = staleness(translation);
+  const judge = judgeBy(translation);
   const concerned = addresses && new Set(addresses);
   const isConcerned = ({ source, destination, answerTo }: Connection): boolean =>
     concerned === null || [source, destination, answerTo].some((address) => concerned.has(address));
-  const answers = new Set<string>();
+  /** What answers that are under way would begin, and how the connection that they belong to is begun anew. */
+  const answers = new Map<string, readonly string[] | null>();
   let open = false;
   for (let look = 1; look <= LOOKS; look += 1) {
-    if (answers.size > 0) await delay(ANSWER_MS);
-    const stale = (await listConnections(runner, netns)).filter(
-      (each) => isConcerned(each) && (isStale(each) || (isPlain(each) && answers.has(each.begunAs))),
-    );
-    if (stale.length === 0) break;
-    for (const each of stale) if (isPlain(each)) answers.add(each.answeredAs);
-    open ||= stale.some(({ protocol }) => protocol === 'tcp');
-    await endEach(runner, netns, stale);
+    if ([...answers.values()].includes(null)) await delay(ANSWER_MS);
+    const ends: End[] = [];
+    for (const each of await listConnections(runner, netns)) {
+      if (!isConcerned(each)) continue;
+      const { stale, translatesDestination, sources } = judge(each);
+      const byAnswer = isPlain(each) ? answers.get(each.begunAs) : undefined;
+      if (!stale && byAnswer === undefined) continue;
+      open ||= each.protocol === 'tcp';
+      const [source] = sources;
+      const anew = stale && !translatesDestination && source !== undefined ? begunAnew(each, source) : null;
+      if (stale && isPlain(each)) answers.set(each.answeredAs, anew);
+      ends.push({ named: each.named, anew: isPlain(each) ? (anew ?? byAnswer ?? null) : null });
+    }
+    if (ends.length === 0) break;
+    await endEach(runner, netns, ends);
   }
   if (open && lingers) await delay(FAREWELL_MS);
 }
 
-/** One process takes many, prints those that it has deleted, and gives up at one that has ended by itself meanwhile: the next takes those behind it. */
-async function endEach(runner: Runner, netns: string, connections: readonly Listed[]): Promise<void> {
-  let left = connections;
+/** A connection to be ended, and what is begun in its place. */
+type End = Readonly<{ named: readonly string[]; anew: readonly string[] | null }>;
+
+/** As the kernel keeps one of UDP that was never answered, in seconds. */
+const UNANSWERED_S = 30;
+/** What conntrack(8) must be told besides. */
+const BEGUN_AS: Readonly<Record<string, readonly string[]>> = { udp: [], udplite: [], tcp: ['--state', 'ESTABLISHED'] };
+
+/** Options of conntrack(8) that begin the connection as one that is sent from `source`; null for protocols that it cannot do that for. */
+function begunAnew({ protocol, ports, ...connection }: Listed, source: string): readonly string[] | null {
+  const more = BEGUN_AS[protocol];
+  if (!more || !ports) return null;
+  const pair = ['-s', connection.source, '-d', connection.destination, '--sport', ports[0], '--dport', ports[1]];
+  return ['-p', protocol, ...pair, '-t', `${UNANSWERED_S}`, '--src-nat', source, ...more];
+}
+
+/**
+ * One process takes many, prints those that it has deleted, and gives up at one that has ended by itself meanwhile, or whose place was taken before it was begun
+ * anew: the next takes those behind it.
+ */
+async function endEach(runner: Runner, netns: string, ends: readonly End[]): Promise<void> {
+  let left = ends;
   while (left.length > 0) {
-    const stdin = `${left.map(({ named }) => `-D ${named.join(' ')}`).join('\n')}\n`;
-    const { code, stdout } = await runner.run(['conntrack', '-R', '-'], { netns, stdin, okCodes: [0, 1] });
+    const lines = left.flatMap(({ named, anew }) => [
+      `-D ${named.join(' ')}`,
+      ...(anew === null ? [] : [`-I ${anew.join(' ')}`]),
+    ]);
+    const options = { netns, stdin: `${lines.join('\n')}\n`, okCodes: [0, 1] };
+    const { code, stdout, stderr } = await runner.run(['conntrack', '-R', '-'], options);
     if (code === 0) return;
-    left = left.slice(stdout.split('\n').filter((line) => line !== '').length + 1);
+    const deleted = stdout.split('\n').filter((line) => line !== '').length;
+    left = left.slice(TAKEN.test(stderr) ? deleted : deleted + 1);
   }
 }
+
+/** Of the one that was deleted last, so it is not tried again. */
+const TAKEN = /conntrack exists/;
 
 /** IPv4 connections of this namespace. Changes nothing. */
 export async function listConnections(runner: Runner, netns: string): Promise<Listed[]> {
@@ -101,8 +138,17 @@ export async function listConnections(runner: Runner, netns: string): Promise<Li
   return listed.stdout.split('\n').flatMap(connectionIn);
 }
 
-/** `named`: options of conntrack(8) that find it alone. `begunAs`: its first packet; `answeredAs`: the answer to it. */
-type Listed = Connection & Readonly<{ named: readonly string[]; begunAs: string; answeredAs: string }>;
+/**
+ * `named`: options of conntrack(8) that find it alone. `begunAs`: its first packet; `answeredAs`: the answer to it. `ports`: of its first packet, null for a protocol
+ * without.
+ */
+type Listed = Connection &
+  Readonly<{
+    named: readonly string[];
+    begunAs: string;
+    answeredAs: string;
+    ports: readonly [source: string, destination: string] | null;
+  }>;
 
 const isPlain = ({ source, destination, answerFrom, answerTo }: Connection): boolean =>
   source === answerTo && destination === answerFrom;
@@ -132,6 +178,7 @@ function connectionIn(line: string): Listed[] {
       answerTo,
       answerPort: port(answerSport),
       begunAs: [protocol, source, sport, destination, dport].join(' '),
+      ports: sport === undefined || dport === undefined ? null : [sport, dport],
       answeredAs: [protocol, answerFrom, answerSport, answerTo, answerDport].join(' '),
       named: [
         ...['-p', protocol === 'unknown' ? number : protocol, '--orig-src', source, '--orig-dst', destination],

@@ -87,17 +87,21 @@ async function until(ask: () => Promise<unknown>): Promise<void> {
     }
 }
 
-/** Echoes UDP on port 53 of the addresses given, from the one that was asked, with the sender's address; and TCP on port 7. */
+/** Echoes UDP on port 53 of the addresses given, from the one that was asked, with the sender's address, and on port 54 two seconds later; and TCP on port 7. */
 const SERVE = `
 import socket, sys, threading
-def udp(u):
+def udp(u, after):
     while True:
         d, p = u.recvfrom(100)
-        try: u.sendto(p[0].encode() + b' ' + d, p)
-        except OSError: pass # it came by an address that there is no way back to
+        if after: threading.Timer(after, answer, (u, d, p)).start()
+        else: answer(u, d, p)
+def answer(u, d, p):
+    try: u.sendto(p[0].encode() + b' ' + d, p)
+    except OSError: pass # it came by an address that there is no way back to
 for address in sys.argv[1:]:
-    u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind((address, 53))
-    threading.Thread(target=udp, args=(u,), daemon=True).start()
+    for port, after in (53, 0), (54, 2):
+        u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind((address, port))
+        threading.Thread(target=udp, args=(u, after), daemon=True).start()
 t = socket.socket(); t.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); t.bind(('0.0.0.0', 7)); t.listen(9)
 def talk(c):
     try:
@@ -129,6 +133,18 @@ while time.time() < end and reached < 30:
     reached += 1
     if seen != wanted: lost += 1
 print('reached' if reached == 30 else 'never', lost)
+`;
+/** A UDP client with one fixed port that asks the late server, and again when it has the answer: it is silent while one is under way. */
+const PATIENT = `
+import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('', int(sys.argv[2]))); s.settimeout(4)
+end, seen = time.time() + 40, ''
+while time.time() < end and seen != sys.argv[3]:
+    s.sendto(b'x', (sys.argv[1], 54))
+    if seen == '': open(sys.argv[4], 'w').write('flows')
+    try: seen = s.recv(100).decode().split()[0]
+    except OSError: seen = '-'
+print('reached' if seen == sys.argv[3] else 'never')
 `;
 /**
  * A TCP connection that says a word every 20 ms, also while the answer to the last one is missing (who only listens is told of no end), until it is told to stop, or
@@ -182,6 +198,8 @@ class Client {
 }
 const udp = (from: string, where: string, wanted: string): Promise<Client> =>
   Client.start(from, UDP, where, `${40_000 + count}`, wanted);
+const patient = (from: string, where: string, wanted: string): Promise<Client> =>
+  Client.start(from, PATIENT, where, `${40_000 + count}`, wanted);
 const tcp = (from: string, where: string): Promise<Client> => Client.start(from, TCP, where);
 
 beforeAll(async () => {
@@ -245,6 +263,14 @@ describe('a translation that begins reaches who sends already', () => {
     if (after === moved) await node.wire(outsideDevice(idOf('94444444-94')), OUTSIDE_TOO);
     expect([await flow.end(), await broken.end()]).toEqual(['reached 0', 'reset']);
     expect(await across.stop()).toBe('lived');
+  });
+
+  it('source NAT that is switched on, though the server answers two seconds late', async () => {
+    await reset();
+    await apply(withoutSnat());
+    const flow = await patient('vm', ANYWHERE, OWN);
+    await apply(site());
+    expect(await flow.end()).toBe('reached');
   });
 
   it('a gateway that is cleared and set again with another address', async () => {

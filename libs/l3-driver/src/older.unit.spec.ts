@@ -27,6 +27,9 @@ const entry = (source: string, to: string, from: string, back: string, port = 7)
   `udp      17 29 src=${source} dst=${to} sport=${port} dport=53 src=${from} dst=${back} sport=53 dport=${port} mark=0 use=1`;
 const client = '198.51.100.7';
 const outward = (as: string, port?: number): string => entry('10.9.0.5', client, client, as, port);
+/** What was sent untranslated, begun anew as it is sent now, so that an answer that is under way finds its place taken. */
+const begunAnew = (as: string): string =>
+  `udp      17 30 src=10.9.0.5 dst=${client} sport=7 dport=53 [UNREPLIED] src=${client} dst=${as} sport=53 dport=7 mark=0 use=1`;
 /** Of an instance that the change is not about. */
 const beside = entry('10.9.0.8', client, client, OWN);
 
@@ -50,10 +53,18 @@ describe('an agent that dies at any moment', () => {
       beside,
     ],
     ['source NAT goes off', site, withoutSnat, outward(OWN), outward('10.9.0.5', 8)],
-    ['source NAT comes on', withoutSnat, site, outward('10.9.0.5'), outward(OWN, 8)],
+    ['source NAT comes on', withoutSnat, site, outward('10.9.0.5'), outward(OWN, 8), begunAnew(OWN)],
+    [
+      'a floating IP begins without source NAT',
+      withoutSnat,
+      () => withoutSnat().associate('79', FLOATING, '10.9.0.5', 'ba9', 'c9'),
+      outward('10.9.0.5'),
+      entry('10.9.0.8', client, client, '10.9.0.8'),
+      begunAnew(FLOATING),
+    ],
     ["the router's own address changes", site, () => site('203.0.113.10'), outward(OWN), outward('203.0.113.10', 8)],
     ['the gateway is cleared', site, inside, outward(OWN), entry('10.9.0.5', '10.9.0.1', '10.9.0.1', '10.9.0.5')],
-  ] as const)('while %s', async (_what, before, after, old, right) => {
+  ] as const)('while %s', async (_what, before, after, old, right, ...anew) => {
     for (let moment = 1, died = true; died; moment += 1) {
       const host = new FakeL3Host();
       const alive = host.run.bind(host);
@@ -69,10 +80,10 @@ describe('an agent that dies at any moment', () => {
       await converge(after().view(), host.driver(), ALL).catch(() => undefined);
       host.run = alive;
       expect((await converge(after().view(), host.driver(), ALL, new L3Memory())).failed).toEqual([]);
-      expect([moment, ...host.connections]).toEqual([moment, right]);
+      expect([moment, ...host.connections]).toEqual([moment, right, ...anew]);
       const mutations = host.mutations;
       expect((await converge(after().view(), host.driver(), ALL, new L3Memory())).applied).toBe(0);
-      expect([host.mutations, ...host.connections]).toEqual([mutations, right]);
+      expect([host.mutations, ...host.connections]).toEqual([mutations, right, ...anew]);
     }
   });
 });
@@ -95,5 +106,5 @@ it('an answer that was under way when its connection ended begins none that keep
   const inward = entry(client, '10.9.0.5', '10.9.0.5', client, 9);
   host.connections.push(inward);
   expect((await converge(site().view(), host.driver(), ALL, memory)).failed).toEqual([]);
-  expect(host.connections).toEqual([inward]);
+  expect(host.connections).toEqual([inward, begunAnew(OWN)]);
 });

@@ -298,6 +298,16 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
           gone.push(...this.endConnections((each) => each.includes(` src=${source} dst=${to} sport=${port} `)));
           continue;
         }
+        const anew = /^-I -p udp -s (\S+) -d (\S+) --sport (\d+) --dport (\d+) -t (\d+) --src-nat (\S+)$/.exec(line);
+        if (anew) {
+          const [, from, to, sport, dport, seconds, as] = anew;
+          if (this.connections.some((each) => each.includes(` src=${from} dst=${to} sport=${sport} dport=${dport} `)))
+            return said(gone.join('\n'), 'conntrack: Operation failed: Such conntrack exists, try -U to update', 1);
+          this.connections.push(
+            `udp      17 ${seconds} src=${from} dst=${to} sport=${sport} dport=${dport} [UNREPLIED] src=${to} dst=${as} sport=${dport} dport=${sport} mark=0 use=1`,
+          );
+          continue;
+        }
         const [, protocol, address, answeredBy, port] =
           /^-D -p (\S+) --orig-dst (\S+) --reply-src (\S+) --orig-port-dst (\d+)$/.exec(line) ?? [];
         if (!port) throw new FakeFailure(`conntrack: unknown option in ${line}`);
