@@ -6,75 +6,24 @@
  * What the switch's database shows comes back by its news alone. Flows show nothing: they come back in the next look at everything, which the agent's timer
  * begins every 60 s; here it is begun by hand. `--long`: every flow instead of one of each shape.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { rmSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { NodeSession, SnapshotFile, machineClock } from '@plumbline/agent-runtime';
-import { aMachine, FakeBroker, FakeControlPlane, MemoryOwnerRecord } from '@plumbline/agent-runtime/testing';
 import type { PlumbEvent } from '@plumbline/contracts';
 import { Instance, joinUnderlay, RealSwitch } from '@plumbline/ovs-driver/testing';
-import { createLogger } from '@plumbline/telemetry';
 import { effort } from '../../tools/jest/effort.mjs';
 import * as made from '@plumbline/topology/testing';
+import { SwitchAgent, until } from './testing/switch-agent.js';
 
-const { id, mac, LOG } = made;
+const { id, mac } = made;
 const ENDS = ['192.0.2.1', '192.0.2.2'] as const;
 const HOSTS = ['cmp1', 'cmp2'] as const;
 const LONG = effort > 1;
 const [flat, vxlan] = [id(1), id(501)];
 
-class Agent {
-  readonly folder = mkdtempSync(path.join(tmpdir(), 'plumb-walk-'));
-  readonly snapshot = new SnapshotFile(path.join(this.folder, 'ovs.snapshot'));
-  readonly broker = new FakeBroker(machineClock);
-  readonly plane: FakeControlPlane;
-  readonly session: NodeSession;
-
-  constructor(
-    host: string,
-    readonly node: RealSwitch,
-  ) {
-    this.plane = new FakeControlPlane(LOG, this.broker, machineClock, [host]);
-    this.session = new NodeSession({
-      ...{ host, agent: 'ovs', feed: this.broker.feed(host, 'ovs'), snapshots: this.snapshot },
-      reconciler: { converge: (view, options) => node.converger.converge(view, options) },
-      ...{ clock: machineClock, machine: aMachine(), ownerRecord: new MemoryOwnerRecord() },
-      logger: createLogger({ name: 'walk', level: 'silent' }),
-      fullEveryMs: 3_600_000,
-    });
-    node.driver.onNews(({ all, ports }) => {
-      if (all) this.session.touch('all');
-      else if (ports.length > 0) this.session.touch(new Set(ports.map((port) => `port/${port}` as const)));
-    });
-  }
-
-  /** The last thing that was reported of each object. */
-  statuses(): Map<string, string> {
-    const last = new Map<string, string>();
-    for (const { objects } of this.plane.reports)
-      for (const { kind, id: of, status } of objects) last.set(`${kind}/${of}`, status);
-    return last;
-  }
-
-  async stop(): Promise<void> {
-    await this.session.stop();
-    rmSync(this.folder, { recursive: true });
-  }
-}
-
-/** Resolves when it holds. Twenty seconds are many times what it takes. */
-const until = async (holds: () => boolean | Promise<boolean>, what: () => unknown = () => holds): Promise<void> => {
-  for (const end = performance.now() + 20_000; !(await holds());) {
-    if (performance.now() > end) throw new Error(`does not come true: ${JSON.stringify(await what())}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-};
-
 describe('what is altered by hand on a busy node', () => {
-  const agents: Agent[] = [];
+  const agents: SwitchAgent[] = [];
   const instances: Instance[] = [];
-  const agent = (): Agent => agents[0] as Agent;
+  const agent = (): SwitchAgent => agents[0] as SwitchAgent;
   const here = (): RealSwitch => agent().node;
   const vsctl = (...argv: string[]) =>
     here().ovs.tool(['ovs-vsctl', `--db=${here().ovs.remote}`, '--timeout=10', ...argv]);
@@ -121,7 +70,7 @@ describe('what is altered by hand on a busy node', () => {
       [...port(11, 'cmp1', vxlan), ...port(31, 'cmp1', flat), ...port(12, 'cmp2', vxlan)],
     ];
     for (const [index, node] of nodes.entries()) {
-      const each = new Agent(HOSTS[index] as string, node);
+      const each = new SwitchAgent(HOSTS[index] as string, node);
       agents.push(each);
       const world = new made.World();
       each.plane.up();
@@ -292,5 +241,79 @@ describe('what is altered by hand on a busy node', () => {
     await vsctl('set', 'Interface', 'tap11', `external_ids:iface-id=${id(11)}`);
     await until(async () => status() === 'ACTIVE' && (await here().state()) === state);
     expect(await pass()).toBe(true);
+  });
+
+  /** Alters what is not ours to put back; asserts that the port that needs it says so, and no other, and that all is as it was once it is mended. */
+  const seen = async (alter: () => Promise<unknown>, because: RegExp, mend: () => Promise<unknown>): Promise<void> => {
+    const state = await here().state();
+    await alter();
+    const said = () => ({
+      ...agent()
+        .last()
+        .get(`port/${id(31)}`),
+    });
+    await until(
+      () => said().status === 'ERROR' && because.test(said().reason ?? ''),
+      () => [String(because), said(), agent().session.health()],
+    );
+    expect(
+      agent()
+        .statuses()
+        .get(`port/${id(11)}`),
+    ).toBe('ACTIVE');
+    await mend();
+    await until(
+      async () => allActive() && (await here().state()) === state,
+      () => [String(because), said(), agent().session.health()],
+    );
+    expect(agent().session.health()).toMatchObject({ ok: true });
+    expect(agent().session.health()).not.toHaveProperty('degraded');
+  };
+
+  it('the uplink of a provider bridge is seen when it is down, without carrier, gone, or taken off', async () => {
+    const uplink = instances[3] as Instance;
+    const far = (...argv: string[]) => uplink.exec(['ip', 'link', 'set', 'eth0', ...argv]);
+    const link =
+      (...argv: string[]) =>
+      () =>
+        uplink.link(...argv);
+    await seen(link('set', 'tap67', 'down'), /tap67 is set down/, link('set', 'tap67', 'up'));
+    await seen(
+      () => far('down'),
+      /tap67 has no carrier/,
+      () => far('up'),
+    );
+    await seen(link('delete', 'tap67'), /tap67 is gone/, () => uplink.makeDevice());
+    const taken = /tap67 was taken off it/;
+    await seen(
+      () => vsctl('del-port', 'br-ex', 'tap67'),
+      taken,
+      () => vsctl('add-port', 'br-ex', 'tap67'),
+    );
+  });
+
+  it('a mapping that the operator takes away and gives again', async () => {
+    const { config } = here();
+    const become = async (bridgeMappings: typeof config.bridgeMappings) => {
+      here().config = { ...config, bridgeMappings };
+      agent().session.touch('all');
+    };
+    await seen(
+      () => become({}),
+      /no bridge_mappings entry of this node names physical network physnet1/,
+      () => become(config.bridgeMappings),
+    );
+  });
+
+  it('a provider bridge that is deleted is made again, and is in error until its uplink is put on again', async () => {
+    const said = () => ({
+      ...agent()
+        .last()
+        .get(`port/${id(31)}`),
+    });
+    await vsctl('del-br', 'br-ex');
+    await until(() => said().status === 'ERROR' && /tap67 was taken off it/.test(said().reason ?? ''), said);
+    await vsctl('add-port', 'br-ex', 'tap67');
+    await until(allActive, said);
   });
 });

@@ -15,6 +15,7 @@ import { BR_INT, BR_TUN } from './marks.js';
 import { bridgesOfOurs, inFlowOrder, planBuild, planFlows, planOptions, PlanOptions, planRelease } from './plan.js';
 import { BASE, deviceTrouble, OvsNodeConfig, Refusal } from './render.js';
 import { reportedFor, changeTask, DATABASE, flowStages, flowTasks, Piece, REST, stepOf, stuckText } from './steps.js';
+import { uplinksOf } from './uplinks.js';
 import { Desired, unitOf, WantedSwitch } from './wanted.js';
 
 type Units = ReadonlySet<string> | 'all';
@@ -122,7 +123,19 @@ export class OvsConverger {
       if (!after.get(place.slice(0, slash))?.ports.has(place.slice(slash + 1))) this.wanted.leavingPorts.delete(place);
     }
     this.noteUnopened(run, after, units);
+    this.noteUplinks(run, after, units);
     return after;
+  }
+
+  /** Provider bridges by which no packet leaves, and uplinks that do not work while others do. */
+  private noteUplinks(run: Run, after: ObservedSwitch, units: Units): void {
+    for (const { name, provider, owner } of this.desired(this.scopeOf(units), units).bridges) {
+      if (!provider) continue;
+      const { cut, failing } = uplinksOf(name, after);
+      if (cut !== null) run.fail(owner, { unit: unitOf(owner), kind: 'planned', reason: cut });
+      for (const each of failing)
+        run.fail(`uplink/${each.name}`, { unit: unitOf(owner), kind: 'planned', reason: each.reason });
+    }
   }
 
   /** Ports of ours that the switch could not open, with the switch's own error. */
@@ -244,7 +257,7 @@ export class OvsConverger {
       refusal: (_owner, _step, error) => error.message,
       stuck: (_owner, [piece]) => stuckText(piece),
       isFatal: (error) => error instanceof OvsUnavailable,
-      isDrift: ({ step }) => step.kind !== 'change' || 'want' in step.change,
+      isDrift: ({ step }) => step.kind !== 'change' || ('want' in step.change && step.change.op !== 'note-uplinks'),
     };
   }
 

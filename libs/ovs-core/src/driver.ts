@@ -4,6 +4,17 @@
  */
 import type { Flow, Owner } from './flow.js';
 
+/**
+ * Why packets cannot pass a device: the switch could not open it; there is none of its name; it is set down; it has no carrier; there is another of its name, and
+ * the switch still holds the one that is gone.
+ */
+export type DeviceFault = Readonly<{
+  device: string;
+  fault: 'error' | 'gone' | 'down' | 'no-carrier' | 'replaced';
+  /** The switch's own text. */
+  error?: string;
+}>;
+
 /** A port of any bridge, ours or not. */
 export type ObservedPort = Readonly<{
   name: string;
@@ -31,6 +42,8 @@ export type ObservedPort = Readonly<{
    * name, and the switch still holds the one that is gone. Absent: nothing.
    */
   device?: 'gone' | 'down' | 'replaced';
+  /** Of a device, or a bond of devices, that somebody put into a bridge other than br-int and that nobody is plugged in by: how many, and what is wrong. */
+  uplink?: Readonly<{ devices: number; faults: readonly DeviceFault[] }>;
 }>;
 
 export type ObservedBridge = Readonly<{
@@ -43,6 +56,8 @@ export type ObservedBridge = Readonly<{
   adopted: boolean;
   /** It has an OpenFlow controller, or takes no OpenFlow 1.4; absent: no. */
   steered?: true;
+  /** Of br-int: provider bridge -> the uplinks that it had when they were last written down, separated by commas. Absent: nothing is written. */
+  knownUplinks?: Readonly<Record<string, string>>;
   ports: ReadonlyMap<string, ObservedPort>;
 }>;
 
@@ -81,6 +96,11 @@ export type PortWant = Readonly<{
 
 export type TagWant = Readonly<{ bridge: string; name: string; tag: number; position: number; owner: Owner }>;
 
+/** The device of an interface, by its name. */
+export type DeviceWant = Readonly<{ bridge: string; name: string; position: number; owner: Owner }>;
+
+export type UplinksWant = Readonly<{ bridge: string; uplinks: string; owner: Owner }>;
+
 /** What the switch says of the far end of a tunnel port, by BFD. */
 export type TunnelEnd = Readonly<{
   remoteIp: string;
@@ -107,8 +127,11 @@ export type SwitchChange =
   | Readonly<{ op: 'add-port'; want: PortWant }>
   | Readonly<{ op: 'set-port'; want: PortWant }>
   | Readonly<{ op: 'set-tag'; want: TagWant }>
-  /** The switch opens the device of a plugged interface anew. Its port number is `ofport` then, which must be free. */
-  | Readonly<{ op: 'reopen'; want: TagWant; ofport: number }>
+  /** The uplinks of a provider bridge are written down. */
+  | Readonly<{ op: 'note-uplinks'; want: UplinksWant }>
+  | Readonly<{ op: 'forget-uplinks'; bridge: string; owner: Owner }>
+  /** The switch opens a device anew. Its port number is `ofport` then, which must be free. */
+  | Readonly<{ op: 'reopen'; want: DeviceWant; ofport: number }>
   | Readonly<{ op: 'delete-port'; bridge: string; name: string; owner: Owner }>
   | Readonly<{ op: 'delete-bridge'; bridge: string; owner: Owner }>
   /** Removes our marks from a bridge that existed before us. */

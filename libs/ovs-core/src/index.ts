@@ -3,6 +3,7 @@ export { OvsConverger } from './converge.js';
 export {
   OvsUnavailable,
   type BridgeWant,
+  type DeviceFault,
   type FlowAdd,
   type ObservedBridge,
   type ObservedFlows,

@@ -10,6 +10,7 @@
  *   bridges and ports we made   external_ids:plumb=<position>
  *   bridges we found and use    the same, and external_ids:plumb-adopted=true: never deleted, only released
  *   tags we set on others' ports   Port external_ids:plumb-tag=<position>
+ *   the Open_vSwitch record      external_ids:plumb-uplinks-<bridge>=<names>: the uplinks that this provider bridge has, or had last (uplinks.ts)
  *
  * Position 0: set by the node's own configuration, before any event named this node.
  */
@@ -20,6 +21,9 @@ export const MARK_KEY = 'plumb';
 export const ADOPTED_KEY = 'plumb-adopted';
 /** external_ids key on the Port record of an interface somebody plugged: position of the event that set its tag. */
 export const TAG_KEY = 'plumb-tag';
+
+/** Begins the external_ids keys of the Open_vSwitch record that name the uplinks of a provider bridge, separated by commas; the bridge's name follows. */
+export const UPLINKS_KEY = 'plumb-uplinks-';
 
 const MARK = 0x504cn;
 const LEARNED_BIT = 1n << 47n;

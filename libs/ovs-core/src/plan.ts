@@ -5,7 +5,7 @@
  *   3. database: what nothing uses any more (release), after its flows are gone, so that no flow of ours outlives the mark it is found by.
  * Nothing is removed unless `mayRemove`. Without it, what has a position later than the view's is left as it is too: the view is older than the node.
  */
-import type { ObjectKey } from '@plumbline/contracts';
+import { own, type ObjectKey } from '@plumbline/contracts';
 import type { HostView } from '@plumbline/topology';
 import type {
   BridgeWant,
@@ -23,6 +23,7 @@ import { actionsOn, Flow, Owner } from './flow.js';
 import { BR_INT, BR_TUN } from './marks.js';
 import { localTagOf } from './pipeline.js';
 import type { Refusal } from './render.js';
+import { uplinksOf } from './uplinks.js';
 import type { Desired } from './wanted.js';
 
 /** What is known to be wanted no more; of everything else that is not known. */
@@ -87,8 +88,23 @@ export function planBuild(
     if (found?.device === 'replaced' && !options.isFrozen(want.owner))
       changes.push({ op: 'reopen', want, ofport: freeNumber(observed.get(want.bridge), changes) });
   }
+  const noted = observed.get(BR_INT)?.knownUplinks ?? {};
+  for (const { provider, name, position, owner } of desired.bridges) {
+    if (!provider) continue;
+    const { known, stale } = uplinksOf(name, observed);
+    if (known !== '' && own(noted, name) !== known)
+      changes.push({ op: 'note-uplinks', want: { bridge: name, uplinks: known, owner } });
+    for (const { bridge, device } of stale) {
+      const want = { bridge, name: device, position, owner };
+      changes.push({ op: 'reopen', want, ofport: freeNumber(observed.get(bridge), changes) });
+    }
+  }
   if (options.mayRemove)
-    changes.push(...(options.leaving ? leavingPorts(options.leaving, observed) : strayPorts(desired, observed)));
+    changes.push(
+      ...(options.leaving
+        ? leavingPorts(options.leaving, observed)
+        : [...strayPorts(desired, observed), ...strayNotes(desired, noted)]),
+    );
   return { changes, refused };
 }
 
@@ -153,6 +169,14 @@ function strayPorts(desired: Desired, observed: ObservedSwitch): SwitchChange[] 
       .filter((port) => isOurs(port) && !wanted.has(`${bridge.name}/${port.name}`))
       .map(({ name }): SwitchChange => ({ op: 'delete-port', bridge: bridge.name, name, owner: '' })),
   );
+}
+
+/** Uplinks written down for bridges that are no provider bridges any more. */
+function strayNotes(desired: Desired, noted: Readonly<Record<string, string>>): SwitchChange[] {
+  const providers = new Set(desired.bridges.filter(({ provider }) => provider).map(({ name }) => name));
+  return Object.keys(noted)
+    .filter((bridge) => !providers.has(bridge))
+    .map((bridge): SwitchChange => ({ op: 'forget-uplinks', bridge, owner: '' }));
 }
 
 /** Of the ports that are wanted no more, those that are still there and ours. */

@@ -3,6 +3,7 @@
  * tests to show that plans converge.
  */
 import type {
+  DeviceFault,
   ObservedBridge,
   ObservedFlows,
   ObservedPort,
@@ -11,6 +12,8 @@ import type {
   PortWant,
   SwitchChange,
 } from './driver.js';
+
+import { BR_INT } from './marks.js';
 
 /** The database after these changes, with every port opened. Changes to bridges and ports that are not there are left out. */
 export function afterChanges(observed: ObservedSwitch, changes: readonly SwitchChange[]): ObservedSwitch {
@@ -21,6 +24,11 @@ export function afterChanges(observed: ObservedSwitch, changes: readonly SwitchC
       const local = port(name, name, { type: 'internal', ofport: 65534 });
       const ports = new Map([[name, local]]);
       bridges.set(name, { name, datapathType, failMode: 'secure', mark: position, adopted: false, ports });
+      continue;
+    }
+    if (change.op === 'note-uplinks' || change.op === 'forget-uplinks') {
+      const integration = bridges.get(BR_INT);
+      if (integration) bridges.set(BR_INT, noted(integration, change));
       continue;
     }
     const name = 'want' in change && 'bridge' in change.want ? change.want.bridge : bridgeOf(change);
@@ -35,6 +43,15 @@ export function afterChanges(observed: ObservedSwitch, changes: readonly SwitchC
 
 const bridgeOf = (change: SwitchChange): string =>
   change.op === 'set-bridge' ? change.want.name : 'bridge' in change ? change.bridge : '';
+
+function noted(
+  bridge: ObservedBridge,
+  change: Extract<SwitchChange, { op: 'note-uplinks' | 'forget-uplinks' }>,
+): ObservedBridge {
+  const of = change.op === 'note-uplinks' ? change.want.bridge : change.bridge;
+  const { [of]: _, ...rest } = bridge.knownUplinks ?? {};
+  return { ...bridge, knownUplinks: change.op === 'note-uplinks' ? { ...rest, [of]: change.want.uplinks } : rest };
+}
 
 function changed(bridge: ObservedBridge, change: SwitchChange): ObservedBridge | null {
   const ports = new Map(bridge.ports);
@@ -60,10 +77,12 @@ function changed(bridge: ObservedBridge, change: SwitchChange): ObservedBridge |
       return { ...bridge, ports };
     }
     case 'reopen': {
-      const found = ports.get(change.want.name);
+      const { name } = change.want;
+      const found = ports.get(name) ?? [...ports.values()].find((each) => each.uplink?.faults.some(isOf(name)));
       if (found) {
-        const { device: _, ...rest } = found;
-        ports.set(found.name, { ...rest, ofport: change.ofport });
+        const { device: _, uplink, ...rest } = found;
+        const opened = uplink && { ...uplink, faults: uplink.faults.filter((fault) => !isOf(name)(fault)) };
+        ports.set(found.name, { ...rest, ...(opened && { uplink: opened }), ofport: change.ofport });
       }
       return { ...bridge, ports };
     }
@@ -78,6 +97,11 @@ function changed(bridge: ObservedBridge, change: SwitchChange): ObservedBridge |
       return bridge;
   }
 }
+
+const isOf =
+  (name: string) =>
+  ({ device }: DeviceFault): boolean =>
+    device === name;
 
 function untrunked({ trunk: _, ...rest }: ObservedPort): ObservedPort {
   return rest;

@@ -114,7 +114,7 @@ export function stuckText(piece: Piece | undefined): string {
     return `flows that the switch learned for port number ${piece.port} of ${piece.bridge} stay though they were removed twice; an operator must look at this node (ovs-ofctl dump-flows ${piece.bridge})`;
   if (piece?.kind === 'change' && 'want' in piece.change) {
     const { want } = piece.change;
-    return mend(`the settings of ${want.name}`, `ovs-vsctl show`);
+    return mend(`the settings of ${'name' in want ? want.name : want.bridge}`, `ovs-vsctl show`);
   }
   return 'what was removed from the switch comes back though it was removed twice; an operator must look at this node (ovs-vsctl show)';
 }

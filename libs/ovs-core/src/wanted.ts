@@ -37,6 +37,7 @@ import {
   UnitWant,
 } from './render.js';
 import { sameData } from './same.js';
+import { type Uplinks, uplinksOf } from './uplinks.js';
 
 /** What is wanted of the switch for all units or for some, in one piece: plan.ts compares it with the switch. */
 export type Desired = Readonly<{
@@ -90,6 +91,8 @@ export class WantedSwitch {
   private readonly staleFanouts = new Set<string>();
   /** The operator's own ports that are there, with their tags. */
   private foreign: ReadonlyMap<string, number | null> = new Map();
+  /** Provider bridge -> its uplinks, as they were when it was rendered. */
+  private readonly uplinks = new Map<string, Uplinks>();
   /** Ids whose interfaces others changed while this agent was at work. */
   private changedMeanwhile = new Set<string>();
 
@@ -182,6 +185,11 @@ export class WantedSwitch {
       this.renderPort(view, config, id, mayRemove);
     }
     if (enforces(config)) this.renderFirewall(view, config, dirty);
+    for (const name of providersOf(config))
+      if (!sameData(this.uplinks.get(name), uplinksOf(name, observed))) {
+        this.renderProvider(view, config, name);
+        dirty.add(`bridge/${name}`);
+      }
     this.keep(dirty);
     return news.all ? 'all' : dirty;
   }
@@ -248,11 +256,16 @@ export class WantedSwitch {
   }
 
   private renderOwn(view: HostView, config: OvsNodeConfig): string[] {
-    const nodeAt = objectIn(view, 'node', view.host)?.setAt['node'] ?? 0;
     const providers = providersOf(config);
-    this.replace(BASE, renderBase(config, nodeAt));
-    for (const name of providers) this.replace(`bridge/${name}`, renderProvider(config, name, nodeAt));
+    this.replace(BASE, renderBase(config, nodeAt(view)));
+    for (const name of this.uplinks.keys()) if (!providers.includes(name)) this.uplinks.delete(name);
+    for (const name of providers) this.renderProvider(view, config, name);
     return [BASE, ...providers.map((name) => `bridge/${name}`)];
+  }
+
+  private renderProvider(view: HostView, config: OvsNodeConfig, name: string): void {
+    this.uplinks.set(name, uplinksOf(name, this.seen));
+    this.replace(`bridge/${name}`, renderProvider(config, name, nodeAt(view)));
   }
 
   /** True when its ports must be rendered, too. Adds nodes whose tunnel comes or goes to `tunnels`, and networks that get or lose a flow to `dirty`. */
@@ -404,7 +417,7 @@ export class WantedSwitch {
     );
     if (!sameData([...foreign], [...this.foreign])) for (const id of this.places.keys()) this.staleFanouts.add(id);
     this.foreign = foreign;
-    this.replace(FOREIGN, renderForeign(foreign, objectIn(view, 'node', view.host)?.setAt['node'] ?? 0));
+    this.replace(FOREIGN, renderForeign(foreign, nodeAt(view)));
     dirty.add(FOREIGN);
     for (const id of this.staleFanouts) {
       const ports = this.locals.get(id)?.values() ?? [];
@@ -517,6 +530,8 @@ export class WantedSwitch {
       this.devices.set(fresh.ifaceId, [...(this.devices.get(fresh.ifaceId) ?? []), fresh].sort(byUse));
   }
 }
+
+const nodeAt = (view: HostView): number => objectIn(view, 'node', view.host)?.setAt['node'] ?? 0;
 
 const isOfGroups = (kind: Kind): boolean =>
   kind === 'securitygroup' || kind === 'securitygrouprule' || kind === 'securitygroupmember' || kind === 'addressgroup';

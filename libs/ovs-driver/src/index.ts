@@ -1,4 +1,4 @@
 export { bundleText, parseFlows } from './flow-text.js';
 export { PrintingDriver, type PrintingDriverOptions } from './printing-driver.js';
 export { type SwitchRows } from './rows.js';
-export { SwitchDriver, type SwitchDriverOptions, type SwitchNews } from './switch-driver.js';
+export { concernedBy, SwitchDriver, type SwitchDriverOptions, type SwitchNews } from './switch-driver.js';

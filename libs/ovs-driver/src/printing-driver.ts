@@ -17,6 +17,7 @@ import {
   OvsStep,
   SwitchChange,
   TAG_KEY,
+  UPLINKS_KEY,
 } from '@plumbline/ovs-core';
 import { bundleText } from './flow-text.js';
 
@@ -102,6 +103,12 @@ function vsctl(change: SwitchChange): string[] {
       const { name, tag, position } = change.want;
       return [...untag(name), '--', 'set', 'Port', name, `tag=${tag}`, `external_ids:${TAG_KEY}=${position}`];
     }
+    case 'note-uplinks': {
+      const { bridge, uplinks } = change.want;
+      return ['--', 'set', 'Open_vSwitch', '.', `external_ids:${UPLINKS_KEY}${bridge}=${text(uplinks)}`];
+    }
+    case 'forget-uplinks':
+      return ['--', 'remove', 'Open_vSwitch', '.', 'external_ids', `${UPLINKS_KEY}${change.bridge}`];
     case 'reopen':
       return ['--', 'set', 'Interface', change.want.name, `ofport_request=${change.ofport}`];
     case 'delete-port':

@@ -7,7 +7,9 @@ import {
   removePort,
   setColumns,
   setKeys,
+  setRootKeys,
   unsetKeys,
+  unsetRootKeys,
   type BridgeRow,
   type InterfaceRow,
   type MirrorChange,
@@ -17,7 +19,9 @@ import {
 } from '@plumbline/ovsdb';
 import {
   ADOPTED_KEY,
+  BR_INT,
   BR_TUN,
+  type DeviceFault,
   MARK_KEY,
   ObservedBridge,
   ObservedPort,
@@ -25,6 +29,7 @@ import {
   SwitchChange,
   TAG_KEY,
   type TunnelEnd,
+  UPLINKS_KEY,
 } from '@plumbline/ovs-core';
 
 /** What the driver needs of a mirror: OvsdbMirror, or the fake. */
@@ -45,22 +50,32 @@ export type SwitchRows = Pick<
 
 /** Columns that are part of what is observed; the others hold counters and values that the switch writes back. */
 export const OBSERVED_COLUMNS: Readonly<Record<MirrorChange['table'], readonly string[]>> = {
-  Open_vSwitch: [],
+  Open_vSwitch: ['external_ids'],
   Bridge: ['name', 'ports', 'fail_mode', 'datapath_type', 'external_ids', 'controller', 'protocols'],
   Port: ['name', 'tag', 'interfaces', 'external_ids', 'trunks', 'vlan_mode'],
-  Interface: ['name', 'type', 'options', 'ofport', 'external_ids', 'error', 'ifindex', 'admin_state', 'bfd'],
+  Interface: [
+    ...['name', 'type', 'options', 'ofport', 'external_ids', 'error', 'ifindex', 'admin_state', 'bfd'],
+    ...['link_state'],
+  ],
 };
 
 /** Columns that only say something of an interface with a device of the kernel. */
 const OF_DEVICES = ['ifindex', 'admin_state'];
 const hasDevice = ({ type }: InterfaceRow): boolean => type === '' || type === 'system';
+/** Types of interfaces that may be an uplink: devices of the kernel, and those that the switch drives by itself (DPDK, AF_XDP). */
+const canBeUplink = ({ type, external_ids }: InterfaceRow): boolean =>
+  /^(?:system|dpdk|afxdp(?:-nonpmd)?)?$/.test(type) && external_ids['iface-id'] === undefined;
 
 /** Whether a change is one of what is observed. */
 export function isObserved(change: MirrorChange): boolean {
   const columns = change.columns.filter((column) => OBSERVED_COLUMNS[change.table].includes(column));
   if (change.table !== 'Interface') return columns.length > 0;
   const row = change.after ?? change.before;
-  return columns.some((column) => !OF_DEVICES.includes(column) || (row !== undefined && hasDevice(row)));
+  if (row === undefined) return columns.length > 0;
+  // A guest may have no carrier, and it comes and goes as it boots.
+  return columns.some((column) =>
+    column === 'link_state' ? canBeUplink(row) : !OF_DEVICES.includes(column) || hasDevice(row),
+  );
 }
 
 /**
@@ -118,10 +133,30 @@ export class SwitchImage {
     return this.image;
   }
 
-  private port(port: PortRow, { name: bridge, datapath_type }: BridgeRow): ObservedPort {
+  private faultOf(row: InterfaceRow, datapathType: string): DeviceFault[] {
+    const device = row.name;
+    if (row.error !== null || row.ofport === -1)
+      return [{ device, fault: 'error', ...(row.error !== null && { error: row.error }) }];
+    const fault = this.deviceOf(row, datapathType);
+    if (fault !== undefined) return [{ device, fault }];
+    if (row.admin_state === 'down') return [{ device, fault: 'down' }];
+    return row.link_state === 'down' ? [{ device, fault: 'no-carrier' }] : [];
+  }
+
+  /** Of a port that may lead out of the machine: our bridges have only what we know, and instances. */
+  private uplinkOf(port: PortRow, { name, datapath_type }: BridgeRow): ObservedPort['uplink'] {
+    if (name === BR_INT || name === BR_TUN || port.external_ids[MARK_KEY] !== undefined) return undefined;
+    const interfaces = this.rows.interfacesOf(port);
+    if (interfaces.length === 0 || !interfaces.every(canBeUplink)) return undefined;
+    return { devices: interfaces.length, faults: interfaces.flatMap((row) => this.faultOf(row, datapath_type)) };
+  }
+
+  private port(port: PortRow, row: BridgeRow): ObservedPort {
+    const { name: bridge, datapath_type } = row;
     const interfaces = this.rows.interfacesOf(port);
     const plugged = interfaces.find((one) => one.external_ids['iface-id'] !== undefined) ?? interfaces[0];
-    const device = plugged && this.deviceOf(plugged, datapath_type);
+    const uplink = this.uplinkOf(port, row);
+    const device = plugged && !uplink && this.deviceOf(plugged, datapath_type);
     return {
       name: port.name,
       bridge,
@@ -133,10 +168,17 @@ export class SwitchImage {
       options: plugged?.options ?? {},
       ofport: openedPort(plugged),
       error: plugged?.error ?? null,
-      ...(device !== undefined && { device }),
+      ...(device && { device }),
+      ...(uplink && { uplink }),
       ...((port.trunks.length > 0 || (port.vlan_mode ?? 'access') !== 'access') && { trunk: true as const }),
       ...(plugged?.bfd?.['enable'] === 'true' && { bfd: true as const }),
     };
+  }
+
+  private knownUplinks(): Readonly<Record<string, string>> | undefined {
+    const keys = Object.entries(this.rows.root?.external_ids ?? {}).filter(([key]) => key.startsWith(UPLINKS_KEY));
+    if (keys.length === 0) return undefined;
+    return Object.fromEntries(keys.map(([key, uplinks]) => [key.slice(UPLINKS_KEY.length), uplinks]));
   }
 
   private bridge(row: BridgeRow, before: ObservedBridge | undefined): ObservedBridge {
@@ -150,6 +192,8 @@ export class SwitchImage {
       ports.set(port.name, kept);
     }
     same &&= before?.ports.size === ports.size;
+    const noted = row.name === BR_INT ? this.knownUplinks() : undefined;
+    const knownUplinks = sameOptions(noted ?? {}, before?.knownUplinks ?? {}) ? before?.knownUplinks : noted;
     const now: ObservedBridge = {
       name: row.name,
       datapathType: row.datapath_type || 'system',
@@ -157,6 +201,7 @@ export class SwitchImage {
       mark: positionIn(row.external_ids[MARK_KEY]),
       adopted: row.external_ids[ADOPTED_KEY] !== undefined,
       ...(isSteered(row) && { steered: true as const }),
+      ...(knownUplinks && { knownUplinks }),
       ports: same && before ? before.ports : ports,
     };
     const unchanged =
@@ -166,6 +211,7 @@ export class SwitchImage {
       before.failMode === now.failMode &&
       before.mark === now.mark &&
       before.adopted === now.adopted &&
+      before.knownUplinks === now.knownUplinks &&
       before.steered === now.steered;
     return unchanged ? before : now;
   }
@@ -184,11 +230,21 @@ function samePort(a: ObservedPort, b: ObservedPort): boolean {
     a.ofport === b.ofport &&
     a.error === b.error &&
     a.device === b.device &&
+    sameUplink(a.uplink, b.uplink) &&
     a.bfd === b.bfd &&
     a.trunk === b.trunk &&
     sameOptions(a.options, b.options)
   );
 }
+
+const sameUplink = (a: ObservedPort['uplink'], b: ObservedPort['uplink']): boolean =>
+  a === b ||
+  (a?.devices === b?.devices &&
+    a?.faults.length === b?.faults.length &&
+    (a?.faults ?? []).every((fault, at) => {
+      const other = b?.faults[at];
+      return fault.device === other?.device && fault.fault === other.fault && fault.error === other.error;
+    }));
 
 function sameOptions(a: ObservedPort['options'], b: ObservedPort['options']): boolean {
   if (a === b) return true;
@@ -271,6 +327,10 @@ function operations(change: SwitchChange, rows: SwitchRows): readonly Operation[
         ...setKeys('Port', name, 'external_ids', { [TAG_KEY]: String(position) }),
       ];
     }
+    case 'note-uplinks':
+      return setRootKeys('external_ids', { [`${UPLINKS_KEY}${change.want.bridge}`]: change.want.uplinks });
+    case 'forget-uplinks':
+      return unsetRootKeys('external_ids', [`${UPLINKS_KEY}${change.bridge}`]);
     case 'reopen':
       return setColumns('Interface', change.want.name, { ofport_request: change.ofport });
     case 'delete-port': {
@@ -308,6 +368,9 @@ export function namesIn(change: SwitchChange): readonly string[] {
     case 'set-tag':
     case 'reopen':
       return [change.want.bridge, change.want.name];
+    case 'note-uplinks':
+    case 'forget-uplinks':
+      return [];
     case 'delete-port':
       return [change.bridge, change.name];
     default:

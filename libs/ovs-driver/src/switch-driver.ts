@@ -38,8 +38,19 @@ export type SwitchNews = Readonly<{
   ports: readonly string[];
   /** True: look at everything anew (the switch restarted, the database was away, or something of ours changed). */
   all: boolean;
+  /** True: an uplink of a provider bridge may have come, gone or changed. */
+  uplinks?: true;
   reason: 'plugged' | 'changed' | 'tunnel-end' | 'switch-lost' | 'switch-back' | 'database-back';
 }>;
+
+/** The objects of a host's view that news is about; uplinks are the node's own. */
+export function concernedBy(
+  { ports, all, uplinks }: SwitchNews,
+  host: string,
+): ReadonlySet<`port/${string}` | `node/${string}`> | 'all' {
+  if (all) return 'all';
+  return new Set([...ports.map((id) => `port/${id}` as const), ...(uplinks ? [`node/${host}` as const] : [])]);
+}
 
 /** `ports`: of the bridge, as they were when the flows were what they are. */
 type Known = Readonly<{ flows: OwnFlows; ports: ObservedBridge['ports'] }>;
@@ -234,8 +245,10 @@ export class SwitchDriver implements OvsDriver {
     }
     if (changes.some(({ table, columns }) => table === 'Interface' && columns.includes('bfd_status')))
       this.tell({ ports: [], all: false, reason: 'tunnel-end' });
-    if (all) this.tell({ ports: [...ports].sort(), all, reason: 'changed' });
-    else if (ports.size > 0) this.tell({ ports: [...ports].sort(), all, reason: 'plugged' });
+    const uplinks = changes.some((change) => isObserved(change) && this.mayBeUplink(change));
+    const what = { ports: [...ports].sort(), all, ...(uplinks && { uplinks: true as const }) };
+    if (all || (uplinks && ports.size === 0)) this.tell({ ...what, reason: 'changed' });
+    else if (ports.size > 0) this.tell({ ...what, reason: 'plugged' });
   }
 
   /** The ids of the API's ports that a row was or is the interface of. */
@@ -258,6 +271,20 @@ export class SwitchDriver implements OvsDriver {
     const marked = [change.before, change.after].some((row) => row?.external_ids[MARK_KEY] !== undefined);
     const onlyPorts = change.table === 'Bridge' && change.columns.every((column) => column === 'ports');
     return marked && !onlyPorts; // a bridge's list of ports changes with each port, and the port's own row tells
+  }
+
+  /** True for a port that somebody put into a bridge that is neither br-int nor br-tun, and for its device. A deleted one shows in its bridge's list of ports. */
+  private mayBeUplink(change: MirrorChange): boolean {
+    if (this.isEcho(change)) return false;
+    if (change.table === 'Bridge') {
+      const name = (change.after ?? change.before)?.name;
+      return name !== BR_INT && name !== BR_TUN && change.columns.includes('ports');
+    }
+    if (change.table === 'Open_vSwitch') return true;
+    if (!change.after || this.portIds(change).length > 0) return false;
+    const port = change.table === 'Port' ? change.after : this.rows.portOf(change.after);
+    const bridge = port && this.rows.bridgeOf(port)?.name;
+    return bridge !== undefined && bridge !== BR_INT && bridge !== BR_TUN;
   }
 
   private isEcho(change: MirrorChange): boolean {

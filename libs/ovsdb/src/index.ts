@@ -44,6 +44,7 @@ export {
   setKeys,
   setRootKeys,
   unsetKeys,
+  unsetRootKeys,
   type NewBridge,
   type NewPort,
 } from './vswitch-operations.js';

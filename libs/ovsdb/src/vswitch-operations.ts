@@ -92,6 +92,11 @@ export function setRootKeys(
   return [{ op: 'mutate', table: 'Open_vSwitch', where: [], mutations: putPairs(column, pairs) }];
 }
 
+/** Removes keys from a map of that row; a key that is not there is no error. */
+export const unsetRootKeys = (column: MapColumn<'Open_vSwitch'>, keys: readonly string[]): readonly Operation[] => [
+  { op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [[column, 'delete', wireSet(keys)]] },
+];
+
 /** Removes the port with this uuid, and its interface, from a bridge. Success if it is gone already. */
 export function removePort(bridge: string, portUuid: string): readonly Operation[] {
   const mutations = [['ports', 'delete', wireSet([uuid(portUuid)])]] as const;

@@ -3,7 +3,7 @@ import { Spawner } from '@plumbline/exec';
 import { Later } from '@plumbline/agent-runtime';
 import type { AgentConfig, AgentBackend } from '@plumbline/agent-runtime/nest';
 import { OvsConverger, type OvsNodeConfig } from '@plumbline/ovs-core';
-import { SwitchDriver } from '@plumbline/ovs-driver';
+import { concernedBy, SwitchDriver } from '@plumbline/ovs-driver';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import type { Logger } from '@plumbline/telemetry';
 import { bindLog, boundLog } from '../switch-log.js';
@@ -57,10 +57,10 @@ export async function makeOvsBackend(config: AgentConfig<typeof ovsSettings>, lo
     onNodeChange: (look) =>
       void node.opened.then(({ driver }) => {
         look('all');
-        driver.onNews(({ ports, all, reason }) => {
-          logger.debug({ step: 'news', reason, ports }, 'the switch changed');
-          if (all) look('all');
-          else if (ports.length > 0) look(new Set(ports.map((id) => `port/${id}` as const)));
+        driver.onNews((news) => {
+          logger.debug({ step: 'news', reason: news.reason, ports: news.ports }, 'the switch changed');
+          const concerned = concernedBy(news, config.host);
+          if (concerned === 'all' || concerned.size > 0) look(concerned);
         });
       }),
     check: () => node.check(),

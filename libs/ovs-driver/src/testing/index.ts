@@ -1,7 +1,8 @@
 export { FakeDatabase } from './fake-database.js';
 export { FakeOvs } from './fake-ovs.js';
 export { canonicalState } from './state.js';
-export { Instance, joinUnderlay, RealSwitch } from './real-switch.js';
+export { Instance, joinByHub, joinUnderlay, RealSwitch } from './real-switch.js';
 export { STEPS, type Plugs } from './scenario.js';
 export { Prober, type FlowCount } from './prober.js';
 export * as frames from './frames.js';
+export { traceOn, type TracedPacket } from './trace.js';

@@ -1,7 +1,7 @@
 /** A real Open vSwitch of a spec's own with a converger on it, and namespaces plugged into it. Needs root. */
 import { run, Spawner, type RunResult } from '@plumbline/exec';
 import { makeNetns, type ScratchNetns } from '@plumbline/exec/testing';
-import { addBridge, addPort, OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
+import { addBridge, addPort, OvsdbClient, OvsdbMirror, removePort } from '@plumbline/ovsdb';
 import { startOvs, type OwnOvs } from '@plumbline/ovsdb/testing';
 import { OvsConverger, type OvsNodeConfig } from '@plumbline/ovs-core';
 import { SwitchDriver, type SwitchNews } from '../switch-driver.js';
@@ -111,17 +111,33 @@ export async function joinUnderlay(
   const [a, b] = ends;
   const pair = ['type', 'veth', 'peer', 'name', 'wire0', 'netns', b.ovs.netns];
   await run(['ip', '-n', a.ovs.netns, 'link', 'add', 'wire0', ...pair]);
+  for (const [index, end] of ends.entries()) await plugWire(end, addresses[index] ?? '');
+}
+
+async function plugWire({ ovs: { netns }, mirror }: RealSwitch, address: string): Promise<void> {
+  await mirror.commit([
+    ...addBridge({ name: 'br-under', bridge: { datapath_type: 'netdev' } }),
+    ...addPort({ bridge: 'br-under', name: 'wire0' }),
+  ]);
+  // The bridge answers for its address, the kernel must not: its answer would have the wire's MAC, to which no tunnel end listens.
+  await run(['ip', '-n', netns, 'link', 'set', 'wire0', 'arp', 'off', 'up']);
+  await run(['ip', '-n', netns, 'address', 'add', `${address}/24`, 'dev', 'br-under']);
+  await run(['ip', '-n', netns, 'link', 'set', 'br-under', 'mtu', '1500', 'up']);
+}
+
+/** Joins any number of switches by a hub, as `joinUnderlay` joins two. Remove the hub when the switches are stopped. */
+export async function joinByHub(ends: readonly RealSwitch[], addresses: readonly string[]): Promise<ScratchNetns> {
+  const hub = await makeNetns('hub');
+  await run(['ip', '-n', hub.name, 'link', 'add', 'hub', 'type', 'bridge']);
+  await run(['ip', '-n', hub.name, 'link', 'set', 'hub', 'up']);
   for (const [index, end] of ends.entries()) {
-    const { netns } = end.ovs;
-    await end.mirror.commit([
-      ...addBridge({ name: 'br-under', bridge: { datapath_type: 'netdev' } }),
-      ...addPort({ bridge: 'br-under', name: 'wire0' }),
-    ]);
-    // The bridge answers for its address, the kernel must not: its answer would have the wire's MAC, to which no tunnel end listens.
-    await run(['ip', '-n', netns, 'link', 'set', 'wire0', 'arp', 'off', 'up']);
-    await run(['ip', '-n', netns, 'address', 'add', `${addresses[index]}/24`, 'dev', 'br-under']);
-    await run(['ip', '-n', netns, 'link', 'set', 'br-under', 'mtu', '1500', 'up']);
+    const name = `wire${index}`;
+    const pair = ['type', 'veth', 'peer', 'name', 'wire0', 'netns', end.ovs.netns];
+    await run(['ip', '-n', hub.name, 'link', 'add', name, ...pair]);
+    await run(['ip', '-n', hub.name, 'link', 'set', name, 'master', 'hub', 'up']);
+    await plugWire(end, addresses[index] ?? '');
   }
+  return hub;
 }
 
 /** A namespace plugged into a switch by a veth pair born in it, as an instance would be. */
@@ -129,7 +145,7 @@ export class Instance {
   private constructor(
     readonly netns: ScratchNetns,
     readonly device: string,
-    private readonly on: RealSwitch,
+    private on: RealSwitch,
     private readonly what: Readonly<{ mac: string; address: string; mtuBytes: number }>,
   ) {}
 
@@ -170,6 +186,18 @@ export class Instance {
       ...[...set('attached-mac', this.what.mac), ...set('iface-id', ifaceId), ...set('vm-id', netns.name)],
       ...['--', 'set', 'Interface', device, 'external-ids:iface-status=active'],
     ]);
+  }
+
+  /** As when an instance is migrated: unplugged here and plugged in there, with the same addresses. */
+  async moveTo(there: RealSwitch, ifaceId: string): Promise<void> {
+    const { on, device, what } = this;
+    const port = on.mirror.port(device);
+    if (port) await on.mirror.commit(removePort('br-int', port.uuid));
+    await this.link('delete', device);
+    this.on = there;
+    await this.makeDevice();
+    const external_ids = { 'iface-id': ifaceId, 'attached-mac': what.mac };
+    await there.mirror.commit(addPort({ bridge: 'br-int', name: device, interface: { external_ids } }));
   }
 
   /** The pair of devices; nothing is told the switch's database. */

@@ -1,0 +1,104 @@
+/**
+ * The OVS agent on a real switch of a spec's own: session, converger, driver and snapshot file, with a control plane and a broker in memory. It can be killed and
+ * started again.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { machineClock, NodeSession, SnapshotFile } from '@plumbline/agent-runtime';
+import { aMachine, FakeBroker, FakeControlPlane, MemoryOwnerRecord } from '@plumbline/agent-runtime/testing';
+import type { ObjectStatus } from '@plumbline/contracts';
+import { OvsConverger, type OvsDriver, OvsUnavailable } from '@plumbline/ovs-core';
+import { concernedBy } from '@plumbline/ovs-driver';
+import type { RealSwitch } from '@plumbline/ovs-driver/testing';
+import { createLogger } from '@plumbline/telemetry';
+import { LOG } from '@plumbline/topology/testing';
+
+export class SwitchAgent {
+  readonly folder = mkdtempSync(path.join(tmpdir(), 'plumb-walk-'));
+  readonly snapshot = new SnapshotFile(path.join(this.folder, 'ovs.snapshot'));
+  readonly broker = new FakeBroker(machineClock);
+  readonly plane: FakeControlPlane;
+  session: NodeSession;
+  private readonly machine = aMachine();
+  private life = { ended: false };
+
+  constructor(
+    readonly host: string,
+    readonly node: RealSwitch,
+  ) {
+    this.plane = new FakeControlPlane(LOG, this.broker, machineClock, [host]);
+    this.session = this.born();
+  }
+
+  /** As by SIGKILL, between any two changes of the switch: nothing more is done and nothing is saved. `start` begins anew, without memory. */
+  async kill(): Promise<void> {
+    this.life.ended = true;
+    await this.session.stop();
+  }
+
+  async start(): Promise<void> {
+    this.node.restartAgent();
+    this.life = { ended: false };
+    this.session = this.born();
+    await this.session.start();
+  }
+
+  private born(): NodeSession {
+    const { life, node, snapshot, host, machine } = this;
+    const converger = new OvsConverger(mortal(node.driver, life), () => node.config);
+    const session = new NodeSession({
+      ...{ host, agent: 'ovs', feed: this.broker.feed(host, 'ovs') },
+      snapshots: {
+        load: (of) => snapshot.load(of),
+        save: async (view) => (life.ended ? undefined : snapshot.save(view)),
+        untouched: () => snapshot.untouched(),
+      },
+      reconciler: { converge: (view, options) => converger.converge(view, options) },
+      ...{ clock: machineClock, machine, ownerRecord: new MemoryOwnerRecord() },
+      logger: createLogger({ name: 'walk', level: 'silent' }),
+      fullEveryMs: 3_600_000,
+    });
+    node.driver.onNews((news) => void (life.ended || session.touch(concernedBy(news, host))));
+    return session;
+  }
+
+  /** The last thing that was reported of each object. */
+  statuses(): Map<string, string> {
+    return new Map([...this.last()].map(([key, { status }]) => [key, status]));
+  }
+
+  last(): Map<string, ObjectStatus> {
+    const last = new Map<string, ObjectStatus>();
+    for (const { objects } of this.plane.reports) for (const each of objects) last.set(`${each.kind}/${each.id}`, each);
+    return last;
+  }
+
+  async stop(): Promise<void> {
+    await this.session.stop();
+    this.plane.down();
+    rmSync(this.folder, { recursive: true });
+  }
+}
+
+const mortal = (driver: OvsDriver, life: { readonly ended: boolean }): OvsDriver => {
+  const alive = (): void => {
+    if (life.ended) throw new OvsUnavailable('the agent was killed');
+  };
+  return {
+    observe: async () => (alive(), driver.observe()),
+    flows: async (bridges, options) => (alive(), driver.flows(bridges, options)),
+    apply: async (step) => (alive(), driver.apply(step)),
+  };
+};
+
+/** Resolves when it holds. Twenty seconds are many times what it takes. */
+export const until = async (
+  holds: () => boolean | Promise<boolean>,
+  what: () => unknown = () => holds,
+): Promise<void> => {
+  for (const end = performance.now() + 20_000; !(await holds());) {
+    if (performance.now() > end) throw new Error(`does not come true: ${JSON.stringify(await what())}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+};
