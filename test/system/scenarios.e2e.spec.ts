@@ -58,37 +58,7 @@ async function freeOutside(wanted: number): Promise<string> {
   throw new Error('the external network is full');
 }
 
-/** An instance on a network that this spec made, plugged and ACTIVE. */
-async function newInstance(
-  name: string,
-  host: string,
-  network: Resource,
-  where: { ip?: string; prefix: number; gateway: string },
-): Promise<InstanceState> {
-  const port = await lab.create('port', {
-    security_groups: [await lab.guestGroup()],
-    name,
-    network_id: network.id,
-    device_owner: 'compute:nova',
-    device_id: name,
-    'binding:host_id': host,
-    ...(where.ip === undefined ? {} : { fixed_ips: [{ ip_address: where.ip }] }),
-  });
-  const [fixed] = port['fixed_ips'] as readonly { ip_address: string }[];
-  const instance: InstanceState = {
-    name,
-    host,
-    portId: port.id,
-    mac: String(port['mac_address']),
-    ip: fixed?.ip_address ?? '',
-    prefix: where.prefix,
-    gateway: where.gateway,
-    mtuBytes: Number(network['mtu']),
-  };
-  await lab.plug(instance);
-  await lab.becomes('port', port.id, 'ACTIVE');
-  return instance;
-}
+const newInstance: TestLab['newInstance'] = (...of) => lab.newInstance(...of);
 
 describe('scenario A: two instances, two floating IPs, one router', () => {
   test('a floating IP alone leaves no rule; associated it does, and is ACTIVE', async () => {

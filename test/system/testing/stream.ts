@@ -1,6 +1,6 @@
-/** A TCP stream through the lab that a spec keeps open while it breaks something, and checks afterwards. The two ends are units of the lab (`ticker.mjs`). */
+/** A TCP or UDP stream through the lab that a spec keeps open while it breaks something, and checks afterwards. The two ends are units of the lab (`ticker.mjs`). */
 import { z } from 'zod';
-import { argvAt, ensureUnit, labEnvironment, removeUnit, runningPlace } from '@plumbline/lab';
+import { ensureUnit, labEnvironment, removeUnit, runningPlace } from '@plumbline/lab';
 import { until, type TestLab } from './test-lab.js';
 
 const port = 7000;
@@ -15,16 +15,24 @@ export class HeldStream {
     readonly address: string,
   ) {}
 
-  /** From `outside` to this address, behind which `instance` of the lab answers. Resolves when it flows. `name` is unique in the lab. */
-  static async open(lab: TestLab, name: string, instance: string, address: string): Promise<HeldStream> {
-    const { host } = lab.instance(instance);
+  /** To this address, behind which `instance` of the lab answers. Resolves when it flows. `name` is unique in the lab. */
+  static async open(
+    lab: TestLab,
+    name: string,
+    instance: string,
+    address: string,
+    { from = 'outside', protocol = 'tcp' }: Readonly<{ from?: string; protocol?: 'tcp' | 'udp' }> = {},
+  ): Promise<HeldStream> {
     const script = (where: string): string[] => {
       const { node, project } = runningPlace(lab.spec, where).paths;
       return [node, `${project}/test/system/testing/ticker.mjs`];
     };
+    const { host } = lab.instance(instance);
+    const verb = protocol === 'tcp' ? 'follow' : 'echo';
+    const client = from === 'outside' ? from : lab.instance(from).host;
     await unit(lab, `tick-${instance}`, instance, [...script(host), 'serve', String(port)], true);
     const stream = new HeldStream(lab, `held-${name}`, address);
-    await unit(lab, stream.name, 'outside', [...script('outside'), 'follow', address, String(port)], false);
+    await unit(lab, stream.name, from, [...script(client), verb, address, String(port)], false);
     await until(
       () => stream.lines().length > 0,
       () => `no stream to ${address}`,
@@ -82,7 +90,7 @@ async function unit(
   await ensureUnit(lab.spec.stateDir, {
     name,
     order: 41,
-    argv: argvAt(lab.spec, lab.state, where, command),
+    argv: lab.argvAt(where, command),
     env: labEnvironment(lab.state.labId),
     restart,
     afterStart: [],

@@ -14,6 +14,7 @@ import {
   ApiClient,
   argvAt,
   ensureUnit,
+  insideInstance,
   isRunning,
   labSpec,
   layout,
@@ -24,9 +25,12 @@ import {
   runningPlace,
   signal,
   Unit,
+  silent,
+  up,
   type InstanceState,
   type LabSpec,
   type LabState,
+  type NodeSpec,
   type RunningUnit,
 } from '@plumbline/lab';
 
@@ -43,6 +47,8 @@ export type Answer = Readonly<{ status: number; body: Readonly<Record<string, un
 
 export class TestLab {
   readonly client: ApiClient;
+  /** Instances that the spec plugged in. */
+  private readonly plugged = new Map<string, InstanceState>();
 
   private constructor(
     readonly spec: LabSpec,
@@ -52,11 +58,14 @@ export class TestLab {
   }
 
   /** Makes the lab; `letter` tells the labs of different specs apart. Takes some ten seconds. When it fails nothing is left. */
-  static async up(letter: string): Promise<TestLab> {
+  static async up(letter: string, nodes?: readonly NodeSpec[]): Promise<TestLab> {
     const folder = mkdtempSync(path.join(tmpdir(), 'plumb-lab-'));
-    const spec = labSpec({ projectDir, name: `${letter}${process.pid}`, stateDir: path.join(folder, 'state') });
+    const name = `${letter}${process.pid}`;
+    const spec = labSpec({ projectDir, name, stateDir: path.join(folder, 'state'), ...(nodes && { nodes }) });
     try {
-      await plumb(spec, ['lab', '--name', spec.name, 'up']);
+      // The command makes the usual nodes only.
+      if (nodes) await up(spec, silent);
+      else await plumb(spec, ['lab', '--name', spec.name, 'up']);
       return new TestLab(spec, folder);
     } catch (error) {
       await remove(spec, folder);
@@ -86,14 +95,21 @@ export class TestLab {
   }
 
   instance(name: string): InstanceState {
-    const found = this.state.instances.find((each) => each.name === name);
+    const found = this.plugged.get(name) ?? this.state.instances.find((each) => each.name === name);
     if (found === undefined) throw new Error(`the lab has no instance ${name}`);
     return found;
   }
 
-  /** Runs a command at a place: a node, an instance of the lab's own, `outside`, `mgmt`. */
+  /** argv of a command at a place: a node, an instance, `outside`, `mgmt`. */
+  argvAt(where: string, argv: readonly string[]): string[] {
+    const instance = this.plugged.get(where);
+    return instance
+      ? [...insideInstance(runningPlace(this.spec, instance.host), where), ...argv]
+      : argvAt(this.spec, this.state, where, argv);
+  }
+
   at(where: string, argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-    return run(argvAt(this.spec, this.state, where, argv), { timeoutMs: 30_000, ...options });
+    return run(this.argvAt(where, argv), { timeoutMs: 30_000, ...options });
   }
 
   /** Standard output of a command at a place. */
@@ -169,9 +185,42 @@ export class TestLab {
     });
   }
 
-  /** Plugs in a further instance. The lab's state does not list it; `inside` reaches it. */
+  /** Plugs in a further instance. The lab's state does not list it. */
   async plug(instance: InstanceState): Promise<void> {
+    this.plugged.set(instance.name, instance);
     await plugInstance(this.spec, this.state.labId, runningPlace(this.spec, instance.host), instance);
+  }
+
+  /** An instance on a network that the spec made, plugged and ACTIVE. */
+  async newInstance(
+    name: string,
+    host: string,
+    network: Resource,
+    where: Readonly<{ ip?: string; prefix: number; gateway: string }>,
+  ): Promise<InstanceState> {
+    const port = await this.create('port', {
+      security_groups: [await this.guestGroup()],
+      name,
+      network_id: network.id,
+      device_owner: 'compute:nova',
+      device_id: name,
+      'binding:host_id': host,
+      ...(where.ip === undefined ? {} : { fixed_ips: [{ ip_address: where.ip }] }),
+    });
+    const [fixed] = port['fixed_ips'] as readonly { ip_address: string }[];
+    const instance: InstanceState = {
+      name,
+      host,
+      portId: port.id,
+      mac: String(port['mac_address']),
+      ip: fixed?.ip_address ?? '',
+      prefix: where.prefix,
+      gateway: where.gateway,
+      mtuBytes: Number(network['mtu']),
+    };
+    await this.plug(instance);
+    await this.becomes('port', port.id, 'ACTIVE');
+    return instance;
   }
 
   /** Runs a command in an instance that `plug` made. */

@@ -1,10 +1,11 @@
 /**
- * A TCP stream that reports its state: `ticker.mjs serve <port>`, `ticker.mjs follow <host> <port>`.
+ * A stream that reports its state: `ticker.mjs serve <port>`, `ticker.mjs follow <host> <port>` (TCP), `ticker.mjs echo <host> <port>` (UDP).
  *
  * The server sends a numbered line every 20 ms on each connection, the follower a byte: both ways carry packets. The follower writes a line
  * `{"at", "lines", "gapMs", "ended"}` every 50 ms: lines received, the longest silence between two, and how the stream ended (null while it is open).
- * Numbers that are not in order end the stream as `disorder`.
+ * Numbers that are not in order end the stream as `disorder`. Over UDP a datagram every 20 ms is echoed, a line is an echo, and the stream never ends.
  */
+import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
 
 const [verb, ...args] = process.argv.slice(2);
@@ -18,6 +19,27 @@ function serve(port) {
     socket.on('close', () => clearInterval(timer));
     socket.resume();
   }).listen(port, '0.0.0.0');
+  const echo = createSocket('udp4');
+  echo.on('message', (text, { port: from, address }) => echo.send(text, from, address));
+  echo.bind(port);
+}
+
+function echo(host, port) {
+  let lines = 0;
+  let gapMs = 0;
+  let last = performance.now();
+  const socket = createSocket('udp4');
+  // A refused datagram is a silence like any other.
+  socket.on('error', () => undefined);
+  socket.on('message', () => {
+    lines += 1;
+    last = performance.now();
+  });
+  setInterval(() => socket.send('.', port, host, () => undefined), everyMs);
+  setInterval(() => {
+    gapMs = Math.max(gapMs, performance.now() - last);
+    console.log(JSON.stringify({ at: Date.now(), lines, gapMs: Math.round(gapMs), ended: null }));
+  }, 50);
 }
 
 function follow(host, port) {
@@ -58,4 +80,5 @@ function follow(host, port) {
 }
 
 if (verb === 'serve') serve(Number(args[0]));
+else if (verb === 'echo') echo(args[0], Number(args[1]));
 else follow(args[0], args[1]);
