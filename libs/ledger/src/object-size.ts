@@ -17,6 +17,19 @@ export const MOST_OBJECT_BYTES = 64 * 1024;
 /** To so many bytes each attribute of an object that is too large already may grow: a binding with its profile, a host, a name. */
 const SMALL_BYTES = 8 * 1024;
 
+/** No fewer bytes than the value has as JSON. Writing each object to measure it would be a twentieth of a command, and hardly one comes near its bound. */
+export function atMostBytes(value: unknown): number {
+  // A character is written as six bytes at most: `\u0000`.
+  if (typeof value === 'string') return 6 * value.length + 2;
+  if (Array.isArray(value)) return value.reduce<number>((sum, each) => sum + atMostBytes(each) + 1, 2);
+  if (typeof value !== 'object' || value === null) return LONGEST_SCALAR;
+  let sum = 2;
+  for (const [name, each] of Object.entries(value)) sum += 6 * name.length + 4 + atMostBytes(each);
+  return sum;
+}
+/** Of a number, as `-1.2345678901234567e-300`. */
+const LONGEST_SCALAR = 25;
+
 const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value) ?? '');
 
 export function mostBytesOf(kind: AnyObject['kind']): number {
@@ -30,6 +43,7 @@ export function tooLarge({ rows }: Prepared, topology: Topology): DomainError | 
     if (row.deleted) continue;
     const { object } = row;
     const most = mostBytesOf(object.kind);
+    if (atMostBytes(object) <= most) continue;
     const size = bytesOf(object);
     if (size <= most) continue;
     const before = topology.byKey(keyOf(object));

@@ -101,7 +101,10 @@ function listOf(proxies: readonly string[]): BlockList {
 /** Shortest form, without zone; IPv4 in IPv6 as IPv4. Null for anything else. */
 function canonical(text: string): string | null {
   const [address = ''] = text.split('%');
-  if (isIP(address) === 0) return null;
+  const version = isIP(address);
+  if (version === 0) return null;
+  // Node takes an IPv4 address in its canonical form only.
+  if (version === 4) return address;
   return cidrContains(MAPPED, address)
     ? intToAddress(addressToInt(address) & 0xffff_ffffn, 4)
     : canonicalAddress(address);

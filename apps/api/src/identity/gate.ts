@@ -43,8 +43,7 @@ export class Gate {
     if (route === undefined || OPEN_ROUTES.includes(route)) return;
     const token = request.headers['x-auth-token'];
     try {
-      request.identity = await this.authenticator.authenticate(
-        typeof token === 'string' ? token : undefined,
+      request.identity = await this.authenticator.authenticate(typeof token === 'string' ? token : undefined, () =>
         countedAddress(request, this.config.trustedProxies),
       );
     } catch (error) {

@@ -24,6 +24,7 @@ export function networkingController(prefix: string): Type<unknown> {
     async answer(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
       const [path, query] = splitOnce(request.url);
       const caller = { requestId: request.id, ...identityOf(request) };
+      let leaving: AbortSignal | undefined;
       const { outcome, body } = await this.dispatcher.answer({
         method: request.method,
         path,
@@ -33,7 +34,10 @@ export function networkingController(prefix: string): Type<unknown> {
         ifMatch: request.headers['if-match'],
         idempotencyKey: headerOf(request, 'idempotency-key'),
         caller,
-        signal: gone(reply.raw),
+        // Made when somebody asks for it: most requests are over before anybody would.
+        get signal() {
+          return (leaving ??= gone(reply.raw));
+        },
       });
       reply.header('x-openstack-request-id', request.id).status(STATUS_OF_OUTCOME[outcome]);
       if (body === undefined) return void reply.send();

@@ -14,7 +14,8 @@ export type Caller = Identity & Readonly<{ requestId: string }>;
 export interface Authenticator {
   /**
    * `token`: the X-Auth-Token header. Rejects with an IdentityError: 'unauthorized' when it is missing or not valid, 'forbidden' when it has no role
-   * that is known here, 'unavailable' when it cannot be checked at the moment. `address`: the client's, as limits count it.
+   * that is known here, 'unavailable' when it cannot be checked at the moment. `address`: the client's, as limits count it; worked out only for a token that is not
+   * known yet.
    */
-  authenticate(token: string | undefined, address: string): Promise<Identity>;
+  authenticate(token: string | undefined, address: () => string): Promise<Identity>;
 }

@@ -61,7 +61,7 @@ export class KeystoneAuthenticator implements Authenticator {
     return { silentSince: this.silence?.since ?? null, acceptedInGrace: this.accepted, waiting: this.turns.waiting };
   }
 
-  async authenticate(token: string | undefined, address: string): Promise<Identity> {
+  async authenticate(token: string | undefined, address: () => string): Promise<Identity> {
     if (token === undefined || token === '' || token.length > LONGEST_TOKEN || !/^[\x21-\x7e]+$/.test(token))
       throw unauthorized();
     const now = Date.now();
@@ -75,7 +75,7 @@ export class KeystoneAuthenticator implements Authenticator {
   }
 
   /** For a good token that is no longer fresh: the new verdict, or the old one when Keystone does not answer, or not soon. */
-  private async inGrace(token: string, address: string, old: Good): Promise<Verdict> {
+  private async inGrace(token: string, address: () => string, old: Good): Promise<Verdict> {
     if (this.silence && this.silence.until > Date.now()) return this.accept(old);
     const newest = this.askOnce(token, address).catch((error: unknown) => {
       if (error instanceof IdentityError && error.kind === 'unavailable') return this.accept(old);
@@ -98,11 +98,11 @@ export class KeystoneAuthenticator implements Authenticator {
     return old;
   }
 
-  private askOnce(token: string, address: string): Promise<Verdict> {
+  private askOnce(token: string, address: () => string): Promise<Verdict> {
     const asked = this.asking.get(token);
     if (asked) return asked;
     const answer = this.turns
-      .take(address, () => this.ask(token))
+      .take(address(), () => this.ask(token))
       .then((verdict) => {
         this.known.set(token, verdict);
         this.heard();

@@ -67,7 +67,7 @@ const asking = (times: Partial<Record<'cacheSeconds' | 'graceSeconds', number>>)
     },
     createLogger({ name: 'test', level: 'silent' }),
   );
-const ask = (token: string | undefined, address = '192.0.2.1') => authenticator.authenticate(token, address);
+const ask = (token: string | undefined, address = '192.0.2.1') => authenticator.authenticate(token, () => address);
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), `plumb-keystone-unit-${process.pid}-`));
