@@ -10,6 +10,7 @@ export const MAY_IMPORT = {
   domain: ['contracts', 'topology'],
   reconcile: [],
   exec: [],
+  iptables: [],
   telemetry: [],
   identity: ['telemetry'],
   ovsdb: ['exec'],
@@ -19,10 +20,10 @@ export const MAY_IMPORT = {
   'host-feeds': ['contracts', 'topology'],
   'agent-runtime': ['contracts', 'topology', 'reconcile', 'telemetry', 'messaging'],
   ledger: ['contracts', 'topology', 'domain', 'event-store', 'host-feeds', 'telemetry'],
-  'l3-core': ['contracts', 'topology', 'reconcile'],
-  'ovs-core': ['contracts', 'topology', 'reconcile'],
+  'l3-core': ['contracts', 'topology', 'reconcile', 'iptables'],
+  'ovs-core': ['contracts', 'topology', 'reconcile', 'iptables'],
   'l3-driver': ['l3-core', 'exec', 'ovsdb'],
-  'ovs-driver': ['ovs-core', 'exec', 'ovsdb'],
+  'ovs-driver': ['ovs-core', 'iptables', 'exec', 'ovsdb'],
   'nats-logins': ['contracts', 'exec'],
   lab: ['contracts', 'event-store', 'exec', 'identity', 'ledger', 'nats-logins'],
   api: ['contracts', 'topology', 'domain', 'event-store', 'ledger', 'messaging', 'telemetry', 'identity'],
@@ -62,7 +63,7 @@ export const SPECS_MAY_IMPORT = {
   api: ['agent-runtime'],
 };
 /** Functions from data to data: no clock, no randomness, no process, no I/O. Time and ids come in as arguments. */
-export const PURE = ['contracts', 'topology', 'domain', 'reconcile', 'l3-core', 'ovs-core'];
+export const PURE = ['contracts', 'topology', 'domain', 'reconcile', 'iptables', 'l3-core', 'ovs-core'];
 
 const IMPURE_GLOBALS = [
   'Date',

@@ -7,6 +7,9 @@
  */
 import { ObjectKey, PortForwarding, PortRange } from '@plumbline/contracts';
 
+/** A rule found is a line of the dialect: it is compared with the line of a wanted rule and parsed only where they differ. */
+export type { SavedTables } from '@plumbline/iptables';
+
 export type TableName = 'mangle' | 'raw' | 'filter' | 'nat';
 /** Where the kernel calls a table: the chains that are there without us. */
 export type Hook = 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING';
@@ -71,12 +74,6 @@ export type Chain = Readonly<{ name: string; rules: readonly Rule[] }>;
 /** A jump from a hook (the rule's `chain`) to a chain of ours, before or after what others have there. */
 export type Jump = Readonly<{ rule: Rule; place: 'first' | 'last' }>;
 export type Table = Readonly<{ table: TableName; jumps: readonly Jump[]; chains: readonly Chain[] }>;
-
-/**
- * Tables as found, chain by chain, ours and foreign, hooks among them. A rule is a line of the dialect: it is compared with the line of a wanted rule and
- * parsed only where they differ.
- */
-export type SavedTables = ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
 
 /** One change of a table. */
 export type Edit =

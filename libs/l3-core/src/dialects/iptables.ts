@@ -8,8 +8,9 @@
  * Writing is a switch over each union (the compiler names what is missing), reading a list of patterns, one a kind. Road not taken: one grammar for both ways.
  * It is shorter and hides the one thing that matters here, the exact text.
  */
+import * as text from '@plumbline/iptables';
 import { isOurChain } from '../marks.js';
-import { Action, Edit, Mark, Match, Protocol, RuleBody, SavedTables, TableName } from '../rule.js';
+import { Action, Edit, Mark, Match, Protocol, RuleBody, TableName } from '../rule.js';
 import { Dialect } from './dialect.js';
 
 const TABLE_NAMES: readonly TableName[] = ['mangle', 'raw', 'filter', 'nat'];
@@ -207,30 +208,9 @@ function parse(table: string, chain: string, line: string): RuleBody | null {
   return action ? { ...body, action } : null;
 }
 
-function tablesIn(saved: string): SavedTables {
-  const tables = new Map<string, Map<string, string[]>>();
-  let chains = new Map<string, string[]>();
-  for (const line of saved.split('\n')) {
-    if (line.startsWith('*')) tables.set(line.slice(1), (chains = new Map()));
-    else if (line.startsWith(':')) chains.set(line.slice(1, line.indexOf(' ')), []);
-    else if (line.startsWith('-A ')) {
-      const end = line.indexOf(' ', 3);
-      chains.get(line.slice(3, end))?.push(line.slice(end + 1));
-    }
-  }
-  return tables;
-}
-
-const UNREADABLE = /^# Table `(\w+)' is incompatible/gm;
-
+/** Tables of ours that cannot be printed. */
 const unreadableIn = (saved: string): TableName[] =>
-  [...saved.matchAll(UNREADABLE)].flatMap(([, name]) => TABLE_NAMES.find((each) => each === name) ?? []);
-
-function mendingOf(netns: string, version: 4 | 6, table: TableName): string {
-  const nft = (command: string): string => `ip netns exec ${netns} nft ${command}`;
-  const family = version === 4 ? 'ip' : 'ip6';
-  return `list it with "${nft(`-a list table ${family} ${table}`)}", and delete each rule that was written with nft by "${nft(`delete rule ${family} ${table} CHAIN handle NUMBER`)}"`;
-}
+  text.unreadableIn(saved).flatMap((name) => TABLE_NAMES.find((each) => each === name) ?? []);
 
 function editText(edit: Edit): string {
   switch (edit.edit) {
@@ -249,18 +229,16 @@ function editText(edit: Edit): string {
   }
 }
 
-const POSITION = / ?-m comment --comment "?plumb:\d+"?/;
-
 export const iptables: Dialect = {
-  save: { 4: ['iptables-save'], 6: ['ip6tables-save'] },
-  restore: { 4: ['iptables-restore', '--noflush', '--wait'], 6: ['ip6tables-restore', '--noflush', '--wait'] },
-  tablesIn,
+  save: text.SAVE,
+  restore: text.RESTORE,
+  tablesIn: text.tablesIn,
   unreadableIn,
-  mendingOf,
+  mendingOf: (netns, version, table) => text.mendingOf(`ip netns exec ${netns} `, version, table),
   lineOf,
   parse,
-  effectOf: (line) => line.replace(POSITION, ''),
-  targetOf: (line) => /(?:^| )-[jg] (\S+)$/.exec(line)?.[1] ?? null,
+  effectOf: text.effectOf,
+  targetOf: text.targetOf,
   inputOf: (edits) =>
     edits.flatMap(({ table, edits: all }) => (all.length === 0 ? [] : [`*${table}`, ...all.map(editText), 'COMMIT'])),
 };
