@@ -13,7 +13,7 @@ import { RULES } from './firewall/tables.js';
 import { keyOfFlow } from './flow.js';
 import { BR_INT, BR_TUN } from './marks.js';
 import { bridgesOfOurs, inFlowOrder, planBuild, planFlows, planOptions, PlanOptions, planRelease } from './plan.js';
-import { BASE, deviceTrouble, OvsNodeConfig, Refusal } from './render.js';
+import { BASE, deviceTrouble, type Guard, OvsNodeConfig, Refusal } from './render.js';
 import { reportedFor, changeTask, DATABASE, flowStages, flowTasks, Piece, REST, stepOf, stuckText } from './steps.js';
 import { uplinksOf } from './uplinks.js';
 import { Desired, unitOf, WantedSwitch } from './wanted.js';
@@ -43,6 +43,15 @@ export class OvsConverger {
     private readonly driver: OvsDriver,
     private readonly config: () => OvsNodeConfig,
   ) {}
+
+  /** Before each `converge` of a node whose instances may have bridges of their own: all that have one. */
+  setGuards(guards: ReadonlyMap<string, Guard | null>): void {
+    this.wanted.setGuards(guards);
+  }
+
+  leftOver(): readonly string[] {
+    return this.wanted.leftOver();
+  }
 
   /**
    * Never throws for one bad object; throws OvsUnavailable when nothing can be done. Not to be called while a call is under way. `touched` empty: what the switch

@@ -17,6 +17,11 @@ export {
   type TunnelEnd,
 } from './driver.js';
 export { actionsOn, flowLine, isFlowPort, keyOfFlow, portText, type Flow, type Owner } from './flow.js';
+export type { FilterDriver, FilterStep, FoundFilter, FoundLink } from './hybrid/driver.js';
+export { bridgeEnd, bridgeOf, isOurSet, switchEnd } from './hybrid/names.js';
+export { NodeConverger } from './hybrid/node.js';
+export { afterFilterSteps } from './hybrid/simulate.js';
+export { comparable, protocolNames } from './hybrid/rule-text.js';
 export * from './marks.js';
 export { bridgesOfOurs, planBuild, planFlows, planOptions, planRelease, type PlanOptions } from './plan.js';
 export * as firewallTables from './firewall/tables.js';

@@ -12,6 +12,7 @@
  */
 import {
   canonicalAddress,
+  type Firewall as FirewallKind,
   isRouterPort,
   keyOf,
   Network,
@@ -27,8 +28,9 @@ import { classOf, type PortClass } from './firewall/group-flows.js';
 import { identityFlows, sendersOf } from './firewall/identity.js';
 import type { Numbers } from './firewall/numbers.js';
 import { fanout, foreignPort, guardedMac, type LocalPort, trustedPort } from './firewall/switching.js';
-import { firewallBase } from './firewall/tables.js';
+import { BRIDGE_CLASS, firewallBase } from './firewall/tables.js';
 import { Flow, isFlowPort, Owner } from './flow.js';
+import { bridgeOf, switchEnd } from './hybrid/names.js';
 import { BR_INT, BR_TUN, DEAD_VLAN, intPatch, PATCH_INT, PATCH_TUN, phyPatch, tunnelName } from './marks.js';
 import { linkLocal } from './link-local.js';
 import * as pipeline from './pipeline.js';
@@ -41,12 +43,12 @@ export type OvsNodeConfig = Readonly<{
   tunnelIp: string | null;
   datapathType: 'system' | 'netdev';
   /** Whether the rules of security groups are enforced. Absent: no. */
-  firewall?: 'openflow' | 'none';
+  firewall?: FirewallKind;
   /** Ports of br-int that are the operator's own: with a firewall, others that we do not know are cut off. */
   foreignPorts?: readonly string[];
 }>;
 
-export const enforces = (config: OvsNodeConfig): boolean => config.firewall === 'openflow';
+export const enforces = ({ firewall }: OvsNodeConfig): boolean => firewall === 'openflow' || firewall === 'hybrid';
 
 /** Since then a view has the groups, rules and members that its ports need. By an older one every instance would be cut off. */
 const RULES_SINCE_CATALOGUE = 4;
@@ -68,6 +70,8 @@ export type PortPlan = Readonly<{
   down: string | null;
   /** True when `down` is a fault that waiting does not mend. */
   fault: boolean;
+  /** True when its rules are enforced the way that was this node's before: it is plugged in so. */
+  left: boolean;
   /** Owners that must not have failed: the port itself, its network, br-int and the bridge its network leaves by. */
   needs: readonly string[];
 }>;
@@ -85,7 +89,17 @@ export type UnitWant = Readonly<{
 }>;
 
 /** What rendering a port needs where rules are enforced. */
-export type Firewall = Readonly<{ numbers: Numbers; isStateful: (group: string) => boolean }>;
+export type Firewall = Readonly<{
+  numbers: Numbers;
+  isStateful: (group: string) => boolean;
+  /** Instances are to be plugged through a bridge of their own, where their rules are. */
+  hybrid: boolean;
+  /** Of a port with such a bridge; undefined: its bridge was not looked at. */
+  guardOf: (portId: string) => Guard | null | undefined;
+}>;
+
+/** What is wrong with the rules on a port's bridge. `holds`: those that were there before are all in force, so that it may stay wired. */
+export type Guard = Readonly<{ reason: string; holds: boolean }>;
 
 export type PortRendered = Readonly<{
   want: UnitWant;
@@ -275,13 +289,18 @@ export function renderPort(
   if (!port || !isHere(view, port)) return { want: unknownPort(id, devices, mayRemove), local: null, portClass: null };
   const [device = null, ...twins] = devices;
   const owner = keyOf(port);
-  const trouble = faultOf(port, place, device);
+  const onBridge = device !== null && device.name === switchEnd(port.id);
+  const guarding = (onBridge && firewall?.guardOf(port.id)) || null;
+  const trouble = faultOf(port, place, device) ?? (device && firewall ? plugFault(port, device, firewall) : null);
   const down =
     trouble ??
+    guarding?.reason ??
     (device ? idle(port, place, device) : 'nothing is plugged: no interface of br-int has its id as iface-id');
   const edge = place.attachment?.kind === 'provider' ? [`bridge/${place.attachment.bridge}`] : [];
   const needs = [owner, `network/${port.networkId}`, `fanout/${port.networkId}`, `bridge/${BR_INT}`, ...edge];
-  const portPlan: PortPlan = { port, device, down, fault: trouble !== null, needs };
+  const left = firewall !== null && device !== null && isSecured(port) && onBridge !== firewall.hybrid;
+  const fault = trouble !== null || guarding !== null;
+  const portPlan: PortPlan = { port, device, down, fault, left: left && trouble === null, needs };
   const closed = twins.map((twin) => closing(twin, owner, 0));
   const refused = twins.map((twin) => ({
     key: `interface/${twin.name}`,
@@ -296,7 +315,7 @@ export function renderPort(
     const position = Math.max(place.placedAt, port.setAt['binding'] ?? 0);
     tags.push({ bridge: BR_INT, name: device.name, tag: place.tag ?? DEAD_VLAN, position, owner });
     if (firewall) {
-      const guarded = guard(port, device, place, position, firewall);
+      const guarded = guard(port, device, place, position, firewall, onBridge);
       const want = { ...NOTHING, tags, flows: at(BR_INT, ...flows, ...guarded.flows), refused, portPlan };
       return { want, local: guarded.local, portClass: guarded.portClass };
     }
@@ -306,7 +325,20 @@ export function renderPort(
   return { want, local: null, portClass: null };
 }
 
-const isSecured = (port: Port): boolean => port.portSecurityEnabled && !port.deviceOwner.startsWith('network:');
+export const isSecured = (port: Port): boolean => port.portSecurityEnabled && !port.deviceOwner.startsWith('network:');
+
+/** Why a port is not wired as it is plugged in: its rules would not be enforced. */
+function plugFault(port: Port, device: ObservedPort, { hybrid, guardOf }: Firewall): string | null {
+  if (device.name === switchEnd(port.id)) {
+    const guard = guardOf(port.id);
+    if (guard === undefined) return `the rules on its bridge ${bridgeOf(port.id)} were not looked at yet`;
+    return guard === null || guard.holds ? null : guard.reason;
+  }
+  // One that is wired stays so until it is plugged in anew: it is from before this node was told to use bridges.
+  const wired = device.tagMark !== null && device.tag !== null && device.tag !== DEAD_VLAN;
+  if (!hybrid || wired || !isSecured(port)) return null;
+  return `its interface ${device.name} is plugged directly into br-int, but this node enforces security groups on a bridge of each instance (PLUMB_FIREWALL=hybrid): whoever plugs it in must do so through ${bridgeOf(port.id)} and ${switchEnd(port.id)}, as binding:vif_details says (ovs_hybrid_plug)`;
+}
 
 /** The flows of a wired port where rules are enforced, and what its network and its groups need to know of it. */
 function guard(
@@ -315,6 +347,7 @@ function guard(
   { tag: localVlanId = DEAD_VLAN }: NetworkPlace,
   position: number,
   { numbers, isStateful }: Firewall,
+  onBridge: boolean,
 ): { flows: Flow[]; local: LocalPort; portClass: PortClass | null } {
   const owner = keyOf(port);
   const mac = port.macAddress;
@@ -325,8 +358,8 @@ function guard(
     const flows = trustedPort(device, { owner, localVlanId, mac, learns: open, position: at });
     return { flows, local: { ...base, kind: open ? 'open' : 'known' }, portClass: null };
   }
-  const portClass = classOf(port.securityGroupIds, isStateful);
-  const classNumber = numbers.of(portClass.key);
+  const portClass = onBridge ? null : classOf(port.securityGroupIds, isStateful);
+  const classNumber = portClass ? numbers.of(portClass.key) : BRIDGE_CLASS;
   const receiver = numbers.of(`port/${port.id}`);
   const senders = sendersOf(port);
   const placedAt = Math.max(position, port.setAt['port'] ?? 0, port.setAt['membership'] ?? 0);
@@ -340,7 +373,7 @@ function guard(
   const local = {
     ...base,
     kind: 'guarded' as const,
-    classKey: portClass.key,
+    classKey: portClass?.key ?? 'bridge',
     classNumber,
     receiver,
     pairMacs,

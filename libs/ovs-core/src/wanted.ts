@@ -19,6 +19,7 @@ import {
   BASE,
   byUse,
   enforces,
+  type Guard,
   isHere,
   NetworkPlace,
   NOTHING,
@@ -93,6 +94,9 @@ export class WantedSwitch {
   private foreign: ReadonlyMap<string, number | null> = new Map();
   /** Provider bridge -> its uplinks, as they were when it was rendered. */
   private readonly uplinks = new Map<string, Uplinks>();
+  /** Of ports with a bridge of their own: what is wrong with its rules, null when nothing is. */
+  private guards: ReadonlyMap<string, Guard | null> = new Map();
+  private guardsChanged = new Set<string>();
   /** Ids whose interfaces others changed while this agent was at work. */
   private changedMeanwhile = new Set<string>();
 
@@ -101,8 +105,23 @@ export class WantedSwitch {
   /** `bridge/name` of ports that were wanted and are not any more. */
   readonly leavingPorts = new Set<string>();
 
+  /** Call it before `update`, with all ports that have a bridge of their own. */
+  setGuards(guards: ReadonlyMap<string, Guard | null>): void {
+    for (const id of new Set([...this.guards.keys(), ...guards.keys()]))
+      if (!sameData(this.guards.get(id), guards.get(id))) this.guardsChanged.add(id);
+    this.guards = guards;
+  }
+
+  /** Ports that are enforced the way that was this node's before. */
+  leftOver(): string[] {
+    return [...this.units.values()]
+      .flatMap(({ want: { portPlan } }) => (portPlan?.left ? [portPlan.port.id] : []))
+      .sort();
+  }
+
   /** False when none of these objects can matter to what is wanted: nothing need be looked at. */
   concerns(view: HostView, touched: ReadonlySet<ObjectKey>): boolean {
+    if (this.guardsChanged.size > 0) return true;
     for (const key of touched) {
       const { kind, id } = nameOf(key);
       if (kind === 'port' || kind === 'network' || kind === 'placement' || kind === 'node') return true;
@@ -153,13 +172,15 @@ export class WantedSwitch {
     if (touched === 'all' || !sameData(this.config, config)) {
       this.config = config;
       this.changedMeanwhile = new Set();
+      this.guardsChanged = new Set();
       this.renderAll(view, config, mayRemove);
       return 'all';
     }
     const dirty = new Set<string>();
     const networks = new Set<string>();
-    const ports = new Set<string>([...news.ids, ...this.changedMeanwhile, ...strays]);
+    const ports = new Set<string>([...news.ids, ...this.changedMeanwhile, ...this.guardsChanged, ...strays]);
     this.changedMeanwhile = new Set();
+    this.guardsChanged = new Set();
     const tunnels = new Set<string>();
     for (const key of touched) {
       const { kind, id } = nameOf(key);
@@ -377,7 +398,12 @@ export class WantedSwitch {
     if (port && isRouterPort(port)) this.noteRouter(view, port.deviceId);
     const place = this.places.get(port?.networkId ?? '') ?? NOWHERE;
     const { numbers } = this;
-    const firewall = enforces(config) ? { numbers, isStateful: this.groups.isStateful } : null;
+    const firewall = enforces(config)
+      ? {
+          ...{ numbers, isStateful: this.groups.isStateful, hybrid: config.firewall === 'hybrid' },
+          guardOf: (portId: string) => this.guards.get(portId),
+        }
+      : null;
     const { want, local, portClass } = renderPort(view, id, this.devices.get(id) ?? [], place, mayRemove, firewall);
     this.replace(`port/${id}`, want);
     if (!firewall) return;

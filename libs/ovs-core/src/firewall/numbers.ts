@@ -30,4 +30,4 @@ export class Numbers {
 }
 
 /** A number as the switch prints it in a match or an action. */
-export const hex = (number: number): string => `0x${number.toString(16)}`;
+export const hex = (number: number): string => (number === 0 ? '0' : `0x${number.toString(16)}`);

@@ -3,12 +3,12 @@
  * flow that names it, so a port that nobody named neither sends nor is flooded to, in any VLAN.
  *
  *   reg5  the receiver, by number; 0 while the packet is still on its way from its sender       reg6  local VLAN = conntrack zone
- *   reg7  the class of the port that is judged: all ports with the same groups are one class (group-flows.ts)
+ *   reg7  the class of the port that is judged: all ports with the same groups are one class (group-flows.ts); 0: judged on a bridge of its own (../hybrid)
  *
  *   0 who sends        port with port security, untagged ─► 71        trusted port, untagged ─► tag ─► 61, 62        patch ports ─► 59 ─► 60        the rest ─► drop
  *
  *   from a port        71 its MAC, with one of its addresses? ─► 72            ARP with sender (probe: target) its own ─► 90      ::, DHCP from 0.0.0.0 ─► 75, 90
- *                      72 DHCP server, RA, redirect ─► drop    DHCP client, MLD, RS ─► 90    ND ─► 73, 74 ─► 90    stateless ─► 86    the rest ─► ct ─► 78
+ *                      72 DHCP server, RA, redirect ─► drop    DHCP client, MLD, RS ─► 90    ND ─► 73, 74 ─► 90    stateless ─► 86    its bridge judged ─► 90    the rest ─► ct ─► 78
  *                      78 invalid ─► drop      reply ─► 85      else ─► 84
  *   rules              84 from the port, 85 to the port; by the packet that opened the connection      86, 87 the same by the packet itself; else ─► drop
  *   90 allowed         reg5 = 0 ─► tag ─► 62        new ─► commit ─► 94        else ─► 94
@@ -17,7 +17,7 @@
  *     (tagged)         63 new ─► commit; ─► 64        64 MAC of a trusted port, or learned ─► output        65 unknown ─► edge, learning ports
  *                      66 multicast ─► edge, trusted ports, and for each class ─► 81
  *
- *   to a port          81 ARP, ND, RA, DHCP answer ─► 94     stateless ─► 87     untracked ─► ct ─► 82     else ─► 82
+ *   to a port          81 ARP, ND, RA, DHCP answer ─► 94     stateless ─► 87     its bridge judges ─► 90     untracked ─► ct ─► 82     else ─► 82
  *                      82 invalid ─► drop      reply ─► 84      else ─► 85
  *   94 reg5 ─► output
  *
@@ -69,6 +69,9 @@ export const RULES: Readonly<Record<Mode, Readonly<Record<Direction, number>>>> 
 export const TRACKED = 'ct_state=-inv+trk';
 export const MULTICAST = 'dl_dst=01:00:00:00:00:00/01:00:00:00:00:00';
 export const UNTAGGED = 'vlan_tci=0x0000/0x1fff';
+/** The class of ports whose rules are on a bridge of their own: the switch only looks at who sends, and at what passes before any rule. */
+export const BRIDGE_CLASS = 0;
+const JUDGED_ON_BRIDGE = ['ip', 'ipv6'].map((family) => `${family},reg7=${BRIDGE_CLASS}`);
 export const NO_OPTION = '00:00:00:00:00:00';
 
 export const goto = (table: number): string => `goto_table:${table}`;
@@ -125,12 +128,14 @@ export function firewallBase(position: number, tunnels: boolean): Flow[] {
     put(TABLE.multicast, 0, '', 'drop'),
     put(TABLE.identity, 0, '', 'drop'),
     ...beforeRulesFrom(put),
+    ...JUDGED_ON_BRIDGE.map((match) => put(TABLE.beforeRulesFrom, 70, match, goto(TABLE.allowed))),
     ...both(TABLE.beforeRulesFrom, 60, '', track(TABLE.trackedFrom)),
     put(TABLE.beforeRulesFrom, 0, '', 'drop'),
     put(TABLE.trackedFrom, 50, 'ct_state=+inv+trk', 'drop'),
     put(TABLE.trackedFrom, 40, 'ct_state=+rpl+trk', goto(RULES.stateful.ingress)),
     put(TABLE.trackedFrom, 0, '', goto(RULES.stateful.egress)),
     ...beforeRulesTo(put),
+    ...JUDGED_ON_BRIDGE.map((match) => put(TABLE.beforeRulesTo, 90, match, goto(TABLE.allowed))),
     put(TABLE.beforeRulesTo, 80, 'ct_state=+trk', goto(TABLE.trackedTo)),
     ...both(TABLE.beforeRulesTo, 60, '', track(TABLE.trackedTo)),
     put(TABLE.beforeRulesTo, 0, '', 'drop'),

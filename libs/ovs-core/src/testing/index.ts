@@ -1,3 +1,10 @@
 export { idOf, macOf, ViewBuilder } from './view.js';
-export { addressToInt, memberId, type ObjectKey, type Port } from '@plumbline/contracts';
+export {
+  addressToInt,
+  memberId,
+  type ObjectKey,
+  type Port,
+  PROTOCOL_NUMBERS,
+  type SecurityGroupRule,
+} from '@plumbline/contracts';
 export { allows, type Packet } from './rule-model.js';

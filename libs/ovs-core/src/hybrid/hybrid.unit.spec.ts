@@ -1,0 +1,243 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { ObjectKey } from '@plumbline/contracts';
+import type { ObservedPort, ObservedSwitch } from '../driver.js';
+import type { OvsNodeConfig } from '../render.js';
+import { forwards } from '../testing/chain-model.js';
+import { done, GROUPS, move, PACKETS, PORTS } from '../testing/group-moves.js';
+import { idOf, ViewBuilder } from '../testing/index.js';
+import { allows } from '../testing/rule-model.js';
+import { BridgeFirewall } from './converge.js';
+import type { FilterDriver, FilterStep, FoundFilter, FoundLink } from './driver.js';
+import { bridgeEnd, bridgeOf, switchEnd } from './names.js';
+import { comparable, protocolNames, protocolText } from './rule-text.js';
+import { afterFilterSteps } from './simulate.js';
+import { Zones } from './zones.js';
+
+const config: OvsNodeConfig = { bridgeMappings: {}, tunnelIp: null, datapathType: 'netdev', firewall: 'hybrid' };
+const portId = (n: number): string => `${n.toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`;
+
+const observed: ObservedSwitch = new Map([
+  [
+    'br-int',
+    {
+      ...{ name: 'br-int', datapathType: 'netdev', failMode: 'secure', mark: 1, adopted: false },
+      ports: new Map(
+        PORTS.map((n): [string, ObservedPort] => [
+          switchEnd(portId(n)),
+          {
+            ...{ name: switchEnd(portId(n)), bridge: 'br-int', tag: null, mark: null, tagMark: null, type: '' },
+            ...{ ifaceId: portId(n), options: {}, ofport: n, error: null },
+          },
+        ]),
+      ),
+    },
+  ],
+]);
+
+/** A node in memory. Refuses a jump to a chain that is not there, and to delete one that something leads to. */
+class FakeBridges implements FilterDriver {
+  found: FoundFilter = {
+    ...{ bridged: { 4: false, 6: true }, unreadable: [], sets: new Map() },
+    tables: { 4: new Map(), 6: new Map() },
+    links: new Map(
+      PORTS.map(portId).flatMap((id): [string, FoundLink][] => [
+        [bridgeOf(id), { peer: null, master: null, up: true }],
+        [bridgeEnd(id), { peer: switchEnd(id), master: bridgeOf(id), up: true }],
+        [switchEnd(id), { peer: bridgeEnd(id), master: 'ovs-system', up: true }],
+      ]),
+    ),
+  };
+  applied = 0;
+  refuses: ((step: FilterStep) => boolean) | null = null;
+
+  observe = async (): Promise<FoundFilter> => this.found;
+
+  apply = async (steps: readonly FilterStep[]): Promise<void> => {
+    if (this.refuses && steps.some(this.refuses)) throw new Error('refused');
+    const after = afterFilterSteps(this.found, steps);
+    for (const version of [4, 6] as const)
+      for (const chains of after.tables[version].values())
+        for (const lines of chains.values())
+          for (const line of lines) {
+            const target = /-j (neutron\S+)$/.exec(line)?.[1];
+            if (target !== undefined && !chains.has(target)) throw new Error(`no chain ${target}`);
+            const set = /--match-set (\S+)/.exec(line)?.[1];
+            if (set !== undefined && !after.sets.has(set)) throw new Error(`no set ${set}`);
+          }
+    this.applied += steps.length;
+    this.found = after;
+  };
+
+  /** All that is there, without regard to the order of lines in chains that ports share. */
+  text(): string[] {
+    const { tables, sets } = this.found;
+    const lines = ([4, 6] as const).flatMap((version) =>
+      [...tables[version]].flatMap(([table, chains]) =>
+        [...chains].flatMap(([chain, all]) => [
+          `${version} ${table} ${chain}`,
+          ...all.map((line, at) => `${version} ${table} ${chain} ${/-[A-Z]+$/.test(chain) ? '' : at} ${line}`),
+        ]),
+      ),
+    );
+    return [...lines, ...[...sets].map(([name, entries]) => `${name} ${[...entries].sort().join()}`)].sort();
+  }
+}
+
+function start(): ViewBuilder {
+  const builder = new ViewBuilder('cmp1').node('cmp1').network(500, 'local').placed(500, { cmp1: 7 });
+  for (const n of GROUPS) builder.group(n);
+  for (const n of PORTS) builder.port(n, 500, { id: portId(n), securityGroupIds: [idOf(GROUPS[n % 3] ?? 0)] });
+  return builder;
+}
+
+class Node {
+  readonly bridges = new FakeBridges();
+  private readonly firewall = new BridgeFirewall(this.bridges);
+
+  constructor(private readonly builder: ViewBuilder) {}
+
+  async step(touched: ReadonlySet<ObjectKey> | 'all', mayRemove = true) {
+    const options = { touched, mayRemove };
+    const { guards } = await this.firewall.protect(this.builder.view, config, observed, options);
+    const { failed } = await this.firewall.sweep(this.builder.view, config, options);
+    expect(failed).toEqual([]);
+    return guards;
+  }
+}
+
+describe('the chains of bridges', () => {
+  it('are those of a rendering from nothing after any changes, and let pass exactly what the rules mean', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(move, { minLength: 4, maxLength: 25 }), fc.boolean(), async (moves, together) => {
+        const builder = start();
+        const node = new Node(builder);
+        await node.step('all');
+        const all: ObjectKey[] = [];
+        for (const each of moves) {
+          const keys = done(builder, each, portId);
+          all.push(...keys);
+          if (!together) await node.step(new Set(keys));
+        }
+        if (together) await node.step(new Set(all));
+        const anew = new Node(builder);
+        await anew.step('all');
+        expect(node.bridges.text()).toEqual(anew.bridges.text());
+        const { applied } = node.bridges;
+        await node.step('all');
+        expect(node.bridges.applied).toBe(applied);
+        for (const n of PORTS) {
+          const port = builder.view.objects.get(`port/${portId(n)}`);
+          if (port?.kind !== 'port') continue;
+          const zones = node.bridges.found.tables[4].get('raw')?.get('neutron-openvswi-PREROUTING') ?? [];
+          if (!zones.some((line) => line.startsWith(`-i ${bridgeOf(port.id)} `) && line.includes('--zone'))) continue;
+          for (const opening of PACKETS)
+            for (const reply of [false, true]) {
+              const seen = { bridge: bridgeOf(port.id), inside: bridgeEnd(port.id), opening, reply };
+              expect([n, seen, forwards(node.bridges.found, seen)]).toEqual([
+                n,
+                seen,
+                allows(builder.view, port.securityGroupIds, opening),
+              ]);
+            }
+        }
+      }),
+      { numRuns: 40 },
+    );
+  }, 60_000);
+
+  it('keep what is in force while the view may be old, and get what is not there', async () => {
+    const builder = start();
+    const node = new Node(builder);
+    const [group = 0] = GROUPS;
+    builder.rule(1, group, { protocol: 'tcp' });
+    await node.step('all', false);
+    const before = node.bridges.text();
+    expect(before.some((line) => line.includes('-p 6 '))).toBe(true);
+    builder.rule(2, group, { protocol: 'udp' }).remove(`securitygrouprule/${idOf(1)}`);
+    await node.step('all', false);
+    expect(node.bridges.text()).toEqual(before);
+    await node.step('all', true);
+    expect(node.bridges.text().filter((line) => /-p (6|17) -m comment/.test(line))).not.toEqual([]);
+    expect(node.bridges.text().some((line) => line.includes('-p 6 -m comment'))).toBe(false);
+  });
+
+  it('of a group with a rule that is refused hold for its ports as they were, and are no reason for others', async () => {
+    const builder = start();
+    const node = new Node(builder);
+    await node.step('all');
+    const [group = 0] = GROUPS;
+    node.bridges.refuses = (step) => step.op === 'chain' && step.lines.some((line) => line.includes('-p 112'));
+    builder.rule(1, group, { protocol: '112' });
+    const guards = await node.step(new Set([`securitygrouprule/${idOf(1)}` as const]));
+    expect(PORTS.map((n) => guards.get(portId(n)))).toEqual(
+      PORTS.map((n) => (GROUPS[n % 3] === group ? { reason: 'refused', holds: true } : null)),
+    );
+    const fresh = new Node(builder);
+    fresh.bridges.refuses = node.bridges.refuses;
+    const first = await fresh.step('all');
+    expect(PORTS.map((n) => first.get(portId(n))?.holds)).toEqual(
+      PORTS.map((n) => (GROUPS[n % 3] === group ? false : undefined)),
+    );
+  });
+});
+
+describe('a conntrack zone', () => {
+  it('stays with its port, whoever comes and goes, and is nobody else its own', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.uniqueArray(fc.integer({ min: 0, max: 400 }), { maxLength: 300 }), { maxLength: 5 }),
+        (all) => {
+          const zones = new Zones();
+          const had = new Map<string, number>();
+          const nothing = new FakeBridges().found;
+          for (const some of all) {
+            const ids = some.map(portId);
+            zones.takeIn(nothing, ids);
+            const now = ids.map((id) => zones.of(id));
+            expect(new Set(now).size).toBe(ids.length);
+            for (const [at, id] of ids.entries()) if (had.has(id)) expect(now[at]).toBe(had.get(id));
+            for (const zone of now) expect(zone >= 4097 && zone < 0xffff).toBe(true);
+            had.clear();
+            for (const [at, id] of ids.entries()) had.set(id, now[at] ?? 0);
+          }
+        },
+      ),
+    );
+  });
+});
+
+describe('the text of a rule', () => {
+  const of = (protocol: string | null, min: number | null = null, max = min) => ({
+    ...{ protocol, portRangeMin: min, portRangeMax: max },
+  });
+
+  it.each([
+    ['any', of(null), 4, '', ''],
+    ['tcp', of('tcp'), 4, '-p 6 ', '-p 6 '],
+    ['a port', of('tcp', 80), 4, '-p 6 -m tcp --dport 80 ', '-p 6 -m tcp --sport 80 '],
+    ['ports', of('udp', 80, 90), 6, '-p 17 -m udp --dport 80:90 ', '-p 17 -m udp --sport 80:90 '],
+    ['all ports', of('tcp', 0, 65535), 4, '-p 6 ', '-p 6 '],
+    ['udplite', of('udplite', 5), 4, '-p 136 -m multiport --dports 5 ', '-p 136 -m multiport --sports 5 '],
+    ['icmp', of('icmp', 8, 0), 4, '-p 1 -m icmp --icmp-type 8/0 ', '-p 1 -m conntrack --ctorigdstport 2048 '],
+    [
+      'a type',
+      of('icmpv6', 128, null),
+      6,
+      '-p 58 -m icmp6 --icmpv6-type 128 ',
+      '-p 58 -m conntrack --ctorigdstport 32768:33023 ',
+    ],
+    ['a number', of('112'), 4, '-p 112 ', '-p 112 '],
+    ['ports of what has none', of('112', 80), 4, null, null],
+  ] as const)('%s', (_what, rule, version, packet, reply) => {
+    expect([protocolText(rule, version, false), protocolText(rule, version, true)]).toEqual([packet, reply]);
+  });
+
+  it('is compared without the names of protocols and without IPv4 notation', () => {
+    const names = protocolNames('# comment\nvrrp\t112\tVRRP\t# Virtual Router\nipencap 4 IP-ENCAP');
+    expect(comparable('-s ::ffff:0.0.0.0/96 -p ipencap -j ACCEPT', names)).toBe('-s ::ffff:0:0/96 -p 4 -j ACCEPT');
+    expect(comparable('-p vrrp -m comment --comment "plumb:1" -j ACCEPT', names)).toContain('-p 112 ');
+    expect(comparable('-p 200 -j ACCEPT', names)).toBe('-p 200 -j ACCEPT');
+    expect(comparable('::0.2.0.3', names)).toBe('::2:3');
+  });
+});
