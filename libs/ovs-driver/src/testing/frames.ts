@@ -86,6 +86,25 @@ export const udp = (of: { src: string; dst: string; sport: number; dport: number
     6,
   );
 
+/** SCTP (RFC 9260) with one chunk, INIT, that has `token` (12 bytes of hex) in a parameter that nobody knows. As hex. */
+export function sctpInit(port: number, token: string): string {
+  const head = Buffer.concat([bytes(0x1234, 2), bytes(port, 2), Buffer.alloc(8)]);
+  const parameter = Buffer.concat([bytes(0x8fff, 2), bytes(16, 2), Buffer.from(token, 'hex')]);
+  const init = Buffer.concat([bytes(1, 4), bytes(0x10000, 4), bytes(1, 2), bytes(1, 2), bytes(1, 4), parameter]);
+  const packet = Buffer.concat([head, bytes(1, 1), bytes(0, 1), bytes(4 + init.length, 2), init]);
+  packet.writeUInt32LE(crc32c(packet), 8);
+  return packet.toString('hex');
+}
+
+function crc32c(data: Buffer): number {
+  let crc = 0xffffffff;
+  for (const byte of data) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+  }
+  return ~crc >>> 0;
+}
+
 /** ICMPv6; `rest`: what follows the checksum. */
 export const icmp6 = (of: { src: string; dst: string; type: number }, rest: Buffer): Buffer =>
   ip({ ...of, protocol: 58 }, Buffer.concat([bytes(of.type, 1), bytes(0, 3), rest]), 2);

@@ -119,7 +119,7 @@ flows = {}
 class Flow:
     """Ten packets a second or more with an echo; counts what came back and when the last did."""
     def __init__(self, q):
-        self.q, self.sent, self.back, self.last, self.stopped = q, 0, 0, time.monotonic(), False
+        self.q, self.sent, self.back, self.last, self.stopped, self.closed = q, 0, 0, time.monotonic(), False, False
         self.times = {}
         threading.Thread(target=self.run, daemon=True).start()
     def run(self):
@@ -143,7 +143,7 @@ class Flow:
             time.sleep(q.get('every', 0.02))
     def listen(self):
         pending = b''
-        while not self.stopped:
+        while not self.closed:
             try: data = self.s.recv(65536)
             except OSError: continue
             if self.q['kind'] == 'tcp':
@@ -161,7 +161,10 @@ def look(q):
     f = flows[q['name']]
     return {'sent': f.sent, 'back': f.back, 'silent': time.monotonic() - f.last}
 def finish(q):
-    f = flows.pop(q['name']); f.stopped = True; time.sleep(0.3)
+    f = flows.pop(q['name']); f.stopped = True
+    end = time.monotonic() + q.get('seconds', 0.3)
+    while time.monotonic() < end and f.back < f.sent: time.sleep(0.02)
+    f.closed = True
     return {'sent': f.sent, 'back': f.back, 'silent': time.monotonic() - f.last}
 DO = {'tcp': connect, 'udp': ask_udp, 'icmp': ping, 'ip': send_ip, 'frame': send_frame, 'arrived': arrived, 'start': start, 'look': look, 'finish': finish}
 def work(q):

@@ -3,7 +3,8 @@ import { run, Spawner, type RunResult } from '@plumbline/exec';
 import { makeNetns, type ScratchNetns } from '@plumbline/exec/testing';
 import { addBridge, addPort, OvsdbClient, OvsdbMirror, removePort } from '@plumbline/ovsdb';
 import { startOvs, type OwnOvs } from '@plumbline/ovsdb/testing';
-import { OvsConverger, type OvsNodeConfig } from '@plumbline/ovs-core';
+import { bridgeEnd, bridgeOf, NodeConverger, type OvsNodeConfig, switchEnd } from '@plumbline/ovs-core';
+import { BridgeDriver } from '../bridge-driver.js';
 import { SwitchDriver, type SwitchNews } from '../switch-driver.js';
 import { canonicalState } from './state.js';
 
@@ -17,7 +18,7 @@ export class RealSwitch {
     readonly mirror: OvsdbMirror,
     readonly runner: Spawner,
     public driver: SwitchDriver,
-    public converger: OvsConverger,
+    public converger: NodeConverger,
     public config: OvsNodeConfig,
   ) {}
 
@@ -40,7 +41,8 @@ export class RealSwitch {
 
   private adoptDriver(driver: SwitchDriver): void {
     this.driver = driver;
-    this.converger = new OvsConverger(driver, () => this.config);
+    const bridges = new BridgeDriver(this.runner, { netns: this.ovs.netns });
+    this.converger = new NodeConverger(driver, bridges, () => this.config);
     driver.onNews((news) => {
       this.news.push(news);
       for (const wake of [...this.waiting]) wake();
@@ -198,6 +200,29 @@ export class Instance {
     await this.makeDevice();
     const external_ids = { 'iface-id': ifaceId, 'attached-mac': what.mac };
     await there.mirror.commit(addPort({ bridge: 'br-int', name: device, interface: { external_ids } }));
+  }
+
+  /** As os-vif does where bridges have the rules: `tap<11>` in `qbr<11>`, which a pair joins to br-int. `ifaceId` names them. */
+  static async plugByBridge(
+    on: RealSwitch,
+    options: { mac: string; address: string; ifaceId: string | null; mtuBytes?: number },
+  ): Promise<Instance> {
+    const { mac, address, mtuBytes = 1450 } = options;
+    const id = options.ifaceId ?? '';
+    const [bridge, near, far] = [bridgeOf(id), bridgeEnd(id), switchEnd(id)];
+    const made = new Instance(await makeNetns('inst'), `tap${id.slice(0, 11)}`, on, { mac, address, mtuBytes });
+    const plain = ['stp_state', '0', 'forward_delay', '0', 'ageing_time', '0', 'mcast_snooping', '0'];
+    await made.link('add', bridge, 'type', 'bridge', ...plain);
+    await made.link('add', near, 'type', 'veth', 'peer', 'name', far);
+    for (const device of [bridge, near, far])
+      await on.runner.writeSysctls({ [`net/ipv6/conf/${device}/disable_ipv6`]: '1' }, { netns: on.ovs.netns });
+    await made.link('set', near, 'master', bridge);
+    await made.makeDevice();
+    await made.link('set', made.device, 'master', bridge);
+    for (const device of [bridge, near, far]) await made.link('set', device, 'up');
+    const external_ids = { 'iface-id': id, 'attached-mac': mac };
+    await on.mirror.commit(addPort({ bridge: 'br-int', name: far, interface: { external_ids } }));
+    return made;
   }
 
   /** The pair of devices; nothing is told the switch's database. */
