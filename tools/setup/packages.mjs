@@ -37,6 +37,8 @@ const WANTED_BY_TESTS = [
     programs: ['/usr/bin/docker-compose', '/usr/libexec/docker/cli-plugins/docker-compose'],
     services: [],
   },
+  // PLUMB_FIREWALL=hybrid.
+  { name: 'ipset', programs: ['/usr/sbin/ipset', '/sbin/ipset'], services: [] },
   // Somebody else's rules in tables of ours.
   { name: 'nftables', programs: ['/usr/sbin/nft'], services: ['nftables'] },
   // A virtual address that moves between instances.

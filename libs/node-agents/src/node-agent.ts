@@ -2,6 +2,7 @@
  * What a kind of agent does on a node. What the control plane must know of the kind is its declaration in contracts (AGENTS); index.ts must list one NodeAgent
  * for each kind declared there, or it does not compile.
  */
+import type { Firewall } from '@plumbline/contracts';
 import type { PrintingRunner, Runner } from '@plumbline/exec';
 import type { AgentDefinition, SettingsShape } from '@plumbline/agent-runtime/nest';
 import type { OvsdbMirror } from '@plumbline/ovsdb';
@@ -16,7 +17,7 @@ export type NodeAccess = Readonly<{
   ovsdb: string;
   datapathType: 'system' | 'netdev';
   /** As PLUMB_FIREWALL and PLUMB_FOREIGN_PORTS of its OVS agent. */
-  firewall: 'openflow' | 'none';
+  firewall: Firewall;
   foreignPorts: readonly string[];
   /** Directory of the bridges' management sockets. */
   runDir: string;

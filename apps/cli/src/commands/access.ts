@@ -1,6 +1,7 @@
 /** Options that say how a command reaches the switch of the node it runs on. The agents' environment variables give the defaults. */
 import { existsSync } from 'node:fs';
 import { type Command, Option } from 'commander';
+import { FIREWALLS } from '@plumbline/contracts';
 import { DEFAULT_FIREWALL, type NodeAccess } from '@plumbline/node-agents';
 
 export type AccessOptions = Readonly<{
@@ -23,7 +24,7 @@ export function addAccessOptions(command: Command): Command {
     .option('--datapath <type>', 'netdev or system', datapath)
     .addOption(
       new Option('--firewall <driver>', 'how the node enforces security groups')
-        .choices(['openflow', 'none'])
+        .choices(FIREWALLS)
         .default(process.env['PLUMB_FIREWALL'] ?? DEFAULT_FIREWALL),
     )
     .option('--foreign-ports <names>', "the operator's own ports of br-int", process.env['PLUMB_FOREIGN_PORTS'] ?? '');

@@ -2,11 +2,12 @@
 import { Spawner } from '@plumbline/exec';
 import { Later } from '@plumbline/agent-runtime';
 import type { AgentConfig, AgentBackend } from '@plumbline/agent-runtime/nest';
-import { OvsConverger, type OvsNodeConfig } from '@plumbline/ovs-core';
-import { concernedBy, SwitchDriver } from '@plumbline/ovs-driver';
+import { NodeConverger, type OvsNodeConfig } from '@plumbline/ovs-core';
+import { BridgeDriver, concernedBy, SwitchDriver } from '@plumbline/ovs-driver';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import type { Logger } from '@plumbline/telemetry';
 import { bindLog, boundLog } from '../switch-log.js';
+import { leftOverTroubles } from './left-over.js';
 import { OldViewLog, oldViewTroubles } from './old-view.js';
 import { factsOf, nodeConfig, type ovsSettings } from './settings.js';
 import { Tunnels } from './tunnels.js';
@@ -20,7 +21,7 @@ async function open(ovsdb: string, node: OvsNodeConfig, runner: Spawner) {
   const client = await OvsdbClient.connect(ovsdb, { connectTimeoutMs: CONNECT_TIMEOUT_MS });
   const mirror = await OvsdbMirror.open(client);
   const driver = new SwitchDriver(mirror, runner);
-  return { client, mirror, driver, converger: new OvsConverger(driver, () => node) };
+  return { client, mirror, driver, converger: new NodeConverger(driver, new BridgeDriver(runner), () => node) };
 }
 
 export async function makeOvsBackend(config: AgentConfig<typeof ovsSettings>, logger: Logger): Promise<AgentBackend> {
@@ -50,6 +51,7 @@ export async function makeOvsBackend(config: AgentConfig<typeof ovsSettings>, lo
     }),
     troubles: (view) => [
       ...oldViewTroubles(view, asked),
+      ...leftOverTroubles(node.current?.converger.leftOver() ?? [], asked),
       ...tunnels.troubles(view, node.current?.driver.tunnelEnds() ?? []),
     ],
     onTroubleChange: (tell) =>

@@ -10,7 +10,7 @@ import type { HostView } from '@plumbline/topology';
 export const oldViewTroubles = (view: HostView, config: OvsNodeConfig): string[] =>
   lacksRules(view, config)
     ? [
-        'security groups are not enforced here, though PLUMB_FIREWALL=openflow: the API is of an older release and tells no node its rules: an operator must upgrade the API, and they are enforced at once then',
+        `security groups are not enforced here, though PLUMB_FIREWALL=${config.firewall}: the API is of an older release and tells no node its rules: an operator must upgrade the API, and they are enforced at once then`,
       ]
     : [];
 

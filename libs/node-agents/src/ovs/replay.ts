@@ -4,11 +4,11 @@ import {
   BR_INT,
   type ObservedPort,
   type ObservedSwitch,
-  OvsConverger,
+  NodeConverger,
   type OvsDriver,
   type OvsNodeConfig,
 } from '@plumbline/ovs-core';
-import { PrintingDriver, SwitchDriver } from '@plumbline/ovs-driver';
+import { BridgeDriver, PrintingBridges, PrintingDriver, SwitchDriver } from '@plumbline/ovs-driver';
 import { type HostView, objectIn } from '@plumbline/topology';
 import {
   EVERYTHING,
@@ -26,7 +26,7 @@ export const ovsReplay: ReplayPart = {
   open(view, node) {
     const config = configOf(view, node.access);
     const driver = switchDriver(node);
-    const ovs = new OvsConverger(driver, () => config);
+    const ovs = new NodeConverger(driver, new BridgeDriver(node.runner), () => config);
     return { converge: (wanted) => ovs.converge(wanted, EVERYTHING), close: () => driver.close() };
   },
 
@@ -35,11 +35,12 @@ export const ovsReplay: ReplayPart = {
     const real = printout.node && switchDriver(printout.node);
     if (!real && Object.keys(config.bridgeMappings).length > 0)
       printout.printForOperator(shellCommand(operatorsBridges(config)));
+    const bridges = new PrintingBridges(new BridgeDriver(printout.runner));
     let reader: OvsDriver = real ?? readOnlySwitch(withOperatorsBridges(config), new Map());
     return {
       async converge(wanted) {
         const driver = new PrintingDriver({ reader, print: printout.print, runDir: printout.runDir });
-        await new OvsConverger(driver, () => config).converge(wanted, EVERYTHING);
+        await new NodeConverger(driver, bridges, () => config).converge(wanted, EVERYTHING);
         const after = await driver.observe();
         printout.integrationBridge = after.get(BR_INT) ?? null;
         // The next converge finds what is printed by now, and the ports that other agents print from here on.

@@ -1,7 +1,7 @@
 /** Settings of the OVS agent: what its node is. */
 import { BR_INT, isFlowPort, type OvsNodeConfig } from '@plumbline/ovs-core';
 import type { Settings } from '@plumbline/agent-runtime';
-import { IpAddress, LinkName, PhysicalNetwork } from '@plumbline/contracts';
+import { FIREWALLS, IpAddress, LinkName, PhysicalNetwork } from '@plumbline/contracts';
 import { z } from 'zod';
 import { switchSettings } from '../switch-settings.js';
 
@@ -46,7 +46,7 @@ export const ovsSettings = {
   PLUMB_TUNNEL_IP: IpAddress.optional(),
   PLUMB_BRIDGE_MAPPINGS: mappings.prefault(''),
   PLUMB_DATAPATH_TYPE: z.enum(['system', 'netdev']).default('system'),
-  PLUMB_FIREWALL: z.enum(['openflow', 'none']).default(DEFAULT_FIREWALL),
+  PLUMB_FIREWALL: z.enum(FIREWALLS).default(DEFAULT_FIREWALL),
   PLUMB_FOREIGN_PORTS: ports.prefault(''),
 };
 
