@@ -54,7 +54,7 @@ export const FeedMessage = z.object({
   catalogue: z.number().int(),
   part: Part,
   entered: z.array(AnyObject),
-  /** `elsewhere`: it did not end, it runs on another host from now on. Absent where that is not said. */
+  /** `elsewhere`: it did not end, it runs on another host from now on, or was taken off this one so that it may. Absent where that is not said. */
   left: z.array(ObjectName.extend({ elsewhere: z.boolean().optional() })),
   events: z.array(Recorded),
   /**

@@ -2,6 +2,8 @@
 
 export interface Progress {
   say(text: string): void;
+  /** A line as it is. */
+  print(line: string): void;
   /** Runs `work` and says so when it is done. */
   stage<T>(name: string, work: () => Promise<T>): Promise<T>;
 }
@@ -12,6 +14,7 @@ export function printProgress(): Progress {
   const say = (text: string) => console.log(`${((Date.now() - start) / 1000).toFixed(1).padStart(5)} s  ${text}`);
   return {
     say,
+    print: (line) => console.log(line),
     async stage(name, work) {
       const began = Date.now();
       const result = await work();
@@ -22,4 +25,4 @@ export function printProgress(): Progress {
 }
 
 /** Prints nothing: for tests. */
-export const silent: Progress = { say: () => {}, stage: (_name, work) => work() };
+export const silent: Progress = { say: () => {}, print: () => {}, stage: (_name, work) => work() };

@@ -66,7 +66,7 @@ export async function up(
       const faults = await lastingFaultsOf(spec, old);
       if (faults.length > 0) return mend(spec, old, faults, progress);
       progress.say('the lab is up already');
-      hints(spec, old).forEach((line) => console.log(line));
+      hints(spec, old).forEach((line) => progress.print(line));
       return old;
     }
     if (old !== null) {
@@ -101,7 +101,7 @@ async function make(spec: LabSpec, keeper: StateKeeper, progress: Progress): Pro
   else await makeJourney(spec, keeper, lab, progress);
   writeClouds(spec, loginsOf(keeper.state));
   keeper.set({ stage: 'ready' });
-  hints(spec, keeper.state).forEach((line) => console.log(line));
+  hints(spec, keeper.state).forEach((line) => progress.print(line));
   return keeper.state;
 }
 

@@ -3,7 +3,7 @@ import { PlumbEvent, Recorded } from '@plumbline/contracts';
 import { advance, emptyView, fold, streamOf, Topology } from './index.js';
 import { id, metaOf, routerCreated, routerScheduled } from './testing/index.js';
 
-it('of a router that leaves a host, the host learns whether it runs on another one now, until it comes back', () => {
+it('of a router that leaves a host, the host learns whether it goes on on another one, until it comes back', () => {
   const routerId = id(1);
   const topology = new Topology();
   const view = emptyView('net1');
@@ -23,4 +23,8 @@ it('of a router that leaves a host, the host learns whether it runs on another o
   expect(run(routerScheduled(routerId, 'net2'))).toEqual([false, true]);
   expect(run(routerScheduled(routerId, 'net1'))).toEqual([true, false]);
   expect(run({ type: 'RouterUnscheduled', version: 1, data: { routerId, host: 'net1' } })).toEqual([false, false]);
+  expect(run(routerScheduled(routerId, 'net1'))).toEqual([true, false]);
+  // By hand: who moves a router takes it off first.
+  const takenOff = { routerId, host: 'net1', heldOff: true };
+  expect(run({ type: 'RouterUnscheduled', version: 1, data: takenOff })).toEqual([false, true]);
 });

@@ -55,7 +55,7 @@ function parcels(topology: Topology, moves: ScopeMoves<AnyObject>, events: reado
     const object = topology.byKey(key);
     const told = heard.get(key);
     const name = nameOf(key);
-    for (const host of left) of(host).left.push(object && runsSomewhere(object) ? { ...name, elsewhere: true } : name);
+    for (const host of left) of(host).left.push(object && goesOn(object) ? { ...name, elsewhere: true } : name);
     for (const host of stayed)
       if (told) of(host).events.push(...told);
       // No event is about a derived object: hosts that know it get it again.
@@ -72,8 +72,8 @@ function parcels(topology: Topology, moves: ScopeMoves<AnyObject>, events: reado
   }));
 }
 
-/** True for what runs on one host, and does. */
-const runsSomewhere = (object: AnyObject): boolean => 'host' in object && object.host !== null;
+/** True for what runs on one host, and does, or was taken off one by hand: that is how somebody moves it to another. */
+const goesOn = (object: AnyObject): boolean => 'host' in object && (object.host !== null || object.heldOff);
 
 /** Splits `kind/id`; neither ids nor kinds contain a slash. */
 export function nameOf(key: ObjectKey): { kind: AnyObject['kind']; id: string } {
