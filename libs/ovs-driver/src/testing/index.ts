@@ -5,4 +5,4 @@ export { Instance, joinByHub, joinUnderlay, RealSwitch } from './real-switch.js'
 export { STEPS, type Plugs } from './scenario.js';
 export { Prober, type FlowCount } from './prober.js';
 export * as frames from './frames.js';
-export { traceOn, type TracedPacket } from './trace.js';
+export { SwitchAway, traceOn, type TracedPacket } from './trace.js';

@@ -45,7 +45,8 @@ raw.bind((device, 0))
 raw.setsockopt(263, 1, struct.pack('IHH8s', socket.if_nametoindex(device), 1, 0, b''))
 def sniff():
     while True:
-        data, address = raw.recvfrom(65536)
+        try: data, address = raw.recvfrom(65536)
+        except OSError: return # the instance has moved: its device is another one
         if address[2] == 4: continue
         with news:
             frames.append(data); news.notify_all()

@@ -1,7 +1,7 @@
 /** A real Open vSwitch of a spec's own with a converger on it, and namespaces plugged into it. Needs root. */
 import { run, Spawner, type RunResult } from '@plumbline/exec';
 import { makeNetns, type ScratchNetns } from '@plumbline/exec/testing';
-import { addBridge, addPort, OvsdbClient, OvsdbMirror, removePort } from '@plumbline/ovsdb';
+import { addBridge, addPort, OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import { startOvs, type OwnOvs } from '@plumbline/ovsdb/testing';
 import { bridgeEnd, bridgeOf, NodeConverger, type OvsNodeConfig, switchEnd } from '@plumbline/ovs-core';
 import { BridgeDriver } from '../bridge-driver.js';
@@ -190,16 +190,17 @@ export class Instance {
     ]);
   }
 
-  /** As when an instance is migrated: unplugged here and plugged in there, with the same addresses. */
+  /** As when an instance is migrated: unplugged here and plugged in there, with the same addresses. Waits for neither switch, which may be away. */
   async moveTo(there: RealSwitch, ifaceId: string): Promise<void> {
-    const { on, device, what } = this;
-    const port = on.mirror.port(device);
-    if (port) await on.mirror.commit(removePort('br-int', port.uuid));
+    const { device, what } = this;
+    const vsctl = (on: RealSwitch, ...argv: string[]) =>
+      on.ovs.tool(['ovs-vsctl', `--db=${on.ovs.remote}`, '--no-wait', ...argv]);
+    await vsctl(this.on, '--if-exists', 'del-port', 'br-int', device);
     await this.link('delete', device);
     this.on = there;
     await this.makeDevice();
-    const external_ids = { 'iface-id': ifaceId, 'attached-mac': what.mac };
-    await there.mirror.commit(addPort({ bridge: 'br-int', name: device, interface: { external_ids } }));
+    const ids = [`external_ids:iface-id=${ifaceId}`, `external_ids:attached-mac="${what.mac}"`];
+    await vsctl(there, 'add-port', 'br-int', device, '--', 'set', 'Interface', device, ...ids);
   }
 
   /** As os-vif does where bridges have the rules: `tap<11>` in `qbr<11>`, which a pair joins to br-int. `ifaceId` names them. */
