@@ -355,6 +355,54 @@ describe('scenario D: an instance directly on the flat provider network', () => 
   });
 });
 
+describe('scenario D with the hybrid firewall on its node', () => {
+  let restore: (() => Promise<void>) | null = null;
+  let group: Resource;
+  let vmD: InstanceState;
+
+  beforeAll(async () => {
+    restore = await lab.withEnvironment('ovs-agent-cmp2', { PLUMB_FIREWALL: 'hybrid' });
+    const details = async () => (await lab.get('port', vm2.portId))['binding:vif_details'];
+    await until(
+      async () => JSON.stringify(await details()).includes('"ovs_hybrid_plug":true'),
+      () => 'the API does not say how to plug on cmp2',
+    );
+    vmD = await newInstance('vmD', 'cmp2', await lab.named('networks', 'public'), { prefix: 24, gateway });
+    group = await lab.create('security_group', { name: 'ping' });
+    await lab.create('security_group_rule', { security_group_id: group.id, direction: 'ingress', protocol: 'icmp' });
+  }, 60_000);
+  afterAll(async () => restore?.());
+
+  test('it is plugged by tap, bridge and pair, as the API says, and is reached, ping and TCP', async () => {
+    const ports = await lab.text('cmp2', ['ovs-vsctl', 'list-ports', 'br-int']);
+    expect(ports.split('\n')).toContain(`qvo${head(vmD.portId)}`);
+    expect(await lab.pings('outside', vmD.ip)).toBe(true);
+    expect(await lab.greeting('outside', vmD.ip)).toBe(`vmD greets ${gateway}`);
+    const ping = await lab.inside(vmD, ['ping', '-q', '-c', '3', '-i', '0.05', '-W', '2', gateway]);
+    expect(ping.stdout).toContain(' 0% packet loss');
+  });
+
+  test('its rules are on its bridge, by iptables', async () => {
+    await lab.update('port', vmD.portId, { security_groups: [group.id] });
+    await until(
+      async () => (await lab.greeting('outside', vmD.ip)) === null,
+      () => 'vmD answers TCP, which no rule of its group allows',
+    );
+    expect(await lab.pings('outside', vmD.ip)).toBe(true);
+    expect(await lab.text('cmp2', ['iptables-save', '-t', 'filter'])).toContain(
+      `-m physdev --physdev-in qvb${head(vmD.portId)} --physdev-is-bridged`,
+    );
+  });
+
+  test('an instance that was plugged directly before goes on, and is named until it is plugged in anew', async () => {
+    expect(await lab.greeting('outside', addressOf(second))).toMatch(/^vm2 /);
+    await until(
+      async () => (await lab.plumb(['status'], { okCodes: [0, 1] })).stdout.includes(vm2.portId),
+      () => `no status names ${vm2.portId}`,
+    );
+  });
+});
+
 describe('a floating IP’s life', () => {
   test('moved, it leads to its new instance, and connections to the old one end', async () => {
     const third = await lab.floatingIp(vm1).catch(() => null);

@@ -24,6 +24,7 @@ export const Router = z.object({ id: z.string() });
 export const Port = z.object({
   id: z.string(),
   mac_address: z.string(),
+  'binding:vif_details': z.object({ ovs_hybrid_plug: z.boolean().optional() }).optional(),
   status: z.string(),
   fixed_ips: z.array(z.object({ subnet_id: z.string(), ip_address: z.string() })),
 });

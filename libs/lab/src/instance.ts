@@ -1,6 +1,7 @@
 /**
  * An instance: a network namespace on a node, plugged into br-int exactly as libvirt plugs a guest (`<virtualport type='openvswitch'>`): a port with
- * `external_ids:iface-id=<port id>` and `attached-mac`. The agent learns of it by nothing else.
+ * `external_ids:iface-id=<port id>` and `attached-mac`. The agent learns of it by nothing else. Where the port asks for it (`hybrid`), a Linux bridge is between, as
+ * os-vif makes it.
  *
  * Its veth is created in its namespace, because moving a device costs 20 ms, and an internal port disappears with ovs-vswitchd. A small web server answers on
  * port 80.
@@ -23,11 +24,14 @@ export const insideInstance = (place: Place, name: string): string[] => [...plac
 /** Makes the namespace with its interface, plugs it in, starts its web server. The agent connects the port afterwards. */
 export async function plugInstance(spec: LabSpec, labId: string, place: Place, instance: InstanceState): Promise<void> {
   const tap = tapName(instance.portId);
-  const { name } = instance;
+  const { name, hybrid = false } = instance;
+  const short = instance.portId.slice(0, 11);
+  const plugged = hybrid ? `qvo${short}` : tap;
   await ipBatch(place, [
     `netns add ${name}`,
     `link add ${tap} type veth peer name eth0 netns ${name}`,
     `link set ${tap} mtu ${instance.mtuBytes} up`,
+    ...(hybrid ? ownBridge(short, instance.mtuBytes) : []),
   ]);
   await run([...place.enter, 'ip', '-n', name, '-batch', '-'], {
     stdin: [
@@ -42,12 +46,20 @@ export async function plugInstance(spec: LabSpec, labId: string, place: Place, i
   await finishChecksums(place, prefix, 'eth0');
   await run([
     ...[...place.enter, 'ovs-vsctl', `--timeout=${bridgeTimeoutSeconds}`, 'wait-until', 'Bridge', 'br-int', '--'],
-    ...['--may-exist', 'add-port', 'br-int', tap, '--', 'set', 'Interface', tap],
+    ...['--may-exist', 'add-port', 'br-int', plugged, '--', 'set', 'Interface', plugged],
     ...[`external_ids:iface-id=${instance.portId}`, `external_ids:attached-mac="${instance.mac}"`],
     ...['external_ids:iface-status=active', `external_ids:vm-id=${name}`],
   ]);
   await serveHttp(spec, labId, place, name, prefix);
 }
+
+/** The device outside in a bridge that a pair joins to br-int. The bridge learns no address: both its ports get everything. */
+const ownBridge = (short: string, mtuBytes: number): string[] => [
+  `link add qbr${short} type bridge stp_state 0 forward_delay 0 ageing_time 0 mcast_snooping 0`,
+  `link add qvb${short} type veth peer name qvo${short}`,
+  ...['qvb', 'tap'].map((device) => `link set ${device}${short} master qbr${short}`),
+  ...['qvb', 'qvo', 'qbr'].map((device) => `link set ${device}${short} mtu ${mtuBytes} up`),
+];
 
 /** The web server of an instance or of `outside`: TCP transfers are tested with it. */
 export async function serveHttp(

@@ -139,6 +139,7 @@ export async function createInstancePort(
     prefix: Number(tenantNetwork.cidr.split('/')[1]),
     gateway: tenantNetwork.gateway,
     mtuBytes: networks.mtuBytes,
+    hybrid: port['binding:vif_details']?.ovs_hybrid_plug === true,
   };
 }
 

@@ -20,6 +20,8 @@ export const InstanceState = z.object({
   prefix: z.number().int(),
   gateway: z.string(),
   mtuBytes: z.number().int(),
+  /** Plugged through a bridge of its own, as `binding:vif_details` says (`ovs_hybrid_plug`). */
+  hybrid: z.boolean().optional(),
 });
 export type InstanceState = z.infer<typeof InstanceState>;
 

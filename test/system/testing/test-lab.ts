@@ -217,6 +217,7 @@ export class TestLab {
       prefix: where.prefix,
       gateway: where.gateway,
       mtuBytes: Number(network['mtu']),
+      hybrid: (port['binding:vif_details'] as { ovs_hybrid_plug?: boolean }).ovs_hybrid_plug === true,
     };
     await this.plug(instance);
     await this.becomes('port', port.id, 'ACTIVE');
