@@ -57,7 +57,17 @@ export const unitOf = (owner: Owner): string => owner || BASE;
 const NOWHERE: NetworkPlace = { attachment: undefined, tag: undefined, placedAt: 0, downAt: null };
 const FOREIGN = 'foreign';
 const RANK = { base: 0, bridge: 1, foreign: 1, network: 2, node: 3, port: 4, fanout: 5, firewall: 6 } as const;
-const rankOf = (unit: string): number => RANK[unit.split('/')[0] as keyof typeof RANK];
+const LAST = Math.max(...Object.values(RANK));
+
+/** By rank, then by name. A node has tens of thousands of units: each rank is found once, and not in each comparison. */
+function inOrder(units: Iterable<string>): string[] {
+  const byRank = Array.from({ length: LAST + 1 }, (): string[] => []);
+  for (const unit of units) {
+    const slash = unit.indexOf('/');
+    byRank[RANK[(slash < 0 ? unit : unit.slice(0, slash)) as keyof typeof RANK]]?.push(unit);
+  }
+  return byRank.flatMap((each) => each.sort());
+}
 
 type Kept = { want: UnitWant; version: number };
 
@@ -222,7 +232,7 @@ export class WantedSwitch {
 
   /** `units` in their order: what everything needs first. */
   desired(units: Iterable<string>): Desired {
-    const sorted = [...units].sort((a, b) => rankOf(a) - rankOf(b) || (a < b ? -1 : 1));
+    const sorted = inOrder(units);
     const wants = sorted.flatMap((unit) => this.units.get(unit)?.want ?? []);
     const flows = new Map<string, Flow[]>();
     for (const want of wants)
