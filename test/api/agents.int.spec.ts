@@ -8,7 +8,7 @@ describe('what agents show', () => {
   let api: ApiProcess;
   let node: ObservedNode;
   beforeAll(async () => {
-    api = await ApiProcess.start({ PLUMB_UNENFORCED_SECURITY_GROUPS: 'true' });
+    api = await ApiProcess.start();
     node = await ObservedNode.start(api, 'seen1', '10.9.0.1', 'east');
   });
   afterAll(async () => {
@@ -16,14 +16,14 @@ describe('what agents show', () => {
     await api?.stop();
   });
 
-  it('is their zone, and that the operator runs without security groups', async () => {
+  it('is their zone, and how they enforce security groups', async () => {
     const { agents } = (await api.call('GET', '/v2.0/agents?sort_key=agent_type')).body as { agents: object[] };
     expect(agents).toEqual([
       expect.objectContaining({ agent_type: 'L3 agent', availability_zone: 'east', description: null }),
       expect.objectContaining({
         agent_type: 'Open vSwitch agent',
         availability_zone: null,
-        configurations: expect.objectContaining({ security_groups: false, unenforced_security_groups: true }),
+        configurations: expect.objectContaining({ firewall: 'openflow' }),
       }),
     ]);
     for (const agent of agents) expectShape('agent', agent);
@@ -64,7 +64,7 @@ describe('nodes, as an operator sees them', () => {
     await eventually(async () => ((await shown('cmp3.example.org')) as { machine: unknown }).machine ?? undefined);
     expect(await shown('cmp3.example.org')).toMatchObject({
       ...{ host: 'cmp3.example.org', machine: ONE.id, contested: false, refused: [] },
-      node: { tunnelIp: '10.9.0.1', bridgeMappings: { physnet1: 'br-ex' } },
+      node: { tunnelIp: '10.9.0.1', bridgeMappings: { physnet1: 'br-ex' }, firewall: 'openflow' },
     });
     expect(await shown('twin1')).toMatchObject({ machine: null });
     expect(await shown('nobody')).toBe(404);

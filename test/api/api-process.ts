@@ -15,6 +15,8 @@ export type Answer = Readonly<{ status: number; body: never; headers: Headers }>
 
 export class ApiProcess {
   url = '';
+  /** What it logged until it listened. */
+  said = '';
   private readonly others: ChildProcess[] = [];
 
   private constructor(
@@ -37,7 +39,6 @@ export class ApiProcess {
         DATABASE_URL: postgres.serviceUrl,
         NATS_URL: natsUrl,
         PLUMB_LISTEN: '127.0.0.1:0',
-        PLUMB_UNENFORCED_SECURITY_GROUPS: 'true',
         ...environment,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -47,7 +48,7 @@ export class ApiProcess {
     database.on('error', () => undefined);
     const started = new ApiProcess(api, nats, natsUrl, postgres, database, dir, environment);
     try {
-      started.url = await listening(api);
+      ({ url: started.url, said: started.said } = await listening(api));
       return started;
     } catch (error) {
       await started.stop();
@@ -69,7 +70,7 @@ export class ApiProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.others.push(api);
-    return listening(api);
+    return (await listening(api)).url;
   }
 
   /** Login that owns the tables. */
@@ -159,14 +160,14 @@ async function startNats(dir: string): Promise<{ nats: ChildProcess; natsUrl: st
   return { nats, natsUrl: ports.nats[0] as string };
 }
 
-/** The address from the line in which the process logs it. Rejects with the process's output when it ends before that. */
-function listening(api: ChildProcess): Promise<string> {
+/** The address from the line in which the process logs it, and its output until then. Rejects with the output when it ends before that. */
+function listening(api: ChildProcess): Promise<{ url: string; said: string }> {
   return new Promise((resolve, reject) => {
     let said = '';
     const hear = (chunk: Buffer) => {
       said += chunk.toString();
       const match = /"listen":"([^"]+)"/.exec(said);
-      if (match?.[1]) resolve(match[1]);
+      if (match?.[1]) resolve({ url: match[1], said });
     };
     api.stdout?.on('data', hear);
     api.stderr?.on('data', hear);

@@ -55,7 +55,6 @@ beforeAll(async () => {
   identity = await IdentityProcess.start(USERS, {
     PLUMB_QUOTAS: '*=-1',
     PLUMB_REQUESTS_PER_SECOND: '0',
-    PLUMB_UNENFORCED_SECURITY_GROUPS: 'true',
     PLUMB_VLAN_RANGES: 'physnet1:100:999',
     NODE_OPTIONS: `--max-old-space-size=${HEAP_MEGABYTES}`,
   });

@@ -165,7 +165,8 @@ describe('a journey through the Networking API', () => {
       'network:router_interface',
     ]);
     for (const each of routerPorts) expect(each).toMatchObject({ 'binding:host_id': 'vm', 'binding:vif_type': 'ovs' });
-    const elsewhere = await made('ports', 'port', { network_id: tenant.id, 'binding:host_id': 'nowhere' });
+    const nowhere = { 'binding:host_id': 'nowhere', port_security_enabled: false };
+    const elsewhere = await made('ports', 'port', { network_id: tenant.id, ...nowhere });
     expect(elsewhere).toMatchObject({ 'binding:vif_type': 'binding_failed' });
     expect(await api.call('DELETE', `/v2.0/ports/${elsewhere.id}`)).toMatchObject({ status: 204 });
     const carriers = (await api.call('GET', `/v2.0/routers/${router.id}/l3-agents`)).body as { agents: Fields[] };

@@ -9,6 +9,7 @@ import { type Resource, segmentOf } from '../../apps/api/src/neutron/resource.js
 import { listRows } from '../../apps/api/src/neutron/sql.js';
 import { PRESENT } from '../../apps/api/src/neutron/tables.js';
 import { ApiProcess } from './api-process.js';
+import { ObservedNode } from './observed.js';
 
 const PORTS = 100_000;
 const OTHERS = 5_000;
@@ -46,6 +47,8 @@ beforeAll(async () => {
   const inside = await subnet('inside4', network, '10.0.0.0/16');
   const router = await make('router', 'routers', 'router', { external_gateway_info: { network_id: outside.id } });
   await api.make('PUT', `/v2.0/routers/${router.id}/add_router_interface`, { subnet_id: inside.id });
+  // A port with groups is bound only to a node that enforces them.
+  await (await ObservedNode.start(api, 'cmp1')).stop();
   const port = await make('port', 'ports', 'port', { network_id: network.id, name: 'p', 'binding:host_id': 'cmp1' });
   await api.call('PUT', `/v2.0/ports/${port.id}/tags/blue`);
   await make('floatingip', 'floatingips', 'floatingip', { floating_network_id: outside.id, port_id: port.id });

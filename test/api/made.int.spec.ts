@@ -21,7 +21,7 @@ describe('what a create answers', () => {
   let node: ObservedNode;
   const made: Record<string, { id: string }> = {};
   beforeAll(async () => {
-    api = await ApiProcess.start({ PLUMB_UNENFORCED_SECURITY_GROUPS: 'true' });
+    api = await ApiProcess.start();
     node = await ObservedNode.start(api, 'net1');
   });
   afterAll(async () => {

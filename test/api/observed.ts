@@ -10,10 +10,11 @@ const BEAT_MS = 5_000;
 
 export class ObservedNode {
   private sequence = 0;
+  private readonly published = new Map<AgentKind, number>();
   private readonly startedAt = new Date().toISOString();
   private heart: NodeJS.Timeout | undefined;
   /** How it says that it enforces security groups; undefined: as an agent of the release before, not at all. */
-  firewall: string | undefined;
+  firewall: string | undefined = 'openflow';
   /** What its reports say instead of what they say by default. */
   said: Partial<Report> = {};
 
@@ -82,6 +83,7 @@ export class ObservedNode {
       }),
       ...this.said,
     };
+    this.published.set(agent, report.sequence);
     const pattern = subjects.report(this.host, agent);
     this.nats.publish(pattern, JSON.stringify({ pattern, data: report }));
   }
@@ -93,14 +95,15 @@ export class ObservedNode {
     }, BEAT_MS);
   }
 
-  /** Resolves when the API has processed all reports of this agent, which arrive in order. */
+  /** Resolves when the API has processed all reports that this agent has sent until now; they arrive in order. */
   async heard(agent: AgentKind): Promise<void> {
+    const sequence = this.published.get(agent) ?? 0;
     await eventually(async () => {
       const { rows } = await this.api.database.query<{ sequence: string }>(
         `SELECT configurations->>'sequence' AS sequence FROM plumbline.agents WHERE host = $1 AND kind = $2`,
         [this.host, agent],
       );
-      return Number(rows[0]?.sequence) === this.sequence ? true : undefined;
+      return Number(rows[0]?.sequence ?? -1) >= sequence ? true : undefined;
     });
   }
 

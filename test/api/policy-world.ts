@@ -41,7 +41,6 @@ export class PolicyWorld {
     const identity = await IdentityProcess.start(users, {
       PLUMB_QUOTAS: '*=-1',
       PLUMB_REQUESTS_PER_SECOND: '0',
-      PLUMB_UNENFORCED_SECURITY_GROUPS: 'true',
       PLUMB_VLAN_RANGES: 'physnet1:100:199',
     });
     const node = await ObservedNode.start(identity.api, 'policy1');

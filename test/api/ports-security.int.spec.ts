@@ -7,7 +7,8 @@ type Fields = { id: string; [attribute: string]: unknown };
 let api: ApiProcess;
 let network: Fields, own: Fields;
 beforeAll(async () => {
-  api = await ApiProcess.start({ PLUMB_UNENFORCED_SECURITY_GROUPS: 'false', PLUMB_QUOTAS: '*=-1' });
+  // Left over from a release that had it: it is named, and changes nothing.
+  api = await ApiProcess.start({ PLUMB_UNENFORCED_SECURITY_GROUPS: 'true', PLUMB_QUOTAS: '*=-1' });
   network = await api.make<Fields>('POST', '/v2.0/networks', { network: { name: 'n' } });
   await api.make('POST', '/v2.0/subnets', {
     subnet: { network_id: network.id, ip_version: 4, cidr: '10.0.0.0/16' },
@@ -166,11 +167,15 @@ describe('ports and their security', () => {
   });
 
   it('are bound only where their security is enforced, unless they have none', async () => {
+    const warned = api.said.split('\n').filter((line) => line.includes('left over'));
+    expect(warned.map((line) => JSON.parse(line) as object)).toMatchObject([
+      { level: 'warn', setting: 'PLUMB_UNENFORCED_SECURITY_GROUPS', why: expect.stringContaining('PLUMB_FIREWALL') },
+    ]);
     const bound = { 'binding:host_id': 'cmp1' };
     const refused = await create(bound);
     expect(refusal(refused)).toEqual([409, 'PortSecurityNotEnforced']);
     expect((refused.body as { NeutronError: { message: string } }).NeutronError.message).toMatch(
-      /^Host cmp1 does not enforce security groups.*port_security_enabled=false.*PLUMB_UNENFORCED_SECURITY_GROUPS=true/,
+      /^Host cmp1 does not enforce security groups.*port_security_enabled=false.*PLUMB_FIREWALL=none/,
     );
     const open = await made({ ...bound, port_security_enabled: false });
     expect(refusal(await change(open.id, { port_security_enabled: true }))).toEqual([409, 'PortSecurityNotEnforced']);

@@ -698,9 +698,14 @@ const ROWS: readonly Row[] = [
       // Another group, another host, and the end.
       const web = await create('owner', 'security-groups', { name: 'web' });
       expect((await update('owner', `ports/${own.id}`, { security_groups: [web.id, group.id] })).status).toBe(200);
-      expect(
-        await update('admin', `ports/${own.id}`, { ...bind, 'binding:host_id': 'cmp9.example.org' }),
-      ).toMatchObject({
+      // A host that nobody knows enforces nothing; a port that needs nothing enforced is bound, and fails.
+      const elsewhere = { ...bind, 'binding:host_id': 'cmp9.example.org' };
+      expect(await update('admin', `ports/${own.id}`, elsewhere)).toMatchObject({
+        status: 409,
+        body: { NeutronError: { type: 'PortSecurityNotEnforced' } },
+      });
+      const open = { port_security_enabled: false, security_groups: [] };
+      expect(await update('admin', `ports/${own.id}`, { ...elsewhere, ...open })).toMatchObject({
         status: 200,
         body: { port: { 'binding:host_id': 'cmp9.example.org', 'binding:vif_type': 'binding_failed' } },
       });

@@ -4,7 +4,6 @@ import type { AddressInfo } from 'node:net';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { run } from '@plumbline/exec';
 import { z } from 'zod';
-import { readConfig } from '../../apps/api/src/config.js';
 import { composeProgram } from './engine/programs.js';
 
 /** Compose versions print lists and maps for the same thing. */
@@ -133,16 +132,11 @@ describe('docker-compose.yml', () => {
     expect(services['api']?.healthcheck?.test).toEqual(['CMD', 'docker/answers.sh', '9696', '/healthz']);
   });
 
-  it('is closed: unenforced security groups are a word of whoever starts it', async () => {
-    const name = 'PLUMB_UNENFORCED_SECURITY_GROUPS';
-    const settings = { DATABASE_URL: 'postgres://x@y/z', NATS_URL: 'nats://n:4222' };
-    // Always given, also as nothing: whoever runs this may have set it for a cloud of their own.
-    const allows = async (word: string) => {
-      const passed = variable((await read([], { [name]: word })).services['api'], name) ?? '';
-      return readConfig({ ...settings, [name]: passed }).unenforcedSecurityGroups;
-    };
-    expect(await allows('')).toBe(false);
-    expect(await allows('true')).toBe(true);
+  it('is closed: nothing in the environment of whoever starts it makes security groups words', async () => {
+    const { services } = await read([], { PLUMB_UNENFORCED_SECURITY_GROUPS: 'true', PLUMB_FIREWALL: 'none' });
+    for (const service of Object.values(services))
+      for (const name of ['PLUMB_UNENFORCED_SECURITY_GROUPS', 'PLUMB_FIREWALL'])
+        expect(variable(service, name)).toBeUndefined();
   });
 });
 

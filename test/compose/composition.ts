@@ -39,8 +39,6 @@ export async function build(cacheDir: string): Promise<Composition> {
   const env = {
     ...engine.env,
     ...{ COMPOSE_PROJECT_NAME: 'plumbline', COMPOSE_DOCKER_CLI_BUILD: '0', DOCKER_BUILDKIT: '0' },
-    // As docs/how-to/run-in-containers.md says: instances have ports with port security.
-    PLUMB_UNENFORCED_SECURITY_GROUPS: 'true',
   };
   const project = path.join(engine.folder, 'project');
   const compose: Composition['compose'] = (argv, timeoutMs = upTimeoutMs) =>

@@ -135,7 +135,7 @@ describe('what is not typed here', () => {
     const lines = readFileSync(path.join(projectDir, 'packaging/env/api.env'), 'utf8').split('\n');
     const set = lines.filter((line) => /^[A-Z_]+=/.test(line)).map((line) => line.split(/=(.*)/s).slice(0, 2));
     const config = readConfig(Object.fromEntries(set) as Record<string, string>);
-    expect(config).toMatchObject({ unenforcedSecurityGroups: false, auth: { kind: 'none' } });
+    expect(config).toMatchObject({ auth: { kind: 'none' } });
     expect(config.listen.host).toBe('127.0.0.1');
   });
 

@@ -26,7 +26,6 @@ export class AppModule {
             lookups,
             segments: config.segments,
             quotas: config.quotas,
-            unenforcedSecurityGroups: config.unenforcedSecurityGroups,
             dnsDomain: config.dnsDomain,
             listLimit: config.listLimit,
             turns: {

@@ -40,8 +40,6 @@ export type Config = Readonly<{
   connections: Readonly<{ lists: number; lookups: number; reports: number }>;
   /** Most of each resource that a project may have by default; -1: any number. */
   quotas: Readonly<Record<string, number>>;
-  /** Ports with security groups are bound although the API knows of no agent that enforces those. */
-  unenforcedSecurityGroups: boolean;
   /** With a dot at its end. */
   dnsDomain: string;
 }>;
@@ -137,10 +135,6 @@ const Environment = z.object({
       return quotas;
     })
     .prefault(''),
-  PLUMB_UNENFORCED_SECURITY_GROUPS: z
-    .enum(['true', 'false'], { error: 'must be true or false' })
-    .transform((text) => text === 'true')
-    .prefault('false'),
   PLUMB_DNS_DOMAIN: z
     .string()
     .regex(/^([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.?)+$/, {
@@ -150,6 +144,18 @@ const Environment = z.object({
     .transform((text) => (text.endsWith('.') ? text : `${text}.`))
     .prefault('openstacklocal.'),
 });
+
+/** Settings of earlier releases that change nothing any more, and why. */
+const LEFT_OVER: Readonly<Record<string, string>> = {
+  PLUMB_UNENFORCED_SECURITY_GROUPS:
+    'a port with port security is bound only to a node that enforces it: see PLUMB_FIREWALL of its OVS agent',
+};
+
+/** Those of them that are set; an empty one counts as not set. */
+export const leftOver = (
+  environment: Readonly<Record<string, string | undefined>>,
+): readonly Readonly<{ setting: string; why: string }>[] =>
+  Object.entries(LEFT_OVER).flatMap(([setting, why]) => (environment[setting] ? [{ setting, why }] : []));
 
 /** VNIs that may be chosen; a client may name any other. */
 const VNI_RANGE = { first: 1, last: 65_535 } as const;
@@ -188,7 +194,6 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       reports: env.PLUMB_REPORT_CONNECTIONS,
     },
     quotas: env.PLUMB_QUOTAS,
-    unenforcedSecurityGroups: env.PLUMB_UNENFORCED_SECURITY_GROUPS,
     dnsDomain: env.PLUMB_DNS_DOMAIN,
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { BadConfig, readConfig } from './config.js';
+import { BadConfig, leftOver, readConfig } from './config.js';
 
 const DATABASE_URL = 'postgresql://plumb@127.0.0.1/plumb';
 
@@ -58,7 +58,6 @@ describe('configuration', () => {
       requestsPerSecond: 1000,
       requestSeconds: 30,
       quotas: { network: 100, subnetpool: -1, port: 500, security_group_rule: 100 },
-      unenforcedSecurityGroups: false,
       dnsDomain: 'openstacklocal.',
       publicUrl: undefined,
     });
@@ -91,12 +90,10 @@ describe('configuration', () => {
 
   it('reads switches and names', () => {
     const config = {
-      PLUMB_UNENFORCED_SECURITY_GROUPS: 'true',
       PLUMB_DNS_DOMAIN: 'lab.example',
       PLUMB_PUBLIC_URL: 'https://net.example/',
     };
     expect(readConfig({ DATABASE_URL, ...config, PLUMB_REQUESTS_PER_SECOND: '0' })).toMatchObject({
-      unenforcedSecurityGroups: true,
       dnsDomain: 'lab.example.',
       publicUrl: 'https://net.example',
       requestsPerSecond: 0,
@@ -104,12 +101,20 @@ describe('configuration', () => {
     expect(
       problems({
         DATABASE_URL,
-        PLUMB_UNENFORCED_SECURITY_GROUPS: 'yes',
         PLUMB_DNS_DOMAIN: '-x',
         PLUMB_PUBLIC_URL: 'net.example',
         PLUMB_REQUESTS_PER_SECOND: 'many',
       }),
-    ).toHaveLength(4);
+    ).toHaveLength(3);
+  });
+
+  it('names settings of earlier releases that are set and change nothing', () => {
+    for (const word of ['true', 'false', 'yes']) {
+      const environment = { DATABASE_URL, PLUMB_UNENFORCED_SECURITY_GROUPS: word };
+      expect(readConfig(environment)).toEqual(readConfig({ DATABASE_URL }));
+      expect(leftOver(environment).map(({ setting }) => setting)).toEqual(['PLUMB_UNENFORCED_SECURITY_GROUPS']);
+    }
+    expect(leftOver({ DATABASE_URL, PLUMB_UNENFORCED_SECURITY_GROUPS: '' })).toEqual([]);
   });
 
   it('needs for each way to log in what that way needs', () => {

@@ -98,7 +98,6 @@ export class CoreModule implements OnApplicationShutdown {
       pool: reports,
       nats: config.nats,
       fleet: () => readFleet(lookups),
-      unenforcedSecurityGroups: config.unenforcedSecurityGroups,
       logger,
     });
     return {

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import type { INestApplication } from '@nestjs/common';
 import { createLogger, type Logger } from '@plumbline/telemetry';
 import { AppModule } from './app.module.js';
-import { BadConfig, Config, readConfig } from './config.js';
+import { BadConfig, Config, leftOver, readConfig } from './config.js';
 import { hearNodes } from './feed/feed.module.js';
 import { createHttpApp } from './http.js';
 
@@ -12,6 +12,8 @@ const END_WITHIN_MS = 10_000;
 async function main(): Promise<void> {
   const config = configOrExit();
   const logger = createLogger({ name: 'plumb-api', level: config.logLevel });
+  for (const { setting, why } of leftOver(process.env))
+    logger.warn({ setting, why, step: 'start' }, 'a setting that is left over changes nothing');
   const app = await createHttpApp(AppModule.with(config, logger), logger, config.requestSeconds * 1000);
   endOnSignal(app, logger);
   const connectNodes = hearNodes(app, config.nats, logger);

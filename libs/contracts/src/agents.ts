@@ -37,10 +37,8 @@ export type AgentDeclaration = Readonly<{
   reports: Readonly<Partial<Record<Kind, ReportRule>>>;
   /** The kind of objects that the API schedules to agents of this kind; null: none. Those that carry something have an availability zone. */
   carries: Kind | null;
-  /** True of one kind: it says what its node is (tunnel address, bridges). Its first report makes the node known; deleted while silent, it takes the node out of the log. */
+  /** True of one kind: it says what its node is (tunnel address, bridges, firewall). Its first report makes the node known; deleted while silent, it takes the node out of the log. */
   describesNode: boolean;
-  /** True: its report says whether security groups are enforced on its node. */
-  securityGroups: boolean;
   /** Fixed entries of `configurations` in the agents API, which clients of the reference implementation look for. */
   configurations: Readonly<Record<string, string>>;
   /** Entries of `configurations` that count objects: name -> kind of object that this agent reports as ACTIVE. */
@@ -59,7 +57,6 @@ export const AGENTS = {
     reports: { port: 'decides' },
     carries: null,
     describesNode: true,
-    securityGroups: true,
     configurations: { integration_bridge: 'br-int' },
     counts: { devices: 'port' },
   },
@@ -74,7 +71,6 @@ export const AGENTS = {
     reports: { router: 'decides', floatingip: 'decides', portforwarding: 'decides', port: 'kept' },
     carries: 'router',
     describesNode: false,
-    securityGroups: false,
     configurations: { agent_mode: 'legacy', interface_driver: 'openvswitch' },
     counts: {},
   },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { createPorts, deletePort } from './ports/ports.js';
-import { make, port, UNENFORCED } from './testing/requests.js';
+import { make, port } from './testing/requests.js';
 import { World } from './testing/world.js';
 
 describe('addresses', () => {
@@ -21,7 +21,7 @@ describe('addresses', () => {
         expect(new Set(addresses()).size).toBe(live.length);
         while (live.length < room) live.push(make.port(world, networkId));
         expect(new Set(addresses()).size).toBe(room);
-        expect(world.refusal(createPorts([port(networkId)], UNENFORCED))).toBe(
+        expect(world.refusal(createPorts([port(networkId)]))).toBe(
           `IpAddressGenerationFailure: No more IP addresses available on network ${networkId}.`,
         );
         const freed = world.get('port', live[0] as string).fixedIps[0]?.ipAddress;
@@ -39,8 +39,8 @@ describe('addresses', () => {
     const networkId = make.network(world);
     make.subnet(world, networkId, '10.0.0.0/29');
     const five = Array.from({ length: 5 }, () => port(networkId));
-    expect(world.refusal(createPorts([...five, port(networkId)], UNENFORCED))).toMatch(/^IpAddressGenerationFailure/);
-    const ids = world.do(createPorts(five, UNENFORCED));
+    expect(world.refusal(createPorts([...five, port(networkId)]))).toMatch(/^IpAddressGenerationFailure/);
+    const ids = world.do(createPorts(five));
     expect(new Set(ids.map((id) => world.get('port', id).fixedIps[0]?.ipAddress)).size).toBe(5);
   });
 });

@@ -40,7 +40,7 @@ export type { AddressScopeChanges, NewAddressScope } from './address-scopes/addr
 export { createAddressScopes, deleteAddressScope, updateAddressScope } from './address-scopes/address-scopes.js';
 export type { TopologyIds } from './auto-allocated/auto-allocated.js';
 export { autoAllocate, autoAllocationRequirements, deleteAutoAllocated } from './auto-allocated/auto-allocated.js';
-export type { Binding, BindingPolicy } from './ports/binding.js';
+export type { Binding } from './ports/binding.js';
 export type { NewPort, PortChanges } from './ports/ports.js';
 export { createPorts, deletePort, updatePort } from './ports/ports.js';
 export type { RequestedDhcpOption } from './ports/dhcp-options.js';

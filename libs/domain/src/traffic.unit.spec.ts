@@ -11,7 +11,7 @@ import {
 } from './port-forwardings/port-forwardings.js';
 import { updatePort } from './ports/ports.js';
 import { addRouterInterface } from './routers/interfaces.js';
-import { floatingIp, make, scenarioA, UNENFORCED } from './testing/requests.js';
+import { floatingIp, make, scenarioA } from './testing/requests.js';
 import { World } from './testing/world.js';
 
 const OWNER: Actor = { projectId: 'p', role: 'member' };
@@ -119,7 +119,7 @@ describe('traffic from outside', () => {
     const { world } = made;
     const own = make.port(world, made.tenant);
     world.do(way(made, own));
-    const becomes = (deviceOwner: string) => updatePort(own, { deviceOwner }, UNENFORCED);
+    const becomes = (deviceOwner: string) => updatePort(own, { deviceOwner });
     const leads = / while a floating IP or port forwarding leads to it\.$/;
     expect(world.refusal(becomes('network:dhcp'))).toMatch(leads);
     const other = make.router(world);

@@ -1,4 +1,4 @@
-/** A client of the Networking API v2.0: JSON over HTTP, as any other client, with no knowledge of our implementation. */
+/** A client of the Networking API v2.0: JSON over HTTP, as any other client, with no knowledge of our implementation but `registered`. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { logIn, type Login } from '@plumbline/identity';
@@ -39,6 +39,8 @@ export const Agent = z.object({ host: z.string(), binary: z.string(), alive: z.b
 /** `security_group` has the path `security-groups`. */
 const pathOf = (name: string): string => name.replaceAll('_', '-');
 
+const Nodes = z.object({ nodes: z.array(z.object({ host: z.string(), node: z.object({}).nullable() })) });
+
 export class ApiClient {
   private known: Promise<string> | null = null;
 
@@ -70,6 +72,12 @@ export class ApiClient {
   async list<T>(collection: string, schema: z.ZodType<T>, query = ''): Promise<T[]> {
     const body = await this.request('GET', `/v2.0/${pathOf(collection)}${query}`);
     return z.object({ [collection]: z.array(schema) }).parse(body)[collection] ?? [];
+  }
+
+  /** Hosts of which the log knows what they say of themselves. Not of the Networking API: only Plumbline has it. */
+  async registered(): Promise<ReadonlySet<string>> {
+    const { nodes } = Nodes.parse(await this.request('GET', '/plumbline/v1/nodes'));
+    return new Set(nodes.flatMap(({ host, node }) => (node === null ? [] : [host])));
   }
 
   async create<T>(member: string, schema: z.ZodType<T>, attributes: Record<string, unknown>): Promise<T> {

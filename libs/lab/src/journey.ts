@@ -40,14 +40,15 @@ export async function waitForApi(api: ApiClient): Promise<void> {
   await until(() => api.answers(), 'the API does not answer');
 }
 
-/** Waits until every agent of the lab has reported. */
+/** Waits until every agent of the lab has reported, and what its nodes say of themselves is in the log: ports are bound by it. */
 export async function waitForAgents(api: ApiClient, spec: LabSpec): Promise<void> {
   const wanted = spec.nodes.flatMap((node) => node.agents.map((kind) => `${AGENTS[kind].binary} ${node.host}`));
   await until(
     async () => {
       const agents = await api.list('agents', Agent);
       const alive = new Set(agents.filter((each) => each.alive).map((each) => `${each.binary} ${each.host}`));
-      return wanted.every((each) => alive.has(each));
+      const registered = await api.registered();
+      return wanted.every((each) => alive.has(each)) && spec.nodes.every(({ host }) => registered.has(host));
     },
     `not all agents report (${wanted.join(', ')})`,
   );

@@ -2,7 +2,7 @@
  * The API and the agents as units: their environment variables, which are their only configuration, and the rights they keep.
  *
  *     API      PLUMB_LISTEN  DATABASE_URL (service login)  NATS_URL  NATS_NKEY_FILE  PLUMB_LOG_LEVEL
- *              PLUMB_AUTH=builtin  PLUMB_IDENTITY_FILE  PLUMB_TOKEN_KEY_FILE  PLUMB_UNENFORCED_SECURITY_GROUPS=true
+ *              PLUMB_AUTH=builtin  PLUMB_IDENTITY_FILE  PLUMB_TOKEN_KEY_FILE
  *              PLUMB_QUOTAS  PLUMB_REQUESTS_PER_SECOND (when the environment of `plumb lab` has them)
  *     agents   PLUMB_HOST  NATS_URL  NATS_NKEY_FILE  PLUMB_STATE_DIR  PLUMB_TUNNEL_IP  PLUMB_BRIDGE_MAPPINGS  PLUMB_DATAPATH_TYPE  PLUMB_OVSDB
  *              PLUMB_HEALTH_PORT (127.0.0.1, in the node's namespace)  PLUMB_LOG_LEVEL
@@ -51,8 +51,6 @@ export async function startApi(
       PLUMB_LISTEN: `127.0.0.1:${options.port}`,
       PLUMB_LOG_LEVEL: logLevel(),
       ...identityEnvironment(control),
-      // The API does not know which nodes enforce security groups; without this no port of the lab could be bound (hints.ts tells the user).
-      PLUMB_UNENFORCED_SECURITY_GROUPS: 'true',
       ...limits(),
       DATABASE_URL: options.databaseUrl,
       NATS_URL: options.nats.hostUrl,

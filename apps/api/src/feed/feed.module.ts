@@ -43,8 +43,6 @@ export type FeedOptions = Readonly<{
   pool: pg.Pool;
   nats: NatsAccess;
   fleet: () => Promise<Fleet>;
-  /** The operator does not want security groups enforced. */
-  unenforcedSecurityGroups?: boolean | undefined;
   /** Time between looks at what of the feeds nobody needs. Default ten minutes. */
   pruneEveryMs?: number | undefined;
   logger: Logger;
@@ -124,7 +122,7 @@ export class FeedModule {
           inject: [EVENT_STORE, Follower],
           useFactory: (store: EventStore, follower: Follower) => new Ledger({ store, follower, logger }),
         },
-        { provide: Observations, useFactory: () => new Observations(options.pool, options) },
+        { provide: Observations, useFactory: () => new Observations(options.pool) },
         {
           provide: KnownAgents,
           inject: [Observations],

@@ -19,7 +19,6 @@ export type Settings = ReadSettings &
   Readonly<{
     segments: SegmentPolicy;
     quotas: Limits;
-    unenforcedSecurityGroups: boolean;
   }>;
 
 export class Dispatcher {
@@ -35,13 +34,12 @@ export class Dispatcher {
     settings: Settings,
     idempotency: Idempotency,
   ) {
-    const { segments, quotas, dnsDomain, unenforcedSecurityGroups } = settings;
+    const { segments, quotas, dnsDomain } = settings;
     const around: Surroundings = {
       segments,
       quotas,
       dnsDomain,
       fleet: () => read.fleet(),
-      enforcing: async () => (unenforcedSecurityGroups ? null : read.enforcing()),
     };
     const defaults = new Defaults(commands);
     this.reads = new Reads(read, defaults, settings);

@@ -7,7 +7,6 @@
 import type pg from 'pg';
 import {
   carrierOf,
-  firewallOf,
   rolesFor,
   type AgentKind,
   type AnyObject,
@@ -171,16 +170,6 @@ export class ReadModel {
 
   fleet(): Promise<Fleet> {
     return readFleet(this.lookups, this.tables);
-  }
-
-  /** Hosts that enforce security groups, as the log says. */
-  async enforcing(): Promise<ReadonlySet<string>> {
-    const { rows } = await this.lookups.query<{ host: string; firewall: string | null }>(
-      `SELECT id AS host, doc ->> 'firewall' AS firewall FROM ${this.tables.of('node')} WHERE doc -> 'removed' = 'false'`,
-    );
-    const enforces = (firewall: string | null) =>
-      firewallOf({ firewall: firewall ?? 'none', removed: false }) !== 'none';
-    return new Set(rows.flatMap(({ host, firewall }) => (enforces(firewall) ? [host] : [])));
   }
 
   /** Projects whose quota is their own. */

@@ -18,8 +18,6 @@ export type Surroundings = Readonly<{
   segments: SegmentPolicy;
   /** Default limits; a project's own are in the log. */
   quotas: Limits;
-  /** Hosts that enforce security groups, as the log says; null: the operator chose not to have them enforced, so every host will do. */
-  enforcing(): Promise<ReadonlySet<string> | null>;
   /** Appended to a port's DNS name; ends with a dot. */
   dnsDomain: string;
 }>;

@@ -12,7 +12,7 @@
  * Agents of the release before pages send the first page as `full` and the others not. Nothing tells how many there are, so such a report forgets what it does
  * not name only when it is shorter than a page was then.
  */
-import { AgentKind, agentOf, firewallOf, keyOf, Report } from '@plumbline/contracts';
+import { AgentKind, keyOf, Report } from '@plumbline/contracts';
 import type pg from 'pg';
 import { IS_ALIVE } from '../neutron/alive.js';
 import { type Heartbeat, Heartbeats } from './heartbeats.js';
@@ -105,24 +105,17 @@ export type AgentState = Readonly<{
   troubles: number;
 }>;
 
-/** `unenforcedSecurityGroups`: the operator does not want them enforced; each agent that could enforce them shows it. */
-export type ObservationOptions = Readonly<{ unenforcedSecurityGroups?: boolean | undefined }>;
-
 export class Observations {
   private readonly heartbeats = new Heartbeats((beats) => this.storeHeartbeats(beats));
 
   /** `pool`: its transactions need not be on the disk when they are answered. */
-  constructor(
-    private readonly pool: pg.Pool,
-    private readonly options: ObservationOptions = {},
-  ) {}
+  constructor(private readonly pool: pg.Pool) {}
 
   /** Stores a message whole or not at all. One that says nothing of objects waits for others of its kind. */
   async store(host: string, agent: AgentKind, report: Report): Promise<Stored> {
     if (isHeartbeat(report)) {
       const { startedAt, sequence, position, state, availabilityZone, page } = report;
-      const configurations = this.configurations(agent, report);
-      const row = { configurations, position, sync: state, zone: availabilityZone ?? null };
+      const row = { configurations: configurations(report), position, sync: state, zone: availabilityZone ?? null };
       const beat = { host, kind: agent, startedAt, sequence, row: { ...row, report: page?.report ?? sequence } };
       if (await this.heartbeats.add(beat)) return 'stored';
     }
@@ -157,7 +150,7 @@ export class Observations {
     const of = [host, agent, startedAt] as const;
     const { rowCount } = await client.query(AGENT, [
       ...of,
-      storableJson(this.configurations(agent, report)),
+      storableJson(configurations(report)),
       report.position,
       report.state,
       report.full || page?.full === true,
@@ -196,17 +189,6 @@ export class Observations {
     await client.query(DONE, [...of, report]);
   }
 
-  private configurations(agent: AgentKind, report: Report): Record<string, unknown> {
-    return { ...configurations(report), ...(agentOf(agent).securityGroups && this.enforcement(report)) };
-  }
-
-  private enforcement({ node }: Report): Record<string, unknown> {
-    const firewall = node?.firewall ?? 'none';
-    const enforced = firewallOf({ firewall, removed: false }) !== 'none';
-    const waived = this.options.unenforcedSecurityGroups === true;
-    return { firewall, security_groups: enforced, ...(waived && { unenforced_security_groups: true }) };
-  }
-
   /** Every agent that ever reported. */
   async agents(): Promise<readonly AgentState[]> {
     const { rows } = await this.pool.query<AgentState>(
@@ -241,6 +223,7 @@ function configurations(report: Report): Record<string, unknown> {
       datapath_type: node.datapathType,
       tunneling_ip: node.tunnelIp ?? '',
       tunnel_types: node.tunnelIp === null ? [] : ['vxlan'],
+      firewall: node.firewall ?? 'none',
     }),
     log,
     sequence,

@@ -2,7 +2,7 @@
  * Collects what `plumb status` shows, from the API only, as any client could: health, agents, routers, objects in ERROR. It makes a few requests in parallel and
  * none for each object. What it cannot get is null, with the reason in `trouble`; the rest is still reported.
  */
-import { AGENT_KINDS, agentOf } from '@plumbline/contracts';
+import { AGENT_KINDS, agentOf, type Firewall, firewallOf } from '@plumbline/contracts';
 import { z } from 'zod';
 import { ApiReader, Refused, Unreachable } from './api-reader.js';
 import { type Unenforced, unenforcedOn } from './unenforced.js';
@@ -34,7 +34,6 @@ export type AgentStatus = Readonly<{
   /** Bridge mappings that its node says it has and was not admitted to. */
   unadmittedMappings: Readonly<Record<string, string>>;
 }>;
-export type SecurityGroups = 'enforced' | 'unenforced' | 'refused';
 /** `wanted`: the router is up and has a gateway, so without a node its traffic is missing. */
 export type Idle = Readonly<{ id: string; name: string; wanted: boolean }>;
 export type InError = Readonly<{ kind: string; id: string; name: string; reason: string }>;
@@ -45,8 +44,8 @@ export type StatusReport = Readonly<{
   auth: string | null;
   log: Readonly<{ position: number }> | null;
   agents: readonly AgentStatus[] | null;
-  /** Host -> whether security groups are enforced there. */
-  securityGroups: Readonly<Record<string, SecurityGroups>> | null;
+  /** Host -> how security groups are enforced there. */
+  securityGroups: Readonly<Record<string, Firewall>> | null;
   /** Hosts with bound ports whose rules have no effect. */
   unenforced: readonly Unenforced[] | null;
   routers: Readonly<{ total: number; onNoNode: readonly Idle[] }> | null;
@@ -79,8 +78,8 @@ const Agent = z.object({
     troubles: z.array(z.string()).default([]),
     /** Where there are more than `troubles` names. */
     trouble_count: z.number().optional(),
-    security_groups: z.boolean().default(false),
-    unenforced_security_groups: z.boolean().default(false),
+    /** Absent: an agent of the release before, which enforces nothing. */
+    firewall: z.string().default('none'),
     refused_machines: z.array(z.object({ machine: z.string(), reason: z.string() })).default([]),
     /** Absent: an API of an older release, which admits everybody. */
     admitted: z.boolean().default(true),
@@ -146,7 +145,7 @@ const unreachable = (error: unknown): Unreachable => {
 
 type Gathered = {
   agents: AgentStatus[];
-  securityGroups: Record<string, SecurityGroups>;
+  securityGroups: Record<string, Firewall>;
   unenforced: Unenforced[];
   routers: { total: number; onNoNode: Idle[] } | null;
   inError: InError[];
@@ -169,11 +168,11 @@ async function gathered(reader: ApiReader, head: number): Promise<Gathered> {
       ),
     ),
   ]);
-  const securityGroups = agents
-    .filter((agent) => declared(agent)?.securityGroups)
+  const firewalls = agents
+    .filter((agent) => declared(agent)?.describesNode)
     .sort(byHost)
-    .map(({ host, configurations }) => [host, securityGroupsOf(configurations)] as const);
-  const open = securityGroups.flatMap(([host, how]) => (how === 'enforced' ? [] : [host]));
+    .map(({ host, configurations }) => [host, firewallOf({ ...configurations, removed: false })] as const);
+  const open = firewalls.flatMap(([host, firewall]) => (firewall === 'none' ? [host] : []));
   const carrying = agents.filter((agent) => declared(agent)?.carries === 'router');
   const carried = await Promise.all(
     carrying.map(({ id }) => reader.list(`/v2.0/agents/${id}/l3-routers`, 'routers', z.object({ id: z.string() }))),
@@ -182,7 +181,7 @@ async function gathered(reader: ApiReader, head: number): Promise<Gathered> {
   const idle = routers.filter(({ id }) => !carriedIds.has(id));
   return {
     agents: agents.map((agent) => statusOf(agent, head)).sort(byHost),
-    securityGroups: Object.fromEntries(securityGroups),
+    securityGroups: Object.fromEntries(firewalls),
     unenforced: await unenforcedOn(reader, open),
     // A user who may not see agents cannot see either which routers they carry.
     routers:
@@ -229,12 +228,7 @@ function statusOf(agent: Agent, head: number): AgentStatus {
   };
 }
 
-function securityGroupsOf(said: Agent['configurations']): SecurityGroups {
-  if (said.security_groups) return 'enforced';
-  return said.unenforced_security_groups ? 'unenforced' : 'refused';
-}
-
-function troubleOf({ agents, securityGroups, unenforced, routers, inError }: Gathered): string[] {
+function troubleOf({ agents, unenforced, routers, inError }: Gathered): string[] {
   const lines: string[] = [];
   if (agents.length === 0)
     lines.push('no agent is seen: none has reported yet, or these credentials are not those of an administrator');
@@ -260,8 +254,7 @@ function troubleOf({ agents, securityGroups, unenforced, routers, inError }: Gat
     if (frozen > 0) lines.push(`${who} leaves ${frozen} objects as they are: it does not know an event about them`);
   }
   for (const { host, ports } of unenforced)
-    if (securityGroups[host] === 'refused')
-      lines.push(`${host} does not enforce security groups: the rules of ${ports} ports bound there have no effect`);
+    lines.push(`${host} does not enforce security groups: the rules of ${ports} ports bound there have no effect`);
   for (const { id, name, wanted } of routers?.onNoNode ?? [])
     if (wanted) lines.push(`router ${label(name, id)} has a gateway and is on no node`);
   for (const { kind, id, name, reason } of inError) lines.push(`${kind} ${label(name, id)} is in ERROR: ${reason}`);

@@ -1,14 +1,15 @@
 /** The report as lines for a terminal: one screen, with the problems last, next to the prompt. */
-import { AgentStatus, label, SecurityGroups, StatusReport } from './report.js';
+import type { Firewall } from '@plumbline/contracts';
+import { AgentStatus, label, StatusReport } from './report.js';
 import type { Unenforced } from './unenforced.js';
 
 /** How many objects of each sort are named, so that it fits one screen; --json names all. */
 const MOST = 10;
 
-const SECURITY_GROUPS: Readonly<Record<SecurityGroups, string>> = {
-  enforced: 'enforced',
-  unenforced: "NOT enforced (operator's choice)",
-  refused: 'not enforced: binding refused',
+const SECURITY_GROUPS: Readonly<Record<Firewall, string>> = {
+  openflow: 'enforced (openflow)',
+  hybrid: 'enforced (hybrid)',
+  none: 'not enforced: binding refused',
 };
 
 export function screen(report: StatusReport): string[] {
@@ -47,7 +48,7 @@ function table(agents: readonly AgentStatus[]): string[] {
   return all.map((row) => `  ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ')}`.trimEnd());
 }
 
-const hosts = (securityGroups: Readonly<Record<string, SecurityGroups>>): string[] =>
+const hosts = (securityGroups: Readonly<Record<string, Firewall>>): string[] =>
   Object.entries(securityGroups).map(([host, how]) => `${host.padEnd(16)} security groups: ${SECURITY_GROUPS[how]}`);
 
 /** Ports that nothing, or only ports of groups, will reach once their host enforces security groups. */

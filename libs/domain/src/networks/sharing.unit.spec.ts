@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Actor } from '../actor.js';
 import { createPorts, deletePort } from '../ports/ports.js';
 import { createRbacPolicies, deleteRbacPolicy } from '../rbac-policies/rbac-policies.js';
-import { make, network, port, UNENFORCED } from '../testing/requests.js';
+import { make, network, port } from '../testing/requests.js';
 import { POLICY, World } from '../testing/world.js';
 import { createNetworks, deleteNetwork, updateNetwork } from './networks.js';
 
@@ -16,13 +16,11 @@ describe('sharing of networks', () => {
     const id = make.network(world, { shared: true });
     expect(policiesOf(world)).toEqual([[id, '*']]);
     expect(world.eventsOf(updateNetwork(id, { shared: true }))).toEqual([]);
-    const [theirs] = world.as(member, createPorts([port(id, { projectId: 'q', fixedIps: [] })], UNENFORCED));
+    const [theirs] = world.as(member, createPorts([port(id, { projectId: 'q', fixedIps: [] })]));
     world.do(deletePort(theirs as string));
     world.do(updateNetwork(id, { shared: false }));
     expect(policiesOf(world)).toEqual([]);
-    expect(() => world.as(member, createPorts([port(id, { projectId: 'q' })], UNENFORCED))).toThrow(
-      /could not be found/,
-    );
+    expect(() => world.as(member, createPorts([port(id, { projectId: 'q' })]))).toThrow(/could not be found/);
     world.do(updateNetwork(id, { shared: true }));
     world.do(deleteRbacPolicy(world.topology.all('rbacpolicy')[0]?.id as string));
     expect(policiesOf(world)).toEqual([]);

@@ -3,7 +3,7 @@ import { addRouterInterface } from '../routers/interfaces.js';
 import { createRouters, updateRouter } from '../routers/routers.js';
 import { assignRouter, schedulePending } from '../routers/scheduling.js';
 import { createPorts, updatePort } from '../ports/ports.js';
-import { make, port, router, scenarioA, UNENFORCED } from '../testing/requests.js';
+import { make, port, router, scenarioA } from '../testing/requests.js';
 import { World } from '../testing/world.js';
 import { admitNode, endAdmission } from './admission.js';
 import { dismissNode, registerNode, removeNode } from './nodes.js';
@@ -11,14 +11,15 @@ import { dismissNode, registerNode, removeNode } from './nodes.js';
 const on = (host: string) => ({ binding: { host, vnicType: 'normal', profile: {} } });
 const FLEET = { l3Hosts: ['net1', 'cmp1'] };
 const mappings = { physnet1: 'br-ex' };
+const firewall = 'openflow';
 
 /** net1 and cmp1 say the same of themselves; cmp1 was admitted as a compute node without physical networks. */
 function twoNodes() {
   const world = new World([]);
   world.admit('net1', ['network'], ['physnet1']);
   world.admit('cmp1', ['compute'], []);
-  world.do(registerNode({ host: 'net1', tunnelIp: '10.9.0.1', bridgeMappings: mappings }));
-  world.do(registerNode({ host: 'cmp1', tunnelIp: '10.9.0.2', bridgeMappings: mappings }));
+  world.do(registerNode({ host: 'net1', tunnelIp: '10.9.0.1', bridgeMappings: mappings, firewall }));
+  world.do(registerNode({ host: 'cmp1', tunnelIp: '10.9.0.2', bridgeMappings: mappings, firewall }));
   const external = make.network(world, { external: true, networkType: 'flat', physicalNetwork: 'physnet1' });
   make.subnet(world, external, '10.16.160.0/21');
   return { world, external };
@@ -61,14 +62,14 @@ describe('an admission', () => {
 
   it('that there is none lets no node into the log, and nothing come to a node that is there', () => {
     const world = new World([]);
-    const facts = { host: 'cmp1', tunnelIp: '10.9.0.2', bridgeMappings: mappings };
+    const facts = { host: 'cmp1', tunnelIp: '10.9.0.2', bridgeMappings: mappings, firewall };
     expect(world.refusal(registerNode(facts))).toMatch(/^HostNotAdmitted: .*plumb node add cmp1/);
     const tenant = make.network(world);
     world.admit('cmp1', ['compute'], []);
     expect(world.eventsOf(registerNode(facts))).toEqual(['NodeRegistered']);
     make.port(world, tenant, on('cmp1'));
     world.do(endAdmission('cmp1'));
-    expect(world.refusal(createPorts([port(tenant, on('cmp1'))], UNENFORCED))).toMatch(
+    expect(world.refusal(createPorts([port(tenant, on('cmp1'))]))).toMatch(
       /^HostNotAdmitted: Nothing new may come to host cmp1: it was not admitted\./,
     );
     expect(world.refusal(registerNode({ ...facts, tunnelIp: '10.9.0.3' }))).toMatch(/^HostNotAdmitted/);
@@ -77,7 +78,7 @@ describe('an admission', () => {
 
   it('of a host that the log does not know is not asked for by a port, whose binding fails there', () => {
     const world = new World([]);
-    const id = make.port(world, make.network(world), on('nowhere'));
+    const id = make.port(world, make.network(world), { ...on('nowhere'), portSecurityEnabled: false });
     expect(world.get('port', id).binding.host).toBe('nowhere');
     expect(world.topology.get('node', 'nowhere')).toBeUndefined();
   });
@@ -101,14 +102,14 @@ describe('a compute node that says it is more', () => {
 
   it('draws no port of a physical network, and other ports as before', () => {
     const { world, external } = twoNodes();
-    expect(world.refusal(createPorts([port(external, on('cmp1'))], UNENFORCED))).toContain(
+    expect(world.refusal(createPorts([port(external, on('cmp1'))]))).toContain(
       'it was not admitted to physical network physnet1',
     );
     const unbound = make.port(world, external);
-    expect(world.refusal(updatePort(unbound, on('cmp1'), UNENFORCED))).toContain('physical network physnet1');
+    expect(world.refusal(updatePort(unbound, on('cmp1')))).toContain('physical network physnet1');
     make.port(world, make.network(world), on('cmp1'));
     world.admit('cmp1', ['compute'], ['physnet1']);
-    world.do(updatePort(unbound, on('cmp1'), UNENFORCED));
+    world.do(updatePort(unbound, on('cmp1')));
     expect(world.get('port', unbound).binding.host).toBe('cmp1');
     world.heldClaims();
   });
@@ -117,7 +118,7 @@ describe('a compute node that says it is more', () => {
 it('a network node carries routers and ports of the cloud itself, and no instances', () => {
   const { world } = twoNodes();
   const tenant = make.network(world);
-  expect(world.refusal(createPorts([port(tenant, on('net1'))], UNENFORCED))).toContain('as a compute node');
+  expect(world.refusal(createPorts([port(tenant, on('net1'))]))).toContain('as a compute node');
   make.port(world, tenant, { ...on('net1'), deviceOwner: 'network:dhcp' });
 });
 
@@ -141,19 +142,19 @@ describe('an admission that shrinks or ends', () => {
     expect([world.get('router', routerId), world.get('port', instance), world.get('placement', external)]).toEqual(
       before,
     );
-    expect(world.refusal(createPorts([port(tenant, on('cmp1'))], UNENFORCED))).toContain('it was not admitted');
+    expect(world.refusal(createPorts([port(tenant, on('cmp1'))]))).toContain('it was not admitted');
     const other = make.network(world);
     const subnetId = make.subnet(world, other, '10.1.0.0/24');
     expect(world.refusal(addRouterInterface(routerId, { subnetId }, fleet))).toContain(
       'host net1: it was not admitted',
     );
     // It is the same binding.
-    world.do(updatePort(instance, { name: 'still there', binding: { profile: { a: 1 } } }, UNENFORCED));
+    world.do(updatePort(instance, { name: 'still there', binding: { profile: { a: 1 } } }));
     expect(world.get('port', instance).binding).toMatchObject({ host: 'cmp1', profile: { a: 1 } });
     world.do(updateRouter(routerId, { name: 'still there' }, fleet));
     world.do(updateRouter(routerId, { gateway: null }, fleet));
-    world.do(updatePort(instance, on(''), UNENFORCED));
-    expect(world.refusal(updatePort(instance, on('cmp1'), UNENFORCED))).toContain('it was not admitted');
+    world.do(updatePort(instance, on('')));
+    expect(world.refusal(updatePort(instance, on('cmp1')))).toContain('it was not admitted');
     world.heldClaims();
   });
 

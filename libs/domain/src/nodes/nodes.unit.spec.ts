@@ -46,7 +46,7 @@ describe('a name that every object of JavaScript knows', () => {
     const world = new World();
     for (const host of ['toString', 'constructor']) {
       world.admit(host);
-      world.do(registerNode({ host, tunnelIp: null, bridgeMappings: {} }));
+      world.do(registerNode({ host, tunnelIp: null, bridgeMappings: {}, firewall: 'openflow' }));
     }
     const networkId = make.network(world);
     const [one] = ['toString', 'constructor'].map((host) =>

@@ -3,7 +3,7 @@ import { deleteFloatingIp, updateFloatingIp } from '../floating-ips/floating-ips
 import { deletePort, updatePort } from '../ports/ports.js';
 import { removeRouterInterface } from '../routers/interfaces.js';
 import { deleteRouter, updateRouter } from '../routers/routers.js';
-import { make, scenarioA, UNENFORCED } from '../testing/requests.js';
+import { make, scenarioA } from '../testing/requests.js';
 import { World } from '../testing/world.js';
 import {
   createPortForwardings,
@@ -129,7 +129,7 @@ describe('port forwardings of a floating IP', () => {
   it('end with the port, or with its address', () => {
     const { world, create, floatingIpId, instance } = setting();
     const [id = ''] = world.do(create({ floatingIpId }));
-    world.do(updatePort(instance, { fixedIps: [{ ipAddress: '10.0.0.77' }] }, UNENFORCED));
+    world.do(updatePort(instance, { fixedIps: [{ ipAddress: '10.0.0.77' }] }));
     expect(world.topology.get('portforwarding', id)).toBeUndefined();
     world.do(create({ floatingIpId }));
     expect(world.eventsOf(deletePort(instance))).toContain('PortForwardingDeleted');

@@ -1,15 +1,12 @@
 /**
- * Binding: a port belongs to a host. The host's agent must enforce the port's security: otherwise the binding is refused, unless the operator allows unenforced
- * security groups for all hosts.
+ * Binding: a port belongs to a host. The host must enforce the port's security, and says so when it registers (`Node.firewall`): otherwise the binding is refused.
+ * Ports that are bound to a host which stops enforcing stay there.
  */
-import type { Port } from '@plumbline/contracts';
+import { firewallOf, type Port } from '@plumbline/contracts';
 import type { Draft } from '../draft.js';
 import { portSecurityNotEnforced } from './errors.js';
 
 export type Binding = Readonly<{ host: string; vnicType: string; profile: Readonly<Record<string, unknown>> }>;
-
-/** Hosts that enforce port security and security groups; null: the operator allows bindings without enforcement. */
-export type BindingPolicy = Readonly<{ enforcing: ReadonlySet<string> | null }>;
 
 export const UNBOUND: Binding = { host: '', vnicType: 'normal', profile: {} };
 
@@ -22,11 +19,12 @@ type Secured = Readonly<{ host: string; deviceOwner: string; portSecurityEnabled
 const enforcerOf = ({ host, deviceOwner, portSecurityEnabled }: Secured): string =>
   portSecurityEnabled && !isTrusted(deviceOwner) ? host : '';
 
-/** Refuses a change after which a host would have to enforce the port's security and does not. */
-export function mustBeEnforced(before: Secured | null, after: Secured, { enforcing }: BindingPolicy): void {
+/** Refuses a change after which a host would have to enforce the port's security and does not. That it does becomes a precondition. */
+export function mustBeEnforced(draft: Draft, before: Secured | null, after: Secured): void {
   const host = enforcerOf(after);
   if (host === '' || (before && host === enforcerOf(before))) return;
-  if (enforcing && !enforcing.has(host)) throw portSecurityNotEnforced(host);
+  draft.dependOn(`node/${host}`);
+  if (firewallOf(draft.get('node', host)) === 'none') throw portSecurityNotEnforced(host);
 }
 
 /** Appends the events that bind, move or unbind the port, or change how it is plugged. */

@@ -33,5 +33,5 @@ export const addressPairWithoutIp = () =>
 export const portSecurityNotEnforced = (host: string) =>
   conflict(
     'PortSecurityNotEnforced',
-    `Host ${host} does not enforce security groups and port security, so a port with port security enabled is not bound there: its rules would hold nothing back. Create or update the port with port_security_enabled=false, set PLUMB_FIREWALL=openflow for its OVS agent, or start the API with PLUMB_UNENFORCED_SECURITY_GROUPS=true to have such ports wired without enforcement.`,
+    `Host ${host} does not enforce security groups and port security, so a port with port security enabled is not bound there: its rules would hold nothing back. Create or update the port with port_security_enabled=false, or see that the host's OVS agent enforces them: it is of this release and has no PLUMB_FIREWALL=none.`,
   );

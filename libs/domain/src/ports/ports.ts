@@ -17,7 +17,7 @@ import {
 import { disassociatePort } from '../floating-ips/association.js';
 import { removeForwardingsTo } from '../port-forwardings/removal.js';
 import { refuseDestination } from '../traffic.js';
-import { bind, Binding, BindingPolicy, isTrusted, mustBeEnforced, UNBOUND } from './binding.js';
+import { bind, Binding, isTrusted, mustBeEnforced, UNBOUND } from './binding.js';
 import { mergedOptions, RequestedDhcpOption } from './dhcp-options.js';
 import { sortedTags } from '../tags.js';
 import { mayAskFor, ownsNetwork, setFixedIps } from './fixed-ips.js';
@@ -64,10 +64,10 @@ export type PortChanges = Partial<
 const OWNED: readonly string[] = [DEVICE_OWNER.routerInterface, DEVICE_OWNER.routerGateway, DEVICE_OWNER.floatingIp];
 
 /** All or none, in one command. Returns the ids in the order asked. */
-export const createPorts = (requests: readonly NewPort[], policy: BindingPolicy): Decide<string[]> =>
-  deciding((draft) => requests.map((request) => createPort(draft, request, policy)));
+export const createPorts = (requests: readonly NewPort[]): Decide<string[]> =>
+  deciding((draft) => requests.map((request) => createPort(draft, request)));
 
-function createPort(draft: Draft, request: NewPort, policy: BindingPolicy): string {
+function createPort(draft: Draft, request: NewPort): string {
   const { binding, networkId, deviceOwner, ...facts } = request;
   notOwned(deviceOwner);
   const network = draft.visible('network', networkId);
@@ -75,7 +75,7 @@ function createPort(draft: Draft, request: NewPort, policy: BindingPolicy): stri
   if (isTrusted(deviceOwner) && !ownsNetwork(draft, networkId)) throw notAuthorized('create_port:device_owner');
   mayAskFor(draft, networkId, request.fixedIps, 'create');
   const portSecurityEnabled = request.portSecurityEnabled ?? network.portSecurityEnabled;
-  mustBeEnforced(null, { host: binding.host, deviceOwner, portSecurityEnabled }, policy);
+  mustBeEnforced(draft, null, { host: binding.host, deviceOwner, portSecurityEnabled });
   const portId = recordPort(draft, network, {
     ...facts,
     deviceOwner,
@@ -131,7 +131,7 @@ function notEmpty(facts: Partial<More>, macAddress: string) {
   };
 }
 
-export const updatePort = (id: string, changes: PortChanges, policy: BindingPolicy): Decide<void> =>
+export const updatePort = (id: string, changes: PortChanges): Decide<void> =>
   deciding((draft) => {
     const port = draft.get('port', id);
     if (!port) throw portNotFound(id);
@@ -148,7 +148,7 @@ export const updatePort = (id: string, changes: PortChanges, policy: BindingPoli
     }
     mayAskFor(draft, port.networkId, changes.fixedIps, 'update');
     const before = { ...port, host: port.binding.host };
-    mustBeEnforced(before, { ...before, ...set, host: binding?.host ?? before.host }, policy);
+    mustBeEnforced(draft, before, { ...before, ...set, host: binding?.host ?? before.host });
     if (set.macAddress !== undefined) changeMac(draft, port, set.macAddress);
     if (Object.keys(set).length > 0) draft.record({ type: 'PortAttributesSet', version: 1, data: { portId: id, set } });
     if (fixedIps !== undefined || set.macAddress !== undefined)

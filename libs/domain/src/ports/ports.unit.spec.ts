@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { make, port, scenarioA, UNENFORCED } from '../testing/requests.js';
+import { make, port, scenarioA } from '../testing/requests.js';
 import { World } from '../testing/world.js';
 import { createPorts, deletePort, updatePort } from './ports.js';
 
@@ -28,8 +28,7 @@ describe('ports', () => {
     const { world, networkId, subnetId } = aNetwork();
     const id = make.port(world, networkId, { fixedIps: [{ ipAddress: '10.0.0.9' }], macAddress: 'fa:16:3e:00:00:01' });
     expect(world.get('port', id).fixedIps).toEqual([{ subnetId, ipAddress: '10.0.0.9' }]);
-    const refusal = (request: Parameters<typeof port>[1]) =>
-      world.refusal(createPorts([port(networkId, request)], UNENFORCED));
+    const refusal = (request: Parameters<typeof port>[1]) => world.refusal(createPorts([port(networkId, request)]));
     expect(refusal({ fixedIps: [{ ipAddress: '10.0.0.9' }] })).toBe(
       `IpAddressAlreadyAllocated: IP address 10.0.0.9 already allocated in subnet ${subnetId}`,
     );
@@ -41,7 +40,7 @@ describe('ports', () => {
       `MacAddressInUse: Unable to complete operation for network ${networkId}. The mac address fa:16:3e:00:00:01 is in use.`,
     );
     expect(refusal({ deviceOwner: 'network:router_interface' })).toMatch(/^InvalidInput/);
-    expect(world.refusal(createPorts([port(subnetId)], UNENFORCED))).toMatch(/^NetworkNotFound/);
+    expect(world.refusal(createPorts([port(subnetId)]))).toMatch(/^NetworkNotFound/);
   });
 
   it('bring their network to the host they are bound to, and take it away with the last one', () => {
@@ -50,12 +49,13 @@ describe('ports', () => {
     const first = make.port(world, networkId, { binding });
     expect(world.get('placement', networkId).hosts).toEqual({ cmp1: { localVlanId: 1 } });
     const second = make.port(world, networkId, { binding });
-    expect(world.eventsOf(updatePort(first, { binding: { host: 'cmp2' } }, UNENFORCED))).toEqual([
+    make.node(world, 'cmp2');
+    expect(world.eventsOf(updatePort(first, { binding: { host: 'cmp2' } }))).toEqual([
       'PortBound',
       'NetworkPlacedOnHost',
     ]);
     expect(world.eventsOf(deletePort(second))).toEqual(['PortDeleted', 'NetworkWithdrawnFromHost']);
-    expect(world.eventsOf(updatePort(first, { binding: { host: '' } }, UNENFORCED))).toEqual([
+    expect(world.eventsOf(updatePort(first, { binding: { host: '' } }))).toEqual([
       'PortUnbound',
       'NetworkWithdrawnFromHost',
     ]);
@@ -78,12 +78,12 @@ describe('ports', () => {
     const { external, inside, instance } = scenarioA(world);
     const kept = world.get('port', instance).fixedIps[0]?.ipAddress as string;
     const floating = make.floatingIp(world, external, { target: { portId: instance, fixedIpAddress: null } });
-    expect(world.eventsOf(updatePort(instance, { fixedIps: [{ subnetId: inside }] }, UNENFORCED))).toEqual([]);
+    expect(world.eventsOf(updatePort(instance, { fixedIps: [{ subnetId: inside }] }))).toEqual([]);
     expect(
-      world.eventsOf(updatePort(instance, { fixedIps: [{ ipAddress: kept }, { ipAddress: '10.0.0.77' }] }, UNENFORCED)),
+      world.eventsOf(updatePort(instance, { fixedIps: [{ ipAddress: kept }, { ipAddress: '10.0.0.77' }] })),
     ).toEqual(['PortFixedIpsSet']);
     expect(world.get('floatingip', floating).association?.fixedIpAddress).toBe(kept);
-    expect(world.eventsOf(updatePort(instance, { fixedIps: [{ ipAddress: '10.0.0.77' }] }, UNENFORCED))).toEqual([
+    expect(world.eventsOf(updatePort(instance, { fixedIps: [{ ipAddress: '10.0.0.77' }] }))).toEqual([
       'FloatingIpDisassociated',
       'PortFixedIpsSet',
     ]);
@@ -95,10 +95,10 @@ describe('ports', () => {
     expect(world.refusal(deletePort(interfacePortId))).toBe(
       `ServicePortInUse: Port ${interfacePortId} cannot be deleted directly via the port API: has device owner network:router_interface.`,
     );
-    expect(world.refusal(updatePort(interfacePortId, { fixedIps: [{ ipAddress: '10.0.0.9' }] }, UNENFORCED))).toMatch(
+    expect(world.refusal(updatePort(interfacePortId, { fixedIps: [{ ipAddress: '10.0.0.9' }] }))).toMatch(
       /^ServicePortInUse/,
     );
-    expect(world.eventsOf(updatePort(interfacePortId, { name: 'inside' }, UNENFORCED))).toEqual(['PortAttributesSet']);
+    expect(world.eventsOf(updatePort(interfacePortId, { name: 'inside' }))).toEqual(['PortAttributesSet']);
   });
 
   it('follow their MAC on subnets with automatic addresses', () => {
@@ -110,7 +110,7 @@ describe('ports', () => {
     const addresses = () => world.get('port', id).fixedIps.map(({ ipAddress }) => ipAddress);
     const [four] = addresses();
     expect(addresses()).toEqual([four, 'fd00::f816:3eff:fe00:1']);
-    expect(world.eventsOf(updatePort(id, { macAddress: 'fa:16:3e:00:00:02' }, UNENFORCED))).toEqual([
+    expect(world.eventsOf(updatePort(id, { macAddress: 'fa:16:3e:00:00:02' }))).toEqual([
       'PortAttributesSet',
       'PortFixedIpsSet',
     ]);

@@ -1,15 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Actor } from '../actor.js';
 import { createSecurityGroups, ensureDefaultGroup } from '../security-groups/security-groups.js';
-import { make, port, UNENFORCED } from '../testing/requests.js';
+import { registerNode, removeNode } from '../nodes/nodes.js';
+import { make, port } from '../testing/requests.js';
 import { World } from '../testing/world.js';
-import type { BindingPolicy } from './binding.js';
 import { createPorts, NewPort, PortChanges, updatePort } from './ports.js';
 
 const ABSENT = '00000000-0000-4000-8000-ffffffffffff';
 const ON = { host: 'cmp1', vnicType: 'normal', profile: {} };
-const ENFORCED: BindingPolicy = { enforcing: new Set(['cmp1']) };
-const NOWHERE: BindingPolicy = { enforcing: new Set() };
 
 function aNetwork() {
   const world = new World();
@@ -17,8 +15,8 @@ function aNetwork() {
   const subnetId = make.subnet(world, networkId, '10.0.0.0/24');
   const own = world.do(ensureDefaultGroup('p'));
   const [web] = world.do(createSecurityGroups([{ projectId: 'p', name: 'web', description: '', stateful: true }]));
-  const create = (request: Partial<NewPort>) => createPorts([port(networkId, request)], UNENFORCED);
-  const change = (id: string, changes: PortChanges) => updatePort(id, changes, UNENFORCED);
+  const create = (request: Partial<NewPort>) => createPorts([port(networkId, request)]);
+  const change = (id: string, changes: PortChanges) => updatePort(id, changes);
   return { world, networkId, subnetId, own, web: web as string, create, change };
 }
 
@@ -37,7 +35,7 @@ describe('security of ports', () => {
   it('makes the default group with the first port of a project', () => {
     const world = new World();
     const networkId = make.network(world);
-    const made = world.eventsOf(createPorts([port(networkId), port(networkId)], UNENFORCED));
+    const made = world.eventsOf(createPorts([port(networkId), port(networkId)]));
     expect(made.filter((type) => type !== 'SecurityGroupRuleCreated')).toEqual([
       'SecurityGroupCreated',
       'PortCreated',
@@ -97,36 +95,55 @@ describe('security of ports', () => {
 
   it('is bound only where it is enforced', () => {
     const { world, networkId } = aNetwork();
-    const bound = (request: Partial<NewPort>, policy: BindingPolicy) =>
-      createPorts([port(networkId, { binding: ON, ...request })], policy);
-    expect(world.refusal(bound({}, NOWHERE))).toMatch(
-      /^PortSecurityNotEnforced: Host cmp1 does not enforce .*port_security_enabled=false.*PLUMB_UNENFORCED_SECURITY_GROUPS=true/,
-    );
+    const says = (firewall: string | undefined) =>
+      world.do(registerNode({ host: 'cmp1', tunnelIp: null, bridgeMappings: {}, firewall }));
+    const bound = (request: Partial<NewPort> = {}) => createPorts([port(networkId, { binding: ON, ...request })]);
+    const refused =
+      /^PortSecurityNotEnforced: Host cmp1 does not enforce .*port_security_enabled=false.*PLUMB_FIREWALL/;
+    expect(world.refusal(bound())).toMatch(refused);
+    for (const firewall of [undefined, 'none', 'of-tomorrow']) {
+      says(firewall);
+      expect(world.refusal(bound())).toMatch(refused);
+    }
     for (const free of [
       { portSecurityEnabled: false },
       { deviceOwner: 'network:dhcp' },
       { binding: { ...ON, host: '' } },
     ])
-      expect(world.do(bound(free, NOWHERE))).toHaveLength(1);
-    for (const policy of [ENFORCED, UNENFORCED]) {
-      const [id] = world.do(bound({}, policy)) as [string];
-      expect(world.eventsOf(updatePort(id, { name: 'x' }, NOWHERE))).toEqual(['PortAttributesSet']);
-      expect(world.refusal(updatePort(id, { binding: { host: 'cmp2' } }, ENFORCED))).toMatch(
-        /Host cmp2 does not enforce/,
-      );
-      expect(world.refusal(updatePort(id, { portSecurityEnabled: true, binding: { host: 'cmp2' } }, NOWHERE))).toMatch(
-        /^PortSecurityNotEnforced/,
-      );
+      expect(world.do(bound(free))).toHaveLength(1);
+    const [open] = world.do(bound({ portSecurityEnabled: false })) as [string];
+    expect(world.refusal(updatePort(open, { portSecurityEnabled: true }))).toMatch(refused);
+    const [dhcp] = world.do(bound({ deviceOwner: 'network:dhcp' })) as [string];
+    expect(world.refusal(updatePort(dhcp, { deviceOwner: '' }))).toMatch(refused);
+    for (const firewall of ['openflow', 'hybrid']) {
+      says(firewall);
+      const [id] = world.do(bound()) as [string];
+      expect(world.refusal(updatePort(id, { binding: { host: 'cmp2' } }))).toMatch(/Host cmp2 does not enforce/);
+      // A node that stops enforcing keeps what is bound there, and gets nothing new.
+      for (const stop of [() => says('none'), () => world.do(removeNode('cmp1'))]) {
+        stop();
+        expect(world.eventsOf(updatePort(id, { name: `${firewall} ${stop}` }))).toEqual(['PortAttributesSet']);
+        expect(world.eventsOf(updatePort(id, { securityGroupIds: [] }))).not.toContain('PortUnbound');
+        expect(world.refusal(bound())).toMatch(refused);
+        says(firewall);
+      }
+      expect(world.told(updatePort(open, { portSecurityEnabled: true }))).toEqual(['cmp1']);
     }
-    const [open] = world.do(bound({ portSecurityEnabled: false }, NOWHERE)) as [string];
-    expect(world.refusal(updatePort(open, { portSecurityEnabled: true }, NOWHERE))).toMatch(/^PortSecurityNotEnforced/);
-    expect(world.eventsOf(updatePort(open, { portSecurityEnabled: true }, ENFORCED))).toEqual(['PortAttributesSet']);
-    const [dhcp] = world.do(bound({ deviceOwner: 'network:dhcp' }, NOWHERE)) as [string];
-    expect(world.refusal(updatePort(dhcp, { deviceOwner: '' }, NOWHERE))).toMatch(/^PortSecurityNotEnforced/);
+  });
+
+  it('is bound only if the host still enforces when the command is stored', () => {
+    const { world, networkId } = aNetwork();
+    const facts = { host: 'cmp1', tunnelIp: null, bridgeMappings: {} };
+    world.do(registerNode({ ...facts, firewall: 'openflow' }));
+    const bound = createPorts([port(networkId, { binding: ON })]);
+    expect(world.expected(bound)).toMatchObject({ 'node-cmp1': 1 });
+    const unbound = createPorts([port(networkId)]);
+    expect(world.expected(unbound)).not.toHaveProperty('node-cmp1');
   });
 
   it('keeps how a port shall be plugged while it is bound nowhere', () => {
     const { world, networkId, change } = aNetwork();
+    make.node(world, 'cmp1');
     const unbound = { host: '', vnicType: 'direct', profile: { pci: '0:0' } };
     const id = make.port(world, networkId, { binding: unbound });
     expect(world.get('port', id).binding).toEqual(unbound);
@@ -166,7 +183,7 @@ describe('security of ports', () => {
 describe('ports of members on networks of others', () => {
   const MEMBER: Actor = { projectId: 'q', role: 'member' };
   const rights = (world: World, networkId: string, request: Partial<NewPort>) => () =>
-    world.as(MEMBER, createPorts([port(networkId, { projectId: 'q', ...request })], UNENFORCED));
+    world.as(MEMBER, createPorts([port(networkId, { projectId: 'q', ...request })]));
 
   it('choose a subnet of a shared network, and leave the rest to its owner', () => {
     const world = new World();
@@ -176,7 +193,7 @@ describe('ports of members on networks of others', () => {
     const may = (request: Partial<NewPort>) => rights(world, networkId, request);
     expect(may({ fixedIps: [{ ipAddress: '10.0.0.9' }] })).toThrow('rule:create_port:fixed_ips:ip_address');
     expect(may({ deviceOwner: 'network:dhcp' })).toThrow('rule:create_port:device_owner');
-    const change = (changes: PortChanges) => () => world.as(MEMBER, updatePort(id, changes, UNENFORCED));
+    const change = (changes: PortChanges) => () => world.as(MEMBER, updatePort(id, changes));
     expect(change({ fixedIps: [{ subnetId, ipAddress: '10.0.0.9' }] })).toThrow(
       'rule:update_port:fixed_ips:ip_address',
     );

@@ -4,7 +4,7 @@ import type { Actor } from '../actor.js';
 import { createAddressGroups } from '../address-groups/address-groups.js';
 import { createPorts, updatePort } from '../ports/ports.js';
 import { createRbacPolicies } from '../rbac-policies/rbac-policies.js';
-import { make, port, UNENFORCED } from '../testing/requests.js';
+import { make, port } from '../testing/requests.js';
 import { World } from '../testing/world.js';
 import { ANYTHING } from './rule.js';
 import { createSecurityGroupRules, deleteSecurityGroupRule, NewSecurityGroupRule } from './security-group-rules.js';
@@ -80,7 +80,7 @@ describe('security groups', () => {
     expect(world.eventsOf(updateSecurityGroup(id, { stateful: true, name: 'net' }))).toEqual([
       'SecurityGroupAttributesSet',
     ]);
-    world.do(updatePort(portId, { securityGroupIds: [] }, UNENFORCED));
+    world.do(updatePort(portId, { securityGroupIds: [] }));
     expect(world.eventsOf(updateSecurityGroup(id, { stateful: false }))).toEqual(['SecurityGroupAttributesSet']);
     expect(world.get('securitygroup', id).stateful).toBe(false);
   });
@@ -144,10 +144,7 @@ describe('security groups', () => {
     expect(asOther(rule(mine))).toThrow('rule:create_security_group_rule is disallowed by policy');
     expect(asOther(rule(theirs, { projectId: 'q', remoteGroupId: mine }))()).toHaveLength(1);
     const networkId = make.network(world, { projectId: 'q' });
-    const [portId] = world.as(
-      OTHER,
-      createPorts([port(networkId, { projectId: 'q', securityGroupIds: [mine] })], UNENFORCED),
-    );
+    const [portId] = world.as(OTHER, createPorts([port(networkId, { projectId: 'q', securityGroupIds: [mine] })]));
     expect(world.get('port', portId as string).securityGroupIds).toEqual([mine]);
   });
 
@@ -156,13 +153,7 @@ describe('security groups', () => {
     const networkId = make.network(world);
     const own = world.do(ensureDefaultGroup('p'));
     const before = world.log.length;
-    for (let n = 0; n < 20; n += 1)
-      world.do(
-        createPorts(
-          Array.from({ length: 50 }, () => port(networkId)),
-          UNENFORCED,
-        ),
-      );
+    for (let n = 0; n < 20; n += 1) world.do(createPorts(Array.from({ length: 50 }, () => port(networkId))));
     expect(world.log.length - before).toBe(1000);
     expect(world.get('securitygroup', own).revision).toBe(0);
     expect(world.heldClaims().filter((claim) => claim.startsWith(`member/${own}/`))).toHaveLength(1000);

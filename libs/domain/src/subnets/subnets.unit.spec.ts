@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { Actor } from '../actor.js';
 import { createPorts, deletePort, updatePort } from '../ports/ports.js';
 import { addRouterInterface } from '../routers/interfaces.js';
-import { make, port, subnet, UNENFORCED } from '../testing/requests.js';
+import { make, port, subnet } from '../testing/requests.js';
 import { World } from '../testing/world.js';
 import { eui64Address } from './ipv6.js';
 import { createSubnets, deleteSubnet, NewSubnet, updateSubnet } from './subnets.js';
@@ -66,7 +66,7 @@ describe('subnets with automatic addresses', () => {
     const named = make.port(world, networkId, { macAddress: 'fa:16:3e:00:00:02', fixedIps: [{ subnetId: stateless }] });
     expect(addressesOf(world, named)).toEqual(['fd00:1::f816:3eff:fe00:2', 'fd00:2::f816:3eff:fe00:2']);
     const chosen = { subnetId: stateless, ipAddress: 'fd00:2::99' };
-    expect(world.refusal(createPorts([port(networkId, { fixedIps: [chosen] })], UNENFORCED))).toBe(
+    expect(world.refusal(createPorts([port(networkId, { fixedIps: [chosen] })]))).toBe(
       `AllocationOnAutoAddressSubnet: IPv6 address fd00:2::99 cannot be directly assigned to a port on subnet ${stateless} as the subnet is configured for automatic addresses`,
     );
     world.heldClaims();
@@ -78,10 +78,10 @@ describe('subnets with automatic addresses', () => {
     make.subnet(world, networkId, '10.0.0.0/24');
     make.subnet(world, networkId, 'fd00:1::/64', SLAAC);
     const id = make.port(world, networkId, { macAddress: MAC });
-    world.do(updatePort(id, { fixedIps: [{ ipAddress: '10.0.0.9' }] }, UNENFORCED));
+    world.do(updatePort(id, { fixedIps: [{ ipAddress: '10.0.0.9' }] }));
     expect(addressesOf(world, id)).toEqual(['10.0.0.9', 'fd00:1::f816:3eff:fe00:1']);
-    world.do(updatePort(id, { fixedIps: world.get('port', id).fixedIps }, UNENFORCED));
-    world.do(updatePort(id, { macAddress: 'fa:16:3e:00:00:0f' }, UNENFORCED));
+    world.do(updatePort(id, { fixedIps: world.get('port', id).fixedIps }));
+    world.do(updatePort(id, { macAddress: 'fa:16:3e:00:00:0f' }));
     expect(addressesOf(world, id)).toEqual(['10.0.0.9', 'fd00:1::f816:3eff:fe00:f']);
     world.heldClaims();
   });
@@ -111,12 +111,7 @@ describe('subnets with automatic addresses', () => {
   it('say so when more ports would change at once than one command does', () => {
     const world = new World();
     const networkId = make.network(world);
-    world.do(
-      createPorts(
-        Array.from({ length: 1001 }, () => port(networkId, { fixedIps: [] })),
-        UNENFORCED,
-      ),
-    );
+    world.do(createPorts(Array.from({ length: 1001 }, () => port(networkId, { fixedIps: [] }))));
     expect(world.refusal(createSubnets([subnet(networkId, 'fd00::/64', SLAAC)]))).toMatch(
       /^TooManyPortsAtOnce: Network .* has 1001 ports.*up to 1000/,
     );
@@ -132,9 +127,9 @@ describe('subnets with service types', () => {
     expect(addressesOf(world, make.port(world, networkId, { deviceOwner: 'compute:nova' }))[0]).toMatch(/^10\.2/);
     expect(addressesOf(world, make.port(world, networkId))[0]).toMatch(/^10\.1/);
     const stranger = port(networkId, { fixedIps: [{ subnetId: computes }] });
-    expect(world.refusal(createPorts([stranger], UNENFORCED))).toMatch(/fixed_ips included invalid subnet/);
+    expect(world.refusal(createPorts([stranger]))).toMatch(/fixed_ips included invalid subnet/);
     world.do(updateSubnet(all, { serviceTypes: ['network:router_gateway'] }));
-    expect(world.refusal(createPorts([port(networkId)], UNENFORCED))).toBe(
+    expect(world.refusal(createPorts([port(networkId)]))).toBe(
       `IpAddressGenerationFailureNoMatchingSubnet: No valid service subnet for the given device owner, network ${networkId}, service type .`,
     );
     expect(world.refusal(updateSubnet(all, { serviceTypes: ['me'] }))).toMatch(

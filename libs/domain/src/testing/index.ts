@@ -1,2 +1,2 @@
 export { POLICY, World } from './world.js';
-export { make, scenarioA, UNENFORCED } from './requests.js';
+export { make, scenarioA } from './requests.js';

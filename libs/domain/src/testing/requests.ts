@@ -1,6 +1,5 @@
 /** Requests as a client would make them, with the API's defaults filled in. */
 import { createNetworks, NewNetwork } from '../networks/networks.js';
-import type { BindingPolicy } from '../ports/binding.js';
 import { NewPort, createPorts } from '../ports/ports.js';
 import { registerNode } from '../nodes/nodes.js';
 import { createRouters, NewRouter } from '../routers/routers.js';
@@ -8,9 +7,6 @@ import { addRouterInterface } from '../routers/interfaces.js';
 import { createSubnets, NewSubnet } from '../subnets/subnets.js';
 import { createFloatingIps, NewFloatingIp } from '../floating-ips/floating-ips.js';
 import { POLICY, World } from './world.js';
-
-/** The policy of an operator who allows unenforced security groups. */
-export const UNENFORCED: BindingPolicy = { enforcing: null };
 
 const named = { projectId: 'p', name: '', description: '' };
 
@@ -74,8 +70,16 @@ export const make = {
     world.do(createNetworks([network(request)], POLICY))[0] as string,
   subnet: (world: World, networkId: string, cidr: string, request: Partial<NewSubnet> = {}) =>
     world.do(createSubnets([subnet(networkId, cidr, request)]))[0] as string,
-  port: (world: World, networkId: string, request: Partial<NewPort> = {}) =>
-    world.do(createPorts([port(networkId, request)], UNENFORCED))[0] as string,
+  /** Its host enforces security groups. */
+  port: (world: World, networkId: string, request: Partial<NewPort> = {}) => {
+    if (request.binding?.host && request.portSecurityEnabled !== false) make.node(world, request.binding.host);
+    return world.do(createPorts([port(networkId, request)]))[0] as string;
+  },
+  /** One that enforces security groups, if it is not there. */
+  node: (world: World, host: string) => {
+    if (!world.topology.get('node', host))
+      world.do(registerNode({ host, tunnelIp: null, bridgeMappings: {}, firewall: 'openflow' }));
+  },
   router: (world: World, request: Partial<NewRouter> = {}, l3Hosts: readonly string[] = []) =>
     world.do(createRouters([router(request)], { l3Hosts }))[0] as string,
   floatingIp: (world: World, networkId: string, request: Partial<NewFloatingIp> = {}) =>
@@ -88,7 +92,7 @@ export function scenarioA(world: World) {
     ['net1', '10.9.0.1'],
     ['cmp1', '10.9.0.2'],
   ] as const)
-    world.do(registerNode({ host, tunnelIp, bridgeMappings: { physnet1: 'br-ex' } }));
+    world.do(registerNode({ host, tunnelIp, bridgeMappings: { physnet1: 'br-ex' }, firewall: 'openflow' }));
   const external = make.network(world, { external: true, networkType: 'flat', physicalNetwork: 'physnet1' });
   const outside = make.subnet(world, external, '10.16.160.0/21');
   const tenant = make.network(world);

@@ -78,6 +78,11 @@ export class World {
     return this.prepare(decide).prepared.hosts;
   }
 
+  /** What the decision depends on: stream -> version it must have when it is stored. */
+  expected(decide: Decide<unknown>): Prepared['expect'] {
+    return this.prepare(decide).prepared.expect;
+  }
+
   private prepare<T>(decide: Decide<T>): Readonly<{ result: T; prepared: Prepared }> {
     const { result, ...decision } = decide(this.topology, this.context);
     return { result, prepared: prepare(this.topology, decision, META) };

@@ -325,13 +325,13 @@ export const NOTES: Readonly<Record<string, Note>> = {
   ),
   'port.binding:vif_details': differs('port_filter is true where the node enforces security groups (PLUMB_FIREWALL).'),
   'port.security_groups': differs(
-    'Enforced where the node does so (PLUMB_FIREWALL). Elsewhere a port with security groups is bound only if the operator allows it (PLUMB_UNENFORCED_SECURITY_GROUPS).',
+    'Enforced by the node (PLUMB_FIREWALL of its OVS agent). A port with port security is not bound to a node that does not.',
   ),
   'port.port_security_enabled': differs(
-    'The OVS agent checks the senders of ARP and of neighbour advertisements and the source MAC; nothing else is filtered yet.',
+    'A port with port security is not bound to a node that does not enforce it (PLUMB_FIREWALL of its OVS agent).',
   ),
   'port.allowed_address_pairs': differs(
-    'Stored and shown; a port may send from them where its node enforces (PLUMB_FIREWALL).',
+    'The port may send from them where its node enforces security groups (PLUMB_FIREWALL).',
   ),
   'port.extra_dhcp_opts': differs(
     'Stored and shown, for DHCP servers that you run yourself: there is no DHCP agent yet.',

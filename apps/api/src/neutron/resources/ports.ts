@@ -1,6 +1,5 @@
 import { NODE_AGENT, carrierOf, decidingAgent, firewallOf } from '@plumbline/contracts';
 import {
-  type BindingPolicy,
   createPorts,
   deletePort,
   ensureDefaultGroup,
@@ -372,13 +371,11 @@ export const ports: Resource = declare({
   notFound: portNotFound,
   create: async (inputs, around) => {
     for (const input of inputs) checkName(input, around);
-    const isBound = inputs.some(({ bindingHost }) => Boolean(bindingHost));
-    return createPorts(inputs.map(toNewPort), await bindingPolicy(around, isBound));
+    return createPorts(inputs.map(toNewPort));
   },
   update: async (id, input, around) => {
     checkName(input, around);
-    const matters = MATTERS_TO_BOUND.some((field) => input[field] !== undefined);
-    return updatePort(id, toChanges(input), await bindingPolicy(around, matters));
+    return updatePort(id, toChanges(input));
   },
   delete: deletePort,
 });
@@ -388,12 +385,6 @@ type Changes = UpdateInput<typeof attributes>;
 function checkName({ dnsName: given }: Pick<Changes, 'dnsName'>, { dnsDomain }: Surroundings): void {
   if (given) checkInDomain(given, dnsDomain);
 }
-
-/** The nodes are only read for a port that needs its host to enforce something: creating unbound ports costs no query. */
-async function bindingPolicy(around: Surroundings, matters: boolean): Promise<BindingPolicy> {
-  return { enforcing: matters ? await around.enforcing() : new Set() };
-}
-const MATTERS_TO_BOUND = ['bindingHost', 'portSecurityEnabled', 'deviceOwner'] as const;
 
 /** The three wire attributes of a binding are one value of the domain. */
 const bindingOf = ({ bindingHost, bindingVnicType, bindingProfile }: Changes) => ({
