@@ -116,6 +116,19 @@ describe('a forwarding is one call', () => {
     expect(said).toContain(lab.apiUrl);
     expect(said).toMatch(/ {2}net1 {2}l3 +alive +up +in-sync at \d+/);
   });
+
+  test.each([
+    ['node show', 'net1: owned by machine '],
+    ['node show cmp1', 'cmp1: owned by machine '],
+    ['node admit net1', 'net1 is admitted as compute, network; '],
+    ['log verify', 'the chain holds up to position '],
+    ['db guard', '{"on":true'],
+    ['db migrate', 'the schema is up to date'],
+  ])('plumb %s finds the lab and its logins by itself', async (command, said) => {
+    const { stdout, stderr } = await lab.plumb(command.split(' '));
+    expect(stdout).toContain(said);
+    expect(stderr).toBe('');
+  });
 });
 
 describe('the reboot', () => {

@@ -14,6 +14,8 @@ import {
   type Admission,
   AgentKind,
   agentsAdmitted,
+  type Firewall,
+  firewallOf,
   HostName,
   Id,
   LinkName,
@@ -42,7 +44,7 @@ const Admit = z.strictObject({
 
 export type NodeShown = NodeSeen &
   Readonly<{
-    node: Readonly<Pick<Node, 'tunnelIp' | 'bridgeMappings'>> | null;
+    node: Readonly<Pick<Node, 'tunnelIp' | 'bridgeMappings'> & { firewall: Firewall }> | null;
     /** What an operator lets it do; null: nothing new. */
     admission: Readonly<Pick<Admission, 'roles' | 'physicalNetworks' | 'bridges'>> | null;
     /** What the node says of itself and was not admitted to: it is not used. */
@@ -158,7 +160,10 @@ export class NodesController {
           .filter((agent) => AgentKind.safeParse(agent).success && !may.includes(agent)),
         bridgeMappings: unadmittedMappings(admitted, seen.said ?? bridgeMappings ?? {}),
       },
-      node: node && !node.removed ? { tunnelIp: tunnelIp ?? null, bridgeMappings: bridgeMappings ?? {} } : null,
+      node:
+        node && !node.removed
+          ? { tunnelIp: tunnelIp ?? null, bridgeMappings: bridgeMappings ?? {}, firewall: firewallOf(node) }
+          : null,
     };
   }
 }

@@ -1,22 +1,24 @@
 /** `plumb log verify`: checks that nobody changed the log after it was written. */
 import { InvalidArgumentError, type Command } from 'commander';
 import { PostgresEventStore, type Head } from '@plumbline/event-store';
-import { databaseUrl } from './database-url.js';
+import { addDatabaseOptions, databaseSource, type DatabaseOptions } from './source.js';
 
 export function addLogCommands(program: Command): void {
   const log = program.command('log').description('the log itself');
-  log
-    .command('verify')
-    .description("check the log's chain of hashes, from its first event or from a hash that was kept elsewhere")
-    .usage('[--database <url>] [--from <position> <hash>]')
-    .argument('[hash]', 'the hash at that position, as in a snapshot of a node', chainHash)
-    .requiredOption('--database <url>', 'login of the API', databaseUrl, process.env['DATABASE_URL'])
+  addDatabaseOptions(
+    log
+      .command('verify')
+      .description("check the log's chain of hashes, from its first event or from a hash that was kept elsewhere")
+      .usage('[--database <url>] [--from <position> <hash>]')
+      .argument('[hash]', 'the hash at that position, as in a snapshot of a node', chainHash),
+    'service',
+  )
     .option('--from <position>', 'where to begin; the hash follows', position)
-    .action(async (hash: string | undefined, options: { database: string; from?: number }) => {
+    .action(async (hash: string | undefined, options: DatabaseOptions & { from?: number }) => {
       if ((hash === undefined) !== (options.from === undefined))
         throw new Error('a position and its hash go together: --from <position> <hash>');
       const from = hash === undefined || options.from === undefined ? undefined : { position: options.from, hash };
-      console.log(await verified(options.database, from));
+      console.log(await verified(databaseSource(options, 'service').url, from));
     });
 }
 

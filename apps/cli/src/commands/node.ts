@@ -4,7 +4,6 @@
  */
 import path from 'node:path';
 import type { Command } from 'commander';
-import { tokenFromEnvironment } from '@plumbline/identity';
 import { admitInDatabase } from '@plumbline/ledger';
 import { nodeFacts, printRebuild } from '@plumbline/node-agents';
 import { faultOfHost, NODE_ROLES } from '@plumbline/contracts';
@@ -15,6 +14,7 @@ import { bindTo, logOfNode, removals, withThisNode, type NodeFacts } from '../no
 import { viewFromApi, viewFromFile, viewOf } from '../replay/view-source.js';
 import { databaseUrl, inWords } from './database-url.js';
 import { addAccessOptions, accessOf, type AccessOptions, switchOf } from './access.js';
+import { addApiOptions, apiSource, type ApiOptions } from './source.js';
 
 export function addNodeCommands(program: Command): void {
   const node = program.command('node').description('nodes and their logins');
@@ -38,7 +38,7 @@ export function addNodeCommands(program: Command): void {
   ).action(async (host: string, options: AdmissionOptions) => {
     console.log(`${host} is admitted as ${admissionText(await admit(host, options))}`);
   });
-  onApi(
+  addApiOptions(
     node
       .command('show [host]')
       .description('which machine owns the name of a node, which were refused, which agents report'),
@@ -50,7 +50,7 @@ export function addNodeCommands(program: Command): void {
         options.json ? JSON.stringify(found, null, 2) : found.flatMap(linesOf).join('\n') || 'no node is known',
       );
     });
-  onApi(
+  addApiOptions(
     node
       .command('release <host>')
       .description("let another machine own this node's name: the one that reports next, or the one named"),
@@ -64,7 +64,7 @@ export function addNodeCommands(program: Command): void {
           : `machine ${options.to} owns the name ${host} now`,
       );
     });
-  onApi(
+  addApiOptions(
     node
       .command('close <host>')
       .description(
@@ -74,7 +74,7 @@ export function addNodeCommands(program: Command): void {
     await apiOf(options).endAdmission(host);
     console.log(`nothing new comes to ${host}; what is there stays until it is moved or deleted`);
   });
-  onApi(
+  addApiOptions(
     node
       .command('remove <host>')
       .description('take a node whose agents are stopped out of the log, and its login away'),
@@ -116,11 +116,12 @@ export function addNodeCommands(program: Command): void {
       );
     });
   addAccessOptions(
-    node
-      .command('rebind <host>')
-      .description('on the node: show what following this log would change, and with --yes follow it'),
+    addApiOptions(
+      node
+        .command('rebind <host>')
+        .description('on the node: show what following the log of this API would change, and with --yes follow it'),
+    ),
   )
-    .option('--api <url>', 'the API of the log to follow', process.env['PLUMB_API'] ?? 'http://127.0.0.1:9696')
     .option('--view <file>', 'its view of this host, saved by "plumb replay --save" ("-": standard input)')
     .option('--state-dir <folder>', "the agents' snapshots", process.env['PLUMB_STATE_DIR'] ?? '/var/lib/plumbline')
     .option('--yes', 'follow that log now')
@@ -128,14 +129,11 @@ export function addNodeCommands(program: Command): void {
 }
 
 const DIR = { about: "the controller's logins and nats-server configuration", default: '/etc/plumbline' } as const;
-type ApiOptions = Readonly<{ api: string }>;
 type AdmissionOptions = ApiOptions & Readonly<{ role?: string[]; map?: string[]; database?: string }>;
 type AddOptions = AdmissionOptions & Readonly<{ dir: string; listen?: string; name?: string[] }>;
 const listOf = (text: string): string[] => text.split(',').map((each) => each.trim());
-const onApi = (command: Command): Command =>
-  command.option('--api <url>', 'the API', process.env['PLUMB_API'] ?? 'http://127.0.0.1:9696');
 const admitting = (command: Command): Command =>
-  onApi(
+  addApiOptions(
     command
       .option('--role <roles>', `what it may be: ${NODE_ROLES.join(', ')}, or both with a comma`, listOf)
       .option(
@@ -145,7 +143,10 @@ const admitting = (command: Command): Command =>
       )
       .option('--database <url>', 'instead of the API: the database of its log, while no API runs', databaseUrl),
   );
-const apiOf = ({ api }: ApiOptions): NodesApi => new NodesApi(api, () => tokenFromEnvironment());
+const apiOf = (options: ApiOptions): NodesApi => {
+  const { url, token } = apiSource(options);
+  return new NodesApi(url, token);
+};
 
 async function add(host: string, options: AddOptions): Promise<void> {
   // First: a login of a node that was not admitted would be of no use.
@@ -206,12 +207,10 @@ async function admissionOf(host: string, { role, map, ...options }: AdmissionOpt
 
 async function rebind(
   host: string,
-  options: AccessOptions & { api: string; view?: string; stateDir: string; yes?: boolean },
+  options: AccessOptions & ApiOptions & { view?: string; stateDir: string; yes?: boolean },
 ): Promise<void> {
-  const message =
-    options.view === undefined
-      ? await viewFromApi(options.api, host, () => tokenFromEnvironment())
-      : await viewFromFile(options.view);
+  const { url, token } = apiSource(options);
+  const message = options.view === undefined ? await viewFromApi(url, host, token) : await viewFromFile(options.view);
   if (message.host !== host) throw new Error(`the view is of node ${message.host}, not of ${host}`);
   const view = await withThisNode(viewOf(message), () => factsFromEnvironment(host));
   const bound = await logOfNode(options.ovsdb);

@@ -2,12 +2,11 @@
 import { writeFile } from 'node:fs/promises';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { type FeedMessage } from '@plumbline/contracts';
-import { tokenFromEnvironment } from '@plumbline/identity';
 import { printRebuild, rebuild } from '@plumbline/node-agents';
 import type { HostView } from '@plumbline/topology';
 import { logOfNode, removals } from '../node/rebind.js';
 import { knownPast, whyRefused, type HashAt } from '../replay/known-past.js';
-import { labNode, type LabNode } from '../replay/lab-node.js';
+import { labNode } from '../replay/lab-node.js';
 import { ownerRefusal } from '../replay/owner-refusal.js';
 import {
   hashFromDatabase,
@@ -18,13 +17,13 @@ import {
   NoSuchView,
 } from '../replay/view-source.js';
 import { accessOf, addAccessOptions, type AccessOptions, switchOf } from './access.js';
+import { addApiOptions, apiSource, type ApiOptions } from './source.js';
 
 type ReplayOptions = AccessOptions &
+  ApiOptions &
   Readonly<{
     node: string;
     at?: number;
-    api?: string;
-    lab: string;
     database?: string;
     view?: string;
     save?: string;
@@ -38,14 +37,14 @@ type ReplayOptions = AccessOptions &
 
 export function addReplayCommand(program: Command): void {
   addAccessOptions(
-    program
-      .command('replay')
-      .description('make a node what the log says: this machine, or a node of the lab that runs here'),
+    addApiOptions(
+      program
+        .command('replay')
+        .description('make a node what the log says: this machine, or a node of the lab that runs here'),
+    ),
   )
     .requiredOption('--node <host>', 'the node, by the name its agents use')
     .option('--at <position>', 'the log as it stood at this position (default: its head)', position)
-    .option('--api <url>', "the API to ask (default: PLUMB_API, the lab's, or http://127.0.0.1:9696)")
-    .option('--lab <name>', 'the lab that the node may be of', 'lab')
     .option('--database <url>', 'read the log from its database instead: works with API and NATS down')
     .option('--view <file>', 'a view saved before ("-": standard input)')
     .option('--save <file>', 'write the view there and change nothing ("-": standard output)')
@@ -61,7 +60,7 @@ export function addReplayCommand(program: Command): void {
 async function replay(options: ReplayOptions): Promise<void> {
   const { save, node, dryRun, fromNothing } = options;
   const lab = labNode(node, options.lab);
-  const message = await messageFor(options, lab);
+  const message = await messageFor(options);
   if (message.host !== node) throw new Error(`the view is of node ${message.host}, not of ${node}`);
   if (save !== undefined) {
     const json = `${JSON.stringify(message)}\n`;
@@ -79,7 +78,7 @@ async function replay(options: ReplayOptions): Promise<void> {
   // The command inside has the view as a file: whether the log is the node's own can only be asked here.
   const known = await knownPast(lab.stateDir, node);
   const refused =
-    (await ownerRefusal(lab.stateDir)) ?? (await whyRefused(message, { bound: null, known }, hashAtOf(options, lab)));
+    (await ownerRefusal(lab.stateDir)) ?? (await whyRefused(message, { bound: null, known }, hashAtOf(options)));
   process.exitCode = await lab.replayInside(message, flagsOf({ ...options, ...(refused !== null && { refused }) }));
 }
 
@@ -140,16 +139,16 @@ async function refusalHere(message: FeedMessage, options: ReplayOptions): Promis
   const notOwner = await ownerRefusal(options.stateDir);
   if (notOwner !== null) return notOwner;
   const [bound, known] = await Promise.all([logOfNode(options.ovsdb), knownPast(options.stateDir, options.node)]);
-  return whyRefused(message, { bound, known }, hashAtOf(options, null));
+  return whyRefused(message, { bound, known }, hashAtOf(options));
 }
 
 /** Asks where the view came from. */
-function hashAtOf(options: ReplayOptions, lab: LabNode | null): HashAt {
+function hashAtOf(options: ReplayOptions): HashAt {
   const { view, database } = options;
   return async (at) => {
     if (view !== undefined) return 'unknown';
     if (database !== undefined) return hashFromDatabase(database, at);
-    return messageFor({ ...options, at }, lab).then(
+    return messageFor({ ...options, at }).then(
       ({ hash }) => hash,
       (error: unknown) => {
         if (error instanceof NoSuchView) return null;
@@ -159,13 +158,11 @@ function hashAtOf(options: ReplayOptions, lab: LabNode | null): HashAt {
   };
 }
 
-function messageFor(options: ReplayOptions, lab: LabNode | null): Promise<FeedMessage> {
+function messageFor(options: ReplayOptions): Promise<FeedMessage> {
   if (options.view !== undefined) return viewFromFile(options.view);
   if (options.database !== undefined) return viewFromDatabase(options.database, options.node, options.at);
-  const api = options.api ?? process.env['PLUMB_API'] ?? lab?.apiUrl ?? 'http://127.0.0.1:9696';
-  // Send the lab's own login to the lab's own API only.
-  const token = lab !== null && api === lab.apiUrl ? lab.token : tokenFromEnvironment;
-  return viewFromApi(api, options.node, () => token(), options.at);
+  const { url, token } = apiSource(options);
+  return viewFromApi(url, options.node, token, options.at);
 }
 
 function position(text: string): number {

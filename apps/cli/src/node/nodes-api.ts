@@ -18,7 +18,14 @@ const Seen = z.object({
   refused: z.array(z.object({ agent: z.string(), machine: z.string(), reason: z.string(), heardAt: z.string() })),
   admission: Admission.nullable(),
   unadmitted: z.object({ agents: z.array(z.string()), bridgeMappings: z.record(z.string(), z.string()) }),
-  node: z.object({ tunnelIp: z.string().nullable(), bridgeMappings: z.record(z.string(), z.string()) }).nullable(),
+  node: z
+    .object({
+      tunnelIp: z.string().nullable(),
+      bridgeMappings: z.record(z.string(), z.string()),
+      /** Absent: an API of a release before. */
+      firewall: z.string().default('none'),
+    })
+    .nullable(),
 });
 export type NodeSeen = z.infer<typeof Seen>;
 
@@ -136,6 +143,7 @@ export function linesOf({
               .map((each) => each.join(':'))
               .join(', ') || 'none'
           }`,
+          `  security groups: ${node.firewall === 'none' ? 'not enforced' : `enforced (${node.firewall})`}`,
         ]),
     `  ${admission === null ? 'NOT ADMITTED: nothing new comes to it' : `admitted as ${admissionText(admission)}`}`,
     ...unadmitted.agents.map((agent) => `  NOT ADMITTED, so not used: its ${agent} agent`),

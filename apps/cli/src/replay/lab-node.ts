@@ -5,29 +5,13 @@
  */
 import { mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { FeedMessage } from '@plumbline/contracts';
-import { logIn } from '@plumbline/identity';
-import {
-  argvAt,
-  labEnvironment,
-  labSpec,
-  loginsOf,
-  nodeOf,
-  placeFolder,
-  readLabState,
-  runAttached,
-  runningPlace,
-} from '@plumbline/lab';
-
-const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../..');
+import { argvAt, labEnvironment, nodeOf, placeFolder, runAttached, runningPlace } from '@plumbline/lab';
+import { labHere } from '../commands/source.js';
 
 export interface LabNode {
-  readonly apiUrl: string | null;
   /** Where its agents' snapshots are, seen from here. */
   readonly stateDir: string;
-  /** The administrator's login at that API. */
-  token(): Promise<string>;
   /** Runs `plumb replay --node <host> --view <this message> <options>` inside the node, with this terminal. Answers its exit code. */
   replayInside(message: FeedMessage, options: readonly string[]): Promise<number>;
 }
@@ -37,21 +21,14 @@ export interface LabNode {
  * null without root, because only root can look into a lab. PLUMB_STATE names another state folder.
  */
 export function labNode(host: string, labName: string): LabNode | null {
-  if (process.getuid?.() !== 0) return null;
-  const stateDir = process.env['PLUMB_STATE'];
-  const spec = labSpec({
-    projectDir,
-    name: labName,
-    ...(stateDir === undefined ? {} : { stateDir: path.resolve(stateDir) }),
-  });
-  const state = readLabState(spec.stateDir);
-  if (state === null || nodeOf(spec, host) === undefined) return null;
+  const lab = labHere(labName);
+  if (lab === null) return null;
+  const { spec, state } = lab;
+  if (nodeOf(spec, host) === undefined) return null;
   const place = runningPlace(spec, host);
   if (readlinkSync(`/proc/${place.keeperPid}/ns/net`) === readlinkSync('/proc/self/ns/net')) return null;
   return {
-    apiUrl: state.apiUrl,
     stateDir: path.join(placeFolder(spec, host), 'agents'),
-    token: () => logIn(loginsOf(state)[0]),
     async replayInside(message, options) {
       const folder = mkdtempSync(path.join(placeFolder(spec, host), 'replay-'));
       try {
