@@ -34,8 +34,12 @@ export class BridgeFirewall {
   private readonly zones = new Zones();
   private want = NOTHING;
   private version = 0;
+  /** Owner -> the owners that it needs; never in a circle. */
+  private needs: ReadonlyMap<string, readonly string[]> = new Map();
   /** Of what is no port's: said until it is well. */
   private failed: readonly Refusal[] = [];
+  /** Nothing was refused, and nothing is left that could not be removed by an old view. */
+  private complete = false;
   /** Whether the last call of `protect` looked at the node. */
   private looked = false;
   /** Nothing of ours was left, and nothing is wanted: nobody else makes what bears our mark. */
@@ -57,7 +61,7 @@ export class BridgeFirewall {
     this.looked = false;
     const none = ports.length === 0 && config.firewall !== 'hybrid' && this.want === NOTHING;
     if (none && this.clean) return { applied: 0, drift: 0, guards: new Map() };
-    if (options.touched !== 'all' && (none || (this.found && !concerns(options.touched))))
+    if (options.touched !== 'all' && (none || (this.found && this.complete && !concerns(options.touched))))
       return { applied: 0, drift: 0, guards: none ? new Map() : this.guards };
     const { touched } = options;
     // A port that was touched may be plugged in anew, and one that was not well may be well: the copy in memory serves for rules alone.
@@ -100,6 +104,7 @@ export class BridgeFirewall {
     }
     this.clean = !base && this.found !== null && !hasOurs(this.found);
     this.memory.conclude(run, new Map([[UNIT, `${this.version}`]]), mayRemove);
+    this.complete = mayRemove && run.failures.size === 0;
     this.failed = [BASE_OWNER, REST_OWNER].flatMap((owner) => {
       const why = base || owner === REST_OWNER ? run.why(owner) : undefined;
       return why ? [{ key: `bridge/${BR_INT}`, reason: why.reason }] : [];
@@ -112,6 +117,7 @@ export class BridgeFirewall {
     if (sameData(plain(want), plain(this.want))) return;
     this.want = want;
     this.version += 1;
+    this.needs = new Map([...want.chains, ...want.lines].map(({ owner, needs }) => [owner, needs]));
   }
 
   private agent(
@@ -152,17 +158,14 @@ export class BridgeFirewall {
   }
 
   /** Of a port, or of what it needs. */
-  private failureOf(owner: string, seen = new Set<string>()): { reason: string } | undefined {
-    if (seen.has(owner)) return undefined;
-    seen.add(owner);
+  private failureOf(owner: string): { reason: string } | undefined {
+    if (this.run.failures.size === 0) return undefined;
     const own = this.run.why(owner);
     if (own) return own;
-    for (const each of [...this.want.lines, ...this.want.chains])
-      if (each.owner === owner)
-        for (const need of each.needs) {
-          const found = this.failureOf(need, seen);
-          if (found) return found;
-        }
+    for (const need of this.needs.get(owner) ?? []) {
+      const found = this.failureOf(need);
+      if (found) return found;
+    }
     return undefined;
   }
 }

@@ -57,12 +57,12 @@ export function planAdding(
     if (!isFrozen(owner))
       tasks.push(task('rules', owner, { op: 'chain', version, table: 'filter', chain, lines }, needs));
   }
+  const shared = new Map(VERSIONS.map((version) => [version, sharedLines(found.tables[version])]));
   for (const { version, table, chain, line, owner, needs } of want.lines) {
-    const have = linesIn(found.tables[version], table, chain) ?? EMPTY;
-    const rivals = have.filter((each) => matchOf(each) === matchOf(line) && each !== line);
-    if (have.includes(line) || (rivals.length > 0 && !mayRemove) || isFrozen(owner)) continue;
+    const have = shared.get(version)?.get(`${table} ${chain} ${matchOf(line)}`) ?? EMPTY;
+    if (have.includes(line) || (have.length > 0 && !mayRemove) || isFrozen(owner)) continue;
     tasks.push(task('rules', owner, { op: 'add-line', version, table, chain, line }, needs));
-    for (const each of rivals) tasks.push(task('rules', owner, { op: 'drop-line', version, table, chain, line: each }));
+    for (const each of have) tasks.push(task('rules', owner, { op: 'drop-line', version, table, chain, line: each }));
   }
   return { tasks, refused: [] };
 }
@@ -117,6 +117,19 @@ function cannot({ unreadable }: FoundFilter): Refusal[] {
   const tool = first.version === 4 ? 'iptables-save' : 'ip6tables-save';
   const reason = `${tool} cannot show table ${first.table}, mostly since another tool (nft) wrote rules into it: an operator must ${mendingOf('', first.version, first.table)}`;
   return [{ unit: UNIT, owner: BASE_OWNER, reason }];
+}
+
+/** The lines of the chains that all ports share, by chain and by what they are for. */
+function sharedLines(tables: SavedTables): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const { table, chain } of HOOKS)
+    for (const line of linesIn(tables, table, chain) ?? EMPTY) {
+      const key = `${table} ${chain} ${matchOf(line)}`;
+      const known = found.get(key);
+      if (known) known.push(line);
+      else found.set(key, [line]);
+    }
+  return found;
 }
 
 /** What a shared line is for: the bridge of a port. */

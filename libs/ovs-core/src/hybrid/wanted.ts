@@ -188,10 +188,9 @@ function rulesAndSets(
   }
   for (const its of rulesOf.values()) its.sort((a, b) => (a.rule.id < b.rule.id ? -1 : 1));
   const entries = new Map<string, Set<string>>();
-  const putIn = (name: string, prefixes: readonly string[], version: IpVersion): void => {
+  const putIn = (name: string, of: AddressGroup | SecurityGroupMember | undefined, version: IpVersion): void => {
     const known = entries.get(name) ?? new Set<string>();
-    for (const prefix of prefixes)
-      if (versionOf(prefix) === version) for (const entry of entryOf(prefix)) known.add(entry);
+    if (of) for (const entry of entriesOf(of)[version]) known.add(entry);
     entries.set(name, known);
   };
   const versionsOf = new Map<string, IpVersion>();
@@ -202,16 +201,14 @@ function rulesAndSets(
     }
   for (const [id, versions] of addresses)
     for (const version of versions) {
-      const group: AddressGroup | undefined = objectIn(view, 'addressgroup', id);
       versionsOf.set(addressSet(version, id), version);
-      putIn(addressSet(version, id), group?.addresses ?? [], version);
+      putIn(addressSet(version, id), objectIn(view, 'addressgroup', id), version);
     }
   if (members.size > 0)
     for (const object of view.objects.values()) {
       if (object.kind !== 'securitygroupmember') continue;
-      const member: SecurityGroupMember = object;
-      for (const version of members.get(member.securityGroupId) ?? [])
-        putIn(memberSet(version, member.securityGroupId), member.addresses, version);
+      for (const version of members.get(object.securityGroupId) ?? [])
+        putIn(memberSet(version, object.securityGroupId), object, version);
     }
   const sets = [...versionsOf]
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -220,6 +217,20 @@ function rulesAndSets(
       entries: entries.get(name) ?? new Set(),
     }));
   return { sets, rulesOf };
+}
+
+type Entries = Readonly<Record<IpVersion, readonly string[]>>;
+/** Worked out once for each object: a set may have thousands of members, of which one is new. */
+const known = new WeakMap<AddressGroup | SecurityGroupMember, Entries>();
+
+function entriesOf(of: AddressGroup | SecurityGroupMember): Entries {
+  let found = known.get(of);
+  if (!found) {
+    const entries = (version: IpVersion): string[] =>
+      of.addresses.filter((prefix) => versionOf(prefix) === version).flatMap(entryOf);
+    known.set(of, (found = { 4: entries(4), 6: entries(6) }));
+  }
+  return found;
 }
 
 /** The rules of a group, for packets and for replies, in and out. */

@@ -25,7 +25,9 @@ export class Zones {
         if (bridge !== undefined) there.set(bridge, Number(zone));
       }
     const taken = new Set(this.byPort.values());
-    for (const id of ids) {
+    const isThere = (id: string): number => Number(there.has(bridgeOf(id)));
+    // Those that have one on the node come first: no new one takes it.
+    for (const id of [...ids].sort((a, b) => isThere(b) - isThere(a))) {
       if (this.byPort.has(id)) continue;
       let zone = there.get(bridgeOf(id)) ?? FIRST + (hash32(id) % COUNT);
       while (taken.has(zone) || zone < FIRST) zone = zone + 1 < FIRST + COUNT ? Math.max(FIRST, zone + 1) : FIRST;
