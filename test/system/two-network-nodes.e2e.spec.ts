@@ -12,7 +12,7 @@ const HOSTS = ['net1', 'cmp1'] as const;
 const [everything] = defaultNodes;
 let lab: TestLab;
 let router: Resource, floatingIp: Resource;
-let vm1: InstanceState, vm3: InstanceState;
+let vm1: InstanceState;
 
 beforeAll(async () => {
   lab = await TestLab.up(
@@ -27,7 +27,7 @@ beforeAll(async () => {
   const gateway = '192.168.60.1';
   const subnet = await lab.create('subnet', { network_id: network.id, ip_version: 4, cidr: '192.168.60.0/24' });
   await lab.request('PUT', `/v2.0/routers/${router.id}/add_router_interface`, { subnet_id: subnet.id });
-  vm3 = await lab.newInstance('vm3', 'cmp2', network, { prefix: 24, gateway });
+  await lab.newInstance('vm3', 'cmp2', network, { prefix: 24, gateway });
 }, upTimeoutMs);
 afterAll(async () => lab?.down(), upTimeoutMs);
 
