@@ -7,12 +7,18 @@ type Said = Omit<ObjectStatus, 'position'> & { position: number };
 
 /** As real agents do; one that says nothing for 15 s counts as silent, and gets no routers. */
 const BEAT_MS = 5_000;
+/** How soon a node says that it made a router; a real one takes a fraction of a second. */
+const MAKE_MS = 100;
+const UNMADE = `
+SELECT r.id FROM plumbline.routers r WHERE r.doc ->> 'host' = $1 AND NOT EXISTS (SELECT FROM plumbline.object_status s
+  WHERE s.object_kind = 'router' AND s.object_id = r.id AND s.host = $1 AND s.position >= (r.set_at ->> 'host')::bigint)`;
 
 export class ObservedNode {
   private sequence = 0;
   private readonly published = new Map<AgentKind, number>();
   private readonly startedAt = new Date().toISOString();
   private heart: NodeJS.Timeout | undefined;
+  private maker: NodeJS.Timeout | undefined;
   /** How it says that it enforces security groups; undefined: as an agent of the release before, not at all. */
   firewall: string | undefined = 'openflow';
   /** What its reports say instead of what they say by default. */
@@ -95,6 +101,20 @@ export class ObservedNode {
     }, BEAT_MS);
   }
 
+  /** From now on its L3 agent reports each router that comes to it as made, as a real one does. */
+  makeRouters(): void {
+    const made = async (): Promise<void> => {
+      const { rows } = await this.api.database.query<{ id: string }>(UNMADE, [this.host]);
+      const position = rows.length > 0 ? await this.api.head() : 0;
+      if (rows.length > 0)
+        this.publish(
+          'l3',
+          rows.map(({ id }) => ({ kind: 'router', id, status: 'ACTIVE', position })),
+        );
+    };
+    this.maker ??= setInterval(() => void made().catch(() => undefined), MAKE_MS);
+  }
+
   /** Resolves when the API has processed all reports that this agent has sent until now; they arrive in order. */
   async heard(agent: AgentKind): Promise<void> {
     const sequence = this.published.get(agent) ?? 0;
@@ -109,6 +129,7 @@ export class ObservedNode {
 
   async stop(): Promise<void> {
     clearInterval(this.heart);
+    clearInterval(this.maker);
     await this.nats.close();
   }
 

@@ -42,7 +42,10 @@ export class Cloud {
     try {
       for (const [n, host] of HOSTS.entries())
         cloud.nodes.push(await ObservedNode.start(cloud.api, host, `10.9.0.${n + 1}`));
-      for (const node of cloud.nodes) node.keepAlive();
+      for (const node of cloud.nodes) {
+        node.keepAlive();
+        node.makeRouters();
+      }
       return cloud;
     } catch (error) {
       await cloud.stop();
