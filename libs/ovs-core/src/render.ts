@@ -94,7 +94,7 @@ export type Firewall = Readonly<{
   isStateful: (group: string) => boolean;
   /** Instances are to be plugged through a bridge of their own, where their rules are. */
   hybrid: boolean;
-  /** Of a port with such a bridge; undefined: its bridge was not looked at. */
+  /** Of a port whose rules are, or shall be, on such a bridge; undefined: they are not, or were not looked at yet. */
   guardOf: (portId: string) => Guard | null | undefined;
 }>;
 
@@ -289,9 +289,12 @@ export function renderPort(
   if (!port || !isHere(view, port)) return { want: unknownPort(id, devices, mayRemove), local: null, portClass: null };
   const [device = null, ...twins] = devices;
   const owner = keyOf(port);
-  const onBridge = device !== null && device.name === switchEnd(port.id);
-  const guarding = (onBridge && firewall?.guardOf(port.id)) || null;
-  const trouble = faultOf(port, place, device) ?? (device && firewall ? plugFault(port, device, firewall) : null);
+  const hasBridge = device !== null && device.name === switchEnd(port.id);
+  // Where flows judge, one with a bridge is judged there only if its rules are still there.
+  const onBridge = hasBridge && firewall !== null && (firewall.hybrid || firewall.guardOf(port.id) !== undefined);
+  const guarding = (onBridge && firewall.guardOf(port.id)) || null;
+  const trouble =
+    faultOf(port, place, device) ?? (device && firewall ? plugFault(port, device, firewall, onBridge) : null);
   const down =
     trouble ??
     guarding?.reason ??
@@ -328,8 +331,8 @@ export function renderPort(
 export const isSecured = (port: Port): boolean => port.portSecurityEnabled && !port.deviceOwner.startsWith('network:');
 
 /** Why a port is not wired as it is plugged in: its rules would not be enforced. */
-function plugFault(port: Port, device: ObservedPort, { hybrid, guardOf }: Firewall): string | null {
-  if (device.name === switchEnd(port.id)) {
+function plugFault(port: Port, device: ObservedPort, { hybrid, guardOf }: Firewall, onBridge: boolean): string | null {
+  if (onBridge) {
     const guard = guardOf(port.id);
     if (guard === undefined) return `the rules on its bridge ${bridgeOf(port.id)} were not looked at yet`;
     return guard === null || guard.holds ? null : guard.reason;

@@ -179,6 +179,7 @@ describe('bridges of instances', () => {
   it('come and go with the setting, but a port that is plugged in keeps its way, and is named', async () => {
     const builder = add(add(view(), 21), 22);
     await plug(22, 'plugByBridge');
+    await converge(builder);
     const both = async (firewall: 'openflow' | 'hybrid' | 'none') => {
       real.config = { ...config, firewall };
       real.restartAgent();
@@ -197,5 +198,9 @@ describe('bridges of instances', () => {
     expect(await both('none')).toEqual(['ACTIVE', 'ACTIVE']);
     expect(await rules()).not.toContain('neutron-openvswi');
     expect(await answers()).toEqual([true, true]);
+    // Nothing is put on a bridge anew where flows judge: not even br_netfilter is needed.
+    expect(await both('openflow')).toEqual(['ACTIVE', 'ACTIVE']);
+    expect(await rules()).not.toContain('neutron-openvswi');
+    expect(await answers()).toEqual([true, false]);
   });
 });

@@ -57,19 +57,24 @@ export class BridgeFirewall {
     observed: ObservedSwitch,
     options: ProtectOptions,
   ): Promise<Protected> {
-    const ports = enforces(config) ? bridgedPorts(view, observed) : [];
-    this.looked = false;
-    const none = ports.length === 0 && config.firewall !== 'hybrid' && this.want === NOTHING;
-    if (none && this.clean) return { applied: 0, drift: 0, guards: new Map() };
-    if (options.touched !== 'all' && (none || (this.found && this.complete && !concerns(options.touched))))
-      return { applied: 0, drift: 0, guards: none ? new Map() : this.guards };
+    const plugged = enforces(config) ? bridgedPorts(view, observed) : [];
+    const hybrid = config.firewall === 'hybrid';
     const { touched } = options;
+    this.looked = false;
+    const none = !hybrid && (this.clean || (plugged.length === 0 && this.want === NOTHING && touched !== 'all'));
+    if (none) return { applied: 0, drift: 0, guards: new Map() };
+    if (touched !== 'all' && this.found && this.complete && !concerns(touched))
+      return { applied: 0, drift: 0, guards: this.guards };
     // A port that was touched may be plugged in anew, and one that was not well may be well: the copy in memory serves for rules alone.
     const alike =
       touched !== 'all' &&
       touched.size > 0 &&
-      ports.every(({ id }) => this.guards.get(id) === null && !touched.has(`port/${id}`));
+      plugged.every(({ id }) => !touched.has(`port/${id}`) && (this.guards.get(id) ?? null) === null) &&
+      plugged.every(({ id }) => !hybrid || this.guards.has(id));
     let found = this.found !== null && alike ? this.found : await this.driver.observe();
+    const seen = found;
+    // Where flows judge, a bridge does only while the rules are there that it had before: nothing is put on a bridge anew.
+    const ports = hybrid ? plugged : plugged.filter(({ id }) => isJudged(seen, id));
     this.found = null;
     this.run = new Run();
     this.looked = true;
@@ -78,7 +83,7 @@ export class BridgeFirewall {
       ports.map(({ id }) => id),
     );
     this.render(view, ports);
-    if (ports.length > 0 || config.firewall === 'hybrid') {
+    if (ports.length > 0 || hybrid) {
       const plan = planOptions(view, options.mayRemove);
       const terms = { mayRemove: plan.mayRemove, countsDrift: touched === 'all' };
       const isFrozen = (owner: string): boolean => plan.isFrozen(owner as ObjectKey);
@@ -169,6 +174,17 @@ export class BridgeFirewall {
     return undefined;
   }
 }
+
+/** Whether packets of the port's bridge are led to rules of ours. */
+const isJudged = (found: FoundFilter, portId: string): boolean =>
+  VERSIONS.some((version) =>
+    HOOKS.some(({ table, chain }) =>
+      found.tables[version]
+        .get(table)
+        ?.get(chain)
+        ?.some((line) => line.startsWith(`-i ${bridgeOf(portId)} `)),
+    ),
+  );
 
 /** Whether rules on bridges may depend on one of these; of no object: on what the switch shows. */
 const concerns = (touched: ReadonlySet<ObjectKey>): boolean =>
