@@ -148,7 +148,9 @@ export class SwitchImage {
     if (name === BR_INT || name === BR_TUN || port.external_ids[MARK_KEY] !== undefined) return undefined;
     const interfaces = this.rows.interfacesOf(port);
     if (interfaces.length === 0 || !interfaces.every(canBeUplink)) return undefined;
-    return { devices: interfaces.length, faults: interfaces.flatMap((row) => this.faultOf(row, datapath_type)) };
+    // In the order of names: the rows of a bond are in none, and what is said of them must not change.
+    const sorted = [...interfaces].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return { devices: sorted.length, faults: sorted.flatMap((row) => this.faultOf(row, datapath_type)) };
   }
 
   private port(port: PortRow, row: BridgeRow): ObservedPort {
