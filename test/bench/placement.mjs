@@ -117,7 +117,7 @@ async function measure(hosts, shared) {
     for (let round = -WARM_UP; round < ROUNDS; round += 1) {
       messages = [];
       const start = performance.now();
-      const request = createPorts([portOn(networks[0], host(hosts - 1))], { enforcing: null });
+      const request = createPorts([portOn(networks[0], host(hosts - 1))]);
       const joined = await timed(wire, () => ledger.execute(request, meta()));
       const took = performance.now() - start - 50;
       const nodes = messages.reduce((sum, each) => sum + each.entered.filter(({ kind }) => kind === 'node').length, 0);
