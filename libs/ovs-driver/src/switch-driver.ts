@@ -26,11 +26,17 @@ import { SwitchWatch } from './switch-watch.js';
 export type SwitchDriverOptions = Readonly<{
   /** Directory of the bridges' management sockets. Default /run/openvswitch. */
   runDir?: string;
-  /** How long one transaction or one ovs-ofctl may take. Default 10,000. */
+  /** How long one transaction or one ovs-ofctl may take; one that changes many flows longer (BUNDLE_FLOW_MS). Default 10,000. */
   timeoutMs?: number;
   /** False: do not hold a connection to the switch to notice its restart (a one-off command). Default true. */
   watch?: boolean;
 }>;
+
+/**
+ * What each flow adds to the time that a bundle may take: many times what it takes. A switch that has just begun with a thousand ports has much else to do, and a
+ * bundle that is ended is begun anew with nothing done.
+ */
+const BUNDLE_FLOW_MS = 1;
 
 /** What somebody else did to the switch. */
 export type SwitchNews = Readonly<{
@@ -170,8 +176,9 @@ export class SwitchDriver implements OvsDriver {
     const known = this.known.get(step.bridge);
     this.known.delete(step.bridge);
     const argv = ['ovs-ofctl', '-O', 'OpenFlow14', '--bundle', 'add-flows', `unix:${this.socketOf(step.bridge)}`, '-'];
+    const timeoutMs = this.timeoutMs + BUNDLE_FLOW_MS * (step.add.length + step.remove.length);
     try {
-      await this.runner.run(argv, { stdin: bundleText(step), timeoutMs: this.timeoutMs });
+      await this.runner.run(argv, { stdin: bundleText(step), timeoutMs });
     } catch (error) {
       const away = unavailable(error);
       // A bundle that was refused changed nothing: the copy is still true.
