@@ -164,6 +164,7 @@ const NAMES: readonly (readonly [RegExp, string])[] = [
   [/router/, 'router'],
   [/port/, 'port'],
   [/object_id/, 'network'],
+  [/resource_id/, 'security_group'],
 ];
 
 /** A value of a JSON schema, as well as the schema and the attribute's name tell. */

@@ -62,6 +62,7 @@ beforeAll(async () => {
   await make('rule', 'security-group-rules', 'security_group_rule', {
     ...{ security_group_id: group.id, direction: 'ingress', remote_ip_prefix: '10.0.0.0/8' },
   });
+  await make('log', 'log/logs', 'log', { resource_type: 'security_group', resource_id: group.id });
   await make('addresses', 'address-groups', 'address_group', { name: 'a', addresses: ['10.0.0.0/24'] });
   const scope = await make('scope', 'address-scopes', 'address_scope', { name: 's', ip_version: 4 });
   const pool = { name: 'p', prefixes: ['10.9.0.0/16'], address_scope_id: scope.id };

@@ -36,6 +36,7 @@ describe('what a create answers', () => {
     ['shared pool', 'subnetpool', () => ({ name: 'p', prefixes: ['10.8.0.0/16'], shared: true })],
     ['addresses', 'address_group', () => ({ name: 'a', addresses: ['10.0.0.0/24'] })],
     ['group', 'security_group', () => ({ name: 'g', stateful: false })],
+    ['log', 'log', () => ({ resource_type: 'security_group', resource_id: made['group']!.id, event: 'DROP' })],
     ['rule', 'security_group_rule', () => ({ security_group_id: made['group']!.id, direction: 'ingress' })],
     [
       'outside',

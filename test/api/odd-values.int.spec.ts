@@ -25,6 +25,7 @@ beforeAll(async () => {
     (await api.make<{ id: string }>('POST', `/v2.0/${segment}`, { [name]: fields })).id;
   const fip = await make('floatingips', 'floatingip', { floating_network_id: external.id });
   const group = await make('security-groups', 'security_group', { name: 'g' });
+  const log = { resource_type: 'security_group', resource_id: group };
   const rule = { security_group_id: group, direction: 'ingress' };
   const forwarding = { protocol: 'tcp', internal_port_id: port.id, internal_port: 80, external_port: 80 };
   const policy = { object_type: 'network', object_id: tenant.id, action: 'access_as_shared', target_tenant: 'x' };
@@ -64,6 +65,7 @@ beforeAll(async () => {
       rule,
     ),
     address_group: place('address-groups', await make('address-groups', 'address_group', {})),
+    log: place('log/logs', await make('log/logs', 'log', log), log),
     rbac_policy: place('rbac-policies', await make('rbac-policies', 'rbac_policy', policy), policy),
     agent: place('agents', anyAgent),
   };

@@ -319,6 +319,10 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
       onboard_network_subnets: { network_id: { of: 'network', body: (id) => ({ network_id: id }) } },
     },
   },
+  log: {
+    fields: async (world, by) => ({ resource_type: 'security_group', resource_id: await group(world, by) }),
+    references: { resource_id: { of: 'security_group' }, target_id: { of: 'port' } },
+  },
   rbac_policy: {
     fields: async (world, by) => ({
       object_type: 'network',

@@ -30,7 +30,10 @@ export const pathOf = (resource: Resource, { id, whole }: Made): string => `${co
 /** One, in a place of its own. */
 export async function make(world: PolicyWorld, resource: Resource, by: Maker): Promise<Made> {
   const { whole, ...fields } = await fixtureOf(resource).fields(world, by);
-  const id = await world.make(by, collectionPath(resource, whole), resource.name, fields);
+  // What only administrators may make is made by one, for the project.
+  const [maker, its]: [Maker, Fields] =
+    resource.write === 'admin' ? ['admin', { ...fields, project_id: world.projectOf(by) }] : [by, fields];
+  const id = await world.make(maker, collectionPath(resource, whole), resource.name, its);
   return { id, ...(whole !== undefined && { whole }) };
 }
 export const changeOf = (resource: Resource): Fields => ({

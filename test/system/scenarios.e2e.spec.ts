@@ -165,6 +165,37 @@ describe('scenario A: two instances, two floating IPs, one router', () => {
     await lab.delete('security_group', vrrp.id);
   });
 
+  test('what security groups drop is a line in the log of the node, while a log of the API asks for it', async () => {
+    const asked = { resource_type: 'security_group', target_id: vm1.portId, event: 'DROP' };
+    const { status, body } = await lab.request('POST', '/v2.0/log/logs', { log: asked });
+    expect([status, body]).toEqual([201, expect.anything()]);
+    const { id } = body?.['log'] as Resource;
+    // No rule of the lab's guests names this protocol.
+    const strange = `import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, 99).sendto(b'x', ('${vm1.ip}', 0))`;
+    const lines = () =>
+      lab
+        .logOf('ovs-agent-cmp1')
+        .split('\n')
+        .filter((line) => line.includes('"step":"packet"'));
+    await until(
+      async () => {
+        await lab.at('vm2', ['python3', '-c', strange]);
+        return lines().length > 0;
+      },
+      () => 'nothing is logged',
+    );
+    expect(JSON.parse(lines()[0] ?? '')).toMatchObject({
+      ...{ verdict: 'DROP', direction: 'ingress', port: vm1.portId, packetLogs: [id] },
+      ...{ src: vm2.ip, dst: vm1.ip, srcMac: vm2.mac, dstMac: vm1.mac, protocol: '99' },
+    });
+    expect((await lab.request('DELETE', `/v2.0/log/logs/${id}`)).status).toBe(204);
+    await until(
+      async () =>
+        !(await lab.text('cmp1', ['ovs-ofctl', '-O', 'OpenFlow14', 'dump-flows', 'br-int'])).includes('controller'),
+      () => 'packets are still copied',
+    );
+  });
+
   test('the same request again, or a restart of the agent, changes nothing on the node', async () => {
     const said = lab.logOf('l3-agent-net1').length;
     const before = await nodePicture(lab, 'net1');

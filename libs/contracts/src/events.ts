@@ -28,6 +28,7 @@ import {
   Network,
   Node,
   ObjectKey,
+  PacketLog,
   Port,
   PortForwarding,
   Quota,
@@ -58,6 +59,7 @@ const ofForwarding = changesOf('portforwarding', 'portForwardingId');
 const ofSecurityGroup = changesOf('securitygroup', 'securityGroupId');
 const ofSecurityGroupRule = changesOf('securitygrouprule', 'securityGroupRuleId');
 const ofAddressGroup = changesOf('addressgroup', 'addressGroupId');
+const ofPacketLog = changesOf('packetlog', 'packetLogId');
 const ofAddressScope = changesOf('addressscope', 'addressScopeId');
 const ofSubnetPool = changesOf('subnetpool', 'subnetPoolId');
 const ofRbacPolicy = changesOf('rbacpolicy', 'rbacPolicyId');
@@ -312,6 +314,21 @@ export const AddressGroupAttributesSet = ofAddressGroup('AddressGroupAttributesS
 });
 export const AddressGroupDeleted = ofAddressGroup('AddressGroupDeleted', { addressGroupId: Id });
 
+export const PacketLogCreated = ofPacketLog('PacketLogCreated', {
+  packetLogId: Id,
+  ...named,
+  enabled: z.boolean(),
+  resourceType: PacketLog.shape.resourceType,
+  event: PacketLog.shape.event,
+  securityGroupId: Id.nullable(),
+  portId: Id.nullable(),
+});
+export const PacketLogAttributesSet = ofPacketLog('PacketLogAttributesSet', {
+  packetLogId: Id,
+  set: z.object({ name: z.string(), description: z.string(), enabled: z.boolean() }).partial(),
+});
+export const PacketLogDeleted = ofPacketLog('PacketLogDeleted', { packetLogId: Id });
+
 export const AddressScopeCreated = ofAddressScope('AddressScopeCreated', {
   addressScopeId: Id,
   ...named,
@@ -437,6 +454,9 @@ export const EVENTS = {
   AddressGroupCreated,
   AddressGroupAttributesSet,
   AddressGroupDeleted,
+  PacketLogCreated,
+  PacketLogAttributesSet,
+  PacketLogDeleted,
   AddressScopeCreated,
   AddressScopeAttributesSet,
   AddressScopeDeleted,

@@ -30,7 +30,7 @@ import {
 import { HostName } from './host-names.js';
 
 /** Raised whenever an object gets a field or an event gets more meaning. A reader with another number folds again, or says what it cannot do. */
-export const CATALOGUE_VERSION = 5;
+export const CATALOGUE_VERSION = 6;
 
 const common = {
   id: Id,
@@ -221,6 +221,23 @@ export const AddressGroup = z.object({
   addresses: z.array(Cidr),
 });
 
+/**
+ * Asks the hosts of some ports to log what security groups do to their packets: of one port, of the ports of one group, or of one port as long as it has that group.
+ * Facets: `packetlog`.
+ */
+export const PacketLog = z.object({
+  kind: z.literal('packetlog'),
+  ...common,
+  enabled: z.boolean(),
+  /** Whose doing is logged. */
+  resourceType: z.enum(['security_group']),
+  /** What is logged: what the groups drop, the first packets of connections that they accept, or both. */
+  event: z.enum(['DROP', 'ACCEPT', 'ALL']),
+  /** At least one of these two is not null. */
+  securityGroupId: Id.nullable(),
+  portId: Id.nullable(),
+});
+
 /** A set of pools whose addresses do not overlap and may be routed to each other. Facets: `addressscope`. */
 export const AddressScope = z.object({
   kind: z.literal('addressscope'),
@@ -324,6 +341,7 @@ export const AnyObject = z.discriminatedUnion('kind', [
   SecurityGroupRule,
   SecurityGroupMember,
   AddressGroup,
+  PacketLog,
   AddressScope,
   SubnetPool,
   RbacPolicy,
@@ -345,6 +363,7 @@ export type PortForwarding = Readonly<z.infer<typeof PortForwarding>>;
 export type SecurityGroup = Readonly<z.infer<typeof SecurityGroup>>;
 export type SecurityGroupRule = Readonly<z.infer<typeof SecurityGroupRule>>;
 export type SecurityGroupMember = Readonly<z.infer<typeof SecurityGroupMember>>;
+export type PacketLog = Readonly<z.infer<typeof PacketLog>>;
 export type AddressGroup = Readonly<z.infer<typeof AddressGroup>>;
 export type AddressScope = Readonly<z.infer<typeof AddressScope>>;
 export type SubnetPool = Readonly<z.infer<typeof SubnetPool>>;

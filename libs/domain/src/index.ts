@@ -71,6 +71,9 @@ export {
   removeAddresses,
   updateAddressGroup,
 } from './address-groups/address-groups.js';
+export type { NewPacketLog, PacketLogChanges } from './packet-logs/packet-logs.js';
+export { createPacketLogs, deletePacketLog, updatePacketLog } from './packet-logs/packet-logs.js';
+export { packetLogNotFound } from './packet-logs/errors.js';
 export { addressGroupNotFound } from './address-groups/errors.js';
 export type { RequestedGateway } from './routers/gateway.js';
 export type { NewRouter, RouterChanges } from './routers/routers.js';

@@ -26,6 +26,7 @@ import { HostView, objectIn } from '@plumbline/topology';
 import type { BridgeWant, ObservedPort, PortWant, TagWant } from './driver.js';
 import { classOf, type PortClass } from './firewall/group-flows.js';
 import { identityFlows, sendersOf } from './firewall/identity.js';
+import { type Logged, loggingFlows } from './firewall/logging.js';
 import type { Numbers } from './firewall/numbers.js';
 import { fanout, foreignPort, guardedMac, type LocalPort, trustedPort } from './firewall/switching.js';
 import { BRIDGE_CLASS, firewallBase } from './firewall/tables.js';
@@ -96,6 +97,8 @@ export type Firewall = Readonly<{
   hybrid: boolean;
   /** Of a port whose rules are, or shall be, on such a bridge; undefined: they are not, or were not looked at yet. */
   guardOf: (portId: string) => Guard | null | undefined;
+  /** What is logged of the port; null: nothing. */
+  logged: (port: Port) => Logged | null;
 }>;
 
 /** What is wrong with the rules on a port's bridge. `holds`: those that were there before are all in force, so that it may stay wired. */
@@ -349,7 +352,7 @@ function guard(
   { name: device, ofport }: ObservedPort,
   { tag: localVlanId = DEAD_VLAN }: NetworkPlace,
   position: number,
-  { numbers, isStateful }: Firewall,
+  { numbers, isStateful, logged }: Firewall,
   onBridge: boolean,
 ): { flows: Flow[]; local: LocalPort; portClass: PortClass | null } {
   const owner = keyOf(port);
@@ -368,9 +371,15 @@ function guard(
   const placedAt = Math.max(position, port.setAt['port'] ?? 0, port.setAt['membership'] ?? 0);
   const addressesAt = Math.max(port.setAt['port'] ?? 0, port.setAt['fixedIps'] ?? 0, port.setAt['membership'] ?? 0);
   const at = { owner, position: placedAt };
+  // Where the rules are on the port's bridge, no flow knows what they drop.
+  const log = onBridge ? null : logged(port);
+  const logMade = { owner, position: Math.max(placedAt, log?.position ?? 0) };
   const flows = [
     ...identityFlows(device, { owner, localVlanId, classNumber, receiver, senders, placedAt, addressesAt }),
     guardedMac(at, { localVlanId, mac, classNumber, receiver, device }),
+    ...(log && portClass
+      ? loggingFlows(device, { portId: port.id, receiver, mode: portClass.mode, made: logMade }, log)
+      : []),
   ];
   const pairMacs = senders.map((sender) => sender.mac).filter((each) => each !== mac);
   const local = {

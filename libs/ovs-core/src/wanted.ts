@@ -6,11 +6,12 @@
  * lead from what was touched to those units. What was wanted and is not any more is kept as `leaving` until it was seen to be gone, because removal may be
  * allowed only later. Road not taken: differences by event type. A touched unit is rendered whole.
  */
-import { groupOfMember, isRouterPort, Kind, Node, ObjectKey } from '@plumbline/contracts';
+import { groupOfMember, isRouterPort, Kind, Node, ObjectKey, PacketLog, Port } from '@plumbline/contracts';
 import { Followers, Groups } from '@plumbline/reconcile';
 import { HostView, nameOf, objectIn } from '@plumbline/topology';
 import type { ObservedBridge, ObservedPort, ObservedSwitch } from './driver.js';
 import { GroupFlows } from './firewall/group-flows.js';
+import { loggedBy, logsOf } from './firewall/logging.js';
 import { Numbers } from './firewall/numbers.js';
 import type { LocalPort } from './firewall/switching.js';
 import type { Flow, Owner } from './flow.js';
@@ -95,6 +96,7 @@ export class WantedSwitch {
   private readonly devices = new Map<string, ObservedPort[]>();
   private readonly numbers = new Numbers();
   private groups = new GroupFlows(this.numbers);
+  private readonly logs = new Map<string, PacketLog>();
   /** Network -> its wired ports, where rules are enforced. */
   private readonly locals = new Map<string, Map<string, LocalPort>>();
   private readonly localNetwork = new Map<string, string>();
@@ -268,6 +270,7 @@ export class WantedSwitch {
     for (const unit of this.units.keys())
       if (unit.startsWith('bridge/') && !dirty.has(unit)) this.replace(unit, NOTHING);
     this.groups = new GroupFlows(this.numbers);
+    this.logs.clear();
     this.locals.clear();
     this.localNetwork.clear();
     if (enforces(config))
@@ -412,6 +415,7 @@ export class WantedSwitch {
       ? {
           ...{ numbers, isStateful: this.groups.isStateful, hybrid: config.firewall === 'hybrid' },
           guardOf: (portId: string) => this.guards.get(portId),
+          logged: (of: Port) => loggedBy(logsOf(this.logs.values(), of)),
         }
       : null;
     const { want, local, portClass } = renderPort(view, id, this.devices.get(id) ?? [], place, mayRemove, firewall);
@@ -470,6 +474,7 @@ export class WantedSwitch {
   /** Tells the rules of a group, rule, member or address group. Answers with the ports that must be rendered, too. */
   private takeInGroup(view: HostView, key: ObjectKey): string[] {
     const { kind, id } = nameOf(key);
+    if (kind === 'packetlog') return this.takeInLog(id, objectIn(view, 'packetlog', id));
     if (kind === 'securitygroup')
       return this.groups.setGroup(id, objectIn(view, 'securitygroup', id)) ? this.groups.portsOf(id) : [];
     if (kind === 'securitygrouprule') this.groups.setRule(id, objectIn(view, 'securitygrouprule', id));
@@ -477,6 +482,16 @@ export class WantedSwitch {
     else if (kind === 'securitygroupmember')
       this.groups.setMember(id, groupOfMember(id), objectIn(view, 'securitygroupmember', id));
     return [];
+  }
+
+  private takeInLog(id: string, now: PacketLog | undefined): string[] {
+    const concerned = [this.logs.get(id), now].flatMap((log) => {
+      if (!log) return [];
+      return log.portId !== null ? [log.portId] : this.groups.portsOf(log.securityGroupId ?? '');
+    });
+    if (now) this.logs.set(id, now);
+    else this.logs.delete(id);
+    return concerned;
   }
 
   private routerMoved(view: HostView, id: string): boolean {
@@ -570,7 +585,11 @@ export class WantedSwitch {
 const nodeAt = (view: HostView): number => objectIn(view, 'node', view.host)?.setAt['node'] ?? 0;
 
 const isOfGroups = (kind: Kind): boolean =>
-  kind === 'securitygroup' || kind === 'securitygrouprule' || kind === 'securitygroupmember' || kind === 'addressgroup';
+  kind === 'securitygroup' ||
+  kind === 'securitygrouprule' ||
+  kind === 'securitygroupmember' ||
+  kind === 'addressgroup' ||
+  kind === 'packetlog';
 
 const sameBridge = (a: ObservedBridge, b: ObservedBridge): boolean =>
   a.steered === b.steered &&

@@ -1,6 +1,14 @@
 export { BridgeDriver } from './bridge-driver.js';
 export { bundleText, parseFlows } from './flow-text.js';
 export { PrintingBridges } from './printing-bridges.js';
+export { frameHeaders, type FrameHeaders } from './frame-headers.js';
+export type { CopiedPacket } from './packet-in.js';
 export { PrintingDriver, type PrintingDriverOptions } from './printing-driver.js';
 export { type SwitchRows } from './rows.js';
-export { concernedBy, SwitchDriver, type SwitchDriverOptions, type SwitchNews } from './switch-driver.js';
+export {
+  concernedBy,
+  type CopyLimit,
+  SwitchDriver,
+  type SwitchDriverOptions,
+  type SwitchNews,
+} from './switch-driver.js';

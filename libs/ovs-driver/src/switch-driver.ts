@@ -21,6 +21,7 @@ import {
 import { OvsdbNotApplied, OvsdbOutcomeUnknown, OvsdbUnreachable, type MirrorChange } from '@plumbline/ovsdb';
 import { bundleText, parseFlows } from './flow-text.js';
 import { isObserved, namesIn, operationsAfter, operationsFor, SwitchImage, SwitchRows, tunnelEnds } from './rows.js';
+import type { CopiedPacket } from './packet-in.js';
 import { SwitchWatch } from './switch-watch.js';
 
 export type SwitchDriverOptions = Readonly<{
@@ -28,6 +29,8 @@ export type SwitchDriverOptions = Readonly<{
   runDir?: string;
   /** How long one transaction or one ovs-ofctl may take; one that changes many flows longer (BUNDLE_FLOW_MS). Default 10,000. */
   timeoutMs?: number;
+  /** At most so many packets a second are copied from br-int to this process, and so many at once. Default 100 and 25. */
+  copies?: CopyLimit;
   /** False: do not hold a connection to the switch to notice its restart (a one-off command). Default true. */
   watch?: boolean;
 }>;
@@ -37,6 +40,11 @@ export type SwitchDriverOptions = Readonly<{
  * bundle that is ended is begun anew with nothing done.
  */
 const BUNDLE_FLOW_MS = 1;
+
+export type CopyLimit = Readonly<{ packetsPerSecond: number; burstPackets: number }>;
+const COPY_LIMIT: CopyLimit = { packetsPerSecond: 100, burstPackets: 25 };
+/** The action that copies a packet to us. */
+const COPIES = 'controller(';
 
 /** What somebody else did to the switch. */
 export type SwitchNews = Readonly<{
@@ -77,6 +85,10 @@ export class SwitchDriver implements OvsDriver {
   private readonly expected = new Map<string, number>();
   private wasInSync = true;
   private switchLost = false;
+  private readonly copyListeners = new Set<(packet: CopiedPacket) => void>();
+  /** The switch limits copies as we want; forgotten with the switch, and looked at again when its flows are read. */
+  private isLimited = false;
+  private readonly copyLimit: CopyLimit;
   private readonly runDir: string;
   private readonly timeoutMs: number;
 
@@ -87,9 +99,18 @@ export class SwitchDriver implements OvsDriver {
   ) {
     this.runDir = options.runDir ?? '/run/openvswitch';
     this.timeoutMs = options.timeoutMs ?? 10_000;
+    this.copyLimit = options.copies ?? COPY_LIMIT;
     this.image = new SwitchImage(rows);
     this.watch =
-      options.watch === false ? null : new SwitchWatch(this.socketOf(BR_INT), (event) => this.switchTold(event));
+      options.watch === false
+        ? null
+        : new SwitchWatch(
+            this.socketOf(BR_INT),
+            (event) => this.switchTold(event),
+            (packet) => {
+              for (const listener of [...this.copyListeners]) listener(packet);
+            },
+          );
     this.stopListening = rows.onChange((changes) => this.databaseTold(changes));
   }
 
@@ -97,6 +118,12 @@ export class SwitchDriver implements OvsDriver {
   onNews(listener: (news: SwitchNews) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  /** Calls the listener with each packet that a flow of ours copies, until the returned function is called. */
+  onCopy(listener: (packet: CopiedPacket) => void): () => void {
+    this.copyListeners.add(listener);
+    return () => this.copyListeners.delete(listener);
   }
 
   /** What the switch says of the far ends of our tunnel ports, as of now; none while the database or the switch is away: nothing is known then. */
@@ -175,6 +202,7 @@ export class SwitchDriver implements OvsDriver {
   private async applyFlows(step: Extract<OvsStep, { op: 'flows' }>): Promise<void> {
     const known = this.known.get(step.bridge);
     this.known.delete(step.bridge);
+    if (step.add.some(({ actions }) => actions.includes(COPIES))) await this.limitCopies(step.bridge);
     const argv = ['ovs-ofctl', '-O', 'OpenFlow14', '--bundle', 'add-flows', `unix:${this.socketOf(step.bridge)}`, '-'];
     const timeoutMs = this.timeoutMs + BUNDLE_FLOW_MS * (step.add.length + step.remove.length);
     try {
@@ -197,10 +225,39 @@ export class SwitchDriver implements OvsDriver {
     const argv = ['ovs-ofctl', '-O', 'OpenFlow14', '--no-stats', '--names', 'dump-flows', socket];
     try {
       const { stdout } = await this.runner.run(argv, { reads: true, timeoutMs: this.timeoutMs });
+      this.isLimited = false;
+      if (stdout.includes(COPIES) && bridge === BR_INT) await this.limitCopies(bridge);
       return parseFlows(stdout);
     } catch (error) {
       throw unavailable(error) ?? error;
     }
+  }
+
+  /**
+   * Before a flow copies anything: one meter for all that the bridge copies to anybody (ovs-ofctl(8), the virtual meter `controller`). The datapath drops the copies
+   * that are too many, so a flood costs the switch and this process no more.
+   */
+  private async limitCopies(bridge: string): Promise<void> {
+    if (this.isLimited) return;
+    const { packetsPerSecond, burstPackets } = this.copyLimit;
+    const band = `bands=type=drop,rate=${packetsPerSecond},burst_size=${burstPackets}`;
+    const meter = (verb: 'add' | 'mod') =>
+      this.runner.run(
+        [
+          ...['ovs-ofctl', '-O', 'OpenFlow14', `${verb}-meter`, `unix:${this.socketOf(bridge)}`],
+          `meter=controller,pktps,burst,${band}`,
+        ],
+        { timeoutMs: this.timeoutMs },
+      );
+    try {
+      await meter('mod').catch((error: unknown) => {
+        if (error instanceof CommandFailed && error.stderr.includes('UNKNOWN_METER')) return meter('add');
+        throw error;
+      });
+    } catch (error) {
+      throw unavailable(error) ?? error;
+    }
+    this.isLimited = true;
   }
 
   private remember(bridge: string, flows: OwnFlows, observed: ObservedSwitch): void {
@@ -232,6 +289,7 @@ export class SwitchDriver implements OvsDriver {
 
   private switchTold(event: 'lost' | 'back'): void {
     this.known.clear();
+    this.isLimited = false;
     this.switchLost = event === 'lost';
     this.image.forgetDevices();
     this.tell({ ports: [], all: event === 'back', reason: event === 'back' ? 'switch-back' : 'switch-lost' });

@@ -6,6 +6,7 @@
  * switch writes the values that are there already.
  */
 import { createConnection, Socket } from 'node:net';
+import { askForCopies, type CopiedPacket, readCopy } from './packet-in.js';
 
 /** OpenFlow 1.4 header: version, type, length, xid. */
 const HEADER = 8;
@@ -30,6 +31,8 @@ export class SwitchWatch {
   constructor(
     private readonly path: string,
     private readonly listener: SwitchWatchListener,
+    /** Gets each packet that a flow copies to us. */
+    private readonly onCopy: (packet: CopiedPacket) => void = () => undefined,
   ) {}
 
   /** May be called again. */
@@ -50,7 +53,10 @@ export class SwitchWatch {
     this.socket = socket;
     let pending = Buffer.alloc(0);
     let answered = false;
-    socket.on('connect', () => socket.write(message(HELLO, 0)));
+    socket.on('connect', () => {
+      socket.write(message(HELLO, 0));
+      for (const { type, body } of askForCopies) socket.write(message(type, 0, body));
+    });
     socket.on('error', () => undefined); // 'close' follows
     socket.on('data', (chunk) => {
       pending = Buffer.concat([pending, chunk]);
@@ -67,14 +73,17 @@ export class SwitchWatch {
     });
   }
 
-  /** Answers echo requests and ignores everything else. Returns the incomplete rest. */
+  /** Answers echo requests, tells of copied packets and ignores everything else. Returns the incomplete rest. */
   private read(socket: Socket, bytes: Buffer<ArrayBuffer>): Buffer<ArrayBuffer> {
     let rest = bytes;
     while (rest.length >= HEADER) {
       const length = Math.max(HEADER, rest.readUInt16BE(2));
       if (rest.length < length) break;
-      if (rest.readUInt8(1) === ECHO_REQUEST)
-        socket.write(message(ECHO_REPLY, rest.readUInt32BE(4), rest.subarray(HEADER, length)));
+      const type = rest.readUInt8(1);
+      const body = rest.subarray(HEADER, length);
+      if (type === ECHO_REQUEST) socket.write(message(ECHO_REPLY, rest.readUInt32BE(4), body));
+      const copy = readCopy({ type, body });
+      if (copy) this.onCopy(copy);
       rest = rest.subarray(length);
     }
     return rest;

@@ -6,6 +6,7 @@ import {
   absurd,
   Admission,
   AddressGroup,
+  PacketLog,
   AddressScope,
   AnyObject,
   EventOf,
@@ -206,6 +207,12 @@ export function evolve(
     }
     case 'AddressGroupAttributesSet':
       return changed(the<AddressGroup>('addressgroup'), at, 'addressgroup', defined(event.data.set));
+    case 'PacketLogCreated': {
+      const { packetLogId, ...facts } = event.data;
+      return { kind: 'packetlog', id: packetLogId, ...facts, ...born(at, ['packetlog']) };
+    }
+    case 'PacketLogAttributesSet':
+      return changed(the<PacketLog>('packetlog'), at, 'packetlog', defined(event.data.set));
     case 'AddressScopeCreated': {
       const { addressScopeId, ...facts } = event.data;
       return { kind: 'addressscope', id: addressScopeId, ...facts, ...born(at, ['addressscope']) };
@@ -277,6 +284,7 @@ export function evolve(
     case 'SecurityGroupDeleted':
     case 'SecurityGroupRuleDeleted':
     case 'AddressGroupDeleted':
+    case 'PacketLogDeleted':
     case 'AddressScopeDeleted':
     case 'SubnetPoolDeleted':
     case 'RbacPolicyDeleted':

@@ -77,7 +77,7 @@ describe('the walk', () => {
       for (const { event } of log.flat()) types.add(event.type);
       heard += HOSTS.reduce((sum, host) => sum + feedOf(log, host).messages.length, 0);
     }
-    expect(types.size).toBe(42);
+    expect(types.size).toBe(45);
     expect(heard).toBeGreaterThan(1000);
   });
 });

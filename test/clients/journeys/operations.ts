@@ -66,6 +66,28 @@ export const operations: Journey = [
   { run: 'network segment list --network ext', as: 'segments', column: ['Network Type', ['flat']] },
   { run: 'network segment show {segments.0.ID}', shows: { physical_network: 'physnet1', network_id: '{ext.id}' } },
 
+  { run: 'network loggable resources list', column: ['Supported types', ['security_group']] },
+  { run: 'security group create logged', as: 'logged' },
+  {
+    run: 'network log create drops --resource-type security_group --resource logged --event DROP',
+    shows: {
+      Enabled: true,
+      Event: 'DROP',
+      Name: 'drops',
+      Resource: '{logged.id}',
+      Target: null,
+      Type: 'security_group',
+    },
+  },
+  { run: 'network log create all --resource-type security_group', fails: /resource_id/ },
+  { run: 'network log create none --resource-type router --resource r1', fails: /Invalid log resource_type: router/ },
+  { run: 'network log list', column: ['Name', ['drops']] },
+  { run: 'network log set drops --disable --name rests' },
+  { run: 'network log show rests', shows: { Enabled: false } },
+  { run: 'network log delete rests' },
+  { run: 'network log list', column: ['Name', []] },
+  { run: 'security group delete logged' },
+
   { run: 'router delete r1' },
   { run: 'network delete ext' },
 ];

@@ -5,6 +5,7 @@ import { addressGroups } from './resources/address-groups.js';
 import { addressScopes } from './resources/address-scopes.js';
 import { agents } from './resources/agents.js';
 import { floatingips } from './resources/floatingips.js';
+import { logs } from './resources/logs.js';
 import { networks } from './resources/networks.js';
 import { floatingIpPortForwardings, gatewayPortForwardings } from './resources/port-forwardings.js';
 import { ports } from './resources/ports.js';
@@ -31,6 +32,7 @@ export const RESOURCES: readonly Resource[] = [
   securityGroups,
   securityGroupRules,
   addressGroups,
+  logs,
   rbacPolicies,
   agents,
 ];

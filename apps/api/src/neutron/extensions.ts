@@ -143,6 +143,7 @@ export const EXTENSIONS: readonly Extension[] = [
     'Words on objects, and lists by them.',
     '2017-01-01',
   ),
+  extension('logging', 'Logging API Extension', 'Logs of what security groups do to packets.', '2017-01-01'),
   extension('address-group', 'Address group', 'Named sets of prefixes for security group rules.', '2020-07-15'),
   extension('allowed-address-pairs', 'Allowed Address Pairs', 'More addresses a port may send from.', '2013-07-23'),
   extension(

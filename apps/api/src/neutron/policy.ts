@@ -22,11 +22,12 @@ export const ruleOf = (verb: 'create' | 'update' | 'delete' | 'get', { name, par
 export function mayCreate(resource: Resource, input: Input, set: readonly Attribute[], caller: Caller): void {
   if (isAdmin(caller)) return;
   const rule = ruleOf('create', resource);
+  if (resource.write === 'admin') throw notAuthorized(rule);
   if (input['projectId'] !== caller.projectId)
     throw badRequest(
       "Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires admin or advsvc privileges",
     );
-  if (caller.role === 'reader' || resource.write === 'admin') throw notAuthorized(rule);
+  if (caller.role === 'reader') throw notAuthorized(rule);
   forAdmins(set, rule);
 }
 

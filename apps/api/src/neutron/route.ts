@@ -31,7 +31,7 @@ export type Api = Readonly<{
 
 /** Throws 'not-found' and 'method-not-allowed'. Endpoints come before resources. */
 export function route(api: Api, method: string, path: string): Target {
-  const segments = belowPrefix(api.prefix, path);
+  const segments = withPlaces(api, belowPrefix(api.prefix, path));
   const [collection, id, sub, subId, ...more] = segments;
   if (collection === undefined) return onlyGet(method, { is: 'root' });
   if (collection === 'extensions' && sub === undefined) return onlyGet(method, { is: 'extensions', alias: id });
@@ -110,6 +110,12 @@ function belowPrefix(prefix: string, path: string): readonly string[] {
   const first = prefix.split('/').slice(1);
   if (first.some((segment, index) => segment !== decoded[index])) throw noSuchPath();
   return decoded.slice(first.length);
+}
+
+/** A resource may be one level deeper (`log/logs`): its two segments are then one. */
+function withPlaces(api: Api, segments: readonly string[]): readonly string[] {
+  const deeper = segments.slice(0, 2).join('/');
+  return api.resources.some((each) => each.segment === deeper) ? [deeper, ...segments.slice(2)] : segments;
 }
 
 function decode(segment: string): string {

@@ -5,6 +5,7 @@ import { changedFields } from '../changes.js';
 import type { Decide } from '../context.js';
 import { deciding } from '../deciding.js';
 import type { Draft } from '../draft.js';
+import { removePacketLogsOf } from '../packet-logs/packet-logs.js';
 import {
   invalidInput,
   networkNotFound,
@@ -191,9 +192,10 @@ export const deletePort = (id: string): Decide<void> =>
     recordPortDeleted(draft, port);
   });
 
-/** Appends PortDeleted, and the deletion of port forwardings to it. That nothing else is associated with the port is a precondition. */
+/** Appends PortDeleted, and the deletion of port forwardings to it and of its packet logs. That nothing else is associated with the port is a precondition. */
 export function recordPortDeleted(draft: Draft, port: Port): void {
   removeForwardingsTo(draft, port.id);
+  removePacketLogsOf(draft, 'port', port.id);
   draft.expectNone(`association/${port.id}/`);
   draft.record({ type: 'PortDeleted', version: 1, data: { portId: port.id, networkId: port.networkId } });
 }

@@ -11,6 +11,7 @@ import { changedFields } from '../changes.js';
 import type { Decide } from '../context.js';
 import { deciding } from '../deciding.js';
 import type { Draft } from '../draft.js';
+import { removePacketLogsOf } from '../packet-logs/packet-logs.js';
 import {
   cannotRemoveDefault,
   cannotUpdateDefault,
@@ -111,6 +112,7 @@ export const deleteSecurityGroup = (id: string): Decide<void> =>
     for (const { id: securityGroupRuleId, securityGroupId } of rules)
       draft.record({ type: 'SecurityGroupRuleDeleted', version: 1, data: { securityGroupRuleId, securityGroupId } });
     draft.expectNone(`remote/${id}/`);
+    removePacketLogsOf(draft, 'securitygroup', id);
     draft.record({ type: 'SecurityGroupDeleted', version: 1, data: { securityGroupId: id } });
   });
 

@@ -20,6 +20,7 @@ import { NodeOwners1765000000007 } from './migrations/0007-node-owners.js';
 import { NodeAdmission1765000000008 } from './migrations/0008-node-admission.js';
 import { ReportPages1765000000010 } from './migrations/0010-report-pages.js';
 import { GatheredClaims1765000000011 } from './migrations/0011-gathered-claims.js';
+import { PacketLogs1765000000013 } from './migrations/0013-packet-logs.js';
 
 /** Every migration that this release knows. */
 export const MIGRATIONS = [
@@ -33,6 +34,7 @@ export const MIGRATIONS = [
   NodeAdmission1765000000008,
   ReportPages1765000000010,
   GatheredClaims1765000000011,
+  PacketLogs1765000000013,
 ] as const;
 
 /** An agent as it last reported. Observation: outside the log. bigint columns arrive as text. */

@@ -75,6 +75,7 @@ describe('migrate on a log of the first release', () => {
         'NodeAdmission1765000000008',
         'ReportPages1765000000010',
         'GatheredClaims1765000000011',
+        'PacketLogs1765000000013',
       ],
       remade: null,
     });

@@ -3,24 +3,26 @@ import { Spawner } from '@plumbline/exec';
 import { Later } from '@plumbline/agent-runtime';
 import type { AgentConfig, AgentBackend } from '@plumbline/agent-runtime/nest';
 import { NodeConverger, type OvsNodeConfig } from '@plumbline/ovs-core';
-import { BridgeDriver, concernedBy, SwitchDriver } from '@plumbline/ovs-driver';
+import { BridgeDriver, concernedBy, type CopyLimit, SwitchDriver } from '@plumbline/ovs-driver';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import type { Logger } from '@plumbline/telemetry';
+import type { HostView } from '@plumbline/topology';
 import { bindLog, boundLog } from '../switch-log.js';
 import { leftOverTroubles } from './left-over.js';
+import { packetLine } from './packet-lines.js';
 import { OldViewLog, oldViewTroubles } from './old-view.js';
-import { factsOf, nodeConfig, type ovsSettings } from './settings.js';
+import { copyLimit, factsOf, nodeConfig, type ovsSettings } from './settings.js';
 import { Tunnels } from './tunnels.js';
 
 /** After this time the attempt counts as failed: the reason is logged, and the agent tries again. */
 const CONNECT_TIMEOUT_MS = 1_000;
 
-async function open(ovsdb: string, node: OvsNodeConfig, runner: Spawner) {
+async function open(ovsdb: string, node: OvsNodeConfig, runner: Spawner, copies: CopyLimit) {
   // On a node where no command can be started, this fails now and not at the first change.
   await runner.start();
   const client = await OvsdbClient.connect(ovsdb, { connectTimeoutMs: CONNECT_TIMEOUT_MS });
   const mirror = await OvsdbMirror.open(client);
-  const driver = new SwitchDriver(mirror, runner);
+  const driver = new SwitchDriver(mirror, runner, { copies });
   return { client, mirror, driver, converger: new NodeConverger(driver, new BridgeDriver(runner), () => node) };
 }
 
@@ -31,11 +33,15 @@ export async function makeOvsBackend(config: AgentConfig<typeof ovsSettings>, lo
   const tunnels = new Tunnels(() => performance.now());
   const asked = nodeConfig(config.settings);
   const oldView = new OldViewLog(asked, logger);
-  const node = new Later(`Open vSwitch's database at ${ovsdb}`, () => open(ovsdb, asked, runner), logger);
+  const copies = copyLimit(config.settings);
+  const node = new Later(`Open vSwitch's database at ${ovsdb}`, () => open(ovsdb, asked, runner, copies), logger);
+  let seen: HostView | null = null;
+  void node.opened.then(({ driver }) => driver.onCopy((packet) => packetLine(packet, seen, logger)));
   return {
     reconciler: {
       converge: async (view, options) => {
         oldView.look(view);
+        seen = view;
         return (await node.now()).converger.converge(view, options);
       },
     },

@@ -1,5 +1,6 @@
 /** Settings of the OVS agent: what its node is. */
 import { BR_INT, isFlowPort, type OvsNodeConfig } from '@plumbline/ovs-core';
+import type { CopyLimit } from '@plumbline/ovs-driver';
 import type { Settings } from '@plumbline/agent-runtime';
 import { FIREWALLS, IpAddress, LinkName, PhysicalNetwork } from '@plumbline/contracts';
 import { z } from 'zod';
@@ -48,7 +49,15 @@ export const ovsSettings = {
   PLUMB_DATAPATH_TYPE: z.enum(['system', 'netdev']).default('system'),
   PLUMB_FIREWALL: z.enum(FIREWALLS).default(DEFAULT_FIREWALL),
   PLUMB_FOREIGN_PORTS: ports.prefault(''),
+  PLUMB_LOGGED_PACKETS_PER_SECOND: z.coerce.number().int().min(1).max(100_000).default(100),
+  PLUMB_LOGGED_PACKETS_BURST: z.coerce.number().int().min(1).max(100_000).default(25),
 };
+
+/** How many packets a second, and at once, the switch tells the agent of where logs of the API ask for them. */
+export const copyLimit = (settings: Settings<typeof ovsSettings>): CopyLimit => ({
+  packetsPerSecond: settings.PLUMB_LOGGED_PACKETS_PER_SECOND,
+  burstPackets: settings.PLUMB_LOGGED_PACKETS_BURST,
+});
 
 /** What its switch is to be made by. */
 export const nodeConfig = (settings: Settings<typeof ovsSettings>): OvsNodeConfig => ({

@@ -11,6 +11,8 @@ describe('settings of the OVS agent', () => {
       PLUMB_DATAPATH_TYPE: 'system',
       PLUMB_FIREWALL: 'openflow',
       PLUMB_FOREIGN_PORTS: [],
+      PLUMB_LOGGED_PACKETS_PER_SECOND: 100,
+      PLUMB_LOGGED_PACKETS_BURST: 25,
     });
   });
 

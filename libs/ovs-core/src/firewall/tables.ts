@@ -102,6 +102,11 @@ const learn = (strip: boolean): string =>
     `output:OXM_OF_IN_PORT[]),${goto(TABLE.switching)}`,
   ].join(',');
 
+/** What table 90 does with a packet of a port here: on to who gets it. */
+export const acceptedFrom = `push_vlan:0x8100,move:NXM_NX_REG6[0..11]->OXM_OF_VLAN_VID[],${resubmit(TABLE.switching)}`;
+/** What it does with the first packet that a port here is to get. */
+export const acceptedTo = commit(TABLE.deliver);
+
 /** The flows of br-int before there is any network or port. */
 export function firewallBase(position: number, tunnels: boolean): Flow[] {
   const made: Made = { position, owner: '' };
@@ -143,14 +148,9 @@ export function firewallBase(position: number, tunnels: boolean): Flow[] {
     put(TABLE.trackedTo, 40, 'ct_state=+rpl+trk', goto(RULES.stateful.egress)),
     put(TABLE.trackedTo, 0, '', goto(RULES.stateful.ingress)),
     ...Object.values(RULES).flatMap((of) => Object.values(of).map((table) => put(table, 0, '', 'drop'))),
-    put(
-      TABLE.allowed,
-      30,
-      'reg5=0',
-      `push_vlan:0x8100,move:NXM_NX_REG6[0..11]->OXM_OF_VLAN_VID[],${resubmit(TABLE.switching)}`,
-    ),
+    put(TABLE.allowed, 30, 'reg5=0', acceptedFrom),
     put(TABLE.allowed, 20, MULTICAST, goto(TABLE.deliver)),
-    ...both(TABLE.allowed, 10, 'ct_state=+new+trk', commit(TABLE.deliver)),
+    ...both(TABLE.allowed, 10, 'ct_state=+new+trk', acceptedTo),
     put(TABLE.allowed, 0, '', goto(TABLE.deliver)),
     put(TABLE.deliver, 0, '', 'drop'),
   ];

@@ -58,6 +58,14 @@ export const move = fc.oneof(
     groups: fc.uniqueArray(fc.constantFrom(...GROUPS)),
     here: fc.boolean(),
   }),
+  fc.record({
+    do: fc.constant('log' as const),
+    n: fc.integer({ min: 970, max: 972 }),
+    group: fc.constantFrom(null, ...GROUPS),
+    port: fc.constantFrom(null, ...PORTS),
+    event: fc.constantFrom('DROP' as const, 'ACCEPT' as const, 'ALL' as const),
+    there: fc.boolean(),
+  }),
   fc.record({ do: fc.constant('group' as const), n: fc.constantFrom(...GROUPS), stateful: fc.boolean() }),
 );
 export type Move = typeof move extends fc.Arbitrary<infer T> ? T : never;
@@ -85,6 +93,14 @@ export function done(builder: ViewBuilder, step: Move, portId: (n: number) => st
       const key: ObjectKey = `port/${id}`;
       if (step.here) builder.port(step.n, 500, { id, securityGroupIds: step.groups.map(idOf).sort() });
       else builder.remove(key);
+      return [key];
+    }
+    case 'log': {
+      const key: ObjectKey = `packetlog/${idOf(step.n)}`;
+      const securityGroupId = step.group === null ? null : idOf(step.group);
+      const portId = step.port === null ? null : idOf(step.port);
+      if (!step.there || (securityGroupId === null && portId === null)) builder.remove(key);
+      else builder.packetLog(step.n, { securityGroupId, portId, event: step.event });
       return [key];
     }
     case 'group':

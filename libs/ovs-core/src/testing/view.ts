@@ -9,6 +9,7 @@ import {
   memberId,
   Network,
   Node,
+  PacketLog,
   ObjectKey,
   Placement,
   PlumbEvent,
@@ -119,6 +120,21 @@ export class ViewBuilder {
   addressGroup(n: number, addresses: readonly string[]): this {
     const common = plain(idOf(n), this.next(), 'addressgroup');
     return this.put<AddressGroup>({ ...common, kind: 'addressgroup', addresses: [...addresses] });
+  }
+
+  /** Logs what groups drop, of port `port` or of the ports of group `group`. */
+  packetLog(n: number, more: Partial<PacketLog>): this {
+    return this.put<PacketLog>({
+      ...{
+        ...plain(idOf(n), this.next(), 'packetlog'),
+        kind: 'packetlog',
+        enabled: true,
+        event: 'DROP',
+        resourceType: 'security_group',
+      },
+      ...{ securityGroupId: null, portId: null },
+      ...more,
+    });
   }
 
   remove(key: ObjectKey): this {

@@ -7,6 +7,7 @@ import { floatingip } from './floating-ip.js';
 import type { KindDeclaration } from './kind.js';
 import { network } from './network.js';
 import { node } from './node.js';
+import { packetlog } from './packet-log.js';
 import { placement } from './placement.js';
 import { portforwarding } from './port-forwarding.js';
 import { port } from './port.js';
@@ -30,6 +31,7 @@ export const DECLARATIONS = {
   securitygrouprule,
   securitygroupmember,
   addressgroup,
+  packetlog,
   addressscope,
   subnetpool,
   rbacpolicy,

@@ -75,6 +75,26 @@ const deleteGroup: Move = (walk, { a, b }) => {
   walk.emit({ type: 'SecurityGroupDeleted', version: 1, data: { securityGroupId: gone.id } });
 };
 
+/** A log of a group or of a port begins, rests or ends. */
+const logPackets: Move = (walk, { a, b, c }) => {
+  const log = pickKind(walk, 'packetlog', a);
+  const [group, port] = [pickKind(walk, 'securitygroup', b), pick(instancePorts(walk), b)];
+  if (log && c % 4 === 0) walk.emit({ type: 'PacketLogDeleted', version: 1, data: { packetLogId: log.id } });
+  else if (log && c % 4 === 1) {
+    const set = { enabled: b % 2 === 0 };
+    walk.emit({ type: 'PacketLogAttributesSet', version: 1, data: { packetLogId: log.id, set } });
+  } else if (group && port)
+    walk.emit({
+      type: 'PacketLogCreated',
+      version: 1,
+      data: {
+        ...{ packetLogId: walk.newId(), projectId: 'project', name: '', description: '', enabled: true },
+        ...{ resourceType: 'security_group', event: 'DROP' },
+        ...{ securityGroupId: c % 2 === 0 ? group.id : null, portId: c % 2 === 0 ? null : port.id },
+      },
+    });
+};
+
 /** Comes to groups or goes from them, with pairs at times. */
 const joinGroups: Move = (walk, { a, b, c }) => {
   const port = pick(instancePorts(walk), a);
@@ -96,6 +116,7 @@ export const SECURITY_GROUP_MOVES: readonly Move[] = [
   deleteRule,
   changeGroup,
   deleteGroup,
+  logPackets,
   joinGroups,
   joinGroups,
   joinGroups,

@@ -5,6 +5,7 @@ import { autoAllocatedTopologyEndpoints } from './auto-allocated-topology.js';
 import { availabilityZoneEndpoints } from './availability-zones.js';
 import { flavorEndpoints } from './flavors.js';
 import { floatingIpPoolEndpoints } from './floatingip-pools.js';
+import { loggableResourceEndpoints } from './loggable-resources.js';
 import { networkIpAvailabilityEndpoints } from './network-ip-availability.js';
 import { quotaEndpoints } from './quotas.js';
 import { segmentEndpoints } from './segments.js';
@@ -20,4 +21,5 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...networkIpAvailabilityEndpoints,
   ...segmentEndpoints,
   ...autoAllocatedTopologyEndpoints,
+  ...loggableResourceEndpoints,
 ];
