@@ -49,6 +49,8 @@ describe('a view that an older control plane made', () => {
     };
     const logger = createLogger({ name: 'spec', level: 'info', destination: { write: (line) => logged.push(line) } });
     backend = await makeOvsBackend(readAgentConfig(environment, ovsSettings), logger);
+    // It connects in the background, and says so by having everything looked at.
+    await new Promise<void>((resolve) => backend.onNodeChange?.(() => resolve()));
     await converge(3);
     for (const n of [11, 12]) {
       const options = { device: `tap${n}`, mac: macOf(n), address: `10.0.0.${n}/24`, ifaceId: idOf(n) };
