@@ -3,8 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { run } from '@plumbline/exec';
 import { makeNetns, type ScratchNetns } from '@plumbline/exec/testing';
 import { addBridge, addPort, removeBridge, removePort } from '@plumbline/ovsdb';
-import { idOf, macOf, ViewBuilder } from '@plumbline/ovs-core/testing';
-import type { ObjectKey } from '@plumbline/contracts';
+import { idOf, macOf, type ObjectKey, ViewBuilder } from '@plumbline/ovs-core/testing';
 import { concernedBy } from './switch-driver.js';
 import { Instance, RealSwitch } from './testing/index.js';
 
