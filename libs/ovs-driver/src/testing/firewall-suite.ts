@@ -484,15 +484,16 @@ export function firewallSuite(firewall: 'openflow' | 'hybrid'): void {
       await at(67).ask({ do: 'start', name: 'udp', kind: 'udp', to: '10.0.0.12', port: 500, every: 0.01 });
       await at(11).ask({ do: 'start', name: 'tcp', kind: 'tcp', to: '10.0.0.12', port: 80, every: 0.01 });
       await at(11).ask({ do: 'start', name: 'own', kind: 'udp', to: '10.0.0.12', port: 53, every: 0.01 });
-      for (let at = 0; at < 60; at += 1) {
+      // Some 200 changes of rules, and 134 of members.
+      for (let at = 0; at < 134; at += 1) {
         builder.rule(
           500 + at,
           WEB,
           at % 3 === 0 ? udp(500 + (at % 2)) : { ...tcp(500 + at), remoteGroupId: idOf(REMOTE) },
         );
         await step(builder, `securitygrouprule/${idOf(500 + at)}`);
-        builder.member(REMOTE, 600 + at, [`10.0.1.${at}/32`]);
-        await step(builder, `securitygroupmember/${memberId(idOf(REMOTE), idOf(600 + at))}`);
+        builder.member(REMOTE, 800 + at, [`10.0.1.${at}/32`]);
+        await step(builder, `securitygroupmember/${memberId(idOf(REMOTE), idOf(800 + at))}`);
         if (at % 2 === 0) builder.remove(`securitygrouprule/${idOf(500 + at)}`);
         await step(builder, `securitygrouprule/${idOf(500 + at)}`);
       }
