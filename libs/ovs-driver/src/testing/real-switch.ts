@@ -295,7 +295,9 @@ export class Instance {
     return Number((await receiving).stdout.trim());
   }
 
+  /** The pair first, if it and the switch are still there: the kernel takes it away with the namespace, but later, and its name could not be used again until then. */
   async remove(): Promise<void> {
+    await run(['ip', '-n', this.on.ovs.netns, 'link', 'delete', this.device], { okCodes: [0, 1, 255] });
     await this.netns.remove();
   }
 }
