@@ -189,12 +189,15 @@ function connectionIn(line: string): Listed[] {
   ];
 }
 
-/** The rules that reset are in force: whoever sends within this time learns that the connection has ended. */
+/**
+ * The rules that reset are in force: whoever sends within this time learns that the connection has ended. One that was reset just now (CLOSE) counts, too: its
+ * reset may still be on its way through the link.
+ */
 export async function farewell(runner: Runner, { netns }: Extract<L3Step, { op: 'farewell' }>): Promise<void> {
   const open = async (family: string): Promise<boolean> => {
     const argv = ['conntrack', '-L', '-f', family, '-p', 'tcp'];
     const { stdout } = await runner.run(argv, { netns, reads: true, okCodes: [0, 1] });
-    return / (?:ESTABLISHED|SYN_SENT|SYN_RECV) /.test(stdout);
+    return / (?:ESTABLISHED|SYN_SENT|SYN_RECV|CLOSE) /.test(stdout);
   };
   const [four, six] = await Promise.all([open('ipv4'), open('ipv6')]);
   if (four || six) await delay(LAST_FAREWELL_MS);

@@ -108,3 +108,20 @@ it('an answer that was under way when its connection ended begins none that keep
   expect((await converge(site().view(), host.driver(), ALL, memory)).failed).toEqual([]);
   expect(host.connections).toEqual([inward, begunAnew(OWN)]);
 });
+
+it('a link stays for a moment though its last connection was reset already: the reset may still be on its way through it', async () => {
+  const host = new FakeL3Host();
+  const memory = new L3Memory();
+  await converge(site().view(), host.driver(), ALL, memory);
+  const run = host.run.bind(host);
+  let askedAt = Infinity;
+  host.run = async (argv, options) => {
+    if (argv.join(' ') !== 'conntrack -L -f ipv4 -p tcp') return run(argv, options);
+    askedAt = performance.now();
+    const stdout = `tcp      6 9 CLOSE src=10.9.0.5 dst=${client} sport=7 dport=7 src=${client} dst=10.9.0.5 sport=7 dport=7 mark=0 use=1\n`;
+    return { stdout, stderr: '', code: 0 };
+  };
+  expect((await converge(new Story().view(), host.driver(), ALL, memory)).failed).toEqual([]);
+  expect(performance.now() - askedAt).toBeGreaterThan(400);
+  expect([...host.netnses]).toEqual([]);
+});
