@@ -67,6 +67,7 @@ describe('while packets go through the firewall', () => {
     );
     commit(...port(11, [GROUP]), ...port(12, [GROUP]));
     await agent.session.start();
+    await until(() => node.mirror.bridge('br-int') !== undefined);
     for (const n of [11, 12]) {
       const options = { device: `tap${n}`, mac: mac(n), address: `10.0.0.${n}/24`, ifaceId: id(n) };
       const instance = await Instance.plug(node, options);
