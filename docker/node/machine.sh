@@ -93,7 +93,12 @@ if [ -n "${UPLINK_IP:-}" ]; then
   bridges+=(-- --may-exist add-br br-ex -- set Bridge br-ex "datapath_type=$datapath" -- --may-exist add-port br-ex uplink)
 fi
 
-[ -s "$database" ] || ovsdb-tool create "$database" /usr/share/openvswitch/vswitch.ovsschema
+# It gets its name when it is whole: a container that is killed leaves no half of it behind.
+if ! [ -s "$database" ]; then
+  rm -f "$database.begun"
+  ovsdb-tool create "$database.begun" /usr/share/openvswitch/vswitch.ovsschema
+  mv "$database.begun" "$database"
+fi
 children=()
 keep ovsdb-server ovsdb-server "$database" "--remote=p$socket" --pidfile -vconsole:warn -vsyslog:off -vfile:off & children+=($!)
 until_true 10 ovsdb-server ovs-vsctl --timeout=1 --no-wait init

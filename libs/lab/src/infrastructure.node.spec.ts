@@ -1,4 +1,4 @@
-import { mkdtempSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -49,6 +49,11 @@ const eventually = async (check: () => Promise<unknown> | unknown, timeoutMs = 1
 beforeAll(async () => {
   before = await hostPicture('without', spec.hostLink);
   keeper = new StateKeeper(spec.stateDir, newLabState(labId));
+  // As one that was interrupted left them: a switch's database that was just begun, and one under its first name.
+  const [begun, empty] = spec.nodes.map(({ host }) => path.join(placeFolder(spec, host), 'openvswitch'));
+  for (const folder of [begun, empty]) mkdirSync(folder ?? '', { recursive: true });
+  writeFileSync(path.join(begun ?? '', 'conf.db.begun'), 'half');
+  writeFileSync(path.join(empty ?? '', 'conf.db'), '');
   lab = await buildInfrastructure(spec, keeper, silent, { programs: false });
 });
 

@@ -8,7 +8,7 @@
  * kernel's datapath, so the lab has it with both. A restarted ovs-vswitchd makes br-phy's device again, without its address; so the address is set after each
  * start, as a real node's ifupdown does.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { encodeHost } from '@plumbline/contracts';
 import { run } from '@plumbline/exec';
@@ -23,12 +23,21 @@ export const datapathType = (): DatapathType => (existsSync('/sys/module/openvsw
 const schema = '/usr/share/openvswitch/vswitch.ovsschema';
 const logging = ['-vconsole:info', '-vsyslog:off', '-vfile:off'];
 
+/** Makes the database where there is none, or an empty file. It gets its name when it is whole: whoever is interrupted leaves no half of it behind. */
+async function ensureDatabase(database: string): Promise<void> {
+  if ((statSync(database, { throwIfNoEntry: false })?.size ?? 0) > 0) return;
+  const begun = `${database}.begun`;
+  rmSync(begun, { force: true });
+  await run(['ovsdb-tool', 'create', begun, schema]);
+  renameSync(begun, database);
+}
+
 /** Starts ovsdb-server and ovs-vswitchd in the node's place and makes its bridges. Idempotent. */
 export async function startSwitch(spec: LabSpec, labId: string, node: NodeSpec, place: Place): Promise<void> {
   const folder = path.join(placeFolder(spec, node.host), 'openvswitch');
   mkdirSync(folder, { recursive: true });
   const database = path.join(folder, 'conf.db');
-  if (!existsSync(database)) await run(['ovsdb-tool', 'create', database, schema]);
+  await ensureDatabase(database);
 
   const unit = (name: string, order: number, argv: readonly string[], afterStart: string[][]) =>
     ensureUnit(spec.stateDir, {
