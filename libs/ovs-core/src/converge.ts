@@ -71,14 +71,17 @@ export class OvsConverger {
 
     const run = new Run();
     let built = await this.build(run, observed, units, plan, fresh);
-    let flows = await this.flowsOf(run, built, units, fresh);
-    if (units !== 'all' && [...flows].some(([name, found]) => this.compared.get(name) !== found)) {
-      // They were read anew: the copy of that bridge in memory was not true any more.
+    const flows = await this.flowsOf(run, built, units, fresh);
+    const isPartial = units !== 'all';
+    let anew = isPartial && [...flows].some(([name, found]) => this.compared.get(name) !== found);
+    if (!anew) anew = (await this.applyFlows(run, { switch: built, flows }, units, plan, fresh)) && isPartial;
+    if (anew) {
+      // They were read anew, before these were written or meanwhile: the copy of that bridge in memory was not true any more.
       this.unfinished = units = 'all';
       built = await this.build(run, built, units, plan, fresh);
-      flows = await this.flowsOf(run, built, units, fresh);
+      const whole = await this.flowsOf(run, built, units, fresh);
+      await this.applyFlows(run, { switch: built, flows: whole }, units, plan, fresh);
     }
-    await this.applyFlows(run, { switch: built, flows }, units, plan, fresh);
     const after = units === 'all' ? await this.release(run, built, plan) : built;
     this.wanted.settle(after);
     // What a full comparison found but was not allowed to remove is on no list: once removal is allowed, everything is compared again.
@@ -187,7 +190,8 @@ export class OvsConverger {
     return flows;
   }
 
-  private async applyFlows(run: Run, found: Found, units: Units, plan: PlanOptions, fresh: boolean): Promise<void> {
+  /** True when flows were read anew meanwhile. */
+  private async applyFlows(run: Run, found: Found, units: Units, plan: PlanOptions, fresh: boolean): Promise<boolean> {
     this.noteRules(found.flows.get(BR_INT));
     const options = { ...this.partial(plan, units), keepRules: !plan.mayRemove && this.rulesInForce === true };
     const gone = new Map([...this.wanted.leavingFlows].map(([bridge, keys]) => [bridge, new Set(keys)]));
@@ -228,6 +232,7 @@ export class OvsConverger {
       for (const key of keys ?? []) if (!now.ours.has(key)) keys?.delete(key);
       if (keys?.size === 0) this.wanted.leavingFlows.delete(bridge);
     }
+    return [...last.flows].some(([bridge, now]) => found.flows.get(bridge) !== now);
   }
 
   /** Rules that were in force before this agent started count until its view is in sync. A switch that was restarted has none. */

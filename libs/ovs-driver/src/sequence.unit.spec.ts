@@ -183,6 +183,26 @@ describe('OvsConverger', () => {
     for (let n = 1; n <= 20; n += 1) await node.ovs.plug(`tap${n}`, idOf(n));
     return { node, builder };
   };
+  it('writes the flows of a port again that got another number while they were written', async () => {
+    const { node, builder } = await ready();
+    const run = node.ovs.runner.run.bind(node.ovs.runner);
+    let again = false;
+    node.ovs.runner.run = async (argv, options) => {
+      const result = await run(argv, options);
+      if (again || !argv.includes('--bundle') || !argv.some((each) => each.endsWith('/br-int.mgmt'))) return result;
+      again = true;
+      await node.ovs.unplug('tap1');
+      await node.ovs.plug('tap1', idOf(1));
+      return result;
+    };
+    const ports = Array.from({ length: 20 }, (_, at) => `port/${idOf(at + 1)}` as const);
+    await node.converge(builder, { touched: new Set(ports), mayRemove: true });
+    expect(again).toBe(true);
+    await node.converge(builder, { touched: new Set([`port/${idOf(1)}`]), mayRemove: true });
+    node.restart();
+    expect(await node.converge(builder)).toMatchObject({ applied: 0, drift: 0, failed: [] });
+  });
+
   const statusOf = (result: Awaited<ReturnType<Node['converge']>>, n: number) =>
     result.statuses.find(({ id }) => id === idOf(n));
 

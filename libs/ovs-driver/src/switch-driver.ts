@@ -201,6 +201,8 @@ export class SwitchDriver implements OvsDriver {
 
   private async applyFlows(step: Extract<OvsStep, { op: 'flows' }>): Promise<void> {
     const known = this.known.get(step.bridge);
+    // A port that gets another number while the bundle is under way: its flows have the old one, and are read again.
+    const before = this.image.observe();
     this.known.delete(step.bridge);
     if (step.add.some(({ actions }) => actions.includes(COPIES))) await this.limitCopies(step.bridge);
     const argv = ['ovs-ofctl', '-O', 'OpenFlow14', '--bundle', 'add-flows', `unix:${this.socketOf(step.bridge)}`, '-'];
@@ -217,7 +219,7 @@ export class SwitchDriver implements OvsDriver {
     for (const key of step.remove) known.flows.ours.delete(key);
     for (const { key, actions, position } of step.add) known.flows.ours.set(key, { actions, position });
     for (const port of step.forgetPorts) known.flows.lostPorts.delete(port);
-    this.remember(step.bridge, known.flows, this.image.observe());
+    this.remember(step.bridge, known.flows, before);
   }
 
   private async dump(bridge: string): Promise<ObservedFlows> {
