@@ -257,6 +257,20 @@ describe('the engine', () => {
     expect([(await world.converge()).failures.size, world.node.size]).toEqual([0, 3]);
   });
 
+  it('tries again by itself what did not stay: after three looks, and then after twice as many', async () => {
+    const world = new World([{ name: 'p0', unit: 'u', stage: 0, needs: [] }]);
+    world.forgotten.add('p0');
+    await world.converge();
+    const applied: number[] = [];
+    for (let look = 1; look <= 12; look += 1) {
+      world.order.length = 0;
+      if (look === 11) world.forgotten.clear();
+      expect((await world.converge()).failures.size).toBe(look > 10 ? 0 : 1);
+      applied.push(world.order.length);
+    }
+    expect(applied).toEqual([0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 1, 0]);
+  });
+
   it('does once what leaves nothing to be read back, also when what would show it is refused', async () => {
     const world = new World([
       { name: 'p0', unit: 'u', stage: 0, needs: [] },

@@ -5,7 +5,10 @@ import { Task } from './types.js';
 const NONE: ReadonlySet<string> = new Set();
 
 type Settled = Readonly<{ wanted: string; failing: ReadonlySet<string> }>;
-type Stuck = Readonly<{ plan: string; reasons: ReadonlyMap<string, string> }>;
+/** `pause`: how many looks it is left alone for; `left`: how many of these are to come, -1 while it is tried again. */
+type Stuck = Readonly<{ plan: string; reasons: ReadonlyMap<string, string>; pause: number; left: number }>;
+const FIRST_PAUSE = 3;
+const LONGEST_PAUSE = 48;
 
 export class Memory {
   private readonly settled = new Map<string, Settled>();
@@ -18,15 +21,27 @@ export class Memory {
     return was !== undefined && wanted !== null && was.wanted === wanted && !was.failing.has(owner);
   }
 
-  /** Owners of a unit that two applies of this same plan did not put right, and why. */
+  /**
+   * Owners of a unit that two applies of this same plan did not put right, and why: for one look at the unit. Undefined when they are to be tried, for the first
+   * time or again.
+   */
   stuckUnder<Step>(unit: string, plan: readonly Task<Step>[]): ReadonlyMap<string, string> | undefined {
     const stuck = this.stuck.get(unit);
-    return stuck && stuck.plan === planText(plan) ? stuck.reasons : undefined;
+    if (!stuck || stuck.plan !== planText(plan)) return undefined;
+    this.stuck.set(unit, { ...stuck, left: stuck.left - 1 });
+    return stuck.left > 0 ? stuck.reasons : undefined;
   }
 
   setStuck<Step>(unit: string, plan: readonly Task<Step>[], reasons: ReadonlyMap<string, string>): void {
-    if (reasons.size > 0) this.stuck.set(unit, { plan: planText(plan), reasons });
-    else this.stuck.delete(unit);
+    const before = this.stuck.get(unit);
+    const text = reasons.size > 0 ? planText(plan) : '';
+    if (reasons.size === 0) this.stuck.delete(unit);
+    else if (before?.plan !== text)
+      this.stuck.set(unit, { plan: text, reasons, pause: FIRST_PAUSE, left: FIRST_PAUSE });
+    else if (before.left < 0) {
+      const pause = Math.min(2 * before.pause, LONGEST_PAUSE);
+      this.stuck.set(unit, { plan: text, reasons, pause, left: pause });
+    }
   }
 
   /** Owners of these units that were refused the last time. */

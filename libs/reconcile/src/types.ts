@@ -38,8 +38,9 @@
  * Read back
  *  10. After the stages have run, the units that had open tasks are observed and planned again. What is still needed is applied once more; then observed
  *      and planned for the last time. What is still needed then has no effect on this node: its owners have failed as `stuck`.
- *  11. A stuck owner is not applied again until the plan of its unit is another one, because what is wanted or what is found changed. Until then every
- *      converge reports it, with the reason of the first time.
+ *  11. A stuck owner is left alone until the plan of its unit is another one, because what is wanted or what is found changed, and for at least three looks at
+ *      the unit; then it is applied again, and if that is in vain, after twice as many, 48 at most. Two programs do not fight without end, and what undid
+ *      it for a moment only (a switch that closes a device while it is made anew) needs nobody. While it is left alone every converge reports it.
  *
  * Removal
  *  12. A task with `removes` takes away what is not wanted. It is never applied without `mayRemove`, whatever was planned.
@@ -47,7 +48,7 @@
  * What is remembered (Memory), and what its loss costs
  *  13. Per unit: the digest of what was wanted when it was last settled with `mayRemove`, and the owners that were not well then. With it the engine
  *      tells a repair from a change that was asked for: a task is drift when its unit is wanted as before and its owner was well. After a restart nothing counts as drift until settled once.
- *  14. Per unit: what was refused, and what is stuck under which plan. After a restart both are tried anew.
+ *  14. Per unit: what was refused, and what is stuck under which plan, for how many looks. After a restart both are tried anew.
  *      Nothing else: neither what is on the node nor which steps were applied. An agent that is killed at any moment goes on from what it finds.
  *
  * Supervised processes, files and the like are steps like any other: `observe` finds them, a step starts or writes one, and an agent's restart changes none that is right.
