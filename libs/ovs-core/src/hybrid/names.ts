@@ -28,6 +28,9 @@ export const classChain = (way: Way, number: number): string => `${CHAIN_PREFIX}
 /** A group's rules of one direction (`rules`) for packets that go one way: its own, or that of replies. */
 export const groupChain = (rules: Way, way: Way, number: number): string =>
   `${CHAIN_PREFIX}${rules}${way}${eight(number)}`;
+/** The same for errors about a connection that the rules of this direction let be opened. 28 characters: iptables has no longer names. */
+export const errorChain = (rules: Way, way: Way, number: number): string =>
+  `${CHAIN_PREFIX}e${rules}${way}${eight(number)}`;
 
 /** ipset(8) has names of at most 31 characters: the last 26 of an id tell it from every other. */
 const setName = (kind: 'N' | 'A', version: IpVersion, id: string): string => `${kind}IPv${version}${id.slice(-26)}`;

@@ -4,6 +4,8 @@
  *
  * A rule is written for the packets of its own direction, and once more for their replies, the other way round. ICMP has no ports: there the type and code of the
  * packet that opened the connection are compared, which conntrack keeps where it keeps the port of others (type * 256 + code).
+ *
+ * An ICMP error is no packet of the connection that it is about: for errors the rule is written a third time, by what conntrack keeps of the packet that opened it.
  */
 import { canonicalCidr, protocolNumber, PROTOCOL_NUMBERS, type SecurityGroupRule } from '@plumbline/contracts';
 import { type IpVersion, positionComment } from '@plumbline/iptables';
@@ -17,6 +19,10 @@ type Rule = Pick<SecurityGroupRule, 'protocol' | 'portRangeMin' | 'portRangeMax'
 
 const range = (first: number, last: number): string => (first === last ? `${first}` : `${first}:${last}`);
 
+/** Where conntrack keeps type and code of the ICMP packet that opened a connection. */
+const icmpPort = (type: number, code: number | null): string =>
+  range(type * 256 + (code ?? 0), type * 256 + (code ?? 255));
+
 /** Ends in a blank, or is empty for every protocol. Null: no packet can match it. */
 export function protocolText(rule: Rule, version: IpVersion, reply: boolean): string | null {
   const number = protocolNumber(rule.protocol ?? `${ANY}`);
@@ -25,8 +31,7 @@ export function protocolText(rule: Rule, version: IpVersion, reply: boolean): st
   if (number === ICMP || number === ICMP_V6) {
     const own = (number === ICMP) === (version === 4);
     if (min === null || !own) return `-p ${number} `;
-    if (reply)
-      return `-p ${number} -m conntrack --ctorigdstport ${range(min * 256 + (max ?? 0), min * 256 + (max ?? 255))} `;
+    if (reply) return `-p ${number} -m conntrack --ctorigdstport ${icmpPort(min, max)} `;
     const type = max === null ? `${min}` : `${min}/${max}`;
     return number === ICMP ? `-p 1 -m icmp --icmp-type ${type} ` : `-p 58 -m icmp6 --icmpv6-type ${type} `;
   }
@@ -35,6 +40,30 @@ export function protocolText(rule: Rule, version: IpVersion, reply: boolean): st
   const module = MODULES[number];
   if (module) return `-p ${number} -m ${module} --${side} ${range(min, max)} `;
   return number === UDPLITE ? `-p ${number} -m multiport --${side}s ${range(min, max)} ` : null;
+}
+
+/** The connection that an error is about, by the packet that opened it: `remote` is its other end. As `protocolText`, for whole lines. */
+export function errorText(
+  rule: Rule & Pick<SecurityGroupRule, 'direction'>,
+  version: IpVersion,
+  remote: string | null,
+): string | null {
+  const protocol = protocolText(rule, version, false);
+  if (protocol === null) return null;
+  const number = protocolNumber(rule.protocol ?? `${ANY}`);
+  const { portRangeMin: min, portRangeMax: max } = rule;
+  const icmp = number === ICMP || number === ICMP_V6;
+  // Whatever `protocolText` has of ports, and no more.
+  const ports =
+    protocol === '' || protocol === `-p ${number} ` ? '' : icmp ? icmpPort(min ?? 0, max) : range(min ?? 0, max ?? 0);
+  const prefix = remote === null ? '/0' : cidrOf(remote);
+  const end = rule.direction === 'ingress' ? 'src' : 'dst';
+  const match = [
+    ...(number === ANY ? [] : [`--ctproto ${number}`]),
+    ...(prefix.endsWith('/0') ? [] : [`--ctorig${end} ${withoutLength(prefix)}`]),
+    ...(ports === '' ? [] : [`--ctorigdstport ${ports}`]),
+  ];
+  return match.length === 0 ? '' : `-m conntrack ${match.join(' ')} `;
 }
 
 const cidrOf = (prefix: string): string =>
@@ -56,8 +85,12 @@ export const line = (match: string, position: number, action: string): string =>
 export function entryOf(prefix: string): string[] {
   const canonical = cidrOf(prefix);
   if (canonical.endsWith('/0')) return prefix.includes(':') ? ['::/1', '8000::/1'] : ['0.0.0.0/1', '128.0.0.0/1'];
-  return [canonical.replace(canonical.includes(':') ? /\/128$/ : /\/32$/, '')];
+  return [withoutLength(canonical)];
 }
+
+/** A single address without its length. */
+const withoutLength = (canonical: string): string =>
+  canonical.replace(canonical.includes(':') ? /\/128$/ : /\/32$/, '');
 
 /** Name -> number, by the text of /etc/protocols and by what iptables knows itself. */
 export function protocolNames(etcProtocols: string): ReadonlyMap<string, number> {

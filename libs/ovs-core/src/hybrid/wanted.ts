@@ -5,13 +5,17 @@
  *   filter  INPUT      ─► neutron-openvswi-INPUT           -i qbr<11> ─► drop: an instance has nothing to say to the node
  *           FORWARD    ─► neutron-openvswi-FORWARD         -i qbr<11> ─► p<10>      from qvb ─► i<class>      to qvb ─► o<class>      else drop
  *
- *   i<class>, o<class>   what is allowed whatever the rules say ─► accept      invalid ─► drop      error about a connection ─► accept
+ *   i<class>, o<class>   what is allowed whatever the rules say ─► accept      invalid ─► drop      error ─► the rules by which its connection was opened
  *                        reply ─► the rules of the other direction             else ─► the rules of this one             the rest ─► drop
  *   ii, io, oo, oi<group>  first letter: ingress or egress rules; second: for packets to (i) or from (o) the instance. `io`: replies to what `ii` let in.
+ *   eii, eio, eoo, eoi     the same for errors (ICMP) about connections that these rules let be opened: by what conntrack keeps of the packet that opened them
  *
  * Every packet is judged by today's rules, a reply by those of the direction in which its connection was opened. So a rule that goes stops its connections in the
  * commit that takes it away, whoever speaks, and nothing need be deleted from conntrack: what is deleted there would be opened again by the end that may send.
- * All ports with the same groups share one class: a port costs six lines, a rule two, a member one entry of a set, and nothing is their product.
+ * All ports with the same groups share one class: a port costs six lines, a rule four, a member one entry of a set, and nothing is their product.
+ *
+ * An error that comes from a router on the way has none of the connection's addresses, and iptables cannot look up conntrack's in a set: whether the other end is
+ * still a member is not asked of errors to the instance. What it sends itself always goes to the other end.
  *
  * What an instance says it is (MAC, addresses, ARP, ND, DHCP, advertisements) is judged by the flows of its interface on br-int, the same as without a bridge.
  *
@@ -38,12 +42,13 @@ import {
   bridgeOf,
   CHAIN_PREFIX,
   classChain,
+  errorChain,
   groupChain,
   memberSet,
   portChain,
   type Way,
 } from './names.js';
-import { entryOf, line, prefixText, protocolText, setText } from './rule-text.js';
+import { entryOf, errorText, line, prefixText, protocolText, setText } from './rule-text.js';
 
 export const VERSIONS: readonly IpVersion[] = [4, 6];
 
@@ -98,18 +103,20 @@ export function renderFilter(
     const needs = [BASE_OWNER, ...its.map((group) => `securitygroup/${group}`)];
     for (const version of VERSIONS)
       for (const way of WAYS) {
-        const groupLines = (replies: boolean, match: string): string[] =>
+        const groupLines = (replies: boolean, match: string, chain = groupChain): string[] =>
           its.map((group) => {
             const rules = replies ? OTHER[way] : way;
             const position = objectIn(view, 'securitygroup', group)?.setAt['securitygroup'] ?? 0;
-            return line(match, position, `-j ${groupChain(rules, way, numbers.of(`group/${group}`))}`);
+            return line(match, position, `-j ${chain(rules, way, numbers.of(`group/${group}`))}`);
           });
         const judged =
           mode === 'stateless'
             ? groupLines(false, '')
             : [
                 line('-m conntrack --ctstate INVALID,UNTRACKED ', nodeAt, REST),
-                line('-m conntrack --ctstate RELATED ', nodeAt, '-j ACCEPT'),
+                ...groupLines(true, '-m conntrack --ctstate RELATED --ctdir REPLY ', errorChain),
+                ...groupLines(false, '-m conntrack --ctstate RELATED --ctdir ORIGINAL ', errorChain),
+                line('-m conntrack --ctstate RELATED ', nodeAt, REST),
                 ...groupLines(true, '-m conntrack --ctdir REPLY '),
                 ...groupLines(false, '-m conntrack --ctdir ORIGINAL '),
               ];
@@ -233,25 +240,35 @@ function entriesOf(of: AddressGroup | SecurityGroupMember): Entries {
   return found;
 }
 
-/** The rules of a group, for packets and for replies, in and out. */
+/** The rules of a group, in and out: for packets, for replies, and for errors. */
 function groupChains(group: SecurityGroup['id'], rules: readonly RuleWith[], numbers: Numbers): ChainWant[] {
   const owner = `securitygroup/${group}`;
   const needs = [...new Set(rules.flatMap(({ set }) => (set === null ? [] : [`set/${set}`])))];
   return VERSIONS.flatMap((version) =>
     WAYS.flatMap((direction) =>
-      WAYS.map((way): ChainWant => {
+      WAYS.flatMap((way): ChainWant[] => {
         const its = rules.filter(
           ({ rule }) => versionOfRule(rule) === version && (rule.direction === 'ingress' ? 'i' : 'o') === direction,
         );
-        const lines = its.flatMap(({ rule, set }) => {
-          const protocol = protocolText(rule, version, way !== direction);
-          if (protocol === null) return [];
-          const prefix = set === null && rule.remoteIpPrefix ? prefixText(rule.remoteIpPrefix, way) : '';
-          const inSet = set === null ? '' : setText(set, way);
-          return line(`${prefix}${protocol}${inSet}`, rule.setAt['securitygrouprule'] ?? 0, '-j ACCEPT');
+        const chainOf = (name: typeof groupChain, matchOf: (rule: RuleWith) => string | null): ChainWant => ({
+          ...{ version, chain: name(direction, way, numbers.of(`group/${group}`)), owner, needs },
+          lines: its.flatMap((each) => {
+            const match = matchOf(each);
+            return match === null ? [] : line(match, each.rule.setAt['securitygrouprule'] ?? 0, '-j ACCEPT');
+          }),
         });
-        const chain = groupChain(direction, way, numbers.of(`group/${group}`));
-        return { version, chain, lines, owner, needs };
+        return [
+          chainOf(groupChain, ({ rule, set }) => {
+            const protocol = protocolText(rule, version, way !== direction);
+            if (protocol === null) return null;
+            const prefix = set === null && rule.remoteIpPrefix ? prefixText(rule.remoteIpPrefix, way) : '';
+            return `${prefix}${protocol}${set === null ? '' : setText(set, way)}`;
+          }),
+          chainOf(errorChain, ({ rule, set }) => {
+            const connection = errorText(rule, version, set === null ? rule.remoteIpPrefix : null);
+            return connection === null ? null : `${connection}${set !== null && way === 'o' ? setText(set, way) : ''}`;
+          }),
+        ];
       }),
     ),
   );

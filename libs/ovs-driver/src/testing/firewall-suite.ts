@@ -367,6 +367,84 @@ export function firewallSuite(firewall: 'openflow' | 'hybrid'): void {
       expect(outcomes).toEqual(FORGERIES.map(([what]) => [what, true, false]));
     });
 
+    it('passes errors about the connections that rules allow, and about no others: not when their rule is gone', async () => {
+      const builder = view();
+      const of = (n: number): ObjectKey => `securitygrouprule/${idOf(n)}`;
+      builder
+        .rule(401, WEB, udp(7000))
+        .rule(402, WEB, { ...v6, ...udp(7000) })
+        .rule(403, ONLY_WEB_OUT, { ...out, ...udp(7000), remoteIpPrefix: '10.0.0.64/26' })
+        .rule(404, ONLY_WEB_OUT, { ...out, ...v6, ...udp(7000) })
+        .rule(405, WEB, { ...udp(5000), remoteGroupId: idOf(REMOTE) })
+        .rule(406, ONLY_WEB_OUT, { ...out, ...udp(5000), remoteGroupId: idOf(REMOTE) })
+        .rule(407, ONLY_WEB_OUT, { ...out, ...udp(8080), remoteAddressGroupId: idOf(ADDRESS_GROUP) });
+      await converge(builder);
+      /** Who opens to whom, and a port: each connection is allowed by one rule alone. */
+      const connections = [
+        [67, 12, 7000, false],
+        [67, 12, 7000, true],
+        [17, 67, 7000, false],
+        [17, 67, 7000, true],
+        [67, 12, 5000, false],
+        [17, 67, 5000, false],
+        [17, 67, 8080, false],
+      ] as const;
+      type Connection = (typeof connections)[number];
+      const address = (n: number, six_: boolean) => (six_ ? `fd00::${n}` : `10.0.0.${n}`);
+      const packet = (from: number, to: number, [opener, , port, six_]: Connection, payload: Buffer) => {
+        const [sport, dport] = from === opener ? [4321, port] : [port, 4321];
+        return frames.udp({ src: address(from, six_), dst: address(to, six_), sport, dport }, payload);
+      };
+      const send = (from: number, to: number, six_: boolean, body: Buffer) =>
+        at(from).ask({
+          do: 'frame',
+          frame: frames.ethernet({ src: macOf(from), dst: macOf(to), type: six_ ? 0x86dd : 0x0800 }, body),
+        });
+      const heard = (n: number, mark: Buffer, seconds: number) =>
+        at(n).ask({ do: 'arrived', token: mark.toString('hex'), seconds });
+      /** From one end, as if by `src`, about a packet of the other: that nobody listens, that it is too big, that it was on its way for too long. */
+      const errors = async (of: Connection, wanted: boolean) => {
+        const [opener, other, port, six_] = of;
+        const kinds = six_ ? [[1, 4], [2, 0], [3, 0]] : [[3, 3], [3, 4], [11, 0]]; // prettier-ignore
+        const outcomes = [opener, other].flatMap((from) => {
+          const to = from === opener ? other : opener;
+          // A guarded port says nothing in the name of another.
+          const senders = from === 67 ? [address(67, six_), address(99, six_)] : [address(from, six_)];
+          return senders.flatMap((src) =>
+            kinds.map(async ([type = 0, code = 0]) => {
+              const mark = marked();
+              const quoted = packet(to, from, of, mark);
+              await send(from, to, six_, frames.icmpError({ src, dst: address(to, six_), type, code }, quoted));
+              return [opener, other, port, src, type, code, await heard(to, mark, wanted ? 5 : 0.5)];
+            }),
+          );
+        });
+        return Promise.all(outcomes);
+      };
+      const passing = (all: readonly unknown[][]) => all.filter((each) => each.at(-1)).map((each) => each.join(' '));
+      const every = async (wanted: boolean) =>
+        (await Promise.all(connections.map((each) => errors(each, wanted)))).flat();
+      // Nothing is open yet.
+      expect(passing(await every(false))).toEqual([]);
+      for (const of_ of connections) {
+        const [opener, other, , six_] = of_;
+        for (const [from, to] of [
+          [opener, other],
+          [other, opener],
+        ] as const) {
+          const mark = marked();
+          await send(from, to, six_, packet(from, to, of_, mark));
+          expect([of_, from, await heard(to, mark, 5)]).toEqual([of_, from, true]);
+        }
+      }
+      const held = await every(true);
+      expect(held.filter((each) => !each.at(-1))).toEqual([]);
+      const keys = [401, 402, 403, 404, 405, 406, 407].map(of);
+      for (const key of keys) builder.remove(key);
+      await real.converger.converge(builder.view, { touched: new Set(keys), mayRemove: true });
+      expect(passing(await every(false))).toEqual([]);
+    });
+
     it('judges for each receiver what is sent to all', async () => {
       const to = (dport: number) => {
         const mark = marked();

@@ -126,3 +126,9 @@ export const neighbour = (
       Buffer.alloc((8 - ((nonce.length + 2) % 8)) % 8),
     ]),
   );
+
+/** An ICMP error (RFC 792, RFC 4443) about `quoted`, an IP packet of the same family: `code` may say why. */
+export function icmpError(of: { src: string; dst: string; type: number; code: number }, quoted: Buffer): Buffer {
+  const body = Buffer.concat([bytes(of.type, 1), bytes(of.code, 1), Buffer.alloc(4), bytes(1400, 2), quoted]);
+  return ip({ ...of, protocol: of.src.includes(':') ? 58 : 1 }, body, 2);
+}
