@@ -127,6 +127,16 @@ export const neighbour = (
     ]),
   );
 
+/** An IPv6 packet with a router alert (RFC 2711) before what it has, as multicast listener discovery is sent. */
+export function withRouterAlert(packet: Buffer): Buffer {
+  const alert = Buffer.from('0000050200000100', 'hex');
+  alert.writeUInt8(packet.readUInt8(6), 0);
+  const made = Buffer.concat([packet.subarray(0, 40), alert, packet.subarray(40)]);
+  made.writeUInt16BE(packet.readUInt16BE(4) + alert.length, 4);
+  made.writeUInt8(0, 6);
+  return made;
+}
+
 /** An ICMP error (RFC 792, RFC 4443) about `quoted`, an IP packet of the same family: `code` may say why. */
 export function icmpError(of: { src: string; dst: string; type: number; code: number }, quoted: Buffer): Buffer {
   const body = Buffer.concat([bytes(of.type, 1), bytes(of.code, 1), Buffer.alloc(4), bytes(1400, 2), quoted]);

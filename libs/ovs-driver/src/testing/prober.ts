@@ -69,7 +69,7 @@ def ask_udp(q):
         while True:
             s.settimeout(min(0.2, q['seconds']))
             try:
-                s.sendto(b'x', (q['to'], q['port'])); s.recvfrom(10)
+                s.sendto(b'x' * q.get('size', 1), (q['to'], q['port'])); s.recvfrom(65536)
                 return True
             except OSError:
                 if time.monotonic() >= end: return False
