@@ -23,6 +23,8 @@ export const MAY_IMPORT = {
   'l3-core': ['contracts', 'topology', 'reconcile', 'iptables'],
   'ovs-core': ['contracts', 'topology', 'reconcile', 'iptables'],
   'l3-driver': ['l3-core', 'exec', 'ovsdb'],
+  'dhcp-core': ['contracts', 'reconcile', 'l3-core', 'processes'],
+  'dhcp-driver': ['dhcp-core', 'l3-core', 'l3-driver', 'exec', 'ovsdb', 'processes'],
   'ovs-driver': ['ovs-core', 'iptables', 'exec', 'ovsdb'],
   'nats-logins': ['contracts', 'exec'],
   lab: ['contracts', 'event-store', 'exec', 'identity', 'ledger', 'nats-logins'],
@@ -61,9 +63,10 @@ export const SPECS_MAY_IMPORT = {
   messaging: ['topology'],
   'agent-runtime': ['host-feeds', 'processes'],
   api: ['agent-runtime'],
+  'dhcp-driver': ['contracts'],
 };
 /** Functions from data to data: no clock, no randomness, no process, no I/O. Time and ids come in as arguments. */
-export const PURE = ['contracts', 'topology', 'domain', 'reconcile', 'iptables', 'l3-core', 'ovs-core'];
+export const PURE = ['contracts', 'topology', 'domain', 'reconcile', 'iptables', 'l3-core', 'ovs-core', 'dhcp-core'];
 
 const IMPURE_GLOBALS = [
   'Date',

@@ -23,7 +23,7 @@ const WANTED = [
   { name: 'postgresql', programs: ['/usr/lib/postgresql'], services: ['postgresql'] },
 ];
 /**
- * What the tests need besides that: a container engine for docker-compose.yml, with base images made from a Debian root; clients of the Networking API, with
+ * What the tests need besides that: DHCP; a container engine for docker-compose.yml, with base images made from a Debian root; clients of the Networking API, with
  * a compiler for the one that needs it; a real Keystone; and what the documents tell a reader to type.
  */
 const WANTED_BY_TESTS = [
@@ -43,6 +43,12 @@ const WANTED_BY_TESTS = [
   { name: 'nftables', programs: ['/usr/sbin/nft'], services: ['nftables'] },
   // A virtual address that moves between instances.
   { name: 'keepalived', programs: ['/usr/sbin/keepalived'], services: ['keepalived'] },
+  // What serves DHCP (no agent of a lab runs it yet), and clients of it.
+  { name: 'dnsmasq-base', programs: ['/usr/sbin/dnsmasq'], services: [] },
+  { name: 'dnsmasq-utils', programs: ['/usr/bin/dhcp_release'], services: [] },
+  { name: 'udhcpc', programs: ['/usr/sbin/udhcpc', '/sbin/udhcpc'], services: [] },
+  { name: 'isc-dhcp-client', programs: ['/usr/sbin/dhclient', '/sbin/dhclient'], services: [] },
+  { name: 'dhcpcd-base', programs: ['/usr/sbin/dhcpcd', '/sbin/dhcpcd'], services: [] },
   { name: 'curl', programs: ['/usr/bin/curl'], services: [] },
   { name: 'git', programs: ['/usr/bin/git'], services: [] },
   { name: 'openssl', programs: ['/usr/bin/openssl'], services: [] },

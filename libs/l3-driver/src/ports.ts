@@ -1,6 +1,7 @@
 /**
- * The L3 agent's ports of Open vSwitch: the outer ends of its links, on the integration bridge. The OVS agent owns the bridge, the tag and the flows; it
- * finds these ports by `iface-id`, like an instance's. All ports of a converge are one OVSDB transaction.
+ * An agent's ports of Open vSwitch: the outer ends of its links, on the integration bridge. The OVS agent owns the bridge, the tag and the flows; it
+ * finds these ports by `iface-id`, like an instance's. All ports of a converge are one OVSDB transaction. `owner` says whose ports they are: the L3 agent's, or
+ * those of another agent that makes its links in the same way.
  */
 import {
   DEAD_VLAN,
@@ -31,21 +32,28 @@ export interface SwitchPorts {
 }
 
 /** `external_ids` of the interface behind a port. `iface-status` is what libvirt and the reference write there too. */
-export const externalIds = (step: Extract<PortStep, { op: 'add-port' }>): Readonly<Record<string, string>> => ({
+export const externalIds = (
+  step: Extract<PortStep, { op: 'add-port' }>,
+  owner: string = OWNER,
+): Readonly<Record<string, string>> => ({
   'iface-id': step.port.portId,
   'iface-status': 'active',
   'attached-mac': step.port.mac,
-  [OWNER_KEY]: OWNER,
+  [OWNER_KEY]: owner,
   [POSITION_KEY]: String(step.port.position),
 });
 
 /** A port as found, from the columns of its interface. */
-export const observedPort = (name: string, ids: Readonly<Record<string, string>>): ObservedPort => ({
+export const observedPort = (
+  name: string,
+  ids: Readonly<Record<string, string>>,
+  owner: string = OWNER,
+): ObservedPort => ({
   name,
   portId: ids['iface-id'] ?? '',
   mac: ids['attached-mac'] ?? '',
   position: Number(ids[POSITION_KEY] ?? 0),
-  ours: ids[OWNER_KEY] === OWNER,
+  ours: ids[OWNER_KEY] === owner,
 });
 
 /** How long ovs-vswitchd may take to release ports. One that does not run holds none. */
@@ -59,7 +67,10 @@ export class OvsdbPorts implements SwitchPorts {
   /** As it was when it was last asked for; null when something changed since. */
   private seen: ObservedSwitch | null = null;
 
-  constructor(private readonly mirror: OvsdbMirror) {
+  constructor(
+    private readonly mirror: OvsdbMirror,
+    private readonly owner: string = OWNER,
+  ) {
     mirror.onChange(() => (this.seen = null));
   }
 
@@ -75,7 +86,7 @@ export class OvsdbPorts implements SwitchPorts {
     if (!bridge) return { bridge: false, userspace: false, ports: new Map() };
     const ports = mirror
       .portsOf(bridge)
-      .map((port) => observedPort(port.name, mirror.interface(port.name)?.external_ids ?? {}));
+      .map((port) => observedPort(port.name, mirror.interface(port.name)?.external_ids ?? {}, this.owner));
     return {
       bridge: true,
       userspace: bridge.datapath_type === 'netdev',
@@ -106,7 +117,7 @@ export class OvsdbPorts implements SwitchPorts {
     const port = this.mirror.port(step.outside);
     const bridge = port && this.mirror.bridgeOf(port);
     if (step.op === 'remove-port') return port && bridge ? removePort(bridge.name, port.uuid) : [];
-    const ids = externalIds(step);
+    const ids = externalIds(step, this.owner);
     if (port && bridge?.name === INTEGRATION_BRIDGE) return setKeys('Interface', step.outside, 'external_ids', ids);
     const add = addPort({
       bridge: INTEGRATION_BRIDGE,

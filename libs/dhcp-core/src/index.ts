@@ -1,0 +1,8 @@
+export { convergeDhcp, type DhcpWishes } from './converge.js';
+export type { DhcpDriver, DhcpStep, LeaseStep, NodeStep } from './driver.js';
+export { holdersIn } from './hosts.js';
+export * from './marks.js';
+export { leasesFile } from './process.js';
+export { renderDhcp } from './render.js';
+export { serviceOf, type DhcpTerms, type ServedNetwork } from './served.js';
+export type * from './state.js';

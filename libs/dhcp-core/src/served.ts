@@ -1,0 +1,72 @@
+/** What a node must know of a network to serve DHCP on it, and the subnets on which it does. */
+import type { FixedIp, Network, Port, Subnet } from '@plumbline/contracts';
+
+export type ServedNetwork = Readonly<{
+  network: Network;
+  subnets: readonly Subnet[];
+  /** The port of the DHCP server on this node. */
+  server: Port;
+  /** All other ports of the network. Those of DHCP servers among them are left out. */
+  ports: readonly Port[];
+}>;
+
+export type DhcpTerms = Readonly<{
+  /** Whose processes these are: `dhcp-<host>`, in the form of a process's name. */
+  owner: string;
+  /** Domain of all names, with the dot at its end. */
+  dnsDomain: string;
+  /** True where 169.254.169.254 is answered: guests get a route to it. */
+  metadata: boolean;
+  /** Folder of the processes' folders. Default: as in libs/processes. */
+  runDir?: string;
+}>;
+
+export const by =
+  <T>(key: (item: T) => string) =>
+  (a: T, b: T): number =>
+    key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0;
+
+/**
+ * How addresses of a subnet get to guests: `leased` by DHCP; `informed`: made by the guest, which asks for options only (DHCPv6 stateless); null: no DHCP at all.
+ */
+export function serviceOf({
+  enableDhcp,
+  ipVersion,
+  ipv6AddressMode,
+  ipv6RaMode,
+}: Subnet): 'leased' | 'informed' | null {
+  if (!enableDhcp) return null;
+  if (ipVersion === 4) return 'leased';
+  switch (ipv6AddressMode) {
+    case 'dhcpv6-stateful':
+      return 'leased';
+    case 'dhcpv6-stateless':
+      return 'informed';
+    case 'slaac':
+      return null;
+    case null:
+      return ipv6RaMode === null ? 'leased' : null;
+  }
+}
+
+/** Subnets that are served: DHCP is on, and the server has an address in it (dnsmasq serves no other). Sorted by id. */
+export const servedSubnets = ({ subnets, server }: ServedNetwork): Subnet[] =>
+  subnets
+    .filter((subnet) => serviceOf(subnet) !== null && server.fixedIps.some(({ subnetId }) => subnetId === subnet.id))
+    .sort(by(({ id }) => id));
+
+export type Lease = Readonly<{ port: Port; ip: FixedIp; subnet: Subnet }>;
+
+/** Every address of the network's ports with its subnet, those of DHCP servers left out. Sorted by port and address. */
+export function addressesOf({ subnets, ports }: ServedNetwork): Lease[] {
+  const known = new Map(subnets.map((subnet) => [subnet.id, subnet]));
+  return [...ports]
+    .filter(({ deviceOwner }) => deviceOwner !== 'network:dhcp')
+    .sort(by(({ id }) => id))
+    .flatMap((port) =>
+      port.fixedIps.flatMap((ip) => {
+        const subnet = known.get(ip.subnetId);
+        return subnet ? [{ port, ip, subnet }] : [];
+      }),
+    );
+}

@@ -1,0 +1,2 @@
+export { NodeDhcpDriver, type NodeDhcpOptions } from './node-driver.js';
+export { leasesIn } from './leases.js';

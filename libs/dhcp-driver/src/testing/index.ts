@@ -1,0 +1,1 @@
+export { DhcpNode, Guest, until, type Told } from './dhcp-node.js';
