@@ -86,9 +86,13 @@ function missingOn(link: Link, now: ObservedLink, found: KernelRoutes): KernelRo
   const addresses = [
     ...link.addresses.filter(({ address }) => there.has(address)),
     ...now.addresses.filter(({ address }) => isLinkLocal(address)),
-  ].filter(({ address }) => !now.tentative.has(address));
+  ];
+  const tentative = new Set([...now.tentative].map((address) => hostPrefix(ipOf(address))));
   return kernelRoutesOf({ ...link, addresses }).filter(
-    (route) => (route.version === 4 || now.ipv6) && !isThere(route, found),
+    (route) =>
+      (route.version === 4 || now.ipv6) &&
+      !(route.type === 'local' && tentative.has(route.destination)) &&
+      !isThere(route, found),
   );
 }
 

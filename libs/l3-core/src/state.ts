@@ -100,7 +100,7 @@ export type ObservedLink = Readonly<{
   ipv6: boolean;
   /** Those of IPv6 that are link-local, too. */
   addresses: readonly Address[];
-  /** IPv6 addresses that the kernel is still checking (duplicate address detection): their routes come when it has. */
+  /** IPv6 addresses that the kernel is still checking (duplicate address detection): their routes in table local come when it has. */
   tentative: ReadonlySet<string>;
   /** Name of the other end in the node's root namespace; null when it is not there. */
   outside: string | null;

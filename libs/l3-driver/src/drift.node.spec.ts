@@ -52,6 +52,15 @@ const BREAK: readonly (readonly [string, () => Promise<unknown>])[] = [
   ['the connected route from another address', () => inside(`ip route replace 10.1.0.0/24 dev ${QR} src 127.0.0.1`)],
   ['the IPv6 connected route deleted', () => inside(`ip -6 route del 2001:db8:e::/64 dev ${QG}`)],
   ['the link-local route deleted', () => inside(`ip -6 route del fe80::/64 dev ${QR6}`)],
+  [
+    'the link-local route deleted while its address is checked for duplicates',
+    async () => {
+      const address = `${linkLocalOf('fa:16:3e:00:00:15')} dev ${QR6}`;
+      await inside(`ip address del ${address}`);
+      await inside(`ip address add ${address}`);
+      await inside(`ip -6 route del fe80::/64 dev ${QR6}`);
+    },
+  ],
   ['the route to the address itself deleted', () => inside(`ip route del local 10.1.0.1 dev ${QR} table local`)],
   ['that to an IPv6 address deleted', () => inside(`ip -6 route del local 2001:db8:a::1 dev ${QR6} table local`)],
   ['that to a floating address deleted', () => inside(`ip route del local 203.0.113.76 dev ${QG} table local`)],
@@ -125,6 +134,14 @@ describe('drift', () => {
     const before = node.runner.mutations;
     expect((await look()).applied).toBe(0);
     expect(node.runner.mutations).toBe(before);
+  });
+
+  it('the route to an IPv6 address deleted again and again: the kernel is given the time that it takes to make it', async () => {
+    for (let turn = 1; turn <= 100; turn += 1) {
+      await inside(`ip -6 route del local 2001:db8:a::1 dev ${QR6} table local`);
+      const mended = await look();
+      expect({ turn, failed: mended.failed, drift: mended.drift > 0 }).toEqual({ turn, failed: [], drift: true });
+    }
   });
 
   it.each([

@@ -2,6 +2,7 @@
  * Reads a node. For each router namespace three commands at the same time (one ip(8) for links, addresses and routes of both families; the
  * rules of each IP version) and two requests to the exec helper, which start no program. Changes nothing.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   Connection,
   dialect,
@@ -125,14 +126,7 @@ export async function readRouter(
   const rules6In = runner.run(['ip', '-6', '-j', 'rule', 'show'], { ...inside, okCodes: [0, 1, 2] });
   const queues = runner.run(['tc', '-j', 'qdisc', 'show'], inside);
   const devices = async (): Promise<Omit<RawRouter, 'id' | 'ingress' | 'rules4' | 'rules6' | 'connections'>> => {
-    const stdin = `${SHOW.join('\n')}\n`;
-    const { stdout } = await runner.run(['ip', '-d', '-j', '-batch', '-'], { ...inside, stdin });
-    const shown = jsonLines(stdout);
-    if (shown.length !== SHOW.length) throw new Error(`ip -batch answered ${shown.length} of ${SHOW.length} commands`);
-    const [links, routes, fixed, proxies, policy4] = shown as [
-      ...[IpLink[], IpRoute[], IpNeighbour[], IpNeighbour[]],
-      IpRule[],
-    ];
+    const [links, routes, fixed, proxies, policy4] = await show(runner, netns);
     const policy6 = await rules6In;
     const ours = links.filter(({ ifname }) => isOurDevice(ifname));
     const names = ours.map(({ ifname }) => ifname);
@@ -169,6 +163,38 @@ export async function readRouter(
     ),
   );
   return { id, ...found, ingress, rules4: rules4.stdout, rules6: rules6.stdout, connections };
+}
+
+type Shown = [IpLink[], IpRoute[], IpNeighbour[], IpNeighbour[], IpRule[]];
+
+/**
+ * The kernel makes the route in table local of a new IPv6 address a moment after the address, from a work queue of its own, also without duplicate address
+ * detection (addrconf_dad_start in net/ipv6/addrconf.c): such a route is missing only if it still is a moment later.
+ */
+async function show(runner: Runner, netns: string): Promise<Shown> {
+  const stdin = `${SHOW.join('\n')}\n`;
+  for (let left = ROUTE_LOOKS; ; left -= 1) {
+    const { stdout } = await runner.run(['ip', '-d', '-j', '-batch', '-'], { netns, reads: true, stdin });
+    const shown = jsonLines(stdout);
+    if (shown.length !== SHOW.length) throw new Error(`ip -batch answered ${shown.length} of ${SHOW.length} commands`);
+    const [links, routes] = shown as Shown;
+    if (left === 0 || !awaitsRoute(links, routes)) return shown as Shown;
+    await delay(ROUTE_PAUSE_MS);
+  }
+}
+const ROUTE_LOOKS = 10;
+const ROUTE_PAUSE_MS = 20;
+
+function awaitsRoute(links: readonly IpLink[], routes: readonly IpRoute[]): boolean {
+  const local = new Set(routes.filter(({ type }) => type === 'local').map(({ dev, dst }) => `${dev ?? ''} ${dst}`));
+  return links.some(
+    (link) =>
+      isOurDevice(link.ifname) &&
+      hasIpv6Now(link) &&
+      (link.addr_info ?? []).some(
+        (each) => each.local.includes(':') && !each.tentative && !local.has(`${link.ifname} ${each.local}`),
+      ),
+  );
 }
 
 /** Whether the outer ends of these devices are silent, by sysctl. */
@@ -231,6 +257,10 @@ const isPlain = ({ flags = [], master }: IpLink): boolean =>
 
 const isUp = (link: IpLink): boolean => link.flags?.includes('UP') ?? false;
 
+/** Contract: ObservedLink.ipv6. */
+const hasIpv6Now = (link: IpLink): boolean =>
+  isUp(link) && link.operstate !== 'DOWN' && link.operstate !== 'LOWERLAYERDOWN' && hasIpv6(link.mtu ?? 0);
+
 function observedLink(link: IpLink, veths: Veths, { txChecksum, ingress }: RawRouter): ObservedLink {
   // A veth's index of its peer does not say in which namespace the peer is: both must point at each other.
   const other = veths.get(link.link_index ?? -1);
@@ -246,7 +276,7 @@ function observedLink(link: IpLink, veths: Veths, { txChecksum, ingress }: RawRo
     qdisc: QUEUELESS.includes(link.qdisc ?? 'noqueue') ? null : (link.qdisc ?? null),
     ingress: ingress.get(link.ifname) ?? null,
     outside: other?.link_index === link.ifindex ? other.ifname : null,
-    ipv6: isUp(link) && link.operstate !== 'DOWN' && link.operstate !== 'LOWERLAYERDOWN' && hasIpv6(link.mtu ?? 0),
+    ipv6: hasIpv6Now(link),
     addresses: addresses.map((each) => ({ address: textOf(each), broadcast: each.broadcast ?? null })),
     tentative: new Set(addresses.filter(({ tentative }) => tentative).map(textOf)),
   };
