@@ -44,6 +44,7 @@ describe('packets that security groups drop or accept', () => {
   const converge = async (builder: ViewBuilder, touched: 'all' | ReadonlySet<ObjectKey> = 'all') => {
     const result = await real.converger.converge(builder.view, { touched, mayRemove: true });
     expect(result.failed).toEqual([]);
+    await real.revalidated();
     return result;
   };
   const told = (wanted: Record<string, unknown>): Promise<void> =>

@@ -68,6 +68,14 @@ export class RealSwitch {
     });
   }
 
+  /**
+   * Resolves when the packets that come now are judged by the flows of now. Until a revalidator has looked at it, the datapath goes on with what it kept of
+   * older flows (command revalidator/wait of ovs-vswitchd): up to half a second.
+   */
+  async revalidated(): Promise<void> {
+    await this.ovs.tool(['ovs-appctl', '-t', `${this.ovs.dir}/ovs-vswitchd.ctl`, 'revalidator/wait']);
+  }
+
   /** `nextCfg` counts every transaction that anybody made through us; equal before and after means that nothing was changed. */
   get transactions(): number {
     return this.mirror.root?.next_cfg ?? 0;
