@@ -1,3 +1,4 @@
+export { followLines, gathered } from './changes.js';
 export { CommandFailed, SysctlFailed, failedLine, type FailureReason } from './errors.js';
 export { PrintingRunner, type PrintingRunnerOptions } from './printing-runner.js';
 export { ExecaRunner, run } from './run.js';

@@ -17,7 +17,8 @@ import {
 } from '@plumbline/ovs-core';
 
 const VERSIONS: readonly IpVersion[] = [4, 6];
-const SHOWN: Readonly<Record<IpVersion, string>> = {
+/** Whether the kernel shows bridged packets to iptables. */
+export const SHOWN: Readonly<Record<IpVersion, string>> = {
   4: 'net/bridge/bridge-nf-call-iptables',
   6: 'net/bridge/bridge-nf-call-ip6tables',
 };

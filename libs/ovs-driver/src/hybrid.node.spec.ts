@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { idOf, macOf, PROTOCOL_NUMBERS, type SecurityGroupRule, ViewBuilder } from '@plumbline/ovs-core/testing';
 import { addBridge } from '@plumbline/ovsdb';
+import { watchBridges } from './bridge-watch.js';
 import { Instance, Prober, RealSwitch } from './testing/index.js';
 import { firewallSuite } from './testing/firewall-suite.js';
 
@@ -154,6 +155,96 @@ describe('bridges of instances', () => {
     expect((await rules()).match(/^-A neutron.*|^:neutron-openvswi-[a-z].*/gm)).toBeNull();
     expect(await inside('ipset', 'list', '-n')).toBe('theirs\n');
   });
+
+  it('get back within a moment what somebody changes by hand, and their port says what only its plugger can mend', async () => {
+    const builder = add(view().group(REMOTE).member(REMOTE, 32, ['10.0.0.32/32', 'fd00::32/128']), 31, [OPEN, REMOTE]);
+    builder.rule(401, REMOTE, { protocol: 'udp', remoteGroupId: idOf(REMOTE) });
+    builder.rule(402, REMOTE, { ethertype: 'IPv6', protocol: 'udp', remoteGroupId: idOf(REMOTE) });
+    for (const n of [31, 32]) await plug(n, 'plugByBridge');
+    add(builder, 32);
+    await converge(builder);
+    let looks = 0;
+    const statuses = new Map<string, string>();
+    const unwatch = watchBridges(
+      real.runner,
+      async () => {
+        const options = { touched: new Set(['node/cmp1'] as const), mayRemove: true };
+        for (const { id, reason, status } of (await real.converger.converge(builder.view, options)).statuses)
+          statuses.set(id, reason ?? status);
+        looks += 1;
+      },
+      { netns: real.ovs.netns },
+    );
+    const until = async (what: string, holds: () => Promise<boolean> | boolean): Promise<void> => {
+      for (const end = Date.now() + 20_000; !(await holds());) {
+        if (Date.now() > end) throw new Error(`not within 20 s: ${what}`);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    };
+    const all = async () =>
+      [await rules(), await inside('ipset', 'save'), await inside('sh', '-c', 'cat /proc/sys/net/bridge/*-call-ip*')]
+        .join('')
+        .split('\n')
+        .sort();
+    try {
+      // It has begun to listen when it hears of what nobody put right yet; what nobody hears of is not put right at all.
+      const before = await all();
+      const same = async () => JSON.stringify(await all()) === JSON.stringify(before);
+      for (let begun = false; !begun; begun = await same()) {
+        await inside('iptables', '-A', 'neutron-openvswi-FORWARD', '-j', 'ACCEPT');
+        const heard = looks;
+        for (const end = Date.now() + 2_000; looks === heard && Date.now() < end;)
+          await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      const set4 = `NIPv4${idOf(REMOTE).slice(-26)}`;
+      const set6 = set4.replace('v4', 'v6');
+      const both = (...argv: string[]) => ['iptables', 'ip6tables'].map((family) => [family, ...argv]);
+      const harms: (readonly (readonly string[])[])[] = [
+        both('-F', 'neutron-openvswi-p0000001f-0'),
+        both('-D', 'FORWARD', '-j', 'neutron-openvswi-FORWARD'),
+        both('-t', 'raw', '-F', 'neutron-openvswi-PREROUTING'),
+        both('-F'),
+        [
+          ['ipset', 'add', set4, '10.0.0.99'],
+          ['ipset', 'flush', set6],
+        ],
+        [4, 6].map((version) => ['sysctl', '-qw', `net.bridge.bridge-nf-call-ip${version === 4 ? '' : '6'}tables=0`]),
+      ];
+      for (const harm of harms) {
+        await Promise.all(harm.map((argv) => inside(...argv)));
+        expect([harm, await same()]).toEqual([harm, false]);
+        await until(JSON.stringify(harm), same);
+      }
+      // What another program put before our jump comes after it, and stays.
+      for (const argv of both('-I', 'FORWARD', '1', '-j', 'ACCEPT')) await inside(...argv);
+      const first = async () =>
+        (await Promise.all(both('-S', 'FORWARD').map((argv) => inside(...argv)))).map((text) => text.split('\n')[1]);
+      await until('our jump first', async () => (await first()).every((line) => line?.includes('-j neutron')));
+      for (const argv of both('-D', 'FORWARD', '-j', 'ACCEPT')) await inside(...argv);
+      expect(await Promise.all([reaches(31, 32, 80), reaches(32, 31, 81)])).toEqual([true, false]);
+      const id = portId(32);
+      for (const [harm, says, mend] of [
+        ['qvb00000020-00 nomaster', /^qvb00000020-00 is not in the bridge/, 'qvb00000020-00 master qbr00000020-00'],
+        [
+          'tap00000020-00 nomaster',
+          /^tap00000020-00 is not in the bridge.*put it in/,
+          'tap00000020-00 master qbr00000020-00',
+        ],
+        ['qbr00000020-00 down', /^qbr00000020-00 is set down/, 'qbr00000020-00 up'],
+        ['tap00000020-00 down', /^tap00000020-00 is set down/, 'tap00000020-00 up'],
+      ] as const) {
+        await inside('ip', 'link', 'set', ...harm.split(' '));
+        await until(harm, () => says.test(statuses.get(id) ?? ''));
+        expect(tagOf('qvo00000020-00')).toBe(4095);
+        await inside('ip', 'link', 'set', ...mend.split(' '));
+        await until(mend, () => statuses.get(id) === 'ACTIVE');
+        expect(await reaches(31, 32, 80)).toBe(true);
+      }
+    } finally {
+      unwatch();
+      for (const each of [31, 32]) await unplug(each, `qvo${portId(each).slice(0, 11)}`);
+    }
+  }, 60_000);
 
   it('that are not made as they should be keep their port on the dead VLAN, as does an instance without one', async () => {
     const builder = add(add(view(), 21), 22);

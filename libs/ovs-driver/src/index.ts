@@ -1,4 +1,5 @@
 export { BridgeDriver } from './bridge-driver.js';
+export { watchBridges } from './bridge-watch.js';
 export { bundleText, parseFlows } from './flow-text.js';
 export { PrintingBridges } from './printing-bridges.js';
 export { frameHeaders, type FrameHeaders } from './frame-headers.js';

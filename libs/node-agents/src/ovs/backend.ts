@@ -3,7 +3,7 @@ import { Spawner } from '@plumbline/exec';
 import { Later } from '@plumbline/agent-runtime';
 import type { AgentConfig, AgentBackend } from '@plumbline/agent-runtime/nest';
 import { NodeConverger, type OvsNodeConfig } from '@plumbline/ovs-core';
-import { BridgeDriver, concernedBy, type CopyLimit, SwitchDriver } from '@plumbline/ovs-driver';
+import { BridgeDriver, concernedBy, type CopyLimit, SwitchDriver, watchBridges } from '@plumbline/ovs-driver';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import type { Logger } from '@plumbline/telemetry';
 import type { HostView } from '@plumbline/topology';
@@ -36,6 +36,7 @@ export async function makeOvsBackend(config: AgentConfig<typeof ovsSettings>, lo
   const copies = copyLimit(config.settings);
   const node = new Later(`Open vSwitch's database at ${ovsdb}`, () => open(ovsdb, asked, runner, copies), logger);
   let seen: HostView | null = null;
+  let unwatch = (): void => undefined;
   void node.opened.then(({ driver }) => driver.onCopy((packet) => packetLine(packet, seen, logger)));
   return {
     reconciler: {
@@ -65,6 +66,8 @@ export async function makeOvsBackend(config: AgentConfig<typeof ovsSettings>, lo
     onNodeChange: (look) =>
       void node.opened.then(({ driver }) => {
         look('all');
+        if (asked.firewall === 'hybrid')
+          unwatch = watchBridges(runner, () => look(new Set([`node/${config.host}` as const])));
         driver.onNews((news) => {
           logger.debug({ step: 'news', reason: news.reason, ports: news.ports }, 'the switch changed');
           const concerned = concernedBy(news, config.host);
@@ -73,6 +76,7 @@ export async function makeOvsBackend(config: AgentConfig<typeof ovsSettings>, lo
       }),
     check: () => node.check(),
     close: async () => {
+      unwatch();
       node.close();
       node.current?.driver.close();
       node.current?.mirror.close();

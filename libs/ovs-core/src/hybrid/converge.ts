@@ -13,11 +13,12 @@ import { planOptions } from '../plan.js';
 import { enforces, type Guard, isHere, type OvsNodeConfig, type Refusal } from '../render.js';
 import { sameData } from '../same.js';
 import type { FilterDriver, FilterStep, FoundFilter } from './driver.js';
-import { bridgeEnd, bridgeOf, portChain, switchEnd } from './names.js';
+import { bridgeEnd, bridgeOf, portChain, switchEnd, tapOf } from './names.js';
 import { ADDING, hasOurs, planAdding, planSweeping, REST_OWNER, SWEEPING, UNIT } from './plan.js';
 import { BASE_OWNER, type FilterWant, HOOKS, renderFilter, VERSIONS } from './wanted.js';
 import { Zones } from './zones.js';
 
+/** `touched` with the node itself: something may have been changed there, and it is looked at. */
 export type ProtectOptions = Readonly<{ touched: ReadonlySet<ObjectKey> | 'all'; mayRemove: boolean }>;
 /** `guards`: of each port with a bridge, why it is not well; null: it is. */
 export type Protected = Readonly<{ applied: number; drift: number; guards: ReadonlyMap<string, Guard | null> }>;
@@ -63,12 +64,12 @@ export class BridgeFirewall {
     this.looked = false;
     const none = !hybrid && (this.clean || (plugged.length === 0 && this.want === NOTHING && touched !== 'all'));
     if (none) return { applied: 0, drift: 0, guards: new Map() };
-    if (touched !== 'all' && this.found && this.complete && !concerns(touched))
+    const looks = touched === 'all' || touched.size === 0 || touched.has(`node/${view.host}`);
+    if (!looks && this.found && this.complete && !concerns(touched))
       return { applied: 0, drift: 0, guards: this.guards };
     // A port that was touched may be plugged in anew, and one that was not well may be well: the copy in memory serves for rules alone.
     const alike =
-      touched !== 'all' &&
-      touched.size > 0 &&
+      !looks &&
       plugged.every(({ id }) => !touched.has(`port/${id}`) && (this.guards.get(id) ?? null) === null) &&
       plugged.every(({ id }) => !hybrid || this.guards.has(id));
     let found = this.found !== null && alike ? this.found : await this.driver.observe();
@@ -186,9 +187,8 @@ const isJudged = (found: FoundFilter, portId: string): boolean =>
     ),
   );
 
-/** Whether rules on bridges may depend on one of these; of no object: on what the switch shows. */
-const concerns = (touched: ReadonlySet<ObjectKey>): boolean =>
-  touched.size === 0 || [...touched].some((key) => CONCERNING.test(key));
+/** Whether rules on bridges may depend on one of these. */
+const concerns = (touched: ReadonlySet<ObjectKey>): boolean => [...touched].some((key) => CONCERNING.test(key));
 const CONCERNING = /^(?:port|securitygroup|securitygrouprule|securitygroupmember|addressgroup)\//;
 
 /** Ports of this node whose instance has a bridge of its own, by id. */
@@ -210,7 +210,12 @@ function plugFault(portId: string, { links }: FoundFilter): string | null {
   const mend = 'whoever plugs it in must make the bridge and the pair as os-vif does, and plug it in anew';
   if (!joined) return `${outside} is not one end of a veth pair whose other end is ${inside}: ${mend}`;
   if (near.master !== bridge || !links.has(bridge)) return `${inside} is not in the bridge ${bridge}: ${mend}`;
-  const down = [inside, bridge].find((name) => !links.get(name)?.up);
+  const tap = tapOf(portId);
+  const its = links.get(tap);
+  // An instance that is not started yet has none.
+  if (its && its.master !== bridge)
+    return `${tap} is not in the bridge ${bridge}: whoever took it out must put it in again (ip link set ${tap} master ${bridge})`;
+  const down = [inside, bridge, ...(its ? [tap] : [])].find((name) => !links.get(name)?.up);
   return down === undefined ? null : `${down} is set down: whoever did so must set it up (ip link set ${down} up)`;
 }
 

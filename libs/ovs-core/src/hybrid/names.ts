@@ -15,6 +15,8 @@ export const switchEnd = (portId: string): string => `qvo${short(portId)}`;
 /** The other end of the pair, in the bridge. */
 export const bridgeEnd = (portId: string): string => `qvb${short(portId)}`;
 export const bridgeOf = (portId: string): string => `qbr${short(portId)}`;
+/** The instance's own device, while the instance runs. */
+export const tapOf = (portId: string): string => `tap${short(portId)}`;
 
 /** The chain that asks which way a packet of this port goes. */
 export const portChain = (portId: string): string => `${CHAIN_PREFIX}p${portId.slice(0, 10)}`;
