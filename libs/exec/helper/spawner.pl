@@ -266,13 +266,21 @@ sub finish {
   answer($job->{id}, $kind, $value, $job->{stdout}, $job->{stderr});
 }
 
-# The parent always reads, so a blocking write here waits for nothing but its event loop.
+# What is large is not copied: Perl keeps the memory of a variable, and of the result of an operation, for the next time.
 sub answer {
-  my ($id, $kind, $value, $out, $err) = @_;
-  my $frame = pack 'N/a*', pack 'N C N N/a* N/a*', $id, $kind, $value, $out, $err;
-  while (length $frame) {
-    my $sent = syswrite STDOUT, $frame;
+  my ($id, $kind, $value) = @_;
+  my ($out, $err) = (length $_[3], length $_[4]);
+  my $head = pack 'N N C N N', 17 + $out + $err, $id, $kind, $value, $out;
+  my $tail = pack 'N a*', $err, $_[4];
+  return put($head . $_[3] . $tail) if $out <= CHUNK;
+  put($_) for $head, $_[3], $tail;
+}
+
+# The parent always reads, so a blocking write here waits for nothing but its event loop.
+sub put {
+  for (my $at = 0; $at < length $_[0];) {
+    my $sent = syswrite STDOUT, $_[0], length($_[0]) - $at, $at;
     if (!defined $sent) { next if $!{EINTR}; exit 0 }
-    substr($frame, 0, $sent) = '';
+    $at += $sent;
   }
 }

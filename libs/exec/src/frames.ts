@@ -54,7 +54,8 @@ export class AnswerReader {
       answers.push(decodeAnswer(bytes.subarray(4, length)));
       bytes = bytes.subarray(length);
     }
-    this.chunks = [bytes];
+    // A copy: a part of the whole, even one without a byte, would keep all of it in memory until the next answer.
+    this.chunks = [Buffer.from(bytes)];
     this.size = bytes.length;
     return answers;
   }
