@@ -1,11 +1,11 @@
 /**
  * What security groups cost a node, beside what was measured of the reference for the same set of groups: flows and CPU for a rule, many ports with many members, a rule on the wire, a restart with nothing changed, packets through the firewall.
  *
- * The agent's core runs with its real driver on switches of its own (userspace datapath), in this process; only the restart is a process of its own
- * (firewall-child.mjs). The feed is not part of it: the view is changed directly. Local ports are internal ports, as in the reference's run.
+ * The agent's core runs with its real driver on switches of its own (userspace datapath), in this process; only for restarts, its own and the switch's, it is a
+ * process of its own (firewall-child.mjs). The feed is not part of it: the view is changed directly. Local ports are internal ports, as in the reference's run.
  */
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { run } from '@plumbline/exec';
@@ -25,6 +25,8 @@ const REFERENCE = {
   550: { flows: 3680, ruleMs: 1560 },
 };
 const PACKETS_MS = 4000;
+const SWITCH_KILLS = 3;
+const [ALLOWED, FORBIDDEN] = [123, 9_999];
 
 export async function firewallBench() {
   return [
@@ -32,6 +34,7 @@ export async function firewallBench() {
     ...(await manyRows()),
     ...(await wireRows()),
     ...(await restartRows()),
+    ...(await switchRows()),
     ...(await packetRows()),
   ];
 }
@@ -255,6 +258,97 @@ async function restartRows() {
     ];
   } finally {
     await real.stop();
+  }
+}
+
+/** As taps of instances are: devices that are there while the switch is not. */
+async function plugDevices(real, ports) {
+  const batch = (lines) =>
+    run(['ip', '-n', real.ovs.netns, '-batch', '-'], { stdin: `${lines.join('\n')}\n`, timeoutMs: 120_000 });
+  await batch(ports.map((n) => `link add int${n} up type veth peer name far${n}`));
+  await batch(ports.map((n) => `link set far${n} up`));
+  const device = ({ interface: { external_ids }, ...port }) => ({ ...port, interface: { external_ids } });
+  await real.mirror.commit(
+    ports.flatMap((n) => addPort(device(internal(n)))),
+    { timeoutMs: 120_000 },
+  );
+}
+
+const holds = async (what, condition) => {
+  for (const end = performance.now() + 120_000; !(await condition());) {
+    if (performance.now() > end) throw new Error(`in 120 s not seen: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+};
+
+/** The switch is killed under an agent that looks on: from the moment it has attached all its ports until what is allowed is answered; and nothing else ever is. */
+async function switchRows() {
+  const of = { groups: 5, ports: 1_000, members: 5_000 };
+  const groups = new Groups(of);
+  const { real } = await started(groups);
+  const undo = [() => real.stop()];
+  try {
+    await plugDevices(real, groups.ports.slice(2));
+    // Before the namespaces of instances go: without the switch they go at once.
+    undo.push(() => real.ovs.stopSwitch(true));
+    const probers = [];
+    for (const n of groups.ports.slice(0, 2)) {
+      const { mac, address } = groups.addressOf(n);
+      const ifaceId = keyOfPort(n).split('/')[1];
+      const instance = await Instance.plug(real, { device: `tap${n}`, mac, address: `${address}/8`, ifaceId });
+      undo.splice(1, 0, () => instance.remove());
+      const prober = await Prober.start(instance.netns.name, [ALLOWED, FORBIDDEN]);
+      undo.push(() => prober.stop());
+      probers.push(prober);
+    }
+    await converge(real, groups);
+    const script = path.join(projectDir, 'test/bench/firewall-child.mjs');
+    const argv = ['--max-semi-space-size=4', script, real.ovs.remote, real.ovs.dir, JSON.stringify(of), 'stay'];
+    const agent = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = new Promise((resolve) => agent.once('exit', resolve));
+    undo.push(() => (agent.kill('SIGKILL'), ended));
+    await createInterface({ input: agent.stdout })[Symbol.asyncIterator]().next();
+
+    const { address: to } = groups.addressOf(groups.ports[1]);
+    const start = (name, port) => probers[0].ask({ do: 'start', name, kind: 'udp', to, port, every: 0.01 });
+    const back = async (name) => (await probers[0].ask({ do: 'look', name })).back;
+    await start('allowed', ALLOWED);
+    await start('forbidden', FORBIDDEN);
+    await holds('the allowed packets', async () => (await back('allowed')) > 5);
+    const attach = [];
+    const beyond = [];
+    for (let n = 0; n < SWITCH_KILLS; n += 1) {
+      const pid = switchPid(real);
+      await real.ovs.stopSwitch(true);
+      await holds('the end of the switch', () => !existsSync(`/proc/${pid}`));
+      const before = await back('allowed');
+      const began = performance.now();
+      await real.ovs.startSwitch();
+      const attached = performance.now();
+      await holds('the allowed packets', async () => (await back('allowed')) > before);
+      attach.push((attached - began) / 1000);
+      beyond.push((performance.now() - attached) / 1000);
+    }
+    const { sent, back: passed } = await probers[0].ask({ do: 'finish', name: 'forbidden' });
+    const each = (seconds) => seconds.map((s) => s.toFixed(1)).join(', ');
+    return [
+      {
+        name: 'the switch killed among 1,000 ports: back on the wire, beyond its own re-attach, worst',
+        value: Math.max(...beyond),
+        unit: 's',
+        target: { atMost: 2 },
+        detail: `${each(beyond)} s; it attached its ports in ${each(attach)} s`,
+      },
+      {
+        name: '  packets answered that a rule forbids',
+        value: passed,
+        unit: '',
+        target: { atMost: 0 },
+        detail: `of ${sent}`,
+      },
+    ];
+  } finally {
+    for (const each of undo.reverse()) await each();
   }
 }
 

@@ -69,6 +69,14 @@ export class Converger {
     this.wake();
   }
 
+  /** Call when what could not be done at all may be possible now: no pause is waited for. */
+  retry(): void {
+    this.backoff.reset();
+    this.cancelPause?.();
+    this.cancelPause = null;
+    this.wake();
+  }
+
   /** Call when the answer of `terms` may have changed: what had to wait for it is converged. */
   wake(): void {
     this.due = true;

@@ -121,6 +121,35 @@ describe('marks', () => {
     await converger.stop();
   });
 
+  it('of a converge that could do nothing wait for a pause, unless the node is back', async () => {
+    const { clock, calls, converger } = over(emptyView('cmp1'));
+    const fails = async (): Promise<void> => {
+      calls.at(-1)!.end(new Error('the switch is away'));
+      await clock.run(0);
+    };
+    converger.mark(new Set<ObjectKey>(['port/1']));
+    await clock.run(0);
+    await fails();
+    for (let n = 0; n < 10; n += 1) {
+      await clock.run(60_000);
+      await fails();
+    }
+    const before = calls.length;
+    converger.mark(new Set<ObjectKey>(['port/2']));
+    await clock.run(0);
+    expect(calls.length).toBe(before);
+    converger.mark(new Set<ObjectKey>(['node/cmp1']));
+    converger.retry();
+    await clock.run(0);
+    expect(calls.at(-1)!.options.touched).toEqual(new Set(['port/1', 'port/2', 'node/cmp1']));
+    // What follows is a first failure again, and no long pause.
+    await fails();
+    await clock.run(1_000);
+    expect(calls.length).toBe(before + 2);
+    calls.at(-1)!.end();
+    await converger.stop();
+  });
+
   it('converged without the right to remove are converged again once it is there', async () => {
     let mayRemove = false;
     const { clock, calls, converger } = over(emptyView('cmp1'), () => mayRemove);

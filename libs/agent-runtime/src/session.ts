@@ -253,9 +253,10 @@ export class NodeSession {
     await this.keeping;
   }
 
-  /** Call when something on the node changed that this agent did not change (a port appeared): has these objects reconciled, or all. */
-  touch(keys: ReadonlySet<ObjectKey> | 'all'): void {
+  /** Call when something on the node changed that this agent did not change (a port appeared): has these objects reconciled, or all. `back`: the node can be changed again. */
+  touch(keys: ReadonlySet<ObjectKey> | 'all', back = false): void {
     this.converger.mark(keys satisfies Marks);
+    if (back) this.converger.retry();
   }
 
   private beacon(beacon: Beacon): void {

@@ -181,7 +181,7 @@ export class OvsConverger {
       units === 'all'
         ? bridgesOfOurs(desired, after)
         : inFlowOrder([...desired.flows.keys(), ...this.wanted.leavingFlows.keys()], after);
-    const flows = names.length > 0 ? await this.driver.flows(names, { fresh }) : NO_FLOWS_SEEN;
+    const flows = names.length > 0 ? await this.driver.flows(names, { fresh, wanted: desired.flows }) : NO_FLOWS_SEEN;
     for (const name of names)
       if (!flows.has(name)) {
         const owner = `bridge/${name}`;
@@ -283,7 +283,7 @@ export class OvsConverger {
 
   /** What is wanted for these units; for all when everything is compared, since what is not wanted is removed. */
   private desired(units: ReadonlySet<string>, compared: Units): Desired {
-    return this.wanted.desired(compared === 'all' ? this.wanted.all() : units);
+    return this.wanted.desired(compared === 'all' ? 'all' : units);
   }
 
   private scopeOf(units: Units): ReadonlySet<string> {

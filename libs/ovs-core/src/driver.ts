@@ -161,9 +161,12 @@ export interface OvsDriver {
   observe(): Promise<ObservedSwitch>;
   /**
    * Flows of these bridges. One that does not exist is absent, and so is one that the switch could not make, while it answers for another. `fresh` false: a copy
-   * of what the switch is known to have may be returned. Throws OvsUnavailable.
+   * of what the switch is known to have may be returned. `wanted`: flows by bridge, what is read as it is wanted need not be in memory twice. Throws OvsUnavailable.
    */
-  flows(bridges: readonly string[], options: { fresh: boolean }): Promise<ReadonlyMap<string, ObservedFlows>>;
+  flows(
+    bridges: readonly string[],
+    options: { fresh: boolean; wanted?: ReadonlyMap<string, readonly Flow[]> },
+  ): Promise<ReadonlyMap<string, ObservedFlows>>;
   /** Makes one step true. Already true is success; half done and then repeated is success. Throws OvsUnavailable when nothing can be done at all. */
   apply(step: OvsStep): Promise<void>;
 }

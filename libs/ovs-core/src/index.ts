@@ -24,7 +24,15 @@ export { NodeConverger } from './hybrid/node.js';
 export { afterFilterSteps } from './hybrid/simulate.js';
 export { comparable, protocolNames } from './hybrid/rule-text.js';
 export * from './marks.js';
-export { bridgesOfOurs, planBuild, planFlows, planOptions, planRelease, type PlanOptions } from './plan.js';
+export {
+  bridgesOfOurs,
+  type FlowStep,
+  planBuild,
+  planFlows,
+  planOptions,
+  planRelease,
+  type PlanOptions,
+} from './plan.js';
 export { LOG_CONTROLLER, LOGGED_BYTES, logsOf, readLogged, type Verdict } from './firewall/logging.js';
 export * as firewallTables from './firewall/tables.js';
 export * as pipeline from './pipeline.js';

@@ -239,7 +239,7 @@ export function planFlows(
       if (there && newer(there.position, options)) continue;
       if (options.keepRules && flow.owner.startsWith('firewall/')) continue;
       if (!there && found.foreign.has(key)) refused.push(foreignInPlace(bridge, flow));
-      else add.push({ key, actions, position: flow.position, owner: flow.owner });
+      else add.push(actions === flow.actions ? flow : { ...flow, actions });
     }
     const remove = options.mayRemove ? leavingFlows(bridge, found, wanted, unwritable, options.leaving) : [];
     // What the switch learned leads nowhere: that is no removal of anything that works, so no view need allow it.

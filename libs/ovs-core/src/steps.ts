@@ -52,6 +52,15 @@ export function flowTasks(
   const stage = `flows of ${bridge}`;
   const forget = (key: string, removed: boolean): number | null =>
     localTagOf(key, found?.ours.get(key)?.actions ?? '', removed);
+  const needed: Task<Piece>[] = [];
+  const added: Task<Piece>[] = [];
+  for (const flow of add)
+    (flow.owner === '' ? needed : added).push({
+      step: { kind: 'add', bridge, add: flow, forget: forget(flow.key, false) },
+      stage,
+      unit: unitOf(flow.owner),
+      owner: ownerOn(bridge, flow.owner),
+    });
   const removed = remove.map((key): Task<Piece> => ({
     step: { kind: 'remove', bridge, remove: key, forget: forget(key, true) },
     stage,
@@ -59,22 +68,14 @@ export function flowTasks(
     owner: restOf(bridge),
     removes: true,
   }));
-  const added = add.map((flow): Task<Piece> => ({
-    step: { kind: 'add', bridge, add: flow, forget: forget(flow.key, false) },
-    stage,
-    unit: unitOf(flow.owner),
-    owner: ownerOn(bridge, flow.owner),
-  }));
   const lost = forgetPorts.map((port): Task<Piece> => ({
     step: { kind: 'forget', bridge, port },
     stage,
     unit: REST,
     owner: restOf(bridge),
   }));
-  return [...lost, ...removed, ...added.filter(isBase), ...added.filter((task) => !isBase(task))];
+  return [...lost, ...removed, ...needed, ...added];
 }
-
-const isBase = ({ step }: Task<Piece>): boolean => step.kind === 'add' && step.add.owner === '';
 
 /** One step of the driver for pieces of one stage. */
 export function stepOf(pieces: readonly Piece[]): OvsStep {

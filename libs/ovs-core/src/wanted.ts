@@ -77,6 +77,8 @@ export class WantedSwitch {
   private mayRemove: boolean | null = null;
   private seen: ObservedSwitch = new Map();
   private readonly units = new Map<string, Kept>();
+  /** All that is wanted, in one piece; from `update` to `settle` it is asked for often. */
+  private whole: Desired | null = null;
   private changes = 0;
 
   private readonly places = new Map<string, NetworkPlace>();
@@ -177,6 +179,7 @@ export class WantedSwitch {
     touched: ReadonlySet<ObjectKey> | 'all',
     mayRemove: boolean,
   ): ReadonlySet<string> | 'all' {
+    this.whole = null;
     const config = possibleWith(view, asked);
     const news = this.takeIn(observed, false);
     const strays = this.mayRemove !== mayRemove ? this.strays(view) : [];
@@ -229,11 +232,13 @@ export class WantedSwitch {
 
   /** The switch as it is after its convergence: later differences from this are changes by others. */
   settle(observed: ObservedSwitch): void {
+    this.whole = null;
     for (const id of this.takeIn(observed, true).ids) this.changedMeanwhile.add(id);
   }
 
-  /** `units` in their order: what everything needs first. */
-  desired(units: Iterable<string>): Desired {
+  /** `units`, or all, in their order: what everything needs first. */
+  desired(units: Iterable<string> | 'all'): Desired {
+    if (units === 'all') return (this.whole ??= this.desired(this.units.keys()));
     const sorted = inOrder(units);
     const wants = sorted.flatMap((unit) => this.units.get(unit)?.want ?? []);
     const flows = new Map<string, Flow[]>();
@@ -627,5 +632,5 @@ export function render(
 ): Desired {
   const wanted = new WantedSwitch();
   wanted.update(view, config, observed, 'all', options.mayRemove);
-  return wanted.desired(wanted.all());
+  return wanted.desired('all');
 }

@@ -4,12 +4,13 @@
  */
 import {
   BR_INT,
+  type Flow,
   firewallTables,
   flowLine,
+  type FlowStep,
   LEARNED_COOKIES,
   ObservedFlows,
   OUR_COOKIES,
-  OvsStep,
   pipeline,
   readCookie,
 } from '@plumbline/ovs-core';
@@ -19,10 +20,12 @@ const LEARNED_ON_BR_INT = firewallTables.TABLE.known;
 
 /**
  * Reads a dump. Learned flows of ours are left out: the switch makes and ages them. Only where they send to is read: to a port that is gone, `--names` prints
- * the number it had. Throws on a line that is not a flow.
+ * the number it had. Throws on a line that is not a flow. `wanted`: what the dump has of these as it is here is the same object, and nothing that is returned
+ * keeps the dump in memory.
  */
-export function parseFlows(dump: string): ObservedFlows {
-  const ours = new Map<string, { actions: string; position: number }>();
+export function parseFlows(dump: string, wanted: readonly Flow[] = []): ObservedFlows {
+  const likely = new Map(wanted.map((flow) => [flow.key, flow]));
+  const ours = new Map<string, Readonly<{ actions: string; position: number }>>();
   const foreign = new Set<string>();
   const lostPorts = new Set<number>();
   for (const line of dump.split('\n')) {
@@ -31,15 +34,24 @@ export function parseFlows(dump: string): ObservedFlows {
     if (!found) throw new Error(`ovs-ofctl printed a line that is not a flow: ${line}`);
     const [, cookie = '0x0', key = '', actions = ''] = found;
     const owner = readCookie(cookie);
-    if (!owner.ours) foreign.add(key);
-    else if (!owner.learned) ours.set(key, { actions, position: owner.position });
-    else for (const [, port = ''] of actions.matchAll(/\boutput:(\d+)/g)) lostPorts.add(Number(port));
+    const flow = likely.get(key);
+    if (!owner.ours) foreign.add(copyOf(key));
+    else if (owner.learned) noteLost(actions, lostPorts);
+    else if (flow?.actions === actions && flow.position === owner.position) ours.set(flow.key, flow);
+    else ours.set(flow?.key ?? copyOf(key), { actions: copyOf(actions), position: owner.position });
   }
   return { ours, foreign, lostPorts };
 }
 
+function noteLost(actions: string, lostPorts: Set<number>): void {
+  for (const [, port = ''] of actions.matchAll(/\boutput:(\d+)/g)) lostPorts.add(Number(port));
+}
+
+/** A part of a text is a reference into it, which keeps the whole. */
+const copyOf = (part: string): string => Buffer.from(part).toString();
+
 /** The input of `ovs-ofctl --bundle add-flows BRIDGE -`: one atomic change (OpenFlow 1.4, 7.3.9). Removals use our cookie mask, so an equal flow of others stays. */
-export function bundleText(step: Extract<OvsStep, { op: 'flows' }>): string {
+export function bundleText(step: FlowStep): string {
   const learned = step.bridge === BR_INT ? LEARNED_ON_BR_INT : LEARNED_ON_BR_TUN;
   const forget = step.forget.map(
     (tag) =>

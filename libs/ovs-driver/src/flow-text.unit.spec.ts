@@ -25,6 +25,20 @@ describe('parseFlows', () => {
     expect([...lostPorts]).toEqual([17]); // of ours, and learned: a number where others have a name
   });
 
+  it('gives what is as it is wanted as the very object that is wanted', () => {
+    const flow = (key: string, position: number) => ({ key, actions: 'drop', ports: [], position, owner: '' as const });
+    const wanted = [flow('table=23, priority=0', 1), flow('table=23, priority=1', 2)];
+    const line = (priority: number) => ` cookie=0x504c000000000001, table=23, priority=${priority} actions=drop\n`;
+    const { ours } = parseFlows([0, 1, 2].map(line).join(''), wanted);
+    const read = { actions: 'drop', position: 1 };
+    expect([...ours]).toEqual([
+      ['table=23, priority=0', wanted[0]],
+      ['table=23, priority=1', read],
+      ['table=23, priority=2', read],
+    ]);
+    expect(ours.get('table=23, priority=0')).toBe(wanted[0]);
+  });
+
   it('does not pass over what it cannot read', () => {
     expect(() => parseFlows(' something else\n')).toThrow('something else');
   });

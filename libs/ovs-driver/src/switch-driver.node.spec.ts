@@ -5,7 +5,7 @@ import { run } from '@plumbline/exec';
 import { actionsOn, flowLine, OvsConverger, planOptions, render, type OvsNodeConfig } from '@plumbline/ovs-core';
 import { PrintingDriver } from './printing-driver.js';
 import { FakeOvs, RealSwitch, STEPS, type Plugs } from './testing/index.js';
-import { SwitchDriver } from './switch-driver.js';
+import { concernedBy, SwitchDriver } from './switch-driver.js';
 
 const config: OvsNodeConfig = {
   bridgeMappings: { physnet1: 'br-ex' },
@@ -35,7 +35,7 @@ const view = () =>
 
 describe('SwitchDriver on a real switch', () => {
   let real: RealSwitch;
-  const converge = (builder: ViewBuilder, mayRemove = true, touched: 'all' | ReadonlySet<never> = 'all') =>
+  const converge = (builder: ViewBuilder, mayRemove = true, touched: ReturnType<typeof concernedBy> = 'all') =>
     real.converger.converge(builder.view, { touched, mayRemove });
   const plug = async (device: string, n: number) => {
     const peer = `${device}p`;
@@ -167,8 +167,8 @@ describe('SwitchDriver on a real switch', () => {
     await real.ovs.stopSwitch(true);
     await real.heard(({ reason }) => reason === 'switch-lost');
     await real.ovs.startSwitch();
-    await real.heard(({ all, reason }) => all && reason === 'switch-back');
-    const result = await converge(view());
+    const news = await real.heard(({ reason }) => reason === 'switch-back');
+    const result = await converge(view(), true, concernedBy(news, 'cmp1'));
     expect(result).toMatchObject({ drift: 0, failed: [] });
     expect(await ours()).toEqual(before);
     expect(await converge(view())).toMatchObject({ applied: 0 });

@@ -9,6 +9,8 @@ import { CommandFailed, type Runner } from '@plumbline/exec';
 import {
   BR_INT,
   BR_TUN,
+  type Flow,
+  type FlowStep,
   MARK_KEY,
   ObservedBridge,
   ObservedFlows,
@@ -19,6 +21,7 @@ import {
   type TunnelEnd,
 } from '@plumbline/ovs-core';
 import { OvsdbNotApplied, OvsdbOutcomeUnknown, OvsdbUnreachable, type MirrorChange } from '@plumbline/ovsdb';
+import { bundlesOf } from './bundles.js';
 import { bundleText, parseFlows } from './flow-text.js';
 import { isObserved, namesIn, operationsAfter, operationsFor, SwitchImage, SwitchRows, tunnelEnds } from './rows.js';
 import type { CopiedPacket } from './packet-in.js';
@@ -59,11 +62,12 @@ export type SwitchNews = Readonly<{
 
 /** The objects of a host's view that news is about; uplinks are the node's own. */
 export function concernedBy(
-  { ports, all, uplinks }: SwitchNews,
+  { ports, all, uplinks, reason }: SwitchNews,
   host: string,
 ): ReadonlySet<`port/${string}` | `node/${string}`> | 'all' {
   if (all) return 'all';
-  return new Set([...ports.map((id) => `port/${id}` as const), ...(uplinks ? [`node/${host}` as const] : [])]);
+  const own = uplinks || reason === 'switch-back';
+  return new Set([...ports.map((id) => `port/${id}` as const), ...(own ? [`node/${host}` as const] : [])]);
 }
 
 /** `ports`: of the bridge, as they were when the flows were what they are. */
@@ -146,7 +150,10 @@ export class SwitchDriver implements OvsDriver {
     return observed;
   }
 
-  async flows(bridges: readonly string[], options: { fresh: boolean }): Promise<ReadonlyMap<string, ObservedFlows>> {
+  async flows(
+    bridges: readonly string[],
+    options: Parameters<OvsDriver['flows']>[1],
+  ): Promise<ReadonlyMap<string, ObservedFlows>> {
     const observed = this.image.observe();
     const there = bridges.filter((name) => observed.has(name));
     const failures: Error[] = [];
@@ -154,7 +161,7 @@ export class SwitchDriver implements OvsDriver {
       there.map(async (name) => {
         const known = options.fresh ? null : this.stillTrue(name, observed);
         if (known) return [[name, known] as const];
-        const dumped = await this.dump(name).catch((error: unknown) => {
+        const dumped = await this.dump(name, options.wanted?.get(name)).catch((error: unknown) => {
           if (!(error instanceof OvsUnavailable)) throw error;
           failures.push(error);
           return null;
@@ -199,37 +206,44 @@ export class SwitchDriver implements OvsDriver {
     }
   }
 
-  private async applyFlows(step: Extract<OvsStep, { op: 'flows' }>): Promise<void> {
+  private async applyFlows(step: FlowStep): Promise<void> {
     const known = this.known.get(step.bridge);
     // A port that gets another number while the bundle is under way: its flows have the old one, and are read again.
     const before = this.image.observe();
     this.known.delete(step.bridge);
     if (step.add.some(({ actions }) => actions.includes(COPIES))) await this.limitCopies(step.bridge);
-    const argv = ['ovs-ofctl', '-O', 'OpenFlow14', '--bundle', 'add-flows', `unix:${this.socketOf(step.bridge)}`, '-'];
-    const timeoutMs = this.timeoutMs + BUNDLE_FLOW_MS * (step.add.length + step.remove.length);
+    const bundles = bundlesOf(step, known?.flows.ours.size === 0);
     try {
-      await this.runner.run(argv, { stdin: bundleText(step), timeoutMs });
+      for (const beside of bundles) await all(beside.map((bundle) => this.send(bundle, step)));
     } catch (error) {
       const away = unavailable(error);
-      // A bundle that was refused changed nothing: the copy is still true.
-      if (!away && known) this.known.set(step.bridge, known);
+      // A bundle that was refused changed nothing: if it was all, the copy is still true.
+      if (!away && known && bundles.length === 1) this.known.set(step.bridge, known);
       throw away ?? error;
     }
     if (!known) return;
     for (const key of step.remove) known.flows.ours.delete(key);
-    for (const { key, actions, position } of step.add) known.flows.ours.set(key, { actions, position });
+    for (const flow of step.add) known.flows.ours.set(flow.key, flow);
     for (const port of step.forgetPorts) known.flows.lostPorts.delete(port);
     this.remember(step.bridge, known.flows, before);
   }
 
-  private async dump(bridge: string): Promise<ObservedFlows> {
+  /** `of`: the step that it is a part of. */
+  private async send(bundle: FlowStep, of: FlowStep): Promise<void> {
+    const { bridge } = bundle;
+    const argv = ['ovs-ofctl', '-O', 'OpenFlow14', '--bundle', 'add-flows', `unix:${this.socketOf(bridge)}`, '-'];
+    const timeoutMs = this.timeoutMs + BUNDLE_FLOW_MS * (of.add.length + of.remove.length);
+    await this.runner.run(argv, { stdin: bundleText(bundle), timeoutMs });
+  }
+
+  private async dump(bridge: string, wanted: readonly Flow[] = []): Promise<ObservedFlows> {
     const socket = `unix:${this.socketOf(bridge)}`;
     const argv = ['ovs-ofctl', '-O', 'OpenFlow14', '--no-stats', '--names', 'dump-flows', socket];
     try {
       const { stdout } = await this.runner.run(argv, { reads: true, timeoutMs: this.timeoutMs });
       this.isLimited = false;
       if (stdout.includes(COPIES) && bridge === BR_INT) await this.limitCopies(bridge);
-      return parseFlows(stdout);
+      return parseFlows(stdout, wanted);
     } catch (error) {
       throw unavailable(error) ?? error;
     }
@@ -294,7 +308,7 @@ export class SwitchDriver implements OvsDriver {
     this.isLimited = false;
     this.switchLost = event === 'lost';
     this.image.forgetDevices();
-    this.tell({ ports: [], all: event === 'back', reason: event === 'back' ? 'switch-back' : 'switch-lost' });
+    this.tell({ ports: [], all: false, reason: event === 'back' ? 'switch-back' : 'switch-lost' });
   }
 
   private databaseTold(changes: readonly MirrorChange[]): void {
@@ -362,6 +376,11 @@ export class SwitchDriver implements OvsDriver {
   private tell(news: SwitchNews): void {
     for (const listener of [...this.listeners]) listener(news);
   }
+}
+
+/** Ends when all have ended; fails with the first failure. */
+async function all(works: readonly Promise<void>[]): Promise<void> {
+  for (const done of await Promise.allSettled(works)) if (done.status === 'rejected') throw done.reason;
 }
 
 /** An error that means that nothing can be done now, as the core's own; null for all others. */

@@ -16,7 +16,7 @@ const ECHO_REQUEST = 2;
 const ECHO_REPLY = 3;
 
 const FIRST_RETRY_MS = 20;
-const LONGEST_RETRY_MS = 250;
+const LONGEST_RETRY_MS = 100;
 
 export type SwitchWatchListener = (event: 'lost' | 'back') => void;
 

@@ -44,6 +44,10 @@ export class Memory {
     }
   }
 
+  get hasStuck(): boolean {
+    return this.stuck.size > 0;
+  }
+
   /** Owners of these units that were refused the last time. */
   suspects(units: Iterable<string>): ReadonlySet<string> {
     let all: Set<string> | null = null;

@@ -35,10 +35,11 @@ export async function settle<Found, Step>(
     for (const { owner, unit, reason } of refused) run.fail(owner, { unit, reason, kind: 'planned' });
     return tasks.filter(inScope);
   };
-  const needed = (tasks: readonly Task<Step>[]): Task<Step>[] => tasks.filter(({ stage }) => !optional.has(stage));
+  const needed = (tasks: readonly Task<Step>[]): readonly Task<Step>[] =>
+    optional.size > 0 ? tasks.filter(({ stage }) => !optional.has(stage)) : tasks;
 
   let tasks: readonly Task<Step>[] = planned(found, units);
-  for (const [unit, mine] of byUnit(tasks))
+  for (const [unit, mine] of memory.hasStuck ? byUnit(tasks) : [])
     for (const [owner, reason] of memory.stuckUnder(unit, needed(mine)) ?? [])
       run.fail(owner, { unit, reason, kind: 'stuck' });
 
@@ -59,7 +60,11 @@ export async function settle<Found, Step>(
   }
   const left = byUnit(needed(tasks));
   for (const unit of units) {
-    const mine = left.get(unit) ?? [];
+    const mine = left.get(unit);
+    if (!mine) {
+      memory.setStuck(unit, [], NONE);
+      continue;
+    }
     for (const [owner, steps] of byOwner(run.open(mine)))
       run.fail(owner, { unit, reason: agent.stuck(owner, steps), kind: 'stuck' });
     const reasons = new Map<string, string>();
@@ -71,6 +76,8 @@ export async function settle<Found, Step>(
   }
   return last;
 }
+
+const NONE: ReadonlyMap<string, string> = new Map();
 
 function byUnit<Step>(tasks: readonly Task<Step>[]): Map<string, Task<Step>[]> {
   const units = new Map<string, Task<Step>[]>();

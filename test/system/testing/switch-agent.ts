@@ -59,7 +59,9 @@ export class SwitchAgent {
       logger: createLogger({ name: 'walk', level: 'silent' }),
       fullEveryMs: 3_600_000,
     });
-    node.driver.onNews((news) => void (life.ended || session.touch(concernedBy(news, host))));
+    node.driver.onNews(
+      (news) => void (life.ended || session.touch(concernedBy(news, host), news.reason === 'switch-back')),
+    );
     return session;
   }
 

@@ -45,8 +45,8 @@ export type AgentBackend = Readonly<{
   binding?: LogBinding;
   /** What this node is (tunnel address, bridges); only the agent that reports it has this. */
   nodeFacts?: () => NodeFacts | null;
-  /** Calls `look` with the objects concerned when something on the node changed that this agent did not change. */
-  onNodeChange?(look: (keys: ReadonlySet<ObjectKey> | 'all') => void): void;
+  /** Calls `look` with the objects concerned when something on the node changed that this agent did not change. `back`: it was away, and is there again. */
+  onNodeChange?(look: (keys: ReadonlySet<ObjectKey> | 'all', back?: boolean) => void): void;
   /** What is not well on this node as of now, a sentence each, with who can mend it. */
   troubles?(view: HostView): readonly string[];
   /** Calls `tell` when `troubles` may say something else. */
@@ -107,7 +107,7 @@ export class AgentService implements OnApplicationBootstrap, OnApplicationShutdo
       ...(backend.nodeFacts && { nodeFacts: backend.nodeFacts }),
       ...(backend.troubles && { troubles: backend.troubles }),
     }));
-    backend.onNodeChange?.((keys) => session.touch(keys));
+    backend.onNodeChange?.((keys, back) => session.touch(keys, back));
     backend.onTroubleChange?.(() => session.tellTroubles());
     const health = new Health();
     health.add('node', () => this.health());

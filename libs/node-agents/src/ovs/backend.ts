@@ -71,7 +71,8 @@ export async function makeOvsBackend(config: AgentConfig<typeof ovsSettings>, lo
         driver.onNews((news) => {
           logger.debug({ step: 'news', reason: news.reason, ports: news.ports }, 'the switch changed');
           const concerned = concernedBy(news, config.host);
-          if (concerned === 'all' || concerned.size > 0) look(concerned);
+          const back = news.reason === 'switch-back' || news.reason === 'database-back';
+          if (concerned === 'all' || concerned.size > 0) look(concerned, back);
         });
       }),
     check: () => node.check(),
