@@ -662,9 +662,10 @@ const ROWS: readonly Row[] = [
       expect((await as('owner', 'GET', `quotas/${project}`)).status).toBe(200);
       expect(idsOf(await list('admin', `ports?tenant_id=${project}&fields=id`))).toContain(port.id);
       const aliases = (await list('admin', 'extensions')).map(({ alias }) => alias);
-      expect(aliases).toEqual(expect.arrayContaining(['binding', 'security-group', 'auto-allocated-topology']));
-      for (const absent of ['binding-extended', 'port-resource-request', 'multi-provider', 'trunk'])
-        expect(aliases).not.toContain(absent);
+      expect(aliases).toEqual(
+        expect.arrayContaining(['binding', 'binding-extended', 'security-group', 'auto-allocated-topology']),
+      );
+      for (const absent of ['port-resource-request', 'multi-provider', 'trunk']) expect(aliases).not.toContain(absent);
       const fields = 'fields=provider%3Aphysical_network&fields=provider%3Anetwork_type';
       expect(await show('admin', `networks/${network.id}?${fields}`)).toEqual({
         'provider:physical_network': null,

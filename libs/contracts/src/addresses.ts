@@ -12,7 +12,9 @@ export function versionOf(address: string): 4 | 6 {
   return ipaddr.parse(address.split('/')[0] ?? '').kind() === 'ipv4' ? 4 : 6;
 }
 
-export const addressToInt = (address: string): bigint => bytesToInt(ipaddr.parse(address).toByteArray());
+/** In network order: 4 or 16. */
+export const addressBytes = (address: string): number[] => ipaddr.parse(address).toByteArray();
+export const addressToInt = (address: string): bigint => bytesToInt(addressBytes(address));
 
 export function intToAddress(value: bigint, version: 4 | 6): string {
   const length = version === 4 ? 4 : 16;

@@ -187,6 +187,27 @@ export const PortBindingAttributesSet = ofPort('PortBindingAttributesSet', {
   vnicType: z.string(),
   profile: z.record(z.string(), z.unknown()),
 });
+/** The port has a further binding, to a host where nothing of it passes until the binding is activated; or that binding is another now. */
+export const PortInactiveBindingSet = ofPort('PortInactiveBindingSet', {
+  portId: Id,
+  networkId: Id,
+  host: HostName,
+  vnicType: z.string(),
+  profile: z.record(z.string(), z.unknown()),
+});
+export const PortInactiveBindingRemoved = ofPort('PortInactiveBindingRemoved', {
+  portId: Id,
+  networkId: Id,
+  host: HostName,
+});
+/** The inactive binding to `host` is the active one now, and the one that was active is inactive. */
+export const PortBindingActivated = ofPort('PortBindingActivated', {
+  portId: Id,
+  networkId: Id,
+  host: HostName,
+  /** Of the binding that was active; '' when none was. */
+  previousHost: z.union([HostName, z.literal('')]),
+});
 export const PortDeleted = ofPort('PortDeleted', { portId: Id, networkId: Id });
 
 export const RouterCreated = ofRouter('RouterCreated', { routerId: Id, ...named, ...routerFacts, ...routerLater });
@@ -427,6 +448,9 @@ export const EVENTS = {
   PortBound,
   PortUnbound,
   PortBindingAttributesSet,
+  PortInactiveBindingSet,
+  PortInactiveBindingRemoved,
+  PortBindingActivated,
   PortDeleted,
   RouterCreated,
   RouterAttributesSet,

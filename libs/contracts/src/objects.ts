@@ -30,7 +30,7 @@ import {
 import { HostName } from './host-names.js';
 
 /** Raised whenever an object gets a field or an event gets more meaning. A reader with another number folds again, or says what it cannot do. */
-export const CATALOGUE_VERSION = 6;
+export const CATALOGUE_VERSION = 7;
 
 const common = {
   id: Id,
@@ -84,8 +84,8 @@ export const Subnet = z.object({
 });
 
 /**
- * Facets: `port`, `fixedIps`, `binding`, and `membership`: what decides the port's place in security groups beside its fixed IPs, so its groups and address pairs.
- * A router's port has no binding of its own: it is on its router's host.
+ * Facets: `port`, `fixedIps`, `binding`, `binding:<host>` of each inactive binding, and `membership`: what decides the port's place in security groups beside its
+ * fixed IPs, so its groups and address pairs. A router's port has no binding of its own: it is on its router's host.
  */
 export const Port = z.object({
   kind: z.literal('port'),
@@ -109,6 +109,10 @@ export const Port = z.object({
     vnicType: z.string(),
     profile: z.record(z.string(), z.unknown()),
   }),
+  /** Host -> a further binding of the port: nothing passes there until it is activated, as when an instance is being moved. */
+  inactiveBindings: z
+    .record(z.string(), z.object({ vnicType: z.string(), profile: z.record(z.string(), z.unknown()) }))
+    .default({}),
 });
 
 /** Facets: `router`, `gateway`, `interface:<port id>`, `routes`, `host`. */

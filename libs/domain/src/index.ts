@@ -41,11 +41,13 @@ export { createAddressScopes, deleteAddressScope, updateAddressScope } from './a
 export type { TopologyIds } from './auto-allocated/auto-allocated.js';
 export { autoAllocate, autoAllocationRequirements, deleteAutoAllocated } from './auto-allocated/auto-allocated.js';
 export type { Binding } from './ports/binding.js';
+export type { BindingChanges, ShownBinding } from './ports/bindings.js';
+export { activateBinding, addBinding, bindingsOf, changeBinding, removeBinding } from './ports/bindings.js';
 export type { NewPort, PortChanges } from './ports/ports.js';
 export { createPorts, deletePort, updatePort } from './ports/ports.js';
 export type { RequestedDhcpOption } from './ports/dhcp-options.js';
 export type { RequestedPair } from './ports/security.js';
-export { addressPairWithoutIp, duplicateAddressPair, tooManyAddressPairs } from './ports/errors.js';
+export { addressPairWithoutIp, bindingNotFound, duplicateAddressPair, tooManyAddressPairs } from './ports/errors.js';
 export type { NewSecurityGroup, SecurityGroupChanges } from './security-groups/security-groups.js';
 export {
   createSecurityGroups,

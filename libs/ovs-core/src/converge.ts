@@ -5,13 +5,14 @@
  * was read back. Design: wanted.ts keeps what is wanted unit by unit and says which units to look at. All are looked at on `all`, when a bridge or a port
  * of ours changed, and when the flows of a bridge had to be read anew: the copy in memory was not true any more.
  */
-import { keyOf, KINDS, ObjectStatus } from '@plumbline/contracts';
+import { isRouterPort, keyOf, KINDS, ObjectStatus } from '@plumbline/contracts';
 import { Agent, Failure, Memory, Plan, Run, settle, Stage } from '@plumbline/reconcile';
 import type { Convergence, ConvergeOptions, HostView } from '@plumbline/topology';
 import { ObservedBridge, ObservedFlows, ObservedPort, ObservedSwitch, OvsDriver, OvsUnavailable } from './driver.js';
 import { RULES } from './firewall/tables.js';
 import { keyOfFlow } from './flow.js';
-import { BR_INT, BR_TUN } from './marks.js';
+import { announcementsOf } from './announcement.js';
+import { BR_INT, BR_TUN, DEAD_VLAN } from './marks.js';
 import { bridgesOfOurs, inFlowOrder, planBuild, planFlows, planOptions, PlanOptions, planRelease } from './plan.js';
 import { BASE, deviceTrouble, type Guard, OvsNodeConfig, Refusal } from './render.js';
 import { reportedFor, changeTask, DATABASE, flowStages, flowTasks, Piece, REST, stepOf, stuckText } from './steps.js';
@@ -36,6 +37,8 @@ export class OvsConverger {
   /** Bridge -> its flows as they were when last compared: another object means that they were read anew. */
   private readonly compared = new Map<string, ObservedFlows>();
   private readonly told = new Map<string, string>();
+  /** Ports that were wired anew and have not been announced yet. */
+  private readonly arriving = new Set<string>();
   /** Whether the switch enforced rules that this agent did not write; null: not known yet. */
   private rulesInForce: boolean | null = null;
 
@@ -69,6 +72,7 @@ export class OvsConverger {
     if (sizeOf(units) === 0) return { applied: 0, drift: 0, statuses: [], failed: this.failed(new Set()) };
     this.unfinished = units;
 
+    this.noteArrivals(observed, units);
     const run = new Run();
     let built = await this.build(run, observed, units, plan, fresh);
     const flows = await this.flowsOf(run, built, units, fresh);
@@ -91,12 +95,35 @@ export class OvsConverger {
     const looked = new Map([...this.scopeOf(scope)].map((unit) => [unit, this.versionOf(unit)]));
     this.memory.conclude(run, looked, plan.mayRemove);
     const changed = this.remember(run, scope);
-    return {
-      applied: run.applied,
-      drift: run.drift,
-      statuses: this.statuses(view, after, scope, changed, touched),
-      failed: this.failed(scope),
-    };
+    const statuses = this.statuses(view, after, scope, changed, touched);
+    if (plan.mayRemove) await this.announce(after, scope);
+    return { applied: run.applied, drift: run.drift, statuses, failed: this.failed(scope) };
+  }
+
+  /** Ports whose interface is to be wired and is not: what their network knows of them is of another place, or nothing. */
+  private noteArrivals(observed: ObservedSwitch, units: Units): void {
+    const ports = observed.get(BR_INT)?.ports;
+    for (const { name, tag, owner } of this.desired(this.scopeOf(units), units).tags) {
+      const before = ports?.get(name)?.tag ?? DEAD_VLAN;
+      if (tag !== DEAD_VLAN && before === DEAD_VLAN) this.arriving.add(owner);
+    }
+  }
+
+  /**
+   * Says of the ports that arrived where they are now, once all about them is in force. By an old view nothing is said: the port may be elsewhere by now. A router's
+   * ports are announced by the L3 agent.
+   */
+  private async announce(after: ObservedSwitch, scope: Units): Promise<void> {
+    const ports = [];
+    for (const unit of [...this.arriving].filter((each) => scope === 'all' || scope.has(each)).sort()) {
+      const plan = this.wanted.portPlan(unit);
+      const seen = plan?.device && after.get(BR_INT)?.ports.get(plan.device.name);
+      if (plan && !this.told.get(unit)?.startsWith('ACTIVE')) continue;
+      this.arriving.delete(unit);
+      if (!plan || !seen || seen.ofport === null || isRouterPort(plan.port)) continue;
+      ports.push({ ofport: seen.ofport, frames: announcementsOf(plan.port) });
+    }
+    if (ports.length > 0) await this.driver.apply({ op: 'announce', ports });
   }
 
   /** Failures of these units, and always those of what is no object of the API: no status says that they last. */

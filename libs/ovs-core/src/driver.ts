@@ -154,7 +154,12 @@ export type OvsStep =
       add: readonly FlowAdd[];
       forget: readonly number[];
       forgetPorts: readonly number[];
-    }>;
+    }>
+  /**
+   * The switch takes each frame as if the port of br-int with this number had sent it, now and some times within seconds. A switch that is away takes none, without
+   * an error.
+   */
+  | Readonly<{ op: 'announce'; ports: readonly Readonly<{ ofport: number; frames: readonly Uint8Array[] }>[] }>;
 
 export interface OvsDriver {
   /** Every bridge and port there is. Changes nothing. Throws OvsUnavailable. */

@@ -36,6 +36,7 @@ export {
 export { LOG_CONTROLLER, LOGGED_BYTES, logsOf, readLogged, type Verdict } from './firewall/logging.js';
 export * as firewallTables from './firewall/tables.js';
 export * as pipeline from './pipeline.js';
+export { announcementsOf } from './announcement.js';
 export { linkLocal } from './link-local.js';
 export { lacksRules, type OvsNodeConfig, type PortPlan } from './render.js';
 export { render, type Desired } from './wanted.js';

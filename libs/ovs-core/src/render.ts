@@ -276,6 +276,10 @@ export function isHere(view: HostView, port: Port): boolean {
   return port.binding.host === view.host;
 }
 
+/** Whether a port has a binding to this node that is not active: it is plugged here before or after it is moved, and nothing of it may pass. */
+export const isInactiveHere = (view: HostView, port: Port): boolean =>
+  !isRouterPort(port) && !isHere(view, port) && own(port.inactiveBindings, view.host) !== undefined;
+
 /**
  * What is wanted for one port id and the interfaces that have it as iface-id. `devices`: the one that is used comes first. `mayRemove` false: the view may be
  * old. Then an interface that is wired and whose port the view does not have keeps its tag; one without a tag is cut off all the same.
@@ -289,7 +293,10 @@ export function renderPort(
   firewall: Firewall | null,
 ): PortRendered {
   const port = objectIn(view, 'port', id);
-  if (!port || !isHere(view, port)) return { want: unknownPort(id, devices, mayRemove), local: null, portClass: null };
+  const inactive = port !== undefined && isInactiveHere(view, port);
+  // An old view may say of a binding that it is inactive which was activated since: what is wired stays so then, as for a port that it does not have.
+  if (!port || !(inactive ? mayRemove : isHere(view, port)))
+    return { want: unknownPort(id, devices, mayRemove), local: null, portClass: null };
   const [device = null, ...twins] = devices;
   const owner = keyOf(port);
   const hasBridge = device !== null && device.name === switchEnd(port.id);
@@ -301,7 +308,9 @@ export function renderPort(
   const down =
     trouble ??
     guarding?.reason ??
-    (device ? idle(port, place, device) : 'nothing is plugged: no interface of br-int has its id as iface-id');
+    (device
+      ? idle(port, place, device, inactive)
+      : 'nothing is plugged: no interface of br-int has its id as iface-id');
   const edge = place.attachment?.kind === 'provider' ? [`bridge/${place.attachment.bridge}`] : [];
   const needs = [owner, `network/${port.networkId}`, `fanout/${port.networkId}`, `bridge/${BR_INT}`, ...edge];
   const left = firewall !== null && device !== null && isSecured(port) && onBridge !== firewall.hybrid;
@@ -312,8 +321,11 @@ export function renderPort(
     key: `interface/${twin.name}`,
     reason: `interfaces ${device?.name} and ${twin.name} of br-int both have this port's id as iface-id: ${twin.name} is cut off, an operator must remove one of them`,
   }));
-  if (device && (trouble !== null || !port.adminStateUp || place.downAt !== null || place.tag === undefined))
-    closed.push(closing(device, owner, Math.max(port.setAt['port'] ?? 0, place.downAt ?? 0)));
+  const shut = inactive || trouble !== null || !port.adminStateUp || place.downAt !== null || place.tag === undefined;
+  if (device && shut) {
+    const inactiveAt = port.setAt[`binding:${view.host}`] ?? 0;
+    closed.push(closing(device, owner, Math.max(port.setAt['port'] ?? 0, place.downAt ?? 0, inactiveAt)));
+  }
   const wired = device && closed.length === twins.length && place.tag !== undefined;
   const tags = closed.map(({ tag }) => tag);
   const flows = closed.flatMap(({ flows: drops }) => drops);
@@ -463,7 +475,8 @@ function faultOf(port: Port, { attachment, tag }: NetworkPlace, device: Observed
   return null;
 }
 
-function idle(port: Port, { downAt }: NetworkPlace, device: ObservedPort): string | null {
+function idle(port: Port, { downAt }: NetworkPlace, device: ObservedPort, inactive: boolean): string | null {
+  if (inactive) return 'its binding to this host is not active: nothing passes until it is activated';
   if (!port.adminStateUp) return 'its administrative state is down';
   if (downAt !== null) return "its network's administrative state is down";
   if (device.error !== null) return `the switch cannot open interface ${device.name}: ${device.error}`;

@@ -57,6 +57,8 @@ export class PrintingDriver implements OvsDriver {
       this.switch = afterChanges(await this.observe(), step.changes);
       return;
     }
+    // A script makes a state; what is said once, when a port comes, is no part of it.
+    if (step.op === 'announce') return;
     const socket = `unix:${this.options.runDir ?? '/run/openvswitch'}/${step.bridge}.mgmt`;
     const argv = ['ovs-ofctl', '-O', 'OpenFlow14', '--bundle', 'add-flows', socket, '-'];
     this.options.print(shellCommand(argv, bundleText(step)));

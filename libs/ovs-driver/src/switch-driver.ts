@@ -25,6 +25,7 @@ import { bundlesOf } from './bundles.js';
 import { bundleText, parseFlows } from './flow-text.js';
 import { isObserved, namesIn, operationsAfter, operationsFor, SwitchImage, SwitchRows, tunnelEnds } from './rows.js';
 import type { CopiedPacket } from './packet-in.js';
+import { packetOut } from './packet-out.js';
 import { SwitchWatch } from './switch-watch.js';
 
 export type SwitchDriverOptions = Readonly<{
@@ -43,6 +44,12 @@ export type SwitchDriverOptions = Readonly<{
  * bundle that is ended is begun anew with nothing done.
  */
 const BUNDLE_FLOW_MS = 1;
+
+/**
+ * When a port is announced once more: what its old place sent last may be learned after the first announcement. QEMU does so, too, after a migration. A port that is
+ * cut off meanwhile sends none of it.
+ */
+const ANNOUNCED_AGAIN_MS = [100, 300, 700, 1500, 3000];
 
 export type CopyLimit = Readonly<{ packetsPerSecond: number; burstPackets: number }>;
 const COPY_LIMIT: CopyLimit = { packetsPerSecond: 100, burstPackets: 25 };
@@ -89,6 +96,7 @@ export class SwitchDriver implements OvsDriver {
   private readonly expected = new Map<string, number>();
   private wasInSync = true;
   private switchLost = false;
+  private readonly announcing = new Set<NodeJS.Timeout>();
   private readonly copyListeners = new Set<(packet: CopiedPacket) => void>();
   /** The switch limits copies as we want; forgotten with the switch, and looked at again when its flows are read. */
   private isLimited = false;
@@ -138,6 +146,7 @@ export class SwitchDriver implements OvsDriver {
   /** Ends the watch; mirror and runner stay open. */
   close(): void {
     this.watch?.close();
+    for (const timer of this.announcing) clearTimeout(timer);
     this.stopListening();
     this.image.close();
     this.listeners.clear();
@@ -186,6 +195,7 @@ export class SwitchDriver implements OvsDriver {
 
   async apply(step: OvsStep): Promise<void> {
     if (step.op === 'flows') return this.applyFlows(step);
+    if (step.op === 'announce') return this.announce(step);
     const operations = operationsFor(step.changes, this.rows);
     if (operations.length === 0) return;
     const names = step.changes.flatMap(namesIn);
@@ -203,6 +213,19 @@ export class SwitchDriver implements OvsDriver {
         if (left > 0) this.expected.set(name, left);
         else this.expected.delete(name);
       }
+    }
+  }
+
+  private announce({ ports }: Extract<OvsStep, { op: 'announce' }>): void {
+    const messages = ports.flatMap(({ ofport, frames }) => frames.map((frame) => packetOut(ofport, frame)));
+    const send = (): void => messages.forEach((each) => this.watch?.send(each));
+    send();
+    for (const ms of ANNOUNCED_AGAIN_MS) {
+      const timer = setTimeout(() => {
+        this.announcing.delete(timer);
+        send();
+      }, ms);
+      this.announcing.add(timer);
     }
   }
 

@@ -6,7 +6,7 @@
  * switch writes the values that are there already.
  */
 import { createConnection, Socket } from 'node:net';
-import { askForCopies, type CopiedPacket, readCopy } from './packet-in.js';
+import { askForCopies, type CopiedPacket, type OpenFlowMessage, readCopy } from './packet-in.js';
 
 /** OpenFlow 1.4 header: version, type, length, xid. */
 const HEADER = 8;
@@ -40,6 +40,11 @@ export class SwitchWatch {
     if (this.started) return;
     this.started = true;
     this.connect(FIRST_RETRY_MS);
+  }
+
+  /** While there is no connection, nothing is sent, now or later. */
+  send({ type, body }: OpenFlowMessage): void {
+    if (this.socket?.readyState === 'open') this.socket.write(message(type, 0, body));
   }
 
   close(): void {

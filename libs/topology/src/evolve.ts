@@ -95,7 +95,13 @@ export function evolve(
     case 'PortCreated': {
       const { portId, vnicType = 'normal', profile = {}, ...facts } = event.data;
       const binding = { host: '', vnicType, profile };
-      const later = { securityGroupIds: [], allowedAddressPairs: [], extraDhcpOpts: [], dnsName: '' };
+      const later = {
+        securityGroupIds: [],
+        allowedAddressPairs: [],
+        extraDhcpOpts: [],
+        dnsName: '',
+        inactiveBindings: {},
+      };
       const start = born(at, ['port', 'fixedIps', 'binding', 'membership']);
       return { kind: 'port', id: portId, ...later, ...start, ...defined(facts), binding };
     }
@@ -109,7 +115,8 @@ export function evolve(
       return changed(the<Port>('port'), at, 'fixedIps', { fixedIps: event.data.fixedIps });
     case 'PortBound': {
       const { host, vnicType, profile } = event.data;
-      return changed(the<Port>('port'), at, 'binding', { binding: { host, vnicType, profile } });
+      const port = withoutInactive(the<Port>('port'), host);
+      return changed(port, at, 'binding', { binding: { host, vnicType, profile } });
     }
     case 'PortUnbound': {
       const port = the<Port>('port');
@@ -119,6 +126,19 @@ export function evolve(
       const { vnicType, profile } = event.data;
       return changed(the<Port>('port'), at, 'binding', { binding: { host: '', vnicType, profile } });
     }
+    case 'PortInactiveBindingSet': {
+      const { host, vnicType, profile } = event.data;
+      const port = the<Port>('port');
+      const inactiveBindings = { ...port.inactiveBindings, [host]: { vnicType, profile } };
+      return changed(port, at, `binding:${host}`, { inactiveBindings });
+    }
+    case 'PortInactiveBindingRemoved': {
+      const { host } = event.data;
+      const after = changed(the<Port>('port'), at, `binding:${host}`, {});
+      return withoutInactive(after, host);
+    }
+    case 'PortBindingActivated':
+      return activated(the<Port>('port'), event.data.host, at);
     case 'RouterCreated': {
       const { routerId, ...facts } = event.data;
       return {
@@ -295,6 +315,27 @@ export function evolve(
     default:
       return absurd(event);
   }
+}
+
+function withoutInactive(port: Port, host: string): Port {
+  const facet = `binding:${host}`;
+  return {
+    ...port,
+    inactiveBindings: without(port.inactiveBindings, host),
+    setAt: without(port.setAt, facet),
+  };
+}
+
+function activated(port: Port, host: string, at: At): Port {
+  const { host: previous, ...how } = port.binding;
+  const chosen = port.inactiveBindings[host] ?? how;
+  const after = changed(withoutInactive(port, host), at, 'binding', { binding: { host, ...chosen } });
+  if (previous === '') return after;
+  return {
+    ...after,
+    inactiveBindings: { ...after.inactiveBindings, [previous]: how },
+    setAt: { ...after.setAt, [`binding:${previous}`]: at.position },
+  };
 }
 
 function placed(before: AnyObject | undefined, event: EventOf<'NetworkPlacedOnHost'>, at: At): Placement {

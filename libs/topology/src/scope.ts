@@ -21,8 +21,8 @@
  * than those of two: each was decided on some past, and the log takes the second only if what it expects still holds. A derived kind may only begin a walk: in its
  * middle it would have neither stream nor claim. `writers.unit.spec.ts` tries all this with random commands that lag behind.
  * For what is to come: a group's rules on the hosts of its ports need ports to be known there, which they are. An address list that rules name needs the rules'
- * scope to be those ports' hosts, and so do members that are derived from ports and walk over the rules which let their group in. A second binding of a
- * port is a second id of `port.host`, or a kind of its own that has `host` in its scope; then the port walks over it, and so does whatever walks over ports.
+ * scope to be those ports' hosts, and so do members that are derived from ports and walk over the rules which let their group in. The inactive bindings of a
+ * port are further ids of `port.host`: whatever walks over ports walks to their hosts, too.
  *
  * Road not taken: to fence the way back as well, so that nobody begins to walk to what a command changes. It needs claims for relations that are walked forward,
  * and a command that binds a port would be in conflict with each new rule and name that somehow comes to its groups.

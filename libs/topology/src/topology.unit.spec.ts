@@ -77,7 +77,7 @@ describe('the walk', () => {
       for (const { event } of log.flat()) types.add(event.type);
       heard += HOSTS.reduce((sum, host) => sum + feedOf(log, host).messages.length, 0);
     }
-    expect(types.size).toBe(45);
+    expect(types.size).toBe(48);
     expect(heard).toBeGreaterThan(1000);
   });
 });
@@ -243,7 +243,7 @@ describe('two processes that decide at the same moment', () => {
       }),
       { numRuns: 3000 },
     );
-    expect(accepted).toBeGreaterThan(500);
+    expect(accepted).toBeGreaterThan(400);
   });
 });
 

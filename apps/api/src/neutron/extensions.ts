@@ -32,6 +32,12 @@ export const EXTENSIONS: readonly Extension[] = [
     '2018-06-22',
   ),
   extension('binding', 'Port Binding', 'The node a port is bound to, and how it is plugged there.', '2014-02-03'),
+  extension(
+    'binding-extended',
+    'Port Bindings Extended',
+    'Several bindings of a port, one of them active.',
+    '2017-07-17',
+  ),
   extension('default-subnetpools', 'Default Subnetpools', 'Subnets from the default pool.', '2016-02-18'),
   extension('empty-string-filtering', 'Empty String Filtering Extension', 'Filters match empty values.', '2018-05-01'),
   extension(

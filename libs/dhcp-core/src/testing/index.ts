@@ -66,6 +66,7 @@ export const portOf = (facts: Partial<Port> & Pick<Port, 'id' | 'networkId' | 'm
   extraDhcpOpts: [],
   dnsName: '',
   binding: { host: '', vnicType: 'normal', profile: {} },
+  inactiveBindings: {},
   ...facts,
 });
 

@@ -2,7 +2,7 @@
  * Binding: a port belongs to a host. The host must enforce the port's security, and says so when it registers (`Node.firewall`): otherwise the binding is refused.
  * Ports that are bound to a host which stops enforcing stay there.
  */
-import { firewallOf, type Port } from '@plumbline/contracts';
+import { firewallOf, own, type Port } from '@plumbline/contracts';
 import type { Draft } from '../draft.js';
 import { portSecurityNotEnforced } from './errors.js';
 
@@ -25,6 +25,15 @@ export function mustBeEnforced(draft: Draft, before: Secured | null, after: Secu
   if (host === '' || (before && host === enforcerOf(before))) return;
   draft.dependOn(`node/${host}`);
   if (firewallOf(draft.get('node', host)) === 'none') throw portSecurityNotEnforced(host);
+}
+
+/** Why a host cannot carry ports of a network; null when it can, as far as the log knows. */
+export function whyNotCarried(draft: Draft, host: string, networkId: string): string | null {
+  const node = draft.get('node', host);
+  if (!node || node.removed) return 'no OVS agent has registered it';
+  const physical = draft.get('network', networkId)?.physicalNetwork ?? null;
+  if (physical === null || own(node.bridgeMappings, physical) !== undefined) return null;
+  return `its bridge_mappings do not name physical network ${physical}`;
 }
 
 /** Appends the events that bind, move or unbind the port, or change how it is plugged. */

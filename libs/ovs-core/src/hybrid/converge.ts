@@ -10,7 +10,7 @@ import type { ObservedSwitch } from '../driver.js';
 import { Numbers } from '../firewall/numbers.js';
 import { BR_INT } from '../marks.js';
 import { planOptions } from '../plan.js';
-import { enforces, type Guard, isHere, type OvsNodeConfig, type Refusal } from '../render.js';
+import { enforces, type Guard, isHere, isInactiveHere, type OvsNodeConfig, type Refusal } from '../render.js';
 import { sameData } from '../same.js';
 import type { FilterDriver, FilterStep, FoundFilter } from './driver.js';
 import { bridgeEnd, bridgeOf, portChain, switchEnd, tapOf } from './names.js';
@@ -197,7 +197,7 @@ function bridgedPorts(view: HostView, observed: ObservedSwitch): Port[] {
   for (const { name, ifaceId } of observed.get(BR_INT)?.ports.values() ?? []) {
     if (ifaceId === null || name !== switchEnd(ifaceId)) continue;
     const port = objectIn(view, 'port', ifaceId);
-    if (port && isHere(view, port)) ports.set(port.id, port);
+    if (port && (isHere(view, port) || isInactiveHere(view, port))) ports.set(port.id, port);
   }
   return [...ports.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
 }

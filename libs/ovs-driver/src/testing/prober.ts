@@ -121,6 +121,7 @@ class Flow:
     """Ten packets a second or more with an echo; counts what came back and when the last did."""
     def __init__(self, q):
         self.q, self.sent, self.back, self.last, self.stopped, self.closed = q, 0, 0, time.monotonic(), False, False
+        self.longest = 0.0
         self.times = {}
         threading.Thread(target=self.run, daemon=True).start()
     def run(self):
@@ -155,18 +156,20 @@ class Flow:
                 data = data[(data[0] & 15) * 4:]
                 count = 1 if data[0] == 0 and data[4:6] == self.own else 0
             else: count = 1
-            if count: self.back += count; self.last = time.monotonic()
+            if count:
+                self.longest = max(self.longest, time.monotonic() - self.last)
+                self.back += count; self.last = time.monotonic()
 def start(q):
     flows[q['name']] = Flow(q); return True
 def look(q):
     f = flows[q['name']]
-    return {'sent': f.sent, 'back': f.back, 'silent': time.monotonic() - f.last}
+    return {'sent': f.sent, 'back': f.back, 'silent': time.monotonic() - f.last, 'longest': f.longest}
 def finish(q):
     f = flows.pop(q['name']); f.stopped = True
     end = time.monotonic() + q.get('seconds', 0.3)
     while time.monotonic() < end and f.back < f.sent: time.sleep(0.02)
     f.closed = True
-    return {'sent': f.sent, 'back': f.back, 'silent': time.monotonic() - f.last}
+    return {'sent': f.sent, 'back': f.back, 'silent': time.monotonic() - f.last, 'longest': f.longest}
 DO = {'tcp': connect, 'udp': ask_udp, 'icmp': ping, 'ip': send_ip, 'frame': send_frame, 'arrived': arrived, 'start': start, 'look': look, 'finish': finish}
 def work(q):
     try: answer(q['id'], DO[q['do']](q))
@@ -177,8 +180,8 @@ for line in sys.stdin:
 `;
 
 type Question = Readonly<Record<string, unknown>>;
-/** What a flow of packets has seen: sent, echoed, and seconds since the last echo. */
-export type FlowCount = Readonly<{ sent: number; back: number; silent: number }>;
+/** What a flow of packets has seen: sent, echoed, seconds since the last echo, and the longest time between two. */
+export type FlowCount = Readonly<{ sent: number; back: number; silent: number; longest: number }>;
 
 export class Prober {
   private readonly waiting = new Map<number, (value: unknown) => void>();

@@ -1,25 +1,37 @@
 import { isRouterPort, type Port } from '@plumbline/contracts';
 import { claimPart, type KindDeclaration } from './kind.js';
 
-/** The host it is bound to; '' for none, and for a router's port. */
-const hostOf = (port: Port): string => (isRouterPort(port) ? '' : port.binding.host);
+/** The hosts it is bound to, the active binding's first. */
+const boundTo = ({ binding: { host }, inactiveBindings }: Port): readonly string[] => [
+  ...(host ? [host] : []),
+  ...Object.keys(inactiveBindings),
+];
+/** Not of a router's port. */
+const hostsOf = (port: Port): readonly string[] => (isRouterPort(port) ? [] : boundTo(port));
+/** Under which hosts it claims its membership in groups: '' if it has none. */
+const memberOn = (port: Port): readonly string[] => {
+  const hosts = hostsOf(port);
+  return hosts.length > 0 ? hosts : [''];
+};
 
-/** Hosts: the one it is bound to; a router's port has no binding and is on its router's host. */
+/** Hosts: those it is bound to; a router's port has no binding and is on its router's host. */
 export const port: KindDeclaration<'port'> = {
   stream: 'own',
   claims: (object) => [
     `port/${object.networkId}/${claimPart(object.projectId)}/${object.id}`,
-    ...object.securityGroupIds.map((group) => `member/${group}/${hostOf(object)}/${object.id}`),
+    ...object.securityGroupIds.flatMap((group) =>
+      memberOn(object).map((host) => `member/${group}/${host}/${object.id}`),
+    ),
     `mac/${object.networkId}/${object.macAddress}`,
     ...object.fixedIps.flatMap((ip) => [
       `address/${object.networkId}/${ip.ipAddress}`,
       `allocation/${ip.subnetId}/${ip.ipAddress}`,
     ]),
-    ...(object.binding.host ? [`bound/${object.networkId}/${object.binding.host}/${object.id}`] : []),
+    ...boundTo(object).map((host) => `bound/${object.networkId}/${host}/${object.id}`),
   ],
   relations: {
     network: { to: 'network', ids: ({ networkId }) => [networkId], fixed: true },
-    host: { to: 'node', ids: (object) => [hostOf(object)].filter((host) => host !== '') },
+    host: { to: 'node', ids: hostsOf },
     router: { to: 'router', ids: (object) => (isRouterPort(object) ? [object.deviceId] : []) },
     securitygroup: {
       to: 'securitygroup',

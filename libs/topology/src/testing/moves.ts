@@ -148,6 +148,26 @@ const unbindPort: Move = (walk, { a }) => {
   walk.settle(port.networkId);
 };
 
+/** Adds a second binding, removes it, or activates it. */
+const bindTwice: Move = (walk, { a, b, c }) => {
+  const port = pick(instancePorts(walk), a);
+  if (!port) return;
+  const { id: portId, networkId, binding } = port;
+  const inactive = pick(Object.keys(port.inactiveBindings), b);
+  const host = hostOf(b);
+  if (inactive === undefined) {
+    if (host === binding.host) return;
+    const data = { portId, networkId, host, vnicType: 'normal', profile: {} };
+    walk.emit({ type: 'PortInactiveBindingSet', version: 1, data });
+  } else if (c % 3 === 0)
+    walk.emit({ type: 'PortInactiveBindingRemoved', version: 1, data: { portId, networkId, host: inactive } });
+  else {
+    const data = { portId, networkId, host: inactive, previousHost: binding.host };
+    walk.emit({ type: 'PortBindingActivated', version: 1, data });
+  }
+  walk.settle(networkId, c % 4 === 0);
+};
+
 const changePort: Move = (walk, { a, b }) => {
   const port = pick(instancePorts(walk), a);
   if (!port) return;
@@ -321,6 +341,8 @@ export const MOVES: readonly Move[] = [
   bindPort,
   bindPort,
   unbindPort,
+  bindTwice,
+  bindTwice,
   changePort,
   deletePort,
   createRouter,

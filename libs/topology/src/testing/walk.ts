@@ -57,8 +57,10 @@ export class Walk {
   private needed(networkId: string): Set<string> {
     const hosts = new Set<string>();
     for (const port of this.topology.find('port', `network/${networkId}`)) {
-      const host = isRouterPort(port) ? this.topology.get('router', port.deviceId)?.host : port.binding.host;
-      if (host) hosts.add(host);
+      const on = isRouterPort(port)
+        ? [this.topology.get('router', port.deviceId)?.host]
+        : [port.binding.host, ...Object.keys(port.inactiveBindings)];
+      for (const host of on) if (host) hosts.add(host);
     }
     return hosts;
   }

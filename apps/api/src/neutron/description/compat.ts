@@ -408,7 +408,6 @@ export const ABSENT_EXTENSIONS: Readonly<Record<string, string>> = {
   'agent-resources-synced': 'no placement service',
   bgp: 'routes are not announced yet',
   bgp_dragent_scheduler: 'routes are not announced yet',
-  'binding-extended': 'one binding a port: live migration needs a compute service',
   'data-plane-status': 'the nodes report what works',
   dhcp_agent_scheduler: 'no DHCP agent yet; its lists exist and are empty, because clients read them',
   'dns-integration': 'names are stored and shown, but not published in a DNS',

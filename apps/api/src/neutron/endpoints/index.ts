@@ -7,6 +7,7 @@ import { flavorEndpoints } from './flavors.js';
 import { floatingIpPoolEndpoints } from './floatingip-pools.js';
 import { loggableResourceEndpoints } from './loggable-resources.js';
 import { networkIpAvailabilityEndpoints } from './network-ip-availability.js';
+import { portBindingEndpoints } from './port-bindings.js';
 import { quotaEndpoints } from './quotas.js';
 import { segmentEndpoints } from './segments.js';
 import { serviceProviderEndpoints } from './service-providers.js';
@@ -22,4 +23,5 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...segmentEndpoints,
   ...autoAllocatedTopologyEndpoints,
   ...loggableResourceEndpoints,
+  ...portBindingEndpoints,
 ];

@@ -37,6 +37,7 @@ import { IS_OF_ROUTER, PORT_REASON, PORT_STATUS } from '../computed/statuses.js'
 import type { CreateInput, UpdateInput } from '../input.js';
 import { type Attribute, FEW_VALUES, having, type Row, table } from '../attribute.js';
 import { declare, type Resource, type Surroundings } from '../resource.js';
+import { type Vif, vifOf, VNIC_TYPES } from '../vif.js';
 import {
   adminStateUp,
   changes,
@@ -50,20 +51,6 @@ import {
   status,
   tags,
 } from './standard.js';
-
-const VNIC_TYPES = [
-  'normal',
-  'direct',
-  'macvtap',
-  'baremetal',
-  'direct-physical',
-  'virtio-forwarder',
-  'smart-nic',
-  'remote-managed',
-  'vdpa',
-  'accelerator-direct',
-  'accelerator-direct-physical',
-];
 
 /** A port that came to its host, or came there with its router. */
 const SINCE = [
@@ -128,21 +115,14 @@ const onHost: NonNullable<Attribute['where']> = (values, { param, tables }) => {
 const fixedIpsOf = (row: Row) => row.doc['fixedIps'] as readonly { subnetId: string; ipAddress: string }[];
 const binding = (row: Row) => row.doc['binding'] as { vnicType: string; profile: object };
 
-function vifType(row: Row): string {
-  if (row['host'] === '') return 'unbound';
-  return row['carried'] && binding(row).vnicType === 'normal' ? 'ovs' : 'binding_failed';
-}
-function vifDetails(row: Row): object {
-  if (vifType(row) !== 'ovs') return {};
-  const firewall = firewallOf({ firewall: (row['firewall'] as string | null) ?? 'none', removed: false });
-  return {
-    connectivity: 'l2',
-    port_filter: firewall !== 'none',
-    ovs_hybrid_plug: firewall === 'hybrid',
-    datapath_type: row['datapath_type'] ?? 'system',
-    bridge_name: 'br-int',
-  };
-}
+const vif = (row: Row): Vif =>
+  vifOf({
+    host: String(row['host']),
+    vnicType: binding(row).vnicType,
+    carried: row['carried'] === true,
+    firewall: firewallOf({ firewall: (row['firewall'] as string | null) ?? 'none', removed: false }),
+    datapathType: row['datapath_type'] as string | null,
+  });
 
 const attributes = table([
   ...head,
@@ -321,8 +301,16 @@ const attributes = table([
     show: (row) => binding(row).profile,
     about: 'Stored with the port, bound or not.',
   },
-  { ...constant('binding:vif_type', '', 'ovs, unbound or binding_failed.'), read: 'admin', show: vifType },
-  { ...constant('binding:vif_details', {}, 'How an instance is plugged.'), read: 'admin', show: vifDetails },
+  {
+    ...constant('binding:vif_type', '', 'ovs, unbound or binding_failed.'),
+    read: 'admin',
+    show: (row) => vif(row).vifType,
+  },
+  {
+    ...constant('binding:vif_details', {}, 'How an instance is plugged.'),
+    read: 'admin',
+    show: (row) => vif(row).vifDetails,
+  },
   none(
     'dns_domain',
     onlyEmptyText,
