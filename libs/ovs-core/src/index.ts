@@ -18,7 +18,7 @@ export {
 } from './driver.js';
 export { actionsOn, flowLine, isFlowPort, keyOfFlow, portText, type Flow, type Owner } from './flow.js';
 export type { FilterDriver, FilterStep, FoundFilter, FoundLink } from './hybrid/driver.js';
-export { bridgeEnd, bridgeOf, CHAIN_PREFIX, isOurSet, switchEnd } from './hybrid/names.js';
+export { bridgeEnd, bridgeOf, CHAIN_PREFIX, isOurSet, switchEnd, tapOf } from './hybrid/names.js';
 export { HOOKS } from './hybrid/wanted.js';
 export { NodeConverger } from './hybrid/node.js';
 export { afterFilterSteps } from './hybrid/simulate.js';

@@ -8,8 +8,8 @@ import path from 'node:path';
 import { machineClock, NodeSession, SnapshotFile } from '@plumbline/agent-runtime';
 import { aMachine, FakeBroker, FakeControlPlane, MemoryOwnerRecord } from '@plumbline/agent-runtime/testing';
 import type { ObjectStatus } from '@plumbline/contracts';
-import { OvsConverger, type OvsDriver, OvsUnavailable } from '@plumbline/ovs-core';
-import { concernedBy } from '@plumbline/ovs-driver';
+import { type FilterDriver, NodeConverger, type OvsDriver, OvsUnavailable } from '@plumbline/ovs-core';
+import { BridgeDriver, concernedBy, watchBridges } from '@plumbline/ovs-driver';
 import type { RealSwitch } from '@plumbline/ovs-driver/testing';
 import { createLogger } from '@plumbline/telemetry';
 import { LOG } from '@plumbline/topology/testing';
@@ -22,6 +22,7 @@ export class SwitchAgent {
   session: NodeSession;
   private readonly machine = aMachine();
   private life = { ended: false };
+  private unwatch = (): void => undefined;
 
   constructor(
     readonly host: string,
@@ -34,6 +35,7 @@ export class SwitchAgent {
   /** As by SIGKILL, between any two changes of the switch: nothing more is done and nothing is saved. `start` begins anew, without memory. */
   async kill(): Promise<void> {
     this.life.ended = true;
+    this.unwatch();
     await this.session.stop();
   }
 
@@ -46,7 +48,9 @@ export class SwitchAgent {
 
   private born(): NodeSession {
     const { life, node, snapshot, host, machine } = this;
-    const converger = new OvsConverger(mortal(node.driver, life), () => node.config);
+    const where = { netns: node.ovs.netns };
+    const bridges = mortalBridges(new BridgeDriver(node.runner, where), life);
+    const converger = new NodeConverger(mortal(node.driver, life), bridges, () => node.config);
     const session = new NodeSession({
       ...{ host, agent: 'ovs', feed: this.broker.feed(host, 'ovs') },
       snapshots: {
@@ -59,6 +63,8 @@ export class SwitchAgent {
       logger: createLogger({ name: 'walk', level: 'silent' }),
       fullEveryMs: 3_600_000,
     });
+    if (node.config.firewall === 'hybrid')
+      this.unwatch = watchBridges(node.runner, () => session.touch(new Set([`node/${host}` as const])), where);
     node.driver.onNews(
       (news) => void (life.ended || session.touch(concernedBy(news, host), news.reason === 'switch-back')),
     );
@@ -77,6 +83,7 @@ export class SwitchAgent {
   }
 
   async stop(): Promise<void> {
+    this.unwatch();
     await this.session.stop();
     this.plane.down();
     rmSync(this.folder, { recursive: true });
@@ -91,6 +98,16 @@ const mortal = (driver: OvsDriver, life: { readonly ended: boolean }): OvsDriver
     observe: async () => (alive(), driver.observe()),
     flows: async (bridges, options) => (alive(), driver.flows(bridges, options)),
     apply: async (step) => (alive(), driver.apply(step)),
+  };
+};
+
+const mortalBridges = (driver: FilterDriver, life: { readonly ended: boolean }): FilterDriver => {
+  const alive = (): void => {
+    if (life.ended) throw new OvsUnavailable('the agent was killed');
+  };
+  return {
+    observe: async () => (alive(), driver.observe()),
+    apply: async (steps) => (alive(), driver.apply(steps)),
   };
 };
 

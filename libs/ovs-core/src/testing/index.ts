@@ -7,4 +7,5 @@ export {
   PROTOCOL_NUMBERS,
   type SecurityGroupRule,
 } from '@plumbline/contracts';
+export { forwards } from './chain-model.js';
 export { allows, type Packet } from './rule-model.js';

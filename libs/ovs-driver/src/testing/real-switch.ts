@@ -3,7 +3,7 @@ import { run, Spawner, type RunResult } from '@plumbline/exec';
 import { makeNetns, type ScratchNetns } from '@plumbline/exec/testing';
 import { addBridge, addPort, OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import { startOvs, type OwnOvs } from '@plumbline/ovsdb/testing';
-import { bridgeEnd, bridgeOf, NodeConverger, type OvsNodeConfig, switchEnd } from '@plumbline/ovs-core';
+import { bridgeEnd, bridgeOf, NodeConverger, type OvsNodeConfig, switchEnd, tapOf } from '@plumbline/ovs-core';
 import { BridgeDriver } from '../bridge-driver.js';
 import { SwitchDriver, type SwitchNews } from '../switch-driver.js';
 import { canonicalState } from './state.js';
@@ -152,9 +152,11 @@ export async function joinByHub(ends: readonly RealSwitch[], addresses: readonly
 
 /** A namespace plugged into a switch by a veth pair born in it, as an instance would be. */
 export class Instance {
+  private bridged = false;
+
   private constructor(
     readonly netns: ScratchNetns,
-    readonly device: string,
+    public device: string,
     private on: RealSwitch,
     private readonly what: Readonly<{ mac: string; address: string; mtuBytes: number }>,
   ) {}
@@ -198,17 +200,27 @@ export class Instance {
     ]);
   }
 
-  /** As when an instance is migrated: unplugged here and plugged in there, with the same addresses. Waits for neither switch, which may be away. */
-  async moveTo(there: RealSwitch, ifaceId: string): Promise<void> {
-    const { device, what } = this;
+  /**
+   * As when an instance is migrated: unplugged here and plugged in there, with the same addresses. Waits for neither switch, which may be away. `byBridge`: whether it
+   * has a bridge there; without one its device is named `device`.
+   */
+  async moveTo(
+    there: RealSwitch,
+    { ifaceId, device, byBridge = false }: Readonly<{ ifaceId: string; device: string; byBridge?: boolean }>,
+  ): Promise<void> {
     const vsctl = (on: RealSwitch, ...argv: string[]) =>
       on.ovs.tool(['ovs-vsctl', `--db=${on.ovs.remote}`, '--no-wait', ...argv]);
-    await vsctl(this.on, '--if-exists', 'del-port', 'br-int', device);
-    await this.link('delete', device);
+    await vsctl(this.on, '--if-exists', 'del-port', 'br-int', this.bridged ? switchEnd(ifaceId) : this.device);
+    await this.link('delete', this.device);
+    if (this.bridged) for (const each of [bridgeEnd(ifaceId), bridgeOf(ifaceId)]) await this.link('delete', each);
     this.on = there;
-    await this.makeDevice();
-    const ids = [`external_ids:iface-id=${ifaceId}`, `external_ids:attached-mac="${what.mac}"`];
-    await vsctl(there, 'add-port', 'br-int', device, '--', 'set', 'Interface', device, ...ids);
+    this.device = byBridge ? tapOf(ifaceId) : device;
+    this.bridged = byBridge;
+    if (byBridge) await this.makeBridge(ifaceId);
+    else await this.makeDevice();
+    const end = byBridge ? switchEnd(ifaceId) : device;
+    const ids = [`external_ids:iface-id=${ifaceId}`, `external_ids:attached-mac="${this.what.mac}"`];
+    await vsctl(there, 'add-port', 'br-int', end, '--', 'set', 'Interface', end, ...ids);
   }
 
   /** As os-vif does where bridges have the rules: `tap<11>` in `qbr<11>`, which a pair joins to br-int. `ifaceId` names them. */
@@ -218,20 +230,27 @@ export class Instance {
   ): Promise<Instance> {
     const { mac, address, mtuBytes = 1450 } = options;
     const id = options.ifaceId ?? '';
+    const made = new Instance(await makeNetns('inst'), tapOf(id), on, { mac, address, mtuBytes });
+    made.bridged = true;
+    await made.makeBridge(id);
+    const external_ids = { 'iface-id': id, 'attached-mac': mac };
+    await on.mirror.commit(addPort({ bridge: 'br-int', name: switchEnd(id), interface: { external_ids } }));
+    return made;
+  }
+
+  /** The bridge, the pair that joins it to br-int, and the instance's own pair in it; nothing is told the switch's database. */
+  private async makeBridge(id: string): Promise<void> {
     const [bridge, near, far] = [bridgeOf(id), bridgeEnd(id), switchEnd(id)];
-    const made = new Instance(await makeNetns('inst'), `tap${id.slice(0, 11)}`, on, { mac, address, mtuBytes });
+    const { on } = this;
     const plain = ['stp_state', '0', 'forward_delay', '0', 'ageing_time', '0', 'mcast_snooping', '0'];
-    await made.link('add', bridge, 'type', 'bridge', ...plain);
-    await made.link('add', near, 'type', 'veth', 'peer', 'name', far);
+    await this.link('add', bridge, 'type', 'bridge', ...plain);
+    await this.link('add', near, 'type', 'veth', 'peer', 'name', far);
     for (const device of [bridge, near, far])
       await on.runner.writeSysctls({ [`net/ipv6/conf/${device}/disable_ipv6`]: '1' }, { netns: on.ovs.netns });
-    await made.link('set', near, 'master', bridge);
-    await made.makeDevice();
-    await made.link('set', made.device, 'master', bridge);
-    for (const device of [bridge, near, far]) await made.link('set', device, 'up');
-    const external_ids = { 'iface-id': id, 'attached-mac': mac };
-    await on.mirror.commit(addPort({ bridge: 'br-int', name: far, interface: { external_ids } }));
-    return made;
+    await this.link('set', near, 'master', bridge);
+    await this.makeDevice();
+    await this.link('set', this.device, 'master', bridge);
+    for (const device of [bridge, near, far]) await this.link('set', device, 'up');
   }
 
   /** The pair of devices; nothing is told the switch's database. */

@@ -1,0 +1,3 @@
+import { firewallWalk } from './testing/firewall-walk.js';
+
+firewallWalk(['hybrid', 'openflow', 'hybrid'], 8);
