@@ -1,6 +1,7 @@
 /**
- * Agent and switch go and come back while rules are in force. An agent that ends, in good order or killed between any two changes, loses no packet and changes
- * nothing when it is back; a switch that is killed lets nothing through that a rule forbids, at no moment, and what is allowed passes again. `--long`: more often.
+ * Agent and switch go and come back while rules are in force. The agent is a process, as it is installed. Ended by SIGTERM or SIGKILL, between any two changes, it
+ * loses no packet and changes nothing when it is back; a switch that is killed lets nothing through that a rule forbids, at no moment, and what is allowed passes
+ * again. `--long`: more often.
  */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { PlumbEvent } from '@plumbline/contracts';
@@ -8,22 +9,26 @@ import { type FlowCount, Instance, Prober, RealSwitch } from '@plumbline/ovs-dri
 import { addBridge } from '@plumbline/ovsdb';
 import * as made from '@plumbline/topology/testing';
 import { times } from '../../tools/jest/effort.mjs';
-import { SwitchAgent, until } from './testing/switch-agent.js';
+import { AgentProcess } from './testing/agent-process.js';
+import { until } from './testing/switch-agent.js';
 
 const { id, mac } = made;
 const HOST = 'cmp1';
 const [FLAT, GROUP, RULE] = [id(1), id(100), 200];
 const [OPEN, CLOSED] = [7000, 7001];
-/** Agents stopped and killed, in turns. */
+/** Agents ended by SIGTERM and SIGKILL, in turns. */
 const RESTARTS = times(5);
 const SWITCH_RESTARTS = times(2);
+/** A rule is written within this time, so an agent that ends at moments of it ends before, while and after it writes. */
+const UNDER_WAY_MS = 60;
 
 describe('while packets go through the firewall', () => {
-  let agent: SwitchAgent;
+  let agent: AgentProcess;
   let world: made.World;
   const instances: Instance[] = [];
   const probers: Prober[] = [];
   const asker = (): Prober => probers[0] as Prober;
+  /** A hundred packets a second, each to be answered. */
   const start = (name: string, kind: string, port: number) =>
     asker().ask({ do: 'start', name, kind, to: '10.0.0.12', port, every: 0.01 });
   const look = (name: string) => asker().ask<FlowCount>({ do: 'look', name });
@@ -41,7 +46,9 @@ describe('while packets go through the firewall', () => {
   beforeAll(async () => {
     const config = { bridgeMappings: { physnet1: 'br-ex' }, tunnelIp: null, datapathType: 'netdev' } as const;
     const node = await RealSwitch.start({ ...config, firewall: 'openflow' });
-    agent = new SwitchAgent(HOST, node);
+    agent = await AgentProcess.of(HOST, node, {
+      ...{ PLUMB_BRIDGE_MAPPINGS: 'physnet1:br-ex', PLUMB_DATAPATH_TYPE: 'netdev', PLUMB_FIREWALL: 'openflow' },
+    });
     world = new made.World();
     await node.mirror.commit(addBridge({ name: 'br-ex', bridge: { datapath_type: 'netdev' } }));
     agent.plane.up();
@@ -66,7 +73,7 @@ describe('while packets go through the firewall', () => {
       rule(3, { protocol: 'tcp', portRangeMin: OPEN, portRangeMax: OPEN }),
     );
     commit(...port(11, [GROUP]), ...port(12, [GROUP]));
-    await agent.session.start();
+    agent.start();
     await until(() => node.mirror.bridge('br-int') !== undefined);
     for (const n of [11, 12]) {
       const options = { device: `tap${n}`, mac: mac(n), address: `10.0.0.${n}/24`, ifaceId: id(n) };
@@ -83,36 +90,42 @@ describe('while packets go through the firewall', () => {
     await agent.node.stop();
   });
 
-  it('the agent ends and begins anew: no packet is lost, and nothing is changed', async () => {
-    await start('udp', 'udp', OPEN);
-    await start('tcp', 'tcp', OPEN);
-    await start('closed', 'udp', CLOSED);
-    await goesOn('udp');
-    await goesOn('tcp');
-    const [state, changes] = [await agent.node.state(), agent.node.transactions];
-    const added: string[] = [];
-    const isThere = async (flow: string): Promise<boolean> =>
-      (await agent.node.dump('br-int')).some((line) => line.includes(flow));
-    for (let n = 0; n < RESTARTS; n += 1) {
-      // Killed with a change under way, which the next one finds not begun or done.
-      if (n % 2 === 0) {
+  it(
+    'the agent ends and begins anew: no packet is lost, and nothing is changed',
+    async () => {
+      await agent.inSync();
+      await start('udp', 'udp', OPEN);
+      await start('tcp', 'tcp', OPEN);
+      await start('closed', 'udp', CLOSED);
+      await goesOn('udp');
+      await goesOn('tcp');
+      const [state, changes] = [await agent.node.state(), agent.node.transactions];
+      const added: string[] = [];
+      const areThere = async (): Promise<boolean> => {
+        const flows = (await agent.node.dump('br-int')).join('\n');
+        return added.every((flow) => flows.includes(flow));
+      };
+      for (let n = 0; n < RESTARTS; n += 1) {
+        // With a change under way, which the next one finds not begun or done.
         const port = 9000 + n;
         commit(rule(10 + n, { protocol: 'udp', portRangeMin: port, portRangeMax: port }));
         added.push(`tp_dst=${port}`);
-        await agent.kill();
-      } else await agent.session.stop();
-      await goesOn('udp');
-      await agent.start();
-      await until(() => agent.session.state === 'in-sync');
-      for (const flow of added) await until(() => isThere(flow));
-    }
-    await goesOn('tcp');
-    const lines = new Set((await agent.node.state()).split('\n'));
-    expect(state.split('\n').filter((line) => !lines.has(line))).toEqual([]);
-    expect(agent.node.transactions).toBe(changes);
-    const [udp, tcp, closed] = [await finish('udp'), await finish('tcp'), await finish('closed')];
-    expect([udp.sent - udp.back, tcp.sent - tcp.back, closed.back]).toEqual([0, 0, 0]);
-  }, 300_000);
+        await new Promise((resolve) => setTimeout(resolve, (7 * n) % UNDER_WAY_MS));
+        await agent.end(n % 2 === 0 ? 'SIGTERM' : 'SIGKILL');
+        await goesOn('udp');
+        agent.start();
+        await agent.inSync();
+        await until(areThere);
+      }
+      await goesOn('tcp');
+      const lines = new Set((await agent.node.state()).split('\n'));
+      expect(state.split('\n').filter((line) => !lines.has(line))).toEqual([]);
+      expect(agent.node.transactions).toBe(changes);
+      const [udp, tcp, closed] = [await finish('udp'), await finish('tcp'), await finish('closed')];
+      expect([udp.sent - udp.back, tcp.sent - tcp.back, closed.back]).toEqual([0, 0, 0]);
+    },
+    60_000 + RESTARTS * 20_000,
+  );
 
   it('the switch is killed: nothing passes at any moment that a rule forbids, and what is allowed passes again', async () => {
     await start('open', 'udp', OPEN);

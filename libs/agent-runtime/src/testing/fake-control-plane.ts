@@ -6,7 +6,10 @@ import { HostFeeds } from '@plumbline/host-feeds';
 import { split } from '@plumbline/messaging';
 import { FakeBroker } from './fake-broker.js';
 
-/** A control plane in memory: one log, its feeds, beacons and answers, over a fake broker. While it is down it publishes nothing, but its log goes on. */
+/** What it needs of a broker; it may be a real one. */
+export type ControlPlaneBroker = Pick<FakeBroker, 'serve' | 'publish'>;
+
+/** A control plane in memory: one log, its feeds, beacons and answers, over a broker. While it is down it publishes nothing, but its log goes on. */
 export class FakeControlPlane {
   readonly topology = new Topology();
   readonly reports: Report[] = [];
@@ -21,7 +24,7 @@ export class FakeControlPlane {
 
   constructor(
     readonly log: string,
-    private readonly broker: FakeBroker,
+    private readonly broker: ControlPlaneBroker,
     private readonly clock: Clock,
     private readonly hosts: readonly string[],
     /** A control plane with another text here has the same log with other hashes, as after a restored backup. */
