@@ -166,9 +166,31 @@ describe('a journey through the Networking API', () => {
     ]);
     for (const each of routerPorts) expect(each).toMatchObject({ 'binding:host_id': 'vm', 'binding:vif_type': 'ovs' });
     const nowhere = { 'binding:host_id': 'nowhere', port_security_enabled: false };
-    const elsewhere = await made('ports', 'port', { network_id: tenant.id, ...nowhere });
-    expect(elsewhere).toMatchObject({ 'binding:vif_type': 'binding_failed' });
+    const failing = (port: object) => api.make<Fields>('POST', '/v2.0/ports', { port });
+    const elsewhere = await failing({ network_id: tenant.id, ...nowhere });
+    expect(elsewhere).toMatchObject({
+      'binding:vif_type': 'binding_failed',
+      status: 'DOWN',
+      status_reason: 'host nowhere cannot carry its network: no OVS agent has registered it',
+    });
     expect(await api.call('DELETE', `/v2.0/ports/${elsewhere.id}`)).toMatchObject({ status: 204 });
+    const unmapped = await api.make<Fields>('POST', '/v2.0/networks', {
+      network: { 'provider:network_type': 'flat', 'provider:physical_network': 'physnet9' },
+    });
+    await api.admit(['vm'], undefined, ['physnet1', 'physnet9']);
+    const here = { 'binding:host_id': 'vm', network_id: unmapped.id };
+    const uncarried = await failing(here);
+    expect(uncarried).toMatchObject({
+      'binding:vif_type': 'binding_failed',
+      status_reason: 'host vm cannot carry its network: its bridge_mappings do not name physical network physnet9',
+    });
+    const special = await failing({ ...here, network_id: tenant.id, 'binding:vnic_type': 'direct' });
+    expect(special).toMatchObject({
+      'binding:vif_type': 'binding_failed',
+      status_reason: 'vnic_type direct cannot be wired: use normal',
+    });
+    for (const gone of [`ports/${uncarried.id}`, `ports/${special.id}`, `networks/${unmapped.id}`])
+      expect(await api.call('DELETE', `/v2.0/${gone}`)).toMatchObject({ status: 204 });
     const carriers = (await api.call('GET', `/v2.0/routers/${router.id}/l3-agents`)).body as { agents: Fields[] };
     expect(carriers.agents).toMatchObject([{ host: 'vm', agent_type: 'L3 agent', configurations: { routers: 1 } }]);
   });

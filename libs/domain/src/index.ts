@@ -41,6 +41,7 @@ export { createAddressScopes, deleteAddressScope, updateAddressScope } from './a
 export type { TopologyIds } from './auto-allocated/auto-allocated.js';
 export { autoAllocate, autoAllocationRequirements, deleteAutoAllocated } from './auto-allocated/auto-allocated.js';
 export type { Binding } from './ports/binding.js';
+export { uncarriedText } from './ports/binding.js';
 export type { BindingChanges, ShownBinding } from './ports/bindings.js';
 export { activateBinding, addBinding, bindingsOf, changeBinding, removeBinding } from './ports/bindings.js';
 export type { NewPort, PortChanges } from './ports/ports.js';

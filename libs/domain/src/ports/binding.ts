@@ -30,11 +30,15 @@ export function mustBeEnforced(draft: Draft, before: Secured | null, after: Secu
 /** Why a host cannot carry ports of a network; null when it can, as far as the log knows. */
 export function whyNotCarried(draft: Draft, host: string, networkId: string): string | null {
   const node = draft.get('node', host);
-  if (!node || node.removed) return 'no OVS agent has registered it';
+  if (!node || node.removed) return uncarriedText('');
   const physical = draft.get('network', networkId)?.physicalNetwork ?? null;
   if (physical === null || own(node.bridgeMappings, physical) !== undefined) return null;
-  return `its bridge_mappings do not name physical network ${physical}`;
+  return uncarriedText(physical);
 }
+
+/** `physical`: the physical network that a host does not map; '': the host is not registered at all. */
+export const uncarriedText = (physical: string): string =>
+  physical === '' ? 'no OVS agent has registered it' : `its bridge_mappings do not name physical network ${physical}`;
 
 /** Appends the events that bind, move or unbind the port, or change how it is plugged. */
 export function bind(draft: Draft, port: Port, { host, vnicType, profile }: Binding): void {

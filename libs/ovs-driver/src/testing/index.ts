@@ -1,3 +1,4 @@
+export { Capture, type CapturedFrame } from './capture.js';
 export { FakeDatabase } from './fake-database.js';
 export { FakeOvs } from './fake-ovs.js';
 export { canonicalState } from './state.js';

@@ -324,7 +324,9 @@ export const NOTES: Readonly<Record<string, Note>> = {
   'port.status': differs(
     'ERROR if a node could not wire the port; status_reason says why. A port of a router is ACTIVE when both agents of its node have it.',
   ),
-  'port.status_reason': REASON,
+  'port.status_reason': ours(
+    'Why the status is ERROR, as the node reports it, or why the binding failed; absent otherwise.',
+  ),
   'port.device_owner': differs(
     'The owners of router and floating IP ports are refused: such ports are created and deleted with their router or floating IP.',
   ),

@@ -6,6 +6,7 @@ import {
   NewPort,
   PortChanges,
   portNotFound,
+  uncarriedText,
   updatePort,
 } from '@plumbline/domain';
 import {
@@ -31,7 +32,7 @@ import {
   namedInDns,
   securityGroupIds,
 } from '../types/port-types.js';
-import { both, cases, firstOf, isSaid, orNone, read, textOf, word } from '../computed/computed.js';
+import { cases, firstOf, isSaid, orNone, read, textOf, word } from '../computed/computed.js';
 import { object, OWN_ID, report } from '../computed/joins.js';
 import { IS_OF_ROUTER, PORT_REASON, PORT_STATUS } from '../computed/statuses.js';
 import type { CreateInput, UpdateInput } from '../input.js';
@@ -59,16 +60,20 @@ const SINCE = [
 ] as const;
 /** A router's ports are on the host of their router. A port whose network the host cannot carry is not bound. */
 const HOST = firstOf(orNone(textOf('o', 'binding', 'host')), textOf('r', 'host'), word(''));
-/** Its host is registered, and has the physical network of the port's network, if that has one. */
-const CARRIED = both(
-  isSaid(HOST),
-  read(
-    (
-      tables,
-    ) => `EXISTS (SELECT FROM ${tables.of('node')} n JOIN ${tables.of('network')} w ON w.id = o.doc ->> 'networkId'
-      WHERE n.id = ${HOST.sql(tables)} AND n.doc -> 'removed' = 'false'
-        AND (w.doc ->> 'physicalNetwork' IS NULL OR n.doc -> 'bridgeMappings' ? (w.doc ->> 'physicalNetwork')))`,
-  ),
+/** Of a port that is bound: null, its host carries its network; '', no OVS agent has registered that host; else the physical network that the host does not map. */
+const UNCARRIED = cases(
+  [
+    [
+      isSaid(HOST),
+      read(
+        (tables) => `(SELECT CASE WHEN n.id IS NULL THEN ''
+        WHEN n.doc -> 'bridgeMappings' ? (w.doc ->> 'physicalNetwork') THEN NULL ELSE w.doc ->> 'physicalNetwork' END
+      FROM ${tables.of('network')} w LEFT JOIN ${tables.of('node')} n ON n.id = ${HOST.sql(tables)} AND n.doc -> 'removed' = 'false'
+      WHERE w.id = o.doc ->> 'networkId')`,
+      ),
+    ],
+  ],
+  null,
 );
 /** Of its host, as the log says. */
 const FIREWALL = cases(
@@ -119,10 +124,19 @@ const vif = (row: Row): Vif =>
   vifOf({
     host: String(row['host']),
     vnicType: binding(row).vnicType,
-    carried: row['carried'] === true,
+    carried: row['uncarried'] === null,
     firewall: firewallOf({ firewall: (row['firewall'] as string | null) ?? 'none', removed: false }),
     datapathType: row['datapath_type'] as string | null,
   });
+
+/** In the words of a refusal; undefined: it did not. */
+function whyBindingFailed(row: Row): string | undefined {
+  if (vif(row).vifType !== 'binding_failed') return undefined;
+  const [host, uncarried] = [String(row['host']), row['uncarried'] as string | null];
+  return uncarried === null
+    ? `vnic_type ${binding(row).vnicType} cannot be wired: use normal`
+    : `host ${host} cannot carry its network: ${uncarriedText(uncarried)}`;
+}
 
 const attributes = table([
   ...head,
@@ -149,7 +163,7 @@ const attributes = table([
     about: 'MAC; chosen when absent, and when updated to null.',
   },
   adminStateUp,
-  ...status(PORT_STATUS),
+  ...status(PORT_STATUS, { about: 'or why its binding failed', of: whyBindingFailed }),
   {
     name: 'device_id',
     path: 'deviceId',
@@ -354,7 +368,7 @@ export const ports: Resource = declare({
     reason: PORT_REASON,
     datapath_type: DATAPATH,
     firewall: FIREWALL,
-    carried: CARRIED,
+    uncarried: UNCARRIED,
   },
   notFound: portNotFound,
   create: async (inputs, around) => {

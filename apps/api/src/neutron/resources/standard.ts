@@ -184,7 +184,10 @@ const EITHER = { post: 'allowed', put: true } as const;
 export const noQosPolicy = none('qos_policy_id', saidNull, EITHER, 'Null only: no quality of service.');
 
 /** Status from a column `status`, and in case of an error the reason why from `reason`. */
-export const status = ({ sql }: Computed): readonly Attribute[] => [
+export const status = (
+  { sql }: Computed,
+  otherwise?: Readonly<{ about: string; of(row: Row): string | undefined }>,
+): readonly Attribute[] => [
   {
     name: 'status',
     type: text(),
@@ -197,7 +200,7 @@ export const status = ({ sql }: Computed): readonly Attribute[] => [
   {
     name: 'status_reason',
     type: text(),
-    about: 'Why the status is ERROR; absent otherwise.',
-    show: (row: Row) => (row['status'] === 'ERROR' ? row['reason'] : undefined),
+    about: `Why the status is ERROR${otherwise ? `, ${otherwise.about}` : ''}; absent otherwise.`,
+    show: (row: Row) => (row['status'] === 'ERROR' ? row['reason'] : otherwise?.of(row)),
   },
 ];
