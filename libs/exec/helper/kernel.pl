@@ -14,6 +14,8 @@
 #   8 ask       forMs:u32 times:u32 count:u32 (netns:str device:str hex:str patterns:str)...
 #               -> (errno:u32 hex:str)...   frames to send, and what the beginning of an answer looks like: hex digits,
 #               dots, and | between patterns; the answer is the first frame like it, empty when there was none
+#  11 logged    group:u32 bytes:u32 -> (prefix:str frame:str)...   packets that NFLOG of iptables(8) gives to this group,
+#               so much of each, with its Ethernet header; goes on until it is killed, and ends with why when it cannot
 # Answers are in the order of what was asked. libs/exec/src/kernel-questions.ts is the other end.
 package Kernel;
 use strict;
@@ -25,6 +27,10 @@ use Fcntl qw(O_RDONLY O_WRONLY);
 use constant { SIOCETHTOOL => 0x8946, SIOCGIFINDEX => 0x8933, GTXCSUM => 0x16, STXCSUM => 0x17 };
 use constant { AF_INET => 2, AF_PACKET => 17, SOCK_DGRAM => 2, SOCK_RAW => 3, SOL_SOCKET => 1, SO_RCVBUFFORCE => 33 };
 use constant { MSG_DONTWAIT => 0x40, CHUNK => 65536 };
+# linux/netlink.h, linux/netfilter/nfnetlink.h, nfnetlink_log.h
+use constant { AF_NETLINK => 16, NETLINK_NETFILTER => 12, NLMSG_ERROR => 2, REQUEST_ACK => 5, ETHERNET => 14 };
+use constant { LOG_PACKET => 0x400, LOG_CONFIG => 0x401, CFG_CMD => 1, CFG_MODE => 2, CFG_TIMEOUT => 4, BIND => 1, COPY_PACKET => 2 };
+use constant { PACKET_HEADER => 1, PAYLOAD => 9, PREFIX => 10, HARDWARE_HEADER => 16 };
 
 my %answers = (
   2 => sub { each_pair(\&write_value, $_[0]) },
@@ -33,9 +39,13 @@ my %answers = (
   6 => sub { each_name(\&get_offload, $_[0]) },
   7 => sub { each_pair(\&send_frame, $_[0]) },
   8 => \&ask,
+  11 => \&logged,
 );
 
 sub knows { exists $answers{ $_[0] } }
+
+# Whether its answer comes in pieces, without an end.
+sub goes_on { $_[0] == 11 }
 
 # The answer to a request of this type. `$enter` enters the namespace of a path and returns an errno.
 sub reply {
@@ -178,6 +188,57 @@ sub hear {
       next if substr($frame, 6, 6) eq substr($each->{frame}, 6, 6);
       $each->{heard} ||= $hex if $hex =~ $each->{like};
     }
+  }
+}
+
+sub logged {
+  my ($group, $bytes) = unpack 'N N', $_[0];
+  my $give_up = sub { print STDERR "nflog: $_[0]: $!\n"; POSIX::_exit(1) };
+  socket my $socket, AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER or $give_up->('socket');
+  setsockopt $socket, SOL_SOCKET, SO_RCVBUFFORCE, pack 'l', 1 << 20;
+  my @settings = ([ CFG_CMD, pack 'C', BIND ], [ CFG_MODE, pack 'N C C', $bytes, COPY_PACKET, 0 ],
+    [ CFG_TIMEOUT, pack 'N', 10 ]); # hundredths of a second
+  for my $each (@settings) {
+    my $attribute = pack 'S S a*', 4 + length $each->[1], @$each;
+    $attribute .= "\0" x (-length($attribute) % 4);
+    my $body = pack 'C C n a*', 0, 0, $group, $attribute;
+    defined send $socket, pack('L S S L L a*', 16 + length $body, LOG_CONFIG, REQUEST_ACK, 0, 0, $body), 0
+      or $give_up->('send');
+  }
+  while (1) {
+    # Too many at once (ENOBUFS): some are lost.
+    if (!defined recv $socket, my $messages, CHUNK * 4, 0) { next if $!{ENOBUFS} || $!{EINTR}; $give_up->('recv') }
+    else { logged_in($messages, $give_up) }
+  }
+}
+
+# Passes on the packets in what was received.
+sub logged_in {
+  my ($messages, $give_up) = @_;
+  my $out = '';
+  while (length $messages >= 16) {
+    my ($length, $type) = unpack 'L S', $messages;
+    last if $length < 16 || $length > length $messages;
+    my $body = substr $messages, 16, $length - 16;
+    substr($messages, 0, ($length + 3) & ~3) = '';
+    if ($type == NLMSG_ERROR && (my $errno = -unpack 'l', $body)) { $! = $errno; $give_up->('refused') }
+    next if $type != LOG_PACKET;
+    my %found;
+    for (my $at = 4; $at + 4 <= length $body;) {
+      my ($size, $which) = unpack 'S S', substr $body, $at, 4;
+      last if $size < 4;
+      $found{ $which & 0x3fff } = substr $body, $at + 4, $size - 4;
+      $at += ($size + 3) & ~3;
+    }
+    next if !defined $found{ +PAYLOAD };
+    my $head = $found{ +HARDWARE_HEADER } // '';
+    $head = ("\0" x 12) . substr($found{ +PACKET_HEADER } // "\0\0", 0, 2) if length $head != ETHERNET;
+    $out .= pack 'N/a* N/a*', ($found{ +PREFIX } // '') =~ s/\0.*//sr, $head . $found{ +PAYLOAD };
+  }
+  while (length $out) {
+    my $sent = syswrite STDOUT, $out;
+    POSIX::_exit(126) if !defined $sent;
+    substr($out, 0, $sent) = '';
   }
 }
 

@@ -12,7 +12,8 @@
 #     1 run    argc:u32 arg:str... envc:u32 (name:str value:str)... stdin:str
 #     9 detach as run, with the path of a file to log to in the place of stdin. The command is started in a session of
 #              its own, with this environment and no other, in the folder /, its output in that file (emptied first)
-#    10 follow as run, but what the command prints is passed on as it comes: answers of kind 4, before the last one
+#    10 follow as run, but what the command prints is passed on as it comes: answers of kind 4, before the last one.
+#              So is the answer to a question that goes on (kernel.pl)
 #     4 kill   nothing: the request of that id is ended with SIGKILL, its process group included; it has no answer
 #     others   the body of a question: kernel.pl
 #   answer   id:u32 kind:u8 value:u32 stdout:str stderr:str
@@ -152,7 +153,7 @@ sub accept_request {
     return $fail->('pidfd_open');
   }
   my $job = { id => $id, pid => $pid, ended => $ended, in => $in, out => $out, err => $err, status => $status,
-    stdin => $stdin, stdout => '', stderr => '', follow => $type == FOLLOW };
+    stdin => $stdin, stdout => '', stderr => '', follow => $type == FOLLOW || Kernel::goes_on($type) };
   nonblocking($_) for $in, $out, $err, $status;
   $by_id{$id} = $job;
   $job->{in} = undef if !length $stdin;

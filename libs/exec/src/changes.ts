@@ -28,10 +28,21 @@ export function followLines(
     rest = lines.pop() ?? '';
     for (const line of lines) onLine(line);
   };
+  const follow = (): Promise<void> => {
+    rest = '';
+    return runner.follow(argv, hear, options);
+  };
+  keepGoing(follow, onAgain ? { signal, onAgain } : { signal });
+}
+
+/** Has `follow` begun anew five seconds after it ended, whyever it did, until `signal` is aborted. */
+export function keepGoing(
+  follow: () => Promise<void>,
+  { signal, onAgain }: Readonly<{ signal: AbortSignal; onAgain?: () => void }>,
+): void {
   void (async () => {
     while (!signal.aborted) {
-      await runner.follow(argv, hear, options).catch(() => undefined);
-      rest = '';
+      await follow().catch(() => undefined);
       await delay(AGAIN_MS, undefined, { ref: false, signal });
       onAgain?.();
     }

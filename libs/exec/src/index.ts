@@ -1,4 +1,4 @@
-export { followLines, gathered } from './changes.js';
+export { followLines, gathered, keepGoing } from './changes.js';
 export { CommandFailed, SysctlFailed, failedLine, type FailureReason } from './errors.js';
 export { PrintingRunner, type PrintingRunnerOptions } from './printing-runner.js';
 export { ExecaRunner, run } from './run.js';
@@ -10,6 +10,8 @@ export {
   type AskOptions,
   type FrameAnswer,
   type FrameQuestion,
+  type LoggedOptions,
+  type LoggedPacket,
   type Runner,
   type RunOptions,
   type RunResult,

@@ -14,12 +14,20 @@ import {
   type AskOptions,
   type FrameAnswer,
   type FrameQuestion,
+  type LoggedOptions,
+  type LoggedPacket,
   type RunOptions,
   type SysctlOptions,
 } from './runner.js';
 
 /** Types of request, as helper/kernel.pl numbers them. */
-const questionType = { write: 2, read: 3, offload: 5, offloads: 6, frames: 7, ask: 8 } as const;
+const questionType = { write: 2, read: 3, offload: 5, offloads: 6, frames: 7, ask: 8, logged: 11 } as const;
+
+/** A string behind its length; null: it is not whole yet. */
+function fieldAt(bytes: Buffer, at: number): Buffer | null {
+  const end = bytes.length < at + 4 ? Infinity : at + 4 + bytes.readUInt32BE(at);
+  return end > bytes.length ? null : bytes.subarray(at + 4, end);
+}
 
 export class KernelQuestions {
   constructor(private readonly helper: HelperProcess) {}
@@ -63,6 +71,30 @@ export class KernelQuestions {
       frame: text === '' ? null : Buffer.from(text, 'hex'),
       error: errno === 0 ? null : getSystemErrorMessage(errno),
     }));
+  }
+
+  /** Until `signal` is aborted. The helper sends prefix and frame of each packet, each behind its length. */
+  async followLogged(
+    { group, bytes }: LoggedOptions,
+    onPacket: (packet: LoggedPacket) => void,
+    { signal, netns }: { readonly signal: AbortSignal; readonly netns?: string },
+  ): Promise<void> {
+    const argv = ['follow-logged', String(group)];
+    const options = { timeoutMs: 0, ...(netns !== undefined && { netns }) };
+    let rest: Buffer = Buffer.alloc(0);
+    const onMore = (more: Buffer): void => {
+      rest = Buffer.concat([rest, more]);
+      for (;;) {
+        const prefix = fieldAt(rest, 0);
+        const frame = prefix && fieldAt(rest, 4 + prefix.length);
+        if (!frame) return;
+        rest = rest.subarray(8 + prefix.length + frame.length);
+        onPacket({ prefix: prefix.toString('latin1'), frame });
+      }
+    };
+    const asked = { argv, type: questionType.logged, fields: [group, bytes], options, onMore, signal };
+    const answer = await this.helper.ask(asked);
+    if (!signal.aborted) throw failureOf(argv, options, answer, { stdout: '', stderr: answer.stderr.toString('utf8') });
   }
 
   private async readAll(

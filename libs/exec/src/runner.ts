@@ -83,6 +83,12 @@ export interface Runner {
   askFrames(questions: readonly FrameQuestion[], options: AskOptions): Promise<readonly FrameAnswer[]>;
 }
 
+/** Which packets: of this group of NFLOG, and how many bytes of each. */
+export type LoggedOptions = Readonly<{ group: number; bytes: number }>;
+
+/** A packet that a rule with NFLOG told of: the rule's prefix, and the packet's first bytes, with its Ethernet header. */
+export type LoggedPacket = Readonly<{ prefix: string; frame: Buffer }>;
+
 /** Where iproute2 binds namespaces; see ip-netns(8). */
 export const defaultNetnsDir = '/run/netns';
 

@@ -12,6 +12,8 @@ import {
   type AskOptions,
   type FrameAnswer,
   type FrameQuestion,
+  type LoggedOptions,
+  type LoggedPacket,
   type Runner,
   type RunOptions,
   type RunResult,
@@ -109,6 +111,18 @@ export class Spawner implements Runner {
 
   async askFrames(questions: readonly FrameQuestion[], options: AskOptions): Promise<readonly FrameAnswer[]> {
     return this.kernel.askFrames(questions, options);
+  }
+
+  /**
+   * Passes on each packet that rules with NFLOG (iptables-extensions(8)) give to the group, in this namespace. One listener a group; ends as `follow` does, and
+   * takes one of the places of commands as it does.
+   */
+  followLogged(
+    which: LoggedOptions,
+    onPacket: (packet: LoggedPacket) => void,
+    options: { readonly signal: AbortSignal; readonly netns?: string },
+  ): Promise<void> {
+    return this.kernel.followLogged(which, onPacket, options);
   }
 
   /** Ends the helper and every command it runs; requests without an answer are rejected. May be called again. */

@@ -19,6 +19,7 @@ export {
 export { actionsOn, flowLine, isFlowPort, keyOfFlow, portText, type Flow, type Owner } from './flow.js';
 export type { FilterDriver, FilterStep, FoundFilter, FoundLink } from './hybrid/driver.js';
 export { bridgeEnd, bridgeOf, CHAIN_PREFIX, isOurSet, switchEnd, tapOf } from './hybrid/names.js';
+export { LOG_GROUP, readPrefix } from './hybrid/logging.js';
 export { HOOKS } from './hybrid/wanted.js';
 export { NodeConverger } from './hybrid/node.js';
 export { afterFilterSteps } from './hybrid/simulate.js';
@@ -33,7 +34,7 @@ export {
   planRelease,
   type PlanOptions,
 } from './plan.js';
-export { LOG_CONTROLLER, LOGGED_BYTES, logsOf, readLogged, type Verdict } from './firewall/logging.js';
+export { LOG_CONTROLLER, LOGGED_BYTES, logsOf, readLogged, type Told } from './firewall/logging.js';
 export * as firewallTables from './firewall/tables.js';
 export * as pipeline from './pipeline.js';
 export { announcementsOf } from './announcement.js';

@@ -1,9 +1,9 @@
 export { BridgeDriver } from './bridge-driver.js';
+export { followBridgeLog } from './bridge-copies.js';
 export { watchBridges } from './bridge-watch.js';
 export { bundleText, parseFlows } from './flow-text.js';
 export { PrintingBridges } from './printing-bridges.js';
 export { frameHeaders, type FrameHeaders } from './frame-headers.js';
-export type { CopiedPacket } from './packet-in.js';
 export { PrintingDriver, type PrintingDriverOptions } from './printing-driver.js';
 export { type SwitchRows } from './rows.js';
 export {

@@ -1,12 +1,16 @@
 /** What security groups drop and accept is told, of the ports that are to be logged, and not more often than is wanted. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { readLogged } from '@plumbline/ovs-core';
+import { readLogged, type Told } from '@plumbline/ovs-core';
 import { idOf, macOf, type ObjectKey, ViewBuilder } from '@plumbline/ovs-core/testing';
 import { frameHeaders } from './frame-headers.js';
+import { followBridgeLog } from './bridge-copies.js';
 import { Instance, Prober, RealSwitch } from './testing/index.js';
 
 const [WEB, STATELESS] = [900, 901];
 const tcp = (port: number) => ({ protocol: 'tcp', portRangeMin: port, portRangeMax: port });
+
+/** Devices of bridges are named by the first characters of their port's id. */
+const portId = (n: number): string => `${n.toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`;
 
 /** 11 asks, 12 lets in TCP 80 alone and lets out nothing but that, 13 the same without tracking. */
 function view(): ViewBuilder {
@@ -17,14 +21,14 @@ function view(): ViewBuilder {
     .rule(2, WEB, { ...tcp(80), direction: 'egress' });
   builder.group(STATELESS, { stateful: false }).rule(3, STATELESS, tcp(80));
   builder.rule(4, STATELESS, { direction: 'egress', protocol: 'tcp' });
-  const of = (n: number) => ({ fixedIps: [{ subnetId: idOf(1), ipAddress: `10.0.0.${n}` }] });
+  const of = (n: number) => ({ id: portId(n), fixedIps: [{ subnetId: idOf(1), ipAddress: `10.0.0.${n}` }] });
   return builder
     .port(11, 1, { ...of(11), portSecurityEnabled: false })
     .port(12, 1, { ...of(12), securityGroupIds: [idOf(WEB)] })
     .port(13, 1, { ...of(13), securityGroupIds: [idOf(STATELESS)] });
 }
 
-describe('packets that security groups drop or accept', () => {
+describe.each(['openflow', 'hybrid'] as const)('packets that security groups drop or accept (%s)', (firewall) => {
   let real: RealSwitch;
   const instances: Instance[] = [];
   const probers = new Map<number, Prober>();
@@ -35,12 +39,16 @@ describe('packets that security groups drop or accept', () => {
     if (!found) throw new Error(`no prober ${n}`);
     return found;
   };
-  const listen = () =>
-    real.driver.onCopy(({ frame, userdata }) => {
-      const said = readLogged(userdata);
-      lines.push({ ...said, ...frameHeaders(frame) });
-      for (const wake of [...waiting]) wake();
-    });
+  const take = (said: Told | null, frame: Buffer) => {
+    lines.push({ ...said, ...frameHeaders(frame) });
+    for (const wake of [...waiting]) wake();
+  };
+  let unfollow = (): void => undefined;
+  const listen = () => {
+    real.driver.onCopy(({ frame, userdata }) => take(readLogged(userdata), frame));
+    const options = { limit: { packetsPerSecond: 100, burstPackets: 25 }, netns: real.ovs.netns };
+    unfollow = followBridgeLog(real.runner, take, options);
+  };
   const converge = async (builder: ViewBuilder, touched: 'all' | ReadonlySet<ObjectKey> = 'all') => {
     const result = await real.converger.converge(builder.view, { touched, mayRemove: true });
     expect(result.failed).toEqual([]);
@@ -73,12 +81,12 @@ describe('packets that security groups drop or accept', () => {
 
   beforeAll(async () => {
     const config = { bridgeMappings: {}, tunnelIp: null, datapathType: 'netdev' } as const;
-    real = await RealSwitch.start({ ...config, firewall: 'openflow' });
+    real = await RealSwitch.start({ ...config, firewall });
     listen();
     await converge(view());
     for (const n of [11, 12, 13]) {
-      const options = { device: `tap${n}`, mac: macOf(n), address: `10.0.0.${n}/24`, ifaceId: idOf(n) };
-      const instance = await Instance.plug(real, options);
+      const options = { device: `tap${n}`, mac: macOf(n), address: `10.0.0.${n}/24`, ifaceId: portId(n) };
+      const instance = await Instance[firewall === 'hybrid' ? 'plugByBridge' : 'plug'](real, options);
       instances.push(instance);
       probers.set(n, await Prober.start(instance.netns.name, [80, 81]));
     }
@@ -88,6 +96,7 @@ describe('packets that security groups drop or accept', () => {
   afterAll(async () => {
     for (const prober of probers.values()) await prober.stop();
     for (const instance of instances) await instance.remove();
+    unfollow();
     await real.stop();
   });
 
@@ -99,10 +108,10 @@ describe('packets that security groups drop or accept', () => {
   });
 
   it('are told by a log of the port: what is for it and what it sends', async () => {
-    const builder = view().packetLog(50, { portId: idOf(12) });
+    const builder = view().packetLog(50, { portId: portId(12) });
     await converge(builder);
     expect(await ask(11, 12, 81)).toBe(false);
-    const dropped = { verdict: 'DROP', portId: idOf(12), protocol: 'tcp' };
+    const dropped = { verdict: 'DROP', portId: portId(12), protocol: 'tcp' };
     await told({
       ...dropped,
       direction: 'ingress',
@@ -116,7 +125,7 @@ describe('packets that security groups drop or accept', () => {
     expect(await ask(11, 12, 80)).toBe(true);
     expect(lines.filter(({ dstPort }) => dstPort === 80)).toEqual([]);
     expect(await ask(11, 13, 81)).toBe(false);
-    expect(lines.filter(({ portId }) => portId === idOf(13))).toEqual([]);
+    expect(lines.filter((line) => line['portId'] === portId(13))).toEqual([]);
     expect(await converge(builder)).toMatchObject({ applied: 0, drift: 0 });
   });
 
@@ -126,15 +135,15 @@ describe('packets that security groups drop or accept', () => {
     await converge(builder);
     expect(await ask(11, 12, 80)).toBe(true);
     expect(await ask(12, 11, 80)).toBe(true);
-    const accepted = { verdict: 'ACCEPT', portId: idOf(12), protocol: 'tcp', dstPort: 80 };
+    const accepted = { verdict: 'ACCEPT', portId: portId(12), protocol: 'tcp', dstPort: 80 };
     await told({ ...accepted, direction: 'ingress' });
     await told({ ...accepted, direction: 'egress' });
     expect(await ask(11, 12, 81)).toBe(false);
-    await told({ verdict: 'DROP', portId: idOf(12), direction: 'ingress', dstPort: 81 });
+    await told({ verdict: 'DROP', portId: portId(12), direction: 'ingress', dstPort: 81 });
     expect(await ask(11, 13, 81)).toBe(false);
-    await told({ verdict: 'DROP', portId: idOf(13), direction: 'ingress', dstPort: 81 });
+    await told({ verdict: 'DROP', portId: portId(13), direction: 'ingress', dstPort: 81 });
     expect(await ask(13, 11, 53, 'udp')).toBe(false);
-    await told({ verdict: 'DROP', portId: idOf(13), direction: 'egress', protocol: 'udp' });
+    await told({ verdict: 'DROP', portId: portId(13), direction: 'egress', protocol: 'udp' });
     expect(await converge(builder)).toMatchObject({ applied: 0, drift: 0 });
   });
 
@@ -145,17 +154,19 @@ describe('packets that security groups drop or accept', () => {
     builder.packetLog(52, { securityGroupId: idOf(WEB) });
     await converge(builder, new Set([key]));
     expect(await ask(11, 12, 81)).toBe(false);
-    await told({ portId: idOf(12), dstPort: 81 });
+    await told({ portId: portId(12), dstPort: 81 });
     builder.packetLog(52, { securityGroupId: idOf(WEB), enabled: false });
     await converge(builder, new Set([key]));
     lines.splice(0);
     expect(await ask(11, 12, 81)).toBe(false);
     expect(lines).toEqual([]);
-    expect((await real.dump('br-int')).filter((line) => line.includes('controller'))).toEqual([]);
+    const { stdout } = await real.runner.run(['iptables-save'], { netns: real.ovs.netns });
+    const left = [...(await real.dump('br-int')), ...stdout.split('\n')];
+    expect(left.filter((line) => /controller|NFLOG/.test(line))).toEqual([]);
   });
 
   it('are told at the rate that is wanted, however many there are; also after the switch was killed', async () => {
-    const builder = view().packetLog(50, { portId: idOf(12) });
+    const builder = view().packetLog(50, { portId: portId(12) });
     await converge(builder);
     const flood = async () => {
       lines.splice(0);
@@ -175,7 +186,7 @@ describe('packets that security groups drop or accept', () => {
         await real.heard(({ reason }) => reason === 'switch-back');
         await converge(builder);
       }
-      expect(await meter()).toMatch(/meter=controller[^]*rate=100 burst_size=25/);
+      if (firewall === 'openflow') expect(await meter()).toMatch(/meter=controller[^]*rate=100 burst_size=25/);
       const { count, seconds } = await flood();
       expect(count).toBeGreaterThan(0);
       expect(count).toBeLessThan(25 + 100 * (seconds + 1));

@@ -2,8 +2,15 @@
 import { Spawner } from '@plumbline/exec';
 import { Later } from '@plumbline/agent-runtime';
 import type { AgentConfig, AgentBackend } from '@plumbline/agent-runtime/nest';
-import { NodeConverger, type OvsNodeConfig } from '@plumbline/ovs-core';
-import { BridgeDriver, concernedBy, type CopyLimit, SwitchDriver, watchBridges } from '@plumbline/ovs-driver';
+import { NodeConverger, type OvsNodeConfig, readLogged } from '@plumbline/ovs-core';
+import {
+  BridgeDriver,
+  concernedBy,
+  type CopyLimit,
+  followBridgeLog,
+  SwitchDriver,
+  watchBridges,
+} from '@plumbline/ovs-driver';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import type { Logger } from '@plumbline/telemetry';
 import type { HostView } from '@plumbline/topology';
@@ -37,7 +44,12 @@ export async function makeOvsBackend(config: AgentConfig<typeof ovsSettings>, lo
   const node = new Later(`Open vSwitch's database at ${ovsdb}`, () => open(ovsdb, asked, runner, copies), logger);
   let seen: HostView | null = null;
   let unwatch = (): void => undefined;
-  void node.opened.then(({ driver }) => driver.onCopy((packet) => packetLine(packet, seen, logger)));
+  let unfollow = (): void => undefined;
+  void node.opened.then(({ driver }) => {
+    driver.onCopy(({ frame, userdata }) => packetLine(readLogged(userdata), frame, seen, logger));
+    if (asked.firewall === 'hybrid')
+      unfollow = followBridgeLog(runner, (said, frame) => packetLine(said, frame, seen, logger), { limit: copies });
+  });
   return {
     reconciler: {
       converge: async (view, options) => {
@@ -78,6 +90,7 @@ export async function makeOvsBackend(config: AgentConfig<typeof ovsSettings>, lo
     check: () => node.check(),
     close: async () => {
       unwatch();
+      unfollow();
       node.close();
       node.current?.driver.close();
       node.current?.mirror.close();

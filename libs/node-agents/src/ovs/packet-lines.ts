@@ -1,12 +1,11 @@
-/** A line in the agent's log for each packet that the switch tells of: what security groups did to it, and which logs of the API asked for that. */
-import { logsOf, readLogged } from '@plumbline/ovs-core';
-import { type CopiedPacket, frameHeaders } from '@plumbline/ovs-driver';
+/** A line in the agent's log for each packet that the switch, or a bridge, tells of: what security groups did to it, and which logs of the API asked for that. */
+import { logsOf, type Told } from '@plumbline/ovs-core';
+import { frameHeaders } from '@plumbline/ovs-driver';
 import type { Logger } from '@plumbline/telemetry';
 import { type HostView, objectIn, objectsOf } from '@plumbline/topology';
 
-/** `view`: as of now; null before there is any. A copy that no flow of ours made, or of a port that is gone, is no line. */
-export function packetLine({ frame, userdata }: CopiedPacket, view: HostView | null, logger: Logger): void {
-  const said = readLogged(userdata);
+/** `said`: null when nothing of ours told of it; `view`: as of now, null before there is any. Those, and packets of a port that is gone, are no line. */
+export function packetLine(said: Told | null, frame: Buffer, view: HostView | null, logger: Logger): void {
   const port = said && view && objectIn(view, 'port', said.portId);
   if (!port) return;
   const { verdict, direction } = said;

@@ -7,8 +7,8 @@
  *   dropped     in the tables of rules (84 to 87), above the flow that drops the rest: of the port (reg5 = 0), or for it (reg5 = its receiver number)
  *   accepted    in table 90, while the connection is not committed yet: its first packets
  *
- * Not told: what no group decides (forged addresses, invalid packets, ARP, ND, DHCP), what is for many, what a stateless group accepts, and what the rules on an
- * instance's own bridge do (`hybrid`).
+ * Not told: what no group decides (forged addresses, invalid packets, ARP, ND, DHCP), what is for many, and what a stateless group accepts. What the rules on an
+ * instance's own bridge do is told by NFLOG (../hybrid/logging.ts).
  * Road not taken: sampling (`sample`, IPFIX), which tells one packet of n and needs a collector; a meter for each log, which would be state of the switch to be
  * compared. One meter of the bridge limits all copies, in the datapath (libs/ovs-driver).
  */
@@ -24,12 +24,15 @@ export const LOGGED_BYTES = 128;
 
 /** What became of a packet, and whether the port sent it or was to get it. */
 export type Verdict = Readonly<{ verdict: 'DROP' | 'ACCEPT'; direction: 'egress' | 'ingress' }>;
-const VERDICTS: readonly Verdict[] = [
+export const VERDICTS: readonly Verdict[] = [
   { verdict: 'DROP', direction: 'egress' },
   { verdict: 'DROP', direction: 'ingress' },
   { verdict: 'ACCEPT', direction: 'egress' },
   { verdict: 'ACCEPT', direction: 'ingress' },
 ];
+
+/** `portId`: whose packet it is. */
+export type Told = Verdict & Readonly<{ portId: string }>;
 
 /** What is logged of a port; `position` of the last event that made it so. */
 export type Logged = Readonly<{ drop: boolean; accept: boolean; position: number }>;
@@ -85,7 +88,7 @@ const controller = (portId: string, verdict: number): string => {
 };
 
 /** Reads `userdata`; null: not by a flow of `loggingFlows`. */
-export function readLogged(userdata: Uint8Array): (Verdict & Readonly<{ portId: string }>) | null {
+export function readLogged(userdata: Uint8Array): Told | null {
   const verdict = VERDICTS[userdata[16] ?? -1];
   if (userdata.length !== 17 || !verdict) return null;
   const digits = [...userdata.subarray(0, 16)].map((byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -15,7 +15,7 @@ import { sameData } from '../same.js';
 import type { FilterDriver, FilterStep, FoundFilter } from './driver.js';
 import { bridgeEnd, bridgeOf, portChain, switchEnd, tapOf } from './names.js';
 import { ADDING, hasOurs, planAdding, planSweeping, REST_OWNER, SWEEPING, UNIT } from './plan.js';
-import { BASE_OWNER, type FilterWant, HOOKS, renderFilter, VERSIONS } from './wanted.js';
+import { BASE_OWNER, type FilterWant, JUDGING, renderFilter, VERSIONS } from './wanted.js';
 import { Zones } from './zones.js';
 
 /** `touched` with the node itself: something may have been changed there, and it is looked at. */
@@ -152,7 +152,7 @@ export class BridgeFirewall {
       this.run.why(BASE_OWNER) === undefined &&
       VERSIONS.every((version) => {
         const tables = found.tables[version];
-        const judged = HOOKS.every(({ table, chain }) =>
+        const judged = JUDGING.every(({ table, chain }) =>
           tables
             .get(table)
             ?.get(chain)
@@ -179,7 +179,7 @@ export class BridgeFirewall {
 /** Whether packets of the port's bridge are led to rules of ours. */
 const isJudged = (found: FoundFilter, portId: string): boolean =>
   VERSIONS.some((version) =>
-    HOOKS.some(({ table, chain }) =>
+    JUDGING.some(({ table, chain }) =>
       found.tables[version]
         .get(table)
         ?.get(chain)
@@ -189,7 +189,7 @@ const isJudged = (found: FoundFilter, portId: string): boolean =>
 
 /** Whether rules on bridges may depend on one of these. */
 const concerns = (touched: ReadonlySet<ObjectKey>): boolean => [...touched].some((key) => CONCERNING.test(key));
-const CONCERNING = /^(?:port|securitygroup|securitygrouprule|securitygroupmember|addressgroup)\//;
+const CONCERNING = /^(?:port|securitygroup|securitygrouprule|securitygroupmember|addressgroup|packetlog)\//;
 
 /** Ports of this node whose instance has a bridge of its own, by id. */
 function bridgedPorts(view: HostView, observed: ObservedSwitch): Port[] {

@@ -21,6 +21,9 @@ export const tapOf = (portId: string): string => `tap${short(portId)}`;
 /** The chain that asks which way a packet of this port goes. */
 export const portChain = (portId: string): string => `${CHAIN_PREFIX}p${portId.slice(0, 10)}`;
 
+/** The chain that tells of what rules accepted of it. */
+export const logChain = (portId: string): string => `${CHAIN_PREFIX}l${portId.slice(0, 10)}`;
+
 /** Packets to instances (`i`) and from them (`o`). */
 export type Way = 'i' | 'o';
 

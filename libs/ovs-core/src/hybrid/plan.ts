@@ -51,11 +51,10 @@ export function planAdding(
       tasks.push(task('sets', owner, { op: 'set', name, version, add, remove }));
   }
   for (const version of VERSIONS) tasks.push(...hanging(version, found.tables[version]));
-  for (const { version, chain, lines, owner, needs } of want.chains) {
-    const have = linesIn(found.tables[version], 'filter', chain);
+  for (const { version, table, chain, lines, owner, needs } of want.chains) {
+    const have = linesIn(found.tables[version], table, chain);
     if (have && (!mayRemove || sameLines(have, lines))) continue;
-    if (!isFrozen(owner))
-      tasks.push(task('rules', owner, { op: 'chain', version, table: 'filter', chain, lines }, needs));
+    if (!isFrozen(owner)) tasks.push(task('rules', owner, { op: 'chain', version, table, chain, lines }, needs));
   }
   const shared = new Map(VERSIONS.map((version) => [version, sharedLines(found.tables[version])]));
   for (const { version, table, chain, line, owner, needs } of want.lines) {

@@ -6,7 +6,9 @@
  *           FORWARD    ─► neutron-openvswi-FORWARD         -i qbr<11> ─► p<10>      from qvb ─► i<class>      to qvb ─► o<class>      else drop
  *
  *   i<class>, o<class>   what is allowed whatever the rules say ─► accept      invalid ─► drop      error ─► the rules by which its connection was opened
- *                        reply ─► the rules of the other direction             else ─► the rules of this one             the rest ─► drop
+ *                        reply ─► the rules of the other direction             else ─► the rules of this one             the rest ─► back to p<10>, which drops it
+ *   security FORWARD   ─► neutron-openvswi-FORWARD         -i qbr<11> ─► l<10>      of a port whose accepted packets are told (logging.ts); nothing is dropped here
+ *
  *   ii, io, oo, oi<group>  first letter: ingress or egress rules; second: for packets to (i) or from (o) the instance. `io`: replies to what `ii` let in.
  *   eii, eio, eoo, eoi     the same for errors (ICMP) about connections that these rules let be opened: by what conntrack keeps of the packet that opened them
  *
@@ -32,18 +34,20 @@ import {
   versionOf,
 } from '@plumbline/contracts';
 import type { IpVersion } from '@plumbline/iptables';
-import { type HostView, objectIn } from '@plumbline/topology';
+import { type HostView, objectIn, objectsOf } from '@plumbline/topology';
 import { classOf } from '../firewall/group-flows.js';
+import { loggedBy, logsOf } from '../firewall/logging.js';
 import type { Numbers } from '../firewall/numbers.js';
 import { isSecured } from '../render.js';
+import { acceptLines, dropLines, throughBridge } from './logging.js';
 import {
   addressSet,
-  bridgeEnd,
   bridgeOf,
   CHAIN_PREFIX,
   classChain,
   errorChain,
   groupChain,
+  logChain,
   memberSet,
   portChain,
   type Way,
@@ -57,19 +61,23 @@ export const HOOKS = [
   { table: 'raw', hook: 'PREROUTING', chain: `${CHAIN_PREFIX}PREROUTING` },
   { table: 'filter', hook: 'INPUT', chain: `${CHAIN_PREFIX}INPUT` },
   { table: 'filter', hook: 'FORWARD', chain: `${CHAIN_PREFIX}FORWARD` },
+  { table: 'security', hook: 'FORWARD', chain: `${CHAIN_PREFIX}FORWARD` },
 ] as const;
-const [ZONES, TO_NODE, BRIDGED] = HOOKS;
+const [ZONES, TO_NODE, BRIDGED, ACCEPTED] = HOOKS;
+/** Those without which a port is not judged. */
+export const JUDGING = [ZONES, TO_NODE, BRIDGED] as const;
 
 /** A set, group, class or port, in the order in which they need each other. */
 type Owned = Readonly<{ owner: string; needs: readonly string[] }>;
 export type SetWant = Owned & Readonly<{ name: string; version: IpVersion; entries: ReadonlySet<string> }>;
-export type ChainWant = Owned & Readonly<{ version: IpVersion; chain: string; lines: readonly string[] }>;
+export type ChainWant = Owned &
+  Readonly<{ version: IpVersion; table: string; chain: string; lines: readonly string[] }>;
 /** A line of one of the chains that all ports share; the order of these makes no difference. */
 export type LineWant = Owned & Readonly<{ version: IpVersion; table: string; chain: string; line: string }>;
 
 export type FilterWant = Readonly<{
   sets: readonly SetWant[];
-  /** Of table filter; what others lead to comes first. */
+  /** What others lead to comes first. */
   chains: readonly ChainWant[];
   lines: readonly LineWant[];
 }>;
@@ -116,16 +124,17 @@ export function renderFilter(
                 line('-m conntrack --ctstate INVALID,UNTRACKED ', nodeAt, REST),
                 ...groupLines(true, '-m conntrack --ctstate RELATED --ctdir REPLY ', errorChain),
                 ...groupLines(false, '-m conntrack --ctstate RELATED --ctdir ORIGINAL ', errorChain),
-                line('-m conntrack --ctstate RELATED ', nodeAt, REST),
+                line('-m conntrack --ctstate RELATED ', nodeAt, '-j RETURN'),
                 ...groupLines(true, '-m conntrack --ctdir REPLY '),
                 ...groupLines(false, '-m conntrack --ctdir ORIGINAL '),
               ];
         const before = BEFORE_RULES[version][way].map((match) => line(match, nodeAt, '-j ACCEPT'));
-        const lines = [...before, ...judged, line('', nodeAt, REST)];
-        chains.push({ version, chain: classChain(way, numbers.of(key)), lines, owner: key, needs });
+        const chain = classChain(way, numbers.of(key));
+        chains.push({ version, table: BRIDGED.table, chain, lines: [...before, ...judged], owner: key, needs });
       }
   }
   const lines: LineWant[] = [];
+  const logs = [...objectsOf(view, 'packetlog')];
   for (const port of ports) {
     const its = isSecured(port) ? classOf(port.securityGroupIds, isStateful) : null;
     const owner = keyOf(port);
@@ -133,19 +142,27 @@ export function renderFilter(
     const { port: at = 0, binding = 0, membership = 0 } = port.setAt;
     const position = Math.max(at, binding, membership);
     const towards = (way: Way): string => (its ? `-j ${classChain(way, numbers.of(its.key))}` : '-j ACCEPT');
-    const device = bridgeEnd(port.id);
-    const inside = (direction: 'in' | 'out'): string =>
-      `-m physdev --physdev-${direction} ${device} --physdev-is-bridged `;
+    const logged = its && loggedBy(logsOf(logs, port));
+    const told = logged && { ...logged, position: Math.max(position, logged.position) };
     const tracking = its?.mode === 'stateful' ? `-j CT --zone ${zoneOf(port.id)}` : '-j CT --notrack';
     const from = `-i ${bridgeOf(port.id)} `;
     for (const version of VERSIONS) {
-      const own = [line(inside('in'), position, towards('i')), line(inside('out'), position, towards('o'))];
-      chains.push({ version, chain: portChain(port.id), lines: [...own, line('', position, REST)], owner, needs });
+      const own = WAYS.map((way) => line(throughBridge(port.id, way), position, towards(way)));
+      const drops = [...(told ? dropLines(port.id, told) : []), line('', position, REST)];
+      const chain = (place: (typeof HOOKS)[number], name: string, its_lines: readonly string[]): ChainWant => ({
+        ...{ version, table: place.table, chain: name, lines: its_lines, owner, needs },
+      });
+      chains.push(chain(BRIDGED, portChain(port.id), [...own, ...drops]));
       const shared = (place: (typeof HOOKS)[number], action: string): LineWant => ({
         ...{ version, table: place.table, chain: place.chain, owner, needs },
         line: line(from, position, action),
       });
       lines.push(shared(ZONES, tracking), shared(TO_NODE, REST), shared(BRIDGED, `-j ${portChain(port.id)}`));
+      if (told?.accept && its?.mode === 'stateful') {
+        const never = WAYS.flatMap((way) => BEFORE_RULES[version][way]);
+        chains.push(chain(ACCEPTED, logChain(port.id), acceptLines(port.id, told, [...new Set(never)])));
+        lines.push(shared(ACCEPTED, `-j ${logChain(port.id)}`));
+      }
     }
   }
   return { sets, chains, lines };
@@ -251,7 +268,7 @@ function groupChains(group: SecurityGroup['id'], rules: readonly RuleWith[], num
           ({ rule }) => versionOfRule(rule) === version && (rule.direction === 'ingress' ? 'i' : 'o') === direction,
         );
         const chainOf = (name: typeof groupChain, matchOf: (rule: RuleWith) => string | null): ChainWant => ({
-          ...{ version, chain: name(direction, way, numbers.of(`group/${group}`)), owner, needs },
+          ...{ version, table: BRIDGED.table, chain: name(direction, way, numbers.of(`group/${group}`)), owner, needs },
           lines: its.flatMap((each) => {
             const match = matchOf(each);
             return match === null ? [] : line(match, each.rule.setAt['securitygrouprule'] ?? 0, '-j ACCEPT');

@@ -22,6 +22,8 @@ export function forwards(found: FoundFilter, seen: Seen): boolean {
       const { fits, action } = readLine(line, seen, found);
       if (!fits) continue;
       const [, target = ''] = /^-j (\S+)$/.exec(action) ?? [];
+      if (target === 'RETURN') return null;
+      if (action.startsWith('-j NFLOG ')) continue;
       if (target === 'ACCEPT' || target === 'DROP') return target === 'ACCEPT';
       if (!chains.has(target)) throw new Error(`the model knows no ${action}`);
       const verdict = walk(target);
@@ -59,6 +61,9 @@ function match(name: string, [value = '', side = '']: readonly string[], seen: S
   switch (name) {
     case '--comment':
     case '--physdev-is-bridged':
+    case '--pkt-type':
+    case '--limit':
+    case '--limit-burst':
       return true;
     case '-i':
       return value === bridge;
