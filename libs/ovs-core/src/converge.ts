@@ -103,7 +103,7 @@ export class OvsConverger {
   /** Ports whose interface is to be wired and is not: what their network knows of them is of another place, or nothing. */
   private noteArrivals(observed: ObservedSwitch, units: Units): void {
     const ports = observed.get(BR_INT)?.ports;
-    for (const { name, tag, owner } of this.desired(this.scopeOf(units), units).tags) {
+    for (const { name, tag, owner } of this.wanted.tagsOf(this.scopeOf(units))) {
       const before = ports?.get(name)?.tag ?? DEAD_VLAN;
       if (tag !== DEAD_VLAN && before === DEAD_VLAN) this.arriving.add(owner);
     }

@@ -9,7 +9,7 @@
 import { groupOfMember, isRouterPort, Kind, Node, ObjectKey, PacketLog, Port } from '@plumbline/contracts';
 import { Followers, Groups } from '@plumbline/reconcile';
 import { HostView, nameOf, objectIn } from '@plumbline/topology';
-import type { ObservedBridge, ObservedPort, ObservedSwitch } from './driver.js';
+import type { ObservedBridge, ObservedPort, ObservedSwitch, TagWant } from './driver.js';
 import { GroupFlows } from './firewall/group-flows.js';
 import { loggedBy, logsOf } from './firewall/logging.js';
 import { Numbers } from './firewall/numbers.js';
@@ -158,6 +158,10 @@ export class WantedSwitch {
 
   portPlan(unit: string): PortPlan | null {
     return this.units.get(unit)?.want.portPlan ?? null;
+  }
+
+  *tagsOf(units: Iterable<string>): Iterable<TagWant> {
+    for (const unit of units) yield* this.units.get(unit)?.want.tags ?? [];
   }
 
   portUnitsOf(networkId: string): string[] {

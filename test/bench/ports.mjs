@@ -1,0 +1,177 @@
+/**
+ * What a node with many ports costs: from a switch that has lost everything of ours to the last flow, beside the very same transactions and bundles given to the
+ * switch bare; and from the plugging of one more port to its first packet. The agent's core runs with its real driver on a switch of its own (userspace datapath),
+ * as in `firewall`.
+ */
+import { idOf, macOf, ViewBuilder } from '@plumbline/ovs-core/testing';
+import { concernedBy } from '@plumbline/ovs-driver';
+import { Instance, Prober, RealSwitch } from '@plumbline/ovs-driver/testing';
+import { addPort } from '@plumbline/ovsdb';
+import { median } from './report.mjs';
+
+const [NETWORKS, PORTS, WIPES, PLUGS] = [50, 500, 5, 15];
+const CONFIG = { bridgeMappings: {}, tunnelIp: '192.0.2.1', datapathType: 'netdev', firewall: 'openflow' };
+const [GROUP, FIRST_PORT, ECHO] = [900, 10_000, 5353];
+const ALL = { touched: 'all', mayRemove: true };
+
+const numbers = Array.from({ length: PORTS }, (_, n) => FIRST_PORT + n);
+const networkOf = (n) => 1_000 + (n % NETWORKS);
+const addressOf = (n) => `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`;
+
+function view(ports) {
+  const builder = new ViewBuilder('cmp1')
+    .node('cmp1', { tunnelIp: CONFIG.tunnelIp })
+    .node('cmp2', { tunnelIp: '192.0.2.2' });
+  builder
+    .group(GROUP)
+    .rule(1, GROUP, { direction: 'egress' })
+    .rule(2, GROUP, { protocol: 'udp' })
+    .rule(3, GROUP, { protocol: 'icmp' });
+  for (let n = 0; n < NETWORKS; n += 1)
+    builder.network(networkOf(n), 'vxlan').placed(networkOf(n), { cmp1: n + 1, cmp2: n + 1 });
+  for (const n of ports) {
+    const fixedIps = [{ subnetId: idOf(1), ipAddress: addressOf(n) }];
+    builder.port(n, networkOf(n), { macAddress: macOf(n), fixedIps, securityGroupIds: [idOf(GROUP)] });
+  }
+  return builder.view;
+}
+
+export async function portsBench() {
+  const real = await RealSwitch.start(CONFIG);
+  try {
+    await real.converger.converge(view([]), ALL);
+    const plugged = numbers.flatMap((n) =>
+      addPort({
+        ...{ bridge: 'br-int', name: `int${n}` },
+        interface: { type: 'internal', external_ids: { 'iface-id': idOf(n) } },
+      }),
+    );
+    await real.mirror.commit(plugged, { timeoutMs: 120_000 });
+    return [...(await wipeRows(real)), ...(await plugRows(real))];
+  } finally {
+    await real.stop();
+  }
+}
+
+/** Takes away all that is ours: marks, tags, mode, br-tun and what joins it, flows. The interfaces of others stay plugged in. */
+async function wipe(real) {
+  const vsctl = ['ovs-vsctl', `--db=${real.ovs.remote}`, '--timeout=60'];
+  const ports = numbers.flatMap((n) => ['--', 'clear', 'Port', `int${n}`, 'tag', 'external_ids']);
+  const bridge = ['--', 'clear', 'Bridge', 'br-int', 'fail_mode', 'external_ids'];
+  await real.ovs.tool([
+    ...vsctl,
+    ...ports,
+    ...bridge,
+    '--',
+    'del-br',
+    'br-tun',
+    '--',
+    'del-port',
+    'br-int',
+    'patch-tun',
+  ]);
+  await real.ovs.tool(['ovs-ofctl', '-O', 'OpenFlow14', 'del-flows', `unix:${real.ovs.dir}/br-int.mgmt`]);
+  real.restartAgent();
+}
+
+/** Everything from nothing, by an agent without memory; the steps it made. */
+async function rebuilt(real, wanted) {
+  const steps = [];
+  const { driver } = real;
+  const apply = driver.apply.bind(driver);
+  driver.apply = (step) => {
+    steps.push(step);
+    return apply(step);
+  };
+  const began = performance.now();
+  const { statuses, failed } = await real.converger.converge(wanted, ALL);
+  const ms = performance.now() - began;
+  const active = statuses.filter(({ status }) => status === 'ACTIVE').length;
+  if (failed.length > 0 || active !== PORTS)
+    throw new Error(`${active} are ACTIVE; ${JSON.stringify(failed.slice(0, 3))}`);
+  return { ms, steps: steps.filter(({ op }) => op !== 'announce') };
+}
+
+async function wipeRows(real) {
+  const wanted = view(numbers);
+  const [whole, bare] = [[], []];
+  // In the first the code is compiled.
+  await rebuilt(real, wanted);
+  let flows = 0;
+  for (let round = 0; round < WIPES; round += 1) {
+    await wipe(real);
+    const { ms, steps } = await rebuilt(real, wanted);
+    whole.push(ms);
+    flows = steps.reduce((sum, step) => sum + (step.op === 'flows' ? step.add.length : 0), 0);
+    await wipe(real);
+    const began = performance.now();
+    for (const step of steps) await real.driver.apply(step);
+    bare.push(performance.now() - began);
+  }
+  return [
+    {
+      name: `${PORTS} ports in ${NETWORKS} networks from a wiped switch, to the same transactions and bundles bare`,
+      value: median(whole) / median(bare),
+      unit: 'times',
+      target: { atMost: 1.5 },
+      detail: `${median(whole).toFixed(0)} and ${median(bare).toFixed(0)} ms, ${flows} flows; read before and read back after included`,
+    },
+  ];
+}
+
+/** An instance is plugged in while another one sends to it. Who plugs writes to the database, and the agent hears of it as always. */
+async function plugRows(real) {
+  const [client, server] = [FIRST_PORT + PORTS, FIRST_PORT + PORTS + NETWORKS];
+  const wanted = view([...numbers, client, server]);
+  await real.converger.converge(wanted, ALL);
+  let working = Promise.resolve();
+  real.driver.onNews((news) => {
+    const touched = concernedBy(news, 'cmp1');
+    working = working.then(() => real.converger.converge(wanted, { touched, mayRemove: true }));
+  });
+  const made = [];
+  const probers = [];
+  try {
+    for (const n of [client, server]) {
+      const instance = await Instance.plug(real, {
+        ...{ device: `tap${n}`, mac: macOf(n), address: `${addressOf(n)}/8`, ifaceId: idOf(n) },
+      });
+      made.push(instance);
+      probers.push(await Prober.start(instance.netns.name, [ECHO]));
+      const peer = n === client ? server : client;
+      await instance.exec(['ip', 'neigh', 'replace', addressOf(peer), 'lladdr', macOf(peer), 'dev', 'eth0']);
+    }
+    const unplug = ['ovs-vsctl', `--db=${real.ovs.remote}`, 'del-port', 'br-int', `tap${server}`];
+    const ms = [];
+    for (let plug = 0; plug <= PLUGS; plug += 1) {
+      await real.ovs.tool(unplug);
+      await working;
+      const name = `plug ${plug}`;
+      await probers[0].ask({ do: 'start', name, kind: 'udp', to: addressOf(server), port: ECHO, every: 0.002 });
+      const back = async () => (await probers[0].ask({ do: 'look', name })).back;
+      if ((await back()) > 0) throw new Error('it was answered before it was plugged in');
+      const began = performance.now();
+      const external_ids = { 'iface-id': idOf(server), 'attached-mac': macOf(server) };
+      const done = real.mirror.commit(addPort({ bridge: 'br-int', name: `tap${server}`, interface: { external_ids } }));
+      while ((await back()) === 0)
+        if (performance.now() - began > 10_000) throw new Error('the plugged port was not answered in 10 s');
+      // In the first the code is compiled.
+      if (plug > 0) ms.push(performance.now() - began);
+      await done;
+      await working;
+      await probers[0].ask({ do: 'finish', name });
+    }
+    return [
+      {
+        name: `one more port beside ${PORTS}, with a firewall, from the plugging to its first packet, median`,
+        value: median(ms),
+        unit: 'ms',
+        target: { atMost: 60 },
+        detail: `${ms.length} times, worst ${Math.max(...ms).toFixed(0)} ms; a packet is tried each 2 ms`,
+      },
+    ];
+  } finally {
+    for (const prober of probers) await prober.stop();
+    for (const instance of made) await instance.remove();
+  }
+}
