@@ -11,7 +11,8 @@
 #                    br-ex and loses the address
 #   PLUMB_DATAPATH_TYPE  netdev (Open vSwitch in user space, works anywhere) or system (the kernel's module)
 #
-# It needs the capabilities NET_ADMIN, SYS_ADMIN and NET_RAW, and no other: docker-compose.yml gives the container these.
+# It needs the capabilities NET_ADMIN, SYS_ADMIN and NET_RAW, and for radvd SYS_PTRACE, KILL, SETUID and SETGID; no other.
+# docker-compose.yml gives the container these.
 set -euo pipefail
 datapath=${PLUMB_DATAPATH_TYPE:-netdev}
 database=/etc/openvswitch/conf.db

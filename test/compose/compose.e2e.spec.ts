@@ -94,8 +94,8 @@ inContainers(`docker-compose.yml${obstacle === null ? '' : ` (not run: ${obstacl
       const line = "cat /proc/[0-9]*/status 2>/dev/null | awk '/^(CapBnd|NoNewPrivs)/ { print $2 }' | sort -u";
       return (await composition.exec(service, ['sh', '-c', line])).trim().split('\n');
     };
-    // NET_ADMIN (12), NET_RAW (13), SYS_ADMIN (21); no new privileges: 1.
-    for (const node of ['net1', 'cmp1']) expect(await sets(node)).toEqual(['0000000000203000', '1']);
+    // KILL (5), SETGID (6), SETUID (7), NET_ADMIN (12), NET_RAW (13), SYS_PTRACE (19), SYS_ADMIN (21); no new privileges: 1.
+    for (const node of ['net1', 'cmp1']) expect(await sets(node)).toEqual(['00000000002830e0', '1']);
     for (const service of ['postgres', 'nats', 'api']) expect(await sets(service)).toEqual(['0000000000000000', '1']);
   }, 120_000);
 

@@ -17,6 +17,7 @@ const WANTED = [
   { name: 'iproute2', programs: ['/usr/sbin/ip', '/sbin/ip', '/bin/ip'], services: [] },
   { name: 'conntrack', programs: ['/usr/sbin/conntrack'], services: [] },
   { name: 'ethtool', programs: ['/usr/sbin/ethtool', '/sbin/ethtool'], services: [] },
+  { name: 'radvd', programs: ['/usr/sbin/radvd'], services: ['radvd'] },
   { name: 'iputils-arping', programs: ['/usr/bin/arping'], services: [] },
   { name: 'iputils-ping', programs: ['/usr/bin/ping', '/bin/ping'], services: [] },
   { name: 'nats-server', programs: ['/usr/sbin/nats-server', '/usr/bin/nats-server'], services: ['nats-server'] },
@@ -49,6 +50,8 @@ const WANTED_BY_TESTS = [
   { name: 'udhcpc', programs: ['/usr/sbin/udhcpc', '/sbin/udhcpc'], services: [] },
   { name: 'isc-dhcp-client', programs: ['/usr/sbin/dhclient', '/sbin/dhclient'], services: [] },
   { name: 'dhcpcd-base', programs: ['/usr/sbin/dhcpcd', '/sbin/dhcpcd'], services: [] },
+  // Listens to router advertisements.
+  { name: 'ndisc6', programs: ['/usr/bin/rdisc6', '/bin/rdisc6'], services: [] },
   { name: 'curl', programs: ['/usr/bin/curl'], services: [] },
   { name: 'git', programs: ['/usr/bin/git'], services: [] },
   { name: 'openssl', programs: ['/usr/bin/openssl'], services: [] },

@@ -11,17 +11,18 @@ import { Agent, applyStages, asError, digest, Memory, Plan, Refusal, Run, settle
 import { Convergence, ConvergeOptions, HostView } from '@plumbline/topology';
 import { L3Driver, L3Step, Probe, ProbeAnswer } from './driver.js';
 import { Gathered } from './router-ports.js';
-import { INTEGRATION_BRIDGE, netnsOf } from './marks.js';
+import { INTEGRATION_BRIDGE, netnsOf, outsideOf, routerOfProgram } from './marks.js';
 import { impossibleOf } from './impossible.js';
 import { Members } from './members.js';
 import { orphanPorts, planRemoval, planRouter, RouterPlan } from './plan.js';
 import { Held, heldAfter, heldObjects, heldUntilAsked, unproven, withhold } from './probation.js';
+import { advertisingTasks, FoundPrograms } from './radvd.js';
 import { NodeFacts, Rendered, renderRouter, renderRouters } from './render.js';
 import { stateText } from './rule-lines.js';
 import { L3State } from './state.js';
 import { concernedBy, Lack, statusesOf } from './status.js';
-import { L3_STAGES, L3Task, linkOf, namespaceOf, tasksOf } from './tasks.js';
-import { stuckText, subjectOf } from './words.js';
+import { L3_STAGES, L3Task, linkOf, namespaceOf, rulesOwner, tasksOf } from './tasks.js';
+import { refusalText, stuckText } from './words.js';
 
 /** What an agent remembers from one converge to the next: what belongs to which router, and what the engine remembers. What losing it costs is said there. */
 export class L3Memory {
@@ -120,7 +121,15 @@ async function lookAt(
   const outsides = scope === 'all' ? [] : members.outsidesOf(view, scope);
   const found = await driver.observe(scope, outsides, (id) => mayRemove && !translated.has(id));
   const ids = new Set(
-    scope === 'all' ? [...hereIn(view), ...found.routers.keys(), ...found.unreadable.keys(), ...found.damaged] : scope,
+    scope === 'all'
+      ? [
+          ...hereIn(view),
+          ...found.routers.keys(),
+          ...found.unreadable.keys(),
+          ...found.damaged,
+          ...routersOfPrograms(found.programs),
+        ]
+      : scope,
   );
   const sorted = [...ids].sort();
   const rendered = renderRouters(view, found, members, sorted);
@@ -128,6 +137,12 @@ async function lookAt(
   if (unverified) for (const each of work.values()) each.holdBack(found);
   return { found, rendered, work };
 }
+
+/** What is left over too: units of programs that no router is behind. */
+const routersOfPrograms = (programs: FoundPrograms | null): string[] =>
+  programs
+    ? [...programs.found.processes.map(({ name }) => name), ...programs.found.folders.keys()].map(routerOfProgram)
+    : [];
 
 function* hereIn(view: HostView): Iterable<string> {
   for (const object of view.objects.values())
@@ -148,8 +163,8 @@ const agentFor = (work: ReadonlyMap<string, Work>, driver: L3Driver): Agent<L3St
       [...units].flatMap((unit) => work.get(unit)?.outsides ?? []),
     ),
   wanted: (unit) => work.get(unit)?.wanted ?? null,
-  refusal: (_owner, step, error) => (step ? `${subjectOf(step)}: ${error.message}` : error.message),
-  stuck: (_owner, [step]) => (step ? stuckText(step) : ''),
+  refusal: (_owner, step, error) => (step ? refusalText(step, error) : error.message),
+  stuck: (_owner, steps) => stuckText(steps),
 });
 
 /** Probes the addresses that these routers hold back, all at once. What could not be probed stays held back. */
@@ -252,8 +267,18 @@ class Work {
     const unreadable = this.found.unreadable.get(this.id);
     if (unreadable !== undefined) return this.cannotRead(unreadable);
     const wanted = this.rendered?.kind === 'present' ? this.rendered.state : null;
-    const all = tasksOf(this.planFrom(this.found), wanted);
-    const impossible = wanted ? impossibleOf(wanted, all, this.found.routers.get(this.id)) : [];
+    const programs = this.isLeftAsItIs ? null : this.found.programs;
+    const advertising = advertisingTasks(this.id, wanted?.advertising ?? [], programs, !this.rendered, (device) => [
+      namespaceOf(this.id),
+      linkOf(this.id, outsideOf(device)),
+      rulesOwner(this.id, 6),
+    ]);
+    const ending = advertising.tasks.flatMap(({ removes, owner }) => (removes ? [owner] : []));
+    const all = [...tasksOf(this.planFrom(this.found), wanted, ending), ...advertising.tasks];
+    const impossible = [
+      ...(wanted ? impossibleOf(wanted, all, this.found.routers.get(this.id)) : []),
+      ...advertising.impossible,
+    ];
     const never = new Set(impossible.map(({ task }) => task));
     const tasks = never.size > 0 ? all.filter((task) => !never.has(task)) : all;
     this.needed = [...tasks.filter(({ stage }) => stage !== 'announce'), ...never];
@@ -303,19 +328,23 @@ class Work {
     };
   }
 
-  private planFrom(found: L3State): RouterPlan {
-    const none = { routerId: this.id, ...NOTHING };
+  /** It is not known what is wanted, or what is not wanted may not be removed. */
+  private get isLeftAsItIs(): boolean {
     switch (this.rendered?.kind) {
       case 'present':
-        return planRouter(this.rendered.state, found, this.mayRemove);
+        return false;
       case 'frozen':
       case 'incomplete':
-        return none;
+        return true;
       case 'down':
       case undefined:
-        return this.mayRemove && !this.view.frozen.has(`router/${this.id}`)
-          ? planRemoval(this.id, found, this.view.elsewhere.has(`router/${this.id}`))
-          : none;
+        return !this.mayRemove || this.view.frozen.has(`router/${this.id}`);
     }
+  }
+
+  private planFrom(found: L3State): RouterPlan {
+    if (this.isLeftAsItIs) return { routerId: this.id, ...NOTHING };
+    if (this.rendered?.kind === 'present') return planRouter(this.rendered.state, found, this.mayRemove);
+    return planRemoval(this.id, found, this.view.elsewhere.has(`router/${this.id}`));
   }
 }

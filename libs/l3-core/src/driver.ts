@@ -2,6 +2,7 @@
  * The port between planning and the machine: three verbs, steps as data. @plumbline/l3-driver implements it on a real node; its testing half has a node
  * that exists in memory only.
  */
+import type { SupervisionStep } from '@plumbline/processes';
 import { Taken } from './forwardings.js';
 import { TableEdits } from './rule.js';
 import { Translation } from './translation.js';
@@ -76,7 +77,9 @@ export type L3Step =
    */
   | Readonly<{ op: 'end-forwarded'; netns: string; answeredBy: string } & Taken>
   /** Tells the neighbours where the address is now (gratuitous ARP, RFC 5227 section 3; IPv6: RFC 4861 section 7.2.6). Does not wait. */
-  | Readonly<{ op: 'announce'; netns: string; device: string; mac: string; address: string }>;
+  | Readonly<{ op: 'announce'; netns: string; device: string; mac: string; address: string }>
+  /** Programs (radvd.ts). One that is to begin does so when the switch's port of its interface is wired, or after a second. */
+  | SupervisionStep;
 
 /** An address that a device shall get, to be probed on the segment behind it. `outside`: the switch's port of that device. */
 export type Probe = Readonly<{ netns: string; device: string; outside: string; mac: string; address: string }>;

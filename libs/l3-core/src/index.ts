@@ -1,5 +1,6 @@
 export type { Convergence, ConvergeOptions } from '@plumbline/topology';
 export { addressHex, addressOfHex } from './address-hex.js';
+export { prefixesIn, type Advertising } from './advertising.js';
 export { applyOnce, converge, L3Memory } from './converge.js';
 export { endingsIn, endingText, translationsIn, type Ending } from './endings.js';
 export { dialect } from './dialects/index.js';
@@ -21,6 +22,7 @@ export {
   type Stage,
 } from './plan.js';
 export { heldAfter, heldObjects, heldUntilAsked, unproven, withhold, type Held } from './probation.js';
+export { CONFIG as ADVERTISER_CONFIG, type FoundPrograms, type ProgramTerms } from './radvd.js';
 export { render, renderRouter, type NodeFacts, type Rendered } from './render.js';
 export { editsFor, isOurJump } from './rule-diff.js';
 export { rulesIn, savedFrom, stateText } from './rule-lines.js';

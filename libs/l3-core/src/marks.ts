@@ -44,8 +44,15 @@ export const isOurDevice = (name: string): boolean =>
 /** The outer end that belongs to an inner one: `qr-1234` and `tap1234`. */
 export const outsideOf = (device: string): string => `${OUTSIDE_PREFIX}${device.slice(device.indexOf('-') + 1)}`;
 
+const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+const ROUTER_NETNS = new RegExp(`^${NETNS_PREFIX}(${UUID})$`);
 /** Router id of a namespace of ours, null for a foreign one. */
-export function routerIdOf(netns: string): string | null {
-  const id = netns.startsWith(NETNS_PREFIX) ? netns.slice(NETNS_PREFIX.length) : '';
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id) ? id : null;
-}
+export const routerIdOf = (netns: string): string | null => ROUTER_NETNS.exec(netns)?.[1] ?? null;
+
+/** Name of the program (libs/processes) that advertises an interface: `radvd-<router id>.<port id>`. */
+export const advertiserName = (routerId: string, portId: string): string => `radvd-${routerId}.${portId}`;
+const ADVERTISER = new RegExp(`^radvd-(${UUID})\\.(${UUID})$`);
+/** Router of a program of ours, by its name. One of no router is a unit of its own. */
+export const routerOfProgram = (name: string): string => ADVERTISER.exec(name)?.[1] ?? name;
+/** Port of the interface that a program of ours advertises; null for another program. */
+export const portOfProgram = (name: string): string | null => ADVERTISER.exec(name)?.[2] ?? null;

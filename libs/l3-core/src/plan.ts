@@ -408,5 +408,6 @@ export function observedAs(routers: readonly RouterState[], userspace: boolean):
     ports: new Map(
       links.map(({ outside, port }): [string, ObservedPort] => [outside, { name: outside, ...port, ours: true }]),
     ),
+    programs: null,
   };
 }

@@ -14,6 +14,7 @@ import {
   versionOf,
 } from '@plumbline/contracts';
 import { HostView } from '@plumbline/topology';
+import { advertisingOf } from './advertising.js';
 import { Gathered, Incomplete, RouterPort, routersHere } from './router-ports.js';
 import { hasIpv6, isLinkLocal } from './ipv6.js';
 import { netnsOf, outsideDevice } from './marks.js';
@@ -91,6 +92,7 @@ export function renderRouter(gathered: Gathered, facts: NodeFacts): RouterState 
     ),
     rules4: rulesV4(gathered),
     rules6: rulesV6(gathered),
+    advertising: gathered.ports.flatMap((routerPort) => advertisingOf(routerPort) ?? []),
   };
 }
 

@@ -2,6 +2,8 @@
  * What a router is on a node: as it is wanted (`RouterState`, made by render) and as it is found (`ObservedRouter`, made by a driver's observe).
  * Plain data in canonical text; lists are sorted, so that equal states are equal text.
  */
+import { Advertising } from './advertising.js';
+import { FoundPrograms } from './radvd.js';
 import { SavedTables, Table, TableName } from './rule.js';
 
 /** `address` with its prefix length as iproute2 prints it; `broadcast` null where the prefix has none (IPv6, /31, /32 of a subnet). */
@@ -72,6 +74,8 @@ export type RouterState = Readonly<{
   sysctls: Readonly<Record<string, string>>;
   rules4: readonly Table[];
   rules6: readonly Table[];
+  /** Of interfaces that are advertised, by device. */
+  advertising: readonly Advertising[];
 }>;
 
 /** `table` null: it is not one of those that a namespace is born with. `devices`: the only ones that it concerns; none: it concerns all packets. */
@@ -154,4 +158,6 @@ export type L3State = Readonly<{
   outsides: ReadonlyMap<string, OutsideLink>;
   /** Ports of br-int by name: ours, and those that hold a name we want. */
   ports: ReadonlyMap<string, ObservedPort>;
+  /** Null: whoever looks has no programs on the node (a replay). */
+  programs: FoundPrograms | null;
 }>;

@@ -7,7 +7,7 @@ import { canonicalAddress, keyOf, ObjectKey, ObjectStatus } from '@plumbline/con
 import { L3Step } from './driver.js';
 import { forwardingChain, isForwardingHub } from './forwardings.js';
 import { Gathered, RouterPort } from './router-ports.js';
-import { outsideDevice } from './marks.js';
+import { outsideDevice, portOfProgram } from './marks.js';
 import { Held, heldObjects } from './probation.js';
 import { Rendered } from './render.js';
 import { Rule, rulesOf } from './rule.js';
@@ -71,6 +71,8 @@ export function concernedBy(step: L3Step, gathered: Gathered): readonly ObjectKe
     return routerPort === gateway ? [keyOf(routerPort.port), router, ...outside] : [keyOf(routerPort.port)];
   };
   switch (step.op) {
+    case 'process':
+      return [keyOf(ports.find(({ port }) => port.id === portOfProgram(step.step.name))?.port ?? gathered.router)];
     case 'add-netns':
       return [router, ...ports.map(({ port }) => keyOf(port)), ...outside];
     case 'restore':

@@ -37,6 +37,8 @@ const ipv6OfDevice = (device: string): Record<string, string> => ({
   [`net/ipv6/conf/${device}/forwarding`]: '1',
   // Addresses and routes come from the log, never from a neighbour's advertisement.
   [`net/ipv6/conf/${device}/accept_ra`]: '0',
+  // The link-local address follows from the port's MAC, which the API gives once: it speaks as soon as it is there, also while the router moves from another node.
+  [`net/ipv6/conf/${device}/accept_dad`]: '0',
 });
 
 /** What a router with these devices needs; `withIpv6`: those of them that have IPv6 (ipv6.ts). Keys as for sysctl(8), with slashes. */

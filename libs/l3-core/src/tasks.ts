@@ -9,6 +9,8 @@
  *   an address ──► its announcement, routes whose next hop is on its subnet, and that the subnet addresses before it go
  *   ends of connections ──► that their notes and their address go
  *   a route ──► that the one it takes the place of goes (IPv6)
+ *   link, IPv6 rules ──► the program that advertises the interface           its steps are not in the plan: radvd.ts
+ *   the end of programs ──► that their namespace goes
  */
 import { cidrContains } from '@plumbline/contracts';
 import { Stage, Task } from '@plumbline/reconcile';
@@ -24,6 +26,7 @@ import { IP_FORWARD } from './sysctls.js';
  * time to open devices; meanwhile the namespaces are configured. A neighbour that misses an announcement learns the address when its ARP entry ends.
  */
 export const L3_STAGES: readonly Stage[] = [
+  { name: 'withdraw', batch: 'all' },
   { name: 'build', batch: 'all' },
   { name: 'quiet', batch: 'all' },
   { name: 'plug', batch: 'all', beside: true },
@@ -36,15 +39,17 @@ export const L3_STAGES: readonly Stage[] = [
   { name: 'notes', batch: 'unit', alone: true },
   { name: 'leaving', batch: 'unit' },
   { name: 'unplug', batch: 'all' },
+  { name: 'silence', batch: 'all' },
   { name: 'remove', batch: 'all' },
   { name: 'announce', batch: 'all', optional: true },
+  { name: 'advertise', batch: 'all' },
 ];
 
 export type L3Task = Task<L3Step>;
 
 export const namespaceOf = (routerId: string): string => `${routerId} namespace`;
 export const linkOf = (routerId: string, outside: string): string => `${routerId} link ${outside}`;
-const rulesOwner = (routerId: string, version: 4 | 6): string => `${routerId} rules ${version}`;
+export const rulesOwner = (routerId: string, version: 4 | 6): string => `${routerId} rules ${version}`;
 const addressOwner = (routerId: string, device: string, address: string): string =>
   `${routerId} address ${device} ${address}`;
 const routeOwner = (routerId: string, { version, destination }: { version: 4 | 6; destination: string }): string =>
@@ -76,8 +81,11 @@ const isFloating = (address: string): boolean => address.endsWith('/32');
 const ipOf = (address: string): string => address.slice(0, address.indexOf('/'));
 const versionOf = (address: string): 4 | 6 => (address.includes(':') ? 6 : 4);
 
-/** `wanted`: null when the router is to be removed, or is not known. Tasks are in the order of the plan. */
-export function tasksOf(plan: RouterPlan, wanted: RouterState | null): L3Task[] {
+/**
+ * `wanted`: null when the router is to be removed, or is not known. `programs`: those that must have ended before the namespace goes. Tasks are in the order of the
+ * plan.
+ */
+export function tasksOf(plan: RouterPlan, wanted: RouterState | null, programs: readonly string[] = []): L3Task[] {
   const unit = plan.routerId;
   const devices = wanted?.links.map(({ device }) => device) ?? [];
   const added = new Map<string, string>();
@@ -215,6 +223,7 @@ export function tasksOf(plan: RouterPlan, wanted: RouterState | null): L3Task[] 
       case 'add-port':
       case 'remove-port':
       case 'announce':
+      case 'process':
         return [task(step, 'addresses', `${unit} ${step.op}`, namespace)];
     }
   };
@@ -249,7 +258,8 @@ export function tasksOf(plan: RouterPlan, wanted: RouterState | null): L3Task[] 
           const mine = 'outside' in step ? ports.filter((outside) => outside === step.outside) : ports;
           const what =
             'outside' in step ? `link ${step.outside}` : 'device' in step ? `device ${step.device}` : 'namespace';
-          return [removal(step, stage, what, ...mine.map((outside) => `${unit} going port ${outside}`))];
+          const first = step.op === 'remove-netns' ? programs : [];
+          return [removal(step, stage, what, ...mine.map((outside) => `${unit} going port ${outside}`), ...first)];
         }
       }
     }),

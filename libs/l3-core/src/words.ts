@@ -1,4 +1,5 @@
 /** Steps in words, for whoever reads a status: what a step is about, and what is wrong when it has no effect. */
+import { processRefusal, processStuck } from '@plumbline/processes';
 import { L3Step } from './driver.js';
 import { Hop } from './state.js';
 
@@ -58,6 +59,8 @@ export function subjectOf(step: L3Step): string {
       return `connections forwarded from ${step.address}`;
     case 'announce':
       return `announcement of ${step.address}`;
+    case 'process':
+      return `program ${step.step.name}`;
   }
 }
 
@@ -73,8 +76,19 @@ const REMOVES: readonly L3Step['op'][] = [
   'remove-policy-rule',
 ];
 
-/** A step that had no effect although it was applied twice: what is wrong, and who can mend it. */
-export function stuckText(step: L3Step): string {
+/** Why a step was refused. What to do comes first: the words of a failed start have the whole command line. */
+export function refusalText(step: L3Step, error: Error): string {
+  if (step.op !== 'process') return `${subjectOf(step)}: ${error.message}`;
+  const isMissing = step.step.op === 'start-process' && /no such file or directory/i.test(error.message);
+  return `${isMissing ? 'install radvd on this node: ' : ''}${processRefusal(step, error)}`;
+}
+
+/** Steps of one owner that had no effect although they were applied twice: what is wrong, and who can mend it. At least one. */
+export function stuckText(steps: readonly L3Step[]): string {
+  const programs = steps.flatMap((each) => (each.op === 'process' ? [each] : []));
+  if (programs.length > 0) return processStuck(programs);
+  const [step] = steps;
+  if (!step) return '';
   const where = 'netns' in step ? `namespace ${step.netns}` : PORTS_AND_LINKS;
   const wrong = REMOVES.includes(step.op) ? 'it is still there after it was removed' : 'the kernel does not keep it';
   return `${subjectOf(step)}: ${wrong}; an operator must look at this node (${where})`;

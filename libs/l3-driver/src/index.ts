@@ -12,3 +12,4 @@ export {
   type PortStep,
   type SwitchPorts,
 } from './ports.js';
+export type { Programs } from './programs.js';

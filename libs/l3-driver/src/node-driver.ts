@@ -10,12 +10,15 @@ import {
   L3Driver,
   L3State,
   L3Step,
+  outsideDevice,
   outsideOf,
   outsideSysctl,
+  portOfProgram,
   Probe,
   ProbeAnswer,
   StepsRefused,
 } from '@plumbline/l3-core';
+import type { SupervisionStep } from '@plumbline/processes';
 import { Announcement, Announcer } from './announcer.js';
 import { endConnections, endForwarded, endUntranslated, farewell } from './connections.js';
 import { ipLine, ipNetnsOf, IpStep, isDoneAlready } from './ip-lines.js';
@@ -31,18 +34,22 @@ import {
 } from './observe.js';
 import { PortStep, SwitchPorts } from './ports.js';
 import { probeAddresses } from './prober.js';
+import { observePrograms, Programs } from './programs.js';
 
 export type NodeL3DriverOptions = Readonly<{
   /** When addresses are announced, in milliseconds after they are there. Default 0, 1000, 2500. */
   announceAfterMs?: readonly number[];
   /** How long an answer to address probes is waited for, in milliseconds. Default 1000. */
   probeMs?: number;
+  /** Without it no program is looked at, begun or ended. */
+  programs?: Programs;
 }>;
 
 /** Close it when done: announcements under way are dropped. */
 export class NodeL3Driver implements L3Driver {
   private readonly announcer: Announcer;
   private readonly probeMs: number;
+  private readonly programs: Programs | null;
   /** Router -> its devices when it was last read. A guess that saves time and decides nothing. */
   private readonly devices = new Map<string, readonly string[]>();
 
@@ -53,6 +60,7 @@ export class NodeL3Driver implements L3Driver {
   ) {
     this.announcer = new Announcer(runner, options.announceAfterMs);
     this.probeMs = options.probeMs ?? 1000;
+    this.programs = options.programs ?? null;
   }
 
   async observe(
@@ -81,10 +89,11 @@ export class NodeL3Driver implements L3Driver {
         if (error instanceof CommandFailed && error.reason === 'netns') unentered.set(id, error.message);
       }
     };
-    const [asSeen, observedSwitch, known] = await Promise.all([
+    const [asSeen, observedSwitch, known, programs] = await Promise.all([
       asked ? observeLinks(runner, asked) : observeVeths(runner),
       this.ports.observe(),
       readOutsides(runner, guessed),
+      this.programs && observePrograms(runner, this.programs, routers),
       ...listed.sort().map(read),
     ]);
     if (unentered.size > 0) {
@@ -100,7 +109,7 @@ export class NodeL3Driver implements L3Driver {
     const veths = more.length > 0 ? new Map([...asSeen, ...(await observeLinks(runner, more))]) : asSeen;
     const seen = await observeOutsides(runner, veths, raw, known);
     const found = new Map(raw.map((each) => [each.id, observedRouter(each, veths)]));
-    return { ...observedSwitch, routers: found, unreadable, damaged, outsides: seen };
+    return { ...observedSwitch, routers: found, unreadable, damaged, outsides: seen, programs };
   }
 
   async apply(steps: readonly L3Step[]): Promise<void> {
@@ -205,6 +214,8 @@ export class NodeL3Driver implements L3Driver {
         return;
       case 'announce':
         return this.announcer.announce(steps as readonly Announcement[]);
+      case 'process':
+        return this.runPrograms((steps as readonly SupervisionStep[]).map(({ step }) => step));
       case 'add-netns':
       case 'remove-netns':
       case 'add-link':
@@ -251,6 +262,14 @@ export class NodeL3Driver implements L3Driver {
         lines = lines.slice(error.failedLine);
       }
     }
+  }
+
+  /** What a program says before its port is wired is heard by nobody, and the next time is seconds later. */
+  private async runPrograms(steps: readonly SupervisionStep['step'][]): Promise<void> {
+    if (!this.programs) throw new Error('whoever does this has no programs on this node');
+    const begin = steps.flatMap(({ op, name }) => (op === 'start-process' ? (portOfProgram(name) ?? []) : []));
+    if (begin.length > 0) await this.ports.wired(new Set(begin.map(outsideDevice)), WIRE_WAIT_MS);
+    await this.programs.processes.apply(steps);
   }
 
   private async resetQueue({ netns, device, ingress }: Extract<L3Step, { op: 'reset-queue' }>): Promise<void> {

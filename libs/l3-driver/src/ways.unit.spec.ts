@@ -1,7 +1,16 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { converge, type Convergence, dialect, L3Memory } from '@plumbline/l3-core';
-import { forwardings, idOf, life, networkNode, reference, Story, tutorial } from '@plumbline/l3-core/testing';
+import {
+  advertised,
+  forwardings,
+  idOf,
+  life,
+  networkNode,
+  reference,
+  Story,
+  tutorial,
+} from '@plumbline/l3-core/testing';
 import { FakeL3Host } from './testing/index.js';
 
 const STORIES: readonly (readonly [string, Story])[] = [
@@ -10,6 +19,7 @@ const STORIES: readonly (readonly [string, Story])[] = [
   ['reference', reference()],
   ['life', life()],
   ['forwardings', forwardings()],
+  ['advertised', advertised()],
 ];
 const stories = STORIES.map(([, story]) => story);
 

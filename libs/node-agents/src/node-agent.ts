@@ -3,7 +3,7 @@
  * for each kind declared there, or it does not compile.
  */
 import type { Firewall } from '@plumbline/contracts';
-import type { PrintingRunner, Runner } from '@plumbline/exec';
+import type { PrintingRunner, Spawner } from '@plumbline/exec';
 import type { AgentDefinition, SettingsShape } from '@plumbline/agent-runtime/nest';
 import type { OvsdbMirror } from '@plumbline/ovsdb';
 import type { Convergence, HostView } from '@plumbline/topology';
@@ -26,7 +26,7 @@ export type NodeAccess = Readonly<{
 /** An open connection to the node's switch and a runner for commands, shared by all agents. The caller opens and closes it. */
 export type NodeConnection = Readonly<{
   access: NodeAccess;
-  runner: Runner & { close(): void };
+  runner: Spawner;
   mirror: OvsdbMirror;
 }>;
 

@@ -1,5 +1,6 @@
 export { fileDigest, loadedMark, startDigest } from './digests.js';
 export { filesFolder, NodeProcesses, type NodeProcessesOptions } from './node-processes.js';
+export { ownerOf } from './owner.js';
 export { planProcesses, removes } from './plan.js';
 export { defaultRestarts } from './restarts.js';
 export {
@@ -10,4 +11,5 @@ export {
   type SupervisionStep,
   type SupervisionTerms,
 } from './step-kind.js';
+export { anew, strayed } from './stray.js';
 export type * from './types.js';

@@ -4,7 +4,7 @@
  *   mark      PLUMB_PROCESS=<owner>/<name>:<digest> in the environment that the process was started with. What it starts itself inherits the mark; the process
  *             that was started is told from these because it leads its session and its parent does not bear the mark.
  *   folder    <runDir>/<owner>/<name>/: `files/` (all of it ours), `log` (its output since its last
- *             start), `loaded` (which process has read which files).
+ *             start, emptied when it is larger than 256 KiB), `loaded` (which process has read which files).
  *             <runDir> is below /run, which a reboot empties together with the processes.
  *
  * Everything that bears another owner's mark, or none, is foreign and never touched. A node has one agent of an owner; two of the same owner would fight.
@@ -15,7 +15,17 @@
  * An end is noticed by a look at /proc every second: no descriptor is kept that a restarted agent would lack. Road not taken: being their parent. Then they end, or
  * lose their parent, with each update of an agent; and a pid file alone, which says nothing once the number was given to another process.
  */
-import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Spawner } from '@plumbline/exec';
@@ -92,6 +102,14 @@ export class NodeProcesses implements Processes {
     this.timer = null;
   }
 
+  names(): readonly string[] {
+    return namesIn(this.folder);
+  }
+
+  fileOf(name: string, file: string): string | null {
+    return readOr(path.join(this.folderOf(name), 'files', checked(file)), null);
+  }
+
   async observe(): Promise<Found> {
     if (!mayReadAll())
       throw new Error(
@@ -166,6 +184,7 @@ export class NodeProcesses implements Processes {
   }
 
   private look(): void {
+    for (const name of this.watched.keys()) emptyIfLarge(path.join(this.folder, name, 'log'));
     const gone = [...this.watched].filter(([, process]) => !isRunning(process)).map(([name]) => name);
     for (const name of gone) this.watched.delete(name);
     this.restarts.onlyTheseRun(new Set(this.watched.keys()), performance.now());
@@ -274,6 +293,16 @@ function readOr<T>(file: string, otherwise: T): string | T {
     return otherwise;
   }
 }
+
+/** Whatever tenants make a program say, it does not fill /run, which is memory. The program appends, so it goes on at the beginning. */
+function emptyIfLarge(log: string): void {
+  try {
+    if (statSync(log).size > MOST_LOG_BYTES) truncateSync(log);
+  } catch {
+    // It has just been removed, or cannot be: then there is nothing to save here.
+  }
+}
+const MOST_LOG_BYTES = 256 * 1024;
 
 const modeOf = (file: string): number | null => {
   const stat = statSync(file, { throwIfNoEntry: false });

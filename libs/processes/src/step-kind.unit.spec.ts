@@ -61,7 +61,7 @@ describe('an agent of processes', () => {
     node.missing.add('nope');
     const agent = agentOn(node, program('a'), program('b', { argv: ['nope'] }), program('c'));
     const run = await agent.converge();
-    const reason = 'program b: it does not run: nope is not installed';
+    const reason = 'program b: it does not run: nope could not be started (No such file or directory)';
     expect([...run.failures]).toEqual([[processOwner('b'), { unit: 'b', reason, kind: 'refused' }]]);
     expect(Object.keys(pids(node))).toEqual(['a', 'c']);
     agent.wanted = [program('a', two), program('b', { argv: ['nope'], ...two }), program('c', two)];

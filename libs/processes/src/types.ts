@@ -70,6 +70,10 @@ export type ProcessStep = Readonly<{ name: string }> &
 export interface Processes {
   /** Everything of this owner. Changes nothing. Rejects when it cannot see everything: what is not seen would be started twice. */
   observe(): Promise<Found>;
+  /** Processes that have a folder: all that were ever started here and not removed. Cheap: one look at a folder, where `observe` reads all of /proc. */
+  names(): readonly string[];
+  /** The file of a process as it is; null without it. */
+  fileOf(name: string, file: string): string | null;
   /**
    * Makes these steps true: each process's in order, processes beside each other. Rejects with StepsRefused once all has ended: of each process the first step
    * that failed, behind which none of its steps was done. A program that ended soon after it was started is refused until its pause is over (restarts.ts).

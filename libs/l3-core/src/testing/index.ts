@@ -1,2 +1,2 @@
 export { idOf, Story } from '@plumbline/topology/testing';
-export { crowd, forwardings, life, networkNode, reference, tutorial } from './stories.js';
+export { advertised, crowd, forwardings, life, networkNode, reference, tutorial } from './stories.js';

@@ -38,6 +38,57 @@ export const reference = (): Story =>
     .floatingIp('e014e609', 'e3', '10.200.2.182')
     .forward('ce1a0410', '81d9fe72', ['e014e609', '10.200.2.182'], 'tcp', '2222>22', '192.168.7.101@5349b384');
 
+const AUTOMATIC = {
+  slaac: { ipv6RaMode: 'slaac', ipv6AddressMode: 'slaac' },
+  stateful: { ipv6RaMode: 'dhcpv6-stateful', ipv6AddressMode: 'dhcpv6-stateful' },
+  stateless: { ipv6RaMode: 'dhcpv6-stateless', ipv6AddressMode: 'dhcpv6-stateless' },
+} as const;
+
+/**
+ * What the reference's router advertisements were captured from, and then what comes later: a second prefix beside the first, which goes again; other
+ * nameservers; an interface that is down for a while; one that goes; the router is down, and up; it goes.
+ */
+export const advertised = (): Story => {
+  const servers = { dnsNameservers: ['2001:db8::53'] };
+  const v1 = { version: 1 } as const;
+  const router = { routerId: idOf('cbd29e08') };
+  const dual = { portId: idOf('e0b5c057-86'), networkId: idOf('a0b') };
+  const [first, second] = [
+    { subnetId: idOf('ba06'), ipAddress: '2001:db8:3::' },
+    { subnetId: idOf('ba07'), ipAddress: '2001:db8:7::1' },
+  ];
+  const stateless = { portId: idOf('ab96f46a-bc'), networkId: idOf('a0d') };
+  const up = (adminStateUp: boolean) =>
+    ({ type: 'PortAttributesSet', ...v1, data: { portId: stateless.portId, set: { adminStateUp } } }) as const;
+  return new Story()
+    .network('a0b', '10.30.3.0/24', { gatewayIp: '10.30.3.1' })
+    .subnet('a0b', 'ba06', '2001:db8:3::/64', '2001:db8:3::', { ...AUTOMATIC.slaac, ...servers })
+    .network('a0c', '2001:db8:4::/64', { gatewayIp: '2001:db8:4::', ...AUTOMATIC.stateful, ...servers })
+    .network('a0d', '2001:db8:5::/64', { gatewayIp: '2001:db8:5::', ...AUTOMATIC.stateless, ...servers })
+    .router('cbd29e08')
+    .interface('cbd29e08', 'a0b', '3ecb9b81-c2', 'fa:16:3e:3e:fd:28', '10.30.3.1')
+    .interface('cbd29e08', 'a0b', dual.portId.slice(0, 11), 'fa:16:3e:36:3a:09', '2001:db8:3::@ba06')
+    .interface('cbd29e08', 'a0c', 'a17fdcc0-ab', 'fa:16:3e:8e:5b:6f', '2001:db8:4::')
+    .interface('cbd29e08', 'a0d', 'ab96f46a-bc', 'fa:16:3e:d6:3c:cb', '2001:db8:5::')
+    .subnet('a0b', 'ba07', '2001:db8:7::/64', '2001:db8:7::1', { ...AUTOMATIC.stateless })
+    .add(
+      { type: 'PortFixedIpsSet', ...v1, data: { ...dual, fixedIps: [first, second] } },
+      {
+        type: 'SubnetAttributesSet',
+        ...v1,
+        data: { subnetId: idOf('ba06'), networkId: idOf('a0b'), set: { dnsNameservers: ['2001:db8::54'] } },
+      },
+      { type: 'PortFixedIpsSet', ...v1, data: { ...dual, fixedIps: [first] } },
+      up(false),
+      up(true),
+      { type: 'RouterInterfaceRemoved', ...v1, data: { ...router, ...stateless } },
+      { type: 'PortDeleted', ...v1, data: stateless },
+      { type: 'RouterAttributesSet', ...v1, data: { ...router, set: { adminStateUp: false } } },
+      { type: 'RouterAttributesSet', ...v1, data: { ...router, set: { adminStateUp: true } } },
+      { type: 'RouterUnscheduled', ...v1, data: { ...router, host: 'net1' } },
+    );
+};
+
 /**
  * Forwardings as they come and go: a single public address, which is the router's own; a floating IP that two instances share; ranges; every protocol;
  * a change of the instance, of the ports, of the router's address; an address that is forwarded, then associated, then forwarded again.

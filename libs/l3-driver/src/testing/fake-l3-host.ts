@@ -13,6 +13,7 @@ import {
   SysctlOptions,
 } from '@plumbline/exec';
 import { ObservedPort } from '@plumbline/l3-core';
+import { FakeProcesses } from '@plumbline/processes/testing';
 import { NodeL3Driver } from '../node-driver.js';
 import { externalIds, observedPort, ObservedSwitch, PortStep, SwitchPorts } from '../ports.js';
 import { FakeFailure, FakeNetns, restore, save } from './fake-kernel.js';
@@ -43,6 +44,8 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
   readonly refusals: [RegExp, string][] = [];
   /** Addresses that were asked for, in order. */
   readonly asked: string[] = [];
+  /** Programs of the agent. They stay when it goes. */
+  readonly programs = new FakeProcesses();
   /** Commands and transactions that changed, or could have changed, the node. */
   mutations = 0;
   private failAt: number | null = null;
@@ -61,7 +64,7 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
         apply: (steps) => this.apply(steps),
         wired: (outsides) => this.wired(outsides),
       },
-      { announceAfterMs: [0] },
+      { announceAfterMs: [0], programs: { processes: this.programs, owner: 'l3-net1' } },
     );
   }
 
@@ -98,6 +101,10 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
       ports: [...this.ports.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
       sysctls: [...this.sysctls].sort(),
       txOff: [...this.txOff].sort(),
+      programs: this.programs.running.map(({ name, digest }) => `${name} ${digest}`).sort(),
+      files: [...this.programs.folders]
+        .flatMap(([name, { files }]) => [...files.values()].map(({ content }) => `${name}\n${content}`))
+        .sort(),
     };
     return JSON.stringify(state, null, 1);
   }
@@ -232,6 +239,8 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
       return found;
     };
     const lines = stdin.split('\n').filter((line) => line !== '');
+    // Where programs run: the fake ones run nowhere that the kernel knows.
+    if (command.startsWith('stat -L ')) return said('');
     switch (command) {
       case 'ip -j -batch -':
       case 'ip -j -force -batch -':

@@ -14,7 +14,7 @@ import {
 } from '@plumbline/exec';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import { OwnOvs, startOvs } from '@plumbline/ovsdb/testing';
-import { NodeL3Driver } from '../node-driver.js';
+import { NodeL3Driver, NodeL3DriverOptions } from '../node-driver.js';
 import { OvsdbPorts, SwitchPorts } from '../ports.js';
 
 /** Passes everything on and counts what is not marked as a read. */
@@ -58,7 +58,7 @@ export type ScratchNode = {
   readonly mirror: OvsdbMirror;
   readonly ovs: OwnOvs;
   /** A driver as if the agent had just started. */
-  driver(): NodeL3Driver;
+  driver(options?: NodeL3DriverOptions): NodeL3Driver;
   /** Does the OVS agent's part: a port of this iface-id gets this tag. */
   wire(device: string, tag: number): Promise<void>;
   /** An instance behind this gateway, or without one a host outside: a namespace on br-int with this tag. */
@@ -86,8 +86,8 @@ export async function makeNode(): Promise<ScratchNode> {
     ports,
     mirror,
     ovs,
-    driver() {
-      const driver = new NodeL3Driver(runner, ports);
+    driver(options) {
+      const driver = new NodeL3Driver(runner, ports, options);
       drivers.push(driver);
       return driver;
     },

@@ -1,31 +1,34 @@
-/** What the L3 agent does on its node: namespaces, addresses, routes and rules by l3-core and l3-driver; its ports by OVSDB. */
+/** What the L3 agent does on its node: namespaces, addresses, routes and rules by l3-core and l3-driver; its ports by OVSDB; radvd by libs/processes. */
 import { Spawner } from '@plumbline/exec';
-import { converge, L3Memory, routersHere } from '@plumbline/l3-core';
-import { NodeL3Driver, OvsdbPorts, watchNamespaces, watchPorts } from '@plumbline/l3-driver';
+import { converge, L3Memory, routerOfProgram, routersHere } from '@plumbline/l3-core';
+import { NodeL3Driver, OvsdbPorts, type Programs, watchNamespaces, watchPorts } from '@plumbline/l3-driver';
 import { Later } from '@plumbline/agent-runtime';
 import type { AgentConfig, AgentBackend } from '@plumbline/agent-runtime/nest';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import type { Logger } from '@plumbline/telemetry';
 import { bindLog, boundLog } from '../switch-log.js';
 import type { switchSettings } from '../switch-settings.js';
+import { programsOf } from './programs.js';
 import { Rotation } from './rotation.js';
 
 /** After this time the attempt counts as failed: the reason is logged, and the agent tries again. */
 const CONNECT_TIMEOUT_MS = 1_000;
 
-async function open(ovsdb: string, runner: Spawner) {
+async function open(ovsdb: string, runner: Spawner, programs: Programs) {
   // On a node where no command can be started, this fails now and not at the first change.
   await runner.start();
   const client = await OvsdbClient.connect(ovsdb, { connectTimeoutMs: CONNECT_TIMEOUT_MS });
   const mirror = await OvsdbMirror.open(client);
-  return { client, mirror, driver: new NodeL3Driver(runner, new OvsdbPorts(mirror)) };
+  return { client, mirror, driver: new NodeL3Driver(runner, new OvsdbPorts(mirror), { programs }) };
 }
 
 export async function makeL3Backend(config: AgentConfig<typeof switchSettings>, logger: Logger): Promise<AgentBackend> {
   const ovsdb = config.settings.PLUMB_OVSDB;
   const runner = new Spawner();
   const memory = new L3Memory();
-  const node = new Later(`Open vSwitch's database at ${ovsdb}`, () => open(ovsdb, runner), logger);
+  const programs = programsOf(runner, config.host);
+  const reach = () => open(ovsdb, runner, programs);
+  const node = new Later(`Open vSwitch's database at ${ovsdb}`, reach, logger);
   let rotation: Rotation | null = null;
   let unwatch = (): void => undefined;
   return {
@@ -44,6 +47,9 @@ export async function makeL3Backend(config: AgentConfig<typeof switchSettings>, 
     },
     onNodeChange: (look) => {
       rotation = new Rotation((id) => look(new Set([`router/${id}` as const])));
+      programs.processes.watch((names) =>
+        look(new Set(names.map((name) => `router/${routerOfProgram(name)}` as const))),
+      );
       void node.opened.then(({ mirror }) => {
         look('all');
         unwatch = watchNamespaces(runner, (routers) =>
@@ -58,6 +64,7 @@ export async function makeL3Backend(config: AgentConfig<typeof switchSettings>, 
     close: async () => {
       rotation?.stop();
       unwatch();
+      programs.processes.close();
       node.close();
       node.current?.driver.close();
       node.current?.mirror.close();

@@ -1,12 +1,14 @@
-/** The L3 agent's part of a replay: routers by l3-core, done on the real node, or printed. */
+/** The L3 agent's part of a replay: routers by l3-core, done on the real node, or printed (programs that are supervised are no commands: not printed). */
 import { shellCommand } from '@plumbline/exec';
 import { applyOnce, converge } from '@plumbline/l3-core';
 import { NodeL3Driver, type ObservedSwitch, OvsdbPorts, PrintingPorts, type SwitchPorts } from '@plumbline/l3-driver';
 import { EVERYTHING, type Printout, NOTHING_DONE, type ReplayPart } from '../node-agent.js';
+import { programsOf } from './programs.js';
 
 export const l3Replay: ReplayPart = {
-  open(_view, { runner, mirror }) {
-    const driver = new NodeL3Driver(runner, new OvsdbPorts(mirror), { announceAfterMs: [0] });
+  open({ host }, { runner, mirror }) {
+    const programs = programsOf(runner, host);
+    const driver = new NodeL3Driver(runner, new OvsdbPorts(mirror), { announceAfterMs: [0], programs });
     return { converge: (view) => converge(view, driver, EVERYTHING), close: () => driver.close() };
   },
 

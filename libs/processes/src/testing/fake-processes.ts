@@ -18,7 +18,8 @@ export class FakeProcesses implements Processes {
   /** Programs that are not installed: the first word of a command line. */
   readonly missing = new Set<string>();
   private readonly restarts = new Restarts();
-  private clock = 100;
+  /** Above all process numbers that Linux gives (2^22): whoever asks /proc for one of these finds none. */
+  private clock = 5_000_000;
   private failing = 0;
 
   /** `now`: milliseconds; default: so late each time that no start is too early. */
@@ -42,6 +43,14 @@ export class FakeProcesses implements Processes {
     const process = { pid, startTime: String(this.clock), name, digest, main: !child, session };
     this.running.push(process);
     return process;
+  }
+
+  names(): readonly string[] {
+    return [...this.folders.keys()];
+  }
+
+  fileOf(name: string, file: string): string | null {
+    return this.folders.get(name)?.files.get(file)?.content ?? null;
   }
 
   async observe(): Promise<Found> {
@@ -105,7 +114,7 @@ export class FakeProcesses implements Processes {
     const whole = wholeDigest(wanted);
     const hold = this.restarts.hold(name, whole, this.now());
     if (hold) throw new Error(holdText(hold));
-    if (this.missing.has(argv[0] ?? '')) throw new Error(`${argv[0]} is not installed`);
+    if (this.missing.has(argv[0] ?? '')) throw new Error(`${argv[0]} could not be started (No such file or directory)`);
     this.restarts.started(name, whole, this.now());
     this.starts.push(name);
     folder.loaded = loadedMark(this.begin(name, startDigest(wanted)), wanted);

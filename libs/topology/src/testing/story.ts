@@ -16,6 +16,11 @@ import { World } from './world.js';
 export const idOf = (head: string): string =>
   `${head.padEnd(8, '0').slice(0, 8)}-${(head.split('-')[1] ?? '00').padEnd(4, '0')}-4000-8000-000000000000`;
 
+/** Of a subnet, when they are not the usual ones. */
+export type SubnetFacts = Partial<
+  Pick<Parameters<typeof events.subnetCreated>[0], 'dnsNameservers' | 'ipv6RaMode' | 'ipv6AddressMode'>
+>;
+
 export class Story {
   private readonly world = new World();
 
@@ -34,22 +39,22 @@ export class Story {
   network(
     head: string,
     cidr: string,
-    more: { gatewayIp?: string | null; external?: boolean; mtuBytes?: number } = {},
+    more: { gatewayIp?: string | null; external?: boolean; mtuBytes?: number } & SubnetFacts = {},
   ): this {
     const networkId = idOf(head);
-    const { external = false, mtuBytes = external ? 1500 : 1450 } = more;
+    const { external = false, mtuBytes = external ? 1500 : 1450, gatewayIp = null, ...facts } = more;
     const segment = external
       ? ({ networkType: 'flat', physicalNetwork: 'physnet1', segmentationId: null } as const)
       : ({ networkType: 'vxlan', segmentationId: parseInt(head, 16) % 16777215 } as const);
     return this.add(
       events.networkCreated({ networkId, external, mtuBytes, ...segment }),
       events.networkPlaced(networkId, this.host, (this.log.length % 4000) + 1),
-    ).subnet(head, `b${head}`, cidr, more.gatewayIp);
+    ).subnet(head, `b${head}`, cidr, gatewayIp, facts);
   }
 
-  subnet(network: string, head: string, cidr: string, gatewayIp: string | null = null): this {
+  subnet(network: string, head: string, cidr: string, gatewayIp: string | null = null, more: SubnetFacts = {}): this {
     const of = { subnetId: idOf(head), networkId: idOf(network), cidr, ipVersion: versionOf(cidr) };
-    return this.add(events.subnetCreated({ ...of, gatewayIp, enableDhcp: true }));
+    return this.add(events.subnetCreated({ ...of, gatewayIp, enableDhcp: true, ...more }));
   }
 
   router(head: string): this {
