@@ -263,8 +263,11 @@ async function restartRows() {
 
 /** As taps of instances are: devices that are there while the switch is not. */
 async function plugDevices(real, ports) {
+  // Both ends are here: two thousand neighbours that announce themselves are not what is measured.
+  const { netns } = real.ovs;
+  await real.runner.writeSysctls({ 'net/ipv6/conf/default/disable_ipv6': '1' }, { netns });
   const batch = (lines) =>
-    run(['ip', '-n', real.ovs.netns, '-batch', '-'], { stdin: `${lines.join('\n')}\n`, timeoutMs: 120_000 });
+    run(['ip', '-n', netns, '-batch', '-'], { stdin: `${lines.join('\n')}\n`, timeoutMs: 120_000 });
   await batch(ports.map((n) => `link add int${n} up type veth peer name far${n}`));
   await batch(ports.map((n) => `link set far${n} up`));
   const device = ({ interface: { external_ids }, ...port }) => ({ ...port, interface: { external_ids } });
@@ -307,7 +310,8 @@ async function switchRows() {
     const agent = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
     const ended = new Promise((resolve) => agent.once('exit', resolve));
     undo.push(() => (agent.kill('SIGKILL'), ended));
-    await createInterface({ input: agent.stdout })[Symbol.asyncIterator]().next();
+    const { done } = await createInterface({ input: agent.stdout })[Symbol.asyncIterator]().next();
+    if (done) throw new Error('the agent has ended');
 
     const { address: to } = groups.addressOf(groups.ports[1]);
     const start = (name, port) => probers[0].ask({ do: 'start', name, kind: 'udp', to, port, every: 0.01 });
