@@ -71,7 +71,10 @@ function agents() {
       'Agent type': agent.type,
       'Binary, unit': `\`${agent.binary}\`, \`packaging/systemd/${agent.binary}.service\``,
       Program: `\`apps/${agent.app}\``,
-      'Runs on': agent.runsOn === 'every-node' ? 'every node' : 'network nodes',
+      'Runs on':
+        (agent.runsOn === 'every-node' ? 'every node' : 'network nodes') +
+        (agent.byDefault ? '' : ', where an operator starts it'),
+      Capabilities: agent.capabilities.map((each) => `\`CAP_${each.toUpperCase()}\``).join(', '),
       Health: `\`http://127.0.0.1:${agent.healthPort}/health\` on its node`,
       Reports: reports.join(', ') || 'no objects',
       'Is given': agent.carries === null ? 'nothing' : `objects of kind ${agent.carries}, by the API's scheduler`,

@@ -1,4 +1,4 @@
-/** Prints the agents of a node, one a line, as "<app> <health port>". Argument: `network-node` (every kind of agent) or `compute-node`. */
+/** Prints the agents of a node, one a line, as "<app> <health port>". Argument: `network-node` (every kind of agent that nodes run by default) or `compute-node`. */
 import { AGENT_KINDS, AGENTS } from '@plumbline/contracts';
 
 const [role] = process.argv.slice(2);
@@ -7,6 +7,7 @@ if (role !== 'network-node' && role !== 'compute-node') {
   process.exit(1);
 }
 for (const kind of AGENT_KINDS) {
-  const { app, healthPort, runsOn } = AGENTS[kind];
+  const { app, healthPort, runsOn, byDefault } = AGENTS[kind];
+  if (!byDefault) continue;
   if (role === 'network-node' || runsOn === 'every-node') console.log(`${app} ${healthPort}`);
 }

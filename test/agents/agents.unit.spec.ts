@@ -79,16 +79,18 @@ describe('a kind of agent is declared once', () => {
 });
 
 describe.each(AGENT_KINDS)('what the declaration of %s promises', (kind) => {
-  const { app, binary, healthPort } = agentOf(kind);
+  const { app, binary, capabilities, healthPort } = agentOf(kind);
 
   it('its part on a node says the same kind, and its app runs it', () => {
     expect(NODE_AGENTS[kind].kind).toBe(kind);
     expect(read(`apps/${app}/src/main.ts`)).toContain(`'@plumbline/node-agents/${kind}'`);
   });
 
-  it('its unit starts its program, and has its health port', () => {
+  it('its unit starts its program, has its health port, and keeps the capabilities that it needs', () => {
     const unit = read(`packaging/systemd/${binary}.service`);
     expect(unit).toContain(`/opt/plumbline/apps/${app}/dist/main.js\n`);
     expect(unit).toContain(`\nEnvironment=PLUMB_HEALTH_PORT=${healthPort}\n`);
+    const names = capabilities.map((each) => `CAP_${each.toUpperCase()}`);
+    expect(unit).toContain(`\nCapabilityBoundingSet=${names.join(' ')}\n`);
   });
 });

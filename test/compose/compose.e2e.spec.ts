@@ -72,9 +72,11 @@ inContainers(`docker-compose.yml${obstacle === null ? '' : ` (not run: ${obstacl
         .filter((agent) => agent.alive)
         .map(({ host, binary }) => `${host} ${binary}`)
         .sort();
-    const declared = AGENT_KINDS.map(agentOf).flatMap(({ binary, runsOn }) =>
-      (runsOn === 'every-node' ? ['cmp1', 'net1'] : ['net1']).map((host) => `${host} ${binary}`),
-    );
+    const declared = AGENT_KINDS.map(agentOf)
+      .filter(({ byDefault }) => byDefault)
+      .flatMap(({ binary, runsOn }) =>
+        (runsOn === 'every-node' ? ['cmp1', 'net1'] : ['net1']).map((host) => `${host} ${binary}`),
+      );
     await eventually(30_000, async () => expect(await alive()).toEqual(declared.sort()));
   }, 240_000);
 

@@ -9,7 +9,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { AGENT_KINDS } from '@plumbline/contracts';
+import { agentsWhere } from '@plumbline/contracts';
 import { run } from '@plumbline/exec';
 import { readAgentConfig } from '@plumbline/agent-runtime/nest';
 import { NODE_AGENTS, nodeFacts } from '@plumbline/node-agents';
@@ -363,8 +363,8 @@ describe('the page, followed', () => {
         () => "the old log's router is still there",
       );
       await controller.type(
-        // The page makes a network node, where every kind of agent runs.
-        `until [ "$(api GET "agents?host=$host" | grep -o in-sync | wc -l)" = ${AGENT_KINDS.length} ]; do sleep 0.2; done`,
+        // The page makes a network node, where every kind of agent runs that nodes run by default.
+        `until [ "$(api GET "agents?host=$host" | grep -o in-sync | wc -l)" = ${agentsWhere(({ byDefault }) => byDefault).length} ]; do sleep 0.2; done`,
       );
       const log = (await node.text('ovs-vsctl', 'get', 'Open_vSwitch', '.', 'external_ids:plumb-log')).trim();
       const view: unknown = JSON.parse(await controller.type('plumb replay --node "$host" --save -'));

@@ -41,6 +41,8 @@ export type Config = Readonly<{
   /** Most of each resource that a project may have by default; -1: any number. */
   quotas: Readonly<Record<string, number>>;
   /** With a dot at its end. */
+  /** DHCP servers that a network gets. */
+  dhcpAgentsPerNetwork: number;
   dnsDomain: string;
 }>;
 
@@ -135,6 +137,7 @@ const Environment = z.object({
       return quotas;
     })
     .prefault(''),
+  PLUMB_DHCP_AGENTS_PER_NETWORK: wholeNumber(1, 16).prefault('1'),
   PLUMB_DNS_DOMAIN: z
     .string()
     .regex(/^([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.?)+$/, {
@@ -194,6 +197,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       reports: env.PLUMB_REPORT_CONNECTIONS,
     },
     quotas: env.PLUMB_QUOTAS,
+    dhcpAgentsPerNetwork: env.PLUMB_DHCP_AGENTS_PER_NETWORK,
     dnsDomain: env.PLUMB_DNS_DOMAIN,
   };
 }

@@ -58,6 +58,7 @@ describe('configuration', () => {
       requestsPerSecond: 1000,
       requestSeconds: 30,
       quotas: { network: 100, subnetpool: -1, port: 500, security_group_rule: 100 },
+      dhcpAgentsPerNetwork: 1,
       dnsDomain: 'openstacklocal.',
       publicUrl: undefined,
     });

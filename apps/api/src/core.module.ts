@@ -14,7 +14,7 @@ import { KnownAgents } from './observations/known-agents.js';
 import { LogGuard } from './log-guard.js';
 import { portionTurn } from './loop.js';
 import { EVENT_STORE } from './tokens.js';
-import { readFleet } from './neutron/read-model.js';
+import { readDhcpFleet, readFleet } from './neutron/read-model.js';
 
 export const CONFIG = Symbol('Config');
 /** Pools by what they are for: what is slow or many in one of them takes nothing from the others. */
@@ -98,6 +98,7 @@ export class CoreModule implements OnApplicationShutdown {
       pool: reports,
       nats: config.nats,
       fleet: () => readFleet(lookups),
+      dhcpFleet: (silenceCounts) => readDhcpFleet(lookups, { perNetwork: config.dhcpAgentsPerNetwork, silenceCounts }),
       logger,
     });
     return {

@@ -556,7 +556,7 @@ describe('a session', () => {
     });
     broker.publish(HOST, {
       kind: 'beacon',
-      body: { log: LOG, host: HOST, position: whole.position, head: whole.position, report: ['dhcp'] },
+      body: { log: LOG, host: HOST, position: whole.position, head: whole.position, report: ['balancer'] },
     });
     await clock.run(1_000);
     expect(agent.state).toBe('in-sync');

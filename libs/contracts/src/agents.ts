@@ -31,6 +31,10 @@ export type AgentDeclaration = Readonly<{
   /** What it does, in one sentence for operators. */
   about: string;
   runsOn: 'every-node' | 'network-node';
+  /** False: the lab, the containers and the how-to for real machines do not run it; an operator starts it where he wants it. */
+  byDefault: boolean;
+  /** What it and what it starts keep of root (capabilities(7), lower case): in its unit, in the lab. */
+  capabilities: readonly string[];
   /** Port of 127.0.0.1 on its node where it answers `GET /health`, in the lab, in containers and by its unit. */
   healthPort: number;
   /** Kinds of objects it reports the status of, and what the API makes of it. */
@@ -45,6 +49,11 @@ export type AgentDeclaration = Readonly<{
   counts: Readonly<Record<string, Kind>>;
 }>;
 
+/** The network, namespaces and their mounts (`ip netns`), raw sockets (ARP). */
+const NETWORK = ['net_admin', 'sys_admin', 'net_raw'];
+/** To find and signal programs that become another user (radvd, dnsmasq), and for these to become one. */
+const SUPERVISION = ['sys_ptrace', 'kill', 'setuid', 'setgid'];
+
 export const AGENTS = {
   ovs: {
     type: 'Open vSwitch agent',
@@ -53,6 +62,8 @@ export const AGENTS = {
     app: 'ovs-agent',
     about: 'Makes the Open vSwitch of its node: bridges, ports, VLAN tags, flows and tunnels.',
     runsOn: 'every-node',
+    byDefault: true,
+    capabilities: NETWORK,
     healthPort: 9710,
     reports: { port: 'decides' },
     carries: null,
@@ -67,11 +78,30 @@ export const AGENTS = {
     app: 'l3-agent',
     about: 'Makes routers: namespaces, addresses, routes, iptables rules and connection tracking.',
     runsOn: 'network-node',
+    byDefault: true,
+    capabilities: [...NETWORK, ...SUPERVISION],
     healthPort: 9711,
     reports: { router: 'decides', floatingip: 'decides', portforwarding: 'decides', port: 'kept' },
     carries: 'router',
     describesNode: false,
     configurations: { agent_mode: 'legacy', interface_driver: 'openvswitch' },
+    counts: {},
+  },
+  dhcp: {
+    type: 'DHCP agent',
+    binary: 'plumb-dhcp-agent',
+    topic: 'dhcp_agent',
+    app: 'dhcp-agent',
+    about: 'Serves DHCP on networks: namespaces, addresses, and a dnsmasq for each network.',
+    runsOn: 'network-node',
+    byDefault: false,
+    // dnsmasq's ports 53 and 67.
+    capabilities: [...NETWORK, ...SUPERVISION, 'net_bind_service'],
+    healthPort: 9712,
+    reports: {},
+    carries: 'network',
+    describesNode: false,
+    configurations: { dhcp_driver: 'dnsmasq' },
     counts: {},
   },
 } as const satisfies Readonly<Record<string, AgentDeclaration>>;

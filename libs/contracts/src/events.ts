@@ -165,6 +165,8 @@ export const PortCreated = ofPort('PortCreated', {
   vnicType: z.string().optional(),
   profile: z.record(z.string(), z.unknown()).optional(),
   fixedIps: z.array(FixedIp),
+  /** As `Port.servesDhcp`. */
+  servesDhcp: z.boolean().optional(),
 });
 export const PortAttributesSet = ofPort('PortAttributesSet', {
   portId: Id,

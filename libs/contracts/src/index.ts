@@ -1,6 +1,7 @@
 export * from './primitives.js';
 export * from './host-names.js';
 export * from './objects.js';
+export * from './dhcp.js';
 export * from './events.js';
 export * from './agents.js';
 export * from './admission.js';

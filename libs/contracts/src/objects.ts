@@ -30,7 +30,7 @@ import {
 import { HostName } from './host-names.js';
 
 /** Raised whenever an object gets a field or an event gets more meaning. A reader with another number folds again, or says what it cannot do. */
-export const CATALOGUE_VERSION = 7;
+export const CATALOGUE_VERSION = 8;
 
 const common = {
   id: Id,
@@ -103,6 +103,8 @@ export const Port = z.object({
   allowedAddressPairs: z.array(AddressPair).default([]),
   extraDhcpOpts: z.array(ExtraDhcpOpt).default([]),
   dnsName: z.string().default(''),
+  /** The port of a DHCP server of this cloud: it is on the node that serves its network. Others of device owner `network:dhcp` are their makers' own. */
+  servesDhcp: z.boolean().default(false),
   binding: z.object({
     /** '' when unbound. */
     host: z.union([HostName, z.literal('')]),

@@ -4,7 +4,8 @@
  * No line has `set:<tag>`, though ports with options of their own need a tag: dnsmasq 2.90 dies at the first SIGHUP behind an answer to such a host (it links the
  * tag of the line with those of the subnet, and frees both when it reads the file anew). `--dhcp-mac` sets the tags (process.ts).
  */
-import { addressesOf, servedSubnets, serviceOf, type DhcpTerms, type ServedNetwork } from './served.js';
+import { dhcpServiceOf } from '@plumbline/contracts';
+import { addressesOf, servedSubnets, type DhcpTerms, type ServedNetwork } from './served.js';
 import { nameOf } from './names.js';
 
 export function hostsText(served: ServedNetwork, { dnsDomain }: DhcpTerms): string {
@@ -23,7 +24,7 @@ export const holdersOf = (served: ServedNetwork): ReadonlyMap<string, string> =>
   new Map(leasesOf(served).map(({ port, ip }) => [ip.ipAddress, port.macAddress]));
 
 const leasesOf = (served: ServedNetwork) => {
-  const leased = new Set(servedSubnets(served).flatMap((each) => (serviceOf(each) === 'leased' ? [each.id] : [])));
+  const leased = new Set(servedSubnets(served).flatMap((each) => (dhcpServiceOf(each) === 'leased' ? [each.id] : [])));
   return addressesOf(served).filter(({ subnet }) => leased.has(subnet.id));
 };
 

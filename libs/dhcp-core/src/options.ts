@@ -1,8 +1,15 @@
 /**
  * The options file of dnsmasq (`--dhcp-optsfile`): a line for each option of a subnet or port, picked by tag. Texts are the reference's (reference.unit.spec.ts).
  */
-import { type ExtraDhcpOpt, type Port, prefixLengthOf, type Subnet, versionOf } from '@plumbline/contracts';
-import { addressesOf, by, servedSubnets, serviceOf, type DhcpTerms, type ServedNetwork } from './served.js';
+import {
+  dhcpServiceOf,
+  type ExtraDhcpOpt,
+  type Port,
+  prefixLengthOf,
+  type Subnet,
+  versionOf,
+} from '@plumbline/contracts';
+import { addressesOf, by, servedSubnets, type DhcpTerms, type ServedNetwork } from './served.js';
 
 const METADATA = '169.254.169.254/32';
 /** Nameservers that say "none": the option goes out empty, where dnsmasq would name itself. */
@@ -79,7 +86,7 @@ export function portsWithOptions(served: ServedNetwork): { port: Port; options: 
   const leased = new Map<Port, Set<4 | 6>>();
   const subnets = new Set(servedSubnets(served).map(({ id }) => id));
   for (const { port, ip, subnet } of addressesOf(served))
-    if (port.extraDhcpOpts.length > 0 && subnets.has(subnet.id) && serviceOf(subnet) !== null)
+    if (port.extraDhcpOpts.length > 0 && subnets.has(subnet.id) && dhcpServiceOf(subnet) !== null)
       leased.set(port, (leased.get(port) ?? new Set()).add(versionOf(ip.ipAddress)));
   return [...leased].flatMap(([port, versions]) => {
     const options = port.extraDhcpOpts.filter(

@@ -1,5 +1,5 @@
 /** What a node must know of a network to serve DHCP on it, and the subnets on which it does. */
-import type { FixedIp, Network, Port, Subnet } from '@plumbline/contracts';
+import { dhcpServiceOf, type FixedIp, type Network, type Port, type Subnet } from '@plumbline/contracts';
 
 export type ServedNetwork = Readonly<{
   network: Network;
@@ -26,33 +26,12 @@ export const by =
   (a: T, b: T): number =>
     key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0;
 
-/**
- * How addresses of a subnet get to guests: `leased` by DHCP; `informed`: made by the guest, which asks for options only (DHCPv6 stateless); null: no DHCP at all.
- */
-export function serviceOf({
-  enableDhcp,
-  ipVersion,
-  ipv6AddressMode,
-  ipv6RaMode,
-}: Subnet): 'leased' | 'informed' | null {
-  if (!enableDhcp) return null;
-  if (ipVersion === 4) return 'leased';
-  switch (ipv6AddressMode) {
-    case 'dhcpv6-stateful':
-      return 'leased';
-    case 'dhcpv6-stateless':
-      return 'informed';
-    case 'slaac':
-      return null;
-    case null:
-      return ipv6RaMode === null ? 'leased' : null;
-  }
-}
-
 /** Subnets that are served: DHCP is on, and the server has an address in it (dnsmasq serves no other). Sorted by id. */
 export const servedSubnets = ({ subnets, server }: ServedNetwork): Subnet[] =>
   subnets
-    .filter((subnet) => serviceOf(subnet) !== null && server.fixedIps.some(({ subnetId }) => subnetId === subnet.id))
+    .filter(
+      (subnet) => dhcpServiceOf(subnet) !== null && server.fixedIps.some(({ subnetId }) => subnetId === subnet.id),
+    )
     .sort(by(({ id }) => id));
 
 export type Lease = Readonly<{ port: Port; ip: FixedIp; subnet: Subnet }>;

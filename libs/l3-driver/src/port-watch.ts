@@ -11,8 +11,6 @@ import type { InterfaceRow, OvsdbMirror } from '@plumbline/ovsdb';
 /** The part of the mirror that is needed. */
 export type WatchedSwitch = Pick<OvsdbMirror, 'inSync' | 'bridge' | 'onChange'>;
 
-const isOurs = (row: InterfaceRow): boolean => row.external_ids[OWNER_KEY] === OWNER;
-
 /** Worse: the device is gone or down, the port is gone, or it claims to be another. */
 function isWorse(before: InterfaceRow, after: InterfaceRow | undefined): boolean {
   if (!after) return true;
@@ -27,10 +25,15 @@ function isWorse(before: InterfaceRow, after: InterfaceRow | undefined): boolean
 }
 
 /**
- * Calls `look` with the router ports to check, or with `all` when the integration bridge appeared or was replaced, or when the switch's database can be reached
+ * Calls `look` with the owner's ports to check, or with `all` when the integration bridge appeared or was replaced, or when the switch's database can be reached
  * again; until the returned function is called.
  */
-export function watchPorts(mirror: WatchedSwitch, look: (ports: ReadonlySet<string> | 'all') => void): () => void {
+export function watchPorts(
+  mirror: WatchedSwitch,
+  look: (ports: ReadonlySet<string> | 'all') => void,
+  owner: string = OWNER,
+): () => void {
+  const isOurs = (row: InterfaceRow): boolean => row.external_ids[OWNER_KEY] === owner;
   const bridgeNow = (): string | null => (mirror.inSync ? (mirror.bridge(INTEGRATION_BRIDGE)?.uuid ?? null) : null);
   let bridge = bridgeNow();
   return mirror.onChange((changes) => {

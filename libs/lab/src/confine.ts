@@ -12,14 +12,11 @@ export const asNobody: readonly string[] = [
   '--',
 ];
 
-/**
- * What an agent and its children keep of root: namespaces and mounts (SYS_ADMIN: ip netns), the network, raw sockets (arping); and for programs that become
- * another user (radvd): to find them, to signal them, to become one.
- */
-export const asAgent: readonly string[] = [
+/** What an agent and its children keep of root. */
+export const asAgent = (capabilities: readonly string[]): readonly string[] => [
   'setpriv',
   '--no-new-privs',
   '--inh-caps=-all',
-  '--bounding-set=-all,+net_admin,+sys_admin,+net_raw,+sys_ptrace,+kill,+setuid,+setgid',
+  `--bounding-set=-all,${capabilities.map((each) => `+${each}`).join()}`,
   '--',
 ];

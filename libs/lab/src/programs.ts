@@ -73,12 +73,12 @@ export async function startAgents(
   mkdirSync(path.join(placeFolder(spec, node.host), 'agents'), { recursive: true, mode: 0o700 });
   await Promise.all(
     node.agents.map((kind) => {
-      const { app, healthPort } = AGENTS[kind];
+      const { app, capabilities, healthPort } = AGENTS[kind];
       requireBuilt(spec, app);
       return ensureUnit(spec.stateDir, {
         name: `${app}-${encodeHost(node.host)}`,
         order: 30,
-        argv: [...place.enter, ...asAgent, place.paths.node, `${place.paths.project}/${script(app)}`],
+        argv: [...place.enter, ...asAgent(capabilities), place.paths.node, `${place.paths.project}/${script(app)}`],
         env: {
           ...labEnvironment(labId),
           HOME: '/nonexistent',

@@ -5,7 +5,7 @@
  * other names on the host. What is visible on the host: the link `plumb-*` and the state folder, which have the lab's name in theirs, and the API's port.
  */
 import path from 'node:path';
-import { AGENT_KINDS, agentsWhere, type AgentKind, type NodeRole } from '@plumbline/contracts';
+import { agentsWhere, type AgentKind, type NodeRole } from '@plumbline/contracts';
 
 /** One node of the lab. */
 export interface NodeSpec {
@@ -44,13 +44,13 @@ export const externalNetwork = {
 } as const;
 export const tenantNetwork = { cidr: '192.168.50.0/24', gateway: '192.168.50.1' } as const;
 
-const onEveryNode = agentsWhere(({ runsOn }) => runsOn === 'every-node');
+const onEveryNode = agentsWhere(({ runsOn, byDefault }) => byDefault && runsOn === 'every-node');
 
-/** One network node, which runs every kind of agent, and two compute nodes. */
+/** One network node, which runs every kind of agent that nodes run by default, and two compute nodes. */
 export const defaultNodes: readonly NodeSpec[] = [
   {
     host: 'net1',
-    agents: AGENT_KINDS,
+    agents: agentsWhere(({ byDefault }) => byDefault),
     roles: ['compute', 'network'],
     managementIp: '172.31.250.11',
     tunnelIp: '172.31.251.11',

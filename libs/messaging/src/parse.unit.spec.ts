@@ -32,7 +32,7 @@ function read(body: unknown): FeedMessage {
 
 describe('an agent that gets something it does not know', () => {
   it('takes a beacon that asks for agents of an unknown kind', () => {
-    const beacon: Beacon = { log: LOG, host: 'cmp1', position: 2, head: 9, report: ['dhcp', 'ovs'] };
+    const beacon: Beacon = { log: LOG, host: 'cmp1', position: 2, head: 9, report: ['balancer', 'ovs'] };
     expect(parseBeacon(beacon)).toEqual(beacon);
   });
 
@@ -149,7 +149,7 @@ describe('the API that gets something it does not know', () => {
   });
 
   it('knows an agent of an unknown kind by its subject, so that it gets its feed', () => {
-    expect(senderOf('plumb.v1.replay.net1.dhcp')).toEqual({ host: 'net1', agent: 'dhcp' });
+    expect(senderOf('plumb.v1.replay.net1.balancer')).toEqual({ host: 'net1', agent: 'balancer' });
     for (const wrong of [
       'plumb.v1.replay.net1',
       'plumb.v1.replay.net1.DHCP',

@@ -5,6 +5,7 @@
 import type { AgentKind } from '@plumbline/contracts';
 import { readSettings } from '@plumbline/agent-runtime';
 import type { HostView } from '@plumbline/topology';
+import { DHCP_AGENT } from './dhcp/index.js';
 import { L3_AGENT } from './l3/index.js';
 import type { NodeAccess, NodeAgent } from './node-agent.js';
 import { OVS_AGENT } from './ovs/index.js';
@@ -12,7 +13,9 @@ import { factsOf, ovsSettings } from './ovs/settings.js';
 import { type PrintOptions, printRebuildBy, rebuildBy, type Rebuilt } from './replay.js';
 
 /** Does not compile while a kind that contracts declares is missing here. */
-export const NODE_AGENTS = { ovs: OVS_AGENT, l3: L3_AGENT } as const satisfies Readonly<Record<AgentKind, NodeAgent>>;
+export const NODE_AGENTS = { ovs: OVS_AGENT, l3: L3_AGENT, dhcp: DHCP_AGENT } as const satisfies Readonly<
+  Record<AgentKind, NodeAgent>
+>;
 
 /** Applies the view to this node. Idempotent: a node that is right already is not touched. Rejects when the node cannot be reached or the log does not know it. */
 export const rebuild = (view: HostView, access: NodeAccess): Promise<Rebuilt> => rebuildBy(NODE_AGENTS, view, access);

@@ -101,6 +101,7 @@ export function evolve(
         extraDhcpOpts: [],
         dnsName: '',
         inactiveBindings: {},
+        servesDhcp: false,
       };
       const start = born(at, ['port', 'fixedIps', 'binding', 'membership']);
       return { kind: 'port', id: portId, ...later, ...start, ...defined(facts), binding };

@@ -101,7 +101,15 @@ const access = (): NatsAccess => ({ url: nats.url, login: { kind: 'none' } });
 type Api = Readonly<{ app: INestApplication; ledger: Ledger; follower: Follower }>;
 async function api(pruneEveryMs?: number): Promise<Api> {
   const fleet = async () => ({ l3Hosts: [] });
-  const feed = FeedModule.with({ databaseUrl: postgres.serviceUrl, pool, nats: access(), fleet, pruneEveryMs, logger });
+  const feed = FeedModule.with({
+    databaseUrl: postgres.serviceUrl,
+    pool,
+    nats: access(),
+    fleet,
+    dhcpFleet: async () => ({ hosts: [], stays: new Set(), perNetwork: 1 }),
+    pruneEveryMs,
+    logger,
+  });
   const app = await NestFactory.create(feed, new FastifyAdapter(), { logger: false, abortOnError: false });
   const hear = hearNodes(app, access(), logger);
   await app.init();
@@ -438,7 +446,7 @@ it('an agent of another release gets its feed, and what it reports beyond what t
     newer.publish(subject, JSON.stringify({ pattern: subject, data }));
   const request = { log: null, position: 0, hash: null };
   await until('an agent of an unknown kind is answered', () => {
-    send('plumb.v1.replay.later.dhcp', request);
+    send('plumb.v1.replay.later.balancer', request);
     return heard.some(({ prev, entered }) => prev === null && entered.length > 0);
   });
   const report = {
@@ -456,7 +464,7 @@ it('an agent of another release gets its feed, and what it reports beyond what t
     driftRepaired: 0,
     startedAt: new Date().toISOString(),
   };
-  send('plumb.v1.report.later.dhcp', report);
+  send('plumb.v1.report.later.balancer', report);
   send(subjects.report('later', 'ovs'), report);
   const rows = async (sql: string) => (await pool.query(`${sql} WHERE host = 'later'`)).rows;
   await until('the report is stored', async () => (await rows('SELECT kind FROM plumbline.agents')).length > 0);

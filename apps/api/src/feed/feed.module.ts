@@ -27,6 +27,7 @@ import { Owners } from '../observations/owners.js';
 import { Nodes } from '../observations/nodes.js';
 import { NodesController } from '../observations/nodes.controller.js';
 import { ReportsController } from '../observations/reports.controller.js';
+import { type DhcpFleetSource, DhcpSchedule } from '../observations/dhcp-schedule.js';
 import { FLEET } from '../observations/tokens.js';
 import { Beacons } from './beacons.js';
 import { FeedPruner } from './feed-pruner.js';
@@ -43,6 +44,7 @@ export type FeedOptions = Readonly<{
   pool: pg.Pool;
   nats: NatsAccess;
   fleet: () => Promise<Fleet>;
+  dhcpFleet: DhcpFleetSource;
   /** Time between looks at what of the feeds nobody needs. Default ten minutes. */
   pruneEveryMs?: number | undefined;
   logger: Logger;
@@ -96,6 +98,11 @@ export class FeedModule {
       providers: [
         { provide: LOGGER, useValue: logger },
         { provide: FLEET, useValue: options.fleet },
+        {
+          provide: DhcpSchedule,
+          inject: [Ledger],
+          useFactory: (ledger: Ledger) => new DhcpSchedule(ledger, options.dhcpFleet, logger),
+        },
         { provide: EVENT_STORE, useFactory: () => new PostgresEventStore(options.databaseUrl) },
         { provide: CHECKPOINTS, useFactory: () => new PostgresCheckpoints(options.databaseUrl) },
         { provide: OUTLET, useFactory: () => new NatsWire(nats, 'plumb-api', logger) },

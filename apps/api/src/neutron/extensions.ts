@@ -103,6 +103,12 @@ export const EXTENSIONS: readonly Extension[] = [
     "A router port's addresses change by the router only.",
     '2018-10-09',
   ),
+  extension(
+    'dhcp_agent_scheduler',
+    'DHCP Agent Scheduler',
+    'Networks put on DHCP agents and taken off by hand.',
+    '2013-02-07',
+  ),
   extension('l3_agent_scheduler', 'L3 Agent Scheduler', 'Routers put on agents and taken off by hand.', '2013-02-07'),
   extension('net-mtu', 'Network MTU', 'MTU of a network.', '2015-03-25'),
   extension('net-mtu-writable', 'Network MTU (writable)', 'MTU of a network can be set.', '2017-07-12'),

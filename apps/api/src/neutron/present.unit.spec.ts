@@ -14,6 +14,7 @@ const port = Object.freeze({
   allowedAddressPairs: [],
   extraDhcpOpts: [],
   dnsName: '',
+  servesDhcp: false,
   binding: { host: '', vnicType: 'normal', profile: {} },
 });
 const network = Object.freeze({ projectId: 'p1', name: 'n', shared: false, networkType: 'vxlan', segmentationId: 7 });

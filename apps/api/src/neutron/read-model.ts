@@ -14,13 +14,14 @@ import {
   type ObjectKey,
   type WrittenObject,
 } from '@plumbline/contracts';
-import { DEFAULT_ZONE, type Fleet } from '@plumbline/domain';
+import { DEFAULT_ZONE, type DhcpFleet, type Fleet } from '@plumbline/domain';
 import type { BoundedQuery } from '@plumbline/event-store';
 import type { Caller } from '@plumbline/identity/login';
 import { ClientGone } from '../errors/client-gone.js';
 import { unavailable } from '../errors/edge-error.js';
 import { GatheredRows } from './gathered-rows.js';
 import { IS_ALIVE } from './alive.js';
+import { dhcpHost } from './dhcp-host.js';
 import { type Page, Portion, portionsOf } from './long-answer.js';
 import type { Texter } from './present.js';
 import { ListQuery } from './query.js';
@@ -60,6 +61,31 @@ export async function readFleet(pool: pg.Pool, tables: Tables = PRESENT): Promis
   return {
     l3Hosts: rows.filter(({ ready }) => ready).map(({ host }) => host),
     zones: new Map(rows.map(({ host, zone }) => [host, zone])),
+  };
+}
+
+/** After this long without a report the servers of a DHCP agent's host move to another. */
+export const DHCP_GONE_SECONDS = 75;
+
+/**
+ * Hosts whose DHCP agent may serve more networks, and those whose servers stay. `silenceCounts` false: agents that do not report are thought to be well, because this
+ * process may have been the one that did not hear.
+ */
+export async function readDhcpFleet(
+  pool: pg.Pool,
+  { perNetwork, silenceCounts }: Readonly<{ perNetwork: number; silenceCounts: boolean }>,
+  tables: Tables = PRESENT,
+): Promise<DhcpFleet> {
+  const heard = `heartbeat_at > now() - interval '${DHCP_GONE_SECONDS} seconds'`;
+  const { rows } = await pool.query<{ host: string; ready: boolean; stays: boolean }>(
+    `SELECT host, admin_state_up AND ${IS_ALIVE} AS ready, admin_state_up AND (${heard} OR NOT $1) AS stays
+     FROM ${tables.agents} a WHERE kind = '${carrierOf.network}' AND ${isAdmitted(tables, 'a.host', carrierOf.network)} ORDER BY host`,
+    [silenceCounts],
+  );
+  return {
+    hosts: rows.filter(({ ready }) => ready).map(({ host }) => dhcpHost(host)),
+    stays: new Set(rows.filter(({ stays }) => stays).map(({ host }) => host)),
+    perNetwork,
   };
 }
 

@@ -1,32 +1,26 @@
 /**
  * Receives the agents' reports. A report may lead to events: a node whose facts changed is registered anew, and a report of a network node schedules routers
- * that have no host yet. A report of a machine that does not own its host's name is not taken (owners.ts). What a node says beyond what an operator admitted it to
+ * that have no host yet, or networks to DHCP agents. A report of a machine that does not own its host's name is not taken (owners.ts). What a node says beyond what an operator admitted it to
  * is stored, so that it is seen, and leads to nothing.
  */
-import { randomUUID } from 'node:crypto';
 import { Controller, Inject } from '@nestjs/common';
 import { Ctx, EventPattern, NatsContext, Payload } from '@nestjs/microservices';
-import { AgentKind, agentOf, agentsAdmitted, Meta, Report, senderOf, subjects } from '@plumbline/contracts';
+import { AgentKind, agentOf, agentsAdmitted, Report, senderOf, subjects } from '@plumbline/contracts';
 import { Fleet, registerNode, schedulePending, unscheduled } from '@plumbline/domain';
 import { Ledger } from '@plumbline/ledger';
 import type { Logger } from '@plumbline/telemetry';
 import { LOGGER } from '../tokens.js';
 import { Beacons } from '../feed/beacons.js';
 import { Observations } from './observations.js';
+import { DhcpSchedule } from './dhcp-schedule.js';
 import { Owners } from './owners.js';
+import { systemMeta } from './system-meta.js';
 import { FLEET } from './tokens.js';
 
 /** Routers scheduled with one report; the others are scheduled with the next ones. */
 const atOnce = 50;
 /** At most so many agents of an unknown kind are warned about. */
 const maxWarned = 1_000;
-
-export const systemMeta = (): Meta => ({
-  requestId: `req-${randomUUID()}`,
-  userId: 'plumbline',
-  projectId: '',
-  time: new Date().toISOString(),
-});
 
 @Controller()
 export class ReportsController {
@@ -38,6 +32,7 @@ export class ReportsController {
     @Inject(Owners) private readonly owners: Owners,
     @Inject(Beacons) private readonly beacons: Beacons,
     @Inject(FLEET) private readonly fleet: () => Promise<Fleet>,
+    @Inject(DhcpSchedule) private readonly dhcp: DhcpSchedule,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -68,6 +63,7 @@ export class ReportsController {
       if (report.data.node) await this.register(host, report.data.node);
       if (agentOf(agent).carries === 'router' && unscheduled(this.ledger.topology.all('router')).length > 0)
         await this.ledger.execute(schedulePending(await this.fleet(), atOnce), systemMeta());
+      if (agentOf(agent).carries === 'network') await this.dhcp.reported(host);
     } catch (err) {
       this.logger.warn(
         { err, host, agent, step: 'report' },

@@ -65,6 +65,7 @@ export const portOf = (facts: Partial<Port> & Pick<Port, 'id' | 'networkId' | 'm
   allowedAddressPairs: [],
   extraDhcpOpts: [],
   dnsName: '',
+  servesDhcp: false,
   binding: { host: '', vnicType: 'normal', profile: {} },
   inactiveBindings: {},
   ...facts,

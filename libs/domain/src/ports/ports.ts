@@ -138,7 +138,7 @@ export const updatePort = (id: string, changes: PortChanges): Decide<void> =>
     if (!port) throw portNotFound(id);
     const { binding } = changes;
     // An owner's port keeps its addresses, whatever the form in which they were asked for.
-    const isOwned = OWNED.includes(port.deviceOwner);
+    const isOwned = OWNED.includes(port.deviceOwner) || port.servesDhcp;
     const fixedIps = isOwned ? undefined : changes.fixedIps;
     const set = fieldsToSet(draft, port, changes);
     if (isOwned) ownersPortStays(port, changes, set);

@@ -7,7 +7,8 @@ import { printRebuildBy } from '../replay.js';
 
 /** The OVS agent's part alone: what the others do is nothing. */
 const nothing = { converge: async () => ({ applied: 0, drift: 0, statuses: [], failed: [] }), close: () => undefined };
-const agents = { ovs: OVS_AGENT, l3: { replay: { open: () => nothing, openPrinting: () => nothing } } };
+const none = { replay: { open: () => nothing, openPrinting: () => nothing } };
+const agents = { ovs: OVS_AGENT, l3: none, dhcp: none };
 
 describe('a printed replay on a node with a bridge that the switch could not make', () => {
   const config = { bridgeMappings: { physnet1: 'br-ex' }, tunnelIp: '192.0.2.1', datapathType: 'netdev' } as const;

@@ -1,7 +1,11 @@
-import { absurd, type Network } from '@plumbline/contracts';
+import { absurd, type AnyObject, type Network } from '@plumbline/contracts';
+import type { Steps } from './declaration.js';
 import type { KindDeclaration } from './kind.js';
 
-/** Hosts: those on which it is placed, since their switches carry it. */
+/** From a network to the hosts that serve DHCP on it. */
+export const toDhcpHosts: Steps<AnyObject> = [{ from: 'port', by: 'serves' }, 'host'];
+
+/** Hosts: those on which it is placed, since their switches carry it. Those that serve DHCP on it are among them. */
 export const network: KindDeclaration<'network'> = {
   stream: 'own',
   claims: (object) => [...segment(object), ...(object.isDefault ? ['default-network/'] : [])],
@@ -15,7 +19,7 @@ export const network: KindDeclaration<'network'> = {
     ...(isDefault ? ['default'] : []),
     ...(shared ? ['shared'] : []),
   ],
-  scope: [['placement', 'host']],
+  scope: [['placement', 'host'], toDhcpHosts],
   /** `shared` and `external` are of logs that are older than the policies which say so today. */
   access: {
     everybody: ({ shared, external }) => shared || external,

@@ -1,5 +1,6 @@
 import { isRouterPort, type Port } from '@plumbline/contracts';
 import { claimPart, type KindDeclaration } from './kind.js';
+import { toDhcpHosts } from './network.js';
 
 /** The hosts it is bound to, the active binding's first. */
 const boundTo = ({ binding: { host }, inactiveBindings }: Port): readonly string[] => [
@@ -14,7 +15,7 @@ const memberOn = (port: Port): readonly string[] => {
   return hosts.length > 0 ? hosts : [''];
 };
 
-/** Hosts: those it is bound to; a router's port has no binding and is on its router's host. */
+/** Hosts: those it is bound to; a router's port has no binding and is on its router's host. And those that serve DHCP on its network. */
 export const port: KindDeclaration<'port'> = {
   stream: 'own',
   claims: (object) => [
@@ -27,12 +28,20 @@ export const port: KindDeclaration<'port'> = {
       `address/${object.networkId}/${ip.ipAddress}`,
       `allocation/${ip.subnetId}/${ip.ipAddress}`,
     ]),
+    ...(object.servesDhcp ? [`dhcp/${object.networkId}/${object.id}`] : []),
     ...boundTo(object).map((host) => `bound/${object.networkId}/${host}/${object.id}`),
   ],
   relations: {
     network: { to: 'network', ids: ({ networkId }) => [networkId], fixed: true },
     host: { to: 'node', ids: hostsOf },
     router: { to: 'router', ids: (object) => (isRouterPort(object) ? [object.deviceId] : []) },
+    /** The network that it serves. Never another one, and never none. */
+    serves: {
+      to: 'network',
+      ids: ({ servesDhcp, networkId }) => (servesDhcp ? [networkId] : []),
+      fixed: true,
+      claimedUnder: (network) => `dhcp/${network}/`,
+    },
     securitygroup: {
       to: 'securitygroup',
       ids: ({ securityGroupIds }) => securityGroupIds,
@@ -46,7 +55,7 @@ export const port: KindDeclaration<'port'> = {
     ...object.fixedIps.map((ip) => `address/${object.networkId}/${ip.ipAddress}`),
     ...(isRouterPort(object) ? [`router-ports/${object.networkId}`] : []),
   ],
-  scope: [['host'], ['router', 'host']],
+  scope: [['host'], ['router', 'host'], ['network', ...toDhcpHosts]],
   access: { seenByOwnerOf: 'network', deletedByOwnerOf: 'network' },
   table: 'ports',
 };

@@ -119,6 +119,7 @@ const createPort: Move = (walk, { a, b, c }) => {
       macAddress: walk.newMac(),
       fixedIps: addressOn(walk, network.id),
       deviceId: `vm-${c}`,
+      ...(c % 4 === 0 && { servesDhcp: true }),
     }),
   );
   if (b % 3 === 0) return;

@@ -8,7 +8,7 @@ import { present } from '../present.js';
 import { IS_ALIVE } from '../alive.js';
 import type { Row } from '../attribute.js';
 import { type AgentChanges, agents } from '../resources/agents.js';
-import { networks } from '../resources/networks.js';
+import { dhcpScheduleEndpoints } from './dhcp-schedules.js';
 import { idIn } from './ids.js';
 import { routerScheduleEndpoints } from './router-schedules.js';
 
@@ -38,16 +38,6 @@ const forget: Handler = async ({ caller }, ids, { agents: rows, execute }) => {
   return { outcome: 'no-content' };
 };
 
-/** There are no DHCP agents: what they would carry is an empty list. */
-const networksOfAgent: Handler = async (_request, ids, { read }) => {
-  await read.byIds(agents, [idIn(agents, ids)], null);
-  return ok({ networks: [] });
-};
-const agentsOfNetwork: Handler = async (_request, ids, { read }) => {
-  await read.byIds(networks, [idIn(networks, ids)], null);
-  return ok({ agents: [] });
-};
-
 export const agentEndpoints: readonly Endpoint[] = [
   {
     path: ['agents', ':id'],
@@ -56,16 +46,5 @@ export const agentEndpoints: readonly Endpoint[] = [
     methods: { PUT: change, DELETE: forget },
   },
   ...routerScheduleEndpoints,
-  {
-    path: ['agents', ':id', 'dhcp-networks'],
-    about: 'Networks that a DHCP agent serves: none.',
-    who: 'admin',
-    methods: { GET: networksOfAgent },
-  },
-  {
-    path: ['networks', ':id', 'dhcp-agents'],
-    about: 'DHCP agents that serve a network: none.',
-    who: 'admin',
-    methods: { GET: agentsOfNetwork },
-  },
+  ...dhcpScheduleEndpoints,
 ];

@@ -60,6 +60,10 @@ const CARRIED: Readonly<Record<CarriedKind, (tables: Tables) => string>> = {
         'floating_ips', coalesce(sum((SELECT count(*) FROM ${tables.of('floatingip')} f
           WHERE f.doc @> jsonb_build_object('association', jsonb_build_object('routerId', r.id)))), 0))
       FROM ${tables.of('router')} r WHERE r.doc @> jsonb_build_object('host', o.host))`,
+  network: (tables) => `(SELECT jsonb_build_object('networks', count(DISTINCT p.doc ->> 'networkId'),
+        'subnets', coalesce(sum(jsonb_array_length(p.doc -> 'fixedIps')), 0))
+      FROM ${tables.of('port')} p
+      WHERE p.doc @> jsonb_build_object('servesDhcp', true, 'binding', jsonb_build_object('host', o.host)))`,
 };
 const counts = (tables: Tables): string =>
   byKind(({ carries, counts: counted }, kind) => {
@@ -93,7 +97,11 @@ const attributes = table([
   column('topic', TOPIC, 'Only shown because clients expect it.'),
   column('host', 'o.host', 'Node it runs on.'),
   {
-    ...column('admin_state_up', 'o.admin_state_up::text', 'False: no more routers are scheduled to it.'),
+    ...column(
+      'admin_state_up',
+      'o.admin_state_up::text',
+      'False: nothing more is scheduled to it, and networks of a DHCP agent move to others.',
+    ),
     type: bool,
     path: 'adminStateUp',
     put: true,

@@ -1,0 +1,134 @@
+/** What a node serves, by its view: kept as objects come, change and go, so that a change costs a look at its network alone. */
+import { dhcpServiceOf, type ObjectKey, type Port } from '@plumbline/contracts';
+import { Groups, Memory } from '@plumbline/reconcile';
+import { nameOf, objectIn, type Convergence, type ConvergeOptions, type HostView } from '@plumbline/topology';
+import { convergeDhcp } from './converge.js';
+import type { DhcpDriver } from './driver.js';
+import { renderDhcp } from './render.js';
+import type { DhcpTerms, ServedNetwork } from './served.js';
+import type { DhcpState } from './state.js';
+
+/** What an agent remembers from one converge to the next. */
+export class DhcpMemory {
+  readonly engine = new Memory();
+  private readonly ports = new Groups<string, string>();
+  private readonly subnets = new Groups<string, string>();
+  /** Ports of this node's servers. */
+  private readonly servers = new Groups<string, string>();
+  private readonly states = new Map<string, DhcpState>();
+  private readonly heldBack = new Set<string>();
+  private known = false;
+
+  get wanted(): ReadonlyMap<string, DhcpState> {
+    return this.states;
+  }
+  get held(): ReadonlySet<string> {
+    return this.heldBack;
+  }
+
+  /** Takes in what changed, and renders what depends on it. Returns the networks to look at. */
+  update(view: HostView, touched: ConvergeOptions['touched'], terms: DhcpTerms): ReadonlySet<string> | 'all' {
+    const all = touched === 'all' || !this.known;
+    this.known = true;
+    const changed = new Set<string>();
+    if (all) {
+      for (const groups of [this.ports, this.subnets, this.servers]) groups.clear();
+      for (const id of [...this.states.keys(), ...this.heldBack]) changed.add(id);
+    }
+    for (const key of all ? view.objects.keys() : touched) this.note(view, key, changed);
+    for (const id of changed) this.render(view, id, terms);
+    return touched === 'all' ? 'all' : changed;
+  }
+
+  private note(view: HostView, key: ObjectKey, changed: Set<string>): void {
+    const { kind, id } = nameOf(key);
+    const mark = (...networks: (string | undefined)[]): void => {
+      for (const network of networks) if (network !== undefined) changed.add(network);
+    };
+    if (kind === 'network') mark(id);
+    else if (kind === 'subnet') {
+      const now = objectIn(view, 'subnet', id)?.networkId;
+      mark(this.subnets.of(id), now);
+      this.subnets.put(id, now);
+    } else if (kind === 'port') {
+      const port = objectIn(view, 'port', id);
+      const isServer = port?.servesDhcp === true && port.binding.host === view.host;
+      mark(this.ports.of(id), this.servers.of(id), port?.networkId);
+      this.ports.put(id, port?.networkId);
+      this.servers.put(id, isServer ? port.networkId : undefined);
+    }
+  }
+
+  private render(view: HostView, id: string, terms: DhcpTerms): void {
+    this.states.delete(id);
+    this.heldBack.delete(id);
+    const served = this.served(view, id);
+    const frozen = served && [served.network, served.server, ...served.subnets, ...served.ports];
+    if (view.frozen.has(`network/${id}`) || frozen?.some((each) => view.frozen.has(`${each.kind}/${each.id}`))) {
+      this.heldBack.add(id);
+      return;
+    }
+    const state = served && renderDhcp(served, terms);
+    if (state) this.states.set(id, state);
+  }
+
+  private served(view: HostView, id: string): ServedNetwork | null {
+    const network = objectIn(view, 'network', id);
+    const [serverId] = [...this.servers.in(id)].sort();
+    const server = serverId === undefined ? undefined : objectIn(view, 'port', serverId);
+    if (!network || !server) return null;
+    return {
+      network,
+      server,
+      subnets: [...this.subnets.in(id)].flatMap((each) => objectIn(view, 'subnet', each) ?? []),
+      ports: [...this.ports.in(id)]
+        .filter((each) => each !== serverId)
+        .flatMap((each): Port[] => {
+          const port = objectIn(view, 'port', each);
+          return port ? [port] : [];
+        }),
+    };
+  }
+
+  /** Subnets with DHCP in which the server has no address: nothing was free. */
+  unserved(view: HostView): { key: string; reason: string }[] {
+    return [...this.states.keys()].flatMap((id) => {
+      const served = this.served(view, id);
+      return (served?.subnets ?? [])
+        .filter(
+          (subnet) =>
+            dhcpServiceOf(subnet) !== null &&
+            !served?.server.fixedIps.some(({ subnetId }) => subnetId === subnet.id) &&
+            (subnet.serviceTypes.length === 0 || subnet.serviceTypes.includes('network:dhcp')),
+        )
+        .map(({ id: subnetId, cidr }) => ({
+          key: `subnet/${subnetId}`,
+          reason: `no address of ${cidr} is free for DHCP: nobody gets one there until its owner frees one or enlarges its allocation pools`,
+        }));
+    });
+  }
+}
+
+/** Contract: Convergence. Rejects only when the node cannot be observed at all. It reports no statuses. */
+export async function convergeDhcpView(
+  view: HostView,
+  driver: DhcpDriver,
+  { touched, mayRemove }: Pick<ConvergeOptions, 'touched' | 'mayRemove'>,
+  memory: DhcpMemory,
+  terms: DhcpTerms,
+): Promise<Convergence> {
+  const networks = memory.update(view, touched, terms);
+  const { wanted, held } = memory;
+  const run = await convergeDhcp({ wanted, held }, driver, { touched: networks, mayRemove }, memory.engine);
+  const failed = new Map<string, Set<string>>();
+  for (const { unit, reason } of run.failures.values()) {
+    const key = wanted.has(unit) ? `network/${unit}` : `node/${view.host}`;
+    failed.set(key, (failed.get(key) ?? new Set()).add(reason));
+  }
+  return {
+    applied: run.applied,
+    drift: run.drift,
+    statuses: [],
+    failed: [...failed].map(([key, reasons]) => ({ key, reason: [...reasons].join('; ') })),
+  };
+}

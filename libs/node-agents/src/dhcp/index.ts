@@ -1,0 +1,11 @@
+import type { NodeAgent } from '../node-agent.js';
+import { makeDhcpBackend } from './backend.js';
+import { dhcpReplay } from './replay.js';
+import { dhcpSettings } from './settings.js';
+
+export const DHCP_AGENT = {
+  kind: 'dhcp',
+  settings: dhcpSettings,
+  makeBackend: makeDhcpBackend,
+  replay: dhcpReplay,
+} as const satisfies NodeAgent<typeof dhcpSettings>;
