@@ -9,7 +9,7 @@ import { idOf, ViewBuilder } from '../testing/index.js';
 import { allows } from '../testing/rule-model.js';
 import { BridgeFirewall } from './converge.js';
 import type { FilterDriver, FilterStep, FoundFilter, FoundLink } from './driver.js';
-import { bridgeEnd, bridgeOf, switchEnd } from './names.js';
+import { bridgeEnd, bridgeOf, isOurChain, switchEnd } from './names.js';
 import { comparable, protocolNames, protocolText } from './rule-text.js';
 import { afterFilterSteps } from './simulate.js';
 import { Zones } from './zones.js';
@@ -75,7 +75,7 @@ class FakeBridges implements FilterDriver {
     const lines = ([4, 6] as const).flatMap((version) =>
       [...tables[version]].flatMap(([table, chains]) =>
         [...chains].flatMap(([chain, all]) => [
-          `${version} ${table} ${chain}`,
+          ...(isOurChain(chain) ? [`${version} ${table} ${chain}`] : []),
           ...all.map((line, at) => `${version} ${table} ${chain} ${/-[A-Z]+$/.test(chain) ? '' : at} ${line}`),
         ]),
       ),

@@ -11,7 +11,9 @@ import { mendingOf, targetOf } from '@plumbline/iptables';
 import type { Plan, Refusal, Stage, Task } from '@plumbline/reconcile';
 import type { FilterStep, FoundFilter } from './driver.js';
 import { isOurChain } from './names.js';
-import { BASE_OWNER, type FilterWant, HOOKS, VERSIONS } from './wanted.js';
+import { BASE_OWNER, type FilterWant, HOOKS, neededHooks, VERSIONS } from './wanted.js';
+
+type Hooks = ReturnType<typeof neededHooks>;
 
 /** All bridges are looked at as one. */
 export const UNIT = 'bridges';
@@ -36,7 +38,8 @@ export function planAdding(
   found: FoundFilter,
   options: Readonly<{ mayRemove: boolean; isFrozen: (owner: string) => boolean }>,
 ): Plan<FilterStep> {
-  const refused = cannot(found);
+  const hooks = neededHooks(want);
+  const refused = cannot(found, hooks);
   if (refused.length > 0) return { tasks: [], refused };
   const { mayRemove, isFrozen } = options;
   const tasks: Task<FilterStep>[] = [];
@@ -50,7 +53,7 @@ export function planAdding(
     if (!have || add.length + remove.length > 0)
       tasks.push(task('sets', owner, { op: 'set', name, version, add, remove }));
   }
-  for (const version of VERSIONS) tasks.push(...hanging(version, found.tables[version]));
+  for (const version of VERSIONS) tasks.push(...hanging(version, found.tables[version], hooks));
   for (const { version, table, chain, lines, owner, needs } of want.chains) {
     const have = linesIn(found.tables[version], table, chain);
     if (have && (!mayRemove || sameLines(have, lines))) continue;
@@ -71,6 +74,7 @@ export function planSweeping(want: FilterWant, found: FoundFilter, base: boolean
   const tasks: Task<FilterStep>[] = [];
   const sweep = (step: FilterStep, stage = 'sweep'): void => void tasks.push(task(stage, REST_OWNER, step));
   const sets = new Set(want.sets.map(({ name }) => name));
+  const needed = base ? neededHooks(want) : [];
   for (const version of VERSIONS) {
     const tables = found.tables[version];
     const chains = new Set(want.chains.filter((each) => each.version === version).map(({ chain }) => chain));
@@ -80,10 +84,11 @@ export function planSweeping(want: FilterWant, found: FoundFilter, base: boolean
           .filter((each) => each.version === version && each.table === table && each.chain === chain)
           .map(({ line }) => line),
       );
-      if (base) chains.add(chain);
-      for (const line of linesIn(tables, table, base ? chain : hook) ?? EMPTY)
-        if (base ? !wanted.delete(line) : targetOf(line) === chain)
-          sweep({ op: 'drop-line', version, table, chain: base ? chain : hook, line });
+      const stays = needed.some((each) => each.chain === chain);
+      if (stays) chains.add(chain);
+      for (const line of linesIn(tables, table, stays ? chain : hook) ?? EMPTY)
+        if (stays ? !wanted.delete(line) : targetOf(line) === chain)
+          sweep({ op: 'drop-line', version, table, chain: stays ? chain : hook, line });
     }
     for (const [table, all] of tables)
       for (const chain of all.keys())
@@ -99,8 +104,8 @@ export const hasOurs = (found: FoundFilter): boolean =>
   VERSIONS.some((version) => [...found.tables[version].values()].some((all) => [...all.keys()].some(isOurChain)));
 
 /** Our jump comes first: what another program accepted before it would never be judged. */
-function hanging(version: IpVersion, tables: SavedTables): Task<FilterStep>[] {
-  return HOOKS.flatMap(({ table, hook, chain }) => {
+function hanging(version: IpVersion, tables: SavedTables, hooks: Hooks): Task<FilterStep>[] {
+  return hooks.flatMap(({ table, hook, chain }) => {
     const lines = linesIn(tables, table, hook) ?? EMPTY;
     const jumps = lines.filter((each) => each === `-j ${chain}`).length;
     const declare = linesIn(tables, table, chain) === undefined;
@@ -110,8 +115,8 @@ function hanging(version: IpVersion, tables: SavedTables): Task<FilterStep>[] {
 }
 
 /** Why nothing can be judged on bridges of this node, in words. */
-function cannot({ unreadable }: FoundFilter): Refusal[] {
-  const [first] = unreadable.filter(({ table }) => HOOKS.some((each) => each.table === table));
+function cannot({ unreadable }: FoundFilter, hooks: Hooks): Refusal[] {
+  const [first] = unreadable.filter(({ table }) => hooks.some((each) => each.table === table));
   if (!first) return [];
   const tool = first.version === 4 ? 'iptables-save' : 'ip6tables-save';
   const reason = `${tool} cannot show table ${first.table}, mostly since another tool (nft) wrote rules into it: an operator must ${mendingOf('', first.version, first.table)}`;

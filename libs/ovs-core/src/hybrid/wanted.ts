@@ -7,7 +7,7 @@
  *
  *   i<class>, o<class>   what is allowed whatever the rules say ─► accept      invalid ─► drop      error ─► the rules by which its connection was opened
  *                        reply ─► the rules of the other direction             else ─► the rules of this one             the rest ─► back to p<10>, which drops it
- *   security FORWARD   ─► neutron-openvswi-FORWARD         -i qbr<11> ─► l<10>      of a port whose accepted packets are told (logging.ts); nothing is dropped here
+ *   security FORWARD   ─► neutron-openvswi-ACCEPTED        -i qbr<11> ─► l<10>      of a port whose accepted packets are told (logging.ts); there only while one is
  *
  *   ii, io, oo, oi<group>  first letter: ingress or egress rules; second: for packets to (i) or from (o) the instance. `io`: replies to what `ii` let in.
  *   eii, eio, eoo, eoi     the same for errors (ICMP) about connections that these rules let be opened: by what conntrack keeps of the packet that opened them
@@ -61,11 +61,14 @@ export const HOOKS = [
   { table: 'raw', hook: 'PREROUTING', chain: `${CHAIN_PREFIX}PREROUTING` },
   { table: 'filter', hook: 'INPUT', chain: `${CHAIN_PREFIX}INPUT` },
   { table: 'filter', hook: 'FORWARD', chain: `${CHAIN_PREFIX}FORWARD` },
-  { table: 'security', hook: 'FORWARD', chain: `${CHAIN_PREFIX}FORWARD` },
+  { table: 'security', hook: 'FORWARD', chain: `${CHAIN_PREFIX}ACCEPTED` },
 ] as const;
 const [ZONES, TO_NODE, BRIDGED, ACCEPTED] = HOOKS;
 /** Those without which a port is not judged. */
 export const JUDGING = [ZONES, TO_NODE, BRIDGED] as const;
+/** Those by which the kernel is to reach our chains. */
+export const neededHooks = ({ lines }: FilterWant): readonly (typeof HOOKS)[number][] =>
+  lines.some(({ chain }) => chain === ACCEPTED.chain) ? HOOKS : JUDGING;
 
 /** A set, group, class or port, in the order in which they need each other. */
 type Owned = Readonly<{ owner: string; needs: readonly string[] }>;
