@@ -18,6 +18,7 @@ const BENCHES = {
   connect: async (lab) => (await import('./connect.mjs')).connectBench(await lab()),
   restart: async (lab) => (await import('./restart.mjs')).restartBench(await lab()),
   placement: async () => (await import('./placement.mjs')).placementBench(),
+  entries: async () => (await import('./entries.mjs')).entriesBench(),
   ports: async () => (await import('./ports.mjs')).portsBench(),
   firewall: async () => (await import('./firewall.mjs')).firewallBench(),
   readers: async () => (await import('./readers.mjs')).readersBench(),

@@ -85,7 +85,7 @@ export const Subnet = z.object({
 
 /**
  * Facets: `port`, `fixedIps`, `binding`, `binding:<host>` of each inactive binding, and `membership`: what decides the port's place in security groups beside its
- * fixed IPs, so its groups and address pairs. A router's port has no binding of its own: it is on its router's host.
+ * fixed IPs, so its groups, address pairs and port security. A router's port has no binding of its own: it is on its router's host.
  */
 export const Port = z.object({
   kind: z.literal('port'),
@@ -219,6 +219,28 @@ export const portOfMember = (id: string): string => id.slice(uuidLength + 1);
 /** The group of a membership. */
 export const groupOfMember = (id: string): string => id.slice(0, uuidLength);
 
+/**
+ * Where a port is, for the other hosts of its network. Derived from the port: no event is about it. Every port that is bound to a host has one; a router's port has
+ * no binding, so none. Facets: `binding`, `fixedIps`, `membership` of the port; the largest is the position of the event that last set what this says.
+ */
+export const ForwardingEntry = z.object({
+  kind: z.literal('forwardingentry'),
+  /** The port's. */
+  id: Id,
+  /** The port's project. */
+  projectId: z.string(),
+  setAt: common.setAt,
+  networkId: Id,
+  host: HostName,
+  macAddress: Mac,
+  /** Fixed IPs, canonical, each once, sorted by text. */
+  addresses: z.array(IpAddress),
+  /** The port has port security: what it sends is checked on its host. */
+  secured: z.boolean(),
+  /** Addresses and MACs that the port may have beside its own: they may be at another port by now. */
+  pairs: z.array(AddressPair),
+});
+
 /** A named set of prefixes that rules may name. Facets: `addressgroup`. */
 export const AddressGroup = z.object({
   kind: z.literal('addressgroup'),
@@ -346,6 +368,7 @@ export const AnyObject = z.discriminatedUnion('kind', [
   SecurityGroup,
   SecurityGroupRule,
   SecurityGroupMember,
+  ForwardingEntry,
   AddressGroup,
   PacketLog,
   AddressScope,
@@ -369,6 +392,7 @@ export type PortForwarding = Readonly<z.infer<typeof PortForwarding>>;
 export type SecurityGroup = Readonly<z.infer<typeof SecurityGroup>>;
 export type SecurityGroupRule = Readonly<z.infer<typeof SecurityGroupRule>>;
 export type SecurityGroupMember = Readonly<z.infer<typeof SecurityGroupMember>>;
+export type ForwardingEntry = Readonly<z.infer<typeof ForwardingEntry>>;
 export type PacketLog = Readonly<z.infer<typeof PacketLog>>;
 export type AddressGroup = Readonly<z.infer<typeof AddressGroup>>;
 export type AddressScope = Readonly<z.infer<typeof AddressScope>>;
@@ -377,7 +401,7 @@ export type RbacPolicy = Readonly<z.infer<typeof RbacPolicy>>;
 export type Quota = Readonly<z.infer<typeof Quota>>;
 export type AnyObject = Readonly<z.infer<typeof AnyObject>>;
 /** An object that events are written of: any but a derived one. */
-export type WrittenObject = Exclude<AnyObject, SecurityGroupMember>;
+export type WrittenObject = Exclude<AnyObject, SecurityGroupMember | ForwardingEntry>;
 export type WrittenKind = WrittenObject['kind'];
 export type Kind = AnyObject['kind'];
 export const KINDS: readonly Kind[] = AnyObject.options.map((schema) => schema.shape.kind.value);

@@ -2,6 +2,7 @@
  * The port to a node's Open vSwitch: what can be observed, and the steps. Implemented by libs/ovs-driver (the real switch, and a printing one) and by its
  * fake. Database and flows are observed separately, because flows can only be planned for ports that the switch has opened.
  */
+import type { Learned } from './pipeline.js';
 import type { Flow, Owner } from './flow.js';
 
 /**
@@ -144,15 +145,15 @@ export type OvsStep =
   /** All or nothing, one transaction; true when the switch has carried it out. */
   | Readonly<{ op: 'transact'; changes: readonly SwitchChange[] }>
   /**
-   * All or nothing, one bundle: first `remove` (only ours), then `add`; `forget`: local tags whose learned flows are removed; `forgetPorts`: port numbers,
-   * learned flows to which are removed.
+   * All or nothing, one bundle: first `remove` (only ours), then `add`; `forget`: learned flows that are removed, of local tags or of single MACs; `forgetPorts`: port
+   * numbers, learned flows to which are removed.
    */
   | Readonly<{
       op: 'flows';
       bridge: string;
       remove: readonly string[];
       add: readonly FlowAdd[];
-      forget: readonly number[];
+      forget: readonly Learned[];
       forgetPorts: readonly number[];
     }>
   /**

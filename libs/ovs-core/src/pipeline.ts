@@ -20,13 +20,23 @@
  *   1 the rest ─► NORMAL
  *
  * br-tun
- *   0: 1 patch-int ─► 2        2: unicast ─► 20            20: learned: strip, set tun_id, output    22: 1 dl_vlan ─► strip, set tun_id,
- *      1 vxlan-*   ─► 4           multicast, broadcast ─► 22     0 the rest ─► 22                             output to the hosts that share it
- *      0 drop                  4: 1 tun_id ─► local tag ─► 10    10: learn into 20, output patch-int          0 drop
+ *   0: 1 patch-int ─► 2        2: 1 who has ...? (ARP, ND) ─► 21           22: 1 dl_vlan ─► strip, set tun_id, output to the hosts that share it
+ *      1 vxlan-*   ─► 4           0 multicast, broadcast ─► 22                 0 drop
+ *      0 drop                     0 unicast ─► 20
+ *   20: 3 MAC of a port elsewhere that nobody else may have ─► strip, set tun_id, output to its host      20, 21: forwarding/flows.ts
+ *         of a port here ─► drop
+ *       2 learned ─► the same
+ *       1 MAC of a port elsewhere that is not checked, or that others may have ─► the same
+ *       0 the rest ─► 22
+ *   21: 3 ND without the sender's MAC (it looks whether it is alone) ─► 22
+ *       2 a port here about its own address ─► 22
+ *       1 an address of a port elsewhere ─► answer, back to patch-int          1 an address of a port here ─► drop: it is asked on br-int
+ *       0 the rest ─► 22                                                       26: 1 the answer to an ND question ─► its MAC, back to patch-int
+ *   4: 1 tun_id ─► local tag ─► 10          10: learn into 20, output patch-int: what comes from a tunnel never goes into one
  *   3, 6 (gre, geneve in the reference): drop
  */
 import type { ObjectKey } from '@plumbline/contracts';
-import { goto, TABLE as FIREWALL_TABLE } from './firewall/tables.js';
+import { goto, MULTICAST, NO_OPTION, TABLE as FIREWALL_TABLE } from './firewall/tables.js';
 import { Flow, keyOfFlow, Owner, portText } from './flow.js';
 import { DEAD_VLAN, intPatch, LEARNED_COOKIE, PATCH_INT, phyPatch } from './marks.js';
 
@@ -38,7 +48,9 @@ export const TABLE = {
   geneve: 6,
   learn: 10,
   unicast: 20,
+  answer: 21,
   flood: 22,
+  advertise: 26,
   canary: 23,
   arpSpoofing: 24,
   macSpoofing: 25,
@@ -48,6 +60,9 @@ export const TABLE = {
   transientEnd: 60,
   acceptedEgress: 62,
 } as const;
+
+/** Priorities of table 20: an entry of the log that the wire cannot correct, what the wire showed, an entry that it can. */
+export const UNICAST = { certain: 3, learned: 2, uncertain: 1 } as const;
 
 type Made = Readonly<{ position: number; owner: Owner }>;
 
@@ -154,7 +169,7 @@ export function providerNetwork(
 }
 
 const LEARN = [
-  `learn(table=${TABLE.unicast},hard_timeout=300,priority=1,cookie=${LEARNED_COOKIE}`,
+  `learn(table=${TABLE.unicast},hard_timeout=300,priority=${UNICAST.learned},cookie=${LEARNED_COOKIE}`,
   'NXM_OF_VLAN_TCI[0..11]',
   'NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[]',
   'load:0->NXM_OF_VLAN_TCI[]',
@@ -170,12 +185,17 @@ export function tunnelBase(position: number): Flow[] {
     flow(made, TABLE.classify, 1, `in_port=${patch}`, goto(TABLE.fromPatch), [PATCH_INT]),
     flow(made, TABLE.classify, 0, '', 'drop'),
     flow(made, TABLE.fromPatch, 0, 'dl_dst=00:00:00:00:00:00/01:00:00:00:00:00', goto(TABLE.unicast)),
-    flow(made, TABLE.fromPatch, 0, 'dl_dst=01:00:00:00:00:00/01:00:00:00:00:00', goto(TABLE.flood)),
+    flow(made, TABLE.fromPatch, 0, MULTICAST, goto(TABLE.flood)),
+    flow(made, TABLE.fromPatch, 1, 'arp,dl_dst=ff:ff:ff:ff:ff:ff,arp_op=1', goto(TABLE.answer)),
+    flow(made, TABLE.fromPatch, 1, `icmp6,${MULTICAST},icmp_type=135`, goto(TABLE.answer)),
     flow(made, TABLE.gre, 0, '', 'drop'),
     flow(made, TABLE.vxlan, 0, '', 'drop'),
     flow(made, TABLE.geneve, 0, '', 'drop'),
     flow(made, TABLE.learn, 1, '', `${LEARN},output:${patch}`, [PATCH_INT]),
     flow(made, TABLE.unicast, 0, '', goto(TABLE.flood)),
+    flow(made, TABLE.answer, 3, `icmp6,icmp_type=135,nd_sll=${NO_OPTION}`, goto(TABLE.flood)),
+    flow(made, TABLE.answer, 0, '', goto(TABLE.flood)),
+    flow(made, TABLE.advertise, 1, 'icmp6,icmp_type=136', 'move:NXM_OF_ETH_SRC[]->NXM_NX_ND_TLL[],IN_PORT'),
     flow(made, TABLE.flood, 0, '', 'drop'),
   ];
 }
@@ -208,17 +228,32 @@ export function tunnelNetwork(
   return [inward, { ...outward, floods: net.tunnels }];
 }
 
+/** What the switch learned for a local tag, or for one MAC with it. */
+export type Learned = Readonly<{ localVlanId: number; mac?: string }>;
+
 /**
- * The local tag for which something was learned by this flow: one of table 4, which gives it to packets from tunnels, or one of br-int (firewall/tables.ts) that
- * gives it to packets of a port that may have any MAC. `removed`: also the flow without which the tag is no network's. What was learned is removed with it.
+ * What is not to be believed any more when this flow comes or goes; null: nothing. Of a local tag: by a flow of table 4, which gives it to packets from tunnels,
+ * one of br-int (firewall/tables.ts) that gives it to packets of a port that may have any MAC, and, `removed`, the one without which the tag is no network's. Of a
+ * MAC: by an entry that the wire may correct, since what the wire showed before is older than the entry. `actions`: of the flow as it was.
  */
-export function localTagOf(key: string, actions: string, removed: boolean): number | null {
+export function learnedBefore(key: string, actions: string, removed: boolean): Learned | null {
+  const [, tag, mac] = OF_MAC.exec(key) ?? [];
+  if (mac !== undefined) return { localVlanId: Number(tag), mac };
   const gone = removed ? LAST_OF_TAG.exec(key) : null;
-  if (gone) return Number(gone[1]);
+  if (gone) return { localVlanId: Number(gone[1]) };
   const learns = key.startsWith(`table=${TABLE.vxlan}, `) || actions.endsWith(LEARNS);
   const found = learns ? /set_field:(\d+)->vlan_vid/.exec(actions) : null;
-  return found ? Number(found[1]) - 0x1000 : null;
+  return found ? { localVlanId: Number(found[1]) - 0x1000 } : null;
 }
+
+/** Each once, sorted. */
+export function eachLearned(all: Iterable<Learned>): Learned[] {
+  const byText = new Map<string, Learned>();
+  for (const each of all) byText.set(`${String(each.localVlanId).padStart(4, '0')} ${each.mac ?? ''}`, each);
+  return [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, each]) => each);
+}
+
+const OF_MAC = new RegExp(`^table=${TABLE.unicast}, priority=${UNICAST.uncertain},dl_vlan=(\\d+),dl_dst=(.+)$`);
 
 const LEARNS = goto(FIREWALL_TABLE.learnAccess);
 const LAST_OF_TAG = new RegExp(`^table=${FIREWALL_TABLE.unknown}, priority=1,dl_vlan=(\\d+)$`);

@@ -21,7 +21,7 @@ import type {
 } from './driver.js';
 import { actionsOn, Flow, Owner } from './flow.js';
 import { BR_INT, BR_TUN } from './marks.js';
-import { localTagOf } from './pipeline.js';
+import { eachLearned, type Learned, learnedBefore } from './pipeline.js';
 import type { Refusal } from './render.js';
 import { uplinksOf } from './uplinks.js';
 import type { Desired } from './wanted.js';
@@ -268,16 +268,11 @@ const foreignInPlace = (bridge: string, flow: Flow): Refusal => ({
   reason: `bridge ${bridge} holds a flow that is not ours where "${flow.key}" belongs: an operator must remove it (ovs-ofctl --strict del-flows ${bridge} ...)`,
 });
 
-/** Local tags whose network is gone or has another VNI: flows learned for them must not be used for the next network with the tag. */
-function stale(found: ObservedFlows, remove: readonly string[], add: readonly FlowAdd[]): number[] {
-  const tags = new Set<number>();
-  const note = (key: string, removed: boolean): void => {
-    const tag = localTagOf(key, found.ours.get(key)?.actions ?? '', removed);
-    if (tag !== null) tags.add(tag);
-  };
-  for (const key of remove) note(key, true);
-  for (const { key } of add) note(key, false);
-  return [...tags].sort((a, b) => a - b);
+/** What was learned for a tag whose network is gone or has another VNI must not be used for the next network with the tag; nor what is older than the log's entry. */
+function stale(found: ObservedFlows, remove: readonly string[], add: readonly FlowAdd[]): Learned[] {
+  const before = (key: string, removed: boolean) =>
+    learnedBefore(key, found.ours.get(key)?.actions ?? '', removed) ?? [];
+  return eachLearned([...remove.flatMap((key) => before(key, true)), ...add.flatMap(({ key }) => before(key, false))]);
 }
 
 /** Bridges of ours that are not wanted any more. One that holds ports of others, or was there before us, only loses our marks. */

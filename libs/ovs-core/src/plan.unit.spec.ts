@@ -161,7 +161,9 @@ describe('plan', () => {
     const view = builder.remove(`network/${idOf(1)}`).remove(`placement/${idOf(1)}`).view;
     const options = planOptions(view, true);
     const { steps } = planFlows(render(view, config, world.switch, options), world.switch, world.flows, options);
-    expect(steps).toMatchObject([{ bridge: 'br-tun', remove: ['table=4, priority=1,tun_id=0x1'], forget: [4] }]);
+    expect(steps).toMatchObject([
+      { bridge: 'br-tun', remove: ['table=4, priority=1,tun_id=0x1'], forget: [{ localVlanId: 4 }] },
+    ]);
   });
 
   it('does not write over a foreign flow, and says where it stands', () => {

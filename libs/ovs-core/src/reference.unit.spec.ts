@@ -4,6 +4,9 @@ import { actionsOn } from './flow.js';
 import { render } from './wanted.js';
 import { idOf, ViewBuilder } from './testing/index.js';
 
+const learning = (priority: number): string =>
+  `table=10, priority=1 actions=learn(table=20,hard_timeout=300,priority=${priority},cookie=0x504c800000000000,NXM_OF_VLAN_TCI[0..11],NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],load:0->NXM_OF_VLAN_TCI[],load:NXM_NX_TUN_ID[]->NXM_NX_TUN_ID[],output:OXM_OF_IN_PORT[]),output:"patch-int"`;
+
 /**
  * What the reference implementation had on one node: a flat network (tag 3), a VXLAN network (tag 4), two ports of it. Port numbers are replaced by names,
  * cookies left out.
@@ -38,7 +41,7 @@ const REFERENCE: Readonly<Record<string, readonly string[]>> = {
   'br-tun': [
     'priority=0 actions=drop',
     'priority=1,in_port="patch-int" actions=goto_table:2',
-    'table=10, priority=1 actions=learn(table=20,hard_timeout=300,priority=1,cookie=0x504c800000000000,NXM_OF_VLAN_TCI[0..11],NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],load:0->NXM_OF_VLAN_TCI[],load:NXM_NX_TUN_ID[]->NXM_NX_TUN_ID[],output:OXM_OF_IN_PORT[]),output:"patch-int"',
+    learning(1),
     'table=2, priority=0,dl_dst=00:00:00:00:00:00/01:00:00:00:00:00 actions=goto_table:20',
     'table=2, priority=0,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00 actions=goto_table:22',
     'table=20, priority=0 actions=goto_table:22',
@@ -59,8 +62,19 @@ const REFERENCE: Readonly<Record<string, readonly string[]>> = {
 const ONLY_THERE: Readonly<Record<string, readonly string[]>> = {
   'br-int': ['priority=2,in_port=tapa actions=drop'], // left from a time before that port was wired: its checks win over it
   'br-ex': ['priority=0 actions=NORMAL'],
+  'br-tun': [learning(1)],
 };
-const ONLY_HERE: Readonly<Record<string, readonly string[]>> = { 'br-ex': ['priority=1 actions=NORMAL'] };
+const ONLY_HERE: Readonly<Record<string, readonly string[]>> = {
+  'br-ex': ['priority=1 actions=NORMAL'],
+  'br-tun': [
+    learning(2),
+    'table=2, priority=1,arp,dl_dst=ff:ff:ff:ff:ff:ff,arp_op=1 actions=goto_table:21',
+    'table=2, priority=1,icmp6,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00,icmp_type=135 actions=goto_table:21',
+    'table=21, priority=0 actions=goto_table:22',
+    'table=21, priority=3,icmp6,icmp_type=135,nd_sll=00:00:00:00:00:00 actions=goto_table:22',
+    'table=26, priority=1,icmp6,icmp_type=136 actions=move:NXM_OF_ETH_SRC[]->NXM_NX_ND_TLL[],IN_PORT',
+  ],
+};
 
 describe('the reference node', () => {
   const builder = new ViewBuilder('net1')

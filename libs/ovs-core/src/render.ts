@@ -7,6 +7,7 @@
  *   port/<id>       tag and anti-spoofing flows of the interface with its id, or what cuts that interface off
  *   fanout/<id>     with a firewall: what is for many ports of a network       foreign      the operator's own ports
  *   firewall/<flow> with a firewall: one flow of rules (firewall/group-flows.ts)
+ *   forwardingentry/<port id>   where a port of a VXLAN network is (forwarding/flows.ts)
  *
  * Road not taken: flows by event ("port bound: add these"). A unit is rendered whole from its objects, whatever happened to them.
  */
@@ -31,6 +32,7 @@ import type { Numbers } from './firewall/numbers.js';
 import { fanout, foreignPort, guardedMac, type LocalPort, trustedPort } from './firewall/switching.js';
 import { BRIDGE_CLASS, firewallBase } from './firewall/tables.js';
 import { Flow, isFlowPort, Owner } from './flow.js';
+import type { TunnelPlace } from './forwarding/flows.js';
 import { bridgeOf, switchEnd } from './hybrid/names.js';
 import { BR_INT, BR_TUN, DEAD_VLAN, intPatch, PATCH_INT, PATCH_TUN, phyPatch, tunnelName } from './marks.js';
 import { linkLocal } from './link-local.js';
@@ -182,6 +184,8 @@ export type NetworkRendered = Readonly<{
   place: NetworkPlace;
   /** The nodes it has tunnels to. */
   peers: readonly Node[];
+  /** What its entries need to know; null: nothing leads to other hosts. */
+  tunnels: TunnelPlace | null;
 }>;
 
 export function renderNetwork(view: HostView, config: OvsNodeConfig, id: string): NetworkRendered {
@@ -194,7 +198,7 @@ export function renderNetwork(view: HostView, config: OvsNodeConfig, id: string)
   const place: NetworkPlace = { attachment, tag: here?.localVlanId, placedAt, downAt };
   // A local network is its local VLAN on br-int, which every other bridge drops.
   if (!placement || !network || !here || !attachment || attachment.kind === 'none' || attachment.kind === 'local')
-    return { want: NOTHING, place, peers: [] };
+    return { want: NOTHING, place, peers: [], tunnels: null };
   const owner = keyOf(network);
   const position = Math.max(network.setAt['network'] ?? 0, placedAt);
   if (attachment.kind === 'provider') {
@@ -202,22 +206,26 @@ export function renderNetwork(view: HostView, config: OvsNodeConfig, id: string)
     const net = { owner, wireVlanId, localVlanId: here.localVlanId, position };
     const made = pipeline.providerNetwork(attachment.bridge, net);
     const flows = [...at(BR_INT, made.integration), ...at(attachment.bridge, made.provider)];
-    return { want: { ...NOTHING, flows }, place, peers: [] };
+    return { want: { ...NOTHING, flows }, place, peers: [], tunnels: null };
   }
   const peers = tunnelEnds(view, placement, config.tunnelIp);
+  const ends = peers.map(({ id: host, tunnelIp, setAt }) => ({
+    host,
+    end: { name: tunnelName(tunnelIp ?? ''), position: setAt['node'] ?? 0 },
+  }));
+  const tunnels: TunnelPlace = {
+    ...{ host: view.host, localVlanId: here.localVlanId, vni: network.segmentationId ?? 0, position },
+    tunnels: new Map(ends.map(({ host, end }) => [host, end])),
+  };
   const net = {
     owner,
-    vni: network.segmentationId ?? 0,
+    vni: tunnels.vni,
     localVlanId: here.localVlanId,
-    tunnels: pipeline.sortedTunnels(peers.map((node) => tunnelName(node.tunnelIp ?? ''))),
+    tunnels: pipeline.sortedTunnels(ends.map(({ end }) => end.name)),
     position,
-    floodPosition: Math.max(
-      position,
-      ...Object.values(placement.setAt),
-      ...peers.map((node) => node.setAt['node'] ?? 0),
-    ),
+    floodPosition: Math.max(position, ...Object.values(placement.setAt), ...ends.map(({ end }) => end.position)),
   };
-  return { want: { ...NOTHING, flows: at(BR_TUN, ...pipeline.tunnelNetwork(net)) }, place, peers };
+  return { want: { ...NOTHING, flows: at(BR_TUN, ...pipeline.tunnelNetwork(net)) }, place, peers, tunnels };
 }
 
 function attach(network: Network, config: OvsNodeConfig): Attachment {

@@ -7,17 +7,17 @@
 import { Stage, Task } from '@plumbline/reconcile';
 import { FlowAdd, ObservedFlows, OvsStep, SwitchChange } from './driver.js';
 import { Owner } from './flow.js';
-import { BR_INT } from './marks.js';
+import { BR_INT, BR_TUN } from './marks.js';
 import { FlowStep } from './plan.js';
-import { localTagOf } from './pipeline.js';
+import { eachLearned, type Learned, learnedBefore } from './pipeline.js';
 import { unitOf } from './wanted.js';
 
 /** The smallest part of a batch: one change or one flow, which has one owner. */
 export type Piece =
   | Readonly<{ kind: 'change'; change: SwitchChange }>
-  | Readonly<{ kind: 'add'; bridge: string; add: FlowAdd; forget: number | null }>
+  | Readonly<{ kind: 'add'; bridge: string; add: FlowAdd; forget: Learned | null }>
   | Readonly<{ kind: 'forget'; bridge: string; port: number }>
-  | Readonly<{ kind: 'remove'; bridge: string; remove: string; forget: number | null }>;
+  | Readonly<{ kind: 'remove'; bridge: string; remove: string; forget: Learned | null }>;
 
 export const DATABASE: readonly Stage[] = [{ name: 'database', batch: 'all' }];
 export const flowStages = (bridges: readonly string[]): Stage[] =>
@@ -32,7 +32,8 @@ export const reportedFor = (owner: string): string =>
   owner
     .replace(/^rest of /, 'bridge/')
     .replace(/^fanout\//, 'network/')
-    .replace(/^firewall\/.*/s, `bridge/${BR_INT}`);
+    .replace(/^firewall\/.*/s, `bridge/${BR_INT}`)
+    .replace(/^forwardingentry\/.*/s, `bridge/${BR_TUN}`);
 
 const ownerOn = (bridge: string, owner: Owner): string => owner || `bridge/${bridge}`;
 
@@ -50,8 +51,8 @@ export function flowTasks(
   found: ObservedFlows | undefined,
 ): Task<Piece>[] {
   const stage = `flows of ${bridge}`;
-  const forget = (key: string, removed: boolean): number | null =>
-    localTagOf(key, found?.ours.get(key)?.actions ?? '', removed);
+  const forget = (key: string, removed: boolean): Learned | null =>
+    learnedBefore(key, found?.ours.get(key)?.actions ?? '', removed);
   const needed: Task<Piece>[] = [];
   const added: Task<Piece>[] = [];
   for (const flow of add)
@@ -82,7 +83,7 @@ export function stepOf(pieces: readonly Piece[]): OvsStep {
   const changes: SwitchChange[] = [];
   const remove: string[] = [];
   const add: FlowAdd[] = [];
-  const forget = new Set<number>();
+  const forget: Learned[] = [];
   const forgetPorts: number[] = [];
   let bridge = '';
   for (const piece of pieces) {
@@ -97,10 +98,10 @@ export function stepOf(pieces: readonly Piece[]): OvsStep {
     }
     if (piece.kind === 'add') add.push(piece.add);
     else remove.push(piece.remove);
-    if (piece.forget !== null) forget.add(piece.forget);
+    if (piece.forget !== null) forget.push(piece.forget);
   }
   if (bridge === '') return { op: 'transact', changes };
-  return { op: 'flows', bridge, remove, add, forget: [...forget].sort((a, b) => a - b), forgetPorts };
+  return { op: 'flows', bridge, remove, add, forget: eachLearned(forget), forgetPorts };
 }
 
 /** A change that had no effect though it was applied twice: what is wrong, and who can mend it. */

@@ -8,14 +8,16 @@
  */
 import { groupOfMember, isRouterPort, Kind, Node, ObjectKey, PacketLog, Port } from '@plumbline/contracts';
 import { Followers, Groups } from '@plumbline/reconcile';
-import { HostView, nameOf, objectIn } from '@plumbline/topology';
+import { HostView, nameOf, objectIn, objectsOf } from '@plumbline/topology';
 import type { ObservedBridge, ObservedPort, ObservedSwitch, TagWant } from './driver.js';
 import { GroupFlows } from './firewall/group-flows.js';
 import { loggedBy, logsOf } from './firewall/logging.js';
 import { Numbers } from './firewall/numbers.js';
 import type { LocalPort } from './firewall/switching.js';
 import type { Flow, Owner } from './flow.js';
-import { BR_INT, tunnelName } from './marks.js';
+import { ForwardingEntries } from './forwarding/entries.js';
+import type { TunnelPlace } from './forwarding/flows.js';
+import { BR_INT, BR_TUN, tunnelName } from './marks.js';
 import {
   BASE,
   byUse,
@@ -57,7 +59,17 @@ export const unitOf = (owner: Owner): string => owner || BASE;
 
 const NOWHERE: NetworkPlace = { attachment: undefined, tag: undefined, placedAt: 0, downAt: null };
 const FOREIGN = 'foreign';
-const RANK = { base: 0, bridge: 1, foreign: 1, network: 2, node: 3, port: 4, fanout: 5, firewall: 6 } as const;
+const RANK = {
+  base: 0,
+  bridge: 1,
+  foreign: 1,
+  network: 2,
+  node: 3,
+  port: 4,
+  fanout: 5,
+  firewall: 6,
+  forwardingentry: 7,
+} as const;
 const LAST = Math.max(...Object.values(RANK));
 
 /** By rank, then by name. A node has tens of thousands of units: each rank is found once, and not in each comparison. */
@@ -86,6 +98,9 @@ export class WantedSwitch {
   private readonly claims = new Map<string, UnitWant>();
   /** `bridge key` -> networks that need this flow. */
   private readonly claimants = new Map<string, Set<string>>();
+  /** Network -> what its entries need to know, as long as it gets its flows. */
+  private readonly tunnelPlaces = new Map<string, TunnelPlace>();
+  private entries = new ForwardingEntries();
   private readonly networksByNode = new Followers<string, string>();
   /** Network -> the nodes it has tunnels to, and back. */
   private readonly peersOf = new Map<string, ReadonlySet<string>>();
@@ -138,7 +153,7 @@ export class WantedSwitch {
     if (this.guardsChanged.size > 0) return true;
     for (const key of touched) {
       const { kind, id } = nameOf(key);
-      if (kind === 'port' || kind === 'network' || kind === 'placement' || kind === 'node') return true;
+      if (CONCERNING.has(kind)) return true;
       if (isOfGroups(kind) && this.config && enforces(this.config)) return true;
       if (kind === 'router' && this.routerMoved(view, id)) return true;
     }
@@ -205,6 +220,7 @@ export class WantedSwitch {
       const { kind, id } = nameOf(key);
       if (kind === 'port') ports.add(id);
       else if (kind === 'network' || kind === 'placement') networks.add(id);
+      else if (kind === 'forwardingentry') this.entries.set(id, objectIn(view, kind, id));
       else if (kind === 'router') {
         if (this.routerMoved(view, id)) for (const port of this.portsByRouter.in(id)) ports.add(port);
         this.noteRouter(view, id);
@@ -220,6 +236,7 @@ export class WantedSwitch {
       if (moved) for (const port of this.portsByNetwork.in(id)) ports.add(port);
     }
     for (const id of tunnels) this.renderTunnels(view, config, id, dirty);
+    this.renderEntries(dirty);
     for (const id of ports) {
       dirty.add(`port/${id}`);
       this.renderPort(view, config, id, mayRemove);
@@ -285,16 +302,20 @@ export class WantedSwitch {
     if (enforces(config))
       for (const key of view.objects.keys()) if (isOfGroups(nameOf(key).kind)) this.takeInGroup(view, key);
     for (const id of routers) this.noteRouter(view, id);
+    this.entries = new ForwardingEntries();
+    for (const entry of objectsOf(view, 'forwardingentry')) this.entries.set(entry.id, entry);
     for (const id of networks) this.renderNetwork(view, config, id, nodes, dirty);
     for (const id of nodes) this.renderTunnels(view, config, id, dirty);
     for (const id of ports) this.renderPort(view, config, id, mayRemove);
     const rendered = new Set<string>();
+    this.renderEntries(rendered);
     if (enforces(config)) {
       for (const id of networks) this.staleFanouts.add(id);
       this.renderFirewall(view, config, rendered);
     }
     for (const unit of [...this.units.keys()])
-      if (/^(?:fanout|firewall|foreign)\b/.test(unit) && !rendered.has(unit)) this.replace(unit, NOTHING);
+      if (/^(?:fanout|firewall|foreign|forwardingentry)\b/.test(unit) && !rendered.has(unit))
+        this.replace(unit, NOTHING);
     this.keep(this.units.keys());
   }
 
@@ -319,7 +340,9 @@ export class WantedSwitch {
     tunnels: Set<string>,
     dirty: Set<string>,
   ): boolean {
-    const { want, place, peers } = renderNetwork(view, config, id);
+    const { want, place, peers, tunnels: leads } = renderNetwork(view, config, id);
+    if (leads) this.tunnelPlaces.set(id, leads);
+    else this.tunnelPlaces.delete(id);
     const hosts = place.attachment?.kind === 'tunnel' ? Object.keys(objectIn(view, 'placement', id)?.hosts ?? {}) : [];
     const others = new Set(hosts.filter((host) => host !== view.host));
     this.networksByNode.add(id, others);
@@ -394,7 +417,15 @@ export class WantedSwitch {
       const asked = this.claims.get(network) ?? NOTHING;
       const lost = this.lostTo(network, asked);
       this.replace(`network/${network}`, lost ? { ...NOTHING, refused: [lost] } : asked);
+      this.entries.setPlace(network, (lost ? null : this.tunnelPlaces.get(network)) ?? null);
       dirty.add(`network/${network}`);
+    }
+  }
+
+  private renderEntries(dirty: Set<string>): void {
+    for (const [id, flows] of this.entries.changed()) {
+      this.replace(`forwardingentry/${id}`, { ...NOTHING, flows: flows.map((flow) => ({ bridge: BR_TUN, flow })) });
+      dirty.add(`forwardingentry/${id}`);
     }
   }
 
@@ -590,6 +621,8 @@ export class WantedSwitch {
       this.devices.set(fresh.ifaceId, [...(this.devices.get(fresh.ifaceId) ?? []), fresh].sort(byUse));
   }
 }
+
+const CONCERNING: ReadonlySet<Kind> = new Set(['port', 'network', 'placement', 'node', 'forwardingentry']);
 
 const nodeAt = (view: HostView): number => objectIn(view, 'node', view.host)?.setAt['node'] ?? 0;
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { ObservedPort, ObservedSwitch } from './driver.js';
 import { OvsNodeConfig } from './render.js';
-import { idOf, ViewBuilder } from './testing/index.js';
+import { idOf, macOf, ViewBuilder } from './testing/index.js';
 import { Desired, render, WantedSwitch } from './wanted.js';
 
 const config: OvsNodeConfig = {
@@ -77,13 +77,24 @@ const someEvent: fc.Arbitrary<Event> = fc.oneof(
       ({ builder }) =>
         void builder.router(50 + id, host),
   ),
-  fc.tuple(fc.constantFrom('network', 'placement', 'port', 'router', 'node' as const), fc.nat(4)).map(
-    ([kind, id]): Event =>
+  fc.tuple(...([fc.nat(4), n, fc.nat(3), fc.boolean()] as const), fc.subarray(['10.0.0.1', '10.0.0.0/30', '::/0'])).map(
+    ([id, network, h, secured, allowed]): Event =>
       ({ builder }) =>
-        void builder.remove(
-          kind === 'node' ? `node/${HOSTS[id]}` : `${kind}/${idOf(kind === 'router' ? 50 + id : id)}`,
-        ),
+        void builder.entry(id, network, HOSTS[h] ?? '', {
+          secured,
+          addresses: [`10.0.0.${id}`, `2001:db8::${id}`],
+          pairs: allowed.map((ipAddress) => ({ ipAddress, macAddress: macOf(id + 1) })),
+        }),
   ),
+  fc
+    .tuple(fc.constantFrom('network', 'placement', 'port', 'router', 'node', 'forwardingentry' as const), fc.nat(4))
+    .map(
+      ([kind, id]): Event =>
+        ({ builder }) =>
+          void builder.remove(
+            kind === 'node' ? `node/${HOSTS[id]}` : `${kind}/${idOf(kind === 'router' ? 50 + id : id)}`,
+          ),
+    ),
   fc.tuple(fc.nat(4), fc.nat(5), fc.boolean(), fc.option(fc.constantFrom(2, 4095), { nil: null })).map(
     ([device, id, takenUp, tag]): Event =>
       (node) =>
@@ -143,7 +154,7 @@ describe('WantedSwitch', () => {
           if (own) node.wanted.settle(node.switch);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 200 },
     );
   });
 });

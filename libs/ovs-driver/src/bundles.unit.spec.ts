@@ -4,7 +4,7 @@ import { bundlesOf } from './bundles.js';
 
 const flow = (key: string) => ({ key, actions: 'drop', position: 1, owner: '' as const });
 const step = (behind: number): FlowStep => ({
-  ...{ op: 'flows', bridge: 'br-int', remove: [], forget: [4], forgetPorts: [7] },
+  ...{ op: 'flows', bridge: 'br-int', remove: [], forget: [{ localVlanId: 4 }], forgetPorts: [7] },
   add: [
     flow('priority=1'),
     ...Array.from({ length: behind }, (_, n) => flow(`table=71, priority=${n}`)),

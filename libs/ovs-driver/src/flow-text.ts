@@ -54,8 +54,8 @@ const copyOf = (part: string): string => Buffer.from(part).toString();
 export function bundleText(step: FlowStep): string {
   const learned = step.bridge === BR_INT ? LEARNED_ON_BR_INT : LEARNED_ON_BR_TUN;
   const forget = step.forget.map(
-    (tag) =>
-      `delete cookie=${LEARNED_COOKIES}, table=${learned}, vlan_tci=0x${tag.toString(16).padStart(4, '0')}/0x0fff`,
+    ({ localVlanId, mac }) =>
+      `delete cookie=${LEARNED_COOKIES}, table=${learned}, vlan_tci=0x${localVlanId.toString(16).padStart(4, '0')}/0x0fff${mac === undefined ? '' : `,dl_dst=${mac}`}`,
   );
   const toPorts = step.forgetPorts.map(
     (port) => `delete cookie=${LEARNED_COOKIES}, table=${learned}, out_port=${port}`,

@@ -45,17 +45,18 @@ describe('parseFlows', () => {
 });
 
 describe('bundleText', () => {
-  it('removes before it adds, only what has our mark, and forgets what was learned for a tag or a port', () => {
+  it('removes before it adds, only what has our mark, and forgets what was learned for a tag, a MAC or a port', () => {
     const text = bundleText({
       op: 'flows',
       bridge: 'br-tun',
       remove: ['table=4, hard_timeout=5, priority=1,tun_id=0x1'],
       add: [{ key: 'table=4, priority=1,tun_id=0x2', actions: 'drop', position: 9, owner: '' }],
-      forget: [4],
+      forget: [{ localVlanId: 4 }, { localVlanId: 5, mac: 'fa:16:3e:00:00:01' }],
       forgetPorts: [17],
     });
     expect(text.split('\n')).toEqual([
       'delete cookie=0x504c800000000000/0xffff800000000000, table=20, vlan_tci=0x0004/0x0fff',
+      'delete cookie=0x504c800000000000/0xffff800000000000, table=20, vlan_tci=0x0005/0x0fff,dl_dst=fa:16:3e:00:00:01',
       'delete cookie=0x504c800000000000/0xffff800000000000, table=20, out_port=17',
       'delete_strict cookie=0x504c000000000000/0xffff000000000000, table=4, priority=1,tun_id=0x1',
       'add cookie=0x504c000000000009, table=4, priority=1,tun_id=0x2 actions=drop',

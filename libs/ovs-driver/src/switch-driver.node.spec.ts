@@ -31,7 +31,10 @@ const view = () =>
       ],
     })
     .port(13, 1, { adminStateUp: false })
-    .port(14, 100);
+    .port(14, 100)
+    .entry(11, 49784, 'cmp1', { addresses: ['10.0.0.11', '2001:db8::11'] })
+    .entry(91, 49784, 'cmp2', { addresses: ['10.0.0.91', '2001:db8::91'] })
+    .entry(92, 49784, 'cmp3', { secured: false });
 
 describe('SwitchDriver on a real switch', () => {
   let real: RealSwitch;

@@ -109,7 +109,8 @@ export function evolve(
     case 'PortAttributesSet': {
       const { set } = event.data;
       const after = changed(the<Port>('port'), at, 'port', defined(set));
-      const joins = set.securityGroupIds !== undefined || set.allowedAddressPairs !== undefined;
+      const of = [set.securityGroupIds, set.allowedAddressPairs, set.portSecurityEnabled];
+      const joins = of.some((each) => each !== undefined);
       return joins ? { ...after, setAt: { ...after.setAt, membership: recorded.position } } : after;
     }
     case 'PortFixedIpsSet':

@@ -73,7 +73,7 @@ function parcels(topology: Topology, moves: ScopeMoves<AnyObject>, events: reado
 }
 
 /** True for what runs on one host, and does, or was taken off one by hand: that is how somebody moves it to another. */
-const goesOn = (object: AnyObject): boolean => 'host' in object && (object.host !== null || object.heldOff);
+const goesOn = (object: AnyObject): boolean => object.kind === 'router' && (object.host !== null || object.heldOff);
 
 /** Splits `kind/id`; neither ids nor kinds contain a slash. */
 export function nameOf(key: ObjectKey): { kind: AnyObject['kind']; id: string } {

@@ -229,7 +229,8 @@ describe('what a command on a port of a group costs', () => {
   });
 
   it('demands that the group comes to no other host, with no claim or stream of a member', () => {
-    const { prepared } = new Cloud(320).do(...[new Cloud(0).created()[1]]);
+    const cloud = new Cloud(320);
+    const { prepared } = cloud.do(cloud.created()[1]);
     expect(Object.keys(prepared.expect)).toHaveLength(1);
     expect(prepared.take.filter((claim) => claim.startsWith('member/'))).toHaveLength(1);
     expect(prepared.within).toEqual({ [`member/${GROUP}/`]: ['', ...hosts], [`remote/${GROUP}/`]: ['', GROUP] });

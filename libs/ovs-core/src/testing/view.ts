@@ -5,6 +5,7 @@
 import {
   AddressGroup,
   AnyObject,
+  ForwardingEntry,
   keyOf,
   memberId,
   Network,
@@ -114,6 +115,15 @@ export class ViewBuilder {
     return this.put<SecurityGroupMember>({
       ...{ kind: 'securitygroupmember', id, projectId: '', securityGroupId: idOf(group), portId: idOf(port) },
       ...{ addresses: [...addresses], setAt: { membership: this.next() } },
+    });
+  }
+
+  /** Port `n` is on `host`, with one address; port security, no pairs. */
+  entry(n: number, network: number, host: string, more: Partial<ForwardingEntry> = {}): this {
+    return this.put<ForwardingEntry>({
+      ...{ kind: 'forwardingentry', id: idOf(n), projectId: '', networkId: idOf(network), host, macAddress: macOf(n) },
+      ...{ addresses: [`10.0.0.${n % 256}`], secured: true, pairs: [], setAt: { binding: this.next() } },
+      ...more,
     });
   }
 

@@ -133,7 +133,7 @@ export class FakeOvs {
     };
     const add = /^add cookie=(0x[0-9a-f]+), (.*priority=.*?) actions=(.+)$/.exec(line);
     const strict = /^delete_strict cookie=(0x[0-9a-f]+)\/(0x[0-9a-f]+), (.+)$/.exec(line);
-    const learned = 'vlan_tci=0x[0-9a-f]{4}/0x0fff|out_port=\\d+';
+    const learned = 'vlan_tci=0x[0-9a-f]{4}/0x0fff(?:,dl_dst=[0-9a-f:]{17})?|out_port=\\d+';
     const forget = new RegExp(`^delete cookie=(0x[0-9a-f]+)/(0x[0-9a-f]+), table=20, (?:${learned})$`).exec(line);
     if (add) {
       const [, cookie = '', key = '', actions = ''] = add;

@@ -5,5 +5,6 @@ export { canonicalState } from './state.js';
 export { Instance, joinByHub, joinUnderlay, RealSwitch } from './real-switch.js';
 export { STEPS, type Plugs } from './scenario.js';
 export { Prober, type FlowCount } from './prober.js';
+export { announces, asksFor, TunnelCapture, type Tunnelled } from './tunnel-capture.js';
 export * as frames from './frames.js';
 export { SwitchAway, traceOn, type TracedPacket } from './trace.js';

@@ -4,6 +4,7 @@ import { addressgroup } from './address-group.js';
 import { addressscope } from './address-scope.js';
 import { admission } from './admission.js';
 import { floatingip } from './floating-ip.js';
+import { forwardingentry } from './forwarding-entry.js';
 import type { KindDeclaration } from './kind.js';
 import { network } from './network.js';
 import { node } from './node.js';
@@ -30,6 +31,7 @@ export const DECLARATIONS = {
   securitygroup,
   securitygrouprule,
   securitygroupmember,
+  forwardingentry,
   addressgroup,
   packetlog,
   addressscope,
