@@ -107,6 +107,27 @@ class Node {
 }
 
 describe('the chains of bridges', () => {
+  it('are there for a port whose binding is inactive, so that its activation waits for no rule', async () => {
+    const [first = 0] = PORTS;
+    const how = { vnicType: 'normal', profile: {} };
+    const away = {
+      id: portId(first),
+      securityGroupIds: [idOf(GROUPS[first % 3] ?? 0)],
+      binding: { host: 'cmp2', ...how },
+    };
+    const linesOf = async (builder: ViewBuilder): Promise<[lines: string[], guard: unknown]> => {
+      const node = new Node(builder);
+      const guards = await node.step('all');
+      return [node.bridges.text().map((line) => line.replace(/plumb:\d+/, '')), guards.get(portId(first))];
+    };
+    const active = await linesOf(start());
+    expect(active[1]).toBeNull();
+    expect(await linesOf(start().port(first, 500, { ...away, inactiveBindings: { cmp1: how } }))).toEqual(active);
+    const [without, guard] = await linesOf(start().port(first, 500, away));
+    expect(guard).toBeUndefined();
+    expect(without.filter((line) => line.includes(bridgeOf(portId(first))))).toEqual([]);
+  });
+
   it('are those of a rendering from nothing after any changes, and let pass exactly what the rules mean', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(move, { minLength: 4, maxLength: 25 }), fc.boolean(), async (moves, together) => {
