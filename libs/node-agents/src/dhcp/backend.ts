@@ -1,12 +1,12 @@
 /** What the DHCP agent does on its node: dhcp-core decides, dhcp-driver does it, libs/processes keeps dnsmasq running. */
 import { Later } from '@plumbline/agent-runtime';
 import type { AgentBackend, AgentConfig } from '@plumbline/agent-runtime/nest';
-import { convergeDhcpView, DHCP_PORT_OWNER, DhcpMemory, networkOfProcess, processOwnerOf } from '@plumbline/dhcp-core';
+import { convergeDhcpView, DHCP_PORT_OWNER, DhcpMemory, networkOfProcess } from '@plumbline/dhcp-core';
 import { NodeDhcpDriver } from '@plumbline/dhcp-driver';
 import { Spawner } from '@plumbline/exec';
 import { watchPorts } from '@plumbline/l3-driver';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
-import { NodeProcesses } from '@plumbline/processes';
+import { NodeProcesses, ownerOf } from '@plumbline/processes';
 import type { Logger } from '@plumbline/telemetry';
 import { bindLog, boundLog } from '../switch-log.js';
 import type { dhcpSettings } from './settings.js';
@@ -19,7 +19,7 @@ export async function makeDhcpBackend(config: AgentConfig<typeof dhcpSettings>, 
   const runner = new Spawner();
   // How the lab finds what it must end.
   const { PLUMB_LAB_ID: lab } = process.env;
-  const owner = processOwnerOf(config.host, lab ?? null);
+  const owner = ownerOf('dhcp', config.host, lab);
   const processes = new NodeProcesses(runner, { owner, ...(lab !== undefined && { env: { PLUMB_LAB_ID: lab } }) });
   const memory = new DhcpMemory();
   // Nobody answers for metadata yet.
