@@ -22,6 +22,7 @@ import {
 } from '@plumbline/ovs-core';
 import { OvsdbNotApplied, OvsdbOutcomeUnknown, OvsdbUnreachable, type MirrorChange } from '@plumbline/ovsdb';
 import { bundlesOf } from './bundles.js';
+import { emptyDatapathCache } from './datapath-cache.js';
 import { bundleText, parseFlows } from './flow-text.js';
 import { isObserved, namesIn, operationsAfter, operationsFor, SwitchImage, SwitchRows, tunnelEnds } from './rows.js';
 import type { CopiedPacket } from './packet-in.js';
@@ -216,7 +217,11 @@ export class SwitchDriver implements OvsDriver {
     }
   }
 
-  private announce({ ports }: Extract<OvsStep, { op: 'announce' }>): void {
+  private async announce({ ports }: Extract<OvsStep, { op: 'announce' }>): Promise<void> {
+    if (this.image.observe().get(BR_INT)?.datapathType === 'netdev')
+      await emptyDatapathCache(this.runner, this.runDir, this.timeoutMs).catch((error: unknown) => {
+        if (!unavailable(error)) throw error;
+      });
     const messages = ports.flatMap(({ ofport, frames }) => frames.map((frame) => packetOut(ofport, frame)));
     const send = (): void => messages.forEach((each) => this.watch?.send(each));
     send();
