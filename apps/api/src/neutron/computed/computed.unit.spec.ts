@@ -107,7 +107,7 @@ describe('an object made just now', () => {
     ['a network', 'network', {}, {}, { subnets: { ids: [], scope4: null, scope6: null }, external_for_some: false }],
     ['a subnet', 'subnet', {}, {}, {}],
     ['a pool', 'subnetpool', {}, {}, { shared_with: [], revision_with_parts: 2 }],
-    ['a port on no host', 'port', port(''), {}, { host: '', status: 'DOWN', carried: false, datapath_type: null }],
+    ['a port on no host', 'port', port(''), {}, { host: '', status: 'DOWN', uncarried: null, datapath_type: null }],
     ['a port of a floating IP', 'port', port('', 'network:floatingip'), {}, { host: '', status: 'N/A' }],
     ['a free floating IP', 'floatingip', { association: null }, {}, { status: 'DOWN', port: null, router_id: null }],
     [
