@@ -54,14 +54,12 @@ describe('what is not typed here', () => {
     expect(stdout.split('\n').filter((line) => line !== '' && !line.endsWith(' installed'))).toEqual([]);
   });
 
-  test('unit files that the page installs and starts exist', () => {
-    const text = blocks
-      .filter(({ kind }) => kind === 'systemd')
-      .map((each) => each.text)
-      .join('\n');
+  test('each unit file is installed by this page or that of the DHCP agent, and what they install and start exists', () => {
+    const typed = blocks.filter(({ kind }) => kind === 'systemd').map((each) => each.text);
+    const text = [...typed, readFileSync(path.join(projectDir, 'docs/how-to/serve-dhcp.md'), 'utf8')].join('\n');
     const installed = [...text.matchAll(/\/opt\/plumbline\/(\S+\.service)/g)].map(([, file = '']) => file);
-    expect(installed.length).toBe(readdirSync(units).length);
-    for (const file of installed) expect(existsSync(path.join(projectDir, file))).toBe(true);
+    const files = readdirSync(units).map((name) => path.relative(projectDir, path.join(units, name)));
+    expect(installed.sort()).toEqual(files.sort());
     for (const [, names = ''] of text.matchAll(/^systemctl (?:enable --now|start|stop) (.+)$/gm))
       for (const name of names.split(' ')) expect(existsSync(path.join(units, `${name}.service`))).toBe(true);
   });
