@@ -1,6 +1,6 @@
 /**
- * Addresses of DHCP servers: one in each subnet of their network where DHCP is on, as long as it is on. Those that follow from a MAC every port has anyway
- * (allocation.ts). A subnet without a free address is left out: its node says so, and it is tried again with the agents' reports.
+ * Addresses of DHCP servers: one in each subnet of their network where DHCP is on, as long as it is on. SLAAC addresses follow from the MAC: like every port, a
+ * server has them without asking (allocation.ts). A subnet without a free address is left out: its node says so, and it is tried again with the agents' reports.
  */
 import { dhcpServiceOf, DEVICE_OWNER, type FixedIp, type Port, type Subnet } from '@plumbline/contracts';
 import { freeAddress, serving } from '../allocation.js';

@@ -5,7 +5,7 @@
  * An address is answered only where the log alone says who has it: it is a fixed one of a port with port security, and no pair of another port allows it. What
  * is for a MAC that others may have, or whose port is not checked, goes where the wire last showed it, and by the entry only while nothing did.
  *
- * Road not taken: answers on br-int. They would have to pass the tables of the port that asked; from br-tun they come as any frame from the edge.
+ * Road not taken: answers on br-int. There the firewall would judge an answer as a frame of the port that asked; from br-tun it comes as a frame of another host.
  */
 import { type ForwardingEntry, keyOf } from '@plumbline/contracts';
 import { flow, goto, type Made } from '../firewall/tables.js';
