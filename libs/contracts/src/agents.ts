@@ -11,11 +11,13 @@
  */
 import { z } from 'zod';
 import type { Kind } from './objects.js';
+import { LOOK_NAMES } from './looks.js';
+import type { QuestionName } from './questions.js';
 
 /**
  * What the API makes of an agent's report about an object:
  * - `decides`: it is the status that the object shows. One agent decides for a kind of object.
- * - `kept`: it is stored beside and shown nowhere; another agent decides.
+ * - `kept`: it is stored beside, and may be part of what is shown (apps/api/src/neutron/computed/statuses.ts); another agent decides.
  */
 export type ReportRule = 'decides' | 'kept';
 
@@ -45,6 +47,8 @@ export type AgentDeclaration = Readonly<{
   describesNode: boolean;
   /** Fixed entries of `configurations` in the agents API, which clients of the reference implementation look for. */
   configurations: Readonly<Record<string, string>>;
+  /** Questions about its node that it answers (questions.ts). */
+  answers: readonly QuestionName[];
   /** Entries of `configurations` that count objects: name -> kind of object that this agent reports as ACTIVE. */
   counts: Readonly<Record<string, Kind>>;
 }>;
@@ -69,6 +73,7 @@ export const AGENTS = {
     carries: null,
     describesNode: true,
     configurations: { integration_bridge: 'br-int' },
+    answers: ['state', 'things', ...LOOK_NAMES],
     counts: { devices: 'port' },
   },
   l3: {
@@ -79,12 +84,14 @@ export const AGENTS = {
     about: 'Makes routers: namespaces, addresses, routes, iptables rules and connection tracking.',
     runsOn: 'network-node',
     byDefault: true,
-    capabilities: [...NETWORK, ...SUPERVISION],
+    // To hear of changes in all namespaces by one program (NETLINK_LISTEN_ALL_NSID of netlink(7)).
+    capabilities: [...NETWORK, ...SUPERVISION, 'net_broadcast'],
     healthPort: 9711,
     reports: { router: 'decides', floatingip: 'decides', portforwarding: 'decides', port: 'kept' },
     carries: 'router',
     describesNode: false,
     configurations: { agent_mode: 'legacy', interface_driver: 'openvswitch' },
+    answers: ['state', 'things', ...LOOK_NAMES],
     counts: {},
   },
   dhcp: {
@@ -94,14 +101,33 @@ export const AGENTS = {
     app: 'dhcp-agent',
     about: 'Serves DHCP on networks: namespaces, addresses, and a dnsmasq for each network.',
     runsOn: 'network-node',
-    byDefault: false,
+    byDefault: true,
     // dnsmasq's ports 53 and 67.
     capabilities: [...NETWORK, ...SUPERVISION, 'net_bind_service'],
     healthPort: 9712,
-    reports: {},
+    reports: { port: 'kept' },
     carries: 'network',
     describesNode: false,
     configurations: { dhcp_driver: 'dnsmasq' },
+    answers: ['state', 'things', ...LOOK_NAMES],
+    counts: {},
+  },
+  metadata: {
+    type: 'Metadata agent',
+    binary: 'plumb-metadata-agent',
+    topic: 'N/A',
+    app: 'metadata-agent',
+    about: 'Answers guests who ask who they are: a proxy in the namespaces of routers and of DHCP.',
+    runsOn: 'network-node',
+    byDefault: true,
+    // haproxy's port 80; a socket that its user alone may open.
+    capabilities: [...NETWORK, ...SUPERVISION, 'net_bind_service', 'chown'],
+    healthPort: 9713,
+    reports: {},
+    carries: null,
+    describesNode: false,
+    configurations: {},
+    answers: ['state', 'things', ...LOOK_NAMES],
     counts: {},
   },
 } as const satisfies Readonly<Record<string, AgentDeclaration>>;
@@ -114,6 +140,9 @@ export const AgentKind = z.enum(AGENT_KINDS);
 
 /** The declaration of a kind, without the literal types. */
 export const agentOf = (kind: AgentKind): AgentDeclaration => AGENTS[kind];
+
+/** Questions that agents of a kind answer. */
+export type AnsweredBy<K extends AgentKind> = Declared[K]['answers'][number];
 
 /** Kinds of agents with this property, in the order of their declaration. */
 export const agentsWhere = (holds: (agent: AgentDeclaration) => boolean): readonly AgentKind[] =>

@@ -506,8 +506,27 @@ export type EventType = keyof typeof EVENTS;
 export type PlumbEvent = { [T in EventType]: Readonly<z.infer<(typeof EVENTS)[T]>> }[EventType];
 export type EventOf<T extends EventType> = Extract<PlumbEvent, { type: T }>;
 
-/** Who asked for it, and when. Stored with each event. */
-export const Meta = z.object({ requestId: z.string(), userId: z.string(), projectId: z.string(), time: Time });
+/** Characters of a request's body that are kept. */
+export const MOST_REQUEST_BODY = 2_000;
+
+/**
+ * What a client sent, as the API saw it, for people who ask why something is as it is. `body`: JSON text, without what may be secret, cut behind MOST_REQUEST_BODY
+ * characters; absent: there was none.
+ */
+export const RequestMade = z.object({ method: z.string(), path: z.string(), body: z.string().optional() });
+export type RequestMade = Readonly<z.infer<typeof RequestMade>>;
+
+/**
+ * Who asked for it, and when. Stored with each event. `request`: with the first event of a command alone, and never sent to hosts; absent also in events of releases before
+ * it, and of what the control plane decided by itself.
+ */
+export const Meta = z.object({
+  requestId: z.string(),
+  userId: z.string(),
+  projectId: z.string(),
+  time: Time,
+  request: RequestMade.optional(),
+});
 export type Meta = Readonly<z.infer<typeof Meta>>;
 
 /** An event as stored: `event` is unknown to the type system until `known` has recognised it. */

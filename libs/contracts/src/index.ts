@@ -1,11 +1,18 @@
 export * from './primitives.js';
 export * from './host-names.js';
 export * from './objects.js';
+export * from './settings.js';
 export * from './dhcp.js';
+export { dhcpOptionWords, whyNoDhcpOption } from './dhcp-options.js';
 export * from './events.js';
+export * from './looks.js';
+export * from './packet-looks.js';
+export type { QuestionDeclaration } from './question-declaration.js';
+export * from './questions.js';
 export * from './agents.js';
 export * from './admission.js';
 export * from './messages.js';
+export * from './instances.js';
 export * from './subjects.js';
 export * from './addresses.js';
 export * from './protocols.js';

@@ -165,6 +165,9 @@ export const MOST_TROUBLES = 20;
 /** Frozen objects that a report names; `frozenCount` counts them all. */
 export const MOST_FROZEN = 100;
 
+/** Why a port is DOWN that is plugged and wired on a host to which its binding is not active. The API tells Nova by it that an instance may move there: keep the words. */
+export const NOT_ACTIVE_HERE = 'its binding to this host is not active: nothing passes until it is activated';
+
 /** Status of one object on this node, read back from the node at `position`: the view's position when it was rendered. */
 export const ObjectStatus = z.object({
   kind: z.enum(KINDS as [Kind, ...Kind[]]),
@@ -203,6 +206,11 @@ export const Report = z.object({
     })
     .refine(({ index, of }) => index <= of, 'no such page')
     .optional(),
+  /**
+   * True until this run of the agent has looked at its whole node once: what its reports do not name by then is not forgotten, because it may be there. The full
+   * report behind that look forgets it. Absent: it has, or it is an agent of the release before this one.
+   */
+  unread: z.literal(true).optional(),
   /** Statuses of a kind or a value that the reader does not know are left out. */
   objects: readableOf(ObjectStatus),
   /** Objects frozen by an event this agent does not know: the first MOST_FROZEN. */

@@ -28,9 +28,10 @@ import {
   Word,
 } from './primitives.js';
 import { HostName } from './host-names.js';
+import { type Firewall, FIREWALLS } from './settings.js';
 
 /** Raised whenever an object gets a field or an event gets more meaning. A reader with another number folds again, or says what it cannot do. */
-export const CATALOGUE_VERSION = 8;
+export const CATALOGUE_VERSION = 9;
 
 const common = {
   id: Id,
@@ -220,8 +221,8 @@ export const portOfMember = (id: string): string => id.slice(uuidLength + 1);
 export const groupOfMember = (id: string): string => id.slice(0, uuidLength);
 
 /**
- * Where a port is, for the other hosts of its network. Derived from the port: no event is about it. Every port that is bound to a host has one; a router's port has
- * no binding, so none. Facets: `binding`, `fixedIps`, `membership` of the port; the largest is the position of the event that last set what this says.
+ * Where a port is, for the other hosts of its network. Derived from the port: no event is about it. Every port that is bound to a host has one; of a router's port,
+ * which has no binding, two other objects say the same (`RouterEntry`, `RouterPlace`). Facets: `binding`, `fixedIps`, `membership` of the port; the largest is the position of the event that last set what this says.
  */
 export const ForwardingEntry = z.object({
   kind: z.literal('forwardingentry'),
@@ -235,11 +236,51 @@ export const ForwardingEntry = z.object({
   macAddress: Mac,
   /** Fixed IPs, canonical, each once, sorted by text. */
   addresses: z.array(IpAddress),
-  /** The port has port security: what it sends is checked on its host. */
+  /** No other port has its MAC and fixed addresses: the port has port security, so what it sends is checked on its host, or it is our own DHCP server's. */
   secured: z.boolean(),
   /** Addresses and MACs that the port may have beside its own: they may be at another port by now. */
   pairs: z.array(AddressPair),
 });
+
+/**
+ * What a router's port has on its network, for the hosts of that network; with the port's `RouterPlace` it is a forwarding entry. Derived from the port: no event
+ * is about it. Facets: `fixedIps` of the port.
+ */
+export const RouterEntry = z.object({
+  kind: z.literal('routerentry'),
+  /** The port's. */
+  id: Id,
+  /** The port's project. */
+  projectId: z.string(),
+  setAt: common.setAt,
+  networkId: Id,
+  routerId: Id,
+  macAddress: Mac,
+  /** Fixed IPs, canonical, each once, sorted by text. */
+  addresses: z.array(IpAddress),
+});
+
+/**
+ * Where a router's port is, for the hosts of its network. Derived from the router: no event is about it. A router that is on no node, or would be ready on several,
+ * has none. Facets: `host`, `gateway` and `interface:<port id>` of the router.
+ */
+export const RouterPlace = z.object({
+  kind: z.literal('routerplace'),
+  /** `placeId`. */
+  id: z.string(),
+  /** The router's project. */
+  projectId: z.string(),
+  setAt: common.setAt,
+  networkId: Id,
+  host: HostName,
+});
+
+/** Id of the place of a router's port. */
+export const placeId = (routerId: string, portId: string): string => `${routerId}_${portId}`;
+/** The router of a place. */
+export const routerOfPlace = (id: string): string => id.slice(0, uuidLength);
+/** The port of a place. */
+export const portOfPlace = (id: string): string => id.slice(uuidLength + 1);
 
 /** A named set of prefixes that rules may name. Facets: `addressgroup`. */
 export const AddressGroup = z.object({
@@ -351,9 +392,6 @@ export const Admission = z.object({
   bridges: z.record(z.string(), LinkName),
 });
 
-/** `openflow`: flows of br-int. `hybrid`: iptables on a bridge for each port, which the plugger makes. `none`: nothing is enforced. */
-export const FIREWALLS = ['openflow', 'hybrid', 'none'] as const;
-export type Firewall = (typeof FIREWALLS)[number];
 /** A node's firewall as this release understands it; of a node that is not there, or was removed, none. */
 export const firewallOf = (node: Pick<z.infer<typeof Node>, 'firewall' | 'removed'> | undefined): Firewall =>
   (!node?.removed && FIREWALLS.find((each) => each === node?.firewall)) || 'none';
@@ -369,6 +407,8 @@ export const AnyObject = z.discriminatedUnion('kind', [
   SecurityGroupRule,
   SecurityGroupMember,
   ForwardingEntry,
+  RouterEntry,
+  RouterPlace,
   AddressGroup,
   PacketLog,
   AddressScope,
@@ -393,6 +433,8 @@ export type SecurityGroup = Readonly<z.infer<typeof SecurityGroup>>;
 export type SecurityGroupRule = Readonly<z.infer<typeof SecurityGroupRule>>;
 export type SecurityGroupMember = Readonly<z.infer<typeof SecurityGroupMember>>;
 export type ForwardingEntry = Readonly<z.infer<typeof ForwardingEntry>>;
+export type RouterEntry = Readonly<z.infer<typeof RouterEntry>>;
+export type RouterPlace = Readonly<z.infer<typeof RouterPlace>>;
 export type PacketLog = Readonly<z.infer<typeof PacketLog>>;
 export type AddressGroup = Readonly<z.infer<typeof AddressGroup>>;
 export type AddressScope = Readonly<z.infer<typeof AddressScope>>;
@@ -401,7 +443,7 @@ export type RbacPolicy = Readonly<z.infer<typeof RbacPolicy>>;
 export type Quota = Readonly<z.infer<typeof Quota>>;
 export type AnyObject = Readonly<z.infer<typeof AnyObject>>;
 /** An object that events are written of: any but a derived one. */
-export type WrittenObject = Exclude<AnyObject, SecurityGroupMember | ForwardingEntry>;
+export type WrittenObject = Exclude<AnyObject, SecurityGroupMember | ForwardingEntry | RouterEntry | RouterPlace>;
 export type WrittenKind = WrittenObject['kind'];
 export type Kind = AnyObject['kind'];
 export const KINDS: readonly Kind[] = AnyObject.options.map((schema) => schema.shape.kind.value);

@@ -93,7 +93,7 @@ export {
   unscheduled,
 } from './routers/scheduling.js';
 export type { DhcpAgent, DhcpFleet, DhcpHost } from './dhcp/scheduling.js';
-export { assignDhcp, dhcpPending, scheduleDhcp, unassignDhcp } from './dhcp/scheduling.js';
+export { assignDhcp, dhcpPending, NO_DHCP, scheduleDhcp, unassignDhcp } from './dhcp/scheduling.js';
 export { invalidDhcpAgent } from './dhcp/errors.js';
 export { agentNotFound, invalidL3Agent } from './routers/errors.js';
 export { addRoutes, MOST_ROUTES, removeRoutes } from './routers/routes.js';

@@ -12,6 +12,7 @@
  *   gateway-forwarding/<router>/<forwarding>   forwarded/<floating ip>/<forwarding>   forwarded-to/<port>/<fixed ip>/<forwarding>
  *   policy/<object>/<action>/<target project>/
  *   bound/<network>/<host>/<port>            the network is needed on that host
+ *   routed/<network>/<router>               a router on a host has an interface there
  *   association/<port>/<external network>/<fixed ip>/   carried/<router>/<subnet>/<floating ip>
  *   local-vlan/<host>/<vlan>   tunnel-ip/<ip>
  */

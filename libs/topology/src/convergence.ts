@@ -8,6 +8,11 @@ export type ConvergeOptions = Readonly<{
   mayRemove: boolean;
   /** The view comes from the snapshot on disk and no control plane has confirmed it yet: outside addresses are probed first. */
   unverified: boolean;
+  /**
+   * Call it now and then in long work, where the node and what is remembered are as after a converge: what was asked for meanwhile is converged then, by a call within
+   * this one, and the view is brought up to date for it. Absent: nothing else may be done meanwhile. Does not reject.
+   */
+  between?: () => Promise<void>;
 }>;
 
 export type Convergence = Readonly<{
@@ -19,4 +24,6 @@ export type Convergence = Readonly<{
   statuses: readonly ObjectStatus[];
   /** Objects that could not be made so, by `<kind>/<id>` where one is to blame. They are tried again later. */
   failed: readonly Readonly<{ key: string; reason: string }>[];
+  /** Present when there is more to do than one convergence takes at once: call again with these, and with whatever is touched meanwhile. */
+  again?: ReadonlySet<ObjectKey>;
 }>;

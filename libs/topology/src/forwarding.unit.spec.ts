@@ -3,7 +3,7 @@
  * network, one small object each, however many ports the network has: counted in objects that are looked at, since times differ between machines.
  */
 import { describe, expect, it, jest } from '@jest/globals';
-import type { PlumbEvent, Port, Recorded } from '@plumbline/contracts';
+import { placeId, type PlumbEvent, type Port, type Recorded } from '@plumbline/contracts';
 import { advance, hostObjects, type Parcel } from './host-view.js';
 import { type Prepared, prepare } from './prepare.js';
 import {
@@ -15,6 +15,8 @@ import {
   portBound,
   portCreated,
   routerCreated,
+  routerGatewaySet,
+  routerInterfaceAdded,
   routerScheduled,
 } from './testing/index.js';
 import { Topology } from './topology.js';
@@ -135,14 +137,16 @@ describe('an entry of a network', () => {
     expect(cloud.entry(portId)).toBeUndefined();
   });
 
-  it('is not of a router’s port, and not secured of a port that serves the network', () => {
+  it('is not of a router’s port, and secured of a port that serves the network only if it is ours', () => {
     const cloud = new Cloud(0);
     const routerId = id(900);
     cloud.do(routerCreated({ routerId }), routerScheduled(routerId, 'cmp1'));
     const [portId, created] = cloud.created({ deviceOwner: 'network:router_interface', deviceId: routerId });
     cloud.do(created);
     expect(cloud.entry(portId)).toBeUndefined();
-    expect(cloud.entry(cloud.port('cmp1', { deviceOwner: 'network:dhcp' }))).toMatchObject({ secured: false });
+    const dhcp = { deviceOwner: 'network:dhcp', portSecurityEnabled: false };
+    expect(cloud.entry(cloud.port('cmp1', dhcp))).toMatchObject({ secured: false });
+    expect(cloud.entry(cloud.port('cmp1', { ...dhcp, servesDhcp: true }))).toMatchObject({ secured: true });
   });
 
   it('is one small object for each host of the network, and nothing for any other', () => {
@@ -193,6 +197,56 @@ describe('an entry of a network', () => {
   });
 });
 
+describe('a router’s port', () => {
+  const routerId = id(900);
+  const withInterface = () => {
+    const cloud = new Cloud(0);
+    cloud.do(routerCreated({ routerId }), routerScheduled(routerId, 'cmp1'));
+    const [portId, created] = cloud.created({ deviceOwner: 'network:router_interface', deviceId: routerId });
+    const added = routerInterfaceAdded(routerId, portId, NETWORK, []);
+    return { cloud, portId, parcels: cloud.do(created, added).parcels };
+  };
+
+  it('is what it has, and where its router is', () => {
+    const { cloud, portId, parcels } = withInterface();
+    const at = cloud.topology.position;
+    const both = ['+routerentry', '+routerplace'];
+    expect(told(parcels)).toEqual({ ...everywhere(both), cmp1: ['+port', ...both, 'RouterInterfaceAdded'] });
+    expect(cloud.topology.get('routerentry', portId)).toEqual({
+      ...{ kind: 'routerentry', id: portId, projectId: 'project', setAt: { fixedIps: at - 1 } },
+      ...{ networkId: NETWORK, routerId, macAddress: 'fa:16:3e:00:03:e9', addresses: ['10.0.3.233'] },
+    });
+    expect(cloud.topology.get('routerplace', placeId(routerId, portId))).toEqual({
+      ...{ kind: 'routerplace', id: placeId(routerId, portId), projectId: 'project', networkId: NETWORK },
+      ...{ host: 'cmp1', setAt: { host: at - 2, [`interface:${portId}`]: at } },
+    });
+  });
+
+  it('goes where its router goes: one small object for each host', () => {
+    const { cloud, portId } = withInterface();
+    const moved = cloud.do(routerScheduled(routerId, 'cmp2')).parcels;
+    expect(told(moved)).toEqual({
+      ...everywhere(['+routerplace']),
+      cmp1: ['+routerplace', '-router', '-port'],
+      cmp2: ['+router', '+routerplace', '+port'],
+    });
+    for (const parcel of moved) if (parcel.host > 'cmp2') expect(JSON.stringify(parcel).length).toBeLessThan(400);
+    const off = cloud.do({ type: 'RouterUnscheduled', version: 1, data: { routerId, host: 'cmp2' } }).parcels;
+    expect(told(off)).toMatchObject({ cmp4: ['-routerplace'] });
+    expect(cloud.topology.get('routerplace', placeId(routerId, portId))).toBeUndefined();
+    expect(cloud.topology.get('routerentry', portId)).toBeDefined();
+  });
+
+  it('is told to who gets the network, of the router’s gateway too', () => {
+    const { cloud } = withInterface();
+    const [portId, created] = cloud.created({ deviceOwner: 'network:router_gateway', deviceId: routerId });
+    cloud.do(created, routerGatewaySet(routerId, portId, NETWORK, []));
+    const kinds = told(cloud.place(NETWORK, 'cmp9').parcels)['cmp9'] ?? [];
+    expect(kinds.filter((each) => each === '+routerplace')).toHaveLength(2);
+    expect(kinds.filter((each) => each === '+routerentry')).toHaveLength(2);
+  });
+});
+
 describe('what a command on a port of a network costs', () => {
   const bound = (cloud: Cloud) => cloud.port('cmp5');
   const moved = (cloud: Cloud) => cloud.do(portBound(cloud.port('cmp4'), NETWORK, 'cmp5'));
@@ -218,7 +272,7 @@ describe('what a command on a port of a network costs', () => {
     const { prepared } = cloud.do(portBound(portId, NETWORK, 'cmp5'));
     expect(Object.keys(prepared.expect).sort()).toEqual([`placement-${NETWORK}`, `port-${portId}`]);
     expect(prepared.take).toEqual([`bound/${NETWORK}/cmp5/${portId}`]);
-    // Who serves the network's DHCP must know its ports, too.
-    expect(prepared.none.filter((prefix) => !prefix.startsWith('dhcp/'))).toEqual([]);
+    // Who serves the network's DHCP, or routes it, must know its ports, too.
+    expect(prepared.none.filter((prefix) => !/^(dhcp|routed)\//.test(prefix))).toEqual([]);
   });
 });

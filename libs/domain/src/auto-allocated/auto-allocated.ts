@@ -5,6 +5,7 @@
 import type { Topology } from '@plumbline/topology';
 import type { Decide } from '../context.js';
 import { deciding } from '../deciding.js';
+import type { DhcpFleet } from '../dhcp/scheduling.js';
 import type { Draft } from '../draft.js';
 import { DomainError } from '../errors.js';
 import { createNetworks, deleteNetwork } from '../networks/networks.js';
@@ -47,13 +48,13 @@ function stand(draft: Draft, networkId: string, pools: readonly Readonly<{ id: s
 export const autoAllocate = (
   projectId: string,
   ids: TopologyIds,
-  around: Readonly<{ fleet: Fleet; segments: SegmentPolicy }>,
+  around: Readonly<{ fleet: Fleet; dhcp: DhcpFleet; segments: SegmentPolicy }>,
 ): Decide<string> =>
   inOrder((run, topology) => {
     if (topology.get('network', ids.networkId)) return ids.networkId;
     const { externalNetworkId, pools } = run(autoAllocationRequirements);
     const subnets = instead('Unable to provide tenant private network', () =>
-      privateNetwork(run, projectId, ids.networkId, pools, around.segments),
+      privateNetwork(run, projectId, ids.networkId, pools, around),
     );
     instead('Unable to provide external connectivity', () =>
       connect(run, projectId, ids.routerId, { externalNetworkId, subnets, fleet: around.fleet }),
@@ -66,7 +67,7 @@ function privateNetwork(
   projectId: string,
   networkId: string,
   pools: Requirements['pools'],
-  segments: SegmentPolicy,
+  { segments, dhcp }: Readonly<{ segments: SegmentPolicy; dhcp: DhcpFleet }>,
 ): string[] {
   const named = { projectId, name: 'auto_allocated_network', description: '' };
   const flags = { adminStateUp: true, shared: false, external: false, isDefault: false, portSecurityEnabled: true };
@@ -82,7 +83,7 @@ function privateNetwork(
     hostRoutes: [],
     enableDhcp: true,
   }));
-  return run(createSubnets(requests));
+  return run(createSubnets(requests, dhcp));
 }
 
 function connect(

@@ -1,12 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { deletePort } from '../ports/ports.js';
 import { createSubnetPools } from '../subnet-pools/subnet-pools.js';
+import { NO_DHCP } from '../dhcp/scheduling.js';
 import { make } from '../testing/requests.js';
 import { POLICY, World } from '../testing/world.js';
 import { autoAllocate, autoAllocationRequirements, deleteAutoAllocated } from './auto-allocated.js';
 
 const ids = { networkId: '00000000-0000-5000-8000-00000000000a', routerId: '00000000-0000-5000-8000-00000000000b' };
-const allocate = autoAllocate('q', ids, { fleet: { l3Hosts: [] }, segments: POLICY });
+const allocate = autoAllocate('q', ids, { fleet: { l3Hosts: [] }, dhcp: NO_DHCP, segments: POLICY });
 const pool = (prefix: string, minPrefixLength: number) => ({
   projectId: 'admin',
   name: '',
@@ -36,6 +37,7 @@ describe('a topology that makes itself', () => {
           { networkId: `${ids.networkId.slice(0, -1)}${n + 1}`, routerId: `${ids.routerId.slice(0, -2)}f${n}` },
           {
             fleet: { l3Hosts: [] },
+            dhcp: NO_DHCP,
             segments: POLICY,
           },
         ),

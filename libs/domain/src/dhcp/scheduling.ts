@@ -22,6 +22,7 @@ import { dhcpSchedulingFailed, networkHostedByDhcpAgent, networkNotHostedByDhcpA
 /** `uuid`: of the host's name, as in the device id of its ports. */
 export type DhcpHost = Readonly<{ host: string; uuid: string }>;
 
+/** `NO_DHCP`: nobody serves. */
 export type DhcpFleet = Readonly<{
   /** Hosts whose DHCP agent is alive and enabled. */
   hosts: readonly DhcpHost[];
@@ -30,6 +31,8 @@ export type DhcpFleet = Readonly<{
   /** How many servers a network gets, if there are as many hosts. */
   perNetwork: number;
 }>;
+
+export const NO_DHCP: DhcpFleet = { hosts: [], stays: new Set(), perNetwork: 0 };
 
 /** What `find` and `all` need: a topology or a draft. */
 type Objects = Pick<Draft, 'find' | 'all'>;
@@ -68,13 +71,30 @@ function serve(draft: Draft, network: Network, fleet: DhcpFleet): boolean {
     if (to) move(draft, server, to);
   }
   settleServers(draft, network.id);
-  const living = serversOf(draft, network.id).filter(({ binding }) => fleet.stays.has(binding.host));
+  makeMissing(
+    draft,
+    network,
+    fleet,
+    serversOf(draft, network.id).filter(({ binding }) => fleet.stays.has(binding.host)),
+  );
+  return draft.changes().length > before;
+}
+
+function makeMissing(draft: Draft, network: Network, fleet: DhcpFleet, living: readonly Port[]): void {
   for (let missing = fleet.perNetwork - living.length; missing > 0; missing -= 1) {
     const to = hostFor(draft, network, fleet);
     if (!to) break;
     make(draft, network, to);
   }
-  return draft.changes().length > before;
+}
+
+/**
+ * Gives the network what it lacks, in the command by which it has come to want DHCP: then it is served at once, and no port of it is older than its servers. What
+ * cannot be made now comes with the agents' next report. Servers are moved with reports alone.
+ */
+export function startServing(draft: Draft, networkId: string, fleet: DhcpFleet): void {
+  const network = draft.get('network', networkId);
+  if (network && wantsDhcp(draft, networkId)) makeMissing(draft, network, fleet, serversOf(draft, networkId));
 }
 
 /** The host with the fewest servers that could have one more of this network; null when there is none. */

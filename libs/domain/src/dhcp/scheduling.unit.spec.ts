@@ -40,6 +40,28 @@ describe('a network with DHCP', () => {
     world.heldClaims();
   });
 
+  it('is served from the command on by which it gets its first subnet, whoever asked', () => {
+    const { world } = start();
+    const [id = ''] = world.do(createNetworks([network()], POLICY));
+    const request = { ...subnet(id, '10.5.0.0/24'), enableDhcp: false };
+    const [subnetId = ''] = world.do(createSubnets([request], fleet('net1')));
+    expect(serversIn(world, id)).toEqual([]);
+    world.do(updateSubnet(subnetId, { enableDhcp: true }, fleet('net1')));
+    expect(serversIn(world, id)).toMatchObject([{ binding: { host: 'net1' }, fixedIps: [{ subnetId }] }]);
+    // The servers that are there are enough, wherever they are.
+    world.do(createSubnets([subnet(id, '10.6.0.0/24')], fleet('net2')));
+    expect(serversIn(world, id)).toMatchObject([{ binding: { host: 'net1' } }]);
+    const two = { ...fleet('net1', 'net2'), perNetwork: 2 };
+    world.do(createSubnets([subnet(id, '10.7.0.0/24')], two));
+    expect(serversIn(world, id)).toHaveLength(2);
+    for (const server of serversIn(world, id)) expect(server.fixedIps).toHaveLength(3);
+    const member = { projectId: 'p1', role: 'member' } as const;
+    const [own = ''] = world.as(member, createNetworks([{ ...network(), projectId: 'p1' }], POLICY));
+    world.as(member, createSubnets([{ ...subnet(own, '10.8.0.0/24'), projectId: 'p1' }], fleet('net1')));
+    expect(serversIn(world, own)).toHaveLength(1);
+    world.heldClaims();
+  });
+
   it('is served only by a network node that reaches it', () => {
     const { world, networkId } = start();
     world.admit('net1', ['compute']);

@@ -11,6 +11,7 @@ import {
 import { changedFields, definedOnly } from '../changes.js';
 import type { Decide } from '../context.js';
 import { deciding } from '../deciding.js';
+import { NO_DHCP, startServing, type DhcpFleet } from '../dhcp/scheduling.js';
 import type { Draft } from '../draft.js';
 import { badRequest, gatewayIpInUse, invalidInput, networkNotFound, notAuthorized, subnetNotFound } from '../errors.js';
 import { checkIpv6Mtu } from '../networks/mtu.js';
@@ -62,9 +63,13 @@ export type SubnetChanges = Partial<
 
 const NEW = 'new subnet';
 
-/** All or none, in one command. Returns the ids in the order asked. */
-export const createSubnets = (requests: readonly NewSubnet[]): Decide<string[]> =>
-  deciding((draft) => requests.map((request) => createSubnet(draft, request)));
+/** All or none, in one command, with the DHCP servers that their networks lack. Returns the ids in the order asked. */
+export const createSubnets = (requests: readonly NewSubnet[], dhcp: DhcpFleet = NO_DHCP): Decide<string[]> =>
+  deciding((draft) => {
+    const ids = requests.map((request) => createSubnet(draft, request));
+    for (const networkId of new Set(requests.map((request) => request.networkId))) startServing(draft, networkId, dhcp);
+    return ids;
+  });
 
 export function createSubnet(draft: Draft, request: NewSubnet): string {
   const { networkId, ipVersion, ipv6RaMode = null, ipv6AddressMode = null } = request;
@@ -149,7 +154,7 @@ function checkAffinity(draft: Draft, pool: SubnetPool | null, others: readonly S
   if (scope === null) throw networkSubnetPoolAffinity();
 }
 
-export const updateSubnet = (id: string, changes: SubnetChanges): Decide<void> =>
+export const updateSubnet = (id: string, changes: SubnetChanges, dhcp: DhcpFleet = NO_DHCP): Decide<void> =>
   deciding((draft) => {
     const subnet = draft.get('subnet', id);
     if (!subnet) throw subnetNotFound(id);
@@ -179,6 +184,7 @@ export const updateSubnet = (id: string, changes: SubnetChanges): Decide<void> =
         version: 1,
         data: { subnetId: id, networkId: subnet.networkId, set },
       });
+    if (set.enableDhcp) startServing(draft, subnet.networkId, dhcp);
   });
 
 export const deleteSubnet = (id: string): Decide<void> =>

@@ -17,7 +17,7 @@ export const forwardingentry: KindDeclaration<'forwardingentry'> = {
 };
 
 function entriesOf(port: Port): ForwardingEntry[] {
-  const { id, projectId, networkId, macAddress, setAt, fixedIps, binding } = port;
+  const { id, projectId, networkId, macAddress, setAt, binding } = port;
   if (binding.host === '' || isRouterPort(port)) return [];
   return [
     {
@@ -32,9 +32,13 @@ function entriesOf(port: Port): ForwardingEntry[] {
       networkId,
       host: binding.host,
       macAddress,
-      addresses: [...new Set(fixedIps.map(({ ipAddress }) => canonicalAddress(ipAddress)))].sort(),
-      secured: port.portSecurityEnabled && !port.deviceOwner.startsWith('network:'),
+      addresses: addressesOf(port),
+      secured: port.servesDhcp || (port.portSecurityEnabled && !port.deviceOwner.startsWith('network:')),
       pairs: port.allowedAddressPairs,
     },
   ];
 }
+
+/** Canonical, each once, sorted by text. */
+export const addressesOf = ({ fixedIps }: Port): string[] =>
+  [...new Set(fixedIps.map(({ ipAddress }) => canonicalAddress(ipAddress)))].sort();

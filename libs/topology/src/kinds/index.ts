@@ -14,6 +14,8 @@ import { portforwarding } from './port-forwarding.js';
 import { port } from './port.js';
 import { quota } from './quota.js';
 import { rbacpolicy } from './rbac-policy.js';
+import { routerentry } from './router-entry.js';
+import { routerplace } from './router-place.js';
 import { router } from './router.js';
 import { securitygroupmember } from './security-group-member.js';
 import { securitygrouprule } from './security-group-rule.js';
@@ -32,6 +34,8 @@ export const DECLARATIONS = {
   securitygrouprule,
   securitygroupmember,
   forwardingentry,
+  routerentry,
+  routerplace,
   addressgroup,
   packetlog,
   addressscope,

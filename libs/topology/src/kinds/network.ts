@@ -5,6 +5,9 @@ import type { KindDeclaration } from './kind.js';
 /** From a network to the hosts that serve DHCP on it. */
 export const toDhcpHosts: Steps<AnyObject> = [{ from: 'port', by: 'serves' }, 'host'];
 
+/** From a network to the hosts whose routers have an interface on it: they answer its guests for metadata. */
+export const toRouterHosts: Steps<AnyObject> = [{ from: 'router', by: 'routes' }, 'host'];
+
 /** Hosts: those on which it is placed, since their switches carry it. Those that serve DHCP on it are among them. */
 export const network: KindDeclaration<'network'> = {
   stream: 'own',

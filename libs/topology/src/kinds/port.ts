@@ -1,6 +1,6 @@
 import { isRouterPort, type Port } from '@plumbline/contracts';
 import { claimPart, type KindDeclaration } from './kind.js';
-import { toDhcpHosts } from './network.js';
+import { toDhcpHosts, toRouterHosts } from './network.js';
 
 /** The hosts it is bound to, the active binding's first. */
 const boundTo = ({ binding: { host }, inactiveBindings }: Port): readonly string[] => [
@@ -15,7 +15,7 @@ const memberOn = (port: Port): readonly string[] => {
   return hosts.length > 0 ? hosts : [''];
 };
 
-/** Hosts: those it is bound to; a router's port has no binding and is on its router's host. And those that serve DHCP on its network. */
+/** Hosts: those it is bound to; a router's port has no binding and is on its router's host. And those that serve DHCP on its network or route it, which must know who asks them for metadata. */
 export const port: KindDeclaration<'port'> = {
   stream: 'own',
   claims: (object) => [
@@ -55,7 +55,7 @@ export const port: KindDeclaration<'port'> = {
     ...object.fixedIps.map((ip) => `address/${object.networkId}/${ip.ipAddress}`),
     ...(isRouterPort(object) ? [`router-ports/${object.networkId}`] : []),
   ],
-  scope: [['host'], ['router', 'host'], ['network', ...toDhcpHosts]],
+  scope: [['host'], ['router', 'host'], ['network', ...toDhcpHosts], ['network', ...toRouterHosts]],
   access: { seenByOwnerOf: 'network', deletedByOwnerOf: 'network' },
   table: 'ports',
 };
