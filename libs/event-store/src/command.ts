@@ -46,7 +46,7 @@ const maxKeyLength = 800;
 
 /** Checks the command and makes its stored form. Throws `InvalidCommand`; nothing was stored then. */
 export function wire(command: AppendCommand): WireCommand {
-  const { events, take, release, none, within = {}, rows, tally, limits, basis, once } = command;
+  const { events, take, release, none, within = {}, rows, tally, limits, basis, once, serverEvents = [] } = command;
   const hosts = [...new Set(command.hosts)];
   const counted = Object.keys(tally);
   if (events.length === 0 && take.length + release.length + rows.length + hosts.length + counted.length > 0) {
@@ -100,6 +100,7 @@ export function wire(command: AppendCommand): WireCommand {
     ...(counted.length > 0 && { tally }),
     ...(limited.length > 0 && { limits }),
     ...(once && { once }),
+    ...(serverEvents.length > 0 && { servers: serverEvents }),
   });
   for (const json of [text, ...numbered.map((event) => event.envelope)]) refuseUnstorableText(json);
   const again = events[0]?.id !== undefined;
@@ -174,9 +175,9 @@ export function follows(at: Head, { position, id, stream, streamVersion, event, 
 
 function number(events: readonly EventInput[], command: AppendCommand): readonly WireEvent[] {
   const next = new Map<string, number>();
-  const { requestId, userId, projectId, time } = command.meta;
-  const meta: Meta = { requestId, userId, projectId, time };
-  return events.map(({ id = randomUUID(), stream, type, version, data }) => {
+  const { requestId, userId, projectId, time, request } = command.meta;
+  const by: Meta = { requestId, userId, projectId, time };
+  return events.map(({ id = randomUUID(), stream, type, version, data }, index) => {
     if (!uuid.test(id)) throw new InvalidCommand(`Event id "${id}" is not a UUID in lower case.`);
     if (!Number.isSafeInteger(version) || version < 1)
       throw new InvalidCommand(`${type} has version ${version}; versions begin at 1.`);
@@ -186,6 +187,7 @@ function number(events: readonly EventInput[], command: AppendCommand): readonly
     }
     const sv = from + 1;
     next.set(stream, sv);
+    const meta = index === 0 && request ? { ...by, request } : by;
     const envelope: Envelope = { id, stream, streamVersion: sv, type, version, data, meta };
     return { id, stream, sv, type, v: version, envelope: JSON.stringify(envelope) };
   });

@@ -7,6 +7,8 @@
  * row and stop every other writer. So the command states its preconditions, and the store checks them.
  */
 
+import type { ServerEvent } from '@plumbline/topology';
+
 /**
  * One event to append. It belongs to one stream and changes exactly one object. `version` is the event type's version.
  * `id` (UUID) makes a repetition safe: a command whose first event is in the log already is stored once and gets its first answer
@@ -14,8 +16,14 @@
  */
 export type EventInput = Readonly<{ id?: string; stream: string; type: string; version: number; data: unknown }>;
 
-/** Who caused an event, and when. `time` is RFC 3339 in UTC with milliseconds. */
-export type Meta = Readonly<{ requestId: string; userId: string; projectId: string; time: string }>;
+/** Who caused an event, and when. `time` is RFC 3339 in UTC with milliseconds. `request`: what was sent; stored with the command's first event alone. */
+export type Meta = Readonly<{
+  requestId: string;
+  userId: string;
+  projectId: string;
+  time: string;
+  request?: Readonly<{ method: string; path: string; body?: string | undefined }> | undefined;
+}>;
 
 /**
  * An object's read model row as it stands after the command. `version` is the version, after the command, of the stream that
@@ -65,6 +73,11 @@ export type AppendCommand = Readonly<{
   basis: Head | null;
   /** The request may be repeated: it is carried out once. */
   once?: Once;
+  /**
+   * What Nova must hear of ports, in this order; absent: nothing. Of a port that is no server's before the command nothing is told, and that it was unplugged only if it was said
+   * to be plugged.
+   */
+  serverEvents?: readonly ServerEvent[];
 }>;
 
 /**
@@ -165,6 +178,16 @@ export interface EventStore {
   read(after: Head | number, limit: number): Promise<readonly RecordedEvent[]>;
   /** The events of one stream in order. */
   readStream(stream: string): Promise<readonly RecordedEvent[]>;
+  /** Streams whose names begin so, also of objects that are gone; in the order of their bytes, the first `most`. */
+  streamsUnder(prefix: string, most: number): Promise<readonly string[]>;
+  /**
+   * Events up to `upTo` whose text contains this one, latest first, at most `most`. Reads the log backwards until it has so many. Null: it was not read through within
+   * `withinMs`.
+   */
+  mentions(
+    text: string,
+    options: Readonly<{ upTo: number; most: number; withinMs: number }>,
+  ): Promise<readonly RecordedEvent[] | null>;
   /** Version of a stream, also of an object that is gone; 0 when it has no event. */
   streamVersion(stream: string): Promise<StreamVersion>;
   head(): Promise<Head>;

@@ -29,7 +29,12 @@ export { follows } from './command.js';
 export { FeedPruned, InvalidCommand, LogDiffers, StoreUnavailable, WrongGeneration } from './errors.js';
 export { readTables } from './read-tables.js';
 export { PostgresCheckpoints } from './postgres/postgres-checkpoints.js';
-export { confirmOn, PostgresEventStore, type PostgresEventStoreOptions } from './postgres/postgres-event-store.js';
+export {
+  confirmOn,
+  orNotMigrated,
+  PostgresEventStore,
+  type PostgresEventStoreOptions,
+} from './postgres/postgres-event-store.js';
 export {
   NoAnswer,
   openClient,
@@ -39,6 +44,7 @@ export {
   type ConnectionOptions,
   type PoolOptions,
 } from './postgres/connections.js';
+export { isOfServer } from './postgres/sql/server-event-tables.js';
 export type { Admitted } from './postgres/admit-once.js';
 export { guardStatus, migrate, type GuardStatus } from './postgres/migrate.js';
 export { AgentEntity, createDataSource, type AgentRow, type DataSourceOptions } from './postgres/data-source.js';

@@ -12,7 +12,7 @@
  * Road not taken: LISTEN/NOTIFY. It holds a connection, is lost with it, and needs the poll beside it all the same.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { FeedMessage, subjectOf, known, ObjectKey } from '@plumbline/contracts';
+import { FeedMessage, subjectOf, known, ObjectKey, type Recorded } from '@plumbline/contracts';
 import {
   AppendOk,
   type CheckpointStore,
@@ -64,6 +64,7 @@ export class Follower {
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
   private readonly onReload: (() => void)[] = [];
+  private readonly onFold: ((before: Topology, events: readonly Recorded[]) => void)[] = [];
   /** Why the log can be read no further: a fault of this release or a damaged log, or tables of another release. */
   broken: Error | null = null;
   /** The database refuted the memory, and the log is not loaded anew yet. */
@@ -103,6 +104,14 @@ export class Follower {
   /** `then` is called each time the log was loaded anew: what else was remembered of the old memory must go. */
   whenReloaded(then: () => void): void {
     this.onReload.push(then);
+  }
+
+  /**
+   * `then` is called with the events of each command (or of some that follow on each other) and the objects as they are before them, just before they are folded. It
+   * must return at once.
+   */
+  whenFolding(then: (before: Topology, events: readonly Recorded[]) => void): void {
+    this.onFold.push(then);
   }
 
   /** Something was learned by a call to the database that was about this memory (`memory` when it began): errors that refute it are acted upon, others ignored. */
@@ -298,6 +307,7 @@ export class Follower {
     if (!last) return;
     try {
       const recorded = events.map(toRecorded);
+      for (const then of this.onFold) then(this.topology, recorded);
       const keys = new Set<ObjectKey>();
       for (const { event } of recorded) {
         const each = known(event);

@@ -43,6 +43,8 @@ export type LedgerOptions = Readonly<{
   logger: Logger;
   /** How long a command in conflict is decided again. Default 10,000. */
   patienceMs?: number;
+  /** Nova hears of its servers' ports: what it must hear is stored with the events. Default false. */
+  servers?: boolean;
 }>;
 
 export class Ledger {
@@ -91,7 +93,7 @@ export class Ledger {
     actor: Actor = SYSTEM,
     once?: Omit<Once, 'result'>,
   ): Promise<{ result: T; position: number }> {
-    const { store, follower, logger, patienceMs = 10_000 } = this.options;
+    const { store, follower, logger, patienceMs = 10_000, servers = false } = this.options;
     const dueAt = performance.now() + patienceMs;
     let fresh = false;
     let lostAt = 'a command of this process';
@@ -128,7 +130,7 @@ export class Ledger {
       const land = this.inFlight.add(prepared);
       try {
         const named = once && { ...once, result: decided.result };
-        const answer = await store.append(toAppend(prepared, follower.head, named));
+        const answer = await store.append(toAppend(prepared, follower.head, { once: named, servers }));
         if (answer.ok) {
           const position = answer.before + answer.recorded.length;
           // Stored by a database that has lost it since, or not: the memory that could tell is gone.

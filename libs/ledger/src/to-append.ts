@@ -1,10 +1,14 @@
 /** Makes the event store's command of a prepared decision. */
 import { AnyObject, keyOf, ObjectKey, Recorded, subjectOf } from '@plumbline/contracts';
 import { AppendCommand, Head, Once, RecordedEvent, Row, StoredRow } from '@plumbline/event-store';
-import { Prepared, readRow } from '@plumbline/topology';
+import { Prepared, readRow, serverEventsOf } from '@plumbline/topology';
 
-/** `basis`: up to where the log was read when the decision was prepared. */
-export function toAppend(prepared: Prepared, basis: Head, once?: Once): AppendCommand {
+/** `basis`: up to where the log was read when the decision was prepared. `servers`: somebody must hear what becomes of servers' ports. */
+export function toAppend(
+  prepared: Prepared,
+  basis: Head,
+  { once, servers = false }: Readonly<{ once?: Once | undefined; servers?: boolean }> = {},
+): AppendCommand {
   const versions = versionsAfter(prepared);
   return {
     events: prepared.events.map(({ stream, event }) => ({
@@ -28,6 +32,7 @@ export function toAppend(prepared: Prepared, basis: Head, once?: Once): AppendCo
     meta: prepared.meta,
     basis,
     ...(once && { once }),
+    ...(servers && { serverEvents: serverEventsOf(prepared.foreseen.future.changes()) }),
   };
 }
 
@@ -46,10 +51,8 @@ function versionsAfter({ events, expect }: Prepared): ReadonlyMap<ObjectKey, num
 /** The object of a read model row. */
 export const objectOf = (row: StoredRow): AnyObject => ({ ...(row.doc as object), setAt: row.setAt }) as AnyObject;
 
-/** An event as agents and folds see it, without the store's own fields. */
-export const toRecorded = ({ position, stream, event, meta }: RecordedEvent): Recorded => ({
-  position,
-  stream,
-  event: event as Recorded['event'],
-  meta,
-});
+/** An event as agents and folds see it, without the store's own fields and without what was sent to the API. */
+export const toRecorded = ({ position, stream, event, meta }: RecordedEvent): Recorded => {
+  const { requestId, userId, projectId, time } = meta;
+  return { position, stream, event: event as Recorded['event'], meta: { requestId, userId, projectId, time } };
+};

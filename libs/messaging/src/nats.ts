@@ -1,5 +1,6 @@
 /** Nest's NATS transport as Plumbline uses it: events only, never a reply; it reconnects without end, and queues nothing while there is no connection. */
 import { readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { ClientNats, type Deserializer, type IncomingEvent, type NatsOptions } from '@nestjs/microservices';
 import { nkeyAuthenticator, type NatsConnection, PermissionViolationError } from '@nats-io/transport-node';
 import type { Logger, Metric } from '@plumbline/telemetry';
@@ -76,6 +77,21 @@ function loginOptions(login: NatsLogin): Partial<Options> {
   }
 }
 
+/**
+ * Closes the socket of a connection whose pings are not answered any more, which the client then makes anew. By itself it would first send what waits, and where the
+ * kernel takes no more that ends when TCP gives up, a quarter of an hour later. Resolves when the connection is closed for good.
+ */
+export async function leaveWhenStale(connection: NatsConnection): Promise<void> {
+  for await (const { type } of connection.status()) if (type === 'staleConnection') socketOf(connection)?.destroy();
+}
+
+/** The client has no public way to its socket; undefined where it is not where it was. */
+function socketOf(connection: NatsConnection): Socket | undefined {
+  const { protocol } = connection as { protocol?: { transport?: { socket?: unknown } } };
+  const socket = protocol?.transport?.socket;
+  return socket instanceof Socket ? socket : undefined;
+}
+
 /** Bytes of the broker's payload limit that Nest's packet around the body needs. */
 const packetBytes = 512;
 
@@ -114,7 +130,7 @@ export class NatsWire {
   start(): void {
     this.client
       .connect()
-      .then((connection: NatsConnection) => this.hearRefusals(connection))
+      .then((connection: NatsConnection) => Promise.all([leaveWhenStale(connection), this.hearRefusals(connection)]))
       .catch((err: unknown) => {
         if (this.closed) return;
         this.logger.warn({ err, step: 'nats' }, 'cannot connect to NATS, will be retried');

@@ -2,11 +2,12 @@
  * NATS logins: one for each node and one for the API, each with lists of the subjects it may use.
  *
  * Logins are nkeys (Ed25519): the server's configuration holds public keys, each login's owner its seed. A leaked configuration lets nobody in, and no password
- * hashes are needed. A node may subscribe to its own feed and beacon and publish on the replay and report subjects of the agents that its roles run. Nobody may use an inbox: NATS requests
- * are not used, because the API answers a replay request on the feed.
+ * hashes are needed. A node may subscribe to its own feed and beacon and publish on the replay and report subjects of the agents that its roles run, hear
+ * the questions to these agents and publish their answers. A node whose agents carry routers or networks may also ask for the data of instances, and hear the answers
+ * on a subject of its own. Nobody may use an inbox: NATS requests are not used, because a login would need the right to publish wherever the asker says.
  */
 import { nkeys } from '@nats-io/transport-node';
-import { AGENT_KINDS, agentsAdmitted, subjects } from '@plumbline/contracts';
+import { AGENT_KINDS, agentOf, agentsAdmitted, subjects } from '@plumbline/contracts';
 
 export interface NkeyPair {
   /** `U...`, for the server's configuration. */
@@ -34,17 +35,30 @@ export function newNkeyPair(): NkeyPair {
 /** What a node's agents may do. `roles`: what an operator admitted the node as; null: a login of a release without roles, which may speak for every kind of agent. */
 export function nodePermissions(host: string, roles: readonly string[] | null): Permissions {
   const kinds = roles === null ? AGENT_KINDS : agentsAdmitted(roles);
+  const serves = kinds.some((kind) => agentOf(kind).carries !== null);
   return {
-    publish: kinds.flatMap((kind) => [subjects.replay(host, kind), subjects.report(host, kind)]),
-    subscribe: [subjects.feed(host), subjects.beacon(host)],
+    publish: [
+      ...kinds.flatMap((kind) => [
+        subjects.replay(host, kind),
+        subjects.report(host, kind),
+        subjects.answersOf(host, kind),
+      ]),
+      ...(serves ? [subjects.instanceAsk(host)] : []),
+    ],
+    subscribe: [
+      subjects.feed(host),
+      subjects.beacon(host),
+      ...kinds.map((kind) => subjects.question(host, kind)),
+      ...(serves ? [subjects.instances(host)] : []),
+    ],
   };
 }
 
 /** What the API may do. */
 export function apiPermissions(): Permissions {
   return {
-    publish: [subjects.allFeeds, subjects.allBeacons],
-    subscribe: [subjects.allReplays, subjects.allReports],
+    publish: [subjects.allFeeds, subjects.allBeacons, subjects.allInstances, subjects.allQuestions],
+    subscribe: [subjects.allReplays, subjects.allReports, subjects.allInstanceAsks, subjects.allAnswers],
   };
 }
 

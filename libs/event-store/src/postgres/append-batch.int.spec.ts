@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CATALOGUE_VERSION } from '@plumbline/contracts';
+import type { ServerEventName } from '@plumbline/topology';
 import pg from 'pg';
 import { wire } from '../command.js';
 import { AppendCommand } from '../event-store.js';
-import { happened } from '../testing/commands.js';
+import { happened, portRow } from '../testing/commands.js';
 import { startPostgres, TestPostgres } from '../testing/start-postgres.js';
 
 describe('append_batch', () => {
@@ -59,5 +60,86 @@ describe('append_batch', () => {
       { l: 'port/p' },
       { b: before + 2 },
     ]);
+  });
+
+  it('makes rows of what Nova must hear with the events that are their cause, and of no port that is no server’s', async () => {
+    const [one, stranger, odd, fresh] = ['one', 'stranger', 'odd', 'fresh'].map(
+      (name) => `${name}-${randomUUID()}`,
+    ) as [string, ...string[]];
+    const serverId = randomUUID();
+    const row = (id: string, doc: object) =>
+      portRow(id, 1, {
+        doc: { kind: 'port', id, deviceOwner: 'compute:nova', deviceId: serverId, ...doc },
+        setAt: { binding: -1 },
+      });
+    const made = (id: string, doc: object = {}): AppendCommand =>
+      happened(`port-${id}`, 0, { rows: [row(id, doc)], take: [`k/${id}`] });
+    const [answer] = await send(
+      made(one),
+      made(stranger!, { deviceOwner: 'network:dhcp' }),
+      made(odd!, { deviceId: 'x' }),
+    );
+    const told = async (): Promise<string[]> =>
+      (
+        await service.query<{ told: string }>(
+          `SELECT concat_ws(' ', split_part(port_id, '-', 1), name, status) AS told FROM plumbline.server_events WHERE server_id = $1 ORDER BY seq`,
+          [serverId],
+        )
+      ).rows.map((each) => each.told);
+    const events = (name: ServerEventName, ...ids: (string | undefined)[]) => ({
+      serverEvents: ids.map((portId) => ({ portId: portId as string, name })),
+    });
+    await send(
+      happened(`port-${one}`, 1, events('network-changed', one, stranger, odd)),
+      // Of a command in conflict nothing is kept.
+      happened(`port-${stranger}`, 7, events('network-changed', one)),
+      // It was not there before, so no server's.
+      { ...made(fresh!), ...events('network-changed', fresh) },
+    );
+    expect(await told()).toEqual(['one network-changed completed']);
+    // That it is plugged was never said.
+    await send(happened(`port-${one}`, 2, events('network-vif-unplugged', one)));
+    await service.query('INSERT INTO plumbline.server_ports VALUES ($1, $2, $3, $4)', [
+      one,
+      serverId,
+      (answer?.b ?? 0) + 1,
+      'plugged',
+    ]);
+    await send(happened(`port-${one}`, 3, events('network-vif-unplugged', one)));
+    await send(
+      happened(`port-${one}`, 4, {
+        rows: [{ kind: 'port', id: one, deleted: true }],
+        ...events('network-vif-deleted', one),
+      }),
+    );
+    expect((await told()).slice(1)).toEqual([
+      'one network-vif-unplugged completed',
+      'one network-vif-deleted completed',
+    ]);
+  });
+
+  it('waits for nobody who has locked what was said to Nova', async () => {
+    const id = `port-${randomUUID()}`;
+    const serverId = randomUUID();
+    const doc = { kind: 'port', id, deviceOwner: 'compute:nova', deviceId: serverId };
+    await send(happened(id, 0, { rows: [portRow(id, 1, { doc, setAt: { binding: -1 } })] }));
+    const other = new pg.Client({ connectionString: postgres.serviceUrl });
+    await other.connect();
+    try {
+      await other.query('BEGIN');
+      await other.query(`INSERT INTO plumbline.server_ports VALUES ($1, $2, 1, 'plugged')`, [id, serverId]);
+      await send(
+        happened(id, 1, {
+          serverEvents: [
+            { portId: id, name: 'network-vif-unplugged' },
+            { portId: id, name: 'network-changed' },
+          ],
+        }),
+      );
+      const { rows } = await service.query('SELECT name FROM plumbline.server_events WHERE port_id = $1', [id]);
+      expect(rows).toEqual([{ name: 'network-changed' }]);
+    } finally {
+      await other.end();
+    }
   });
 });

@@ -21,6 +21,8 @@ import { NodeAdmission1765000000008 } from './migrations/0008-node-admission.js'
 import { ReportPages1765000000010 } from './migrations/0010-report-pages.js';
 import { GatheredClaims1765000000011 } from './migrations/0011-gathered-claims.js';
 import { PacketLogs1765000000013 } from './migrations/0013-packet-logs.js';
+import { InstanceData1765000000014 } from './migrations/0014-instance-data.js';
+import { ServerEvents1765000000015 } from './migrations/0015-server-events.js';
 
 /** Every migration that this release knows. */
 export const MIGRATIONS = [
@@ -35,6 +37,8 @@ export const MIGRATIONS = [
   ReportPages1765000000010,
   GatheredClaims1765000000011,
   PacketLogs1765000000013,
+  InstanceData1765000000014,
+  ServerEvents1765000000015,
 ] as const;
 
 /** An agent as it last reported. Observation: outside the log. bigint columns arrive as text. */

@@ -76,6 +76,8 @@ describe('migrate on a log of the first release', () => {
         'ReportPages1765000000010',
         'GatheredClaims1765000000011',
         'PacketLogs1765000000013',
+        'InstanceData1765000000014',
+        'ServerEvents1765000000015',
       ],
       remade: null,
     });

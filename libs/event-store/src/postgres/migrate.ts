@@ -28,6 +28,9 @@ GRANT INSERT, DELETE ON plumbline.claims, plumbline.feed, plumbline.revoked_toke
 GRANT INSERT, DELETE ON plumbline.checkpoints, plumbline.checkpoint_chunks TO ${role};
 GRANT INSERT, UPDATE, DELETE ON plumbline.idempotency_keys, plumbline.objects, plumbline.agents, plumbline.object_status TO ${role};
 GRANT EXECUTE ON FUNCTION plumbline.append_batch(integer, integer, jsonb, jsonb), plumbline.append_batch(jsonb) TO ${role};
+GRANT INSERT, UPDATE, DELETE ON plumbline.instance_data TO ${role};
+GRANT INSERT, UPDATE, DELETE ON plumbline.server_events, plumbline.server_ports TO ${role};
+GRANT UPDATE ON plumbline.server_event_sender TO ${role};
 GRANT INSERT, UPDATE, DELETE ON plumbline.node_owners, plumbline.node_runs, plumbline.node_refused TO ${role};
 `;
 

@@ -96,6 +96,34 @@ export class PostgresEventStore implements EventStore {
     return (await this.rows<EventColumns>(sql, [stream])).map(toRecorded);
   }
 
+  async streamsUnder(prefix: string, most: number): Promise<readonly string[]> {
+    // Bytes are compared: of the names that are not before the prefix, those that begin with it come first.
+    const sql = `SELECT stream FROM (SELECT stream FROM plumbline.streams WHERE stream >= $1 ORDER BY stream LIMIT $2) s
+      WHERE starts_with(stream, $1)`;
+    return (await this.rows<{ stream: string }>(sql, [prefix, most])).map(({ stream }) => stream);
+  }
+
+  async mentions(
+    text: string,
+    { upTo, most, withinMs }: Readonly<{ upTo: number; most: number; withinMs: number }>,
+  ): Promise<readonly RecordedEvent[] | null> {
+    const sql = `SELECT position, envelope, ${hex('hash')} FROM plumbline.events
+      WHERE position <= $2 AND strpos(envelope, $1) > 0 ORDER BY position DESC LIMIT $3`;
+    return this.using(async (client) => {
+      try {
+        await client.query('BEGIN READ ONLY');
+        await client.query("SELECT set_config('statement_timeout', $1, true)", [`${Math.ceil(withinMs)}ms`]);
+        const { rows } = await client.query<EventColumns>(sql, [text, upTo, most]);
+        return rows.map(toRecorded);
+      } catch (error) {
+        if ((error as { code?: string }).code === QUERY_CANCELED) return null;
+        throw error;
+      } finally {
+        await client.query('ROLLBACK');
+      }
+    });
+  }
+
   async streamVersion(stream: string): Promise<StreamVersion> {
     const sql = `SELECT h.position, coalesce(s.version, 0) AS version
       FROM plumbline.log_head h LEFT JOIN plumbline.streams s ON s.stream = $1`;
@@ -223,7 +251,7 @@ export class PostgresEventStore implements EventStore {
         return result;
       } catch (error) {
         await client.query('ROLLBACK').catch(() => undefined);
-        throw (error as { code?: string }).code === UNDEFINED_TABLE ? notMigrated(error as Error) : error;
+        throw orNotMigrated(error);
       }
     });
   }
@@ -266,10 +294,15 @@ type ObjectColumns = {
 type StoredColumns = Omit<StoredEvent, 'position' | 'streamVersion'> & { position: string; stream_version: string };
 
 const UNDEFINED_TABLE = '42P01';
-const notMigrated = (cause: Error): Error =>
-  new Error(`The database lacks a table of this release (${cause.message}): run "plumb db migrate" of this release.`, {
-    cause,
-  });
+const QUERY_CANCELED = '57014';
+/** What a query failed with; in words for an operator where the database lacks a table of this release. */
+export const orNotMigrated = (cause: unknown): unknown =>
+  (cause as { code?: string }).code === UNDEFINED_TABLE
+    ? new Error(
+        `The database lacks a table of this release (${(cause as Error).message}): run "plumb db migrate" of this release.`,
+        { cause },
+      )
+    : cause;
 
 const headSql = `SELECT log_id, position, ${hex('hash')} FROM plumbline.log_head`;
 /** Hash of position $1, the genesis hash at 0; one row always. */

@@ -69,6 +69,31 @@ export function eventStoreContract(name: string, make: () => Promise<EventStore>
       expect(await store.verify()).toEqual({ ok: true, head: await store.head() });
     });
 
+    it('stores what was sent with the first event of a command, and with no other', async () => {
+      const request = { method: 'POST', path: '/v2.0/networks', body: '{"network": {}}' };
+      const one = happened('network-a', 0, { meta: { ...meta, request } });
+      const two = { ...one, events: [...one.events, ...one.events] };
+      const { recorded } = stored(await store.append(two));
+      expect(recorded.map(({ meta: by }) => by)).toEqual([{ ...meta, request }, meta]);
+      expect(await store.read(0, 10)).toEqual(recorded);
+      expect(await store.verify()).toEqual({ ok: true, head: await store.head() });
+    });
+
+    it('finds streams by the beginning of their name, and events by a text in them, latest first', async () => {
+      for (const stream of ['port-b', 'port-a%', 'port-a', 'network-a'])
+        stored(await store.append(happened(stream, 0)));
+      stored(await store.append(happened('port-a', 1)));
+      expect(await store.streamsUnder('port-a', 10)).toEqual(['port-a', 'port-a%']);
+      expect(await store.streamsUnder('port-', 2)).toEqual(['port-a', 'port-a%']);
+      expect(await store.streamsUnder('port-%', 2)).toEqual([]);
+      const found = async (upTo: number, most: number) =>
+        (await store.mentions('"port-a"', { upTo, most, withinMs: 5_000 }))?.map(({ position }) => position);
+      expect(await found(9, 9)).toEqual([5, 3]);
+      expect(await found(4, 9)).toEqual([3]);
+      expect(await found(9, 1)).toEqual([5]);
+      expect(await store.mentions('port_a', { upTo: 9, most: 9, withinMs: 5_000 })).toEqual([]);
+    });
+
     it('chains the exact bytes of each event with its position and the hash before', async () => {
       const [one] = stored(await store.append(happened('network-a', 0))).recorded;
       const { id, stream, streamVersion, event, meta: by } = one!;

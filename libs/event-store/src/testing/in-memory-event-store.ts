@@ -67,6 +67,22 @@ export class InMemoryEventStore implements EventStore {
     return this.events.filter((event) => event.stream === stream).map(toRecorded);
   }
 
+  async streamsUnder(prefix: string, most: number): Promise<readonly string[]> {
+    const bytes = (name: string): Buffer => Buffer.from(name);
+    return [...this.streams.keys()]
+      .filter((name) => name.startsWith(prefix))
+      .sort((a, b) => Buffer.compare(bytes(a), bytes(b)))
+      .slice(0, most);
+  }
+
+  async mentions(
+    text: string,
+    { upTo, most }: Readonly<{ upTo: number; most: number }>,
+  ): Promise<readonly RecordedEvent[]> {
+    const found = this.events.filter(({ position, envelope }) => position <= upTo && envelope.includes(text));
+    return found.reverse().slice(0, most).map(toRecorded);
+  }
+
   async streamVersion(stream: string): Promise<StreamVersion> {
     return { position: this.events.length, version: this.streams.get(stream) ?? 0 };
   }

@@ -8,8 +8,9 @@ export type Identity = Readonly<{
   role: RoleName;
 }>;
 
-/** An identity and the request it made. */
-export type Caller = Identity & Readonly<{ requestId: string }>;
+/** An identity and the request it made. `request`: what it sent, as it is kept with what comes of it; absent where it changes nothing. */
+export type Caller = Identity &
+  Readonly<{ requestId: string; request?: Readonly<{ method: string; path: string; body?: string | undefined }> }>;
 
 export interface Authenticator {
   /**

@@ -20,6 +20,8 @@
  * Answers are short on purpose ({b: before, h: hashes, p: feed prevs} or {v|c|n|w|l|k: the conflict}): rows are sent before the commit,
  * and with an answer larger than the socket's buffer a stopped client would hold the head row.
  */
+import { isOfServer } from './server-event-tables.js';
+
 /** SQLSTATEs of this function; class PB is ours. */
 export const OTHER_LOG = 'PB001';
 export const OTHER_GENERATION = 'PB002';
@@ -62,6 +64,7 @@ DECLARE
   deletes        boolean  := false;
   feeds          boolean  := false;
   keys           boolean  := false;
+  servers        boolean  := false;
 BEGIN
   PERFORM set_config('lock_timeout', within_ms::text, true);
   SELECT log_id, position, hash INTO STRICT id_of_log, start_position, head_hash FROM log_head FOR UPDATE;
@@ -110,6 +113,7 @@ BEGIN
     withins := withins OR command ? 'within';
     releases := releases OR jsonb_array_length(command -> 'release') > 0;
     feeds := feeds OR jsonb_array_length(command -> 'hosts') > 0;
+    servers := servers OR command ? 'servers';
   END LOOP;
 
   -- Malformed batches, which no order of commits explains.
@@ -242,6 +246,18 @@ BEGIN
 
   IF head_position = start_position THEN
     RETURN to_jsonb(answers);
+  END IF;
+
+  IF servers THEN
+    -- Of the ports as they were: one that is deleted has its server still. Rows are inserted and read, never changed: nobody is waited for under the head lock.
+    INSERT INTO server_events (port_id, server_id, name)
+    SELECT p.id, p.doc ->> 'deviceId', x.event ->> 'name'
+    FROM unnest(won) w (i), jsonb_array_elements(batch -> w.i -> 'servers') WITH ORDINALITY x (event, n)
+    JOIN objects p ON p.kind = 'port' AND p.id = x.event ->> 'portId'
+    WHERE ${isOfServer('p')} AND (x.event ->> 'name' <> 'network-vif-unplugged' OR EXISTS (
+      SELECT FROM server_ports s WHERE s.port_id = p.id AND s.said = 'plugged'
+        AND s.server_id = p.doc ->> 'deviceId' AND s.binding = (p.set_at ->> 'binding')::bigint))
+    ORDER BY w.i, x.n;
   END IF;
 
   IF releases THEN
