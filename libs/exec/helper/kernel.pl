@@ -1,4 +1,5 @@
-# Questions to the kernel, and what it is told, without a program for each: kernel parameters, checksum offload, frames.
+# Questions to the kernel, and what it is told, without a program for each: kernel parameters, checksum offload, frames,
+# and what there is in network namespaces.
 # Loaded by spawner.pl, which calls `Kernel::reply` in a child of its own for each request, inside the namespace that
 # the request names.
 #
@@ -10,13 +11,21 @@
 #   3 read      count:u32 path:str...                    -> (errno:u32 value:str)...        likewise
 #   5 offload   count:u32 (device:str "0"|"1":str)...    -> errno:u32...           as ethtool -K DEVICE tx off|on
 #   6 offloads  count:u32 device:str...                  -> (errno:u32 "0"|"1":str)...
-#   7 frames    count:u32 (device:str hex:str)...        -> errno:u32...           link-layer frames to send
 #   8 ask       forMs:u32 times:u32 count:u32 (netns:str device:str hex:str patterns:str)...
 #               -> (errno:u32 hex:str)...   frames to send, and what the beginning of an answer looks like: hex digits,
 #               dots, and | between patterns; the answer is the first frame like it, empty when there was none
 #  11 logged    group:u32 bytes:u32 -> (prefix:str frame:str)...   packets that NFLOG of iptables(8) gives to this group,
 #               so much of each, with its Ethernet header; goes on until it is killed, and ends with why when it cannot
-# Answers are in the order of what was asked. libs/exec/src/kernel-questions.ts is the other end.
+#  12 look      count:u32 (parts:u32 devices:str netnses:str links:str keys:str)... (lists are parted by NUL)
+#               -> (entered:u32 errno:u32 revision:str messages:str values:str offloads:str)...   for each namespace what
+#               rtnetlink(7) says of the parts asked for (%parts), as it says it; the parameters `keys`, in which `%` stands
+#               for each device that is like the pattern `devices`; their checksum offload; and how often nf_tables was
+#               changed, with the number that this namespace alone has. Links: all, or those of these names. A value
+#               or an offload is a pair of strings: path or device, and what it is
+#  13 each      count:u32 (netns:str type:str name:str value:str)... -> (entered:u32 errno:u32)...   pairs of 2 and of 5, and a
+#               device and a link-layer frame in hex to send from it (type 7), each in a namespace of its own; empty: where
+#               this process works. One child goes from one to the next
+# Answers are in the order of what was asked. libs/exec/src/kernel-questions.ts and looks.ts are the other end.
 package Kernel;
 use strict;
 use warnings;
@@ -27,6 +36,9 @@ use Fcntl qw(O_RDONLY O_WRONLY);
 use constant { SIOCETHTOOL => 0x8946, SIOCGIFINDEX => 0x8933, GTXCSUM => 0x16, STXCSUM => 0x17 };
 use constant { AF_INET => 2, AF_PACKET => 17, SOCK_DGRAM => 2, SOCK_RAW => 3, SOL_SOCKET => 1, SO_RCVBUFFORCE => 33 };
 use constant { MSG_DONTWAIT => 0x40, CHUNK => 65536 };
+# linux/rtnetlink.h, if_link.h, netfilter/nf_tables.h; asm-generic/socket.h
+use constant { NETLINK_ROUTE => 0, NLMSG_DONE => 3, REQUEST => 1, DUMP => 0x301, DUMP_INTR => 0x10, GETLINK => 18, NEWLINK => 16 };
+use constant { IFLA_IFNAME => 3, IFLA_EXT_MASK => 29, SKIP_STATS => 8, GETGEN => 0xa10, SO_NETNS_COOKIE => 71 };
 # linux/netlink.h, linux/netfilter/nfnetlink.h, nfnetlink_log.h
 use constant { AF_NETLINK => 16, NETLINK_NETFILTER => 12, NLMSG_ERROR => 2, REQUEST_ACK => 5, ETHERNET => 14 };
 use constant { LOG_PACKET => 0x400, LOG_CONFIG => 0x401, CFG_CMD => 1, CFG_MODE => 2, CFG_TIMEOUT => 4, BIND => 1, COPY_PACKET => 2 };
@@ -37,10 +49,12 @@ my %answers = (
   3 => sub { each_name(\&read_value, $_[0]) },
   5 => sub { each_pair(\&set_offload, $_[0]) },
   6 => sub { each_name(\&get_offload, $_[0]) },
-  7 => sub { each_pair(\&send_frame, $_[0]) },
   8 => \&ask,
   11 => \&logged,
+  12 => \&look,
+  13 => \&in_each,
 );
+my %setters = (2 => \&write_value, 5 => \&set_offload, 7 => \&send_frame);
 
 sub knows { exists $answers{ $_[0] } }
 
@@ -60,6 +74,27 @@ sub each_pair {
   my $reply = '';
   while (my ($name, $value) = splice @pairs, 0, 2) { $reply .= pack 'N', $set->($name, $value) }
   return $reply;
+}
+
+sub in_each {
+  my ($body, $enter) = @_;
+  my ($count, $list) = unpack 'N a*', $body;
+  my @fields = unpack '(N/a*)' . (4 * $count), $list;
+  my ($reply, $here, $errno) = ('', '', 0);
+  while (my ($netns, $type, $name, $value) = splice @fields, 0, 4) {
+    ($here, $errno) = ($netns, go_to($enter, $netns)) if $here ne $netns;
+    my $set = $setters{$type} or return $reply;
+    $reply .= pack 'N N', $errno, $errno ? 0 : $set->($name, $value);
+  }
+  return $reply;
+}
+
+# Enters the namespace of this path, or for an empty one the one that this process was in when it first went anywhere; the errno.
+sub go_to {
+  my ($enter, $netns) = @_;
+  our $home;
+  $home or sysopen $home, '/proc/self/ns/net', O_RDONLY or return $! + 0;
+  return $enter->(length $netns ? $netns : '/proc/self/fd/' . fileno $home);
 }
 
 sub each_name {
@@ -167,10 +202,7 @@ sub listen_on {
   my ($enter, $netns, $device, $ethertype) = @_;
   my $ear = { errno => 0, asked => [] };
   my $fail = sub { $ear->{errno} = $! + 0; return $ear };
-  # The namespace that this process is in when it is asked first.
-  our $home;
-  $home or sysopen $home, '/proc/self/ns/net', O_RDONLY or return $fail->();
-  $ear->{errno} = $enter->(length $netns ? $netns : '/proc/self/fd/' . fileno $home) and return $ear;
+  $ear->{errno} = go_to($enter, $netns) and return $ear;
   # Protocol 0 hears nothing until it is bound to the device.
   socket my $socket, AF_PACKET, SOCK_RAW, 0 or return $fail->();
   setsockopt $socket, SOL_SOCKET, SO_RCVBUFFORCE, pack 'l', 1 << 20;
@@ -240,6 +272,133 @@ sub logged_in {
     POSIX::_exit(126) if !defined $sent;
     substr($out, 0, $sent) = '';
   }
+}
+
+# Bits of `parts`; what is not a dump of rtnetlink is done apart. A dump is a type of message and its body.
+use constant { ALL_LINKS => 1, OFFLOADS => 2, REVISION => 4 };
+my %parts = (
+  8 => [ [ 22, pack 'C x7', 0 ] ],                                          # addresses
+  16 => [ [ 26, pack 'C x11', AF_INET ], [ 26, pack 'C x11', 10 ] ],        # routes of both families
+  32 => [ [ 30, pack 'C x11', 0 ], [ 30, pack 'C x9 C x', 0, 8 ] ],         # neighbours; those that are answered for
+  64 => [ [ 34, pack 'C x11', AF_INET ], [ 34, pack 'C x11', 10 ] ],        # policy rules of both families
+  128 => [ [ 38, pack 'C x19', 0 ] ],                                       # queueing disciplines
+);
+my @dumps = map { [ $_, @{ $parts{$_} } ] } sort { $a <=> $b } keys %parts;
+
+sub look {
+  my ($body, $enter) = @_;
+  my ($count, $list) = unpack 'N a*', $body;
+  my @asked = unpack "(N (N/a*)4)$count", $list;
+  my ($reply, $here) = ('', '');
+  while (my ($parts, $devices, $netnses, $links, $keys) = splice @asked, 0, 5) {
+    my $like = qr/\A(?:$devices)/;
+    my @keys = split /\0/, $keys;
+    for my $netns (length $netnses ? split(/\0/, $netnses) : '') {
+      my $errno = $here eq $netns ? 0 : go_to($enter, $netns);
+      $here = $netns if !$errno;
+      $reply .= $errno ? pack 'N N (N/a*)4', $errno, 0, ('') x 4 : seen_here($parts, $like, [ split /\0/, $links ], \@keys);
+    }
+  }
+  return $reply;
+}
+
+sub seen_here {
+  my ($parts, $like, $links, $keys) = @_;
+  my $failed = sub { pack 'N N (N/a*)4', 0, $! + 0, ('') x 4 };
+  socket my $socket, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE or return $failed->();
+  # Before what it speaks of is read: a change meanwhile makes it old, not wrong.
+  my $revision = $parts & REVISION ? revision_here($socket) : '';
+  my $mask = pack 'S S L', 8, IFLA_EXT_MASK, SKIP_STATS;
+  my $messages = '';
+  if ($parts & ALL_LINKS) {
+    defined($messages = told($socket, GETLINK, DUMP, pack('x16') . $mask)) or return $failed->();
+  }
+  for my $name (@$links) {
+    my $attribute = pack 'S S Z*', 5 + length $name, IFLA_IFNAME, $name;
+    $attribute .= "\0" x (-length($attribute) % 4);
+    $messages .= told($socket, GETLINK, REQUEST, pack('x16') . $attribute . $mask) // '';
+  }
+  my @devices = grep { $_ =~ $like } names_in($messages);
+  for my $each (@dumps) {
+    my ($bit, @asked) = @$each;
+    next if !($parts & $bit);
+    for my $dump (@asked) {
+      my $told = told($socket, $dump->[0], DUMP, $dump->[1]);
+      # A kernel without a family has nothing of it, and what it has none of is not the same: the end of each dump says which it was.
+      return $failed->() if !defined $told && !$!{EAFNOSUPPORT} && !$!{EOPNOTSUPP};
+      my $family = unpack 'C', $dump->[1];
+      $messages .= $told . pack 'L S S L L', 16, NLMSG_DONE, 0, $dump->[0] << 8 | $family, 0 if defined $told;
+    }
+  }
+  my $values = '';
+  for my $key (@$keys) {
+    for my $device ($key =~ /%/ ? @devices : '') {
+      my $path = $key =~ s/%/$device/r;
+      my ($wrong, $value) = unpack 'N N/a*', read_value($path);
+      $values .= pack 'N/a* N/a*', $path, $value if !$wrong;
+    }
+  }
+  my $offloads = '';
+  for my $device ($parts & OFFLOADS ? @devices : ()) {
+    my ($wrong, $on) = ethtool($device, GTXCSUM, 0);
+    $offloads .= pack 'N/a* N/a*', $device, $on if !$wrong;
+  }
+  return pack 'N N (N/a*)4', 0, 0, $revision, $messages, $values, $offloads;
+}
+
+# What the kernel answers, without the end of a dump; undefined, with errno, when it refuses. A dump that was overtaken by a change is asked for anew.
+sub told {
+  my ($socket, $type, $flags, $body) = @_;
+  for my $left (reverse 0 .. 4) {
+    my $request = pack 'L S S L L a*', 16 + length $body, $type, $flags, 1, 0, $body;
+    defined send $socket, $request, 0 or return;
+    my ($told, $torn, $ended) = ('', 0, 0);
+    while (!$ended) {
+      defined recv $socket, my $messages, CHUNK, 0 or return;
+      my $at = 0;
+      while ($at + 16 <= length $messages) {
+        my ($length, $kind, $how) = unpack 'L S S', substr $messages, $at, 8;
+        $torn ||= $how & DUMP_INTR;
+        if ($kind == NLMSG_ERROR || $kind == NLMSG_DONE) {
+          my $errno = $length >= 20 ? -unpack 'l', substr $messages, $at + 16, 4 : 0;
+          if ($errno > 0) { $! = $errno; return }
+          $ended = 1;
+          last;
+        }
+        $at += ($length + 3) & ~3;
+      }
+      $told .= substr $messages, 0, $at;
+      $ended ||= $flags == REQUEST;
+    }
+    return $told if !$torn || !$left;
+  }
+}
+
+sub names_in {
+  my ($messages) = @_;
+  my @names;
+  for (my $at = 0; $at + 32 <= length $messages;) {
+    my ($length, $type) = unpack 'L S', substr $messages, $at, 6;
+    for (my $to = $at + 32; $type == NEWLINK && $to + 4 < $at + $length;) {
+      my ($size, $which) = unpack 'S S', substr $messages, $to, 4;
+      last if $size < 4;
+      if ($which == IFLA_IFNAME) { push @names, unpack 'Z*', substr $messages, $to + 4, $size - 4; last }
+      $to += ($size + 3) & ~3;
+    }
+    $at += ($length + 3) & ~3;
+  }
+  return @names;
+}
+
+# Cookie of the namespace and number of changes of nf_tables in it; nothing where the kernel does not tell (Linux 5.14).
+# perl's own getsockopt offers more room than the kernel takes for the cookie.
+sub revision_here {
+  my ($socket) = @_;
+  my ($cookie, $size) = ("\0" x 8, pack 'L', 8);
+  syscall($main::GETSOCKOPT, fileno $socket, SOL_SOCKET, SO_NETNS_COOKIE, $cookie, $size) == 0 or return '';
+  socket my $tables, AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER or return '';
+  my $told = told($tables, GETGEN, REQUEST, pack 'C C n', 0, 0, 0) // '';
+  return length $told < 28 ? '' : unpack('Q', $cookie) . ' ' . unpack 'N', substr $told, 24, 4;
 }
 
 1;

@@ -43,13 +43,14 @@ use constant { EXITED => 0, SIGNALLED => 1, NO_NETNS => 2, NOT_STARTED => 3, MOR
 use constant { CLONE_NEWNET => 0x40000000, PR_SET_PDEATHSIG => 1, SIGKILL => 9, CHUNK => 65536 };
 
 # perl knows no name for these system calls. A number that is wrong is another call, so there is no guessing.
-# To add an architecture: __NR_setns, __NR_prctl and __NR_pidfd_open of its asm/unistd.h, and run the specs there.
-my %numbers = (x86_64 => [ 308, 157, 434 ], aarch64 => [ 268, 167, 434 ]);
+# To add an architecture: __NR_setns, __NR_prctl, __NR_pidfd_open and __NR_getsockopt of its asm/unistd.h, and run the specs there.
+my %numbers = (x86_64 => [ 308, 157, 434, 55 ], aarch64 => [ 268, 167, 434, 209 ]);
 my $machine = (POSIX::uname())[4];
 my $known = join ' and ', sort keys %numbers;
-my $syscalls = $numbers{$machine} or cannot_work("the numbers of the system calls setns, prctl and pidfd_open"
+my $syscalls = $numbers{$machine} or cannot_work("the numbers of the system calls setns, prctl, pidfd_open and getsockopt"
   . " are not known for the architecture $machine, only for $known");
 my ($SETNS, $PRCTL, $PIDFD_OPEN) = @$syscalls;
+our $GETSOCKOPT = $syscalls->[3]; # for kernel.pl
 
 require(__FILE__ =~ s{[^/]*\z}{kernel.pl}r);
 

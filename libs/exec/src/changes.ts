@@ -6,6 +6,7 @@
  * the listener busy.
  *
  * Nothing may depend on it: should a program end, or the kernel drop messages (ENOBUFS), it is started anew, and what was missed meanwhile is for its listener to find.
+ * Whoever listens may say why there is nothing to hear (`onFailed`): where it never works, changes are found later, and nothing else shows it.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Spawner } from './spawner.js';
@@ -14,14 +15,21 @@ const GATHER_MS = 50;
 const PAUSE_MS = 1_000;
 const AGAIN_MS = 5_000;
 
-/** Passes on each whole line that the program prints, until `signal` is aborted. `onAgain`: it had ended, and is about to be started anew. */
+/** `onAgain`: it had ended, and is about to be started anew. `onFailed`: it ended, with the reason; once for the same reason. */
+type Following = Readonly<{
+  signal: AbortSignal;
+  onAgain?: (() => void) | undefined;
+  onFailed?: ((error: Error) => void) | undefined;
+}>;
+
+/** Passes on each whole line that the program prints, until `signal` is aborted. */
 export function followLines(
   runner: Pick<Spawner, 'follow'>,
   argv: readonly string[],
   onLine: (line: string) => void,
-  options: Readonly<{ signal: AbortSignal; netns?: string; onAgain?: () => void }>,
+  options: Following & Readonly<{ netns?: string }>,
 ): void {
-  const { signal, onAgain } = options;
+  const { signal, netns } = options;
   let rest = '';
   const hear = (text: string): void => {
     const lines = (rest + text).split('\n');
@@ -30,19 +38,22 @@ export function followLines(
   };
   const follow = (): Promise<void> => {
     rest = '';
-    return runner.follow(argv, hear, options);
+    return runner.follow(argv, hear, { signal, ...(netns !== undefined && { netns }) });
   };
-  keepGoing(follow, onAgain ? { signal, onAgain } : { signal });
+  keepGoing(follow, options);
 }
 
 /** Has `follow` begun anew five seconds after it ended, whyever it did, until `signal` is aborted. */
-export function keepGoing(
-  follow: () => Promise<void>,
-  { signal, onAgain }: Readonly<{ signal: AbortSignal; onAgain?: () => void }>,
-): void {
+export function keepGoing(follow: () => Promise<void>, { signal, onAgain, onFailed }: Following): void {
+  let told = '';
+  const failed = (reason: unknown): void => {
+    const error = reason instanceof Error ? reason : new Error(String(reason));
+    if (!signal.aborted && error.message !== told) onFailed?.(error);
+    told = error.message;
+  };
   void (async () => {
     while (!signal.aborted) {
-      await follow().catch(() => undefined);
+      await follow().catch(failed);
       await delay(AGAIN_MS, undefined, { ref: false, signal });
       onAgain?.();
     }

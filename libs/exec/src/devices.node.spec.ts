@@ -46,9 +46,43 @@ describe('devices, without a program for each', () => {
       return (links as { stats64: { rx: { bytes: number } } }[])[0]?.stats64.rx.bytes ?? 0;
     };
     const before = await received();
-    await spawner.sendFrames('one', [frame, frame], inside);
+    const one = { ...inside, device: 'one', frame };
+    await spawner.sendFrames([one, one]);
     expect((await received()) - before).toBeGreaterThanOrEqual(200);
-    await expect(spawner.sendFrames('none', [frame], inside)).rejects.toThrow('ENODEV');
+    await expect(spawner.sendFrames([{ ...one, device: 'none' }, one])).rejects.toThrow('ENODEV');
+    expect((await received()) - before).toBeGreaterThanOrEqual(300);
+  });
+});
+
+describe('settings of many namespaces, by one child', () => {
+  it('are all tried, each where it belongs; what is refused is told by namespace', async () => {
+    const other = await makeNetns('plumbdev2');
+    try {
+      await run(['ip', '-n', other.name, 'link', 'add', 'one', 'type', 'veth', 'peer', 'name', 'two']);
+      const key = 'net/ipv4/conf/one/arp_ignore';
+      const outcomes = await spawner.setEach([
+        { netns: netns.name, sysctls: { [key]: '1', 'net/ipv4/conf/none/arp_ignore': '1' }, txChecksum: { one: true } },
+        { netns: 'plumbdev-nowhere', sysctls: { [key]: '1' } },
+        { netns: other.name, sysctls: { [key]: '2' }, txChecksum: { one: false, none: false } },
+        { netns: netns.name, sysctls: { 'net/ipv4/conf/two/arp_ignore': '3' } },
+        { netns: other.name },
+      ]);
+      expect(outcomes.map((each) => each?.message.replace(/^[^:]*: /, '') ?? null)).toEqual([
+        expect.stringMatching(/^net\/ipv4\/conf\/none\/arp_ignore=1 \(ENOENT/),
+        expect.stringMatching(/the namespace could not be entered \(ENOENT/),
+        expect.stringMatching(/^none=0 \(ENODEV/),
+        null,
+        null,
+      ]);
+      const values = async (of: string): Promise<unknown> => [
+        ...(await spawner.readSysctls([key, 'net/ipv4/conf/two/arp_ignore'], { netns: of })).values(),
+        (await spawner.readTxChecksum(['one'], { netns: of })).get('one'),
+      ];
+      expect(await values(netns.name)).toEqual(['1', '3', true]);
+      expect(await values(other.name)).toEqual(['2', '0', false]);
+    } finally {
+      await other.remove();
+    }
   });
 });
 

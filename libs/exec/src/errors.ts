@@ -1,3 +1,4 @@
+import { getSystemErrorMessage } from './errno.js';
 import { shellLine } from './shell-text.js';
 
 /** Why a command counts as failed. `lost` means that its outcome is not known. */
@@ -47,6 +48,12 @@ export class CommandFailed extends Error {
     this.failedInput = input;
   }
 }
+
+/** Nothing of a namespace that cannot be entered can be done. */
+export const notEntered = (argv: readonly string[], netns: string | undefined, errno: number): CommandFailed => {
+  const detail = `the namespace could not be entered (${getSystemErrorMessage(errno)})`;
+  return new CommandFailed({ argv, netns, reason: 'netns', code: null, detail });
+};
 
 /** Kernel parameters that could not be written. The others of the same request were. */
 export class SysctlFailed extends Error {

@@ -18,16 +18,23 @@ export interface Answer {
 
 /** One request as bytes, its length first. `fields` come after id, type and namespace: counts and strings in order. */
 export function encodeRequest(id: number, type: number, netns: string, fields: readonly (number | string)[]): Buffer {
-  const parts: Buffer[] = [Buffer.alloc(4), u32(id), Buffer.from([type])];
-  for (const field of [netns, ...fields]) {
-    if (typeof field === 'number') parts.push(u32(field));
+  const all = [netns, ...fields];
+  const size = all.reduce<number>(
+    (sum, field) => sum + 4 + (typeof field === 'number' ? 0 : Buffer.byteLength(field)),
+    9,
+  );
+  // One piece of memory: a request of many routers has ten thousand fields.
+  const frame = Buffer.allocUnsafe(size);
+  let at = frame.writeUInt32BE(size - 4, 0);
+  at = frame.writeUInt32BE(id, at);
+  at = frame.writeUInt8(type, at);
+  for (const field of all) {
+    if (typeof field === 'number') at = frame.writeUInt32BE(field, at);
     else {
-      const bytes = Buffer.from(field, 'utf8');
-      parts.push(u32(bytes.length), bytes);
+      const length = frame.write(field, at + 4);
+      at = frame.writeUInt32BE(length, at) + length;
     }
   }
-  const frame = Buffer.concat(parts);
-  frame.writeUInt32BE(frame.length - 4, 0);
   return frame;
 }
 
@@ -88,8 +95,8 @@ function decodeAnswer(body: Buffer): Answer {
   };
 }
 
-function u32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
+/** A string behind its length; null: it is not whole yet. */
+export function fieldAt(bytes: Buffer, at: number): Buffer | null {
+  const end = bytes.length < at + 4 ? Infinity : at + 4 + bytes.readUInt32BE(at);
+  return end > bytes.length ? null : bytes.subarray(at + 4, end);
 }

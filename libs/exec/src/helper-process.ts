@@ -56,6 +56,8 @@ interface Pending extends HelperRequest {
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
   timer?: NodeJS.Timeout;
+  /** Stops listening to its signal. */
+  unhear?: () => void;
   timedOut?: boolean;
 }
 
@@ -128,7 +130,11 @@ export class HelperProcess {
       helper.stdin.write(encodeRequest(request.id, request.type, request.netnsPath, request.fields));
       const kill = (): void => void helper.stdin.write(encodeRequest(request.id, requestType.kill, '', []));
       if (request.signal?.aborted) kill();
-      else request.signal?.addEventListener('abort', kill, { once: true });
+      else if (request.signal) {
+        const { signal } = request;
+        signal.addEventListener('abort', kill);
+        request.unhear = () => signal.removeEventListener('abort', kill);
+      }
       const timeoutMs = request.options.timeoutMs ?? defaultTimeoutMs;
       if (timeoutMs === 0) continue;
       request.timer = setTimeout(() => {
@@ -184,8 +190,7 @@ export class HelperProcess {
     const request = this.running.get(answer.id);
     if (!request) return;
     if (answer.kind === answerKind.more) return request.onMore?.(answer.stdout);
-    this.running.delete(answer.id);
-    clearTimeout(request.timer);
+    this.forget(request);
     if (request.timedOut && answer.kind === answerKind.signalled) {
       const timeoutMs = request.options.timeoutMs ?? defaultTimeoutMs;
       const output = { stdout: answer.stdout.toString('utf8'), stderr: answer.stderr.toString('utf8') };
@@ -195,10 +200,16 @@ export class HelperProcess {
     } else request.resolve(answer);
   }
 
+  /** It has its answer, or will have none. Its signal may live much longer. */
+  private forget(request: Pending): void {
+    this.running.delete(request.id);
+    clearTimeout(request.timer);
+    request.unhear?.();
+  }
+
   private rejectAll(reason: FailureReason, detail: string, requests: readonly Pending[]): void {
     for (const request of requests) {
-      this.running.delete(request.id);
-      clearTimeout(request.timer);
+      this.forget(request);
       const told = { argv: request.argv, netns: request.options.netns };
       request.reject(new CommandFailed({ ...told, reason, code: null, detail }));
     }

@@ -1,5 +1,17 @@
 export { followLines, gathered, keepGoing } from './changes.js';
 export { CommandFailed, SysctlFailed, failedLine, type FailureReason } from './errors.js';
+export {
+  addressText,
+  NOTHING_SEEN,
+  type NetworkQuestion,
+  type RulesRevision,
+  type SeenHop,
+  type SeenLink,
+  type SeenNeighbour,
+  type SeenNetwork,
+  type SeenPolicyRule,
+  type SeenRoute,
+} from './network.js';
 export { PrintingRunner, type PrintingRunnerOptions } from './printing-runner.js';
 export { ExecaRunner, run } from './run.js';
 export {
@@ -12,6 +24,8 @@ export {
   type FrameQuestion,
   type LoggedOptions,
   type LoggedPacket,
+  type NetnsSettings,
+  type OutgoingFrame,
   type Runner,
   type RunOptions,
   type RunResult,

@@ -3,8 +3,8 @@
  * for any number of parameters, devices or frames (helper/kernel.pl states the bodies). Which call asks what is the contract of Runner.
  */
 import { getSystemErrorMessage } from './errno.js';
-import { SysctlFailed } from './errors.js';
-import { answerKind, decodeErrnos, decodeTexts } from './frames.js';
+import { type CommandFailed, notEntered, SysctlFailed } from './errors.js';
+import { answerKind, decodeErrnos, decodeTexts, fieldAt } from './frames.js';
 import { failureOf } from './failure-of.js';
 import { HelperProcess } from './helper-process.js';
 import {
@@ -16,18 +16,24 @@ import {
   type FrameQuestion,
   type LoggedOptions,
   type LoggedPacket,
+  type NetnsSettings,
+  type OutgoingFrame,
   type RunOptions,
   type SysctlOptions,
 } from './runner.js';
 
 /** Types of request, as helper/kernel.pl numbers them. */
-const questionType = { write: 2, read: 3, offload: 5, offloads: 6, frames: 7, ask: 8, logged: 11 } as const;
+const questionType = { write: 2, read: 3, offload: 5, offloads: 6, ask: 8, logged: 11, each: 13 } as const;
 
-/** A string behind its length; null: it is not whole yet. */
-function fieldAt(bytes: Buffer, at: number): Buffer | null {
-  const end = bytes.length < at + 4 ? Infinity : at + 4 + bytes.readUInt32BE(at);
-  return end > bytes.length ? null : bytes.subarray(at + 4, end);
-}
+/** Types of what is set in each namespace, as there. */
+const settingType = { sysctl: '2', txChecksum: '5', frame: '7' } as const;
+type Setting = Readonly<{
+  netns: string | undefined;
+  type: keyof typeof settingType;
+  key: string;
+  name: string;
+  value: string;
+}>;
 
 export class KernelQuestions {
   constructor(private readonly helper: HelperProcess) {}
@@ -51,9 +57,48 @@ export class KernelQuestions {
     return this.setAll(questionType.offload, 'set-tx-checksum', pairs, options);
   }
 
-  sendFrames(device: string, frames: readonly Uint8Array[], options: SysctlOptions): Promise<void> {
-    const pairs = frames.map((frame) => ({ key: device, value: Buffer.from(frame).toString('hex'), name: device }));
-    return this.setAll(questionType.frames, 'send-frames', pairs, options);
+  async setEach(all: readonly NetnsSettings[]): Promise<(SysctlFailed | CommandFailed | null)[]> {
+    const settings = all.map(({ netns, sysctls = {}, txChecksum = {} }): Setting[] => [
+      ...Object.entries(sysctls).map(
+        ([key, value]) => ({ netns, type: 'sysctl', key, name: sysctlPath(key), value }) as const,
+      ),
+      ...Object.entries(txChecksum).map(
+        ([key, on]) => ({ netns, type: 'txChecksum', key, name: key, value: on ? '1' : '0' }) as const,
+      ),
+    ]);
+    const outcomes = await this.inEach('set-each', settings.flat());
+    return all.map(({ netns }, index) => {
+      const mine = settings[index]?.map((setting) => ({ setting, ...outcomes.shift() })) ?? [];
+      const outside = mine.find(({ entered = 0 }) => entered !== 0);
+      if (outside) return notEntered(['set-each'], netns, outside.entered ?? 0);
+      const failed = mine.flatMap(({ setting: { key, value }, errno = 0 }) =>
+        errno === 0 ? [] : [{ key, value, error: getSystemErrorMessage(errno) }],
+      );
+      return failed.length === 0 ? null : new SysctlFailed(failed, netns);
+    });
+  }
+
+  async sendFrames(frames: readonly OutgoingFrame[]): Promise<void> {
+    const settings = frames.map(({ netns, device, frame }): Setting => {
+      const value = Buffer.from(frame).toString('hex');
+      return { netns, type: 'frame', key: device, name: device, value };
+    });
+    const outcomes = await this.inEach('send-frames', settings);
+    const failed = settings.flatMap(({ key, value }, index) => {
+      const { entered = 0, errno = 0 } = outcomes[index] ?? {};
+      return entered + errno === 0 ? [] : [{ key, value, error: getSystemErrorMessage(entered || errno) }];
+    });
+    if (failed.length > 0) throw new SysctlFailed(failed, undefined);
+  }
+
+  /** One answer for each, in order: errno of entering the namespace, and of setting it. */
+  private async inEach(verb: string, settings: readonly Setting[]): Promise<{ entered: number; errno: number }[]> {
+    if (settings.length === 0) return [];
+    const path = (netns: string | undefined): string =>
+      netns === undefined ? '' : netnsPath(netns, this.helper.netnsDir);
+    const fields = settings.flatMap(({ netns, type, name, value }) => [path(netns), settingType[type], name, value]);
+    const errnos = decodeErrnos(await this.ask([verb], questionType.each, [settings.length, ...fields], {}));
+    return settings.map((_setting, index) => ({ entered: errnos[2 * index] ?? 0, errno: errnos[2 * index + 1] ?? 0 }));
   }
 
   async askFrames(questions: readonly FrameQuestion[], { forMs, times }: AskOptions): Promise<readonly FrameAnswer[]> {

@@ -3,6 +3,8 @@
 // Goal: `--dry-run` prints the very batches, in order; run as a shell script they do the same work.
 // Design: commands marked `reads` go to a real runner when there is one, since a plan needs to see the node; all else
 // is printed. Without a reader the node looks empty, which is what a rebuild from nothing starts from.
+import { CommandFailed } from './errors.js';
+import { NOTHING_SEEN, type NetworkQuestion, type SeenNetwork } from './network.js';
 import {
   checkArgv,
   defaultNetnsDir,
@@ -10,6 +12,7 @@ import {
   sysctlPath,
   type FrameAnswer,
   type FrameQuestion,
+  type NetnsSettings,
   type Runner,
   type RunOptions,
   type RunResult,
@@ -64,12 +67,33 @@ export class PrintingRunner implements Runner {
     for (const device of devices) this.record(['ethtool', '-K', device, 'tx', on ? 'on' : 'off'], options.netns);
   }
 
+  async setEach(all: readonly NetnsSettings[]): Promise<readonly null[]> {
+    for (const { netns, sysctls = {}, txChecksum = {} } of all) {
+      await this.writeSysctls(sysctls, { netns });
+      for (const [device, on] of Object.entries(txChecksum)) await this.setTxChecksum([device], on, { netns });
+    }
+    return all.map(() => null);
+  }
+
   /** Sending a frame changes nothing on the node, so it is not printed. */
   async sendFrames(): Promise<void> {}
 
   /** Nothing is sent, so nobody answers. */
   async askFrames(questions: readonly FrameQuestion[]): Promise<readonly FrameAnswer[]> {
     return questions.map(() => ({ frame: null, error: null }));
+  }
+
+  /** Without a reader there is no namespace, and nothing in the node's own. */
+  async look(
+    question: NetworkQuestion,
+    netnses?: readonly string[],
+  ): Promise<readonly (SeenNetwork | CommandFailed)[]> {
+    const { reader } = this.options;
+    if (reader) return reader.look(question, netnses);
+    const detail = 'nothing is on the node that is printed for';
+    return netnses
+      ? netnses.map((netns) => new CommandFailed({ argv: ['look'], reason: 'netns', code: null, netns, detail }))
+      : [NOTHING_SEEN];
   }
 
   /** Records a line that is no command, such as a comment or a change made over a socket. */

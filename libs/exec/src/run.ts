@@ -1,8 +1,9 @@
-// The slow path: one execa call, one process. For commands that a program runs a few times in its life.
+// The slow path: one execa call, one process. For commands that a program runs a few times in its life; so execa, which takes
+// a tenth of a second to load, is loaded by the first of them.
 import { readFile, writeFile } from 'node:fs/promises';
-import { execa } from 'execa';
 import { CommandFailed, SysctlFailed } from './errors.js';
 import { commandEnvironment } from './environment.js';
+import type { NetworkQuestion, SeenNetwork } from './network.js';
 import {
   checkArgv,
   defaultNetnsDir,
@@ -12,6 +13,8 @@ import {
   type AskOptions,
   type FrameAnswer,
   type FrameQuestion,
+  type NetnsSettings,
+  type OutgoingFrame,
   type Runner,
   type RunOptions,
   type RunResult,
@@ -31,6 +34,7 @@ export async function run(
   checkArgv(argv);
   const path = options.netns === undefined ? undefined : netnsPath(options.netns, netnsDir);
   const [file = '', ...rest] = path === undefined ? argv : ['nsenter', `--net=${path}`, '--', ...argv];
+  const { execa } = await import('execa');
   const result = await execa(file, rest, {
     input: options.stdin ?? '',
     timeout: options.timeoutMs ?? defaultTimeoutMs,
@@ -115,12 +119,20 @@ export class ExecaRunner implements Runner {
     return this.once((spawner) => spawner.setTxChecksum(devices, on, options));
   }
 
-  sendFrames(device: string, frames: readonly Uint8Array[], options: SysctlOptions = {}): Promise<void> {
-    return this.once((spawner) => spawner.sendFrames(device, frames, options));
+  setEach(all: readonly NetnsSettings[]): Promise<readonly (SysctlFailed | CommandFailed | null)[]> {
+    return this.once((spawner) => spawner.setEach(all));
+  }
+
+  sendFrames(frames: readonly OutgoingFrame[]): Promise<void> {
+    return this.once((spawner) => spawner.sendFrames(frames));
   }
 
   askFrames(questions: readonly FrameQuestion[], options: AskOptions): Promise<readonly FrameAnswer[]> {
     return this.once((spawner) => spawner.askFrames(questions, options));
+  }
+
+  look(question: NetworkQuestion, netnses?: readonly string[]): Promise<readonly (SeenNetwork | CommandFailed)[]> {
+    return this.once((spawner) => spawner.look(question, netnses));
   }
 
   /** For requests that no single command can do: a helper process that lives for one call. */

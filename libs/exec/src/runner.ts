@@ -1,10 +1,14 @@
-// The port through which drivers reach the node: commands, kernel parameters, checksum offload, and link-layer frames.
+// The port through which drivers reach the node: commands, kernel parameters, checksum offload, link-layer frames, and a
+// look at what there is in network namespaces.
 //
 // Goals: a driver is written once and runs on the fast path (Spawner), the slow path (ExecaRunner), or prints what it
 // would do (PrintingRunner); a value can never become syntax, because a command is a list of arguments and a sysctl
 // a path and a value, and no shell is involved.
 // Road not taken: `ip netns exec NAME` in every argv. It costs one more process for each call, and the printed form would
 // not show which namespace a command belongs to.
+
+import type { CommandFailed, SysctlFailed } from './errors.js';
+import type { NetworkQuestion, SeenNetwork } from './network.js';
 
 /** How a command is run. Times in milliseconds. */
 export interface RunOptions {
@@ -33,6 +37,22 @@ export interface RunResult {
 export interface SysctlOptions {
   /** As in RunOptions. */
   readonly netns?: string;
+}
+
+/** What is set in one namespace: kernel parameters, as for sysctl(8), then transmit checksum offload by device. */
+export interface NetnsSettings {
+  /** As in RunOptions. */
+  readonly netns: string;
+  readonly sysctls?: Readonly<Record<string, string>>;
+  readonly txChecksum?: Readonly<Record<string, boolean>>;
+}
+
+/** A link-layer frame, header included, and where it leaves; no checksum is added. */
+export interface OutgoingFrame {
+  /** As in RunOptions. */
+  readonly netns?: string;
+  readonly device: string;
+  readonly frame: Uint8Array;
 }
 
 /** A frame that is sent from a device, and what counts as its answer. */
@@ -74,13 +94,23 @@ export interface Runner {
   readTxChecksum(devices: readonly string[], options?: SysctlOptions): Promise<ReadonlyMap<string, boolean>>;
   /** Sets the same for each device. All are tried; rejects with SysctlFailed, naming those refused, if any was. */
   setTxChecksum(devices: readonly string[], on: boolean, options?: SysctlOptions): Promise<void>;
-  /** Sends link-layer frames, header included, from a device; no checksum is added. Rejects as above. */
-  sendFrames(device: string, frames: readonly Uint8Array[], options?: SysctlOptions): Promise<void>;
+  /**
+   * Sets what belongs to many namespaces, one after the other in the order given. All is tried; resolves with null or the failure of each: SysctlFailed names what was
+   * refused, CommandFailed with reason `netns` says that the namespace could not be entered.
+   */
+  setEach(all: readonly NetnsSettings[]): Promise<readonly (SysctlFailed | CommandFailed | null)[]>;
+  /** Sends frames, one after the other. All are tried; rejects with SysctlFailed, naming the devices that sent none, if any was refused. */
+  sendFrames(frames: readonly OutgoingFrame[]): Promise<void>;
   /**
    * Sends each question and returns the answers in order; only frames of the same ethertype and from another sender count. All questions are sent at the same
    * time, whatever their namespaces: it takes at most `forMs`, less when all are answered.
    */
   askFrames(questions: readonly FrameQuestion[], options: AskOptions): Promise<readonly FrameAnswer[]>;
+  /**
+   * What there is in these namespaces, one after the other; in order, each by itself: one that cannot be entered (reason `netns`) or read is a failure in its place.
+   * Without `netnses`: in the namespace that the runner works in, one answer. Changes nothing.
+   */
+  look(question: NetworkQuestion, netnses?: readonly string[]): Promise<readonly (SeenNetwork | CommandFailed)[]>;
 }
 
 /** Which packets: of this group of NFLOG, and how many bytes of each. */

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { existsSync } from 'node:fs';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { answerKind } from './frames.js';
@@ -96,7 +97,7 @@ describe('the helper process', () => {
       expect(error).toBeInstanceOf(CommandFailed);
       expect(error).toMatchObject({ reason: 'not-started' });
       expect((error as Error).message).toContain(
-        `no command can be started on this node: the numbers of the system calls setns, prctl and pidfd_open are not known for ` +
+        `no command can be started on this node: the numbers of the system calls setns, prctl, pidfd_open and getsockopt are not known for ` +
           `the architecture ${machine}, only for aarch64 and x86_64`,
       );
       expect((error as Error).message).not.toContain('whether the command did its work');
@@ -129,6 +130,19 @@ describe('the helper process', () => {
       code: 3,
       stderr: 'why\n',
     });
+  });
+
+  it('listens to a signal only as long as what it is for goes on', async () => {
+    spawner = new Spawner();
+    const { signal } = new AbortController();
+    for (let n = 0; n < 3; n += 1)
+      await expect(spawner.follow(['false'], () => undefined, { signal })).rejects.toThrow('code 1');
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    const lost = expect(spawner.follow(['sleep', '1000'], () => undefined, { signal })).rejects.toThrow('was closed');
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    await spawner.close();
+    await lost;
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   it('refuses a request of a type that it does not know, and goes on', async () => {

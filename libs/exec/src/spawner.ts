@@ -3,10 +3,13 @@
  */
 import { StringDecoder } from 'node:string_decoder';
 import { commandEnvironment } from './environment.js';
+import type { CommandFailed, SysctlFailed } from './errors.js';
 import { failureOf } from './failure-of.js';
 import { answerKind, requestType } from './frames.js';
+import type { NetworkQuestion, SeenNetwork } from './network.js';
 import { HelperProcess, type HelperOptions } from './helper-process.js';
 import { KernelQuestions } from './kernel-questions.js';
+import { Looks } from './looks.js';
 import {
   checkArgv,
   type AskOptions,
@@ -14,6 +17,8 @@ import {
   type FrameQuestion,
   type LoggedOptions,
   type LoggedPacket,
+  type NetnsSettings,
+  type OutgoingFrame,
   type Runner,
   type RunOptions,
   type RunResult,
@@ -24,10 +29,12 @@ import {
 export class Spawner implements Runner {
   private readonly helper: HelperProcess;
   private readonly kernel: KernelQuestions;
+  private readonly looks: Looks;
 
   constructor(options: HelperOptions = {}) {
     this.helper = new HelperProcess(options);
     this.kernel = new KernelQuestions(this.helper);
+    this.looks = new Looks(this.helper);
   }
 
   /** The helper's process id, while there is one. */
@@ -105,12 +112,20 @@ export class Spawner implements Runner {
     return this.kernel.setTxChecksum(devices, on, options);
   }
 
-  async sendFrames(device: string, frames: readonly Uint8Array[], options: SysctlOptions = {}): Promise<void> {
-    return this.kernel.sendFrames(device, frames, options);
+  setEach(all: readonly NetnsSettings[]): Promise<readonly (SysctlFailed | CommandFailed | null)[]> {
+    return this.kernel.setEach(all);
+  }
+
+  async sendFrames(frames: readonly OutgoingFrame[]): Promise<void> {
+    return this.kernel.sendFrames(frames);
   }
 
   async askFrames(questions: readonly FrameQuestion[], options: AskOptions): Promise<readonly FrameAnswer[]> {
     return this.kernel.askFrames(questions, options);
+  }
+
+  look(question: NetworkQuestion, netnses?: readonly string[]): Promise<readonly (SeenNetwork | CommandFailed)[]> {
+    return this.looks.look(question, netnses);
   }
 
   /**

@@ -31,6 +31,18 @@ export function tablesIn(saved: string): SavedTables {
   return tables;
 }
 
+/** What becomes of a packet that no rule of a hook ended: `<table> <hook>` -> ACCEPT or DROP. Of what SAVE printed. */
+export function policiesIn(saved: string): ReadonlyMap<string, string> {
+  const policies = new Map<string, string>();
+  let table = '';
+  for (const line of saved.split('\n')) {
+    if (line.startsWith('*')) table = line.slice(1);
+    const [, hook, policy] = /^:(\S+) (ACCEPT|DROP)\b/.exec(line) ?? [];
+    if (hook !== undefined && policy !== undefined) policies.set(`${table} ${hook}`, policy);
+  }
+  return policies;
+}
+
 const UNREADABLE = /^# Table `(\w+)' is incompatible/gm;
 
 /** Tables that are there and that SAVE cannot print: somebody wrote rules into them by another tool. What is in them is not known. */

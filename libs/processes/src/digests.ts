@@ -18,6 +18,9 @@ export const startDigest = (wanted: WantedProcess): string =>
 /** Of all that a process is given. */
 export const wholeDigest = (wanted: WantedProcess): string => digest([wanted.netns, wanted.argv, allFiles(wanted)]);
 
+/** Of its files alone. */
+export const filesDigest = (wanted: WantedProcess): string => digest(allFiles(wanted));
+
 /** Of a running process and the files that it has read. */
 export const loadedMark = ({ pid, startTime }: ProcessIdentity, wanted: WantedProcess): string =>
-  `${pid} ${startTime} ${digest(allFiles(wanted))}`;
+  `${pid} ${startTime} ${filesDigest(wanted)}`;

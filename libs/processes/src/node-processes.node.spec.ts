@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { run, Spawner } from '@plumbline/exec';
 import { makeNetns, type ScratchNetns } from '@plumbline/exec/testing';
@@ -69,7 +69,7 @@ afterEach(async () => {
 /** Says what it reads of its file, at its start and at each SIGHUP, and has a child. */
 const PROGRAM = `
   $| = 1;
-  sub say_it { open my $file, '<', $ARGV[0] or die "no file: $!"; print "read: ", <$file>, "\\n" }
+  sub say_it { my $file; print "read: ", open($file, '<', $ARGV[0]) ? <$file> : "nothing", "\\n" }
   $SIG{HUP} = \\&say_it;
   say_it();
   if (!fork) { $SIG{HUP} = 'IGNORE'; sleep 1000; exit }
@@ -170,6 +170,23 @@ describe('processes on a real node', () => {
     await until(() => logOf('server') === 'read: one\nread: two\n');
     expect(await agent.pids('server')).toEqual(before);
     expect(await new Agent().converge(server('two'))).toEqual([]);
+  });
+
+  it('that found no files as they started, or what somebody else wrote, read ours', async () => {
+    const agent = new Agent();
+    const wanted = server('one');
+    for (const step of planProcesses([wanted], await agent.processes.observe(), true)) {
+      await agent.processes.apply([step]);
+      if (step.op === 'write-files') rmSync(path.join(runDir, OWNER), { recursive: true });
+    }
+    const file = path.join(filesFolder(OWNER, 'server', runDir), 'conf');
+    expect(existsSync(file)).toBe(false);
+    await until(() => logOf('server') === 'read: nothing\n');
+    expect(await agent.converge(wanted)).toEqual(['write-files', 'reload-process']);
+    await until(() => logOf('server') === 'read: nothing\nread: one\n');
+    writeFileSync(file, 'theirs');
+    expect(await new Agent().converge(wanted)).toEqual(['write-files', 'reload-process']);
+    await until(() => logOf('server').endsWith('read: one\nread: one\n'));
   });
 
   it('whose command line changes are started anew', async () => {

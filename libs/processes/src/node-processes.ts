@@ -32,6 +32,7 @@ import type { Spawner } from '@plumbline/exec';
 import type { BackoffSchedule } from '@plumbline/reconcile';
 import { byName } from './by-name.js';
 import { fileDigest, loadedMark, startDigest, wholeDigest } from './digests.js';
+import { MARK } from './mark.js';
 import { allPids, isRunning, mayReadAll, statOf, variableOf } from './proc.js';
 import { holdText, Restarts } from './restarts.js';
 import type {
@@ -45,7 +46,6 @@ import type {
   WantedProcess,
 } from './types.js';
 
-const MARK = 'PLUMB_PROCESS';
 const NAME = /^[a-z0-9][a-z0-9._-]{0,99}$/;
 const FILE = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/;
 
@@ -69,6 +69,16 @@ export const filesFolder = (owner: string, name: string, runDir = DEFAULT_RUN_DI
   path.join(runDir, owner, name, 'files');
 
 const DEFAULT_RUN_DIR = '/run/plumbline/processes';
+
+/** Value of the mark of a process that was started as `digest` says. */
+export const markOf = (owner: string, name: string, digest: string): string => `${owner}/${name}:${digest}`;
+
+/** All that a process has in its environment beside the search path. */
+export const processEnvironment = (env: Readonly<Record<string, string>>, mark: string): Record<string, string> => ({
+  LC_ALL: 'C',
+  ...env,
+  [MARK]: mark,
+});
 
 /** Close it when done: nothing is watched any more, and all processes go on. */
 export class NodeProcesses implements Processes {
@@ -110,7 +120,7 @@ export class NodeProcesses implements Processes {
     return readOr(path.join(this.folderOf(name), 'files', checked(file)), null);
   }
 
-  async observe(): Promise<Found> {
+  async observe(names?: ReadonlySet<string>): Promise<Found> {
     if (!mayReadAll())
       throw new Error(
         'the environment of other processes cannot be read: the agent needs the capability CAP_SYS_PTRACE',
@@ -120,7 +130,7 @@ export class NodeProcesses implements Processes {
     const main = processes.filter((each) => each.main);
     for (const each of main) this.watched.set(each.name, each);
     this.restarts.onlyTheseRun(new Set(main.map(({ name }) => name)), performance.now());
-    return { processes, folders: this.folders() };
+    return { processes, folders: this.folders(names) };
   }
 
   async apply(steps: readonly ProcessStep[]): Promise<void> {
@@ -133,7 +143,13 @@ export class NodeProcesses implements Processes {
     const folder = this.folderOf(step.name);
     switch (step.op) {
       case 'write-files':
-        for (const file of step.files) writeWhole(folder, path.join('files', checked(file.name)), file);
+        for (const file of step.files) {
+          const name = path.join('files', checked(file.name));
+          if (digestOf(path.join(folder, name)) === fileDigest(file)) continue;
+          // Whoever goes on from here, also another agent, has the process read it.
+          rmSync(path.join(folder, 'loaded'), { force: true });
+          writeWhole(folder, name, file);
+        }
         return;
       case 'remove-files':
         for (const file of step.files) rmSync(path.join(folder, 'files', checked(file)), { force: true });
@@ -164,10 +180,9 @@ export class NodeProcesses implements Processes {
     const hold = this.restarts.hold(wanted.name, whole, performance.now());
     if (hold) throw new Error(`${holdText(hold)}. ${this.lastWords(folder)}`);
     makeFolder(path.join(folder, 'files'));
-    const mark = `${this.options.owner}/${wanted.name}:${digest}`;
     const pid = await this.spawner.startDetached(wanted.argv, {
       logFile: path.join(folder, 'log'),
-      env: { ...this.options.env, [MARK]: mark },
+      env: { ...this.options.env, [MARK]: markOf(this.options.owner, wanted.name, digest) },
       ...(wanted.netns === null ? {} : { netns: wanted.netns }),
     });
     this.restarts.started(wanted.name, whole, performance.now());
@@ -213,13 +228,14 @@ export class NodeProcesses implements Processes {
     });
   }
 
-  private folders(): Map<string, FoundFolder> {
+  private folders(names?: ReadonlySet<string>): Map<string, FoundFolder> {
     const folders = new Map<string, FoundFolder>();
     for (const name of namesIn(this.folder)) {
+      if (names && !names.has(name)) continue;
       const files = path.join(this.folder, name, 'files');
       const found = namesIn(files).flatMap((file): [string, string][] => {
-        const mode = modeOf(path.join(files, file));
-        return mode === null ? [] : [[file, fileDigest({ content: readOr(path.join(files, file), ''), mode })]];
+        const digest = digestOf(path.join(files, file));
+        return digest === null ? [] : [[file, digest]];
       });
       folders.set(name, {
         files: new Map(found),
@@ -303,6 +319,12 @@ function emptyIfLarge(log: string): void {
   }
 }
 const MOST_LOG_BYTES = 256 * 1024;
+
+/** Null: there is no such file. */
+function digestOf(file: string): string | null {
+  const mode = modeOf(file);
+  return mode === null ? null : fileDigest({ content: readOr(file, ''), mode });
+}
 
 const modeOf = (file: string): number | null => {
   const stat = statSync(file, { throwIfNoEntry: false });

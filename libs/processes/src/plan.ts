@@ -6,6 +6,9 @@
  *   stop-process   what bears the name and is not what is wanted: a changed command line, a second copy, children of a process that died
  *   start-process  or, when it runs and its files have changed, reload-process
  *
+ * Files that were not as wanted while the process ran, it may have read as they were: somebody removed its folder as it started, or changed a file and sent it the
+ * signal. Whatever it is noted to have read, it reads them again.
+ *
  * A step that stops what is started anew by the same plan makes room and is no removal. `removes` tells the two apart.
  */
 import { fileDigest, loadedMark, startDigest } from './digests.js';
@@ -43,13 +46,17 @@ function planOne(wanted: WantedProcess, found: Found, steps: ProcessStep[]): voi
   const running = found.processes.filter((process) => process.name === name);
   // The oldest of the right ones stays: it has served the longest.
   const [keep] = running
-    .filter(({ main, digest }) => main && digest === startDigest(wanted))
+    .filter(
+      ({ main, digest }) =>
+        main && digest === startDigest(wanted) && !(stale.length > 0 && wanted.reload === 'restart'),
+    )
     .sort((a, b) => Number(a.startTime) - Number(b.startTime));
   const others = running.filter(({ session }) => session !== keep?.session);
   if (others.length > 0) steps.push({ op: 'stop-process', name, processes: others.map(identityOf) });
   if (!keep) steps.push({ op: 'start-process', name, process: wanted });
   else if (wanted.reload === 'signal') {
     const loaded = loadedMark(keep, wanted);
-    if (folder?.loaded !== loaded) steps.push({ op: 'reload-process', name, process: identityOf(keep), loaded });
+    if (stale.length > 0 || folder?.loaded !== loaded)
+      steps.push({ op: 'reload-process', name, process: identityOf(keep), loaded });
   }
 }

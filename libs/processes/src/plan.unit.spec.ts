@@ -54,6 +54,30 @@ describe('one process', () => {
   });
 
   it.each([
+    ['signal', ['write-files server', 'reload-process server']],
+    ['restart', ['write-files server', 'stop-process server', 'start-process server']],
+  ] as const)('that found no files as it started reads them when they are there, reload %s', async (reload, steps) => {
+    const node = new FakeProcesses();
+    const wanted = server({ reload });
+    for (const step of planProcesses([wanted], await node.observe(), true)) {
+      await node.apply([step]);
+      if (step.op === 'write-files') node.wipe('server');
+    }
+    expect(node.inForce('server')).toEqual([]);
+    expect(await converge(node, [wanted])).toEqual(steps);
+    expect(node.inForce('server')).toEqual(['a']);
+    expect(await converge(node, [wanted])).toEqual([]);
+  });
+
+  it('that has read what somebody else wrote reads ours again', async () => {
+    const node = new FakeProcesses();
+    await converge(node, [server()]);
+    node.folders.get('server')?.files.set('conf', { name: 'conf', content: 'theirs', mode: 0o644 });
+    expect(await converge(node, [server()])).toEqual(['write-files server', 'reload-process server']);
+    expect(node.reloads).toEqual(['server']);
+  });
+
+  it.each([
     ['another command line', server({ argv: ['serve', '--otherwise'] })],
     ['another namespace', server({ netns: 'two' })],
   ])('is started anew for %s, also while nothing may be removed', async (_what, changed) => {
@@ -121,15 +145,17 @@ describe('any sets of processes, one after the other', () => {
     reload: fc.constantFrom('signal', 'restart', 'none'),
   }) as fc.Arbitrary<WantedProcess>;
   const some = fc.uniqueArray(one, { selector: (each) => each.name });
+  const several = fc.array(some, { minLength: 1, maxLength: 4 });
 
   it('one converge is enough, whatever failed before it; every process runs once, as wanted', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(some, { minLength: 1, maxLength: 4 }), fc.nat({ max: 6 }), async (stories, nth) => {
+      fc.asyncProperty(several, fc.nat({ max: 6 }), fc.boolean(), async (stories, nth, wipes) => {
         const node = new FakeProcesses();
         for (const wanted of stories) {
           node.failNext(nth);
           await converge(node, wanted).catch(() => undefined);
           node.failNext(0);
+          if (wipes) for (const { name: wiped } of wanted) node.wipe(wiped);
         }
         const wanted = stories.at(-1) ?? [];
         await converge(node, wanted);
@@ -137,6 +163,8 @@ describe('any sets of processes, one after the other', () => {
         expect(node.running.map((each) => `${each.name} ${each.digest}`).sort()).toEqual(
           wanted.map((each) => `${each.name} ${startDigest(each)}`).sort(),
         );
+        for (const each of wanted.filter(({ reload }) => reload !== 'none'))
+          expect(node.inForce(each.name)).toEqual(each.files.map(({ content }) => content).sort());
         for (const each of wanted)
           expect([...(node.folders.get(each.name)?.files.values() ?? [])].map(({ content }) => content).sort()).toEqual(
             each.files.map(({ content }) => content).sort(),

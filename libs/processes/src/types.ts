@@ -44,7 +44,7 @@ export type FoundProcess = ProcessIdentity &
 export type FoundFolder = Readonly<{
   /** File -> `fileDigest`. */
   files: ReadonlyMap<string, string>;
-  /** `loadedMark` of the process and files that were last known to be in force together; null: not known. */
+  /** `loadedMark` of the process and files that were last known to be in force together; null: not known, or files were written since. */
   loaded: string | null;
 }>;
 
@@ -68,8 +68,11 @@ export type ProcessStep = Readonly<{ name: string }> &
 
 /** The port between planning and the node. */
 export interface Processes {
-  /** Everything of this owner. Changes nothing. Rejects when it cannot see everything: what is not seen would be started twice. */
-  observe(): Promise<Found>;
+  /**
+   * Everything of this owner; with `names`, of folders those of these processes alone, whose files are read. Changes nothing. Rejects when it cannot see everything:
+   * what is not seen would be started twice.
+   */
+  observe(names?: ReadonlySet<string>): Promise<Found>;
   /** Processes that have a folder: all that were ever started here and not removed. Cheap: one look at a folder, where `observe` reads all of /proc. */
   names(): readonly string[];
   /** The file of a process as it is; null without it. */

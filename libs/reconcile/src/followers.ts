@@ -46,6 +46,11 @@ export class Groups<Member, Group> {
     return this.members.get(group) ?? NOBODY;
   }
 
+  /** Those that have members. */
+  groups(): Iterable<Group> {
+    return this.members.keys();
+  }
+
   of(member: Member): Group | undefined {
     return this.groupOf.get(member);
   }

@@ -87,17 +87,20 @@ const { imul } = Math;
 
 /** A text in 106 bits (two of Bob Jenkins' and Bryc's mixing kind): for telling whether it changed, not for secrets. Kept instead of the text, which is large. */
 export function digest(text: string): string {
-  return `${mix(text, 0)}${mix(text, 0x9e3779b9)}`;
-}
-
-function mix(text: string, seed: number): string {
-  let a = 0xdeadbeef ^ seed;
-  let b = 0x41c6ce57 ^ seed;
+  let [a, b] = [0xdeadbeef, 0x41c6ce57];
+  let [c, d] = [a ^ SEED, b ^ SEED];
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
     a = imul(a ^ code, 0x9e3779b1);
     b = imul(b ^ code, 0x5f356495);
+    c = imul(c ^ code, 0x9e3779b1);
+    d = imul(d ^ code, 0x5f356495);
   }
+  return `${mixed(a, b)}${mixed(c, d)}`;
+}
+const SEED = 0x9e3779b9;
+
+function mixed(a: number, b: number): string {
   a = imul(a ^ (a >>> 16), 0x85ebca6b) ^ imul(b ^ (b >>> 13), 0xc2b2ae35);
   b = imul(b ^ (b >>> 16), 0x85ebca6b) ^ imul(a ^ (a >>> 13), 0xc2b2ae35);
   return ((b >>> 0) * 0x200000 + (a >>> 11)).toString(36).padStart(11, '0');

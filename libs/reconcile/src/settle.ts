@@ -48,12 +48,13 @@ export async function settle<Found, Step>(
     const open = run.open(tasks);
     const steps = needed(open);
     if (steps.length === 0) break;
+    const touched = new Set(steps.map(({ unit }) => unit));
+    await applyStages(agent, run, open, memory.suspects(touched));
+    // Behind the work, which it does not change: a digest of all that is wanted costs time.
     if (round === 1 && terms.countsDrift !== false)
       for (const task of steps)
         if (memory.wasWell(task.unit, task.owner, agent.wanted(task.unit)) && agent.isDrift?.(task) !== false)
           run.drift += 1;
-    const touched = new Set(steps.map(({ unit }) => unit));
-    await applyStages(agent, run, open, memory.suspects(touched));
     for (const { owner, unseen } of run.open(open)) if (unseen) done.add(owner);
     last = await agent.observe(touched);
     tasks = [...tasks.filter(({ unit }) => !touched.has(unit)), ...planned(last, touched)];

@@ -1,5 +1,15 @@
 import { CommandFailed } from '../errors.js';
-import type { FrameAnswer, FrameQuestion, Runner, RunOptions, RunResult, SysctlOptions } from '../runner.js';
+import { NOTHING_SEEN, type NetworkQuestion, type SeenNetwork } from '../network.js';
+import type {
+  FrameAnswer,
+  FrameQuestion,
+  NetnsSettings,
+  OutgoingFrame,
+  Runner,
+  RunOptions,
+  RunResult,
+  SysctlOptions,
+} from '../runner.js';
 
 /** What a fake host does with one command; undefined means that it does not know it. */
 export type FakeCommand = (argv: readonly string[], options: RunOptions) => string | undefined;
@@ -62,15 +72,27 @@ export class FakeRunner implements Runner {
     }
   }
 
-  async sendFrames(device: string, frames: readonly Uint8Array[], options: SysctlOptions = {}): Promise<void> {
-    for (const frame of frames) {
-      this.frames.push({ netns: options.netns ?? '', device, hex: Buffer.from(frame).toString('hex') });
+  async setEach(all: readonly NetnsSettings[]): Promise<readonly null[]> {
+    for (const { netns, sysctls = {}, txChecksum = {} } of all) {
+      await this.writeSysctls(sysctls, { netns });
+      for (const [device, on] of Object.entries(txChecksum)) await this.setTxChecksum([device], on, { netns });
     }
+    return all.map(() => null);
+  }
+
+  async sendFrames(frames: readonly OutgoingFrame[]): Promise<void> {
+    for (const { netns = '', device, frame } of frames)
+      this.frames.push({ netns, device, hex: Buffer.from(frame).toString('hex') });
   }
 
   /** Nobody else is on a fake host's segments. */
   async askFrames(questions: readonly FrameQuestion[]): Promise<readonly FrameAnswer[]> {
-    for (const { netns, device, frame } of questions) await this.sendFrames(device, [frame], netns ? { netns } : {});
+    await this.sendFrames(questions);
     return questions.map(() => ({ frame: null, error: null }));
+  }
+
+  /** A fake host has no links. */
+  async look(_question: NetworkQuestion, netnses: readonly string[] = ['']): Promise<readonly SeenNetwork[]> {
+    return netnses.map(() => NOTHING_SEEN);
   }
 }

@@ -17,6 +17,8 @@ export class FakeProcesses implements Processes {
   readonly starts: string[] = [];
   /** Programs that are not installed: the first word of a command line. */
   readonly missing = new Set<string>();
+  /** What each running process has read of its files. */
+  private readonly read = new Map<string, ReadonlyMap<string, WantedFile>>();
   private readonly restarts = new Restarts();
   /** Above all process numbers that Linux gives (2^22): whoever asks /proc for one of these finds none. */
   private clock = 5_000_000;
@@ -45,6 +47,17 @@ export class FakeProcesses implements Processes {
     return process;
   }
 
+  /** Somebody removes the folder; what runs goes on with what it has read. */
+  wipe(name: string): void {
+    this.folders.delete(name);
+  }
+
+  /** Content of the files that a running process works by; null when nothing runs by that name. */
+  inForce(name: string): readonly string[] | null {
+    if (!this.running.some((each) => each.name === name)) return null;
+    return [...(this.read.get(name)?.values() ?? [])].map(({ content }) => content).sort();
+  }
+
   names(): readonly string[] {
     return [...this.folders.keys()];
   }
@@ -53,15 +66,17 @@ export class FakeProcesses implements Processes {
     return this.folders.get(name)?.files.get(file)?.content ?? null;
   }
 
-  async observe(): Promise<Found> {
+  async observe(names?: ReadonlySet<string>): Promise<Found> {
     this.restarts.onlyTheseRun(new Set(this.running.map(({ name }) => name)), this.now());
     return {
       processes: [...this.running],
       folders: new Map(
-        [...this.folders].map(([name, { files, loaded }]) => [
-          name,
-          { files: new Map([...files].map(([file, each]) => [file, fileDigest(each)])), loaded },
-        ]),
+        [...this.folders]
+          .filter(([name]) => names?.has(name) ?? true)
+          .map(([name, { files, loaded }]) => [
+            name,
+            { files: new Map([...files].map(([file, each]) => [file, fileDigest(each)])), loaded },
+          ]),
       ),
     };
   }
@@ -77,7 +92,11 @@ export class FakeProcesses implements Processes {
     const folder = this.folders.get(step.name) ?? { files: new Map<string, WantedFile>(), loaded: null };
     switch (step.op) {
       case 'write-files':
-        for (const file of step.files) folder.files.set(file.name, file);
+        for (const file of step.files) {
+          const before = folder.files.get(file.name);
+          if (!before || fileDigest(before) !== fileDigest(file)) folder.loaded = null;
+          folder.files.set(file.name, file);
+        }
         break;
       case 'remove-files':
         for (const file of step.files) folder.files.delete(file);
@@ -89,8 +108,6 @@ export class FakeProcesses implements Processes {
         return;
       }
       case 'start-process':
-        for (const file of step.process.files)
-          if (!folder.files.has(file.name)) throw new Error(`${file.name} is not there yet`);
         if (this.running.some(({ name, digest }) => name === step.name && digest === startDigest(step.process))) return;
         if (this.running.some(({ name }) => name === step.name)) throw new Error(`another ${step.name} runs`);
         this.start(step.process, folder);
@@ -99,6 +116,7 @@ export class FakeProcesses implements Processes {
         if (!this.running.some(({ pid }) => pid === step.process.pid)) throw new Error(`${step.name} is gone`);
         if (folder.loaded === step.loaded) return;
         this.reloads.push(step.name);
+        this.read.set(step.name, new Map(folder.files));
         folder.loaded = step.loaded;
         break;
       case 'remove-folder':
@@ -117,6 +135,7 @@ export class FakeProcesses implements Processes {
     if (this.missing.has(argv[0] ?? '')) throw new Error(`${argv[0]} could not be started (No such file or directory)`);
     this.restarts.started(name, whole, this.now());
     this.starts.push(name);
+    this.read.set(name, new Map(folder.files));
     folder.loaded = loadedMark(this.begin(name, startDigest(wanted)), wanted);
     if (this.shortLived.has(name)) this.crash(name);
   }
