@@ -4,22 +4,22 @@
  *
  * Design: a unit is a router; tasks.ts says which step needs which, so that a refused step harms only what needs it (invariant 9). What was changed is read back:
  * a status says what is on the node, not what was asked of it. While the view is unverified, outside addresses that are not on the node yet are left out, probed,
- * and then added.
+ * and then added. Many routers are looked at in parts, and between two of them what was asked for meanwhile is done first.
  */
 import { ObjectKey, ObjectStatus } from '@plumbline/contracts';
 import { Agent, applyStages, asError, digest, Memory, Plan, Refusal, Run, settle } from '@plumbline/reconcile';
 import { Convergence, ConvergeOptions, HostView } from '@plumbline/topology';
-import { L3Driver, L3Step, Probe, ProbeAnswer } from './driver.js';
+import { Announcement, L3Driver, L3Step, Probe, ProbeAnswer } from './driver.js';
 import { Gathered } from './router-ports.js';
-import { INTEGRATION_BRIDGE, netnsOf, outsideOf, routerOfProgram } from './marks.js';
+import { INTEGRATION_BRIDGE, netnsOf, outsideOf } from './marks.js';
 import { impossibleOf } from './impossible.js';
 import { Members } from './members.js';
-import { orphanPorts, planRemoval, planRouter, RouterPlan } from './plan.js';
+import { announcementsOf, orphanPorts, planRemoval, planRouter, RouterPlan } from './plan.js';
 import { Held, heldAfter, heldObjects, heldUntilAsked, unproven, withhold } from './probation.js';
-import { advertisingTasks, FoundPrograms } from './radvd.js';
-import { NodeFacts, Rendered, renderRouter, renderRouters } from './render.js';
+import { advertisingTasks } from './radvd.js';
+import { type NodeFacts, Rendered, renderRouter, renderRouters } from './render.js';
 import { stateText } from './rule-lines.js';
-import { L3State } from './state.js';
+import { L3State, RouterState } from './state.js';
 import { concernedBy, Lack, statusesOf } from './status.js';
 import { L3_STAGES, L3Task, linkOf, namespaceOf, rulesOwner, tasksOf } from './tasks.js';
 import { refusalText, stuckText } from './words.js';
@@ -30,7 +30,29 @@ export class L3Memory {
   readonly engine = new Memory();
   /** Routers whose connections are known to be translated as their rules say. Of others they are looked at: after a restart, and after what failed. */
   readonly translated = new Set<string>();
+  /** Routers whose addresses neighbours were told of. Of others they are told again: an agent that dies may have put an address on the node and said nothing. */
+  readonly announced = new Set<string>();
+  /** The routers of this host as the view now says. For whoever looks: a converge goes by what it renders itself. */
+  rendered(view: HostView, facts: NodeFacts): readonly Rendered[] {
+    this.members.update(view, new Set());
+    return [...renderRouters(view, facts, this.members, hereIn(view)).values()];
+  }
+
+  /** What became of routers in the look at all that is under way: a change that is let in between its parts says what is new of a router. Null: none is. */
+  looked: Map<string, Looked> | null = null;
+  /** NodeFacts.userspace when the node was last looked at: a guess that saves time and decides nothing. */
+  userspace: boolean | null = null;
 }
+
+/** What an operator says of a node: as in NodeFacts. */
+export type L3Terms = Readonly<{ metadata: boolean }>;
+const PLAIN: L3Terms = { metadata: false };
+
+/** What became of one router. */
+type Looked = Readonly<{ statuses: readonly ObjectStatus[]; failed: Convergence['failed'] }>;
+
+/** Routers that are looked at, and changed, together: as long as it takes for these, nothing else is done. */
+const PART = 16;
 
 /** Contract: Convergence. Rejects only when the node cannot be observed at all. */
 export async function converge(
@@ -38,12 +60,69 @@ export async function converge(
   driver: L3Driver,
   options: ConvergeOptions,
   memory: L3Memory = new L3Memory(),
+  terms: L3Terms = PLAIN,
 ): Promise<Convergence> {
-  const { touched, mayRemove } = options;
-  const survey = await lookAt(view, driver, touched, options, memory);
-  if (!survey) return { applied: 0, drift: 0, statuses: [], failed: [] };
-  const { found, rendered, work } = survey;
+  const { touched, mayRemove, unverified, between } = options;
+  memory.members.update(view, touched);
+  const all = touched === 'all';
+  const ids = [...(all ? [...hereIn(view), ...(await driver.list())] : memory.members.routersTouched(view, touched))];
+  const sorted = [...new Set(ids)].sort();
+  // Unverified addresses are probed, all in one second. What nobody may come in between of is done at once, in few processes.
+  const size = between && !unverified ? PART : Math.max(1, sorted.length);
+  const looked = new Map<string, Looked>();
+  const sweep: Sweep = { inner: new Set(), untouched: false };
+  let [applied, drift] = [0, 0];
+  const outer = memory.looked;
+  try {
+    for (let at = 0; at < sorted.length; at += size) {
+      if (at > 0) {
+        memory.looked = looked;
+        await between?.();
+        memory.looked = outer;
+      }
+      const part = await convergeRouters(
+        view,
+        driver,
+        sorted.slice(at, at + size),
+        { ...options, ...terms },
+        memory,
+        sweep,
+      );
+      for (const [id, each] of part.looked) for (const map of [looked, outer]) map?.set(id, each);
+      applied += part.applied;
+      drift += part.drift;
+    }
+  } finally {
+    memory.looked = outer;
+  }
+  const failed = [...looked.values()].flatMap((each) => each.failed);
+  if (all && mayRemove && !sweep.untouched && view.frozen.size === 0) {
+    const orphans = orphanPorts(await driver.observe(new Set()), memory.members.wantedOutsides(view), sweep.inner);
+    if (orphans.length > 0)
+      await driver.apply(orphans).then(
+        () => (applied += orphans.length),
+        (error) => failed.push({ key: `node/${view.host}`, reason: asError(error).message }),
+      );
+  }
+  return { applied, drift, statuses: [...looked.values()].flatMap(({ statuses }) => statuses), failed };
+}
 
+/** What a look at all learns of switch ports. `untouched`: some router is left as it is, so which ports are its own is not known. */
+type Sweep = { readonly inner: Set<string>; untouched: boolean };
+
+/** These routers, as the view now says. */
+async function convergeRouters(
+  view: HostView,
+  driver: L3Driver,
+  ids: readonly string[],
+  options: ConvergeOptions & L3Terms,
+  memory: L3Memory,
+  sweep: Sweep,
+): Promise<{ applied: number; drift: number; looked: Map<string, Looked> }> {
+  const { mayRemove, unverified } = options;
+  const announced = new Set(ids.filter((id) => memory.announced.delete(id)));
+  const announcements: Announcement[] = [];
+  const { found, work } = await lookAt(view, driver, ids, options, memory);
   const run = new Run();
   const agent = agentFor(work, driver);
   const terms = { mayRemove };
@@ -53,96 +132,92 @@ export async function converge(
     await probe(probed, driver);
     await settle(agent, memory.engine, run, null, new Set(probed.map(({ id }) => id)), terms);
   }
-  const failed: { key: string; reason: string }[] = [];
-  const orphans = touched === 'all' && mayRemove ? orphansIn(view, found, rendered) : [];
-  let { applied } = run;
-  if (orphans.length > 0)
-    await driver.apply(orphans).then(
-      () => (applied += orphans.length),
-      (error) => failed.push({ key: `node/${view.host}`, reason: asError(error).message }),
-    );
-
+  note(sweep, found, work);
   memory.engine.conclude(run, new Map([...work.values()].map((each) => [each.id, each.wanted])), mayRemove);
-  const failing = new Set([...run.failures.values()].map(({ unit }) => unit));
-  const blame = new Map<string, Set<string>>();
+  const blame = new Map<string, Map<string, Set<string>>>();
   for (const [owner, { unit, reason }] of run.failures) {
     const key = work.get(unit)?.blameFor(owner) ?? `router/${unit}`;
-    blame.set(key, (blame.get(key) ?? new Set()).add(reason));
+    const keys = blame.get(unit) ?? new Map<string, Set<string>>();
+    blame.set(unit, keys.set(key, (keys.get(key) ?? new Set()).add(reason)));
   }
-  for (const [key, reasons] of blame) failed.push({ key, reason: [...reasons].join('; ') });
-  const statuses: ObjectStatus[] = [];
+  const looked = new Map<string, Looked>();
   for (const each of work.values()) {
+    const blamed = blame.get(each.id);
     // The router is as wanted, and nothing of it is left to remove: from now on only the objects that it is made of now lead to it.
-    if (mayRemove && !failing.has(each.id))
-      memory.members.followers.keepOnly(each.id, each.rendered?.keys ?? new Set());
+    if (mayRemove && !blamed) memory.members.followers.keepOnly(each.id, each.rendered?.keys ?? new Set());
     const older = found.routers.get(each.id);
-    if (failing.has(each.id) || each.rendered?.kind !== 'present') memory.translated.delete(each.id);
+    if (blamed || each.rendered?.kind !== 'present') memory.translated.delete(each.id);
     else if (mayRemove && older?.connections !== null) memory.translated.add(each.id);
+    if (mayRemove && !unverified && !blamed && each.rendered?.kind === 'present') {
+      if (!announced.has(each.id)) announcements.push(...each.unannounced());
+      memory.announced.add(each.id);
+    }
+    const failed = [...(blamed ?? [])].map(([key, reasons]) => ({ key, reason: [...reasons].join('; ') }));
     if (each.rendered?.kind === 'incomplete') failed.push({ key: `router/${each.id}`, reason: each.rendered.reason });
     failed.push(...each.heldBack());
-    if (each.rendered) statuses.push(...statusesOf(each.rendered, view.position, each.lacks(run), each.held));
+    const statuses = each.rendered ? statusesOf(each.rendered, view.position, each.lacks(run), each.held) : [];
+    looked.set(each.id, { statuses, failed });
   }
-  return { applied, drift: run.drift, statuses, failed };
+  // Nothing on the node changes by it, and nobody waits for it.
+  if (announcements.length > 0) await driver.apply(announcements).catch(() => undefined);
+  return { applied: run.applied, drift: run.drift, looked };
+}
+
+function note(sweep: Sweep, found: L3State, work: ReadonlyMap<string, Work>): void {
+  if (found.unreadable.size > 0 || [...work.values()].some(({ rendered }) => rendered?.kind === 'incomplete'))
+    sweep.untouched = true;
+  for (const { links } of found.routers.values()) for (const { device } of links) sweep.inner.add(outsideOf(device));
 }
 
 /**
  * Applies what converge would apply first, and does not read back: for a driver that prints, whose node stays as it is. Rejects with the first reason
  * why a router cannot be planned.
  */
-export async function applyOnce(view: HostView, driver: L3Driver, mayRemove = true): Promise<void> {
+export async function applyOnce(
+  view: HostView,
+  driver: L3Driver,
+  mayRemove = true,
+  terms: L3Terms = PLAIN,
+): Promise<void> {
   const memory = new L3Memory();
-  const survey = await lookAt(view, driver, 'all', { mayRemove, unverified: false }, memory);
-  if (!survey) return;
-  const { found, rendered, work } = survey;
+  memory.members.update(view, 'all');
+  const ids = [...new Set([...hereIn(view), ...(await driver.list())])].sort();
+  const { found, work } = await lookAt(view, driver, ids, { mayRemove, unverified: false, ...terms }, memory);
   const run = new Run();
   const agent = agentFor(work, driver);
   const { tasks, refused } = agent.plan(found, new Set(work.keys()));
   for (const { owner, unit, reason } of refused) run.fail(owner, { unit, reason, kind: 'planned' });
   await applyStages(agent, run, tasks, new Set());
-  if (mayRemove) await driver.apply(orphansIn(view, found, rendered));
+  const sweep: Sweep = { inner: new Set(), untouched: view.frozen.size > 0 };
+  note(sweep, found, work);
+  if (mayRemove && !sweep.untouched)
+    await driver.apply(orphanPorts(found, memory.members.wantedOutsides(view), sweep.inner));
   for (const each of work.values())
     if (each.rendered?.kind === 'incomplete') throw new Error(`router ${each.id}: ${each.rendered.reason}`);
   for (const { unit, reason } of run.failures.values()) throw new Error(`router ${unit}: ${reason}`);
 }
 
-type Survey = Readonly<{ found: L3State; rendered: ReadonlyMap<string, Rendered>; work: ReadonlyMap<string, Work> }>;
-
-/** Looks at the routers that were touched; null when there are none. */
 async function lookAt(
   view: HostView,
   driver: L3Driver,
-  touched: ConvergeOptions['touched'],
-  { mayRemove, unverified }: Pick<ConvergeOptions, 'mayRemove' | 'unverified'>,
-  { members, translated }: L3Memory,
-): Promise<Survey | null> {
-  members.update(view, touched);
-  const scope = touched === 'all' ? 'all' : members.routersTouched(view, touched);
-  if (scope !== 'all' && scope.size === 0) return null;
-  const outsides = scope === 'all' ? [] : members.outsidesOf(view, scope);
-  const found = await driver.observe(scope, outsides, (id) => mayRemove && !translated.has(id));
-  const ids = new Set(
-    scope === 'all'
-      ? [
-          ...hereIn(view),
-          ...found.routers.keys(),
-          ...found.unreadable.keys(),
-          ...found.damaged,
-          ...routersOfPrograms(found.programs),
-        ]
-      : scope,
-  );
-  const sorted = [...ids].sort();
-  const rendered = renderRouters(view, found, members, sorted);
-  const work = new Map(sorted.map((id) => [id, new Work(id, rendered.get(id), view, mayRemove)]));
+  ids: readonly string[],
+  { mayRemove, unverified, metadata }: Pick<ConvergeOptions, 'mayRemove' | 'unverified'> & L3Terms,
+  memory: L3Memory,
+): Promise<Readonly<{ found: L3State; work: ReadonlyMap<string, Work> }>> {
+  const { members, translated } = memory;
+  const listsConnections = (id: string): boolean => mayRemove && !translated.has(id);
+  const observing = driver.observe(new Set(ids), members.outsidesOf(view, ids), listsConnections);
+  // What is wanted is rendered while the node is read.
+  const ahead = async (): Promise<void> => {
+    if (memory.userspace !== null) renderRouters(view, { userspace: memory.userspace, metadata }, members, ids);
+  };
+  const [found] = await Promise.all([observing, ahead()]);
+  memory.userspace = found.userspace;
+  const rendered = renderRouters(view, { userspace: found.userspace, metadata }, members, ids);
+  const work = new Map(ids.map((id) => [id, new Work(id, rendered.get(id), view, mayRemove, metadata)]));
   if (unverified) for (const each of work.values()) each.holdBack(found);
-  return { found, rendered, work };
+  return { found, work };
 }
-
-/** What is left over too: units of programs that no router is behind. */
-const routersOfPrograms = (programs: FoundPrograms | null): string[] =>
-  programs
-    ? [...programs.found.processes.map(({ name }) => name), ...programs.found.folders.keys()].map(routerOfProgram)
-    : [];
 
 function* hereIn(view: HostView): Iterable<string> {
   for (const object of view.objects.values())
@@ -175,14 +250,6 @@ async function probe(work: readonly Work[], driver: L3Driver): Promise<void> {
   for (const each of work) each.takeAnswers(answers.splice(0, each.probes.length));
 }
 
-/** Switch ports that belong to no router. None while some router is left as it is: which ports are its own is not known then. */
-function orphansIn(view: HostView, found: L3State, rendered: ReadonlyMap<string, Rendered>): L3Step[] {
-  const all = [...rendered.values()];
-  if (view.frozen.size > 0 || found.unreadable.size > 0 || all.some(({ kind }) => kind === 'incomplete')) return [];
-  const wanted = all.flatMap((each) => (each.kind === 'present' ? each.state.links.map((link) => link.outside) : []));
-  return orphanPorts(found, new Set(wanted));
-}
-
 const NOTHING: Omit<RouterPlan, 'routerId'> = {
   build: [],
   quiet: [],
@@ -192,6 +259,14 @@ const NOTHING: Omit<RouterPlan, 'routerId'> = {
   remove: [],
   announce: [],
 };
+
+const digests = new WeakMap<RouterState, string>();
+
+function digestOf(state: RouterState): string {
+  const text = digests.get(state) ?? digest(stateText(state));
+  digests.set(state, text);
+  return text;
+}
 
 /** One router on its way through a converge. */
 class Work {
@@ -204,18 +279,20 @@ class Work {
   /** Owner -> its first step of any plan. */
   private readonly steps = new Map<string, L3Step>();
   private text: string | null | undefined;
+  /** Device and address of what any plan announces. */
+  private readonly announces = new Set<string>();
 
   constructor(
     readonly id: string,
     public rendered: Rendered | undefined,
     private readonly view: HostView,
     private readonly mayRemove: boolean,
+    private readonly metadata: boolean,
   ) {}
 
   /** Digest of what is wanted; null when nothing is, or it is not known. */
   get wanted(): string | null {
-    if (this.text === undefined)
-      this.text = this.rendered?.kind === 'present' ? digest(stateText(this.rendered.state)) : null;
+    if (this.text === undefined) this.text = this.rendered?.kind === 'present' ? digestOf(this.rendered.state) : null;
     return this.text;
   }
 
@@ -244,10 +321,11 @@ class Work {
       this.hold(heldAfter(this.rendered.gathered, this.probes, answers), this.found);
   }
 
-  private hold(held: Held, facts: NodeFacts): void {
+  private hold(held: Held, { userspace }: L3State): void {
     this.held = held;
     this.text = undefined;
     if (this.rendered?.kind !== 'present') return;
+    const facts = { userspace, metadata: this.metadata };
     this.rendered = { ...this.rendered, state: renderRouter(withhold(this.rendered.gathered, held), facts) };
   }
 
@@ -282,6 +360,7 @@ class Work {
     const never = new Set(impossible.map(({ task }) => task));
     const tasks = never.size > 0 ? all.filter((task) => !never.has(task)) : all;
     this.needed = [...tasks.filter(({ stage }) => stage !== 'announce'), ...never];
+    for (const { step } of tasks) if (step.op === 'announce') this.announces.add(`${step.device} ${step.address}`);
     for (const { owner, step } of this.needed) if (!this.steps.has(owner)) this.steps.set(owner, step);
     const refused = impossible.map(({ task, reason }): Refusal => ({ unit: this.id, owner: task.owner, reason }));
     if (this.found.bridge) return { tasks, refused };
@@ -291,6 +370,15 @@ class Work {
       tasks: tasks.filter(({ step }) => step.op !== 'add-port'),
       refused: [...refused, ...unplugged.map(({ owner }): Refusal => ({ unit: this.id, owner, reason }))],
     };
+  }
+
+  /** The addresses on the node that no plan announces. */
+  unannounced(): Announcement[] {
+    if (this.rendered?.kind !== 'present') return [];
+    const { netns, links } = this.rendered.state;
+    return links
+      .flatMap((link) => announcementsOf(netns, link, link.addresses))
+      .filter(({ device, address }) => !this.announces.has(`${device} ${address}`));
   }
 
   /** What the last plan still needs, with the reason why it is not done. */

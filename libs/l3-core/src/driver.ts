@@ -1,5 +1,5 @@
 /**
- * The port between planning and the machine: three verbs, steps as data. @plumbline/l3-driver implements it on a real node; its testing half has a node
+ * The port between planning and the machine: four verbs, steps as data. @plumbline/l3-driver implements it on a real node; its testing half has a node
  * that exists in memory only.
  */
 import type { SupervisionStep } from '@plumbline/processes';
@@ -81,6 +81,8 @@ export type L3Step =
   /** Programs (radvd.ts). One that is to begin does so when the switch's port of its interface is wired, or after a second. */
   | SupervisionStep;
 
+export type Announcement = Extract<L3Step, { op: 'announce' }>;
+
 /** An address that a device shall get, to be probed on the segment behind it. `outside`: the switch's port of that device. */
 export type Probe = Readonly<{ netns: string; device: string; outside: string; mac: string; address: string }>;
 /** `unknown`: it could not be probed, so nothing is known about the address. */
@@ -88,13 +90,14 @@ export type ProbeAnswer =
   Readonly<{ kind: 'free' }> | Readonly<{ kind: 'taken'; mac: string }> | Readonly<{ kind: 'unknown'; reason: string }>;
 
 export interface L3Driver {
+  /** Routers, by id, of which something is on this node: a namespace, be it damaged, or a program. Changes nothing. */
+  list(): Promise<readonly string[]>;
   /**
-   * Everything on this node that has our mark, or of these routers only; nothing else. Changes nothing. `outsides`: of these routers' links that are
-   * wanted, the outer ends; one that is there without its inner end is reported, too. Without meaning for `all`. `listsConnections`: of which routers the
-   * connections are listed, too.
+   * What is on this node of these routers, and all switch ports that have our mark. Changes nothing. `outsides`: of these routers' links that are wanted, the outer ends;
+   * one that is there without its inner end is reported, too. `listsConnections`: of which routers the connections are listed, too.
    */
   observe(
-    routers: ReadonlySet<string> | 'all',
+    routers: ReadonlySet<string>,
     outsides?: readonly string[],
     listsConnections?: (routerId: string) => boolean,
   ): Promise<L3State>;

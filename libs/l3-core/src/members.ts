@@ -15,6 +15,11 @@ export class Members {
   private readonly floatingIps = new Groups<string, string>();
   private readonly forwardings = new Groups<string, string>();
   private readonly subnets = new Groups<string, string>();
+  /** What routers were gathered last, and from which objects: an object that changes is another one, so as long as all are the same so is the router. */
+  private readonly gathered = new Map<
+    string,
+    Readonly<{ gathered: Gathered; from: ReadonlyMap<ObjectKey, unknown> }>
+  >();
   private known = false;
 
   /** Takes in objects that may have changed. The first time all are. */
@@ -62,10 +67,26 @@ export class Members {
     });
   }
 
-  /** The router with all it needs, null when it is not on this host. From now on `routersTouched` finds it by each of these objects. Throws Incomplete. */
+  /** Outer ends of the links of all routers that are to be up here. */
+  wantedOutsides(view: HostView): Set<string> {
+    const up = routersHere(view).filter(({ adminStateUp }) => adminStateUp);
+    return new Set(
+      this.outsidesOf(
+        view,
+        up.map(({ id }) => id),
+      ),
+    );
+  }
+
+  /** The router with all it needs, the same as the last time if none of it changed; null when it is not on this host. From now on `routersTouched` finds it by each of these objects. Throws Incomplete. */
   gather(view: HostView, id: string): Gathered | null {
     const router = objectIn(view, 'router', id);
-    if (!router || router.host !== view.host) return null;
+    if (!router || router.host !== view.host) {
+      this.gathered.delete(id);
+      return null;
+    }
+    const before = this.gathered.get(id);
+    if (before && this.isAsBefore(view, id, before)) return before.gathered;
     const among = <T>(ids: Iterable<string>, get: (id: string) => T | undefined): T[] =>
       [...ids].sort().flatMap((each) => get(each) ?? []);
     try {
@@ -77,11 +98,26 @@ export class Members {
         among(this.subnets.in(router.gateway?.networkId ?? ''), (each) => objectIn(view, 'subnet', each)),
       );
       this.followers.add(id, gathered.keys);
+      this.gathered.set(id, { gathered, from: new Map([...gathered.keys].map((key) => [key, view.objects.get(key)])) });
       return gathered;
     } catch (error) {
+      this.gathered.delete(id);
       if (error instanceof Incomplete) this.followers.add(id, error.keys);
       throw error;
     }
+  }
+
+  private isAsBefore(
+    view: HostView,
+    id: string,
+    { gathered, from }: Readonly<{ gathered: Gathered; from: ReadonlyMap<ObjectKey, unknown> }>,
+  ): boolean {
+    const { router, floatingIps, forwardings, outsideSubnets } = gathered;
+    if (this.floatingIps.in(id).size !== floatingIps.length) return false;
+    if (this.forwardings.in(id).size !== forwardings.length) return false;
+    if (this.subnets.in(router.gateway?.networkId ?? '').size !== outsideSubnets.length) return false;
+    for (const [key, object] of from) if (view.objects.get(key) !== object) return false;
+    return true;
   }
 
   private note(view: HostView, key: ObjectKey): void {

@@ -18,7 +18,7 @@
  * between is mended by the next plan. An address that stays and goes to another instance, or whose forwardings change, does not show by itself that
  * connections must end: the restore that changes its rules adds a note (endings.ts), which is removed when the connections have been ended.
  */
-import { L3Step } from './driver.js';
+import { Announcement, L3Step } from './driver.js';
 import { isOurChain, isOurDevice, netnsOf, outsideOf } from './marks.js';
 import { dialect } from './dialects/index.js';
 import { Ending, endingsIn, endingText, notesOf, removalOf, translationsIn, withNotes } from './endings.js';
@@ -59,17 +59,19 @@ export function planRouter(wanted: RouterState, found: L3State, mayRemove: boole
   const { netns } = wanted;
   if (found.damaged.has(wanted.id)) steps.build.push({ op: 'remove-netns', netns });
   if (!have) steps.build.push({ op: 'add-netns', netns });
-  const led = ledBy(natOf(wanted.rules4));
+  const rules = natOf(wanted.rules4);
+  const led = ledBy(rules);
   const foundLed = isUnreadable(have, 4, 'nat') ? led : ledBy(have ? rulesIn(have.rules4, 'nat', wanted.rules4) : []);
-  const nat = { wanted: led, found: foundLed };
-  const endings = have && mayRemove ? toBeNoted(wanted, have, nat) : [];
+  const nat = { wanted: led, found: foundLed, rules };
+  const leaving = have && mayRemove ? leavingIn(wanted, have) : NOTHING;
+  const endings = have && mayRemove ? toBeNoted(nat, leaving) : [];
   const notes = notesOf(endings, wanted.rules4, `router/${wanted.id}`);
   const going = have && mayRemove ? leavingLinks(wanted.links, have) : [];
   const farewell = farewellRules(going, `router/${wanted.id}`);
   for (const version of [4, 6] as const) {
-    const rules = withFarewell(version === 4 ? withNotes(wanted.rules4, notes) : wanted.rules6, farewell);
+    const tables = withFarewell(version === 4 ? withNotes(wanted.rules4, notes) : wanted.rules6, farewell);
     const saved = (version === 4 ? have?.rules4 : have?.rules6) ?? new Map();
-    const readable = rules.filter(({ table }) => !isUnreadable(have, version, table));
+    const readable = tables.filter(({ table }) => !isUnreadable(have, version, table));
     const edits = editsFor(readable, saved, mayRemove);
     if (edits.length > 0) steps.configure.push(restore(netns, version, edits));
   }
@@ -108,7 +110,7 @@ export function planRouter(wanted: RouterState, found: L3State, mayRemove: boole
   if (mayRemove)
     for (const neighbour of have?.neighbours ?? [])
       if (standing.has(neighbour.device)) steps.configure.push({ op: 'remove-neighbour', netns, ...neighbour });
-  if (have) endConnections(wanted, have, mayRemove, nat, endings, steps);
+  if (have) endConnections(wanted, have, mayRemove, nat, leaving, endings, steps);
   if (going.length > 0) steps.configure.push({ op: 'farewell', netns, devices: going });
   if (notes.length > 0) steps.configure.push(restore(netns, 4, removalOf(notes)));
   if (have && mayRemove) removeAddresses(wanted, have, steps, remade);
@@ -154,11 +156,20 @@ function planLink(
   }
   // A new link comes up with its addresses already on it.
   if (differs) steps.configure.push(set);
-  if (up)
-    for (const { address } of differs ? link.addresses : addresses)
-      if (!address.includes(':') || hasIpv6(mtuBytes))
-        steps.announce.push({ op: 'announce', netns, device, mac, address: ipOf(address) });
+  steps.announce.push(...announcementsOf(netns, link, differs ? link.addresses : addresses));
 }
+
+/** Tells the neighbours where these addresses of a link are. None when the link is down. */
+export const announcementsOf = (
+  netns: string,
+  { device, mac, mtuBytes, up }: Link,
+  addresses: Link['addresses'],
+): Announcement[] =>
+  addresses.flatMap(({ address }) =>
+    up && (!address.includes(':') || hasIpv6(mtuBytes))
+      ? [{ op: 'announce', netns, device, mac, address: ipOf(address) }]
+      : [],
+  );
 
 /** Both ends of a link are there and belong together. */
 export const isWhole = (device: string, link: ObservedLink | undefined, found: L3State): boolean =>
@@ -202,7 +213,8 @@ type Led = Readonly<{
   endings: readonly Ending[];
 }> &
   Pick<Translation, 'shared' | 'own'>;
-type Nat = Readonly<{ wanted: Led; found: Led }>;
+/** `rules`: those that are wanted. */
+type Nat = Readonly<{ wanted: Led; found: Led; rules: readonly Rule[] }>;
 const ledBy = (rules: readonly RuleBody[]): Led => ({
   translations: translationsIn(rules),
   forwardings: forwardingsIn(rules),
@@ -211,6 +223,8 @@ const ledBy = (rules: readonly RuleBody[]): Led => ({
 });
 const natOf = (tables: readonly Table[]): Rule[] =>
   tables.flatMap(({ table, chains }) => (table === 'nat' ? chains.flatMap(({ rules }) => rules) : []));
+
+const NOTHING: ReadonlySet<string> = new Set();
 
 const addressesOf = (links: readonly Pick<Link, 'addresses'>[]): Set<string> =>
   new Set(links.flatMap(({ addresses }) => addresses.map(({ address }) => address)));
@@ -225,7 +239,7 @@ function leavingIn(wanted: RouterState, have: ObservedRouter): Set<string> {
 }
 
 /** Endings of addresses that stay: floating IPs and forwardings that go elsewhere or end, and what an interrupted plan left a note of. */
-function toBeNoted(wanted: RouterState, have: ObservedRouter, nat: Nat): Ending[] {
+function toBeNoted(nat: Nat, leaving: ReadonlySet<string>): Ending[] {
   const forwardings = new Set(nat.wanted.forwardings.map(forwardedText));
   const turned = [...nat.found.translations]
     .filter(([floating, fixed]) => nat.wanted.translations.get(floating) !== fixed)
@@ -236,7 +250,6 @@ function toBeNoted(wanted: RouterState, have: ObservedRouter, nat: Nat): Ending[
       address,
       forwarded: { address, protocol, ports, answeredBy: target.to },
     }));
-  const leaving = leavingIn(wanted, have);
   const all = [...turned, ...nat.found.endings, ...ended].filter(({ address }) => !leaving.has(address));
   const byText = new Map(all.map((ending) => [endingText(ending), ending]));
   return [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, ending]) => ending);
@@ -247,11 +260,12 @@ function endConnections(
   have: ObservedRouter,
   mayRemove: boolean,
   nat: Nat,
+  leaving: ReadonlySet<string>,
   noted: readonly Ending[],
   steps: Draft,
 ): void {
   const { netns } = wanted;
-  const whole = new Set(mayRemove ? leavingIn(wanted, have) : []);
+  const whole = new Set(leaving);
   for (const { address, forwarded } of noted) if (!forwarded) whole.add(address);
   for (const address of [...whole].sort()) steps.configure.push({ op: 'end-connections', netns, address });
   for (const { address, forwarded } of noted)
@@ -268,15 +282,15 @@ function endConnections(
   const begun = [...nat.wanted.translations].filter(
     ([floating, fixed]) => nat.found.translations.get(floating) !== fixed,
   );
-  const translation = translationOf(wanted, natOf(wanted.rules4));
   const { shared, own } = nat.found;
   const others =
     mayRemove &&
-    !translatesOtherwise(have) &&
     (shared !== nat.wanted.shared ||
       own !== nat.wanted.own ||
-      (have.connections?.some(staleness(translation)) ?? false));
+      (have.connections?.some(staleness(translationOf(wanted, nat.rules))) ?? false)) &&
+    !translatesOtherwise(have);
   if (begun.length === 0 && !others) return;
+  const translation = translationOf(wanted, nat.rules);
   const keep = addressesOf(wanted.links);
   const lingers = mayRemove && [...addressesOf(have.links)].some((each) => !each.includes(':') && !keep.has(each));
   const addresses = others ? null : begun.flat();
@@ -345,15 +359,15 @@ export function planRemoval(routerId: string, found: L3State, elsewhere = false)
   return { routerId, ...steps };
 }
 
-/** Ports of ours on the bridge whose link belongs to no router, wanted or found. */
-export function orphanPorts(found: L3State, wantedOutsides: ReadonlySet<string>): L3Step[] {
-  const inner = new Set(
-    [...found.routers.values()].flatMap((router) => router.links.map((link) => outsideOf(link.device))),
-  );
-  return [...found.ports.values()]
-    .filter((port) => port.ours && !wantedOutsides.has(port.name) && !inner.has(port.name))
+/** Ports of ours on the bridge that are neither wanted nor outer ends of what was found in a router's namespace. */
+export const orphanPorts = (
+  { ports }: Pick<L3State, 'ports'>,
+  wanted: ReadonlySet<string>,
+  inner: ReadonlySet<string>,
+): L3Step[] =>
+  [...ports.values()]
+    .filter((port) => port.ours && !wanted.has(port.name) && !inner.has(port.name))
     .map(({ name }): L3Step => ({ op: 'remove-port', outside: name }));
-}
 
 /** With the one that the kernel gives. */
 const allAddresses = ({ up, mac, mtuBytes, addresses }: Omit<Link, 'port'>): Link['addresses'] =>

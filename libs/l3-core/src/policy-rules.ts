@@ -30,7 +30,8 @@ const ownOf = (of: 4 | 6): PolicyRule[] => OWN.filter(({ version }) => version =
 const isThere = (found: FoundPolicyRule, { priority, table }: PolicyRule): boolean =>
   found.priority === priority && found.table === table && found.devices.length === 0;
 
-const isForeign = ({ devices }: FoundPolicyRule): boolean =>
+/** It is about a device of somebody else alone. */
+export const isForeignPolicyRule = ({ devices }: FoundPolicyRule): boolean =>
   devices.some((device) => device !== 'lo' && !isOurDevice(device));
 
 /** A rule is removed by its priority. Where it shares that with one of ours, ours goes, too, and is made again. */
@@ -38,7 +39,8 @@ export function planPolicyRules(netns: string, found: FoundPolicyRules, mayRemov
   const steps: L3Step[] = [];
   for (const [version, here] of found) {
     const own = ownOf(version);
-    const isAlien = (each: FoundPolicyRule): boolean => !own.some((rule) => isThere(each, rule)) && !isForeign(each);
+    const isAlien = (each: FoundPolicyRule): boolean =>
+      !own.some((rule) => isThere(each, rule)) && !isForeignPolicyRule(each);
     const removed = new Set(mayRemove ? here.filter(isAlien).map(({ priority }) => priority) : []);
     for (const { priority } of here)
       if (removed.has(priority)) steps.push({ op: 'remove-policy-rule', netns, version, priority });

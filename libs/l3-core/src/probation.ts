@@ -77,6 +77,7 @@ export function heldObjects(
   { gateway, floatingIps, forwardings }: Gathered,
   held: Held,
 ): { kind: 'port' | 'floatingip' | 'portforwarding'; id: string; reason: string }[] {
+  if (held.size === 0) return [];
   const ofPort = gateway?.addresses.flatMap(({ ip }) => held.get(canonicalAddress(ip)) ?? []) ?? [];
   return [
     ...(gateway && ofPort.length > 0

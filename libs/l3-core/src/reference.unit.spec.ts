@@ -7,24 +7,20 @@ import { RouterState } from './state.js';
 import { idOf, reference, Story } from './testing/index.js';
 import { REFERENCE_V4, REFERENCE_V6 } from './testing/reference-rules.js';
 
-const stateOf = (story: Story, router: string): RouterState => {
-  const rendered = render(story.view(), { userspace: true }).get(idOf(router));
+const stateOf = (story: Story, router: string, metadata: boolean): RouterState => {
+  const rendered = render(story.view(), { userspace: true, metadata }).get(idOf(router));
   if (rendered?.kind !== 'present') throw new Error(`not rendered: ${rendered?.kind}`);
   return rendered.state;
 };
 
-/** What differs from the reference on purpose (docs/design/l3-dataplane.md, table of differences), taken out of its rules. */
-const DIFFERENCES: readonly RegExp[] = [
-  // No metadata proxy, so nothing leads to one.
-  /--dport 80 .*(REDIRECT|MARK)/,
-  /^-m mark --mark 0x1\/0xffff -j ACCEPT$/,
-];
-/** And out of ours: what the router itself sends to a forwarded address is forwarded, too. */
+/** The reference's rules that lead to its metadata proxy: not ours where metadata is not answered. */
+const METADATA: readonly RegExp[] = [/--dport 80 .*(REDIRECT|MARK)/, /^-m mark --mark 0x1\/0xffff -j ACCEPT$/];
+/** What we have beyond the reference (docs/design/l3-dataplane.md, table of differences): what the router itself sends to a forwarded address is forwarded, too. */
 const MORE: Readonly<Record<string, readonly string[]>> = {
   'neutron-l3-agent-OUTPUT': ['-j neutron-l3-agent-fip-pf'],
 };
 
-function normal(tables: SavedTables, more: typeof MORE = {}): unknown {
+function normal(tables: SavedTables, more: typeof MORE = {}, without: readonly RegExp[] = []): unknown {
   return Object.fromEntries(
     [...tables].map(([table, chains]) => [
       table,
@@ -40,7 +36,7 @@ function normal(tables: SavedTables, more: typeof MORE = {}): unknown {
                   .trim()
                   .replace(/-m comment --comment "[^"]*" /, ''),
               )
-              .filter((rule) => !DIFFERENCES.some((difference) => difference.test(rule)))
+              .filter((rule) => !without.some((each) => each.test(rule)))
               .filter((rule) => !(table === 'nat' && more[chain]?.includes(rule))),
           ]),
       ),
@@ -49,7 +45,8 @@ function normal(tables: SavedTables, more: typeof MORE = {}): unknown {
 }
 
 describe('the rules of the reference implementation, for the same router', () => {
-  const ours = stateOf(reference(), '81d9fe72');
+  const ours = stateOf(reference(), '81d9fe72', true);
+  const without = stateOf(reference(), '81d9fe72', false);
 
   it('IPv4: chain by chain, rule by rule, in the same order', () => {
     expect(normal(savedFrom(ours.rules4), MORE)).toEqual(normal(dialect.tablesIn(REFERENCE_V4)));
@@ -57,6 +54,11 @@ describe('the rules of the reference implementation, for the same router', () =>
 
   it('IPv6 likewise', () => {
     expect(normal(savedFrom(ours.rules6))).toEqual(normal(dialect.tablesIn(REFERENCE_V6)));
+  });
+
+  it('without metadata the same but for what leads to it', () => {
+    expect(normal(savedFrom(without.rules4), MORE)).toEqual(normal(dialect.tablesIn(REFERENCE_V4), {}, METADATA));
+    expect(normal(savedFrom(without.rules6))).toEqual(normal(dialect.tablesIn(REFERENCE_V6), {}, METADATA));
   });
 
   it('addresses, routes and links', () => {

@@ -24,7 +24,11 @@ import { rulesV4, rulesV6 } from './rules.js';
 import { Address, Link, Route, RouterState } from './state.js';
 import { sysctlsOf } from './sysctls.js';
 
-export type NodeFacts = Readonly<{ userspace: boolean }>;
+export type NodeFacts = Readonly<{
+  userspace: boolean;
+  /** True where a metadata agent answers guests: routers redirect to it what they ask. Default false. */
+  metadata?: boolean;
+}>;
 
 /** The result for one router: its state, or why it has none. `keys`: the objects that it is computed from. */
 export type Rendered = Readonly<{ id: string; keys: ReadonlySet<ObjectKey> }> &
@@ -76,8 +80,19 @@ function renderOne(view: HostView, facts: NodeFacts, members: Members, id: strin
   }
 }
 
-/** The state of one router that is up. */
+const made = new WeakMap<Gathered, Readonly<{ facts: Required<NodeFacts>; state: RouterState }>>();
+
+/** The state of one router that is up; made once of a router that does not change. */
 export function renderRouter(gathered: Gathered, facts: NodeFacts): RouterState {
+  const { userspace, metadata = false } = facts;
+  const before = made.get(gathered);
+  if (before?.facts.userspace === userspace && before.facts.metadata === metadata) return before.state;
+  const state = stateOf(gathered, { userspace, metadata });
+  made.set(gathered, { facts: { userspace, metadata }, state });
+  return state;
+}
+
+function stateOf(gathered: Gathered, facts: NodeFacts): RouterState {
   const links = gathered.ports
     .map((routerPort) => renderLink(routerPort, gathered, facts))
     .sort(by((link) => link.device));
@@ -90,8 +105,8 @@ export function renderRouter(gathered: Gathered, facts: NodeFacts): RouterState 
       links.map(({ device }) => device),
       links.filter(({ mtuBytes }) => hasIpv6(mtuBytes)).map(({ device }) => device),
     ),
-    rules4: rulesV4(gathered),
-    rules6: rulesV6(gathered),
+    rules4: rulesV4(gathered, facts.metadata === true),
+    rules6: rulesV6(gathered, facts.metadata === true),
     advertising: gathered.ports.flatMap((routerPort) => advertisingOf(routerPort) ?? []),
   };
 }

@@ -27,7 +27,8 @@ export function kernelRoutesOf({
   const routes = new Map<string, KernelRoute>();
   const add = (type: KernelRoute['type'], destination: string, source: string | null): void => {
     const route = { version: versionOf(destination), type, destination, device, source };
-    if (!routes.has(kernelText(route))) routes.set(kernelText(route), route);
+    const text = kernelText(route);
+    if (!routes.has(text)) routes.set(text, route);
   };
   for (const { address, broadcast } of addresses) {
     const ip = ipOf(address);
@@ -67,9 +68,10 @@ export type KernelRoutes = ReadonlyMap<string, FoundRoute>;
 export function kernelRoutesIn(found: readonly FoundRoute[]): KernelRoutes {
   const routes = new Map<string, FoundRoute>();
   for (const route of found) {
-    const [hop] = route.hops;
-    if (route.kernel && route.plain && route.hops.length === 1 && hop?.via === null)
-      routes.set(kernelText({ ...route, device: hop.device }), route);
+    const { type, destination, hops } = route;
+    const [hop] = hops;
+    if (route.kernel && route.plain && hops.length === 1 && hop?.via === null)
+      routes.set(kernelText({ type, destination, device: hop.device }), route);
   }
   return routes;
 }
@@ -157,17 +159,19 @@ export function planRoutes(
   }
   const wanted = byDestination(routes);
   const isWanted = ({ version, destination, hops, type, table, kernel, plain }: FoundRoute): boolean => {
+    if (type !== 'unicast' || table !== 'main' || kernel || !plain) return false;
     const group = wanted.get(`${version} ${destination}`);
-    const ours = type === 'unicast' && table === 'main' && !kernel && plain;
-    return ours && group !== undefined && hopsText(group.hops) === hopsText(hops);
+    return group !== undefined && hopsText(group.hops) === hopsText(hops);
   };
   const right = new Set(now.filter(isWanted).map(({ version, destination }) => `${version} ${destination}`));
   for (const [key, group] of wanted) if (!right.has(key)) steps.push({ op: 'replace-route', netns, ...group });
   if (!mayRemove || !have) return steps;
+  // Routes to connected subnets; a single address brings none.
   const brought = new Set(
     have.links.flatMap((found) => {
       const link = links.find(({ device }) => device === found.device);
-      return kernelRoutesOf({ ...found, addresses: [...(link?.addresses ?? []), ...found.addresses] }).map(kernelText);
+      const all = [...(link?.addresses ?? []), ...found.addresses].filter(({ address }) => !address.endsWith('/32'));
+      return kernelRoutesOf({ ...found, addresses: all }).map(kernelText);
     }),
   );
   for (const route of now) {

@@ -4,7 +4,7 @@
  */
 import { dialect } from './dialects/index.js';
 import { isOurChain } from './marks.js';
-import { Chain, RuleBody, SavedTables, Table } from './rule.js';
+import { Chain, RuleBody, SavedTables, Table, TableEdits } from './rule.js';
 import { RouterState } from './state.js';
 
 const written = new WeakMap<Chain, readonly string[]>();
@@ -49,6 +49,49 @@ export function rulesIn(found: SavedTables, table: string, wanted: readonly Tabl
     }
   }
   return rules;
+}
+
+/** What a node shows after these edits if it showed `saved` before. Chains that they do not name are the same lists. */
+export function editedBy(saved: SavedTables, edits: readonly TableEdits[]): SavedTables {
+  const tables = new Map(saved);
+  for (const { table, edits: all } of edits) {
+    const chains = new Map(saved.get(table));
+    const own = new Set<string>();
+    const linesIn = (chain: string): string[] => {
+      const lines = own.has(chain) ? (chains.get(chain) as string[]) : [...(chains.get(chain) ?? [])];
+      own.add(chain);
+      chains.set(chain, lines);
+      return lines;
+    };
+    const without = (chain: string, line: string): void => {
+      const lines = linesIn(chain);
+      const at = lines.indexOf(line);
+      if (at >= 0) lines.splice(at, 1);
+    };
+    for (const edit of all)
+      switch (edit.edit) {
+        case 'declare':
+          chains.set(edit.chain, []);
+          own.add(edit.chain);
+          break;
+        case 'append':
+          linesIn(edit.rule.chain).push(dialect.lineOf(edit.rule));
+          break;
+        case 'insert':
+          linesIn(edit.rule.chain).splice(edit.at - 1, 0, dialect.lineOf(edit.rule));
+          break;
+        case 'remove':
+          without(edit.rule.chain, dialect.lineOf(edit.rule));
+          break;
+        case 'remove-line':
+          without(edit.hook, edit.line);
+          break;
+        case 'delete-chain':
+          chains.delete(edit.chain);
+      }
+    tables.set(table, chains);
+  }
+  return tables;
 }
 
 /** Equal for states that are the same on a node, and for no others. */

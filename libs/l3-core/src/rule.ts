@@ -21,6 +21,7 @@ export type Mark = Readonly<{ value: number; mask: number }>;
 export type Match =
   /** One address, of either family. */
   | Readonly<{ on: 'source' | 'destination'; address: string }>
+  /** `device`: one, or those that begin as this does before a `+` at the end. */
   | Readonly<{ on: 'input' | 'output'; device: string; not: boolean }>
   /** `ports`: of the destination, both ends included; null: all of the protocol. */
   | Readonly<{ on: 'protocol'; protocol: Protocol; ports: PortRange | null }>
@@ -37,6 +38,8 @@ export type Action =
    * one; null where `ports` is a single one.
    */
   | Readonly<{ do: 'dnat'; to: string; ports: PortRange | null; base: number | null }>
+  /** To this port of the router itself, at the address of the interface that the packet came in by. */
+  | Readonly<{ do: 'redirect'; port: number }>
   /** From this address, and from a port that is chosen at random, so that two connections begun at once do not choose the same. */
   | Readonly<{ do: 'snat'; to: string }>
   | Readonly<{ do: 'set-mark'; mark: Mark }>

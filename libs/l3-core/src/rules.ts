@@ -11,7 +11,7 @@
 import { ObjectKey } from '@plumbline/contracts';
 import { forwardingChains } from './forwardings.js';
 import { Gathered, RouterPort, outsideIpv4 } from './router-ports.js';
-import { FILTER_TOP, ownChain, POSTROUTING_BOTTOM } from './marks.js';
+import { FILTER_TOP, INTERFACE_PREFIX, ownChain, POSTROUTING_BOTTOM } from './marks.js';
 import { Action, Draft, Hook, jump, Jump, Mark, Match, Origin, Rule, rule, Table, TableName } from './rule.js';
 
 /** High half of the packet mark. */
@@ -20,7 +20,12 @@ const SCOPE_BITS = 0xffff0000;
 const SCOPE: Mark = { value: 0x4000000, mask: SCOPE_BITS };
 /** Low half of the packet mark: came in by the gateway. */
 const FROM_OUTSIDE: Mark = { value: 0x2, mask: 0xffff };
-const METADATA_PORT = 9697;
+/** Low half of the packet mark: leads to the metadata proxy. */
+const TO_METADATA: Mark = { value: 0x1, mask: 0xffff };
+/** Where a guest asks who it is, by IPv4 and by IPv6, and where that is answered in the router's namespace. The reference's. */
+const METADATA = { 4: '169.254.169.254', 6: 'fe80::a9fe:a9fe' } as const;
+export const METADATA_PORT = 9697;
+const HTTP = { first: 80, last: 80 } as const;
 
 const DROP: Action = { do: 'drop' };
 const NO_SCOPE: Mark = { value: 0, mask: SCOPE_BITS };
@@ -79,12 +84,24 @@ const leaves = ({ device }: RouterPort): Match => ({ on: 'output', device, not: 
 const markScopes = (ports: readonly RouterPort[]): Draft[] =>
   ports.map((port) => rule(originOf(port), [enters(port)], { do: 'set-mark', mark: SCOPE }));
 
-function filter(base: Origin, interfaces: readonly RouterPort[]): Table {
+/** What a guest of one of the router's networks asks for metadata. */
+const asksForMetadata = (version: 4 | 6): Match[] => [
+  { on: 'destination', address: METADATA[version] },
+  { on: 'input', device: `${INTERFACE_PREFIX}+`, not: false },
+  { on: 'protocol', protocol: 'tcp', ports: HTTP },
+];
+const markMetadata = (base: Origin, version: 4 | 6): Draft =>
+  rule(base, asksForMetadata(version), { do: 'set-mark', mark: TO_METADATA });
+const redirectMetadata = (base: Origin, version: 4 | 6): Draft =>
+  rule(base, asksForMetadata(version), { do: 'redirect', port: METADATA_PORT });
+
+function filter(base: Origin, interfaces: readonly RouterPort[], metadata: boolean): Table {
   return table('filter', filterJumps(base), {
     [FILTER_TOP]: [jump(base, ownChain('local'))],
     [ownChain('FORWARD')]: [jump(base, ownChain('scope'))],
-    // Nobody may reach a metadata proxy directly; nothing is redirected to one, so nothing is let in.
+    // Nobody may reach a metadata proxy directly: only what was redirected to it is let in, and nothing where nothing is redirected.
     [ownChain('INPUT')]: [
+      ...(metadata ? [rule(base, [{ on: 'packet-mark', mark: TO_METADATA, not: false }], { do: 'accept' })] : []),
       rule(base, [{ on: 'protocol', protocol: 'tcp', ports: { first: METADATA_PORT, last: METADATA_PORT } }], DROP),
     ],
     [ownChain('OUTPUT')]: [],
@@ -105,8 +122,8 @@ const baseOf = ({ router }: Gathered): Origin => ({
   position: router.setAt['host'] ?? 0,
 });
 
-/** IPv4 rules, tables in the order in which they are loaded. */
-export function rulesV4(gathered: Gathered): readonly Table[] {
+/** IPv4 rules, tables in the order in which they are loaded. `metadata`: guests that ask for it are answered on this node. */
+export function rulesV4(gathered: Gathered, metadata: boolean): readonly Table[] {
   const { gateway, floatingIps } = gathered;
   const base = baseOf(gathered);
   const ports = gathered.ports.filter((port) => hasAddressOf(port, 4));
@@ -123,6 +140,7 @@ export function rulesV4(gathered: Gathered): readonly Table[] {
       jump(base, ownChain('scope')),
       restoreScope(base),
       jump(base, ownChain('floatingip')),
+      ...(metadata ? [markMetadata(base, 4)] : []),
     ],
     [ownChain('float-snat')]: [saveScope(base)],
     [ownChain('floatingip')]: [],
@@ -155,7 +173,7 @@ export function rulesV4(gathered: Gathered): readonly Table[] {
             }),
           ]
         : [],
-      [ownChain('PREROUTING')]: [...inward, ...forwarded.jumps],
+      [ownChain('PREROUTING')]: [...(metadata ? [redirectMetadata(base, 4)] : []), ...inward, ...forwarded.jumps],
       [ownChain('float-snat')]: associated.map(({ origin, floating, fixed }) =>
         rule(origin, [{ on: 'source', address: fixed }], { do: 'snat', to: floating }),
       ),
@@ -177,11 +195,11 @@ export function rulesV4(gathered: Gathered): readonly Table[] {
       [POSTROUTING_BOTTOM]: [jump(base, ownChain('snat'))],
     },
   );
-  return [mangle, raw(base), filter(base, interfaces), nat];
+  return [mangle, raw(base), filter(base, interfaces, metadata), nat];
 }
 
-/** IPv6 rules: no address translation, the same shape. */
-export function rulesV6(gathered: Gathered): readonly Table[] {
+/** IPv6 rules: the same shape, and no address is translated but that of metadata. */
+export function rulesV6(gathered: Gathered, metadata: boolean): readonly Table[] {
   const base = baseOf(gathered);
   const ports = gathered.ports.filter((port) => hasAddressOf(port, 6));
   const mangle = table('mangle', jumpsFrom(base, HOOKS), {
@@ -189,10 +207,16 @@ export function rulesV6(gathered: Gathered): readonly Table[] {
     [ownChain('INPUT')]: [],
     [ownChain('OUTPUT')]: [],
     [ownChain('POSTROUTING')]: [],
-    [ownChain('PREROUTING')]: [jump(base, ownChain('scope')), restoreScope(base)],
+    [ownChain('PREROUTING')]: [
+      jump(base, ownChain('scope')),
+      restoreScope(base),
+      ...(metadata ? [markMetadata(base, 6)] : []),
+    ],
     [ownChain('scope')]: markScopes(ports),
   });
   const interfaces = ports.filter((port) => port.role === 'interface');
-  const nat = table('nat', jumpsFrom(base, ['PREROUTING']), { [ownChain('PREROUTING')]: [] });
-  return [mangle, raw(base), filter(base, interfaces), nat];
+  const nat = table('nat', jumpsFrom(base, ['PREROUTING']), {
+    [ownChain('PREROUTING')]: metadata ? [redirectMetadata(base, 6)] : [],
+  });
+  return [mangle, raw(base), filter(base, interfaces, metadata), nat];
 }

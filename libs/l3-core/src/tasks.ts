@@ -22,7 +22,7 @@ import { Route, RouterState } from './state.js';
 import { IP_FORWARD } from './sysctls.js';
 
 /**
- * The stages of plan.ts; `configure` in parts, each of which is one process or less. Rules are not repeated: `iptables-restore` adds to what it finds. OVS needs
+ * The stages of plan.ts; `configure` in parts, each of which is one process a router or less; parameters and offload are one for all routers. Rules are not repeated: `iptables-restore` adds to what it finds. OVS needs
  * time to open devices; meanwhile the namespaces are configured. A neighbour that misses an announcement learns the address when its ARP entry ends.
  */
 export const L3_STAGES: readonly Stage[] = [
@@ -32,8 +32,8 @@ export const L3_STAGES: readonly Stage[] = [
   { name: 'plug', batch: 'all', beside: true },
   { name: 'rules', batch: 'unit', alone: true },
   { name: 'mtu', batch: 'unit' },
-  { name: 'parameters', batch: 'unit' },
-  { name: 'offload', batch: 'unit' },
+  { name: 'parameters', batch: 'all' },
+  { name: 'offload', batch: 'all' },
   { name: 'addresses', batch: 'unit' },
   { name: 'connections', batch: 'unit', alone: true },
   { name: 'notes', batch: 'unit', alone: true },

@@ -5,25 +5,31 @@
  *   destination   a floating address leads to its fixed one, a forwarded port to its target; all else stays
  *   source        a fixed address leaves as its floating one; by the gateway, with source NAT, all leave as the router's own; what came from inside to a
  *                 translated destination goes back through the router, so it has the router's own address, too
+ *   metadata      what a guest asks the metadata address is answered by the router itself, where that is redirected
  *   the router    what ends at the router itself keeps its source; what it sends itself counts as from inside
  *
- * Of a source that may be inside or outside (nobody said where it is) both translations are right. With a new kind of translation among our rules (a
- * redirection), this must learn it, or it takes its connections for old ones.
+ * Of a source that may be inside or outside (nobody said where it is) both translations are right. With a new kind of translation among our rules this must learn
+ * it, or it takes its connections for old ones.
  *
  * Road not taken: to end all connections of the addresses concerned. Those of neighbours on the same address, and those that are right, would end with them.
  */
-import { PortRange, prefixLengthOf, rangeOf } from '@plumbline/contracts';
+import { addressToInt, PortRange, prefixLengthOf, rangeOf } from '@plumbline/contracts';
 import { ForwardedTo, forwardingsIn } from './forwardings.js';
 import { GATEWAY_PREFIX, ownChain } from './marks.js';
 import { RuleBody } from './rule.js';
 import { Connection, RouterState } from './state.js';
 import { translationsIn } from './endings.js';
 
-/** IPv4 only: there is no other translation. */
+/** To which port of the router itself connections to this address and port go. */
+export type Redirection = Readonly<{ address: string; port: number; to: number }>;
+
+/** IPv4 only: of IPv6 nothing but questions for metadata is translated, and no such connection is looked at. */
 export type Translation = Readonly<{
   /** Floating address and fixed address. */
   floating: readonly (readonly [floating: string, fixed: string])[];
   forwardings: readonly ForwardedTo[];
+  /** TCP from inside. */
+  redirections: readonly Redirection[];
   /** The router's own outside address, for what leaves by the gateway; null without source NAT. */
   shared: string | null;
   /** The same for what comes from inside to a translated destination; null without a gateway. */
@@ -48,6 +54,15 @@ export function sharedIn(rules: readonly RuleBody[]): Pick<Translation, 'shared'
   return { shared, own };
 }
 
+function redirectionsIn(rules: readonly RuleBody[]): Redirection[] {
+  return rules.flatMap(({ match, action }): Redirection[] => {
+    if (action.do !== 'redirect') return [];
+    const [address] = match.flatMap((each) => (each.on === 'destination' ? [each.address] : []));
+    const ports = match.flatMap((each) => (each.on === 'protocol' && each.ports ? [each.ports.first] : []));
+    return address === undefined ? [] : ports.map((port) => ({ address, port, to: action.port }));
+  });
+}
+
 /** `rules`: those of table nat that are wanted. */
 export function translationOf({ links, routes }: RouterState, rules: readonly RuleBody[]): Translation {
   const isOutside = (device: string): boolean => device.startsWith(GATEWAY_PREFIX);
@@ -63,7 +78,13 @@ export function translationOf({ links, routes }: RouterState, rules: readonly Ru
   const local = links.flatMap(({ addresses }) =>
     addresses.flatMap(({ address, broadcast }) => [ipOf(address), ...(broadcast === null ? [] : [broadcast])]),
   );
-  return { floating: [...translationsIn(rules)], forwardings: forwardingsIn(rules), ...sharedIn(rules), places, local };
+  return {
+    floating: [...translationsIn(rules)],
+    forwardings: forwardingsIn(rules),
+    redirections: redirectionsIn(rules),
+    ...sharedIn(rules),
+    ...{ places, local },
+  };
 }
 
 const ipOf = (address: string): string => address.slice(0, address.indexOf('/'));
@@ -86,11 +107,18 @@ export function judgeBy(translation: Translation): (connection: Connection) => J
   const fixedOf = new Map(translation.floating);
   const floatingOf = new Map<string, string>();
   for (const [floating, fixed] of translation.floating) if (!floatingOf.has(fixed)) floatingOf.set(fixed, floating);
+  // Nearly all places are single addresses, and a longer prefix there is none.
+  const single = new Map<string, boolean>();
+  for (const { cidr, outside } of translation.places)
+    if (cidr.endsWith('/32') && !single.has(cidr)) single.set(cidr, outside);
   const places = translation.places
+    .filter(({ cidr }) => !cidr.endsWith('/32'))
     .map(({ cidr, outside }) => ({ ...rangeOf(cidr), length: prefixLengthOf(cidr), outside }))
     .sort((a, b) => b.length - a.length);
   const placeOf = (address: string): boolean | undefined => {
-    const value = rangeOf(`${address}/32`).first;
+    const known = single.get(`${address}/32`);
+    if (known !== undefined) return known;
+    const value = addressToInt(address);
     const place = places.find(({ first, last }) => first <= value && value <= last);
     // The default route says where packets go, not where others come from.
     return place && place.length > 0 ? place.outside : undefined;
@@ -111,6 +139,13 @@ export function judgeBy(translation: Translation): (connection: Connection) => J
     return outside === undefined ? [own, source] : [outside ? source : own];
   };
   return ({ protocol, source, destination, destinationPort, answerFrom, answerTo, answerPort }) => {
+    const redirected = translation.redirections.find(
+      ({ address, port }) => protocol === 'tcp' && address === destination && port === destinationPort,
+    );
+    if (redirected && !isLocal(source) && placeOf(source) !== true) {
+      const stale = !mine.has(answerFrom) || answerPort !== redirected.to || answerTo !== source;
+      return { stale, translatesDestination: true, sources: [source] };
+    }
     const forwarded = fixedOf.has(destination)
       ? undefined
       : forwardings.find((each) => takes(each, protocol, destination, destinationPort));

@@ -22,17 +22,17 @@ const story = new Story()
   .forward('f9', 'c9', ['80', FORWARDED], 'udp', '1000-1010>2000-2010', '10.9.0.6@d1');
 
 function translation(): Translation {
-  const rendered = render(story.view(), { userspace: true }).get(idOf('c9'));
+  const rendered = render(story.view(), { userspace: true, metadata: true }).get(idOf('c9'));
   if (rendered?.kind !== 'present') throw new Error('it is not wanted');
-  const state = renderRouter(rendered.gathered, { userspace: true });
+  const state = renderRouter(rendered.gathered, { userspace: true, metadata: true });
   const nat = state.rules4.find(({ table }) => table === 'nat');
   return translationOf(state, nat?.chains.flatMap(({ rules }) => rules) ?? []);
 }
 
 /** Source, destination and port; who answers, to whom, from which port. */
-const isStale = (...[source, destination, port, answerFrom, answerTo, answerPort]: Line): boolean =>
+const isStale = (...[source, destination, port, answerFrom, answerTo, answerPort, protocol = 'udp']: Line): boolean =>
   staleness(translation())({
-    protocol: 'udp',
+    protocol,
     source,
     destination,
     destinationPort: port,
@@ -40,11 +40,13 @@ const isStale = (...[source, destination, port, answerFrom, answerTo, answerPort
     answerTo,
     answerPort,
   });
-type Line = readonly [string, string, number, string, string, number];
+type Line = readonly [string, string, number, string, string, number, string?];
 
 describe('a connection that the rules made', () => {
   it.each<readonly [string, ...Line]>([
     ['outward', '10.9.0.6', CLIENT, 53, CLIENT, OWN, 53],
+    ['to the metadata address', '10.9.0.6', '169.254.169.254', 80, '10.9.0.1', '10.9.0.6', 9697, 'tcp'],
+    ['to another port of it', '10.9.0.6', '169.254.169.254', 53, '169.254.169.254', OWN, 53],
     ['outward from a floating address', '10.9.0.5', CLIENT, 53, CLIENT, FLOATING, 53],
     ['outward from behind an instance', '192.168.7.7', CLIENT, 53, CLIENT, OWN, 53],
     ['between subnets', '10.9.0.5', '10.10.0.5', 53, '10.10.0.5', '10.9.0.5', 53],
@@ -71,6 +73,7 @@ describe('a connection that the rules made', () => {
 
 describe('a connection from before', () => {
   it.each<readonly [string, ...Line]>([
+    ['to the metadata address, sent on', '10.9.0.6', '169.254.169.254', 80, '169.254.169.254', OWN, 80, 'tcp'],
     ['outward, not translated', '10.9.0.6', CLIENT, 53, CLIENT, '10.9.0.6', 53],
     ['outward by another own address', '10.9.0.6', CLIENT, 53, CLIENT, '203.0.113.10', 53],
     ['outward by the shared address', '10.9.0.5', CLIENT, 53, CLIENT, OWN, 53],

@@ -3,11 +3,9 @@
  * nobody receives a frame sent there. IPv6: an unsolicited neighbour advertisement to all nodes (RFC 4861 section 7.2.6). IPv4: like the reference, it sends a request and a reply each time (RFC 5227 section 3), because hosts differ in which of the two
  * they learn from. Nothing waits for it, and a failure is ignored.
  */
-import { Runner } from '@plumbline/exec';
-import { addressHex, L3Step } from '@plumbline/l3-core';
+import { OutgoingFrame, Runner } from '@plumbline/exec';
+import { addressHex, type Announcement } from '@plumbline/l3-core';
 import { hex, icmp6Checksum } from './icmp6.js';
-
-export type Announcement = Extract<L3Step, { op: 'announce' }>;
 
 const AFTER_MS = [0, 1000, 2500];
 
@@ -46,22 +44,17 @@ export class Announcer {
   }
 
   private async send(all: readonly Announcement[]): Promise<void> {
-    const byDevice = new Map<string, Announcement[]>();
-    for (const each of all) {
-      if (!this.wanted.has(keyOf(each.netns, each.address))) continue;
-      const key = `${each.netns} ${each.device}`;
-      byDevice.set(key, [...(byDevice.get(key) ?? []), each]);
-    }
-    for (const group of byDevice.values()) {
-      const [first] = group;
-      if (!first) continue;
-      const frames = group.flatMap((each) =>
-        each.address.includes(':') ? [advertisement(each)] : [arpFrame(each, 1), arpFrame(each, 2)],
+    const frames = all
+      .filter(({ netns, address }) => this.wanted.has(keyOf(netns, address)))
+      .flatMap((each) =>
+        framesOf(each).map((frame): OutgoingFrame => ({ netns: each.netns, device: each.device, frame })),
       );
-      await this.runner.sendFrames(first.device, frames, { netns: first.netns }).catch(() => undefined);
-    }
+    await this.runner.sendFrames(frames).catch(() => undefined);
   }
 }
+
+const framesOf = (each: Announcement): readonly Uint8Array[] =>
+  each.address.includes(':') ? [advertisement(each)] : [arpFrame(each, 1), arpFrame(each, 2)];
 
 const keyOf = (netns: string, address: string): string => `${netns} ${address}`;
 

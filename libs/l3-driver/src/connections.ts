@@ -3,10 +3,20 @@
  *
  * conntrack(8) exits 1 when it found none, and also gives up in the middle when one ends by itself between being listed and being deleted: then it is run
  * again. It takes one port, not a range: for a range the ports in use are listed first, and then deleted in one process.
+ *
+ * The kernel has one table for all namespaces, and goes through all of it for each question, some 10 ms on a machine with much memory. So a namespace is asked first how
+ * many connections it has: mostly none.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { CommandFailed, Runner } from '@plumbline/exec';
 import { Connection, judgeBy, L3Step } from '@plumbline/l3-core';
+
+/** Parameter: how many connections the kernel tracks in the namespace it is read in. */
+export const CONNECTIONS = 'net/netfilter/nf_conntrack_count';
+
+/** Where the kernel does not tell, there may be some. */
+const hasNone = async (runner: Runner, netns: string): Promise<boolean> =>
+  (await runner.readSysctls([CONNECTIONS], { netns })).get(CONNECTIONS) === '0';
 
 const FAREWELL_MS = 250;
 /** A link is gone for good: both ends get the time to repeat what was on its way. */
@@ -23,6 +33,7 @@ export async function endConnections(
   runner: Runner,
   { netns, address }: Extract<L3Step, { op: 'end-connections' }>,
 ): Promise<void> {
+  if (await hasNone(runner, netns)) return;
   let open = false;
   for (const side of ['--orig-dst', '--reply-dst']) {
     const stdout = await deleted(runner, netns, async () => ({ argv: ['conntrack', '-D', side, address] }));
@@ -36,6 +47,7 @@ export async function endForwarded(
   runner: Runner,
   { netns, address, protocol, ports, answeredBy }: Extract<L3Step, { op: 'end-forwarded' }>,
 ): Promise<void> {
+  if (await hasNone(runner, netns)) return;
   const pair = ['-p', NAMES[protocol] ?? protocol, '--orig-dst', address, '--reply-src', answeredBy];
   // A kernel that does not track DCCP does not know its ports.
   if (ports === null || protocol === 'dccp')
@@ -52,8 +64,11 @@ export async function endForwarded(
   });
 }
 
-/** How often what is left is looked for again: a connection may begin by the old rules while they are replaced. */
-const LOOKS = 3;
+/**
+ * How often what is left is looked for. Once more than there was something, at least: a connection may begin by the old rules while they are replaced, and in a
+ * stream that never pauses an answer may come first, each time anew, in the moment between the end of a connection and its new beginning.
+ */
+const MOST_LOOKS = 30;
 /** How long an answer may be under way for which nothing can be begun anew. */
 const ANSWER_MS = 250;
 
@@ -61,12 +76,13 @@ const ANSWER_MS = 250;
  * Ends what was begun before the rules that would translate it otherwise. Where nothing was translated, an answer that is still under way, for seconds if it comes
  * from far away, would begin a connection of its own, from outside to the instance, and what the instance then sends would belong to it. So such a
  * connection is begun anew in the same moment, as the rules now say: the answer finds its place taken. That can be done for protocols whose ports
- * conntrack(8) sets; answers of others are looked for once more.
+ * conntrack(8) sets; answers of others are looked for once more. Rejects when there is always one left: who retries it looks at the connections again.
  */
 export async function endUntranslated(
   runner: Runner,
   { netns, addresses, translation, lingers }: Extract<L3Step, { op: 'end-untranslated' }>,
 ): Promise<void> {
+  if (await hasNone(runner, netns)) return;
   const judge = judgeBy(translation);
   const concerned = addresses && new Set(addresses);
   const isConcerned = ({ source, destination, answerTo }: Connection): boolean =>
@@ -74,7 +90,7 @@ export async function endUntranslated(
   /** What answers that are under way would begin, and how the connection that they belong to is begun anew. */
   const answers = new Map<string, readonly string[] | null>();
   let open = false;
-  for (let look = 1; look <= LOOKS; look += 1) {
+  for (let look = 1; ; look += 1) {
     if ([...answers.values()].includes(null)) await delay(ANSWER_MS);
     const ends: End[] = [];
     for (const each of await listConnections(runner, netns)) {
@@ -89,7 +105,11 @@ export async function endUntranslated(
       ends.push({ named: each.named, anew: isPlain(each) ? (anew ?? byAnswer ?? null) : null });
     }
     if (ends.length === 0) break;
-    await endEach(runner, netns, ends);
+    if (look > MOST_LOOKS)
+      throw new Error(
+        `${ends.length} connections that are older than the rules (conntrack ${ends[0]?.named.join(' ')}) begin anew as they were, however often they are ended; it is tried again`,
+      );
+    if (!(await endEach(runner, netns, ends))) break;
   }
   if (open && lingers) await delay(FAREWELL_MS);
 }
@@ -111,10 +131,12 @@ function begunAnew({ protocol, ports, ...connection }: Listed, source: string): 
 }
 
 /**
+ * Resolves with false when nothing was done, because commands are only printed: then another look finds the same.
+ *
  * One process takes many, prints those that it has deleted, and gives up at one that has ended by itself meanwhile, or whose place was taken before it was begun
  * anew: the next takes those behind it.
  */
-async function endEach(runner: Runner, netns: string, ends: readonly End[]): Promise<void> {
+async function endEach(runner: Runner, netns: string, ends: readonly End[]): Promise<boolean> {
   let left = ends;
   while (left.length > 0) {
     const lines = left.flatMap(({ named, anew }) => [
@@ -123,10 +145,11 @@ async function endEach(runner: Runner, netns: string, ends: readonly End[]): Pro
     ]);
     const options = { netns, stdin: `${lines.join('\n')}\n`, okCodes: [0, 1] };
     const { code, stdout, stderr } = await runner.run(['conntrack', '-R', '-'], options);
-    if (code === 0) return;
+    if (code === 0) return left.length < ends.length || stdout !== '';
     const deleted = stdout.split('\n').filter((line) => line !== '').length;
     left = left.slice(TAKEN.test(stderr) ? deleted : deleted + 1);
   }
+  return true;
 }
 
 /** Of the one that was deleted last, so it is not tried again. */
@@ -194,6 +217,7 @@ function connectionIn(line: string): Listed[] {
  * reset may still be on its way through the link.
  */
 export async function farewell(runner: Runner, { netns }: Extract<L3Step, { op: 'farewell' }>): Promise<void> {
+  if (await hasNone(runner, netns)) return;
   const open = async (family: string): Promise<boolean> => {
     const argv = ['conntrack', '-L', '-f', family, '-p', 'tcp'];
     const { stdout } = await runner.run(argv, { netns, reads: true, okCodes: [0, 1] });

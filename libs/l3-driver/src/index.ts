@@ -1,7 +1,7 @@
-export { Announcer, arpFrame, type Announcement } from './announcer.js';
+export { Announcer, arpFrame } from './announcer.js';
 export { watchNamespaces } from './netlink-watch.js';
 export { NodeL3Driver, type NodeL3DriverOptions } from './node-driver.js';
-export { observeLinks, readOutsides } from './observe.js';
+export { observeOutsides, outsidesIn, type Outsides } from './observe.js';
 export { watchPorts, type WatchedSwitch } from './port-watch.js';
 export {
   externalIds,

@@ -11,10 +11,11 @@ import { routerIdOf } from '@plumbline/l3-core';
 const MONITOR = ['ip', '-o', 'monitor', 'all-nsid', 'link', 'address', 'route', 'rule'];
 const NAMES = ['ip', '-j', 'netns', 'list-id'];
 
-/** Calls `look` with routers to look at, by id, until the returned function is called. */
+/** Calls `look` with routers to look at, by id, until the returned function is called; `onFailed` with the reason when nothing is heard of. */
 export function watchNamespaces(
   runner: Pick<Spawner, 'run' | 'follow'>,
   look: (routers: ReadonlySet<string>) => void,
+  onFailed?: (error: Error) => void,
 ): () => void {
   const end = new AbortController();
   const { signal } = end;
@@ -36,7 +37,7 @@ export function watchNamespaces(
     if (id !== undefined) routers.add(id);
     if (numbers.size + routers.size > 0) heard();
   };
-  followLines(runner, MONITOR, hear, { signal });
+  followLines(runner, MONITOR, hear, { signal, onFailed });
   return () => end.abort();
 }
 

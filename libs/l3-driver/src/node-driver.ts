@@ -4,12 +4,15 @@
  *
  * Commands go through a Runner (@plumbline/exec): with its PrintingRunner, and PrintingPorts, the same code prints what it would do.
  */
-import { CommandFailed, Runner, SysctlFailed } from '@plumbline/exec';
+import { CommandFailed, type NetnsSettings, Runner, SysctlFailed } from '@plumbline/exec';
 import {
+  type Announcement,
   dialect,
   L3Driver,
   L3State,
   L3Step,
+  isOurDevice,
+  netnsOf,
   outsideDevice,
   outsideOf,
   outsideSysctl,
@@ -19,22 +22,16 @@ import {
   StepsRefused,
 } from '@plumbline/l3-core';
 import type { SupervisionStep } from '@plumbline/processes';
-import { Announcement, Announcer } from './announcer.js';
+import { Announcer } from './announcer.js';
 import { endConnections, endForwarded, endUntranslated, farewell } from './connections.js';
 import { ipLine, ipNetnsOf, IpStep, isDoneAlready } from './ip-lines.js';
-import {
-  observedRouter,
-  observeNetnses,
-  observeLinks,
-  observeOutsides,
-  observeVeths,
-  RawRouter,
-  readOutsides,
-  readRouter,
-} from './observe.js';
+import { observedRouter, observeNetnses, observeOutsides, outsidesIn, type RawRouter, readRouters } from './observe.js';
 import { PortStep, SwitchPorts } from './ports.js';
 import { probeAddresses } from './prober.js';
-import { observePrograms, Programs } from './programs.js';
+import { observePrograms, Programs, unitsOfPrograms } from './programs.js';
+import { RulesMemory } from './rules-memory.js';
+
+type SettingStep = Extract<L3Step, { op: 'set-sysctls' | 'set-tx-checksum' }>;
 
 export type NodeL3DriverOptions = Readonly<{
   /** When addresses are announced, in milliseconds after they are there. Default 0, 1000, 2500. */
@@ -50,8 +47,11 @@ export class NodeL3Driver implements L3Driver {
   private readonly announcer: Announcer;
   private readonly probeMs: number;
   private readonly programs: Programs | null;
-  /** Router -> its devices when it was last read. A guess that saves time and decides nothing. */
-  private readonly devices = new Map<string, readonly string[]>();
+  /** Router -> the outer ends of its links when it was last read. A guess that saves time and decides nothing. */
+  private readonly outsides = new Map<string, readonly string[]>();
+  private readonly rules = new RulesMemory();
+  /** Units that had programs when the node was last listed. */
+  private withPrograms: ReadonlySet<string> = new Set();
 
   constructor(
     private readonly runner: Runner,
@@ -63,39 +63,51 @@ export class NodeL3Driver implements L3Driver {
     this.programs = options.programs ?? null;
   }
 
+  async list(): Promise<readonly string[]> {
+    const [namespaces, programs] = await Promise.all([
+      observeNetnses(this.runner),
+      this.programs ? unitsOfPrograms(this.programs) : [],
+    ]);
+    for (const id of this.outsides.keys()) if (!namespaces.includes(id)) this.outsides.delete(id);
+    this.rules.keepOnly(new Set(namespaces.map(netnsOf)));
+    this.withPrograms = new Set(programs);
+    return [...new Set([...namespaces, ...programs])];
+  }
+
   async observe(
-    routers: ReadonlySet<string> | 'all',
+    routers: ReadonlySet<string>,
     outsides: readonly string[] = [],
     listsConnections: (routerId: string) => boolean = () => false,
   ): Promise<L3State> {
     const { runner } = this;
-    const listed = routers === 'all' ? await observeNetnses(runner) : [...routers];
-    if (routers === 'all') for (const id of this.devices.keys()) if (!listed.includes(id)) this.devices.delete(id);
-    const guessed = listed.flatMap((id) => this.devices.get(id) ?? []);
-    const asked = routers === 'all' ? null : [...new Set([...outsides, ...guessed.map(outsideOf)])];
+    const listed = [...routers].sort();
+    const guessed = listed.flatMap((id) => this.outsides.get(id) ?? []);
+    const asked = [...new Set([...outsides, ...guessed])];
+    const hasPrograms = listed.some((id) => this.withPrograms.has(id));
+    const [asSeen, observedSwitch, programs, read] = await Promise.all([
+      observeOutsides(runner, asked),
+      this.ports.observe(),
+      this.programs && observePrograms(runner, this.programs, routers, hasPrograms),
+      readRouters(runner, listed, this.rules, listsConnections),
+    ]);
     const raw: RawRouter[] = [];
     const unreadable = new Map<string, string>();
     const unentered = new Map<string, string>();
     const damaged = new Set<string>();
-    const read = async (id: string): Promise<void> => {
-      try {
-        const router = await readRouter(runner, id, this.devices.get(id), listsConnections(id));
-        raw.push(router);
-        const names = router.links.map(({ ifname }) => ifname);
-        this.devices.set(id, names);
-      } catch (error) {
-        this.devices.delete(id);
-        unreadable.set(id, error instanceof Error ? error.message : String(error));
-        if (error instanceof CommandFailed && error.reason === 'netns') unentered.set(id, error.message);
+    for (const each of read) {
+      if ('reason' in each) {
+        unreadable.set(each.id, each.reason);
+        if (!each.entered) unentered.set(each.id, each.reason);
+        this.outsides.delete(each.id);
+      } else {
+        raw.push(each);
+        const own = each.network.links.filter(({ name }) => isOurDevice(name));
+        this.outsides.set(
+          each.id,
+          own.map(({ name }) => outsideOf(name)),
+        );
       }
-    };
-    const [asSeen, observedSwitch, known, programs] = await Promise.all([
-      asked ? observeLinks(runner, asked) : observeVeths(runner),
-      this.ports.observe(),
-      readOutsides(runner, guessed),
-      this.programs && observePrograms(runner, this.programs, routers),
-      ...listed.sort().map(read),
-    ]);
+    }
     if (unentered.size > 0) {
       const there = new Set(await observeNetnses(runner));
       for (const [id, why] of unentered) {
@@ -104,12 +116,22 @@ export class NodeL3Driver implements L3Driver {
         if (!there.has(id) || damaged.has(id)) unreadable.delete(id);
       }
     }
-    const unasked = asked ? raw.flatMap(({ links }) => links.map(({ ifname }) => outsideOf(ifname))) : [];
-    const more = unasked.filter((name) => !asked?.includes(name));
-    const veths = more.length > 0 ? new Map([...asSeen, ...(await observeLinks(runner, more))]) : asSeen;
-    const seen = await observeOutsides(runner, veths, raw, known);
-    const found = new Map(raw.map((each) => [each.id, observedRouter(each, veths)]));
-    return { ...observedSwitch, routers: found, unreadable, damaged, outsides: seen, programs };
+    const unasked = raw.flatMap(({ id }) => this.outsides.get(id) ?? []);
+    const more = await observeOutsides(
+      runner,
+      unasked.filter((name) => !asked.includes(name)),
+    );
+    const seen = {
+      links: new Map([...asSeen.links, ...more.links]),
+      sysctls: new Map([...asSeen.sysctls, ...more.sysctls]),
+    };
+    const found = new Map(raw.map((each) => [each.id, observedRouter(each, seen)]));
+    return { ...observedSwitch, routers: found, unreadable, damaged, outsides: outsidesIn(seen), programs };
+  }
+
+  /** Has the rules of this router read at the next look, not worked out. For whoever looks without a reason. */
+  reread(routerId: string): void {
+    this.rules.reread(routerId);
   }
 
   async apply(steps: readonly L3Step[]): Promise<void> {
@@ -159,24 +181,9 @@ export class NodeL3Driver implements L3Driver {
         const names = (steps as readonly Extract<L3Step, { op: 'silence-outside' }>[]).map((step) => step.outside);
         return this.runner.writeSysctls(Object.fromEntries(names.map((name) => [outsideSysctl(name), '1'])));
       }
-      case 'set-sysctls': {
-        const all = steps as readonly Extract<L3Step, { op: 'set-sysctls' }>[];
-        const [first] = all;
-        const values = Object.assign({}, ...all.map((step) => step.values)) as Record<string, string>;
-        if (first) await this.runner.writeSysctls(values, { netns: first.netns });
-        return;
-      }
-      case 'set-tx-checksum': {
-        const all = steps as readonly Extract<L3Step, { op: 'set-tx-checksum' }>[];
-        const [first] = all;
-        if (first)
-          await this.runner.setTxChecksum(
-            all.map((step) => step.device),
-            first.on,
-            { netns: first.netns },
-          );
-        return;
-      }
+      case 'set-sysctls':
+      case 'set-tx-checksum':
+        return this.set(steps as readonly SettingStep[]);
       case 'reset-queue':
         await allOf((steps as readonly Extract<L3Step, { op: 'reset-queue' }>[]).map((step) => this.resetQueue(step)));
         return;
@@ -255,6 +262,7 @@ export class NodeL3Driver implements L3Driver {
       try {
         const stdin = `${lines.join('\n')}\n`;
         await this.runner.run(['ip', '-batch', '-'], netns ? { stdin, netns } : { stdin });
+        for (const step of steps) if (step.op === 'add-netns') this.rules.made(step.netns);
         return;
       } catch (error) {
         if (!(error instanceof CommandFailed) || error.failedLine === undefined) throw error;
@@ -270,6 +278,27 @@ export class NodeL3Driver implements L3Driver {
     const begin = steps.flatMap(({ op, name }) => (op === 'start-process' ? (portOfProgram(name) ?? []) : []));
     if (begin.length > 0) await this.ports.wired(new Set(begin.map(outsideDevice)), WIRE_WAIT_MS);
     await this.programs.processes.apply(steps);
+  }
+
+  /** One visit of each namespace. Rejects with StepsRefused. */
+  private async set(steps: readonly SettingStep[]): Promise<void> {
+    const byNetns = new Map<string, { sysctls: Record<string, string>; txChecksum: Record<string, boolean> }>();
+    for (const step of steps) {
+      const settings = byNetns.get(step.netns) ?? { sysctls: {}, txChecksum: {} };
+      byNetns.set(step.netns, settings);
+      if (step.op === 'set-sysctls') Object.assign(settings.sysctls, step.values);
+      else settings.txChecksum[step.device] = step.on;
+    }
+    const all = [...byNetns].map(([netns, settings]): NetnsSettings => ({ netns, ...settings }));
+    const outcomes = await this.runner.setEach(all);
+    const failures = new Map(all.map(({ netns }, index) => [netns, outcomes[index] ?? null]));
+    const refused = steps.flatMap((step, at) => {
+      const failure = failures.get(step.netns) ?? null;
+      if (!(failure instanceof SysctlFailed)) return failure ? [{ at, reason: failure.message }] : [];
+      const mine = failure.failed.filter(({ key }) => isAbout(step, key)).map(({ error }) => error);
+      return mine.length > 0 ? [{ at, reason: mine.join('; ') }] : [];
+    });
+    if (refused.length > 0) throw new StepsRefused(refused);
   }
 
   private async resetQueue({ netns, device, ingress }: Extract<L3Step, { op: 'reset-queue' }>): Promise<void> {
@@ -291,8 +320,14 @@ export class NodeL3Driver implements L3Driver {
     }
   }
 
-  private async restore({ netns, version, lines }: Extract<L3Step, { op: 'restore' }>): Promise<void> {
-    await this.runner.run(dialect.restore[version], { stdin: `${lines.join('\n')}\n`, netns });
+  private async restore({ netns, version, lines, edits }: Extract<L3Step, { op: 'restore' }>): Promise<void> {
+    try {
+      await this.runner.run(dialect.restore[version], { stdin: `${lines.join('\n')}\n`, netns });
+      this.rules.edited(netns, version, edits);
+    } catch (error) {
+      this.rules.forget(netns);
+      throw error;
+    }
   }
 }
 
@@ -307,8 +342,9 @@ function batchOf(step: L3Step): string {
     case 'add-port':
     case 'remove-port':
       return 'ports';
+    case 'set-sysctls':
     case 'set-tx-checksum':
-      return `tx ${step.netns} ${step.on}`;
+      return 'settings';
     case 'add-policy-rule':
     case 'remove-policy-rule':
       return `policy ${step.netns}`;
@@ -317,7 +353,6 @@ function batchOf(step: L3Step): string {
     case 'end-forwarded':
     case 'end-untranslated':
     case 'farewell':
-    case 'set-sysctls':
       return `${step.op} ${step.netns}`;
     default:
       return step.op;

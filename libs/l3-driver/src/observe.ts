@@ -1,332 +1,239 @@
 /**
- * Reads a node. For each router namespace three commands at the same time (one ip(8) for links, addresses and routes of both families; the
- * rules of each IP version) and two requests to the exec helper, which start no program. Changes nothing.
+ * Reads a node. The exec helper looks into many router namespaces with one child (links, addresses, routes, neighbours, policy rules, queueing disciplines, kernel parameters,
+ * checksum offload) and starts no program for it. The packet filter's rules are printed by two programs, only where they changed since (rules-memory.ts). Changes nothing.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import {
-  Connection,
+  CommandFailed,
+  type NetworkQuestion,
+  type Runner,
+  type SeenLink,
+  type SeenNetwork,
+  type SeenPolicyRule,
+  type SeenRoute,
+} from '@plumbline/exec';
+import {
+  type Connection,
   dialect,
-  FoundNeighbour,
   FoundPolicyRule,
-  FoundPolicyRules,
   FoundRoute,
+  GATEWAY_PREFIX,
+  hasIpv6,
+  INTERFACE_PREFIX,
   isOurDevice,
   netnsOf,
   ObservedLink,
   ObservedRouter,
   OutsideLink,
   OUTSIDE_PREFIX,
-  outsideOf,
-  hasIpv6,
   outsideSysctl,
   routerIdOf,
   sysctlsOf,
 } from '@plumbline/l3-core';
-import { Runner } from '@plumbline/exec';
-import { listConnections } from './connections.js';
+import { CONNECTIONS, listConnections } from './connections.js';
+import type { NetnsRules, RulesMemory } from './rules-memory.js';
 
-/** What we read of `ip -d -j address show` and `link show`. */
-type IpLink = {
-  ifname: string;
-  ifindex: number;
-  link_index?: number;
-  flags?: string[];
-  operstate?: string;
-  mtu?: number;
-  qdisc?: string;
-  master?: string;
-  address?: string;
-  addr_info?: { local: string; prefixlen: number; broadcast?: string; tentative?: boolean }[];
-};
-type IpHop = { gateway?: string; dev?: string; weight?: number };
-type IpRoute = IpHop & {
-  dst: string;
-  protocol?: string;
-  table?: string;
-  type?: string;
-  prefsrc?: string;
-  metric?: number;
-  pref?: string;
-  nexthops?: readonly IpHop[];
-};
-type IpRule = { priority: number; table?: string; action?: string; src?: string; iif?: string; oif?: string };
-/** What we read of `tc -j qdisc show`. */
-type TcQueue = { kind: string; dev: string; parent?: string };
-type IpNeighbour = { dst: string; dev?: string };
-type IpNetns = { name: string };
-
-/** Veths of the node's root namespace by index. */
-export type Veths = ReadonlyMap<number, IpLink>;
+/** Outer ends, in the namespace that the node works in: by index, and whether they have IPv6 by sysctl. */
+export type Outsides = Readonly<{ links: ReadonlyMap<number, SeenLink>; sysctls: ReadonlyMap<string, string> }>;
 /** A router before its devices are matched with their outer ends. */
-export type RawRouter = Readonly<{
-  id: string;
-  loUp: boolean;
-  links: readonly IpLink[];
-  txChecksum: ReadonlyMap<string, boolean>;
-  routes: readonly FoundRoute[];
-  neighbours: readonly FoundNeighbour[];
-  policyRules: FoundPolicyRules;
-  /** Device -> kind of the queueing discipline that receives. */
-  ingress: ReadonlyMap<string, string>;
-  sysctls: Readonly<Record<string, string>>;
-  rules4: string;
-  rules6: string;
-  connections: readonly Connection[] | null;
-}>;
-
-/** ip(8) prints one JSON array a command of a batch, a line each. */
-const jsonLines = (text: string): unknown[][] =>
-  text
-    .split('\n')
-    .filter((line) => line.startsWith('['))
-    .map((line) => JSON.parse(line) as unknown[]);
-const parseJsonLines = <T>(text: string): T[] => jsonLines(text).flat() as T[];
+export type RawRouter = Readonly<{ id: string; network: SeenNetwork; rules: NetnsRules }> &
+  Pick<ObservedRouter, 'connections'>;
+/** `entered` false: the reason is that the namespace could not be entered. */
+export type Unread = Readonly<{ id: string; reason: string; entered: boolean }>;
 
 /** Routers that have a namespace. */
 export async function observeNetnses(runner: Runner): Promise<string[]> {
-  const { stdout } = await runner.run(['ip', '-j', '-batch', '-'], { stdin: 'netns list\n', reads: true });
-  return parseJsonLines<IpNetns>(stdout).flatMap(({ name }) => routerIdOf(name) ?? []);
+  const { stdout } = await runner.run(['ip', '-j', 'netns', 'list'], { reads: true });
+  const names = JSON.parse(stdout.trim() || '[]') as { name: string }[];
+  return names.flatMap(({ name }) => routerIdOf(name) ?? []);
 }
 
-export async function observeVeths(runner: Runner): Promise<Veths> {
-  const { stdout } = await runner.run(['ip', '-j', '-batch', '-'], { stdin: 'link show type veth\n', reads: true });
-  return new Map(parseJsonLines<IpLink>(stdout).map((link) => [link.ifindex, link]));
+/** Those of these links that are there. Asked by name: a node has hundreds. */
+export async function observeOutsides(runner: Runner, links: readonly string[]): Promise<Outsides> {
+  if (links.length === 0) return { links: new Map(), sysctls: new Map() };
+  const [seen] = await runner.look({ links, devices: [OUTSIDE_PREFIX], sysctls: [outsideSysctl('%')] });
+  if (!seen || seen instanceof CommandFailed) throw seen ?? new Error('nothing was seen');
+  return { links: new Map(seen.links.map((link) => [link.index, link])), sysctls: seen.sysctls };
 }
 
-/** Those of these links of the root namespace that are there, with what they are. Asked by name: a node has hundreds. */
-export async function observeLinks(runner: Runner, names: readonly string[]): Promise<Veths> {
-  if (names.length === 0) return new Map();
-  const stdin = `${names.map((name) => `link show dev ${name}`).join('\n')}\n`;
-  // With -force it goes on behind a name that is not there, and ends with 1.
-  const { stdout } = await runner.run(['ip', '-j', '-force', '-batch', '-'], { stdin, reads: true, okCodes: [0, 1] });
-  return new Map(parseJsonLines<IpLink>(stdout).map((link) => [link.ifindex, link]));
-}
+const ROUTER: NetworkQuestion = {
+  links: 'all',
+  parts: ['addresses', 'routes', 'neighbours', 'policyRules', 'queues'],
+  devices: [INTERFACE_PREFIX, GATEWAY_PREFIX],
+  sysctls: [...Object.keys(sysctlsOf(['%'])), CONNECTIONS],
+  txChecksum: true,
+  rulesRevision: true,
+};
+/** Namespaces that are looked into by one child of the helper, one after the other. */
+const AT_ONCE = 25;
 
-/**
- * Rejects when the namespace is not there (CommandFailed, reason `netns`) or cannot be read. `guess`: the devices it had the last time. Their parameters are read
- * together with the list of devices, and again when the guess was wrong: waiting for the names would cost a round of processes.
- */
-export async function readRouter(
+/** Each router by itself: one that cannot be read harms no other. `listsConnections`: of which routers. */
+export async function readRouters(
   runner: Runner,
-  id: string,
-  guess: readonly string[] = [],
-  listsConnections = false,
-): Promise<RawRouter> {
-  const netns = netnsOf(id);
-  const inside = { netns, reads: true };
-  const parameters = (names: readonly string[]) =>
-    Promise.all([
-      runner.readSysctls(Object.keys(sysctlsOf(names)), { netns }),
-      runner.readTxChecksum(names, { netns }),
-    ]);
-  const guessed = guess.length > 0 ? parameters(guess) : null;
-  // A failure is reported where the result is used; after a wrong guess it is not used.
-  guessed?.catch(() => undefined);
-  // ip(8) shows those of one family at a time.
-  const rules6In = runner.run(['ip', '-6', '-j', 'rule', 'show'], { ...inside, okCodes: [0, 1, 2] });
-  const queues = runner.run(['tc', '-j', 'qdisc', 'show'], inside);
-  const devices = async (): Promise<Omit<RawRouter, 'id' | 'ingress' | 'rules4' | 'rules6' | 'connections'>> => {
-    const [links, routes, fixed, proxies, policy4] = await show(runner, netns);
-    const policy6 = await rules6In;
-    const ours = links.filter(({ ifname }) => isOurDevice(ifname));
-    const names = ours.map(({ ifname }) => ifname);
-    const right = guessed !== null && names.join() === guess.join();
-    const [sysctls, txChecksum] = await (right ? guessed : parameters(names));
-    return {
-      loUp: links.some((link) => link.ifname === 'lo' && isUp(link)),
-      links: ours,
-      txChecksum,
-      routes: routes.flatMap(observedRoute),
-      policyRules: new Map([
-        [4, policy4.map(policyRule)],
-        ...(policy6.code === 0 ? [[6, parseJsonLines<IpRule>(policy6.stdout).map(policyRule)] as const] : []),
-      ]),
-      neighbours: [...fixed.flatMap(neighbour(false)), ...proxies.flatMap(neighbour(true))],
-      sysctls: Object.fromEntries(sysctls),
-    };
-  };
-  const all = [
-    devices(),
-    runner.run(dialect.save[4], inside),
-    runner.run(dialect.save[6], inside),
-    queues,
-    rules6In,
-    // Where they cannot be listed, what is older than the rules stays, and is asked for again.
-    listsConnections ? listConnections(runner, netns).catch(() => null) : null,
-  ] as const;
-  // Nothing is left running behind the caller's back.
-  await Promise.allSettled(all);
-  const [found, rules4, rules6, { stdout: queued }, , connections] = await Promise.all(all);
-  const ingress = new Map(
-    parseJsonLines<TcQueue>(queued).flatMap(({ kind, dev, parent }) =>
-      parent === INGRESS ? [[dev, kind] as const] : [],
-    ),
+  ids: readonly string[],
+  memory: RulesMemory,
+  listsConnections: (routerId: string) => boolean,
+): Promise<(RawRouter | Unread)[]> {
+  const parts = Array.from({ length: Math.ceil(ids.length / AT_ONCE) }, (_, n) =>
+    ids.slice(n * AT_ONCE, (n + 1) * AT_ONCE),
   );
-  return { id, ...found, ingress, rules4: rules4.stdout, rules6: rules6.stdout, connections };
+  const read = async (part: readonly string[]): Promise<(RawRouter | Unread)[]> => {
+    const networks = await lookInto(runner, part);
+    return Promise.all(
+      networks.map(async (network, index) => {
+        const id = part[index] as string;
+        try {
+          if (network instanceof CommandFailed) throw network;
+          const [rules, connections] = await Promise.all([
+            rulesOf(runner, id, network, memory),
+            // Where they cannot be listed, what is older than the rules stays, and is asked for again.
+            listsConnections(id) ? connectionsOf(runner, id, network).catch(() => null) : null,
+          ]);
+          return { id, network, rules, connections };
+        } catch (error) {
+          memory.forget(netnsOf(id));
+          const reason = error instanceof Error ? error.message : String(error);
+          return { id, reason, entered: !(error instanceof CommandFailed && error.reason === 'netns') };
+        }
+      }),
+    );
+  };
+  return (await Promise.all(parts.map(read))).flat();
 }
 
-type Shown = [IpLink[], IpRoute[], IpNeighbour[], IpNeighbour[], IpRule[]];
+async function connectionsOf(runner: Runner, id: string, { sysctls }: SeenNetwork): Promise<readonly Connection[]> {
+  return sysctls.get(CONNECTIONS) === '0' ? [] : listConnections(runner, netnsOf(id));
+}
+
+async function rulesOf(runner: Runner, id: string, network: SeenNetwork, memory: RulesMemory): Promise<NetnsRules> {
+  const netns = netnsOf(id);
+  const known = memory.at(netns, network.rulesRevision);
+  if (known) return known;
+  const [four, six] = (await Promise.all(
+    ([4, 6] as const).map(async (version) => (await runner.run(dialect.save[version], { netns, reads: true })).stdout),
+  )) as [string, string];
+  const rules: NetnsRules = {
+    rules4: dialect.tablesIn(four),
+    rules6: dialect.tablesIn(six),
+    unreadable: [
+      ...dialect.unreadableIn(four).map((table) => ({ version: 4 as const, table })),
+      ...dialect.unreadableIn(six).map((table) => ({ version: 6 as const, table })),
+    ],
+  };
+  memory.read(netns, network.rulesRevision, rules);
+  return rules;
+}
 
 /**
  * The kernel makes the route in table local of a new IPv6 address a moment after the address, from a work queue of its own, also without duplicate address
  * detection (addrconf_dad_start in net/ipv6/addrconf.c): such a route is missing only if it still is a moment later.
  */
-async function show(runner: Runner, netns: string): Promise<Shown> {
-  const stdin = `${SHOW.join('\n')}\n`;
-  for (let left = ROUTE_LOOKS; ; left -= 1) {
-    const { stdout } = await runner.run(['ip', '-d', '-j', '-batch', '-'], { netns, reads: true, stdin });
-    const shown = jsonLines(stdout);
-    if (shown.length !== SHOW.length) throw new Error(`ip -batch answered ${shown.length} of ${SHOW.length} commands`);
-    const [links, routes] = shown as Shown;
-    if (left === 0 || !awaitsRoute(links, routes)) return shown as Shown;
+async function lookInto(runner: Runner, ids: readonly string[]): Promise<(SeenNetwork | CommandFailed)[]> {
+  const networks = [...(await runner.look(ROUTER, ids.map(netnsOf)))];
+  for (let left = ROUTE_LOOKS; left > 0; left -= 1) {
+    const waiting = networks.flatMap((each, index) =>
+      !(each instanceof CommandFailed) && awaitsRoute(each) ? [index] : [],
+    );
+    if (waiting.length === 0) break;
     await delay(ROUTE_PAUSE_MS);
+    const again = await runner.look(
+      ROUTER,
+      waiting.map((index) => netnsOf(ids[index] as string)),
+    );
+    for (const [at, index] of waiting.entries()) networks[index] = again[at] as SeenNetwork | CommandFailed;
   }
+  return networks;
 }
 const ROUTE_LOOKS = 10;
 const ROUTE_PAUSE_MS = 20;
 
-function awaitsRoute(links: readonly IpLink[], routes: readonly IpRoute[]): boolean {
-  const local = new Set(routes.filter(({ type }) => type === 'local').map(({ dev, dst }) => `${dev ?? ''} ${dst}`));
-  return links.some(
-    (link) =>
-      isOurDevice(link.ifname) &&
-      hasIpv6Now(link) &&
-      (link.addr_info ?? []).some(
-        (each) => each.local.includes(':') && !each.tentative && !local.has(`${link.ifname} ${each.local}`),
-      ),
+function awaitsRoute({ links, routes }: SeenNetwork): boolean {
+  const six = links.filter((link) => isOurDevice(link.name) && hasIpv6Now(link));
+  const addresses = six.flatMap(({ name, addresses: all }) =>
+    all.flatMap(({ address, tentative }) =>
+      address.includes(':') && !tentative ? [`${name} ${address.replace(/\/.*/, '/128')}`] : [],
+    ),
   );
+  if (addresses.length === 0) return false;
+  const local = new Set(
+    routes.flatMap(({ type, hops, destination }) => (type === 'local' ? [`${hops[0]?.device} ${destination}`] : [])),
+  );
+  return addresses.some((each) => !local.has(each));
 }
 
-/** Whether the outer ends of these devices are silent, by sysctl. */
-export const readOutsides = (runner: Runner, devices: readonly string[]): Promise<ReadonlyMap<string, string>> =>
-  runner.readSysctls(devices.map((device) => outsideSysctl(outsideOf(device))));
-
-/** Outer ends by name. Whether IPv6 is on is only read for those of `routers`; `known`: values that were read already. */
-export async function observeOutsides(
-  runner: Runner,
-  veths: Veths,
-  routers: readonly RawRouter[],
-  known: ReadonlyMap<string, string>,
-): Promise<Map<string, OutsideLink>> {
-  const taps = [...veths.values()].filter(({ ifname }) => ifname.startsWith(OUTSIDE_PREFIX));
-  const there = new Set(taps.map(({ ifname }) => ifname));
-  const asked = routers
-    .flatMap(({ links }) => links.map(({ ifname }) => ifname))
-    .filter((device) => there.has(outsideOf(device)) && !known.has(outsideSysctl(outsideOf(device))));
-  const values = new Map([...known, ...(asked.length > 0 ? await readOutsides(runner, asked) : [])]);
-  return new Map(
-    taps.map((link): [string, OutsideLink] => {
-      const name = link.ifname;
-      const ipv6 = (values.get(outsideSysctl(name)) ?? '1') !== '1';
-      return [name, { name, up: isUp(link), mtuBytes: link.mtu ?? 0, ipv6 }];
-    }),
+/** Outer ends by name. */
+export const outsidesIn = ({ links, sysctls }: Outsides): Map<string, OutsideLink> =>
+  new Map(
+    [...links.values()].flatMap(({ name, up, mtuBytes }) =>
+      name.startsWith(OUTSIDE_PREFIX)
+        ? [[name, { name, up, mtuBytes, ipv6: (sysctls.get(outsideSysctl(name)) ?? '1') !== '1' }] as const]
+        : [],
+    ),
   );
-}
 
 /** A router with its devices matched with their outer ends. */
-export const observedRouter = (raw: RawRouter, veths: Veths): ObservedRouter => ({
-  id: raw.id,
-  netns: netnsOf(raw.id),
-  loUp: raw.loUp,
-  links: raw.links.map((link) => observedLink(link, veths, raw)),
-  routes: raw.routes,
-  neighbours: raw.neighbours,
-  policyRules: raw.policyRules,
-  sysctls: raw.sysctls,
-  rules4: dialect.tablesIn(raw.rules4),
-  rules6: dialect.tablesIn(raw.rules6),
-  unreadable: [
-    ...dialect.unreadableIn(raw.rules4).map((table) => ({ version: 4 as const, table })),
-    ...dialect.unreadableIn(raw.rules6).map((table) => ({ version: 6 as const, table })),
-  ],
-  connections: raw.connections,
-});
-
-/** In the order in which they are read back. */
-const SHOW = [
-  ...['address show', 'route show table all', 'neighbour show nud permanent', 'neighbour show proxy'],
-  'rule show',
-] as const;
-/** Parent of a queueing discipline that receives (TC_H_INGRESS). */
-const INGRESS = 'ffff:fff1';
-/** What a veth has that is up, and one that is down. */
-const QUEUELESS: readonly string[] = ['noqueue', 'noop'];
-
-const isPlain = ({ flags = [], master }: IpLink): boolean =>
-  master === undefined && !flags.includes('NOARP') && flags.includes('MULTICAST');
-
-const isUp = (link: IpLink): boolean => link.flags?.includes('UP') ?? false;
-
-/** Contract: ObservedLink.ipv6. */
-const hasIpv6Now = (link: IpLink): boolean =>
-  isUp(link) && link.operstate !== 'DOWN' && link.operstate !== 'LOWERLAYERDOWN' && hasIpv6(link.mtu ?? 0);
-
-function observedLink(link: IpLink, veths: Veths, { txChecksum, ingress }: RawRouter): ObservedLink {
-  // A veth's index of its peer does not say in which namespace the peer is: both must point at each other.
-  const other = veths.get(link.link_index ?? -1);
-  const addresses = link.addr_info ?? [];
-  const textOf = ({ local, prefixlen }: (typeof addresses)[number]): string => `${local}/${prefixlen}`;
+export function observedRouter({ id, network, rules, connections }: RawRouter, outsides: Outsides): ObservedRouter {
+  const { links, routes, neighbours, policyRules, sysctls } = network;
   return {
-    device: link.ifname,
-    mac: link.address ?? '',
-    mtuBytes: link.mtu ?? 0,
-    up: isUp(link),
-    txChecksum: txChecksum.get(link.ifname) ?? true,
-    plain: isPlain(link),
-    qdisc: QUEUELESS.includes(link.qdisc ?? 'noqueue') ? null : (link.qdisc ?? null),
-    ingress: ingress.get(link.ifname) ?? null,
-    outside: other?.link_index === link.ifindex ? other.ifname : null,
-    ipv6: hasIpv6Now(link),
-    addresses: addresses.map((each) => ({ address: textOf(each), broadcast: each.broadcast ?? null })),
-    tentative: new Set(addresses.filter(({ tentative }) => tentative).map(textOf)),
+    id,
+    netns: netnsOf(id),
+    loUp: links.some(({ name, up }) => name === 'lo' && up),
+    links: links.filter(({ name }) => isOurDevice(name)).map((link) => observedLink(link, outsides, network)),
+    routes: routes.flatMap(observedRoute),
+    neighbours: neighbours.filter(({ device }) => isOurDevice(device)),
+    policyRules: new Map([...policyRules].map(([version, all]) => [version, all.map(policyRule)])),
+    sysctls: Object.fromEntries([...sysctls].filter(([key]) => key !== CONNECTIONS)),
+    ...rules,
+    connections,
   };
 }
 
-/** Attributes that say nothing of where packets go, or are looked at by themselves. */
-const USUAL: readonly string[] = [
-  ...['type', 'dst', 'gateway', 'dev', 'table', 'protocol', 'scope', 'flags', 'nexthops'],
-  ...['metric', 'pref', 'prefsrc'],
-];
+/** What a veth has that is up, and one that is down. */
+const QUEUELESS: readonly string[] = ['noqueue', 'noop'];
+
+/** Contract: ObservedLink.ipv6. */
+const hasIpv6Now = ({ up, running, mtuBytes }: SeenLink): boolean => up && running && hasIpv6(mtuBytes);
+
+function observedLink(link: SeenLink, outsides: Outsides, { txChecksum, queues }: SeenNetwork): ObservedLink {
+  // A veth's index of its peer does not say in which namespace the peer is: both must point at each other.
+  const other = outsides.links.get(link.peerIndex ?? -1);
+  return {
+    device: link.name,
+    mac: link.mac,
+    mtuBytes: link.mtuBytes,
+    up: link.up,
+    txChecksum: txChecksum.get(link.name) ?? true,
+    plain: link.answersArp && link.multicast && !link.enslaved,
+    qdisc: QUEUELESS.includes(link.qdisc ?? 'noqueue') ? null : link.qdisc,
+    ingress: queues.find(({ device, receives }) => receives && device === link.name)?.kind ?? null,
+    outside: other?.peerIndex === link.index ? other.name : null,
+    ipv6: hasIpv6Now(link),
+    addresses: link.addresses.map(({ address, broadcast }) => ({ address, broadcast })),
+    tentative: new Set(link.addresses.flatMap(({ address, tentative }) => (tentative ? [address] : []))),
+  };
+}
+
 /** What the kernel gives its own IPv6 routes, and ip(8) one when nobody says. */
 const KERNEL_METRICS: readonly number[] = [0, 256];
 const USUAL_METRIC = 1024;
-
-/** Contract: ObservedRouter.routes. */
-function observedRoute(route: IpRoute): FoundRoute[] {
-  const { dst, gateway, dev, protocol, table = 'main', type = 'unicast', prefsrc = null, pref = 'medium' } = route;
-  if (table !== 'main' && table !== 'local') return [];
-  const drops = DROPPING.includes(type);
-  const kernel = protocol === 'kernel';
-  if (drops && (kernel || table === 'local')) return [];
-  const shown = route.nexthops ?? [{ ...(gateway !== undefined && { gateway }), ...(dev !== undefined && { dev }) }];
-  const hops = drops ? [] : shown.map((hop) => ({ via: hop.gateway ?? null, device: hop.dev ?? '' }));
-  if (!drops && !hops.some(({ device }) => isOurDevice(device))) return [];
-  const version = [dst, ...shown.map((hop) => hop.gateway ?? '')].some((text) => text.includes(':')) ? 6 : 4;
-  const { metric = null } = route;
-  const usual = metric === null || (kernel ? KERNEL_METRICS.includes(metric) : metric === USUAL_METRIC);
-  const plain =
-    (version === 4 ? metric === null : usual) &&
-    pref === 'medium' &&
-    (kernel || prefsrc === null) &&
-    shown.every(({ weight = 1 }) => weight === 1) &&
-    Object.keys(route).every((key) => USUAL.includes(key));
-  const destination = dst === 'default' || dst.includes('/') ? dst : `${dst}/${version === 4 ? 32 : 128}`;
-  return [{ version, destination, hops, type, table, kernel, source: prefsrc, metric, plain }];
-}
-
 /** Types of route that lead nowhere: they are on no device. */
 const DROPPING: readonly string[] = ['blackhole', 'unreachable', 'prohibit', 'throw'];
 
-const neighbour =
-  (proxy: boolean) =>
-  ({ dst, dev = '' }: IpNeighbour): FoundNeighbour[] =>
-    isOurDevice(dev) ? [{ device: dev, address: dst, proxy }] : [];
-
-/** Attributes of a rule that all packets are looked up by. */
-const UNCONDITIONAL: readonly string[] = ['priority', 'src', 'table', 'protocol'];
-
-function policyRule(rule: IpRule): FoundPolicyRule {
-  const { priority, src, table = null, iif, oif } = rule;
-  const plain = src === 'all' && Object.keys(rule).every((key) => UNCONDITIONAL.includes(key));
-  return { priority, table: plain ? table : null, devices: [iif, oif].flatMap((device) => device ?? []) };
+/** Contract: ObservedRouter.routes. */
+function observedRoute(route: SeenRoute): FoundRoute[] {
+  const { version, destination, type, table, kernel, source, metric, odd } = route;
+  if (table !== 'main' && table !== 'local') return [];
+  const drops = DROPPING.includes(type);
+  if (drops && (kernel || table === 'local')) return [];
+  const hops = drops ? [] : route.hops;
+  if (!drops && !hops.some(({ device }) => isOurDevice(device))) return [];
+  const usual = metric === null || (kernel ? KERNEL_METRICS.includes(metric) : metric === USUAL_METRIC);
+  const plain = (version === 4 ? metric === null : usual) && !odd && (kernel || source === null);
+  return [{ version, destination, hops, type, table, kernel, source, metric, plain }];
 }
+
+const policyRule = ({ priority, table, plain, devices }: SeenPolicyRule): FoundPolicyRule => ({
+  priority,
+  table: plain ? table : null,
+  devices,
+});

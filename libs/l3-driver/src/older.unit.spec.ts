@@ -88,25 +88,70 @@ describe('an agent that dies at any moment', () => {
   });
 });
 
-it('an answer that was under way when its connection ended begins none that keeps the next packets from being translated', async () => {
-  const host = new FakeL3Host();
-  const memory = new L3Memory();
-  await converge(withoutSnat().view(), host.driver(), ALL, memory);
-  host.connections.push(outward('10.9.0.5'));
-  const run = host.run.bind(host);
-  host.run = async (argv, options) => {
-    const result = await run(argv, options);
-    if (argv.join(' ') === 'conntrack -R -' && result.stdout.includes(' 29 src=10.9.0.5 '))
+describe('in a stream that never pauses', () => {
+  /** An answer is under way, and comes behind the end of the connection and before its new beginning, as often as `times` says. */
+  const answering = (host: FakeL3Host, times: number): void => {
+    const run = host.run.bind(host);
+    let left = times;
+    host.run = async (argv, options) => {
+      const [ends, ...others] = (options?.stdin ?? '').split('\n');
+      if (argv.join(' ') !== 'conntrack -R -' || left === 0) return run(argv, options);
+      left -= 1;
+      const ended = await run(argv, { ...options, stdin: `${ends}\n` });
       host.connections.push(
         `udp      17 29 src=${client} dst=10.9.0.5 sport=53 dport=7 [UNREPLIED] src=10.9.0.5 dst=${client} sport=7 dport=53 mark=0 use=1`,
       );
-    return result;
+      // What the kernel says of it: the connection that the answer began has the place.
+      if (others.some((line) => line.startsWith('-I ')))
+        return { ...ended, code: 1, stderr: 'conntrack: Operation failed: Such conntrack exists, try -U to update' };
+      return ended;
+    };
   };
   // From outside to the instance by itself: it is as it would be now, and stays.
   const inward = entry(client, '10.9.0.5', '10.9.0.5', client, 9);
-  host.connections.push(inward);
-  expect((await converge(site().view(), host.driver(), ALL, memory)).failed).toEqual([]);
-  expect(host.connections).toEqual([inward, begunAnew(OWN)]);
+
+  it.each([1, 2, 3, 12])('the next packets are translated though answers came first, %d times', async (times) => {
+    const host = new FakeL3Host();
+    const memory = new L3Memory();
+    await converge(withoutSnat().view(), host.driver(), ALL, memory);
+    host.connections.push(outward('10.9.0.5'), inward);
+    answering(host, times);
+    expect((await converge(site().view(), host.driver(), ALL, memory)).failed).toEqual([]);
+    expect(host.connections).toEqual([inward, begunAnew(OWN)]);
+  });
+
+  it('what is only printed is printed once', async () => {
+    const host = new FakeL3Host();
+    const memory = new L3Memory();
+    await converge(withoutSnat().view(), host.driver(), ALL, memory);
+    host.connections.push(outward('10.9.0.5'));
+    const run = host.run.bind(host);
+    let printed = 0;
+    host.run = async (argv, options) => {
+      if (argv.join(' ') !== 'conntrack -R -') return run(argv, options);
+      printed += 1;
+      return { stdout: '', stderr: '', code: 0 };
+    };
+    expect((await converge(site().view(), host.driver(), ALL, memory)).failed).toEqual([]);
+    expect(printed).toBe(1);
+  });
+
+  it('that they always come first is told, and tried again', async () => {
+    const host = new FakeL3Host();
+    const memory = new L3Memory();
+    await converge(withoutSnat().view(), host.driver(), ALL, memory);
+    host.connections.push(outward('10.9.0.5'));
+    const run = host.run;
+    answering(host, Infinity);
+    const { failed } = await converge(site().view(), host.driver(), ALL, memory);
+    expect(failed).toEqual([
+      { key: `router/${idOf('c9')}`, reason: expect.stringContaining('1 connections that are older') },
+    ]);
+    host.run = run;
+    host.connections.splice(0, Infinity, outward('10.9.0.5'));
+    expect((await converge(site().view(), host.driver(), ALL, memory)).failed).toEqual([]);
+    expect(host.connections).toEqual([begunAnew(OWN)]);
+  });
 });
 
 it('a link stays for a moment though its last connection was reset already: the reset may still be on its way through it', async () => {

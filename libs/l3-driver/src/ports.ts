@@ -135,6 +135,7 @@ export class PrintingPorts implements SwitchPorts {
     private readonly print: (argv: readonly string[]) => unknown,
     private readonly observed: () => Promise<ObservedSwitch> = () =>
       Promise.resolve({ bridge: true, userspace: true, ports: new Map() }),
+    private readonly owner: string = OWNER,
   ) {}
 
   observe(): Promise<ObservedSwitch> {
@@ -144,7 +145,7 @@ export class PrintingPorts implements SwitchPorts {
   async apply(steps: readonly PortStep[]): Promise<void> {
     if (steps.length === 0) return;
     const wait = steps.some((step) => step.op === 'remove-port') ? [] : ['--no-wait'];
-    this.print(['ovs-vsctl', ...wait, ...steps.flatMap(vsctl)]);
+    this.print(['ovs-vsctl', ...wait, ...steps.flatMap((step) => vsctl(step, this.owner))]);
   }
 
   /** Nobody wires what is only printed. */
@@ -153,9 +154,9 @@ export class PrintingPorts implements SwitchPorts {
   }
 }
 
-function vsctl(step: PortStep): string[] {
+function vsctl(step: PortStep, owner: string): string[] {
   if (step.op === 'remove-port') return ['--', '--if-exists', 'del-port', INTEGRATION_BRIDGE, step.outside];
-  const ids = Object.entries(externalIds(step)).map(([key, value]) => `external_ids:${key}="${value}"`);
+  const ids = Object.entries(externalIds(step, owner)).map(([key, value]) => `external_ids:${key}="${value}"`);
   const add = ['--', '--may-exist', 'add-port', INTEGRATION_BRIDGE, step.outside, `tag=${DEAD_VLAN}`];
   return [...add, '--', 'set', 'Interface', step.outside, ...ids];
 }

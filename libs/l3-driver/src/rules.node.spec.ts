@@ -1,5 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { converge, dialect, Ending, endingsIn, netnsOf, render, rulesIn, savedFrom } from '@plumbline/l3-core';
+import {
+  converge,
+  dialect,
+  Ending,
+  endingsIn,
+  L3Memory,
+  netnsOf,
+  render,
+  rulesIn,
+  savedFrom,
+} from '@plumbline/l3-core';
 import { forwardings, idOf, life, networkNode, reference, Story, tutorial } from '@plumbline/l3-core/testing';
 import { makeNode, ScratchNode } from './testing/index.js';
 
@@ -36,9 +46,11 @@ describe('rules on a real kernel', () => {
     async (_name, story) => {
       for (const { position } of story.log) {
         const view = story.view(position);
-        const outcome = await converge(view, node.driver(), ALL);
+        // Metadata is answered, or is not any more.
+        const terms = { metadata: position % 2 === 0 };
+        const outcome = await converge(view, node.driver(), ALL, new L3Memory(), terms);
         expect(outcome.failed).toEqual([]);
-        for (const each of render(view, { userspace: true }).values()) {
+        for (const each of render(view, { userspace: true, ...terms }).values()) {
           if (each.kind !== 'present') continue;
           expect(await withoutUnused(save(each.state.netns), savedFrom(each.state.rules4))).toEqual(
             savedFrom(each.state.rules4),
@@ -48,7 +60,7 @@ describe('rules on a real kernel', () => {
           );
         }
         const before = node.runner.mutations;
-        const again = await converge(view, node.driver(), ALL);
+        const again = await converge(view, node.driver(), ALL, new L3Memory(), terms);
         expect([again.applied, again.failed, node.runner.mutations - before]).toEqual([0, [], 0]);
       }
     },

@@ -47,6 +47,21 @@ class Agent {
     this.driver = this.host.driver();
   }
 
+  /** Converges the whole story and dies when so many steps were done. Resolves with how many were. */
+  async diesAfter(steps: number, story: Story): Promise<number> {
+    const { driver } = this;
+    const apply = driver.apply.bind(driver);
+    let done = 0;
+    driver.apply = async (all) => {
+      const some = all.slice(0, steps - done);
+      await apply(some);
+      done += some.length;
+      if (some.length < all.length) throw new Error('dead');
+    };
+    await this.all(story);
+    return done;
+  }
+
   async all(story: Story, length?: number): Promise<Convergence> {
     const options = { touched: 'all', mayRemove: true, unverified: false } as const;
     return converge(viewOf(story, length), this.driver, options, this.memory);
@@ -56,6 +71,26 @@ class Agent {
     const options = { touched: story.touched(position), mayRemove, unverified: false };
     return converge(viewOf(story, position), this.driver, options, this.memory);
   }
+}
+
+/** How often each address was told of by frames from the `first` on, as `<netns> <device>` -> number of frames. */
+function tellings({ frames }: FakeL3Host, first: number): Record<string, number> {
+  const told: Record<string, number> = {};
+  for (const { netns, device } of frames.slice(first))
+    told[`${netns} ${device}`] = (told[`${netns} ${device}`] ?? 0) + 1;
+  return told;
+}
+
+/** The frames that tell of every address once: an ARP request and a reply of IPv4, one advertisement of IPv6. */
+function addressesOf(host: FakeL3Host): Record<string, number> {
+  const wanted: Record<string, number> = {};
+  for (const [netns, { links }] of host.netnses)
+    for (const { name, up, addresses } of links.values()) {
+      const frames = [...addresses].map(({ address }): number => (address.includes(':') ? 1 : 2));
+      if (name !== 'lo' && up && frames.length > 0)
+        wanted[`${netns} ${name}`] = frames.reduce((sum, each) => sum + each);
+    }
+  return wanted;
 }
 
 /** The node after one converge of the whole story on an empty node. */
@@ -122,6 +157,22 @@ describe.each(STORIES)('%s, five ways to one node', (_name, story) => {
     }
     expect(host.dump()).toBe(wanted);
   });
+
+  it.each([0, 0.3, 0.6, 0.8, 0.9, 0.97])(
+    'an agent that died after %d of its steps: the next one tells neighbours of every address, once',
+    async (share) => {
+      const steps = await new Agent(new FakeL3Host()).diesAfter(Infinity, story);
+      const host = new FakeL3Host();
+      const agent = new Agent(host);
+      expect(await agent.diesAfter(Math.floor(share * steps), story)).toBe(Math.floor(share * steps));
+      agent.restart();
+      const before = host.frames.length;
+      await agent.all(story);
+      expect(tellings(host, before)).toEqual(addressesOf(host));
+      await agent.all(story);
+      expect(tellings(host, before)).toEqual(addressesOf(host));
+    },
+  );
 
   it('each step failing once: the next converge mends it, and nobody else noticed', async () => {
     for (let nth = 1; ; nth += 1) {

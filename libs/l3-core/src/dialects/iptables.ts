@@ -87,6 +87,8 @@ function actionText(action: Action): string {
       // Behind the slash: with it the kernel counts from there, without it it takes the first free port of the range.
       return `-j DNAT --to-destination ${to}${range ?? ''}${base === null ? '' : `/${base}`}`;
     }
+    case 'redirect':
+      return `-j REDIRECT --to-ports ${action.port}`;
     case 'snat':
       return `-j SNAT --to-source ${action.to} --random-fully`;
     case 'set-mark':
@@ -162,6 +164,7 @@ const ACTIONS: readonly Form<Action>[] = [
       base: base === undefined ? null : Number(base),
     }),
   ],
+  [/-j REDIRECT --to-ports (\d+)$/y, (port) => ({ do: 'redirect', port: Number(port) })],
   [/-j SNAT --to-source (\S+) --random-fully$/y, (to = '') => ({ do: 'snat', to })],
   [
     new RegExp(`-j MARK --set-xmark ${NUMBER}/${NUMBER}$`, 'y'),

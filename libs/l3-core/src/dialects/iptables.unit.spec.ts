@@ -23,7 +23,7 @@ const bits = fc.integer({ min: 0, max: 0xffffffff });
 const mark: fc.Arbitrary<Mark> = fc.record({ value: bits, mask: bits });
 const ipv4 = fc.ipV4();
 const address = fc.oneof(ipv4, fc.constantFrom('::', '2001:db8::1', 'fe80::a9fe:a9fe'));
-const device = fc.constantFrom('qr-a075f8a5-71', 'qg-fd9c7daf-34');
+const device = fc.constantFrom('qr-a075f8a5-71', 'qg-fd9c7daf-34', 'qr-+');
 const not = fc.boolean();
 const protocol = fc.constantFrom('tcp', 'udp', 'sctp', 'dccp', 'icmp', 'icmp6');
 /** One of each kind at the most: no packet has two sources. */
@@ -48,6 +48,7 @@ const action = fc.oneof(
     .record({ do: fc.constant('dnat' as const), to: ipv4, ports, base: port })
     .filter((dnat) => dnat.ports.first < dnat.ports.last),
   fc.record({ do: fc.constant('snat' as const), to: ipv4 }),
+  fc.record({ do: fc.constant('redirect' as const), port }),
   fc.record({ do: fc.constant('set-mark' as const), mark }),
   fc.record({ do: fc.constantFrom('save-mark', 'restore-mark'), mask: bits }),
 ) as fc.Arbitrary<Action>;
@@ -80,7 +81,7 @@ describe('rules as text', () => {
 
   it('every rule that is rendered is read back from the chain that it is in', () => {
     for (const story of [tutorial(), networkNode(), reference(), life(), forwardings()])
-      for (const each of render(story.view(), { userspace: true }).values()) {
+      for (const each of render(story.view(), { userspace: true, metadata: true }).values()) {
         if (each.kind !== 'present') throw new Error(`not rendered: ${each.kind}`);
         for (const tables of [each.state.rules4, each.state.rules6]) {
           const wanted = tables.flatMap(({ table, jumps, chains }) => [

@@ -1,4 +1,5 @@
-/** ip(8) of the fake node: exactly the lines that the driver sends, and no others. */
+/** ip(8) of the fake node: exactly the lines that the driver sends, and no others; and what its kernel tells. */
+import type { SeenLink, SeenNetwork, SeenPolicyRule, SeenRoute } from '@plumbline/exec';
 import { linkLocalOf } from '@plumbline/l3-core';
 import {
   allAddresses,
@@ -156,80 +157,73 @@ export function ipLine(node: FakeNode, where: string, line: string): void {
   }
 }
 
-/** JSON of `ip -d -j -batch -`, a line a command. */
-export function ipShow(node: FakeNode, where: string, line: string): string {
+/** What the kernel would tell of a namespace ('' for the root one). */
+export function seenIn(node: FakeNode, where: string, names: 'all' | readonly string[]): SeenParts {
   const here = where === '' ? node.root : netnsOf(node, where);
   const links = [...here.links.values()];
-  const name = /^link show dev (\S+)$/.exec(line)?.[1];
-  if (name !== undefined) {
-    const link = here.links.get(name);
-    return link ? JSON.stringify([shown(link)]) : '';
-  }
-  switch (line) {
-    case 'netns list':
-      return JSON.stringify([...node.netnses.keys()].map((name) => ({ name })));
-    case 'link show type veth':
-      return JSON.stringify(links.filter((link) => link.peer).map((link) => shown(link)));
-    case 'address show':
-      return JSON.stringify(
-        links.map((link) => ({
-          ...shown(link),
-          addr_info: allAddresses(link).map(({ address, broadcast }) => ({
-            family: address.includes(':') ? 'inet6' : 'inet',
-            local: address.split('/')[0],
-            prefixlen: Number(address.split('/')[1]),
-            scope: 'global',
-            ...(broadcast !== null && { broadcast }),
-          })),
-        })),
-      );
-    case 'route show table all':
-      return JSON.stringify([
-        ...here.routes.map(({ destination, hops, protocol }) => ({
-          type: 'unicast',
-          dst: destination === '::/0' ? 'default' : destination.replace(/\/(32|128)$/, ''),
-          ...(hops.length === 1 ? shownHop(hops[0]) : { nexthops: hops.map(shownHop) }),
-          table: 'main',
-          protocol,
-        })),
-        ...here.kernelRoutes.map(({ destination, device, type, source }) => ({
-          type,
-          dst: destination.replace(/\/(32|128)$/, ''),
-          dev: device,
-          table: type === 'unicast' ? 'main' : 'local',
-          protocol: 'kernel',
-          ...(source !== null && { prefsrc: source }),
-        })),
-      ]);
-    case 'neighbour show nud permanent':
-    case 'neighbour show proxy':
-      return '[]';
-    case 'rule show':
-      return JSON.stringify(policyRules(4));
-    default:
-      return complain(`the fake node does not know: ${line}`);
-  }
+  return {
+    links: links.filter(({ name }) => names === 'all' || names.includes(name)).map(seenLink),
+    routes: [
+      ...here.routes.map(({ destination, hops }) =>
+        seenRoute(destination === '::/0' ? 'default' : destination, hops, { kernel: false }),
+      ),
+      ...here.kernelRoutes.map(({ destination, device, type, source }) => {
+        const table = type === 'unicast' ? 'main' : 'local';
+        return seenRoute(destination, [{ via: null, device }], { kernel: true, type, table, source });
+      }),
+    ],
+    neighbours: [],
+    policyRules: new Map([
+      [4, POLICY_RULES],
+      [6, POLICY_RULES.slice(0, 2)],
+    ]),
+    queues: [],
+  };
 }
+type SeenParts = Omit<SeenNetwork, 'sysctls' | 'txChecksum' | 'rulesRevision'>;
 
-const shownHop = ({ via, device }: FakeHop = { via: null, device: '' }): object => ({
-  ...(via !== null && { gateway: via }),
-  dev: device,
+const seenLink = (link: FakeLink): SeenLink => ({
+  name: link.name,
+  index: link.index,
+  kind: link.peer ? 'veth' : null,
+  mac: link.mac,
+  mtuBytes: link.mtuBytes,
+  up: link.up,
+  running: true,
+  answersArp: true,
+  multicast: true,
+  enslaved: false,
+  qdisc: link.up ? 'noqueue' : 'noop',
+  peerIndex: link.peer?.index ?? null,
+  addresses: allAddresses(link).map((each) => ({ ...each, tentative: false })),
 });
+
+const seenRoute = (destination: string, hops: readonly FakeHop[], more: Partial<SeenRoute>): SeenRoute => ({
+  version: [destination, ...hops.map(({ via }) => via ?? '')].some((text) => text.includes(':')) ? 6 : 4,
+  destination,
+  hops,
+  type: 'unicast',
+  table: 'main',
+  kernel: false,
+  source: null,
+  metric: null,
+  odd: false,
+  ...more,
+});
+
+/** Those that a namespace is born with: nothing that the driver sends changes them as long as they are there. IPv6 has no table `default`. */
+const POLICY_RULES: readonly SeenPolicyRule[] = (
+  [
+    [0, 'local'],
+    [32766, 'main'],
+    [32767, 'default'],
+  ] as const
+).map(([priority, table]) => ({ priority, table, plain: true, devices: [] }));
 
 function dropRoutes(netns: FakeNetns, device: string): void {
   netns.routes = netns.routes.filter(({ hops }) => !hops.some((hop) => hop.device === device));
   netns.kernelRoutes = netns.kernelRoutes.filter((route) => route.device !== device);
 }
-
-const shown = (link: FakeLink): object => ({
-  ifname: link.name,
-  ifindex: link.index,
-  ...(link.peer && { link_index: link.peer.index }),
-  flags: ['MULTICAST', ...(link.up ? ['UP'] : [])],
-  qdisc: link.up ? 'noqueue' : 'noop',
-  mtu: link.mtuBytes,
-  address: link.mac,
-});
 
 const newLink = (node: FakeNode, name: string, mac: string, mtuBytes: number): FakeLink => {
   node.nextIndex += 1;
@@ -253,11 +247,3 @@ const netnsOf = (node: FakeNode, name: string): FakeNetns =>
 function complain(why: string): never {
   throw new FakeFailure(why);
 }
-
-/** Those that a namespace is born with: nothing that the driver sends changes them as long as they are there. */
-export const policyRules = (version: 4 | 6): readonly object[] =>
-  [
-    { priority: 0, src: 'all', table: 'local' },
-    { priority: 32766, src: 'all', table: 'main' },
-    { priority: 32767, src: 'all', table: 'default' },
-  ].slice(0, version === 4 ? 3 : 2);

@@ -67,6 +67,28 @@ export class FakeNetns {
   kernelRoutes: FakeKernelRoute[] = [];
   rules4: FakeTables = new Map();
   rules6: FakeTables = new Map();
+  private changes = 1;
+  private seen = this.rulesText();
+
+  /** Transactions of the packet filter so far. Who changed rules by hand since the last time made one. */
+  transactions(): number {
+    if (this.rulesText() !== this.seen) this.changes += 1;
+    this.seen = this.rulesText();
+    return this.changes;
+  }
+
+  /** Restores the rules of a version: a transaction for each table of the input. */
+  restore(version: 4 | 6, input: string): void {
+    this.transactions();
+    if (version === 4) this.rules4 = restore(this.rules4, input);
+    else this.rules6 = restore(this.rules6, input);
+    this.changes += input.match(/^\*/gm)?.length ?? 0;
+    this.seen = this.rulesText();
+  }
+
+  private rulesText(): string {
+    return save(this.rules4) + save(this.rules6);
+  }
 }
 
 /** What a command that failed says; `line` of a batch, counted from 1. */

@@ -6,9 +6,13 @@ import {
   CommandFailed,
   FrameAnswer,
   FrameQuestion,
+  NetnsSettings,
+  NetworkQuestion,
+  OutgoingFrame,
   Runner,
   RunOptions,
   RunResult,
+  SeenNetwork,
   SysctlFailed,
   SysctlOptions,
 } from '@plumbline/exec';
@@ -16,8 +20,8 @@ import { ObservedPort } from '@plumbline/l3-core';
 import { FakeProcesses } from '@plumbline/processes/testing';
 import { NodeL3Driver } from '../node-driver.js';
 import { externalIds, observedPort, ObservedSwitch, PortStep, SwitchPorts } from '../ports.js';
-import { FakeFailure, FakeNetns, restore, save } from './fake-kernel.js';
-import { FakeNode, ipLine, ipShow, policyRules } from './fake-ip.js';
+import { FakeFailure, FakeNetns, save } from './fake-kernel.js';
+import { FakeNode, ipLine, seenIn } from './fake-ip.js';
 import { askedBy } from './fake-neighbour.js';
 
 export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
@@ -176,8 +180,25 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
       else this.txOff.add(`${netns} ${device}`);
   }
 
-  async sendFrames(device: string, frames: readonly Uint8Array[], { netns = '' }: SysctlOptions = {}): Promise<void> {
-    for (const frame of frames) this.frames.push({ netns, device, hex: Buffer.from(frame).toString('hex') });
+  async setEach(all: readonly NetnsSettings[]): Promise<(SysctlFailed | null)[]> {
+    return Promise.all(
+      all.map(async ({ netns, sysctls = {}, txChecksum = {} }) => {
+        for (const [device, on] of Object.entries(txChecksum)) await this.setTxChecksum([device], on, { netns });
+        if (Object.keys(sysctls).length === 0) return null;
+        return this.writeSysctls(sysctls, { netns }).then(
+          () => null,
+          (error: unknown) => {
+            if (error instanceof SysctlFailed) return error;
+            throw error;
+          },
+        );
+      }),
+    );
+  }
+
+  async sendFrames(frames: readonly OutgoingFrame[]): Promise<void> {
+    for (const { netns = '', device, frame } of frames)
+      this.frames.push({ netns, device, hex: Buffer.from(frame).toString('hex') });
   }
 
   async askFrames(questions: readonly FrameQuestion[]): Promise<readonly FrameAnswer[]> {
@@ -191,6 +212,34 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
       if (heard === null || !answers.some((pattern) => new RegExp(`^${pattern}`).test(heard)))
         return { frame: null, error: null };
       return { frame: Buffer.from(heard, 'hex'), error: null };
+    });
+  }
+
+  async look(
+    question: NetworkQuestion,
+    netnses: readonly string[] = [''],
+  ): Promise<readonly (SeenNetwork | CommandFailed)[]> {
+    return netnses.map((name) => {
+      const netns = name === '' ? this.root : this.netnses.get(name);
+      if (!netns)
+        return new CommandFailed({ argv: ['look'], reason: 'netns', code: null, netns: name, detail: 'ENOENT' });
+      const seen = seenIn(this, name, question.links);
+      const devices = seen.links
+        .map((link) => link.name)
+        .filter((device) => question.devices?.some((prefix) => device.startsWith(prefix)));
+      const keys = (question.sysctls ?? []).flatMap((key) =>
+        key.includes('%') ? devices.map((device) => key.replace('%', device)) : [key],
+      );
+      const sysctls = keys.flatMap((key) => {
+        const value = this.sysctls.get(`${name} ${key}`);
+        return value === undefined ? [] : [[key, value] as const];
+      });
+      return {
+        ...seen,
+        sysctls: new Map(sysctls),
+        txChecksum: new Map(devices.map((device) => [device, !this.txOff.has(`${name} ${device}`)])),
+        rulesRevision: { namespace: name, changes: netns.transactions() },
+      };
     });
   }
 
@@ -242,10 +291,8 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
     // Where programs run: the fake ones run nowhere that the kernel knows.
     if (command.startsWith('stat -L ')) return said('');
     switch (command) {
-      case 'ip -j -batch -':
-      case 'ip -j -force -batch -':
-      case 'ip -d -j -batch -':
-        return said(lines.map((line) => ipShow(this, netns, line)).join('\n'));
+      case 'ip -j netns list':
+        return said(JSON.stringify([...this.netnses.keys()].map((name) => ({ name }))));
       case 'ip -batch -':
         for (const [index, line] of lines.entries())
           try {
@@ -257,21 +304,17 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
             throw new FakeFailure(`${error.message}\nCommand failed -:${index + 1}`);
           }
         return said('');
-      case 'ip -6 -j rule show':
-        return said(JSON.stringify(policyRules(6)));
-      case 'tc -j qdisc show':
-        return said('[]');
       case 'iptables-save':
         return said(save(inside().rules4));
       case 'ip6tables-save':
         return said(save(inside().rules6));
       case 'iptables-restore --noflush --wait':
         this.refuseRules(stdin);
-        inside().rules4 = restore(inside().rules4, stdin);
+        inside().restore(4, stdin);
         return said('');
       case 'ip6tables-restore --noflush --wait':
         this.refuseRules(stdin);
-        inside().rules6 = restore(inside().rules6, stdin);
+        inside().restore(6, stdin);
         return said('');
     }
     const none = said('', 'conntrack: 0 flow entries have been deleted.', 1);

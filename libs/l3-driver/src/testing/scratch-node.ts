@@ -4,12 +4,18 @@
  */
 import {
   AskOptions,
+  CommandFailed,
   FrameAnswer,
   FrameQuestion,
+  NetnsSettings,
+  NetworkQuestion,
+  OutgoingFrame,
   Runner,
   RunOptions,
   RunResult,
+  SeenNetwork,
   Spawner,
+  SysctlFailed,
   SysctlOptions,
 } from '@plumbline/exec';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
@@ -42,12 +48,19 @@ export class CountingRunner implements Runner {
     this.mutations += 1;
     return this.runner.setTxChecksum(devices, on, options);
   }
-  sendFrames(device: string, frames: readonly Uint8Array[], options?: SysctlOptions): Promise<void> {
-    return this.runner.sendFrames(device, frames, options);
+  setEach(all: readonly NetnsSettings[]): Promise<readonly (SysctlFailed | CommandFailed | null)[]> {
+    this.mutations += 1;
+    return this.runner.setEach(all);
+  }
+  sendFrames(frames: readonly OutgoingFrame[]): Promise<void> {
+    return this.runner.sendFrames(frames);
   }
   askFrames(questions: readonly FrameQuestion[], options: AskOptions): Promise<readonly FrameAnswer[]> {
     this.asked += questions.length;
     return this.runner.askFrames(questions, options);
+  }
+  look(question: NetworkQuestion, netnses?: readonly string[]): Promise<readonly (SeenNetwork | CommandFailed)[]> {
+    return this.runner.look(question, netnses);
   }
 }
 
