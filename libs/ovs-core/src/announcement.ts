@@ -2,6 +2,8 @@
  * The frames by which a port that came to this node tells its network so: switches and hosts that knew it elsewhere send to it here at once. An ARP announcement
  * (RFC 5227, 2.3) for each IPv4 address, an unsolicited neighbour advertisement (RFC 4861, 7.2.6) for each IPv6 address. The agent has the switch take them as if
  * the port had sent them itself, so they pass what the port's own packets pass and no more.
+ *
+ * Or nobody but this switch is told, by a frame of the port to itself.
  */
 import { addressBytes, type Port } from '@plumbline/contracts';
 
@@ -13,11 +15,23 @@ const BROADCAST = [255, 255, 255, 255, 255, 255];
 
 /** Ethernet frames, in the order of the port's addresses; none for a port without addresses. */
 export function announcementsOf({ macAddress, fixedIps }: Pick<Port, 'macAddress' | 'fixedIps'>): Uint8Array[] {
-  const mac = macAddress.split(':').map((digits) => Number.parseInt(digits, 16));
+  const mac = bytesOfMac(macAddress);
   return fixedIps.map(({ ipAddress }) =>
     Uint8Array.from(ipAddress.includes(':') ? neighbourAdvertisement(mac, ipAddress) : arpAnnouncement(mac, ipAddress)),
   );
 }
+
+/**
+ * By this frame the switch learns that the port is here, and sends it nowhere, since it is for the port that it comes from. Until it has learned that, it drops what
+ * comes out of a tunnel for a MAC that it last saw behind that tunnel: what learns sends nothing back where it came from. A reply of the Configuration Testing
+ * Protocol, whose frames a host sends to itself (Ethernet 2.0 (1982), 8: skip count 0, function 1, receipt 0).
+ */
+export function frameToItself({ macAddress }: Pick<Port, 'macAddress'>): Uint8Array {
+  const mac = bytesOfMac(macAddress);
+  return Uint8Array.from([...mac, ...mac, 0x90, 0x00, 0, 0, 1, 0, 0, 0]);
+}
+
+const bytesOfMac = (macAddress: string): number[] => macAddress.split(':').map((digits) => Number.parseInt(digits, 16));
 
 /** Request, with the same address as sender and target. */
 const arpAnnouncement = (mac: readonly number[], ip: string): number[] => {

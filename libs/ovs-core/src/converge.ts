@@ -3,18 +3,27 @@
  *
  * Goals: one object that cannot be applied harms itself only; a switch that is right is not touched; an event costs what it changes; statuses say what
  * was read back. Design: wanted.ts keeps what is wanted unit by unit and says which units to look at. All are looked at on `all`, when a bridge or a port
- * of ours changed, and when the flows of a bridge had to be read anew: the copy in memory was not true any more.
+ * of ours changed, and when the flows of a bridge had to be read anew: the copy in memory was not true any more. Ports that are wired for the first time come in
+ * portions, so that what changes meanwhile waits for one of them and not for a thousand ports; everything else is in the first, since rules change in one bundle.
  */
-import { isRouterPort, keyOf, KINDS, ObjectStatus } from '@plumbline/contracts';
+import { isRouterPort, keyOf, KINDS, type ObjectKey, ObjectStatus } from '@plumbline/contracts';
 import { Agent, Failure, Memory, Plan, Run, settle, Stage } from '@plumbline/reconcile';
 import type { Convergence, ConvergeOptions, HostView } from '@plumbline/topology';
-import { ObservedBridge, ObservedFlows, ObservedPort, ObservedSwitch, OvsDriver, OvsUnavailable } from './driver.js';
+import {
+  ObservedBridge,
+  ObservedFlows,
+  ObservedPort,
+  ObservedSwitch,
+  OvsDriver,
+  OvsStep,
+  OvsUnavailable,
+} from './driver.js';
 import { RULES } from './firewall/tables.js';
 import { keyOfFlow } from './flow.js';
-import { announcementsOf } from './announcement.js';
+import { announcementsOf, frameToItself } from './announcement.js';
 import { BR_INT, BR_TUN, DEAD_VLAN } from './marks.js';
 import { bridgesOfOurs, inFlowOrder, planBuild, planFlows, planOptions, PlanOptions, planRelease } from './plan.js';
-import { BASE, deviceTrouble, type Guard, OvsNodeConfig, Refusal } from './render.js';
+import { BASE, deviceTrouble, enforces, type Guard, OvsNodeConfig, possibleWith, Refusal } from './render.js';
 import { reportedFor, changeTask, DATABASE, flowStages, flowTasks, Piece, REST, stepOf, stuckText } from './steps.js';
 import { uplinksOf } from './uplinks.js';
 import { Desired, unitOf, WantedSwitch } from './wanted.js';
@@ -23,6 +32,10 @@ type Units = ReadonlySet<string> | 'all';
 /** The database, and the flows of some bridges. */
 type Found = Readonly<{ switch: ObservedSwitch; flows: ReadonlyMap<string, ObservedFlows> }>;
 type OvsAgent = Agent<Found, Piece>;
+type Announcement = Extract<OvsStep, { op: 'announce' }>['ports'][number];
+
+/** Ports that one convergence wires for the first time, unless it looks at everything. A port is a tag in the database and about twenty flows. */
+const MOST_ARRIVALS = 250;
 
 const NO_FLOWS_SEEN: ReadonlyMap<string, ObservedFlows> = new Map();
 
@@ -39,12 +52,15 @@ export class OvsConverger {
   private readonly told = new Map<string, string>();
   /** Ports that were wired anew and have not been announced yet. */
   private readonly arriving = new Set<string>();
+  /** Ports that are to be wired for the first time when it is their turn, in their order. */
+  private waiting: ReadonlySet<string> = new Set();
   /** Whether the switch enforced rules that this agent did not write; null: not known yet. */
   private rulesInForce: boolean | null = null;
 
   constructor(
     private readonly driver: OvsDriver,
     private readonly config: () => OvsNodeConfig,
+    private readonly mostArrivals = MOST_ARRIVALS,
   ) {}
 
   /** Before each `converge` of a node whose instances may have bridges of their own: all that have one. */
@@ -56,74 +72,134 @@ export class OvsConverger {
     return this.wanted.leftOver();
   }
 
+  /** All that is wanted, as of the last convergence. For whoever looks. */
+  get asked(): Pick<WantedSwitch, 'desired' | 'servedBy'> {
+    return this.wanted;
+  }
+
   /**
    * Never throws for one bad object; throws OvsUnavailable when nothing can be done. Not to be called while a call is under way. `touched` empty: what the switch
    * itself shows to have changed.
    */
   async converge(view: HostView, options: Omit<ConvergeOptions, 'unverified'>): Promise<Convergence> {
     const { touched } = options;
-    if (touched !== 'all' && touched.size > 0 && sizeOf(this.unfinished) === 0 && !this.wanted.concerns(view, touched))
+    const isDone = sizeOf(this.unfinished) === 0 && this.waiting.size === 0;
+    if (touched !== 'all' && touched.size > 0 && isDone && !this.wanted.concerns(view, touched))
       return { applied: 0, drift: 0, statuses: [], failed: this.failed(new Set()) };
     const fresh = touched === 'all';
     const plan = planOptions(view, options.mayRemove);
-    const observed = await this.driver.observe();
+    const observed = await this.driver.observe({ fresh });
     const dirty = this.wanted.update(view, this.config(), observed, touched, plan.mayRemove);
-    let units = join(this.unfinished, dirty);
+    let units = this.portion(observed, join(join(dirty, this.unfinished), this.waiting));
+    await this.shutWaiting(view, observed);
     if (sizeOf(units) === 0) return { applied: 0, drift: 0, statuses: [], failed: this.failed(new Set()) };
     this.unfinished = units;
 
     this.noteArrivals(observed, units);
     const run = new Run();
-    let built = await this.build(run, observed, units, plan, fresh);
+    const tagsLast = units !== 'all' && possibleWith(view, this.config()).firewall === 'openflow';
+    let built = await this.build(run, observed, units, plan, fresh, tagsLast ? withoutTags : undefined);
     const flows = await this.flowsOf(run, built, units, fresh);
     const isPartial = units !== 'all';
     let anew = isPartial && [...flows].some(([name, found]) => this.compared.get(name) !== found);
-    if (!anew) anew = (await this.applyFlows(run, { switch: built, flows }, units, plan, fresh)) && isPartial;
+    let reread = !anew && (await this.applyFlows(run, { switch: built, flows }, units, plan, fresh));
+    anew ||= reread && isPartial;
     if (anew) {
       // They were read anew, before these were written or meanwhile: the copy of that bridge in memory was not true any more.
       this.unfinished = units = 'all';
+      this.waiting = new Set();
       built = await this.build(run, built, units, plan, fresh);
       const whole = await this.flowsOf(run, built, units, fresh);
-      await this.applyFlows(run, { switch: built, flows: whole }, units, plan, fresh);
-    }
+      reread = await this.applyFlows(run, { switch: built, flows: whole }, units, plan, fresh);
+    } else if (tagsLast) built = await this.build(run, built, units, plan, fresh, tagsOfOpened);
     const after = units === 'all' ? await this.release(run, built, plan) : built;
     this.wanted.settle(after);
-    // What a full comparison found but was not allowed to remove is on no list: once removal is allowed, everything is compared again.
-    this.unfinished = units === 'all' && !plan.mayRemove ? 'all' : new Set();
+    // What a full comparison found but was not allowed to remove, or could not, is on no list: everything is compared again, once removal is allowed.
+    const isLeft = [...run.failures.values()].some(({ unit, kind }) => unit === REST && kind === 'refused');
+    // So it is after flows that a port that got another number made be read anew in the middle: they were compared with the switch as it was before.
+    const isOfBefore = reread && !fresh;
+    this.unfinished = units === 'all' && (isLeft || isOfBefore || !plan.mayRemove) ? 'all' : new Set();
 
     const scope = units;
     const looked = new Map([...this.scopeOf(scope)].map((unit) => [unit, this.versionOf(unit)]));
     this.memory.conclude(run, looked, plan.mayRemove);
     const changed = this.remember(run, scope);
     const statuses = this.statuses(view, after, scope, changed, touched);
-    if (plan.mayRemove) await this.announce(after, scope);
-    return { applied: run.applied, drift: run.drift, statuses, failed: this.failed(scope) };
+    const unsaid = plan.mayRemove ? await this.announce(after, scope) : [];
+    const [next] = this.waiting;
+    const again = next === undefined ? {} : { again: new Set([next as ObjectKey]) };
+    return { applied: run.applied, drift: run.drift, statuses, failed: [...this.failed(scope), ...unsaid], ...again };
+  }
+
+  /**
+   * The units of this convergence. Of the ports that are to be wired and are not, those beyond `mostArrivals` wait. Those that come now are first: one port does not
+   * stand behind a thousand that came before it.
+   */
+  private portion(observed: ObservedSwitch, units: Units): Units {
+    const waited = this.waiting;
+    this.waiting = new Set();
+    if (units === 'all') return units;
+    const arriving = this.unwired(observed, units);
+    if (arriving.length <= this.mostArrivals) return units;
+    const inTurn = [...arriving.filter((unit) => !waited.has(unit)), ...arriving.filter((unit) => waited.has(unit))];
+    this.waiting = new Set(inTurn.slice(this.mostArrivals));
+    return new Set([...units].filter((unit) => !this.waiting.has(unit)));
+  }
+
+  /** An interface without a tag is a trunk of all networks where no flow cuts it off: that it must not be for longer because it waits. */
+  private async shutWaiting(view: HostView, observed: ObservedSwitch): Promise<void> {
+    if (this.waiting.size === 0 || enforces(possibleWith(view, this.config()))) return;
+    const ports = observed.get(BR_INT)?.ports;
+    const changes = [...this.wanted.tagsOf(this.waiting)]
+      .filter(({ name }) => ports?.get(name)?.tag === null)
+      .map((want) => ({ op: 'set-tag' as const, want: { ...want, tag: DEAD_VLAN } }));
+    if (changes.length > 0) await this.driver.apply({ op: 'transact', changes });
+  }
+
+  /** Units of ports whose interface is to be wired and is not. */
+  private unwired(observed: ObservedSwitch, units: Iterable<string>): string[] {
+    const ports = observed.get(BR_INT)?.ports;
+    const found = new Set<string>();
+    for (const { name, tag, owner } of this.wanted.tagsOf(units))
+      if (tag !== DEAD_VLAN && (ports?.get(name)?.tag ?? DEAD_VLAN) === DEAD_VLAN) found.add(owner);
+    return [...found];
   }
 
   /** Ports whose interface is to be wired and is not: what their network knows of them is of another place, or nothing. */
   private noteArrivals(observed: ObservedSwitch, units: Units): void {
-    const ports = observed.get(BR_INT)?.ports;
-    for (const { name, tag, owner } of this.wanted.tagsOf(this.scopeOf(units))) {
-      const before = ports?.get(name)?.tag ?? DEAD_VLAN;
-      if (tag !== DEAD_VLAN && before === DEAD_VLAN) this.arriving.add(owner);
-    }
+    for (const unit of this.unwired(observed, this.scopeOf(units))) this.arriving.add(unit);
   }
 
   /**
-   * Says of the ports that arrived where they are now, once all about them is in force. By an old view nothing is said: the port may be elsewhere by now. A router's
-   * ports are announced by the L3 agent.
+   * Says of the ports that arrived where they are now, once all about them is in force. By an old view nothing is said: the port may be elsewhere by now. Of a router's
+   * ports only this switch is told: others are told by the L3 agent, when the router has its addresses. So it is of ports without addresses. Returns those of which it
+   * could not be said, which the next convergence tries again.
    */
-  private async announce(after: ObservedSwitch, scope: Units): Promise<void> {
-    const ports = [];
+  private async announce(after: ObservedSwitch, scope: Units): Promise<Refusal[]> {
+    const ports = new Map<string, Announcement>();
     for (const unit of [...this.arriving].filter((each) => scope === 'all' || scope.has(each)).sort()) {
       const plan = this.wanted.portPlan(unit);
       const seen = plan?.device && after.get(BR_INT)?.ports.get(plan.device.name);
       if (plan && !this.told.get(unit)?.startsWith('ACTIVE')) continue;
-      this.arriving.delete(unit);
-      if (!plan || !seen || seen.ofport === null || isRouterPort(plan.port)) continue;
-      ports.push({ ofport: seen.ofport, frames: announcementsOf(plan.port) });
+      if (!plan || !seen || seen.ofport === null) {
+        this.arriving.delete(unit);
+        continue;
+      }
+      const frames = isRouterPort(plan.port) ? [] : announcementsOf(plan.port);
+      ports.set(unit, { ofport: seen.ofport, frames: frames.length > 0 ? frames : [frameToItself(plan.port)] });
     }
-    if (ports.length > 0) await this.driver.apply({ op: 'announce', ports });
+    if (ports.size === 0) return [];
+    this.unfinished = join(this.unfinished, new Set(ports.keys()));
+    try {
+      await this.driver.apply({ op: 'announce', ports: [...ports.values()] });
+    } catch (error) {
+      if (error instanceof OvsUnavailable) throw error;
+      const reason = `it was not said where the port is now: ${(error as Error).message}`;
+      return [...ports.keys()].map((key) => ({ key, reason }));
+    }
+    for (const unit of ports.keys()) this.arriving.delete(unit);
+    if (this.unfinished !== 'all') this.unfinished = new Set([...this.unfinished].filter((unit) => !ports.has(unit)));
+    return [];
   }
 
   /** Failures of these units, and always those of what is no object of the API: no status says that they last. */
@@ -135,13 +211,14 @@ export class OvsConverger {
       .map(([owner, { reason }]) => ({ key: reportedFor(owner), reason }));
   }
 
-  /** Bridges, ports and tags. */
+  /** Bridges, ports and tags, or the part of them that `part` leaves. */
   private async build(
     run: Run,
     observed: ObservedSwitch,
     units: Units,
     plan: PlanOptions,
     fresh: boolean,
+    part: (desired: Desired, found: ObservedSwitch) => Desired = (desired) => desired,
   ): Promise<ObservedSwitch> {
     const terms = { mayRemove: plan.mayRemove, countsDrift: fresh };
     const options = this.partial(plan, units);
@@ -150,7 +227,7 @@ export class OvsConverger {
     const agent = this.agent(
       DATABASE,
       (found, some) => {
-        const { changes, refused } = planBuild(this.desired(some, units), found.switch, options);
+        const { changes, refused } = planBuild(part(this.desired(some, units), found.switch), found.switch, options);
         return { tasks: changes.map(changeTask), refused: refused.map(refusal) };
       },
       async () => ({ switch: await this.driver.observe(), flows: NO_FLOWS_SEEN }),
@@ -361,14 +438,16 @@ export class OvsConverger {
       const seen = device && after.get(device.bridge)?.ports.get(device.name);
       const reason = failure ?? down ?? (seen?.ofport ? deviceTrouble(seen) : 'its interface was unplugged');
       const status = failure !== undefined || fault ? 'ERROR' : reason === undefined ? 'ACTIVE' : 'DOWN';
-      const text = `${status} ${reason ?? ''}`;
+      // What is wrong beyond the wire, where the wire is well.
+      const said = reason ?? (seen?.leavesChecksums ? leavesChecksums(seen.name) : undefined);
+      const text = `${status} ${said ?? ''}`;
       if (touched === 'all' || touched.has(key) || this.told.get(key) !== text)
         statuses.push({
           kind: 'port',
           id: port.id,
           position: view.position,
           status,
-          ...(reason === undefined ? {} : { reason: reason.slice(0, 500) }),
+          ...(said === undefined ? {} : { reason: said.slice(0, 500) }),
         });
       this.told.set(key, text);
     }
@@ -376,6 +455,8 @@ export class OvsConverger {
   }
 }
 
+const leavesChecksums = (device: string): string =>
+  `the guest of interface ${device} leaves checksums to a switch that does none (datapath_type netdev), so its TCP stands still: its definition must switch them off, <host csum='off' .../> and <guest csum='off' .../> in <driver> of its interface (docs/how-to/run-libvirt-guests.md)`;
 const unmade = (bridge: string): string =>
   `the switch does not answer for bridge ${bridge}, so it has no flows: it could not make the bridge (see ovs-vsctl show and ovs-vswitchd.log); an operator must mend its settings, for example datapath_type, or delete it (ovs-vsctl del-br ${bridge})`;
 /** On every switch that enforces rules. */
@@ -387,6 +468,27 @@ const unitOfKey = (key: string): string => (key === `bridge/${BR_INT}` || key ==
 const isObject = (key: string): boolean => KINDS.some((kind) => key.startsWith(`${kind}/`));
 const sizeOf = (units: Units): number => (units === 'all' ? Infinity : units.size);
 const join = (a: Units, b: Units): Units => (a === 'all' || b === 'all' ? 'all' : new Set([...a, ...b]));
+
+/**
+ * Where flows alone decide (nothing is given to NORMAL), a tag wires nothing and cuts off nothing: it only shows others which network a port is in. But each change of
+ * the database has the switch look at all its ports, and meanwhile it takes no flows. So a port that comes or goes gets its flows first. A device that is opened
+ * anew gets another number, which its flows must have: that is done before.
+ */
+const withoutTags = (desired: Desired, found: ObservedSwitch): Desired => ({
+  ...desired,
+  tags: desired.tags.filter(({ bridge, name }) => found.get(bridge)?.ports.get(name)?.device === 'replaced'),
+});
+
+/** Those of ports that the switch has opened, or cannot open: an interface that it is about to open would wait for the tag. It tells when it has done it. */
+const tagsOfOpened = (desired: Desired, found: ObservedSwitch): Desired => ({
+  ...desired,
+  bridges: [],
+  ports: [],
+  tags: desired.tags.filter(({ bridge, name }) => {
+    const port = found.get(bridge)?.ports.get(name);
+    return port !== undefined && (port.ofport !== null || port.error !== null);
+  }),
+});
 
 /**
  * A patch port whose peer is there and names it. When a peer was made again, the switch leaves its error at the other end for a while (seen: more than 20 s), and what

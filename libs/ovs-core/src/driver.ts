@@ -40,9 +40,14 @@ export type ObservedPort = Readonly<{
   bfd?: true;
   /**
    * What is wrong with the device of a plugged interface, though the switch once opened it: there is none of its name; it is set down; there is another of its
-   * name, and the switch still holds the one that is gone. Absent: nothing.
+   * name, and the switch still holds the one that is gone; it was made by the switch itself (internal), and nobody uses it. Absent: nothing.
    */
-  device?: 'gone' | 'down' | 'replaced';
+  device?: 'gone' | 'down' | 'replaced' | 'unplaced';
+  /**
+   * It is a guest's, and the guest leaves checksums and the cutting of segments into frames to a switch that does neither (userspace datapath): its TCP stands still,
+   * though it answers pings. Absent: no.
+   */
+  leavesChecksums?: true;
   /** Of a device, or a bond of devices, that somebody put into a bridge other than br-int and that nobody is plugged in by: how many, and what is wrong. */
   uplink?: Readonly<{ devices: number; faults: readonly DeviceFault[] }>;
 }>;
@@ -163,8 +168,11 @@ export type OvsStep =
   | Readonly<{ op: 'announce'; ports: readonly Readonly<{ ofport: number; frames: readonly Uint8Array[] }>[] }>;
 
 export interface OvsDriver {
-  /** Every bridge and port there is. Changes nothing. Throws OvsUnavailable. */
-  observe(): Promise<ObservedSwitch>;
+  /**
+   * Every bridge and port there is. Changes nothing. Throws OvsUnavailable. `fresh` false (default): what the database does not say (`leavesChecksums`) is as it was when
+   * it was last asked for.
+   */
+  observe(options?: Readonly<{ fresh: boolean }>): Promise<ObservedSwitch>;
   /**
    * Flows of these bridges. One that does not exist is absent, and so is one that the switch could not make, while it answers for another. `fresh` false: a copy
    * of what the switch is known to have may be returned. `wanted`: flows by bridge, what is read as it is wanted need not be in memory twice. Throws OvsUnavailable.

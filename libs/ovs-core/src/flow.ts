@@ -31,6 +31,12 @@ export type Flow = Readonly<{
   owner: Owner;
 }>;
 
+/**
+ * True for a flow from a port number that no port of the bridge has: where there is a port, its name is written. Nothing matches such a flow, until another
+ * port gets the number.
+ */
+export const isOfLostPort = (key: string): boolean => /\bin_port=\d+\b/.test(key);
+
 /** Words that mean something else than a port of that name (ovs-fields(7), "in_port"). */
 const RESERVED = /^(?:all|any|controller|drop|flood|in_port|local|max|none|normal|table|unset|\d+)$/i;
 

@@ -11,6 +11,7 @@
  *   bridges we found and use    the same, and external_ids:plumb-adopted=true: never deleted, only released
  *   tags we set on others' ports   Port external_ids:plumb-tag=<position>
  *   the Open_vSwitch record      external_ids:plumb-uplinks-<bridge>=<names>: the uplinks that this provider bridge has, or had last (uplinks.ts)
+ *                                external_ids:plumb-bridge-mappings=<physical network>:<bridge>,...: the operator's; read, and written by `plumb node map` alone
  *
  * Position 0: set by the node's own configuration, before any event named this node.
  */
@@ -24,6 +25,9 @@ export const TAG_KEY = 'plumb-tag';
 
 /** Begins the external_ids keys of the Open_vSwitch record that name the uplinks of a provider bridge, separated by commas; the bridge's name follows. */
 export const UPLINKS_KEY = 'plumb-uplinks-';
+
+/** external_ids key of the Open_vSwitch record by which an operator maps physical networks to bridges while the agent runs. */
+export const MAPPINGS_KEY = 'plumb-bridge-mappings';
 
 const MARK = 0x504cn;
 const LEARNED_BIT = 1n << 47n;

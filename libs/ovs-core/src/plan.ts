@@ -19,7 +19,7 @@ import type {
   SwitchChange,
   TagWant,
 } from './driver.js';
-import { actionsOn, Flow, Owner } from './flow.js';
+import { actionsOn, Flow, isOfLostPort, Owner } from './flow.js';
 import { BR_INT, BR_TUN } from './marks.js';
 import { eachLearned, type Learned, learnedBefore } from './pipeline.js';
 import type { Refusal } from './render.js';
@@ -241,8 +241,10 @@ export function planFlows(
       if (!there && found.foreign.has(key)) refused.push(foreignInPlace(bridge, flow));
       else add.push(actions === flow.actions ? flow : { ...flow, actions });
     }
-    const remove = options.mayRemove ? leavingFlows(bridge, found, wanted, unwritable, options.leaving) : [];
-    // What the switch learned leads nowhere: that is no removal of anything that works, so no view need allow it.
+    // Flows of a port that is gone, and what the switch learned for one, do nothing: to remove them takes away nothing that works, so no view need allow it.
+    const remove = options.mayRemove
+      ? leavingFlows(bridge, found, wanted, unwritable, options.leaving)
+      : [...found.ours.keys()].filter(isOfLostPort);
     const forgetPorts = [...found.lostPorts].sort((a, b) => a - b);
     if (add.length + remove.length + forgetPorts.length === 0) continue;
     steps.push({ op: 'flows', bridge, remove, add, forget: stale(found, remove, add), forgetPorts });

@@ -18,6 +18,7 @@ import {
   keyOf,
   Network,
   Node,
+  NOT_ACTIVE_HERE,
   ObjectKey,
   own,
   Placement,
@@ -241,7 +242,7 @@ function attach(network: Network, config: OvsNodeConfig): Attachment {
   return mapped === undefined
     ? {
         kind: 'none',
-        why: `no bridge_mappings entry of this node names physical network ${network.physicalNetwork}: an operator must add one to the OVS agent's configuration`,
+        why: `no bridge_mappings entry of this node names physical network ${network.physicalNetwork}: an operator must add one (plumb node map, or PLUMB_BRIDGE_MAPPINGS of the OVS agent)`,
       }
     : { kind: 'provider', bridge: mapped };
 }
@@ -469,6 +470,8 @@ export function deviceTrouble({ name, device }: ObservedPort): string | undefine
       return `the device of interface ${name} is gone from this node: whoever plugged it in must make it again, and the port is wired again then`;
     case 'down':
       return `the device of interface ${name} is set down: whoever did so must set it up (ip link set ${name} up)`;
+    case 'unplaced':
+      return `the device of interface ${name} is in the switch's own namespace and set down, where the switch makes it anew each time it starts: whoever plugged it in must move it to where it is used, in place of one of that name that is dead there, and set it up`;
     case 'replaced':
       return `the device of interface ${name} was made anew, and the switch still holds the one that is gone: an operator must plug it in anew (ovs-vsctl del-port ${name}, then add-port)`;
   }
@@ -484,7 +487,7 @@ function faultOf(port: Port, { attachment, tag }: NetworkPlace, device: Observed
 }
 
 function idle(port: Port, { downAt }: NetworkPlace, device: ObservedPort, inactive: boolean): string | null {
-  if (inactive) return 'its binding to this host is not active: nothing passes until it is activated';
+  if (inactive) return NOT_ACTIVE_HERE;
   if (!port.adminStateUp) return 'its administrative state is down';
   if (downAt !== null) return "its network's administrative state is down";
   if (device.error !== null) return `the switch cannot open interface ${device.name}: ${device.error}`;

@@ -278,5 +278,6 @@ describe('marks', () => {
   it('derives the link-local address of a MAC', () => {
     expect(linkLocal('fa:16:3e:d1:d7:8a')).toBe('fe80::f816:3eff:fed1:d78a');
     expect(linkLocal('00:00:00:00:00:01')).toBe('fe80::200:ff:fe00:1');
+    expect(linkLocal('02:00:00:00:00:00')).toBe('fe80::ff:fe00:0');
   });
 });

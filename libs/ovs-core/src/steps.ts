@@ -6,7 +6,7 @@
  */
 import { Stage, Task } from '@plumbline/reconcile';
 import { FlowAdd, ObservedFlows, OvsStep, SwitchChange } from './driver.js';
-import { Owner } from './flow.js';
+import { isOfLostPort, Owner } from './flow.js';
 import { BR_INT, BR_TUN } from './marks.js';
 import { FlowStep } from './plan.js';
 import { eachLearned, type Learned, learnedBefore } from './pipeline.js';
@@ -67,7 +67,7 @@ export function flowTasks(
     stage,
     unit: REST,
     owner: restOf(bridge),
-    removes: true,
+    removes: !isOfLostPort(key),
   }));
   const lost = forgetPorts.map((port): Task<Piece> => ({
     step: { kind: 'forget', bridge, port },

@@ -6,7 +6,7 @@
  * lead from what was touched to those units. What was wanted and is not any more is kept as `leaving` until it was seen to be gone, because removal may be
  * allowed only later. Road not taken: differences by event type. A touched unit is rendered whole.
  */
-import { groupOfMember, isRouterPort, Kind, Node, ObjectKey, PacketLog, Port } from '@plumbline/contracts';
+import { groupOfMember, isRouterPort, Kind, Node, ObjectKey, PacketLog, Port, portOfPlace } from '@plumbline/contracts';
 import { Followers, Groups } from '@plumbline/reconcile';
 import { HostView, nameOf, objectIn, objectsOf } from '@plumbline/topology';
 import type { ObservedBridge, ObservedPort, ObservedSwitch, TagWant } from './driver.js';
@@ -15,7 +15,7 @@ import { loggedBy, logsOf } from './firewall/logging.js';
 import { Numbers } from './firewall/numbers.js';
 import type { LocalPort } from './firewall/switching.js';
 import type { Flow, Owner } from './flow.js';
-import { ForwardingEntries } from './forwarding/entries.js';
+import { ForwardingEntries, entryOf } from './forwarding/entries.js';
 import type { TunnelPlace } from './forwarding/flows.js';
 import { BR_INT, BR_TUN, tunnelName } from './marks.js';
 import {
@@ -171,6 +171,11 @@ export class WantedSwitch {
     return [...units].flatMap((unit) => (this.units.get(unit)?.want.refused ?? []).map((each) => ({ unit, ...each })));
   }
 
+  /** Objects that a flow of rules is there for; none of another flow. */
+  servedBy(flowKey: string): readonly string[] {
+    return this.groups.servedBy(flowKey);
+  }
+
   portPlan(unit: string): PortPlan | null {
     return this.units.get(unit)?.want.portPlan ?? null;
   }
@@ -220,7 +225,8 @@ export class WantedSwitch {
       const { kind, id } = nameOf(key);
       if (kind === 'port') ports.add(id);
       else if (kind === 'network' || kind === 'placement') networks.add(id);
-      else if (kind === 'forwardingentry') this.entries.set(id, objectIn(view, kind, id));
+      else if (kind === 'forwardingentry' || kind === 'routerentry') this.entries.set(id, entryOf(view, id));
+      else if (kind === 'routerplace') this.entries.set(portOfPlace(id), entryOf(view, portOfPlace(id)));
       else if (kind === 'router') {
         if (this.routerMoved(view, id)) for (const port of this.portsByRouter.in(id)) ports.add(port);
         this.noteRouter(view, id);
@@ -303,7 +309,8 @@ export class WantedSwitch {
       for (const key of view.objects.keys()) if (isOfGroups(nameOf(key).kind)) this.takeInGroup(view, key);
     for (const id of routers) this.noteRouter(view, id);
     this.entries = new ForwardingEntries();
-    for (const entry of objectsOf(view, 'forwardingentry')) this.entries.set(entry.id, entry);
+    for (const kind of ['forwardingentry', 'routerentry'] as const)
+      for (const { id } of objectsOf(view, kind)) this.entries.set(id, entryOf(view, id));
     for (const id of networks) this.renderNetwork(view, config, id, nodes, dirty);
     for (const id of nodes) this.renderTunnels(view, config, id, dirty);
     for (const id of ports) this.renderPort(view, config, id, mayRemove);
@@ -622,7 +629,9 @@ export class WantedSwitch {
   }
 }
 
-const CONCERNING: ReadonlySet<Kind> = new Set(['port', 'network', 'placement', 'node', 'forwardingentry']);
+const CONCERNING: ReadonlySet<Kind> = new Set([
+  ...(['port', 'network', 'placement', 'node', 'forwardingentry', 'routerentry', 'routerplace'] as const),
+]);
 
 const nodeAt = (view: HostView): number => objectIn(view, 'node', view.host)?.setAt['node'] ?? 0;
 

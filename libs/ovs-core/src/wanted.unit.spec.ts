@@ -1,5 +1,6 @@
 /** What was rendered by what was touched is what would be rendered from nothing, after any events. */
 import { describe, expect, it } from '@jest/globals';
+import { placeId } from '@plumbline/contracts';
 import fc from 'fast-check';
 import type { ObservedPort, ObservedSwitch } from './driver.js';
 import { OvsNodeConfig } from './render.js';
@@ -86,8 +87,23 @@ const someEvent: fc.Arbitrary<Event> = fc.oneof(
           pairs: allowed.map((ipAddress) => ({ ipAddress, macAddress: macOf(id + 1) })),
         }),
   ),
+  fc.tuple(fc.nat(4), n, fc.nat(1), fc.nat(3)).map(
+    ([id, network, router, h]): Event =>
+      ({ builder }) =>
+        void (h === 3
+          ? builder.routerEntry(id, network, 50 + router)
+          : builder.routerPlace(id, network, 50 + router, HOSTS[h] ?? '')),
+  ),
+  fc.tuple(fc.nat(4), fc.nat(1)).map(
+    ([id, router]): Event =>
+      ({ builder }) =>
+        void builder.remove(`routerplace/${placeId(idOf(50 + router), idOf(id))}`),
+  ),
   fc
-    .tuple(fc.constantFrom('network', 'placement', 'port', 'router', 'node', 'forwardingentry' as const), fc.nat(4))
+    .tuple(
+      fc.constantFrom('network', 'placement', 'port', 'router', 'node', 'forwardingentry', 'routerentry' as const),
+      fc.nat(4),
+    )
     .map(
       ([kind, id]): Event =>
         ({ builder }) =>

@@ -1,6 +1,6 @@
 /** What is said of a port that was wired, when, and byte by byte. */
 import { describe, expect, it } from '@jest/globals';
-import { announcementsOf, OvsConverger, type OvsDriver, type OvsStep } from '@plumbline/ovs-core';
+import { announcementsOf, frameToItself, OvsConverger, type OvsDriver, type OvsStep } from '@plumbline/ovs-core';
 import { idOf, macOf, ViewBuilder } from '@plumbline/ovs-core/testing';
 import { packetOut } from './packet-out.js';
 import { SwitchDriver } from './switch-driver.js';
@@ -29,6 +29,13 @@ describe('an announcement', () => {
     expect(hex[1]).toBe(frames.ethernet({ src: macOf(11), dst: '33:33:00:00:00:01', type: 0x86dd }, packet));
   });
 
+  it('of a port to itself is for nobody else', () => {
+    const ethernet = { src: macOf(11), dst: macOf(11), type: 0x9000 };
+    expect(Buffer.from(frameToItself({ macAddress: macOf(11) })).toString('hex')).toBe(
+      frames.ethernet(ethernet, Buffer.from('000001000000', 'hex')),
+    );
+  });
+
   it('is given to the tables as from the port', () => {
     const { type, body } = packetOut(7, Uint8Array.of(1, 2, 3));
     expect(type).toBe(13);
@@ -53,14 +60,14 @@ describe('a port is announced', () => {
   /** The switch, what was announced on it, and a port 11 that is plugged in. */
   const start = async () => {
     const ovs = new FakeOvs();
-    const announced: number[] = [];
+    const announced: (readonly Uint8Array[])[] = [];
     const agent = () => {
       const driver = new SwitchDriver(ovs.rows, ovs.runner, { watch: false });
       const noting: OvsDriver = {
         observe: () => driver.observe(),
         flows: (bridges, options) => driver.flows(bridges, options),
         apply: async (step: OvsStep) => {
-          if (step.op === 'announce') announced.push(...step.ports.map(({ ofport }) => ofport));
+          if (step.op === 'announce') announced.push(...step.ports.map(({ frames: its }) => its));
           else await driver.apply(step);
         },
       };
@@ -78,10 +85,20 @@ describe('a port is announced', () => {
   it('when it is wired, once', async () => {
     const { first, builder, announced } = await start();
     await first.converge(builder.view, { touched, mayRemove: true });
-    expect(announced).toHaveLength(1);
+    expect(announced).toEqual([announcementsOf({ macAddress: macOf(11), fixedIps })]);
     await first.converge(builder.view, { touched, mayRemove: true });
     await first.converge(builder.view, { touched: 'all', mayRemove: true });
     expect(announced).toHaveLength(1);
+  });
+
+  it.each([
+    ['a router’s', { fixedIps, deviceOwner: 'network:router_interface', deviceId: idOf(70) }],
+    ['one without addresses', { fixedIps: [] }],
+  ])('to its own switch alone: %p', async (_port, more) => {
+    const { first, builder, announced } = await start();
+    builder.router(70).port(11, 1, more);
+    await first.converge(builder.view, { touched, mayRemove: true });
+    expect(announced).toEqual([[frameToItself({ macAddress: macOf(11) })]]);
   });
 
   it('not by an agent that starts and finds it wired', async () => {

@@ -19,8 +19,8 @@ export async function emptyDatapathCache(runner: Runner, runDir: string, timeout
   if (socket !== null) await runner.run(['ovs-appctl', '-t', socket, 'revalidator/purge'], { timeoutMs });
 }
 
-/** The youngest: a switch that was killed leaves its own behind. */
-async function controlSocketIn(runDir: string): Promise<string | null> {
+/** The control socket of ovs-vswitchd; null: there is none. The youngest: a switch that was killed leaves its own behind. */
+export async function controlSocketIn(runDir: string): Promise<string | null> {
   const names = await readdir(runDir).catch(() => []);
   const sockets = await Promise.all(
     names

@@ -1,6 +1,8 @@
 /**
  * Flows as ovs-ofctl(8) reads and prints them. Compared is the text of `dump-flows -O OpenFlow14 --no-stats --names`: OpenFlow 1.4 is the first that
- * `--bundle` works with, and prints each action in one form only.
+ * `--bundle` works with, and prints each action in one form only. But ovs-ofctl and the switch speak of numbers (`--no-names`): to understand a name ovs-ofctl asks
+ * the switch each time for all of its ports and for the features of its 254 tables, which cost it more than a thousand flows. Names of ports are in the database,
+ * which is in memory.
  */
 import {
   BR_INT,
@@ -8,10 +10,13 @@ import {
   firewallTables,
   flowLine,
   type FlowStep,
+  isFlowPort,
   LEARNED_COOKIES,
+  type ObservedBridge,
   ObservedFlows,
   OUR_COOKIES,
   pipeline,
+  portText,
   readCookie,
 } from '@plumbline/ovs-core';
 
@@ -19,12 +24,13 @@ const LEARNED_ON_BR_TUN = pipeline.TABLE.unicast;
 const LEARNED_ON_BR_INT = firewallTables.TABLE.known;
 
 /**
- * Reads a dump. Learned flows of ours are left out: the switch makes and ages them. Only where they send to is read: to a port that is gone, `--names` prints
- * the number it had. Throws on a line that is not a flow. `wanted`: what the dump has of these as it is here is the same object, and nothing that is returned
- * keeps the dump in memory.
+ * Reads a dump (`--no-names`) of a bridge with these ports. Learned flows of ours are left out: the switch makes and ages them. Only where they send to is read, to
+ * find the numbers that no port has; a port that is gone is a number in our own flows, too. Throws on a line that is not a flow. `wanted`: what the dump has of these
+ * as it is here is the same object, and nothing that is returned keeps the dump in memory.
  */
-export function parseFlows(dump: string, wanted: readonly Flow[] = []): ObservedFlows {
+export function parseFlows(dump: string, ports: ObservedBridge['ports'], wanted: readonly Flow[] = []): ObservedFlows {
   const likely = new Map(wanted.map((flow) => [flow.key, flow]));
+  const names = namesByNumber(ports);
   const ours = new Map<string, Readonly<{ actions: string; position: number }>>();
   const foreign = new Set<string>();
   const lostPorts = new Set<number>();
@@ -32,26 +38,53 @@ export function parseFlows(dump: string, wanted: readonly Flow[] = []): Observed
     if (!line.startsWith(' ')) continue; // the reply's header, and the empty last line
     const found = /^ (?:cookie=(0x[0-9a-f]+), )?(.*?) ?actions=(.*)$/.exec(line);
     if (!found) throw new Error(`ovs-ofctl printed a line that is not a flow: ${line}`);
-    const [, cookie = '0x0', key = '', actions = ''] = found;
+    const [, cookie = '0x0', numberedKey = '', numbered = ''] = found;
     const owner = readCookie(cookie);
+    if (owner.ours && owner.learned) {
+      noteLost(numbered, names, lostPorts);
+      continue;
+    }
+    const key = numberedKey.replace(IN_PORT, named(names));
+    if (!owner.ours) {
+      foreign.add(copyOf(key));
+      continue;
+    }
+    const actions = numbered.replace(OUTPUT, named(names));
     const flow = likely.get(key);
-    if (!owner.ours) foreign.add(copyOf(key));
-    else if (owner.learned) noteLost(actions, lostPorts);
-    else if (flow?.actions === actions && flow.position === owner.position) ours.set(flow.key, flow);
+    if (flow?.actions === actions && flow.position === owner.position) ours.set(flow.key, flow);
     else ours.set(flow?.key ?? copyOf(key), { actions: copyOf(actions), position: owner.position });
   }
   return { ours, foreign, lostPorts };
 }
 
-function noteLost(actions: string, lostPorts: Set<number>): void {
-  for (const [, port = ''] of actions.matchAll(/\boutput:(\d+)/g)) lostPorts.add(Number(port));
+const IN_PORT = /\b(in_port=)(\d+)\b/;
+const OUTPUT = /\b(output:)(\d+)\b/g;
+
+/** As `--names` prints them. */
+function namesByNumber(ports: ObservedBridge['ports']): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
+  for (const { name, ofport } of ports.values())
+    if (ofport !== null) names.set(`${ofport}`, isFlowPort(name) ? portText(name) : JSON.stringify(name));
+  return names;
+}
+
+const named =
+  (names: ReadonlyMap<string, string>) =>
+  (_whole: string, field: string, number: string): string =>
+    `${field}${names.get(number) ?? number}`;
+
+function noteLost(actions: string, names: ReadonlyMap<string, string>, lostPorts: Set<number>): void {
+  for (const [, , number = ''] of actions.matchAll(OUTPUT)) if (!names.has(number)) lostPorts.add(Number(number));
 }
 
 /** A part of a text is a reference into it, which keeps the whole. */
 const copyOf = (part: string): string => Buffer.from(part).toString();
 
-/** The input of `ovs-ofctl --bundle add-flows BRIDGE -`: one atomic change (OpenFlow 1.4, 7.3.9). Removals use our cookie mask, so an equal flow of others stays. */
-export function bundleText(step: FlowStep): string {
+/**
+ * The input of `ovs-ofctl --bundle add-flows BRIDGE -`: one atomic change (OpenFlow 1.4, 7.3.9). Removals use our cookie mask, so an equal flow of others stays.
+ * `ports`, of the bridge: those of them that have a number are written with it; a name that is left is refused under `--no-names`. Absent: all names stay.
+ */
+export function bundleText(step: FlowStep, ports?: ObservedBridge['ports']): string {
   const learned = step.bridge === BR_INT ? LEARNED_ON_BR_INT : LEARNED_ON_BR_TUN;
   const forget = step.forget.map(
     ({ localVlanId, mac }) =>
@@ -62,8 +95,19 @@ export function bundleText(step: FlowStep): string {
   );
   const remove = step.remove.map((key) => `delete_strict cookie=${OUR_COOKIES}, ${withoutTimeouts(key)}`);
   const add = step.add.map((flow) => `add ${flowLine(flow.key, flow.position, flow.actions)}`);
-  return [...forget, ...toPorts, ...remove, ...add, ''].join('\n');
+  const text = [...forget, ...toPorts, ...remove, ...add, ''].join('\n');
+  return ports ? text.replace(NAMED_PORT, numbered(ports)) : text;
 }
+
+/** A port in a match or an action; not a field (`output:OXM_OF_IN_PORT[]`). */
+const NAMED_PORT = /\b(in_port=|output:)(?:"([^"]+)"|([A-Za-z][A-Za-z0-9]*)(?=[,\s]|$))/g;
+
+const numbered =
+  (ports: ObservedBridge['ports']) =>
+  (whole: string, field: string, quoted: string | undefined, bare = ''): string => {
+    const ofport = ports.get(quoted ?? bare)?.ofport ?? null;
+    return ofport === null ? whole : `${field}${ofport}`;
+  };
 
 /** Our flows have none; if somebody added one to a flow of ours, it must still be removed. */
 const withoutTimeouts = (key: string): string => key.replace(/\b(?:idle_timeout|hard_timeout|importance)=\d+, ?/g, '');

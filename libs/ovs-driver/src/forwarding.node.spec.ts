@@ -9,6 +9,8 @@ import { announces, asksFor, Instance, joinByHub, RealSwitch, TunnelCapture } fr
 const HOSTS = ['cmp1', 'cmp2', 'cmp3'] as const;
 const TUNNEL_IPS = ['192.0.2.1', '192.0.2.2', '192.0.2.3'] as const;
 const GROUP = 900;
+/** Router 70 has the network's gateway: port 1. It is on cmp2, and its port is plugged into cmp2 and cmp3. */
+const [ROUTER, GATEWAY] = [70, 1];
 type Where = Readonly<{ host: (typeof HOSTS)[number]; secured?: boolean; pairs?: readonly string[] }>;
 
 /** Network 501 is on three nodes. Ports 11 and 14 are on cmp1, 12 on cmp2, 13 on cmp3; all but 13 have port security. */
@@ -28,12 +30,13 @@ const arping = (what: '-U' | '-D', n: number, device = 'eth0'): string[] => [
 describe.each(['none', 'openflow'] as const)('what crosses tunnels, with firewall %s', (firewall) => {
   const nodes: RealSwitch[] = [];
   const plugged = new Map<number, Instance>();
+  const gateways: Instance[] = [];
   let hub: ScratchNetns;
   let capture: TunnelCapture;
   const at = (n: number): Instance => plugged.get(n) as Instance;
   const node = (host: string): RealSwitch => nodes[HOSTS.indexOf(host as never)] as RealSwitch;
 
-  const view = (host: string, ports: ReadonlyMap<number, Where>) => {
+  const view = (host: string, ports: ReadonlyMap<number, Where>, routerOn = 'cmp2') => {
     const builder = new ViewBuilder(host);
     for (const [index, each] of HOSTS.entries()) builder.node(each, { tunnelIp: TUNNEL_IPS[index] ?? null });
     builder.network(501, 'vxlan').placed(501, { cmp1: 1, cmp2: 2, cmp3: 3 }).group(GROUP);
@@ -52,11 +55,24 @@ describe.each(['none', 'openflow'] as const)('what crosses tunnels, with firewal
       };
       if (its === host) builder.port(n, 501, more);
     }
+    const addresses = [ipv4(GATEWAY), ipv6(GATEWAY)];
+    builder.routerEntry(GATEWAY, 501, ROUTER, { addresses }).routerPlace(GATEWAY, 501, ROUTER, routerOn);
+    if (routerOn === host)
+      builder.router(ROUTER).port(GATEWAY, 501, {
+        fixedIps: addresses.map((ipAddress) => ({ subnetId: idOf(501), ipAddress })),
+        ...{ deviceOwner: 'network:router_interface', deviceId: idOf(ROUTER), portSecurityEnabled: false },
+        binding: { host: '', vnicType: 'normal', profile: {} },
+      });
     return builder.view;
   };
-  const converge = async (ports: ReadonlyMap<number, Where> = START, on: readonly string[] = HOSTS) => {
+  const converge = async (
+    ports: ReadonlyMap<number, Where> = START,
+    on: readonly string[] = HOSTS,
+    routerOn?: string,
+  ) => {
     for (const host of on) {
-      const result = await node(host).converger.converge(view(host, ports), { touched: 'all', mayRemove: true });
+      const its = view(host, ports, routerOn);
+      const result = await node(host).converger.converge(its, { touched: 'all', mayRemove: true });
       expect(result.failed).toEqual([]);
     }
   };
@@ -86,15 +102,18 @@ describe.each(['none', 'openflow'] as const)('what crosses tunnels, with firewal
     }
     hub = await joinByHub(nodes, TUNNEL_IPS);
     await converge();
-    for (const [n, { host }] of START) {
+    const routed = ['cmp2', 'cmp3'].map((host) => [GATEWAY, { host }] as const);
+    for (const [n, { host }] of [...START, ...routed]) {
       const options = { device: `tap${n}`, mac: macOf(n), address: `${ipv4(n)}/16`, ifaceId: idOf(n) };
-      plugged.set(n, await Instance.plug(node(host), options));
-      await at(n).exec(['ip', 'address', 'add', `${ipv6(n)}/64`, 'dev', 'eth0', 'nodad']);
+      const instance = await Instance.plug(node(host), options);
+      if (n === GATEWAY) gateways.push(instance);
+      else plugged.set(n, instance);
+      await instance.exec(['ip', 'address', 'add', `${ipv6(n)}/64`, 'dev', 'eth0', 'nodad']);
     }
     await converge();
   });
   afterAll(async () => {
-    for (const instance of plugged.values()) await instance.remove();
+    for (const instance of [...plugged.values(), ...gateways]) await instance.remove();
     for (const each of nodes) await each.stop();
     await hub.remove();
   });
@@ -117,6 +136,40 @@ describe.each(['none', 'openflow'] as const)('what crosses tunnels, with firewal
     expect(sentFor(11)).not.toContain('192.0.2.3');
     const { stdout } = await at(11).exec(['ip', 'neighbour', 'show', address(12)]);
     expect(stdout).toContain(`lladdr ${macOf(12)}`);
+  });
+
+  it('no question for a router’s address either, which is reached where its router is, at once when that moves', async () => {
+    const known = [ipv4(GATEWAY), hextetsOf(ipv6(GATEWAY))];
+    /** The tunnels' far ends that its address led to. */
+    const reached = async (address: string) => {
+      await forgetNeighbours();
+      const before = capture.frames.length;
+      expect(await at(11).reaches(address)).toBe(true);
+      expect((await asked()).filter((each) => known.includes(each))).toEqual([]);
+      const frames = capture.frames.slice(before).filter(({ dst }) => dst === macOf(GATEWAY));
+      return [...new Set(frames.map(({ to }) => to))];
+    };
+    expect([await reached(ipv4(GATEWAY)), await reached(ipv6(GATEWAY))]).toEqual([['192.0.2.2'], ['192.0.2.2']]);
+    // Whoever is behind the router's own node asks nobody else either.
+    expect(await at(12).reaches(ipv4(GATEWAY))).toBe(true);
+    expect((await asked(12)).filter((each) => known.includes(each))).toEqual([]);
+    /** All other switches saw its MAC behind the tunnel to this node last, and hear nothing else of it by themselves. */
+    const speaks = async (gateway: Instance | undefined, to: readonly string[]) => {
+      const before = capture.frames.length;
+      await gateway?.exec(arping('-U', GATEWAY), { okCodes: [0, 1] });
+      for (const end of to)
+        await capture.until(
+          `an announcement to ${end}`,
+          (frame) => capture.frames.indexOf(frame) >= before && frame.to === end && announces(frame) === ipv4(GATEWAY),
+        );
+    };
+    await speaks(gateways[0], ['192.0.2.1', '192.0.2.3']);
+    await converge(START, ['cmp3', 'cmp1', 'cmp2'], 'cmp3');
+    expect([await reached(ipv4(GATEWAY)), await reached(ipv6(GATEWAY))]).toEqual([['192.0.2.3'], ['192.0.2.3']]);
+    await speaks(gateways[1], ['192.0.2.1', '192.0.2.2']);
+    await converge();
+    expect([await reached(ipv4(GATEWAY)), await reached(ipv6(GATEWAY))]).toEqual([['192.0.2.2'], ['192.0.2.2']]);
+    expect(capture.frames.filter(({ src, dst }) => src === dst)).toEqual([]);
   });
 
   it('TCP and UDP as ever', async () => {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { idOf, macOf, PROTOCOL_NUMBERS, type SecurityGroupRule, ViewBuilder } from '@plumbline/ovs-core/testing';
-import { addBridge } from '@plumbline/ovsdb';
+import { addBridge, addPort } from '@plumbline/ovsdb';
 import { watchBridges } from './bridge-watch.js';
-import { Instance, Prober, RealSwitch } from './testing/index.js';
+import { HeldTap, Instance, Prober, RealSwitch } from './testing/index.js';
 import { firewallSuite } from './testing/firewall-suite.js';
 
 firewallSuite('hybrid');
@@ -267,6 +267,38 @@ describe('bridges of instances', () => {
     await unplug(22, 'tap22');
   });
 
+  it('have a guest that leaves its checksums to this switch, which does none: its port is ACTIVE and says so', async () => {
+    const builder = add(view(), 41);
+    const id = portId(41);
+    const [tapName, bridge, near, far] = ['tap', 'qbr', 'qvb', 'qvo'].map((kind) => `${kind}${id.slice(0, 11)}`);
+    const tap = await HeldTap.open(real.ovs.netns, tapName ?? '');
+    const ip = (...argv: string[]) => inside('ip', 'link', ...argv);
+    const becomes = async (fits: RegExp): Promise<void> => {
+      let said: string | undefined;
+      for (const end = Date.now() + 20_000; !fits.test(said ?? '');) {
+        if (Date.now() > end) throw new Error(`not ${fits}: ${said}`);
+        said = (await statusOf(builder, 41))?.join(' ').trim();
+      }
+    };
+    try {
+      await ip('add', bridge ?? '', 'type', 'bridge');
+      await ip('add', near ?? '', 'type', 'veth', 'peer', 'name', far ?? '');
+      for (const device of [tapName, near]) await ip('set', device ?? '', 'master', bridge ?? '');
+      for (const device of [tapName, near, far, bridge]) await ip('set', device ?? '', 'up');
+      const external_ids = { 'iface-id': id, 'attached-mac': macOf(41) };
+      await real.mirror.commit(addPort({ bridge: 'br-int', name: far ?? '', interface: { external_ids } }));
+      await becomes(/^ACTIVE$/);
+      await tap.leaveChecksums(true);
+      await becomes(/^ACTIVE the guest of interface qvo00000029-00 leaves checksums to a switch that does none/);
+      await tap.leaveChecksums(false);
+      await becomes(/^ACTIVE$/);
+    } finally {
+      await tap.close();
+      await real.ovs.tool(['ovs-vsctl', `--db=${real.ovs.remote}`, '--no-wait', '--if-exists', 'del-port', far ?? '']);
+      for (const device of [far, bridge]) await ip('delete', device ?? '');
+    }
+  });
+
   it('come and go with the setting, but a port that is plugged in keeps its way, and is named', async () => {
     const builder = add(add(view(), 21), 22);
     await plug(22, 'plugByBridge');
@@ -275,6 +307,7 @@ describe('bridges of instances', () => {
       real.config = { ...config, firewall };
       real.restartAgent();
       const { statuses } = await converge(builder);
+      await real.revalidated();
       return [...statuses.map(({ status }) => status), ...real.converger.leftOver()];
     };
     const answers = () => Promise.all([reaches(21, 22, 80), reaches(22, 21, 81)]);

@@ -41,10 +41,11 @@ describe.each(['none', 'openflow'] as const)('provider networks on the wire, fir
     }
     return builder;
   };
-  /** Statuses by port, with reasons. */
+  /** Statuses by port, with reasons. Frames that are sent from then on are judged by the flows of then. */
   const converge = async (bridgeMappings: Readonly<Record<string, string>>) => {
     real.config = { ...real.config, bridgeMappings };
     const { statuses } = await real.converger.converge(view().view, { touched: 'all', mayRemove: true });
+    await real.revalidated();
     return new Map(statuses.map(({ id, status, reason }) => [id, `${status} ${reason ?? ''}`.trim()]));
   };
   const frameOf = (mac: string, token: string, tag: number | null) =>

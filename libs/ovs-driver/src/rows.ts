@@ -62,6 +62,9 @@ export const OBSERVED_COLUMNS: Readonly<Record<MirrorChange['table'], readonly s
 /** Columns that only say something of an interface with a device of the kernel. */
 const OF_DEVICES = ['ifindex', 'admin_state'];
 const hasDevice = ({ type }: InterfaceRow): boolean => type === '' || type === 'system';
+/** Made by the switch itself for a port of the API. */
+const isPluggedInternal = ({ type, external_ids }: InterfaceRow): boolean =>
+  type === 'internal' && external_ids['iface-id'] !== undefined;
 /** Types of interfaces that may be an uplink: devices of the kernel, and those that the switch drives by itself (DPDK, AF_XDP). */
 const canBeUplink = ({ type, external_ids }: InterfaceRow): boolean =>
   /^(?:system|dpdk|afxdp(?:-nonpmd)?)?$/.test(type) && external_ids['iface-id'] === undefined;
@@ -74,7 +77,9 @@ export function isObserved(change: MirrorChange): boolean {
   if (row === undefined) return columns.length > 0;
   // A guest may have no carrier, and it comes and goes as it boots.
   return columns.some((column) =>
-    column === 'link_state' ? canBeUplink(row) : !OF_DEVICES.includes(column) || hasDevice(row),
+    column === 'link_state'
+      ? canBeUplink(row)
+      : !OF_DEVICES.includes(column) || hasDevice(row) || isPluggedInternal(row),
   );
 }
 
@@ -87,6 +92,8 @@ export class SwitchImage {
   private stale = false;
   /** Interface -> its port number, and the index of the device that the switch opened for it. */
   private readonly opened = new Map<string, Readonly<{ ofport: number | null; ifindex: number }>>();
+  /** Interfaces of guests that leave checksums to the switch, with their port numbers then. */
+  private offloads: ReadonlyMap<string, number> = new Map();
   private readonly stopListening: () => void;
 
   /** Make it before anything else listens to the rows: so it is up to date when the other listeners are called. */
@@ -109,11 +116,23 @@ export class SwitchImage {
     this.opened.clear();
   }
 
+  /** Which interfaces of guests leave checksums to the switch, with their port numbers: the rows do not say so. An interface that is opened anew is another one. */
+  noteOffloads(found: ReadonlyMap<string, number>): void {
+    this.stale ||=
+      found.size !== this.offloads.size || [...found].some(([name, ofport]) => this.offloads.get(name) !== ofport);
+    this.offloads = found;
+  }
+
   /**
    * The userspace datapath holds a device by its index. When the device is gone and another has its name, the port stays as it was, and is dead; the kernel's
    * datapath gives such a port up by itself. Known of a port: the index that its device had when it was first seen with its number.
+   *
+   * The device of an internal port is made by the switch in its own namespace, again when it is restarted: there it has an index, and it is set down until somebody
+   * uses it. Of one that was moved to another namespace the switch knows neither: the index is 0, and that is as it should be.
    */
   private deviceOf(row: InterfaceRow, datapathType: string): ObservedPort['device'] {
+    if (isPluggedInternal(row))
+      return (row.ofport ?? -1) > 0 && (row.ifindex ?? 0) > 0 && row.admin_state === 'down' ? 'unplaced' : undefined;
     if (!hasDevice(row) || row.ifindex === null || !((row.ofport ?? -1) > 0)) return undefined;
     const opened = this.opened.get(row.name);
     if (opened?.ofport !== row.ofport) this.opened.set(row.name, { ofport: row.ofport, ifindex: row.ifindex });
@@ -138,7 +157,7 @@ export class SwitchImage {
     if (row.error !== null || row.ofport === -1)
       return [{ device, fault: 'error', ...(row.error !== null && { error: row.error }) }];
     const fault = this.deviceOf(row, datapathType);
-    if (fault !== undefined) return [{ device, fault }];
+    if (fault !== undefined && fault !== 'unplaced') return [{ device, fault }];
     if (row.admin_state === 'down') return [{ device, fault: 'down' }];
     return row.link_state === 'down' ? [{ device, fault: 'no-carrier' }] : [];
   }
@@ -159,6 +178,7 @@ export class SwitchImage {
     const plugged = interfaces.find((one) => one.external_ids['iface-id'] !== undefined) ?? interfaces[0];
     const uplink = this.uplinkOf(port, row);
     const device = plugged && !uplink && this.deviceOf(plugged, datapath_type);
+    const ofport = openedPort(plugged);
     return {
       name: port.name,
       bridge,
@@ -168,9 +188,10 @@ export class SwitchImage {
       ifaceId: plugged?.external_ids['iface-id'] ?? null,
       type: plugged?.type ?? '',
       options: plugged?.options ?? {},
-      ofport: openedPort(plugged),
+      ofport,
       error: plugged?.error ?? null,
       ...(device && { device }),
+      ...(ofport !== null && this.offloads.get(port.name) === ofport && { leavesChecksums: true as const }),
       ...(uplink && { uplink }),
       ...((port.trunks.length > 0 || (port.vlan_mode ?? 'access') !== 'access') && { trunk: true as const }),
       ...(plugged?.bfd?.['enable'] === 'true' && { bfd: true as const }),
@@ -232,6 +253,7 @@ function samePort(a: ObservedPort, b: ObservedPort): boolean {
     a.ofport === b.ofport &&
     a.error === b.error &&
     a.device === b.device &&
+    a.leavesChecksums === b.leavesChecksums &&
     sameUplink(a.uplink, b.uplink) &&
     a.bfd === b.bfd &&
     a.trunk === b.trunk &&

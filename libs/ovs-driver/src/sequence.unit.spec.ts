@@ -203,6 +203,28 @@ describe('OvsConverger', () => {
     expect(await node.converge(builder)).toMatchObject({ applied: 0, drift: 0, failed: [] });
   });
 
+  it('writes the flows of a port again that got another number before those of another port were written', async () => {
+    const { node, builder } = await ready();
+    await node.converge(builder);
+    builder.port(21, 501);
+    await node.ovs.plug('tap21', idOf(21));
+    const apply = node.driver.apply.bind(node.driver);
+    let again = false;
+    node.driver.apply = async (step) => {
+      if (!again && step.op === 'flows' && step.bridge === 'br-int') {
+        again = true;
+        await node.ovs.unplug('tap1');
+        await node.ovs.plug('tap1', idOf(1));
+      }
+      return apply(step);
+    };
+    await node.converge(builder, { touched: new Set([`port/${idOf(21)}` as const]), mayRemove: true });
+    expect(again).toBe(true);
+    await node.converge(builder, { touched: new Set([`port/${idOf(1)}` as const]), mayRemove: true });
+    node.restart();
+    expect(await node.converge(builder)).toMatchObject({ applied: 0, drift: 0, failed: [] });
+  });
+
   const statusOf = (result: Awaited<ReturnType<Node['converge']>>, n: number) =>
     result.statuses.find(({ id }) => id === idOf(n));
 

@@ -135,6 +135,21 @@ describe('SwitchDriver on a real switch', () => {
     expect(await real.state()).toBe(before);
   });
 
+  it('leaves no flow of a port number that is gone, also while its view may be old', async () => {
+    const before = await real.state();
+    const row = real.mirror.port('tap11');
+    await real.mirror.commit(removePort('br-int', row?.uuid ?? ''));
+    await run(['ip', '-n', real.ovs.netns, 'link', 'del', 'tap11']);
+    await plug('between', 98);
+    await plug('tap11', 11);
+    const between = real.mirror.port('between');
+    await real.mirror.commit(removePort('br-int', between?.uuid ?? ''));
+    // As after a reboot without a control plane: an agent without memory, which may remove nothing that works.
+    real.restartAgent();
+    await converge(view(), false);
+    expect(await real.state()).toBe(before);
+  });
+
   it('says what cannot be wired, and wires the rest', async () => {
     const builder = view().port(21, 100).port(22, 100);
     const external_ids = { 'iface-id': idOf(21) };
@@ -175,6 +190,49 @@ describe('SwitchDriver on a real switch', () => {
     expect(result).toMatchObject({ drift: 0, failed: [] });
     expect(await ours()).toEqual(before);
     expect(await converge(view())).toMatchObject({ applied: 0 });
+  });
+
+  /** In the very next command that has this word: before it is carried out, or before its end is known. */
+  const restartDuring = (verb: string, when: 'before' | 'after') => {
+    const runs = real.runner.run.bind(real.runner);
+    const restart = async () => {
+      real.news.length = 0;
+      await real.ovs.stopSwitch(true);
+      await real.heard(({ reason }) => reason === 'switch-lost');
+      await real.ovs.startSwitch();
+      await real.heard(({ reason }) => reason === 'switch-back');
+    };
+    real.runner.run = async (argv, options) => {
+      if (!argv.includes(verb)) return runs(argv, options);
+      real.runner.run = runs;
+      if (when === 'before') await restart();
+      const result = await runs(argv, options);
+      if (when === 'after') await restart();
+      return result;
+    };
+  };
+
+  it('does not remember what it wrote to a switch that was restarted meanwhile', async () => {
+    await converge(view());
+    const ours = async () => (await real.state()).split('\n').filter((line) => !line.includes('cookie=0xabc'));
+    const before = await ours();
+    restartDuring('add-flows', 'before');
+    const port = new Set([`port/${idOf(11)}`] as const);
+    await converge(view().port(11, 49784, { adminStateUp: false }), true, port);
+    const news = await real.heard(({ reason }) => reason === 'switch-back');
+    await converge(view(), true, concernedBy(news, 'cmp1'));
+    await converge(view(), true, port);
+    expect(await ours()).toEqual(before);
+  });
+
+  it('does not remember what it read of a switch that was restarted meanwhile', async () => {
+    await converge(view());
+    restartDuring('dump-flows', 'after');
+    const old = await real.driver.flows(['br-int'], { fresh: true });
+    expect(old.get('br-int')?.ours.size).toBeGreaterThan(0);
+    const now = await real.driver.flows(['br-int'], { fresh: false });
+    expect(now.get('br-int')?.ours.size).toBe(0);
+    expect(await converge(view())).toMatchObject({ failed: [] });
   });
 
   it('notices that the database was away, and changes nothing when it is back', async () => {

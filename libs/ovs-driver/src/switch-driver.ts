@@ -24,6 +24,7 @@ import { OvsdbNotApplied, OvsdbOutcomeUnknown, OvsdbUnreachable, type MirrorChan
 import { bundlesOf } from './bundles.js';
 import { emptyDatapathCache } from './datapath-cache.js';
 import { bundleText, parseFlows } from './flow-text.js';
+import { guestOffloads } from './guest-offloads.js';
 import { isObserved, namesIn, operationsAfter, operationsFor, SwitchImage, SwitchRows, tunnelEnds } from './rows.js';
 import type { CopiedPacket } from './packet-in.js';
 import { packetOut } from './packet-out.js';
@@ -38,6 +39,8 @@ export type SwitchDriverOptions = Readonly<{
   copies?: CopyLimit;
   /** False: do not hold a connection to the switch to notice its restart (a one-off command). Default true. */
   watch?: boolean;
+  /** Where the switch's devices are; absent: where the agent runs. */
+  netns?: string;
 }>;
 
 /**
@@ -87,6 +90,9 @@ type OwnFlows = Readonly<{
   lostPorts: Set<number>;
 }>;
 
+/** Much longer than a switch that is there takes to open an interface. */
+const OPENING_MS = 500;
+
 export class SwitchDriver implements OvsDriver {
   private readonly known = new Map<string, Known>();
   private readonly listeners = new Set<(news: SwitchNews) => void>();
@@ -97,12 +103,17 @@ export class SwitchDriver implements OvsDriver {
   private readonly expected = new Map<string, number>();
   private wasInSync = true;
   private switchLost = false;
+  /** Grows when the switch was lost and when it is back: what was read or written before says nothing of the switch that is there now. */
+  private switchLife = 0;
   private readonly announcing = new Set<NodeJS.Timeout>();
+  /** Ports whose new interface the switch has not opened yet. */
+  private readonly opening = new Map<string, NodeJS.Timeout>();
   private readonly copyListeners = new Set<(packet: CopiedPacket) => void>();
   /** The switch limits copies as we want; forgotten with the switch, and looked at again when its flows are read. */
   private isLimited = false;
   private readonly copyLimit: CopyLimit;
   private readonly runDir: string;
+  private readonly where: Pick<SwitchDriverOptions, 'netns'>;
   private readonly timeoutMs: number;
 
   constructor(
@@ -111,6 +122,7 @@ export class SwitchDriver implements OvsDriver {
     options: SwitchDriverOptions = {},
   ) {
     this.runDir = options.runDir ?? '/run/openvswitch';
+    this.where = options.netns === undefined ? {} : { netns: options.netns };
     this.timeoutMs = options.timeoutMs ?? 10_000;
     this.copyLimit = options.copies ?? COPY_LIMIT;
     this.image = new SwitchImage(rows);
@@ -147,17 +159,20 @@ export class SwitchDriver implements OvsDriver {
   /** Ends the watch; mirror and runner stay open. */
   close(): void {
     this.watch?.close();
-    for (const timer of this.announcing) clearTimeout(timer);
+    for (const timer of [...this.announcing, ...this.opening.values()]) clearTimeout(timer);
     this.stopListening();
     this.image.close();
     this.listeners.clear();
   }
 
-  async observe(): Promise<ObservedSwitch> {
+  async observe({ fresh }: Readonly<{ fresh: boolean }> = { fresh: false }): Promise<ObservedSwitch> {
     if (!this.rows.inSync) throw new OvsUnavailable('no connection to ovsdb-server: is openvswitch-switch running?');
-    const observed = this.image.observe();
-    if (observed.has(BR_INT)) this.watch?.start();
-    return observed;
+    const bridge = this.image.observe().get(BR_INT);
+    if (!bridge) return this.image.observe();
+    this.watch?.start();
+    const offloads = fresh ? await guestOffloads(bridge, this.runner, this.where) : null;
+    if (offloads) this.image.noteOffloads(offloads);
+    return this.image.observe();
   }
 
   async flows(
@@ -166,12 +181,13 @@ export class SwitchDriver implements OvsDriver {
   ): Promise<ReadonlyMap<string, ObservedFlows>> {
     const observed = this.image.observe();
     const there = bridges.filter((name) => observed.has(name));
+    const life = this.switchLife;
     const failures: Error[] = [];
     const found = await Promise.all(
       there.map(async (name) => {
         const known = options.fresh ? null : this.stillTrue(name, observed);
         if (known) return [[name, known] as const];
-        const dumped = await this.dump(name, options.wanted?.get(name)).catch((error: unknown) => {
+        const dumped = await this.dump(name, observed, options.wanted?.get(name)).catch((error: unknown) => {
           if (!(error instanceof OvsUnavailable)) throw error;
           failures.push(error);
           return null;
@@ -180,7 +196,7 @@ export class SwitchDriver implements OvsDriver {
         const { ours, foreign, lostPorts } = dumped;
         const lost = new Set([...lostPorts, ...(name === BR_TUN ? this.renumbered(name, observed) : [])]);
         const flows = { ours: new Map(ours), foreign, lostPorts: lost };
-        this.remember(name, flows, observed);
+        this.remember(name, flows, observed, life);
         return [[name, flows] as const];
       }),
     );
@@ -189,7 +205,7 @@ export class SwitchDriver implements OvsDriver {
     const [failure] = failures;
     if (failure && flows.size === 0) {
       if (there.includes(BR_INT) || !observed.has(BR_INT)) throw failure;
-      await this.dump(BR_INT);
+      await this.dump(BR_INT, observed);
     }
     return flows;
   }
@@ -236,42 +252,60 @@ export class SwitchDriver implements OvsDriver {
 
   private async applyFlows(step: FlowStep): Promise<void> {
     const known = this.known.get(step.bridge);
+    const life = this.switchLife;
     // A port that gets another number while the bundle is under way: its flows have the old one, and are read again.
     const before = this.image.observe();
     this.known.delete(step.bridge);
     if (step.add.some(({ actions }) => actions.includes(COPIES))) await this.limitCopies(step.bridge);
     const bundles = bundlesOf(step, known?.flows.ours.size === 0);
     try {
-      for (const beside of bundles) await all(beside.map((bundle) => this.send(bundle, step)));
+      for (const beside of bundles) await all(beside.map((bundle) => this.send(bundle, step, before)));
     } catch (error) {
       const away = unavailable(error);
       // A bundle that was refused changed nothing: if it was all, the copy is still true.
-      if (!away && known && bundles.length === 1) this.known.set(step.bridge, known);
+      if (!away && known && bundles.length === 1 && life === this.switchLife) this.known.set(step.bridge, known);
       throw away ?? error;
     }
     if (!known) return;
     for (const key of step.remove) known.flows.ours.delete(key);
     for (const flow of step.add) known.flows.ours.set(flow.key, flow);
     for (const port of step.forgetPorts) known.flows.lostPorts.delete(port);
-    this.remember(step.bridge, known.flows, before);
+    this.remember(step.bridge, known.flows, before, life, known.ports);
   }
 
   /** `of`: the step that it is a part of. */
-  private async send(bundle: FlowStep, of: FlowStep): Promise<void> {
+  private async send(bundle: FlowStep, of: FlowStep, observed: ObservedSwitch): Promise<void> {
     const { bridge } = bundle;
-    const argv = ['ovs-ofctl', '-O', 'OpenFlow14', '--bundle', 'add-flows', `unix:${this.socketOf(bridge)}`, '-'];
+    const socket = `unix:${this.socketOf(bridge)}`;
+    const argv = ['ovs-ofctl', '-O', 'OpenFlow14', '--no-names', '--bundle', 'add-flows', socket, '-'];
     const timeoutMs = this.timeoutMs + BUNDLE_FLOW_MS * (of.add.length + of.remove.length);
-    await this.runner.run(argv, { stdin: bundleText(bundle), timeoutMs });
+    const ports = observed.get(bridge)?.ports ?? new Map();
+    await this.runner.run(argv, { stdin: bundleText(bundle, ports), timeoutMs });
   }
 
-  private async dump(bridge: string, wanted: readonly Flow[] = []): Promise<ObservedFlows> {
-    const socket = `unix:${this.socketOf(bridge)}`;
-    const argv = ['ovs-ofctl', '-O', 'OpenFlow14', '--no-stats', '--names', 'dump-flows', socket];
+  /** All flows of a bridge as ovs-ofctl prints them, a line each, for whoever looks: nothing of it is remembered. Throws OvsUnavailable. */
+  async flowLines(bridge: string): Promise<readonly string[]> {
     try {
-      const { stdout } = await this.runner.run(argv, { reads: true, timeoutMs: this.timeoutMs });
+      const lines = (await this.printed(bridge, '--names')).split('\n');
+      return lines.flatMap((line) => (line.startsWith(' ') ? [line.trim()] : []));
+    } catch (error) {
+      throw unavailable(error) ?? error;
+    }
+  }
+
+  private async printed(bridge: string, ports: '--names' | '--no-names'): Promise<string> {
+    const socket = `unix:${this.socketOf(bridge)}`;
+    const argv = ['ovs-ofctl', '-O', 'OpenFlow14', '--no-stats', ports, 'dump-flows', socket];
+    return (await this.runner.run(argv, { reads: true, timeoutMs: this.timeoutMs })).stdout;
+  }
+
+  /** `observed`: as `stillTrue` will compare it with what is then; so what this dump got wrong of a port that came or went meanwhile is dumped anew. */
+  private async dump(bridge: string, observed: ObservedSwitch, wanted: readonly Flow[] = []): Promise<ObservedFlows> {
+    try {
+      const stdout = await this.printed(bridge, '--no-names');
       this.isLimited = false;
       if (stdout.includes(COPIES) && bridge === BR_INT) await this.limitCopies(bridge);
-      return parseFlows(stdout, wanted);
+      return parseFlows(stdout, observed.get(bridge)?.ports ?? new Map(), wanted);
     } catch (error) {
       throw unavailable(error) ?? error;
     }
@@ -283,6 +317,7 @@ export class SwitchDriver implements OvsDriver {
    */
   private async limitCopies(bridge: string): Promise<void> {
     if (this.isLimited) return;
+    const life = this.switchLife;
     const { packetsPerSecond, burstPackets } = this.copyLimit;
     const band = `bands=type=drop,rate=${packetsPerSecond},burst_size=${burstPackets}`;
     const meter = (verb: 'add' | 'mod') =>
@@ -301,11 +336,24 @@ export class SwitchDriver implements OvsDriver {
     } catch (error) {
       throw unavailable(error) ?? error;
     }
-    this.isLimited = true;
+    this.isLimited = life === this.switchLife;
   }
 
-  private remember(bridge: string, flows: OwnFlows, observed: ObservedSwitch): void {
-    this.known.set(bridge, { flows, ports: observed.get(bridge)?.ports ?? new Map() });
+  /**
+   * `life`: as it was before the flows were read or written. `former`: the ports with whose numbers those flows are on the switch that were neither read nor written
+   * now. One that has another number by now keeps the former one here, so that its flows are read again.
+   */
+  private remember(
+    bridge: string,
+    flows: OwnFlows,
+    observed: ObservedSwitch,
+    life: number,
+    former?: ObservedBridge['ports'],
+  ): void {
+    if (life !== this.switchLife) return;
+    const now = observed.get(bridge)?.ports ?? new Map();
+    const ports = renumberedIn(former, now).length > 0 ? new Map([...now, ...numberedPorts(former)]) : now;
+    this.known.set(bridge, { flows, ports });
   }
 
   private stillTrue(bridge: string, observed: ObservedSwitch): ObservedFlows | null {
@@ -313,18 +361,14 @@ export class SwitchDriver implements OvsDriver {
     if (!known) return null;
     const ports = observed.get(bridge)?.ports;
     if (ports === known.ports) return known.flows;
-    for (const [name, { ofport }] of known.ports)
-      if (ofport !== null && ports?.get(name)?.ofport !== ofport) return null;
+    if (renumberedIn(known.ports, ports).length > 0) return null;
     if (ports) this.known.set(bridge, { flows: known.flows, ports });
     return known.flows;
   }
 
   /** Numbers that ports had when the flows were last known, and that they have no more: another port may have such a number by now. */
   private renumbered(bridge: string, observed: ObservedSwitch): number[] {
-    const now = observed.get(bridge)?.ports;
-    return [...(this.known.get(bridge)?.ports ?? [])].flatMap(([name, { ofport }]) =>
-      ofport !== null && ofport !== now?.get(name)?.ofport ? [ofport] : [],
-    );
+    return renumberedIn(this.known.get(bridge)?.ports, observed.get(bridge)?.ports);
   }
 
   private socketOf(bridge: string): string {
@@ -332,6 +376,7 @@ export class SwitchDriver implements OvsDriver {
   }
 
   private switchTold(event: 'lost' | 'back'): void {
+    this.switchLife += 1;
     this.known.clear();
     this.isLimited = false;
     this.switchLost = event === 'lost';
@@ -352,12 +397,35 @@ export class SwitchDriver implements OvsDriver {
       for (const id of ids) ports.add(id);
       all ||= ids.length === 0 && this.concernsOurs(change);
     }
-    if (changes.some(({ table, columns }) => table === 'Interface' && columns.includes('bfd_status')))
-      this.tell({ ports: [], all: false, reason: 'tunnel-end' });
+    this.leaveOutUnopened(ports, changes);
+    if (changes.some(isOfTunnelEnd)) this.tell({ ports: [], all: false, reason: 'tunnel-end' });
     const uplinks = changes.some((change) => isObserved(change) && this.mayBeUplink(change));
     const what = { ports: [...ports].sort(), all, ...(uplinks && { uplinks: true as const }) };
     if (all || (uplinks && ports.size === 0)) this.tell({ ...what, reason: 'changed' });
     else if (ports.size > 0) this.tell({ ...what, reason: 'plugged' });
+  }
+
+  /**
+   * Takes out of `ports` those whose interface is new and that the switch has not opened yet: it does within some milliseconds, which is news again, and a look at
+   * the port before that only keeps its flows waiting. One of which nothing is heard for OPENING_MS is told of then.
+   */
+  private leaveOutUnopened(ports: Set<string>, changes: readonly MirrorChange[]): void {
+    for (const id of ports) this.stopWaitingFor(id);
+    for (const { table, before, after } of changes) {
+      if (table !== 'Interface' || before || after?.ofport !== null || after.error !== null) continue;
+      const id = after.external_ids['iface-id'];
+      if (id === undefined || !ports.delete(id)) continue;
+      const told = (): void => {
+        this.opening.delete(id);
+        this.tell({ ports: [id], all: false, reason: 'plugged' });
+      };
+      this.opening.set(id, setTimeout(told, OPENING_MS));
+    }
+  }
+
+  private stopWaitingFor(portId: string): void {
+    clearTimeout(this.opening.get(portId));
+    this.opening.delete(portId);
   }
 
   /** The ids of the API's ports that a row was or is the interface of. */
@@ -406,6 +474,21 @@ export class SwitchDriver implements OvsDriver {
   }
 }
 
+const numberedPorts = (ports: ObservedBridge['ports'] = new Map()) =>
+  [...ports].filter(([, { ofport }]) => ofport !== null);
+
+/** The numbers of ports that have another one `now`, or none. */
+const renumberedIn = (ports: ObservedBridge['ports'] | undefined, now: ObservedBridge['ports'] | undefined): number[] =>
+  numberedPorts(ports).flatMap(([name, { ofport }]) =>
+    ofport !== null && ofport !== now?.get(name)?.ofport ? [ofport] : [],
+  );
+
+/** A new interface of something else has the column, too, without anything in it. */
+const isOfTunnelEnd = ({ table, before, after, columns }: MirrorChange): boolean =>
+  table === 'Interface' &&
+  columns.includes('bfd_status') &&
+  [before, after].some((row) => row && Object.keys(row.bfd_status).length > 0);
+
 /** Ends when all have ended; fails with the first failure. */
 async function all(works: readonly Promise<void>[]): Promise<void> {
   for (const done of await Promise.allSettled(works)) if (done.status === 'rejected') throw done.reason;
@@ -419,7 +502,7 @@ function unavailable(error: unknown): OvsUnavailable | null {
     error instanceof OvsdbNotApplied ||
     (error instanceof CommandFailed &&
       (error.reason !== 'exit' ||
-        /failed to connect|Connection refused|No such file or directory|is not a bridge or a socket/.test(
+        /failed to connect|Connection refused|No such file or directory|is not a bridge or a socket|Broken pipe|Connection reset by peer|End of file/.test(
           error.stderr,
         )))
   )

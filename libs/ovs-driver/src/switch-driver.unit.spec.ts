@@ -1,4 +1,4 @@
-import { expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { Runner } from '@plumbline/exec';
 import { SwitchDriver } from './switch-driver.js';
 import { FakeOvs } from './testing/index.js';
@@ -27,4 +27,45 @@ it('a bundle has the more time the more flows are in it', async () => {
   expect(one).toBeLessThan(2_000);
   expect(many).toBeGreaterThan(20_000);
   driver.close();
+});
+
+describe('a port whose interface the switch has not opened yet', () => {
+  const plugged = async () => {
+    const fake = new FakeOvs();
+    await fake.addForeignBridge('br-int');
+    const driver = new SwitchDriver(fake.rows, fake.runner as unknown as Runner, { watch: false });
+    const told: string[][] = [];
+    driver.onNews(({ ports }) => told.push([...ports]));
+    fake.rows.unopened.add('tap1');
+    await fake.plug('tap1', 'port1');
+    return { fake, driver, told };
+  };
+
+  it('is told of once it has', async () => {
+    const { fake, driver, told } = await plugged();
+    expect(told).toEqual([]);
+    fake.rows.unopened.delete('tap1');
+    await fake.plug('tap2', 'port2');
+    expect(told).toEqual([['port1', 'port2']]);
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    expect(told).toHaveLength(1);
+    driver.close();
+  });
+
+  it('is told of after half a second all the same', async () => {
+    const { driver, told } = await plugged();
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    expect(told).toEqual([['port1']]);
+    driver.close();
+  });
+
+  it('is told of at once when it is refused, or goes', async () => {
+    const { fake, driver, told } = await plugged();
+    await fake.unplug('tap1');
+    expect(told).toEqual([['port1']]);
+    fake.rows.unopenable.add('tap3');
+    await fake.plug('tap3', 'port3');
+    expect(told).toEqual([['port1'], ['port3']]);
+    driver.close();
+  });
 });

@@ -129,6 +129,24 @@ export class GroupFlows {
     return this.shared.changed();
   }
 
+  /** Objects that a flow of rules is there for: rules, groups, address groups, ports that are members. */
+  servedBy(key: string): readonly string[] {
+    return [...new Set(this.shared.sourcesOf(key).flatMap((source) => this.objectsOf(source)))].sort();
+  }
+
+  /** A source is a class of ports, a class and one of its groups, a use of a remote, or a use and what fills one of its parts. */
+  private objectsOf(source: string): readonly string[] {
+    const [first = '', group = '', direction = '', family = '', remote = '', id] = source.split(' ');
+    if (first.startsWith('class/'))
+      return (group === '' ? (first.split('/')[2] ?? '').split('+') : [group]).map((each) => `securitygroup/${each}`);
+    const use = `${first} ${group} ${direction} ${family} ${remote}`;
+    if (id === undefined)
+      return [...(this.usesOf.get(group)?.get(use)?.rules.keys() ?? [])].map((rule) => `securitygrouprule/${rule}`);
+    if (this.rules.has(id)) return [`securitygrouprule/${id}`];
+    const [, port] = id.split('_');
+    return [port === undefined ? `addressgroup/${id}` : `port/${port}`];
+  }
+
   private setClass(of: PortClass, there: boolean): void {
     if (there) this.classes.set(of.key, of);
     else {

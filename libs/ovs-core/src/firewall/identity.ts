@@ -2,7 +2,7 @@
  * What a port may say it is: its MAC with its fixed IPs, and the allowed address pairs, each with its own MAC. In everything it sends, in ARP and in ND; and the
  * frames that are for it. Costs 13 flows for a port with one IPv4 address, 3 more for each further IPv4 address and 4 for each of IPv6.
  */
-import { canonicalAddress, canonicalCidr, type ObjectKey, type Port, versionOf } from '@plumbline/contracts';
+import { canonicalAddress, canonicalCidr, type ObjectKey, type Port } from '@plumbline/contracts';
 import { portText, type Flow } from '../flow.js';
 import { linkLocal } from '../link-local.js';
 import { hex } from './numbers.js';
@@ -14,12 +14,13 @@ export type Sender = Readonly<{ mac: string; ipv4: readonly string[]; ipv6: read
 /** The link-local address of each MAC is permitted with it (RFC 4291, appendix A): without it a host has no IPv6 at all. */
 export function sendersOf(port: Pick<Port, 'macAddress' | 'fixedIps' | 'allowedAddressPairs'>): Sender[] {
   const prefixes = new Map<string, Set<string>>();
-  const add = (mac: string, prefix: string) => {
-    const found = prefixes.get(mac);
-    if (found) found.add(prefix);
-    else prefixes.set(mac, new Set([linkLocal(mac), prefix]));
+  const of = (mac: string): Set<string> => {
+    const found = prefixes.get(mac) ?? new Set([linkLocal(mac)]);
+    prefixes.set(mac, found);
+    return found;
   };
-  add(port.macAddress, linkLocal(port.macAddress));
+  const add = (mac: string, prefix: string) => of(mac).add(prefix);
+  of(port.macAddress);
   for (const { ipAddress } of port.fixedIps) add(port.macAddress, canonicalAddress(ipAddress));
   for (const { macAddress, ipAddress } of port.allowedAddressPairs) add(macAddress, pairPrefix(ipAddress));
   return [...prefixes]
@@ -28,8 +29,8 @@ export function sendersOf(port: Pick<Port, 'macAddress' | 'fixedIps' | 'allowedA
       const sorted = [...all].sort();
       return {
         mac,
-        ipv4: sorted.filter((each) => versionOf(each) === 4).map(asMatched),
-        ipv6: sorted.filter((each) => versionOf(each) === 6).map(asMatched),
+        ipv4: sorted.filter((each) => !each.includes(':')).map(asMatched),
+        ipv6: sorted.filter((each) => each.includes(':')).map(asMatched),
       };
     });
 }

@@ -46,6 +46,11 @@ export class SharedFlows {
     return found;
   }
 
+  /** Sources that need the flow with this key. */
+  sourcesOf(key: string): string[] {
+    return [...(this.flows.get(key)?.entries() ?? [])].map(([name, { action }]) => name.slice(0, -action.length - 1));
+  }
+
   private flow(key: string): Flow | null {
     const parts = this.flows.get(key);
     if (!parts) return null;

@@ -1,9 +1,25 @@
 /** The entries of the networks of this node, and which of them must be rendered again. An entry that changes costs itself; one whose pairs change, its network. */
-import { type ForwardingEntry, prefixBits, versionOf } from '@plumbline/contracts';
+import { type ForwardingEntry, placeId, prefixBits, versionOf } from '@plumbline/contracts';
 import { Followers, Groups } from '@plumbline/reconcile';
+import { type HostView, objectIn } from '@plumbline/topology';
 import type { Flow } from '../flow.js';
 import { sameData } from '../same.js';
 import { entryFlows, type TunnelPlace } from './flows.js';
+
+/** What the view says of where a port is, by its binding or, of a router's port, by its router. */
+export function entryOf(view: HostView, portId: string): ForwardingEntry | undefined {
+  const bound = objectIn(view, 'forwardingentry', portId);
+  if (bound) return bound;
+  const routers = objectIn(view, 'routerentry', portId);
+  const place = routers && objectIn(view, 'routerplace', placeId(routers.routerId, portId));
+  if (!place) return undefined;
+  const { id, projectId, networkId, macAddress, addresses } = routers;
+  return {
+    ...{ kind: 'forwardingentry', id, projectId, networkId, macAddress, addresses },
+    // What is in a router's namespace is ours.
+    ...{ host: place.host, secured: true, pairs: [], setAt: { ...routers.setAt, ...place.setAt } },
+  };
+}
 
 type NetworkEntries = {
   readonly entries: Map<string, ForwardingEntry>;

@@ -1,5 +1,6 @@
 /** What entries of a network become: which frames go into which tunnel, what is answered here, and what is left to the wire. */
 import { describe, expect, it } from '@jest/globals';
+import { placeId } from '@plumbline/contracts';
 import { actionsOn } from '../flow.js';
 import type { OvsNodeConfig } from '../render.js';
 import { idOf, macOf, ViewBuilder } from '../testing/index.js';
@@ -99,6 +100,33 @@ describe('an entry of a port here', () => {
       'table=21, priority=2,arp,dl_vlan=7,dl_src=fa:16:3e:00:00:0b,arp_tpa=10.0.0.11 actions=goto_table:22',
     ]);
     expect(lines(cloud().entry(11, 501, 'cmp1', { secured: false }), 11)).toEqual([]);
+  });
+});
+
+describe('a router’s port', () => {
+  const routed = () => cloud().routerEntry(20, 501, 70, { addresses: ['10.0.0.1', '2001:db8::1'] });
+
+  it('is answered for, and reached, where its router is; on no node, nothing is known of it', () => {
+    const builder = routed();
+    expect(lines(builder, 20)).toEqual([]);
+    builder.routerPlace(20, 501, 70, 'cmp2');
+    expect([unicastOf(builder, 20), answersOf(builder, 20)]).toEqual([
+      ['3 vxlan-c0000202'],
+      ['10.0.0.1', '2001:db8::1'],
+    ]);
+    const movedAt = builder.routerPlace(20, 501, 70, 'cmp3').view.position;
+    expect(unicastOf(builder, 20)).toEqual(['3 vxlan-c0000203']);
+    expect(flowsOf(builder, 20).map(({ position }) => position)).toEqual([movedAt, movedAt, movedAt]);
+    expect(unicastOf(builder.routerPlace(20, 501, 70, 'cmp1'), 20)).toEqual([]);
+    expect(lines(builder, 20)).toContain('table=21, priority=1,arp,dl_vlan=7,arp_tpa=10.0.0.1 actions=drop');
+    expect(lines(builder.remove(`routerplace/${placeId(idOf(70), idOf(20))}`), 20)).toEqual([]);
+  });
+
+  it('is not known by the place of another router, and not answered for where a pair allows its address', () => {
+    expect(lines(routed().routerPlace(20, 501, 71, 'cmp2'), 20)).toEqual([]);
+    const builder = routed().routerPlace(20, 501, 70, 'cmp2');
+    builder.entry(13, 501, 'cmp3', { pairs: allows('10.0.0.1', 13) });
+    expect([unicastOf(builder, 20), answersOf(builder, 20)]).toEqual([['3 vxlan-c0000202'], ['2001:db8::1']]);
   });
 });
 

@@ -52,6 +52,11 @@ export class BridgeFirewall {
 
   constructor(private readonly driver: FilterDriver) {}
 
+  /** What is wanted, as of the last convergence. */
+  get asked(): FilterWant {
+    return this.want;
+  }
+
   async protect(
     view: HostView,
     config: OvsNodeConfig,
@@ -192,7 +197,7 @@ const concerns = (touched: ReadonlySet<ObjectKey>): boolean => [...touched].some
 const CONCERNING = /^(?:port|securitygroup|securitygrouprule|securitygroupmember|addressgroup|packetlog)\//;
 
 /** Ports of this node whose instance has a bridge of its own, by id. */
-function bridgedPorts(view: HostView, observed: ObservedSwitch): Port[] {
+export function bridgedPorts(view: HostView, observed: ObservedSwitch): Port[] {
   const ports = new Map<string, Port>();
   for (const { name, ifaceId } of observed.get(BR_INT)?.ports.values() ?? []) {
     if (ifaceId === null || name !== switchEnd(ifaceId)) continue;

@@ -17,6 +17,9 @@ export const bridgeEnd = (portId: string): string => `qvb${short(portId)}`;
 export const bridgeOf = (portId: string): string => `qbr${short(portId)}`;
 /** The instance's own device, while the instance runs. */
 export const tapOf = (portId: string): string => `tap${short(portId)}`;
+/** The same, by the name of the interface of br-int; null: that is no end of such a pair. */
+export const tapBehind = (device: string): string | null =>
+  /^qvo.{11}$/.test(device) ? device.replace('qvo', 'tap') : null;
 
 /** The chain that asks which way a packet of this port goes. */
 export const portChain = (portId: string): string => `${CHAIN_PREFIX}p${portId.slice(0, 10)}`;

@@ -8,6 +8,7 @@ import type { OvsDriver } from '../driver.js';
 import { type OvsNodeConfig, possibleWith } from '../render.js';
 import { BridgeFirewall } from './converge.js';
 import type { FilterDriver } from './driver.js';
+import type { Asked } from './asked.js';
 
 export class NodeConverger {
   private readonly switch_: OvsConverger;
@@ -34,7 +35,14 @@ export class NodeConverger {
       drift: before.drift + result.drift,
       statuses: result.statuses,
       failed: [...result.failed, ...after.failed],
+      ...(result.again && { again: result.again }),
     };
+  }
+
+  /** All that is wanted of the switch and of the bridges, as of the last convergence. For whoever looks. */
+  asked(): Asked {
+    const { asked } = this.switch_;
+    return { desired: asked.desired('all'), servedBy: (key) => asked.servedBy(key), filter: this.bridges.asked };
   }
 
   /** Ids of ports that are enforced the way that was this node's before, until they are plugged in anew. Sorted. */

@@ -9,3 +9,4 @@ export {
 } from '@plumbline/contracts';
 export { forwards } from './chain-model.js';
 export { allows, type Packet } from './rule-model.js';
+export { flowsOfReference, REFERENCE_PORTS, referenceNode } from './reference.js';

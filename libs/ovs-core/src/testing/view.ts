@@ -13,10 +13,13 @@ import {
   PacketLog,
   ObjectKey,
   Placement,
+  placeId,
   PlumbEvent,
   Port,
   Recorded,
   Router,
+  RouterEntry,
+  RouterPlace,
   SecurityGroup,
   SecurityGroupMember,
   SecurityGroupRule,
@@ -125,6 +128,21 @@ export class ViewBuilder {
       ...{ addresses: [`10.0.0.${n % 256}`], secured: true, pairs: [], setAt: { binding: this.next() } },
       ...more,
     });
+  }
+
+  /** Port `n` is router `router`'s. */
+  routerEntry(n: number, network: number, router: number, more: Partial<RouterEntry> = {}): this {
+    return this.put<RouterEntry>({
+      ...{ kind: 'routerentry', id: idOf(n), projectId: '', networkId: idOf(network), routerId: idOf(router) },
+      ...{ macAddress: macOf(n), addresses: [`10.0.0.${n % 256}`], setAt: { fixedIps: this.next() } },
+      ...more,
+    });
+  }
+
+  /** Router `router`, which has port `n`, is on `host`. */
+  routerPlace(n: number, network: number, router: number, host: string): this {
+    const [id, setAt] = [placeId(idOf(router), idOf(n)), { host: this.next() }];
+    return this.put<RouterPlace>({ kind: 'routerplace', id, projectId: '', networkId: idOf(network), host, setAt });
   }
 
   addressGroup(n: number, addresses: readonly string[]): this {

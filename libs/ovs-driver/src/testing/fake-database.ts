@@ -78,6 +78,8 @@ export class FakeDatabase implements SwitchRows {
   transactions = 0;
   /** Interfaces that the switch cannot open. */
   readonly unopenable = new Set<string>();
+  /** Interfaces that the switch has not looked at when the transaction is answered; it does with the next one after they are taken out of here. */
+  readonly unopened = new Set<string>();
   private tables: Tables = {
     Open_vSwitch: new Map([['root', { uuid: 'root', bridges: [], external_ids: {}, next_cfg: 0, cur_cfg: 0 }]]),
     Bridge: new Map(),
@@ -209,6 +211,7 @@ export class FakeDatabase implements SwitchRows {
   private takeUp(): void {
     for (const row of this.tables.Interface.values()) {
       const name = String(row['name']);
+      if (this.unopened.has(name)) continue;
       if (this.unopenable.has(name)) {
         row['ofport'] = -1;
         row['error'] = `could not open network device ${name} (No such device)`;

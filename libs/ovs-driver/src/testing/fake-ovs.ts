@@ -83,10 +83,12 @@ export class FakeOvs {
 
   /** Lines of a bridge's flows as the switch prints them, sorted. */
   dump(bridge: string): string[] {
+    return this.lines(bridge, (text) => this.named(bridge, text));
+  }
+
+  private lines(bridge: string, print: (text: string) => string): string[] {
     return [...this.flowsOf(bridge)]
-      .map(([key, { cookie, actions }]) =>
-        this.named(bridge, ` cookie=0x${cookie.toString(16)}, ${key} actions=${actions}`),
-      )
+      .map(([key, { cookie, actions }]) => print(` cookie=0x${cookie.toString(16)}, ${key} actions=${actions}`))
       .sort();
   }
 
@@ -106,11 +108,11 @@ export class FakeOvs {
     const bridge = /\/([^/]+)\.mgmt$/.exec(socket ?? '')?.[1];
     if (program !== 'ovs-ofctl' || bridge === undefined || !this.rows.bridge(bridge)) return undefined;
     const line = rest.join(' ');
-    if (line === `-O OpenFlow14 --no-stats --names dump-flows ${socket}`) {
+    if (line === `-O OpenFlow14 --no-stats --no-names dump-flows ${socket}`) {
       this.dumps += 1;
-      return [...this.dump(bridge), ''].join('\n');
+      return [...this.lines(bridge, (text) => text.replace(/#(\d+)#/g, '$1')), ''].join('\n');
     }
-    if (line === `-O OpenFlow14 --bundle add-flows ${socket} -`) return this.bundle(bridge, stdin);
+    if (line === `-O OpenFlow14 --no-names --bundle add-flows ${socket} -`) return this.bundle(bridge, stdin);
     return undefined;
   }
 
@@ -155,26 +157,33 @@ export class FakeOvs {
     return found;
   }
 
-  /** Port names as the numbers they have now. */
+  /** Port names as the numbers they have now; `refuse`: the command takes no names. */
   private numbered(bridge: string, text: string, refuse?: (why: string) => never): string {
     const port = /((?:in_port=|output:))(?:"([^"]+)"|([A-Za-z][A-Za-z0-9]*)(?=[,\s)]|$))/g;
     return text
       .replace(port, (_whole, field: string, quoted?: string, bare?: string) => {
         const name = quoted ?? bare ?? '';
         const number = this.numberOf(bridge, name);
-        if ((number === undefined || this.refusedInFlows.has(name)) && refuse)
-          refuse(`${name}: invalid or unknown port`);
+        if (refuse) refuse(`${name}: invalid or unknown port`);
         return `${field}${number === undefined ? portText(name) : `#${number}#`}`;
       })
-      .replace(/((?:in_port=|output:))(\d+)(?=[,\s)]|$)/g, '$1#$2#');
+      .replace(/((?:in_port=|output:))(\d+)(?=[,\s)]|$)/g, (_whole, field: string, number: string) => {
+        const name = this.nameOf(bridge, Number(number));
+        if (refuse && name !== undefined && this.refusedInFlows.has(name)) refuse(`${name}: invalid or unknown port`);
+        return `${field}#${number}#`;
+      });
   }
 
   private named(bridge: string, text: string): string {
     return text.replace(/#(\d+)#/g, (_whole, number: string) => {
-      const row = this.rows.bridge(bridge);
-      const port = row && this.rows.portsOf(row).find((one) => this.numberOf(bridge, one.name) === Number(number));
-      return port ? portText(port.name) : number;
+      const name = this.nameOf(bridge, Number(number));
+      return name === undefined ? number : portText(name);
     });
+  }
+
+  private nameOf(bridge: string, number: number): string | undefined {
+    const row = this.rows.bridge(bridge);
+    return row && this.rows.portsOf(row).find((one) => this.numberOf(bridge, one.name) === number)?.name;
   }
 
   private numberOf(bridge: string, name: string): number | undefined {

@@ -587,6 +587,7 @@ export function firewallSuite(firewall: 'openflow' | 'hybrid'): void {
       const keys = [401, 402, 403, 404, 405, 406, 407].map(of);
       for (const key of keys) builder.remove(key);
       await real.converger.converge(builder.view, { touched: new Set(keys), mayRemove: true });
+      await real.revalidated();
       expect(passing(await every(false))).toEqual([]);
     });
 

@@ -8,3 +8,4 @@ export { Prober, type FlowCount } from './prober.js';
 export { announces, asksFor, TunnelCapture, type Tunnelled } from './tunnel-capture.js';
 export * as frames from './frames.js';
 export { SwitchAway, traceOn, type TracedPacket } from './trace.js';
+export { HeldTap } from './tap.js';

@@ -116,6 +116,8 @@ def arrived(q):
             left = end - time.monotonic()
             if left <= 0: return False
             news.wait(left)
+def senders(q):
+    with news: return sorted({each[6:12].hex() for each in frames})
 flows = {}
 class Flow:
     """Ten packets a second or more with an echo; counts what came back and when the last did."""
@@ -170,7 +172,7 @@ def finish(q):
     while time.monotonic() < end and f.back < f.sent: time.sleep(0.02)
     f.closed = True
     return {'sent': f.sent, 'back': f.back, 'silent': time.monotonic() - f.last, 'longest': f.longest}
-DO = {'tcp': connect, 'udp': ask_udp, 'icmp': ping, 'ip': send_ip, 'frame': send_frame, 'arrived': arrived, 'start': start, 'look': look, 'finish': finish}
+DO = {'tcp': connect, 'udp': ask_udp, 'icmp': ping, 'ip': send_ip, 'frame': send_frame, 'arrived': arrived, 'senders': senders, 'start': start, 'look': look, 'finish': finish}
 def work(q):
     try: answer(q['id'], DO[q['do']](q))
     except Exception as e: answer(q['id'], 'failed: %r' % e)

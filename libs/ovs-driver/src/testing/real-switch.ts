@@ -27,7 +27,7 @@ export class RealSwitch {
     const client = await OvsdbClient.connect(ovs.remote);
     const mirror = await OvsdbMirror.open(client);
     const runner = new Spawner();
-    const driver = new SwitchDriver(mirror, runner, { runDir: ovs.dir });
+    const driver = new SwitchDriver(mirror, runner, { runDir: ovs.dir, netns: ovs.netns });
     const made = new RealSwitch(ovs, client, mirror, runner, driver, null as never, config);
     made.adoptDriver(driver);
     return made;
@@ -36,7 +36,7 @@ export class RealSwitch {
   /** As after a restart of the agent: a driver and a converger without memory. */
   restartAgent(): void {
     this.driver.close();
-    this.adoptDriver(new SwitchDriver(this.mirror, this.runner, { runDir: this.ovs.dir }));
+    this.adoptDriver(new SwitchDriver(this.mirror, this.runner, { runDir: this.ovs.dir, netns: this.ovs.netns }));
   }
 
   private adoptDriver(driver: SwitchDriver): void {
@@ -69,11 +69,15 @@ export class RealSwitch {
   }
 
   /**
-   * Resolves when the packets that come now are judged by the flows of now. Until a revalidator has looked at it, the datapath goes on with what it kept of
-   * older flows (command revalidator/wait of ovs-vswitchd): up to half a second.
+   * Resolves when the packets that come now are judged by the flows of now. Until the revalidators have looked at it, the datapath goes on with what it kept of
+   * older flows: some milliseconds, more when they get little CPU. A look that was under way when the flows changed may have seen the older ones, so they are paused,
+   * which is between two looks, and the end of the next one is waited for (revalidator/pause, wait and resume of ovs-vswitchd).
    */
   async revalidated(): Promise<void> {
-    await this.ovs.tool(['ovs-appctl', '-t', `${this.ovs.dir}/ovs-vswitchd.ctl`, 'revalidator/wait']);
+    const tell = (command: string) =>
+      this.ovs.tool(['ovs-appctl', '-t', `${this.ovs.dir}/ovs-vswitchd.ctl`, `revalidator/${command}`]);
+    await tell('pause');
+    await Promise.all([tell('wait'), tell('resume')]);
   }
 
   /** `nextCfg` counts every transaction that anybody made through us; equal before and after means that nothing was changed. */
@@ -173,6 +177,8 @@ export class Instance {
       tag?: number;
       mtuBytes?: number;
       asLibvirt?: boolean;
+      /** Waits for no switch, which may be away. */
+      noWait?: boolean;
     },
   ): Promise<Instance> {
     const { device, mac, address, ifaceId, bridge = 'br-int', mtuBytes = 1450 } = options;
@@ -180,6 +186,10 @@ export class Instance {
     await made.makeDevice();
     if (options.asLibvirt) {
       await made.plugAsLibvirt(ifaceId ?? '');
+      return made;
+    }
+    if (options.noWait) {
+      await made.plugIn(device, ifaceId ?? '');
       return made;
     }
     const external_ids = ifaceId === null ? {} : { 'iface-id': ifaceId, 'attached-mac': mac };
@@ -208,9 +218,7 @@ export class Instance {
     there: RealSwitch,
     { ifaceId, device, byBridge = false }: Readonly<{ ifaceId: string; device: string; byBridge?: boolean }>,
   ): Promise<void> {
-    const vsctl = (on: RealSwitch, ...argv: string[]) =>
-      on.ovs.tool(['ovs-vsctl', `--db=${on.ovs.remote}`, '--no-wait', ...argv]);
-    await vsctl(this.on, '--if-exists', 'del-port', 'br-int', this.bridged ? switchEnd(ifaceId) : this.device);
+    await this.vsctl('--if-exists', 'del-port', 'br-int', this.bridged ? switchEnd(ifaceId) : this.device);
     await this.link('delete', this.device);
     if (this.bridged) for (const each of [bridgeEnd(ifaceId), bridgeOf(ifaceId)]) await this.link('delete', each);
     this.on = there;
@@ -218,9 +226,17 @@ export class Instance {
     this.bridged = byBridge;
     if (byBridge) await this.makeBridge(ifaceId);
     else await this.makeDevice();
-    const end = byBridge ? switchEnd(ifaceId) : device;
+    await this.plugIn(byBridge ? switchEnd(ifaceId) : device, ifaceId);
+  }
+
+  private vsctl(...argv: string[]): Promise<RunResult> {
+    const { ovs } = this.on;
+    return ovs.tool(['ovs-vsctl', `--db=${ovs.remote}`, '--no-wait', ...argv]);
+  }
+
+  private async plugIn(end: string, ifaceId: string): Promise<void> {
     const ids = [`external_ids:iface-id=${ifaceId}`, `external_ids:attached-mac="${this.what.mac}"`];
-    await vsctl(there, 'add-port', 'br-int', end, '--', 'set', 'Interface', end, ...ids);
+    await this.vsctl('add-port', 'br-int', end, '--', 'set', 'Interface', end, ...ids);
   }
 
   /** As os-vif does where bridges have the rules: `tap<11>` in `qbr<11>`, which a pair joins to br-int. `ifaceId` names them. */
