@@ -1,5 +1,5 @@
 /** Makes a node serve DHCP as it should, by the engine of @plumbline/reconcile: observe, plan, apply, read back. A unit is a network. */
-import { digest, Memory, Run, settle, type Agent } from '@plumbline/reconcile';
+import { applyStages, digest, Memory, Run, settle, type Agent } from '@plumbline/reconcile';
 import { processRefusal, processStuck } from '@plumbline/processes';
 import type { DhcpDriver, DhcpStep } from './driver.js';
 import { networkOfProcess } from './marks.js';
@@ -24,46 +24,83 @@ export async function convergeDhcp(
   memory: Memory = new Memory(),
 ): Promise<Run> {
   const run = new Run();
-  const outsidesOf = (units: Iterable<string>): string[] => [...units].flatMap((id) => wanted.get(id)?.outside ?? []);
-  if (touched !== 'all' && touched.size === 0) return run;
-  const found = await driver.observe(touched, outsidesOf(touched === 'all' ? wanted.keys() : touched));
-  const units = touched === 'all' ? everything(wanted, found) : new Set(touched);
-  for (const id of held) units.delete(id);
-  // Which ports are whose is not known while some network is left as it is.
-  if (touched === 'all' && held.size === 0 && found.unreadable.size === 0) units.add(ORPHANS);
-
-  const agent: Agent<DhcpFound, DhcpStep> = {
-    stages: DHCP_STAGES,
-    plan: (of, some) => {
-      const plans = [...some]
-        .sort()
-        .map((unit) =>
-          unit === ORPHANS
-            ? { tasks: planOrphans([...wanted.values()], of), refused: [] }
-            : planDhcp(unit, wanted.get(unit) ?? null, of),
-        );
-      return { tasks: plans.flatMap(({ tasks }) => tasks), refused: plans.flatMap(({ refused }) => refused) };
-    },
-    apply: (steps) => driver.apply(steps),
-    observe: (some) => driver.observe(some.has(ORPHANS) ? 'all' : some, outsidesOf(some)),
-    wanted: (unit) => {
-      const state = wanted.get(unit);
-      return state ? digest(JSON.stringify({ ...state, holders: [...state.holders] })) : null;
-    },
-    refusal: (owner, step, error) => {
-      if (step?.op === 'process') return processRefusal(step, error);
-      return `${step ? subjectOf(step) : owner}: ${error.message}`;
-    },
-    stuck: (owner, steps) => {
-      const processes = steps.flatMap((step) => (step.op === 'process' ? [step] : []));
-      if (processes.length > 0) return processStuck(processes);
-      return `${steps[0] ? subjectOf(steps[0]) : owner}: it was made so and is not so; see what else works on this node`;
-    },
-  };
+  const survey = await lookAt({ wanted, held }, driver, touched);
+  if (!survey) return run;
+  const { found, units } = survey;
+  const agent = agentFor(wanted, driver);
   await settle(agent, memory, run, found, units, { mayRemove });
   memory.conclude(run, new Map([...units].map((unit) => [unit, agent.wanted(unit)])), mayRemove);
   return run;
 }
+
+/** Makes what is missing and takes away what nobody asks for, once, without reading it back: for a driver that prints. Throws when something cannot be planned or done. */
+export async function applyDhcpOnce(wishes: DhcpWishes, driver: DhcpDriver): Promise<void> {
+  const survey = await lookAt(wishes, driver, 'all');
+  if (!survey) return;
+  const run = new Run();
+  const agent = agentFor(wishes.wanted, driver);
+  const { tasks, refused } = agent.plan(survey.found, survey.units);
+  for (const { owner, unit, reason } of refused) run.fail(owner, { unit, reason, kind: 'planned' });
+  await applyStages(agent, run, tasks, new Set());
+  for (const { unit, reason } of run.failures.values()) throw new Error(`network ${unit}: ${reason}`);
+}
+
+type Survey = Readonly<{ found: DhcpFound; units: ReadonlySet<string> }>;
+
+const outsidesOf = (wanted: DhcpWishes['wanted'], units: Iterable<string>): string[] =>
+  [...units].flatMap((id) => wanted.get(id)?.outside ?? []);
+
+/** What there is of the networks that were touched, and which units that makes; null when there are none. */
+async function lookAt(
+  { wanted, held }: DhcpWishes,
+  driver: DhcpDriver,
+  touched: ReadonlySet<string> | 'all',
+): Promise<Survey | null> {
+  if (touched !== 'all' && touched.size === 0) return null;
+  const found = await driver.observe(touched, outsidesOf(wanted, touched === 'all' ? wanted.keys() : touched));
+  const units = touched === 'all' ? everything(wanted, found) : new Set(touched);
+  for (const id of held) units.delete(id);
+  // Which ports are whose is not known while some network is left as it is.
+  if (touched === 'all' && held.size === 0 && found.unreadable.size === 0) units.add(ORPHANS);
+  return { found, units };
+}
+
+/** Rendered states are never changed: of each the digest is taken once. */
+const digests = new WeakMap<DhcpState, string>();
+function digestOf(state: DhcpState): string {
+  const text = digests.get(state) ?? digest(JSON.stringify({ ...state, holders: [...state.holders] }));
+  digests.set(state, text);
+  return text;
+}
+
+const agentFor = (wanted: DhcpWishes['wanted'], driver: DhcpDriver): Agent<DhcpFound, DhcpStep> => ({
+  stages: DHCP_STAGES,
+  plan: (of, some) => {
+    const plans = [...some]
+      .sort()
+      .map((unit) =>
+        unit === ORPHANS
+          ? { tasks: planOrphans([...wanted.values()], of), refused: [] }
+          : planDhcp(unit, wanted.get(unit) ?? null, of),
+      );
+    return { tasks: plans.flatMap(({ tasks }) => tasks), refused: plans.flatMap(({ refused }) => refused) };
+  },
+  apply: (steps) => driver.apply(steps),
+  observe: (some) => driver.observe(some.has(ORPHANS) ? 'all' : some, outsidesOf(wanted, some)),
+  wanted: (unit) => {
+    const state = wanted.get(unit);
+    return state ? digestOf(state) : null;
+  },
+  refusal: (owner, step, error) => {
+    if (step?.op === 'process') return processRefusal(step, error);
+    return `${step ? subjectOf(step) : owner}: ${error.message}`;
+  },
+  stuck: (owner, steps) => {
+    const processes = steps.flatMap((step) => (step.op === 'process' ? [step] : []));
+    if (processes.length > 0) return processStuck(processes);
+    return `${steps[0] ? subjectOf(steps[0]) : owner}: it was made so and is not so; see what else works on this node`;
+  },
+});
 
 function everything(wanted: ReadonlyMap<string, DhcpState>, found: DhcpFound): Set<string> {
   const names = [...found.processes.processes.map(({ name }) => name), ...found.processes.folders.keys()];

@@ -5,10 +5,10 @@
  * tag of the line with those of the subnet, and frees both when it reads the file anew). `--dhcp-mac` sets the tags (process.ts).
  */
 import { dhcpServiceOf } from '@plumbline/contracts';
-import { addressesOf, servedSubnets, type DhcpTerms, type ServedNetwork } from './served.js';
-import { nameOf } from './names.js';
+import { servedSubnets, type AddressedNetwork, type DhcpTerms } from './served.js';
+import { nameInNetwork, nameOf } from './names.js';
 
-export function hostsText(served: ServedNetwork, { dnsDomain }: DhcpTerms): string {
+export function hostsText(served: AddressedNetwork, { dnsDomain }: DhcpTerms): string {
   return leasesOf(served)
     .map(({ port, ip }) => {
       const { fqdn } = nameOf(port.dnsName, ip.ipAddress, dnsDomain);
@@ -20,20 +20,21 @@ export function hostsText(served: ServedNetwork, { dnsDomain }: DhcpTerms): stri
 }
 
 /** Who may have a lease of which address: address -> MAC. */
-export const holdersOf = (served: ServedNetwork): ReadonlyMap<string, string> =>
+export const holdersOf = (served: AddressedNetwork): ReadonlyMap<string, string> =>
   new Map(leasesOf(served).map(({ port, ip }) => [ip.ipAddress, port.macAddress]));
 
-const leasesOf = (served: ServedNetwork) => {
+const leasesOf = (served: AddressedNetwork) => {
   const leased = new Set(servedSubnets(served).flatMap((each) => (dhcpServiceOf(each) === 'leased' ? [each.id] : [])));
-  return addressesOf(served).filter(({ subnet }) => leased.has(subnet.id));
+  return served.addresses.filter(({ subnet }) => leased.has(subnet.id));
 };
 
-/** Also of addresses that guests make themselves. */
-export const namesText = (served: ServedNetwork, { dnsDomain }: DhcpTerms): string =>
-  addressesOf(served)
+/** Also of addresses that guests make themselves. An address is asked for by any of its names; asked for a name, it says the first. */
+export const namesText = (served: AddressedNetwork, { dnsDomain }: DhcpTerms): string =>
+  served.addresses
     .map(({ port, ip }) => {
       const { fqdn, hostname } = nameOf(port.dnsName, ip.ipAddress, dnsDomain);
-      return `${ip.ipAddress}\t${fqdn} ${hostname}\n`;
+      const other = nameInNetwork(port.dnsName, served.network.dnsDomain);
+      return `${ip.ipAddress}\t${[fqdn, hostname, ...(other === null || other === fqdn ? [] : [other])].join(' ')}\n`;
     })
     .join('');
 

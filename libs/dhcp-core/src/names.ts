@@ -7,3 +7,7 @@ export function nameOf(dnsName: string, ipAddress: string, domain: string): { fq
   const hostname = host.endsWith(`.${domain}`) ? host.slice(0, -domain.length - 1) : host;
   return { fqdn, hostname };
 }
+
+/** The name in its network's own domain, by which it may be known outside; null without one, and for one that is absolute. */
+export const nameInNetwork = (dnsName: string, networkDomain: string): string | null =>
+  dnsName === '' || dnsName.endsWith('.') || networkDomain === '' ? null : `${dnsName}.${networkDomain}`;

@@ -2,25 +2,31 @@
  * The options file of dnsmasq (`--dhcp-optsfile`): a line for each option of a subnet or port, picked by tag. Texts are the reference's (reference.unit.spec.ts).
  */
 import {
+  dhcpOptionWords,
   dhcpServiceOf,
   type ExtraDhcpOpt,
   type Port,
   prefixLengthOf,
   type Subnet,
   versionOf,
+  whyNoDhcpOption,
 } from '@plumbline/contracts';
-import { addressesOf, by, servedSubnets, type DhcpTerms, type ServedNetwork } from './served.js';
+import { by, servedSubnets, type AddressedNetwork, type DhcpTerms, type ServedNetwork } from './served.js';
 
-const METADATA = '169.254.169.254/32';
+/** Where guests ask for metadata. */
+export const METADATA_IP = '169.254.169.254';
+export const METADATA = `${METADATA_IP}/32`;
+/** The same by IPv6. Guests need no route to it. */
+export const METADATA6 = 'fe80::a9fe:a9fe/64';
 /** Nameservers that say "none": the option goes out empty, where dnsmasq would name itself. */
-const NO_NAMESERVER: readonly string[] = ['0.0.0.0', '::'];
+export const NO_NAMESERVER: readonly string[] = ['0.0.0.0', '::'];
 
-export function optionsText(served: ServedNetwork, terms: DhcpTerms): string {
+export function optionsText(served: ServedNetwork, ports: readonly PortOptions[], terms: DhcpTerms): string {
   const lines = [
     ...servedSubnets(served).flatMap((subnet) =>
       subnet.ipVersion === 4 ? options4(subnet, served, terms) : options6(subnet, terms),
     ),
-    ...portsWithOptions(served).flatMap(({ port, options }) => options.map((option) => portOption(port, option))),
+    ...ports.flatMap(({ port, options }) => options.map((option) => portOption(port, option))),
   ];
   return lines.map((line) => `${line}\n`).join('');
 }
@@ -77,31 +83,30 @@ function nameservers(subnet: Subnet, option: string, text: (address: string) => 
   return [line(subnetTag(subnet), option, none ? [] : dnsNameservers.map(text))];
 }
 
-/** A text that is one line and one word where dnsmasq reads a word. What is neither comes from no API of ours. */
-const isName = (text: string): boolean => /^[A-Za-z0-9][A-Za-z0-9:_-]*$/.test(text);
-const isValue = (text: string): boolean => !/[\u0000-\u001f\u007f]/.test(text);
+export type PortOptions = Readonly<{ port: Port; options: readonly ExtraDhcpOpt[] }>;
 
 /** Ports that have options of their own for an address that is served, with those. Sorted by port. */
-export function portsWithOptions(served: ServedNetwork): { port: Port; options: ExtraDhcpOpt[] }[] {
+export function portsWithOptions(served: AddressedNetwork): PortOptions[] {
   const leased = new Map<Port, Set<4 | 6>>();
   const subnets = new Set(servedSubnets(served).map(({ id }) => id));
-  for (const { port, ip, subnet } of addressesOf(served))
+  for (const { port, ip, subnet } of served.addresses)
     if (port.extraDhcpOpts.length > 0 && subnets.has(subnet.id) && dhcpServiceOf(subnet) !== null)
       leased.set(port, (leased.get(port) ?? new Set()).add(versionOf(ip.ipAddress)));
   return [...leased].flatMap(([port, versions]) => {
-    const options = port.extraDhcpOpts.filter(
-      ({ name, value, ipVersion }) => versions.has(ipVersion) && isName(name) && isValue(value),
-    );
+    // Of an older release there may be some that nobody can send.
+    const options = port.extraDhcpOpts.filter((each) => versions.has(each.ipVersion) && whyNoDhcpOption(each) === null);
     return options.length > 0 ? [{ port, options }] : [];
   });
 }
 
-/** A number stays a number; a name is one of IPv4 or of IPv6. */
-function portOption({ id }: Port, { name, value, ipVersion }: ExtraDhcpOpt): string {
-  const family = ipVersion === 4 ? 'option' : 'option6';
-  const option = /^\d+$/.test(name) ? (ipVersion === 4 ? name : `${family}:${name}`) : `${family}:${name}`;
-  return line(`tag:port-${id}`, option, value === '' ? [] : [value]);
+/** A line for an option of a port, which it only has with the tag of that port. */
+export function portOption({ id }: Pick<Port, 'id'>, each: ExtraDhcpOpt): string {
+  const { tags, option } = dhcpOptionWords(each);
+  return line([`tag:port-${id}`, ...tags].join(','), option, each.value === '' ? [] : [valueText(each.value)]);
 }
+
+/** dnsmasq drops what is behind a `#`, and takes quotes and backslashes away: a value with one of them is quoted, as its man page says of configuration files. */
+const valueText = (value: string): string => (/["\\#]/.test(value) ? `"${value.replace(/["\\]/g, '\\$&')}"` : value);
 
 /** Length of the largest pool of leases that dnsmasq may be told. */
 const MOST_LEASES = 16_777_216;

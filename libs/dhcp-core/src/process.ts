@@ -4,7 +4,8 @@ import { filesFolder, type WantedProcess } from '@plumbline/processes';
 import { hostsText, namesText } from './hosts.js';
 import { dhcpNetns, dnsmasqName } from './marks.js';
 import { mostLeases, optionsText, portsWithOptions } from './options.js';
-import { servedSubnets, type DhcpTerms, type ServedNetwork } from './served.js';
+import { serversText } from './servers.js';
+import { servedSubnets, type AddressedNetwork, type DhcpTerms } from './served.js';
 
 /** How long a lease lasts: the reference's default. */
 const LEASE_SECONDS = 86_400;
@@ -14,11 +15,12 @@ export const leasesFile = (owner: string, name: string, runDir?: string): string
   filesFolder(owner, name, runDir).replace(/files$/, 'leases');
 
 /** Null where no subnet is served. */
-export function dnsmasqOf(served: ServedNetwork, terms: DhcpTerms): WantedProcess | null {
+export function dnsmasqOf(served: AddressedNetwork, terms: DhcpTerms): WantedProcess | null {
   const { network, server } = served;
   const subnets = servedSubnets(served);
   if (subnets.length === 0) return null;
   const name = dnsmasqName(network.id);
+  const withOptions = portsWithOptions(served);
   const folder = filesFolder(terms.owner, name, terms.runDir);
   const file = (of: string, content: string) => ({ name: of, content, mode: 0o644 });
   return {
@@ -36,6 +38,7 @@ export function dnsmasqOf(served: ServedNetwork, terms: DhcpTerms): WantedProces
       `--dhcp-hostsfile=${folder}/hosts`,
       `--addn-hosts=${folder}/names`,
       `--dhcp-optsfile=${folder}/opts`,
+      `--servers-file=${folder}/servers`,
       `--dhcp-leasefile=${leasesFile(terms.owner, name, terms.runDir)}`,
       '--dhcp-match=set:ipxe,175',
       '--dhcp-userclass=set:ipxe6,iPXE',
@@ -49,12 +52,13 @@ export function dnsmasqOf(served: ServedNetwork, terms: DhcpTerms): WantedProces
       `--dhcp-option-force=option:mtu,${network.mtuBytes}`,
       `--dhcp-lease-max=${mostLeases(served)}`,
       `--domain=${terms.dnsDomain}`,
-      ...portsWithOptions(served).map(({ port }) => `--dhcp-mac=set:port-${port.id},${port.macAddress}`),
+      ...withOptions.map(({ port }) => `--dhcp-mac=set:port-${port.id},${port.macAddress}`),
     ],
     files: [
       file('hosts', hostsText(served, terms)),
       file('names', namesText(served, terms)),
-      file('opts', optionsText(served, terms)),
+      file('opts', optionsText(served, withOptions, terms)),
+      file('servers', serversText(served, terms)),
     ],
     reload: 'signal',
   };

@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { FixedIp, Subnet } from '@plumbline/contracts';
 import { dnsmasqOf } from './process.js';
-import type { ServedNetwork } from './served.js';
+import { withAddresses, type ServedNetwork } from './served.js';
 import { networkOf, portOf, subnetOf, TERMS } from './testing/index.js';
 import { REFERENCE } from './testing/reference.js';
 
@@ -49,7 +49,7 @@ function servedLike(name: Name): ServedNetwork {
 }
 
 const processOf = (name: Name) => {
-  const process = dnsmasqOf(servedLike(name), { ...TERMS, metadata: true });
+  const process = dnsmasqOf(withAddresses(servedLike(name)), { ...TERMS, metadata: true });
   if (!process) throw new Error(`${name} is not served`);
   return process;
 };
@@ -75,7 +75,8 @@ describe.each(names)('the files of %s', (name) => {
 });
 
 /** Arguments that only say where files are. */
-const isPath = (argument: string): boolean => /^--(pid-file|dhcp-(hosts|opts|lease)file|addn-hosts)\b/.test(argument);
+const isPath = (argument: string): boolean =>
+  /^--(pid-file|dhcp-(hosts|opts|lease)file|addn-hosts|servers-file)\b/.test(argument);
 /** What we say besides. */
 const MORE = [
   // Ours: it stays a child of nobody and its output is its folder's log.

@@ -15,6 +15,8 @@ export type DhcpTerms = Readonly<{
   owner: string;
   /** Domain of all names, with the dot at its end. */
   dnsDomain: string;
+  /** Name servers to ask on networks whose subnets name none: those of the node, in order. */
+  resolvers: readonly string[];
   /** True where 169.254.169.254 is answered: guests get a route to it. */
   metadata: boolean;
   /** Folder of the processes' folders. Default: as in libs/processes. */
@@ -34,18 +36,22 @@ export const servedSubnets = ({ subnets, server }: ServedNetwork): Subnet[] =>
     )
     .sort(by(({ id }) => id));
 
+/** One address of a port, with its subnet. */
 export type Lease = Readonly<{ port: Port; ip: FixedIp; subnet: Subnet }>;
 
-/** Every address of the network's ports with its subnet, those of DHCP servers left out. Sorted by port and address. */
-export function addressesOf({ subnets, ports }: ServedNetwork): Lease[] {
-  const known = new Map(subnets.map((subnet) => [subnet.id, subnet]));
-  return [...ports]
+/** `addresses`: every address of the network's ports, those of DHCP servers left out. Sorted by port: once for all texts, for a network may have thousands. */
+export type AddressedNetwork = ServedNetwork & Readonly<{ addresses: readonly Lease[] }>;
+
+export function withAddresses(served: ServedNetwork): AddressedNetwork {
+  const known = new Map(served.subnets.map((subnet) => [subnet.id, subnet]));
+  const addresses = served.ports
     .filter(({ deviceOwner }) => deviceOwner !== 'network:dhcp')
     .sort(by(({ id }) => id))
     .flatMap((port) =>
-      port.fixedIps.flatMap((ip) => {
+      port.fixedIps.flatMap((ip): Lease[] => {
         const subnet = known.get(ip.subnetId);
         return subnet ? [{ port, ip, subnet }] : [];
       }),
     );
+  return { ...served, addresses };
 }

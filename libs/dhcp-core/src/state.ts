@@ -35,7 +35,7 @@ export type FoundLink = Readonly<{
   mtuBytes: number;
   up: boolean;
   txChecksum: boolean;
-  /** Those that are global: the kernel makes the link-local ones. */
+  /** Those that are global, and that of metadata: the kernel makes the other link-local ones. */
   addresses: readonly string[];
   /** Name of the other end in the node's root namespace; null when it is not there. */
   outside: string | null;

@@ -1,11 +1,14 @@
 /** What a node serves, by its view: kept as objects come, change and go, so that a change costs a look at its network alone. */
-import { dhcpServiceOf, type ObjectKey, type Port } from '@plumbline/contracts';
-import { Groups, Memory } from '@plumbline/reconcile';
+import { dhcpServiceOf, type ObjectKey, type ObjectStatus, type Port } from '@plumbline/contracts';
+import { processOwner } from '@plumbline/processes';
+import { Groups, Memory, type Run } from '@plumbline/reconcile';
 import { nameOf, objectIn, type Convergence, type ConvergeOptions, type HostView } from '@plumbline/topology';
 import { convergeDhcp } from './converge.js';
 import type { DhcpDriver } from './driver.js';
+import { dnsmasqName } from './marks.js';
+import { addressOwner, linkOwner, netnsOwner, portOwner } from './plan.js';
 import { renderDhcp } from './render.js';
-import type { DhcpTerms, ServedNetwork } from './served.js';
+import { by, type DhcpTerms, type ServedNetwork } from './served.js';
 import type { DhcpState } from './state.js';
 
 /** What an agent remembers from one converge to the next. */
@@ -17,6 +20,8 @@ export class DhcpMemory {
   private readonly servers = new Groups<string, string>();
   private readonly states = new Map<string, DhcpState>();
   private readonly heldBack = new Set<string>();
+  /** Port -> position at which it was last said that it is served. */
+  private readonly told = new Map<string, number>();
   private known = false;
 
   get wanted(): ReadonlyMap<string, DhcpState> {
@@ -24,6 +29,11 @@ export class DhcpMemory {
   }
   get held(): ReadonlySet<string> {
     return this.heldBack;
+  }
+
+  /** Those that have a server here. */
+  get networks(): Iterable<string> {
+    return this.servers.groups();
   }
 
   /** Takes in what changed, and renders what depends on it. Returns the networks to look at. */
@@ -34,6 +44,7 @@ export class DhcpMemory {
     if (all) {
       for (const groups of [this.ports, this.subnets, this.servers]) groups.clear();
       for (const id of [...this.states.keys(), ...this.heldBack]) changed.add(id);
+      for (const id of this.told.keys()) if (!view.objects.has(`port/${id}`)) this.told.delete(id);
     }
     for (const key of all ? view.objects.keys() : touched) this.note(view, key, changed);
     for (const id of changed) this.render(view, id, terms);
@@ -55,6 +66,7 @@ export class DhcpMemory {
       const isServer = port?.servesDhcp === true && port.binding.host === view.host;
       mark(this.ports.of(id), this.servers.of(id), port?.networkId);
       this.ports.put(id, port?.networkId);
+      if (!port) this.told.delete(id);
       this.servers.put(id, isServer ? port.networkId : undefined);
     }
   }
@@ -62,7 +74,7 @@ export class DhcpMemory {
   private render(view: HostView, id: string, terms: DhcpTerms): void {
     this.states.delete(id);
     this.heldBack.delete(id);
-    const served = this.served(view, id);
+    const served = this.network(view, id);
     const frozen = served && [served.network, served.server, ...served.subnets, ...served.ports];
     if (view.frozen.has(`network/${id}`) || frozen?.some((each) => view.frozen.has(`${each.kind}/${each.id}`))) {
       this.heldBack.add(id);
@@ -72,7 +84,7 @@ export class DhcpMemory {
     if (state) this.states.set(id, state);
   }
 
-  private served(view: HostView, id: string): ServedNetwork | null {
+  private network(view: HostView, id: string): ServedNetwork | null {
     const network = objectIn(view, 'network', id);
     const [serverId] = [...this.servers.in(id)].sort();
     const server = serverId === undefined ? undefined : objectIn(view, 'port', serverId);
@@ -90,10 +102,32 @@ export class DhcpMemory {
     };
   }
 
+  /**
+   * Ports of these networks that are as they should be, behind a converge of them: all that there is of a port is in the files, and dnsmasq was told so. What asks
+   * behind a signal is answered from the new files, because dnsmasq looks for signals before it looks for packets. Said of ports that were touched and of those that
+   * it was not said of yet: a change of one port says nothing of the others. A lease or a route that failed concerns nobody else.
+   */
+  served(view: HostView, networks: Iterable<string>, touched: ConvergeOptions['touched'], run: Run): ObjectStatus[] {
+    const statuses: ObjectStatus[] = [];
+    for (const id of networks) {
+      const ports = this.ports.in(id);
+      if (this.servers.in(id).size === 0) for (const port of ports) this.told.delete(port);
+      else if (!this.heldBack.has(id) && !failed(id, run))
+        for (const port of ports) {
+          const before = touched !== 'all' && touched.has(`port/${port}`) ? undefined : this.told.get(port);
+          if (before !== undefined && touched !== 'all') continue;
+          const position = before ?? view.position;
+          this.told.set(port, position);
+          statuses.push({ kind: 'port', id: port, position, status: 'ACTIVE' });
+        }
+    }
+    return statuses.sort(by(({ id }) => id));
+  }
+
   /** Subnets with DHCP in which the server has no address: nothing was free. */
   unserved(view: HostView): { key: string; reason: string }[] {
-    return [...this.states.keys()].flatMap((id) => {
-      const served = this.served(view, id);
+    return [...this.networks].flatMap((id) => {
+      const served = this.network(view, id);
       return (served?.subnets ?? [])
         .filter(
           (subnet) =>
@@ -109,7 +143,12 @@ export class DhcpMemory {
   }
 }
 
-/** Contract: Convergence. Rejects only when the node cannot be observed at all. It reports no statuses. */
+/** Whether something failed that each guest of the network needs. */
+const failed = (id: string, run: Run): boolean =>
+  [netnsOwner(id), linkOwner(id), portOwner(id), processOwner(dnsmasqName(id))].some((owner) => run.why(owner)) ||
+  [...run.failures.keys()].some((owner) => owner.startsWith(addressOwner(id, '')));
+
+/** Contract: Convergence. Rejects only when the node cannot be observed at all. A port is ACTIVE when this node serves it; nothing else is said of ports. */
 export async function convergeDhcpView(
   view: HostView,
   driver: DhcpDriver,
@@ -128,7 +167,7 @@ export async function convergeDhcpView(
   return {
     applied: run.applied,
     drift: run.drift,
-    statuses: [],
+    statuses: memory.served(view, networks === 'all' ? memory.networks : networks, touched, run),
     failed: [...failed].map(([key, reasons]) => ({ key, reason: [...reasons].join('; ') })),
   };
 }

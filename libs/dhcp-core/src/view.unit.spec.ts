@@ -1,7 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { type AnyObject, keyOf, type ObjectKey } from '@plumbline/contracts';
+import { processOwner } from '@plumbline/processes';
+import { Run } from '@plumbline/reconcile';
 import { emptyView, type HostView } from '@plumbline/topology';
 import { guestOf, servedOf, TERMS } from './testing/index.js';
+import { addressOwner } from './plan.js';
 import { DhcpMemory } from './view.js';
 
 const served = servedOf(1, [{ cidr: '10.1.0.0/24' }, { cidr: '10.2.0.0/24' }]);
@@ -99,6 +102,74 @@ describe('what a node serves', () => {
     );
     expect(node.memory.unserved(node.view)).toEqual([
       { key: `subnet/${second.id}`, reason: expect.stringContaining('no address of 10.2.0.0/24 is free') },
+    ]);
+    // Also where it is the only one, so that nothing is served at all.
+    node.change([{ ...server, fixedIps: [] }, 'put'], [second, 'gone']);
+    expect(node.memory.wanted.size).toBe(0);
+    expect(node.memory.unserved(node.view)).toMatchObject([{ key: `subnet/${first.id}` }]);
+  });
+});
+
+describe('ports that are served', () => {
+  const other = guestOf(served, 11);
+  /** What is said behind a converge of what was touched in which these owners failed. */
+  const said = (
+    node: Node,
+    touched: readonly AnyObject[] | 'all',
+    ...failed: readonly string[]
+  ): (readonly [string, number])[] => {
+    node.view.position += 1;
+    const keys = touched === 'all' ? touched : new Set(touched.map(keyOf));
+    const networks = node.memory.update(node.view, keys, TERMS);
+    const run = new Run();
+    for (const owner of failed) run.fail(owner, { unit: network.id, kind: 'refused', reason: 'no' });
+    return node.memory
+      .served(node.view, networks === 'all' ? node.memory.networks : networks, keys, run)
+      .map(({ id, position }) => [id, position] as const);
+  };
+  const start = (): Node => {
+    const node = new Node();
+    for (const each of [network, first, second, server, port]) node.view.objects.set(keyOf(each), each);
+    return node;
+  };
+
+  it('are told once, and again when they are touched; a full look repeats what was said', () => {
+    const node = start();
+    expect(said(node, 'all')).toEqual([
+      [server.id, 1],
+      [port.id, 1],
+    ]);
+    node.view.objects.set(keyOf(other), other);
+    expect(said(node, [other])).toEqual([[other.id, 2]]);
+    expect(said(node, [first])).toEqual([]);
+    expect(said(node, [port])).toEqual([[port.id, 4]]);
+    expect(said(node, 'all')).toEqual([
+      [server.id, 1],
+      [port.id, 4],
+      [other.id, 2],
+    ]);
+  });
+
+  it('are not told of while something has failed that all guests need; a route concerns none of them', () => {
+    const node = start();
+    for (const owner of [
+      processOwner(`dnsmasq-${network.id}`),
+      `${network.id}/link`,
+      addressOwner(network.id, '10.1.0.2/24'),
+    ])
+      expect(said(node, 'all', owner)).toEqual([]);
+    expect(said(node, [first], `${network.id}/route/6`)).toHaveLength(2);
+  });
+
+  it('are told of anew when the server comes back', () => {
+    const node = start();
+    said(node, 'all');
+    node.view.objects.set(keyOf(server), { ...server, binding: { ...server.binding, host: 'net2' } });
+    expect(said(node, [server])).toEqual([]);
+    node.view.objects.set(keyOf(server), server);
+    expect(said(node, [server])).toEqual([
+      [server.id, 3],
+      [port.id, 3],
     ]);
   });
 });

@@ -93,6 +93,77 @@ describe('a guest of an IPv6 subnet', () => {
       new_fqdn_fqdn: 'six.example.test',
     });
     expect(await b.dhclient('-6', '-S')).toMatchObject({ new_dhcp6_name_servers: '2001:db8::53' });
+    // Given back, and given anew, also to another client.
+    await a.releaseByDhclient('-6');
+    expect(await a.dhclient('-6')).toMatchObject({ new_ip6_address: '2001:db8:2::a' });
+    await a.releaseByDhclient('-6');
+    expect(await a.dhcpcd('-6', '--ia_na')).toMatchObject({ new_dhcp6_ia_na1_ia_addr1: '2001:db8:2::a' });
+  }, 120_000);
+});
+
+describe('a client that stays', () => {
+  it('renews its lease, and gives it back', async () => {
+    const served = servedOf(9, [V4]);
+    const port = guestOf(served, 10);
+    await node.serve(withPorts(served, port));
+    const guest = await node.plug(port, 1);
+    const client = await guest.stayingUdhcpc();
+    expect(await client.renew()).toMatchObject({ ip: '10.1.0.10', dns: '203.0.113.53 203.0.113.54' });
+    // What has changed since comes with the renewal.
+    const subnets = served.subnets.map((each) => ({ ...each, dnsNameservers: ['203.0.113.99'] }));
+    await node.serve(withPorts({ ...served, subnets }, port));
+    expect(await client.renew()).toMatchObject({ ip: '10.1.0.10', dns: '203.0.113.99' });
+    await client.release();
+    expect(await guest.udhcpc()).toMatchObject({ ip: '10.1.0.10' });
+  }, 120_000);
+});
+
+describe('names', () => {
+  const both = { dnsNameservers: ['10.1.0.53', '2001:db8:a::53'] };
+  const served = servedOf(
+    10,
+    [
+      { cidr: '10.1.0.0/24', gatewayIp: '10.1.0.1', ...both },
+      { cidr: '2001:db8:a::/64', ipv6AddressMode: 'dhcpv6-stateful', ipv6RaMode: 'dhcpv6-stateful' },
+    ],
+    { dnsDomain: 'tenant.example.' },
+  );
+  const [asking, web, other] = [guestOf(served, 10), guestOf(served, 11, { dnsName: 'web' }), guestOf(served, 53)];
+  const quiet = { ...served, subnets: served.subnets.map((each) => ({ ...each, dnsNameservers: [] })) };
+  const none = { ...served, subnets: served.subnets.map((each) => ({ ...each, dnsNameservers: ['0.0.0.0'] })) };
+
+  it('of the network are answered, each way, and others by whom its subnets or its node name', async () => {
+    node.resolvers = [];
+    await node.serve(withPorts(served, asking, web, other));
+    const [guest, resolver] = [await node.plug(asking, 1), await node.plug(other, 1)];
+    await guest.has('10.1.0.10/24', '2001:db8:a::a/64');
+    await resolver.has('10.1.0.53/24', '2001:db8:a::35/64');
+    for (const server of ['10.1.0.2', '2001:db8:a::2'])
+      for (const name of ['web.example.test', 'WEB.example.test', 'web', 'web.tenant.example']) {
+        expect([name, await guest.ask(server, name)]).toEqual([name, ['10.1.0.11']]);
+        expect([name, await guest.ask(server, name, 'AAAA')]).toEqual([name, ['2001:db8:a::b']]);
+      }
+    expect(await guest.ask('10.1.0.2', '11.0.1.10.in-addr.arpa', 'PTR')).toEqual(['web.example.test']);
+    const reverse = `b.${'0.'.repeat(19)}a.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa`;
+    expect(await guest.ask('10.1.0.2', reverse, 'PTR')).toEqual(['web.example.test']);
+    expect(await guest.ask('10.1.0.2', 'host-10-1-0-53.example.test')).toEqual(['10.1.0.53']);
+
+    const end = await resolver.resolves('www.example.com', '198.51.100.7');
+    expect(await guest.ask('10.1.0.2', 'www.example.com')).toEqual(['198.51.100.7']);
+    const before = await node.dnsmasqs();
+    // Nobody is named: the node's own, which is the same here.
+    await node.serve(withPorts(quiet, asking, web, other));
+    expect(await guest.ask('10.1.0.2', 'www.example.com')).toBe('EREFUSED');
+    node.resolvers = ['10.1.0.53'];
+    await node.serve(withPorts(quiet, asking, web, other));
+    expect(await guest.ask('10.1.0.2', 'www.example.com')).toEqual(['198.51.100.7']);
+    // No nameserver is asked for: guests are told none, and nobody is asked.
+    await node.serve(withPorts(none, asking, web, other));
+    expect(await guest.ask('10.1.0.2', 'www.example.com')).toBe('EREFUSED');
+    expect(await guest.ask('10.1.0.2', 'web.example.test')).toEqual(['10.1.0.11']);
+    expect(await node.dnsmasqs()).toEqual(before);
+    await end();
+    node.resolvers = [];
   }, 120_000);
 });
 
@@ -119,7 +190,7 @@ describe('of several subnets', () => {
       serverid: '10.2.0.2',
     });
     // The server answers the names that the API shows.
-    await a.run(['ip', 'address', 'add', '10.1.0.10/24', 'dev', 'eth0']);
+    await a.has('10.1.0.10/24');
     expect(await a.ask('10.1.0.2', 'host-10-2-0-11.example.test')).toEqual(['10.2.0.11']);
   }, 120_000);
 });
@@ -180,5 +251,67 @@ describe('extra options of a port', () => {
     expect(await node.dnsmasqs()).toEqual([before]);
     await node.serve(withPorts(served, { ...port, extraDhcpOpts: [] }));
     expect(await guest.udhcpc()).not.toHaveProperty('ntpsrv');
+  }, 120_000);
+
+  const option = (name: string, value: string, ipVersion: 4 | 6 = 4) => ({ name, value, ipVersion });
+
+  it('of IPv4 come by name and by number, before those of subnet and network', async () => {
+    const served = servedOf(11, [V4], { mtuBytes: 1400 });
+    const boot = 'http://boot.example/a,b?c="d"#e\\f';
+    const port = guestOf(served, 10, {
+      extraDhcpOpts: [
+        option('mtu', '1300'),
+        option('dns-server', '203.0.113.99, 203.0.113.98'),
+        option('router', ''),
+        option('classless-static-route', '10.50.0.0/16,10.1.0.77'),
+        option('42', '203.0.113.123'),
+        option('66', 'tftp.example.org'),
+        option('BOOTFILE-NAME', boot),
+        option('domain-search', 'a.example,b.example'),
+        option('server-ip-address', '203.0.113.69'),
+        option('200', 'c0:01:ff'),
+        option('tag:ipxe,67', 'http://boot.example/ipxe'),
+      ],
+    });
+    const plain = guestOf(served, 11);
+    await node.serve(withPorts(served, port, plain));
+    const [a, b] = [await node.plug(port, 1), await node.plug(plain, 1)];
+    const told = await a.udhcpc('-O', '200', '-O', '119');
+    expect(told).toMatchObject({
+      ...{ ip: '10.1.0.10', mtu: '1300', dns: '203.0.113.99 203.0.113.98', staticroutes: '10.50.0.0/16 10.1.0.77' },
+      ...{ ntpsrv: '203.0.113.123', tftp: 'tftp.example.org', bootfile: boot, search: 'a.example b.example' },
+      ...{ siaddr: '203.0.113.69', opt200: 'c001ff' },
+    });
+    expect(told).not.toHaveProperty('router');
+    expect(await b.udhcpc('-O', '200')).not.toHaveProperty('opt200');
+    // What iPXE sends (option 175): the condition holds.
+    expect(await a.udhcpc('-x', '0xaf:b10101')).toMatchObject({ bootfile: 'http://boot.example/ipxe' });
+  }, 120_000);
+
+  it('of IPv6 come by name and by number', async () => {
+    const served = servedOf(12, [
+      {
+        ...{ cidr: '2001:db8:c::/64', dnsNameservers: ['2001:db8::53'] },
+        ...{ ipv6AddressMode: 'dhcpv6-stateful', ipv6RaMode: 'dhcpv6-stateful' },
+      },
+    ]);
+    const port = guestOf(served, 10, {
+      extraDhcpOpts: [
+        option('dns-server', '2001:db8::99', 6),
+        option('24', 'a.example,b.example', 6),
+        option('sntp-server', '[2001:db8::1],[2001:db8::2]', 6),
+        // Not of this version: it is not sent.
+        option('mtu', '1300', 4),
+      ],
+    });
+    await node.serve(withPorts(served, port, guestOf(served, 11)));
+    const [a, b] = [await node.plug(port, 1), await node.plug(guestOf(served, 11), 1)];
+    expect(await a.dhclient('-6')).toMatchObject({
+      ...{ new_ip6_address: '2001:db8:c::a', new_dhcp6_name_servers: '2001:db8::99' },
+      ...{ new_dhcp6_domain_search: 'a.example. b.example.', new_dhcp6_sntp_servers: '2001:db8::1 2001:db8::2' },
+    });
+    expect(await b.dhclient('-6')).toMatchObject({
+      ...{ new_dhcp6_name_servers: '2001:db8::53', new_dhcp6_domain_search: 'example.test.' },
+    });
   }, 120_000);
 });

@@ -2,11 +2,10 @@
  * The DHCP port on a real node. Namespaces, links and addresses are made by the L3 agent's driver, whose steps they are; programs by libs/processes; leases are
  * given back by dnsmasq's own tools, which send what a guest would send.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
-  DHCP_PORT_OWNER,
   dnsmasqName,
   holdersIn,
   leasesFile,
@@ -19,9 +18,8 @@ import {
   type NodeStep,
 } from '@plumbline/dhcp-core';
 import { CommandFailed, type Runner } from '@plumbline/exec';
-import { outsideOf, outsideSysctl } from '@plumbline/l3-core';
-import { NodeL3Driver, observeLinks, OvsdbPorts, readOutsides } from '@plumbline/l3-driver';
-import type { OvsdbMirror } from '@plumbline/ovsdb';
+import { outsideOf } from '@plumbline/l3-core';
+import { NodeL3Driver, observeOutsides, outsidesIn, type SwitchPorts } from '@plumbline/l3-driver';
 import type { Processes, SupervisionStep } from '@plumbline/processes';
 import { leasesIn } from './leases.js';
 import { foundDhcp, observeNamespaces, readNamespace, type RawDhcp } from './observe.js';
@@ -30,21 +28,22 @@ export type NodeDhcpOptions = Readonly<{
   /** As in DhcpTerms. */
   owner: string;
   runDir?: string;
+  /** False: what is done is only printed, so there is no end of it to wait for. Default true. */
+  waits?: boolean;
 }>;
 
 /** Close it when done. */
 export class NodeDhcpDriver implements DhcpDriver {
   private readonly node: NodeL3Driver;
-  private readonly ports: OvsdbPorts;
 
   constructor(
     private readonly runner: Runner,
-    mirror: OvsdbMirror,
+    /** Of DHCP_PORT_OWNER. */
+    private readonly ports: SwitchPorts,
     private readonly processes: Processes,
     private readonly options: NodeDhcpOptions,
   ) {
-    this.ports = new OvsdbPorts(mirror, DHCP_PORT_OWNER);
-    this.node = new NodeL3Driver(runner, this.ports);
+    this.node = new NodeL3Driver(runner, ports);
   }
 
   close(): void {
@@ -53,7 +52,8 @@ export class NodeDhcpDriver implements DhcpDriver {
 
   async observe(networks: ReadonlySet<string> | 'all', outsides: readonly string[]): Promise<DhcpFound> {
     const { runner } = this;
-    const [there, processes] = await Promise.all([observeNamespaces(runner), this.processes.observe()]);
+    const names = networks === 'all' ? undefined : new Set([...networks].map(dnsmasqName));
+    const [there, processes] = await Promise.all([observeNamespaces(runner), this.processes.observe(names)]);
     const pids = new Map(
       processes.processes.filter(({ main }) => main).map(({ name, pid }) => [networkOfProcess(name), pid]),
     );
@@ -75,22 +75,14 @@ export class NodeDhcpDriver implements DhcpDriver {
     const asked = there.filter((id) => networks === 'all' || networks.has(id));
     const [observed] = await Promise.all([this.ports.observe(), ...asked.sort().map(read)]);
     const inner = [...raw.values()].flatMap(({ links }) => links.map(({ ifname }) => ifname));
-    const names = [...new Set([...outsides, ...inner.map(outsideOf)])];
-    const links = await observeLinks(runner, names);
-    const devices = [...links.values()].map(({ ifname }) => ifname.replace(/^tap/, 'ns-'));
-    const silent = devices.length > 0 ? await readOutsides(runner, devices) : new Map<string, string>();
+    const seen = await observeOutsides(runner, [...new Set([...outsides, ...inner.map(outsideOf)])]);
     const files = [...processes.folders.keys()].map((name) => [networkOfProcess(name), this.filesOf(name)] as const);
     return {
       bridge: observed.bridge,
       ports: observed.ports,
-      namespaces: new Map([...raw].map(([id, each]) => [id, foundDhcp(each, links)])),
+      namespaces: new Map([...raw].map(([id, each]) => [id, foundDhcp(each, seen)])),
       unreadable,
-      outsides: new Map(
-        [...links.values()].map(({ ifname, flags = [], mtu = 0 }) => [
-          ifname,
-          { up: flags.includes('UP'), mtuBytes: mtu, ipv6: (silent.get(outsideSysctl(ifname)) ?? '1') !== '1' },
-        ]),
-      ),
+      outsides: outsidesIn(seen),
       processes,
       leases: new Map(files.map(([id, { leases }]) => [id, leasesIn(leases)])),
       holders: new Map(files.map(([id, { hosts }]) => [id, holdersIn(hosts)])),
@@ -118,8 +110,10 @@ export class NodeDhcpDriver implements DhcpDriver {
   }
 
   private async give(step: LeaseStep): Promise<void> {
-    if (step.op === 'forget-leases')
-      return rmSync(leasesFile(this.options.owner, step.process, this.options.runDir), { force: true });
+    if (step.op === 'forget-leases') {
+      await this.runner.run(['rm', '-f', leasesFile(this.options.owner, step.process, this.options.runDir)]);
+      return;
+    }
     const { netns, device, lease } = step;
     const argv =
       lease.version === 4
@@ -130,7 +124,7 @@ export class NodeDhcpDriver implements DhcpDriver {
             ...['--iaid', lease.iaid, '--ip', lease.address],
           ];
     await this.runner.run(argv, { netns });
-    await this.untilGiven(step);
+    if (this.options.waits ?? true) await this.untilGiven(step);
   }
 
   /** The tools do not wait for dnsmasq, which writes its file when it has read the packet. */

@@ -1,6 +1,14 @@
 /** Reads a node: for each namespace one ip(8), and two requests to the exec helper, which start no program. Changes nothing. */
-import { DHCP_DEVICE_PREFIX, dhcpNetns, networkOfNetns, type FoundDhcp, type FoundLink } from '@plumbline/dhcp-core';
+import {
+  DHCP_DEVICE_PREFIX,
+  dhcpNetns,
+  METADATA6,
+  networkOfNetns,
+  type FoundDhcp,
+  type FoundLink,
+} from '@plumbline/dhcp-core';
 import type { Runner } from '@plumbline/exec';
+import type { Outsides } from '@plumbline/l3-driver';
 
 type IpLink = {
   ifname: string;
@@ -26,9 +34,6 @@ export async function observeNamespaces(runner: Runner): Promise<string[]> {
     .flat()
     .flatMap((each) => networkOfNetns((each as { name: string }).name) ?? []);
 }
-
-/** Outer ends by the index of their device. */
-export type Outsides = ReadonlyMap<number, Readonly<{ ifname: string; ifindex: number; link_index?: number }>>;
 
 /** As read, before its devices are matched with their outer ends. */
 export type RawDhcp = Omit<FoundDhcp, 'links'> &
@@ -78,7 +83,7 @@ export const foundDhcp = ({ links, checksums, ...rest }: RawDhcp, outsides: Outs
   ...rest,
   links: links.map((link): FoundLink => {
     // A veth's index of its peer does not say in which namespace the peer is: both must point at each other.
-    const other = outsides.get(link.link_index ?? -1);
+    const other = outsides.links.get(link.link_index ?? -1);
     return {
       device: link.ifname,
       mac: link.address ?? '',
@@ -86,9 +91,10 @@ export const foundDhcp = ({ links, checksums, ...rest }: RawDhcp, outsides: Outs
       up: isUp(link),
       txChecksum: checksums.get(link.ifname) ?? true,
       addresses: (link.addr_info ?? [])
-        .filter(({ scope }) => scope !== 'link')
-        .map(({ local, prefixlen }) => `${local}/${prefixlen}`),
-      outside: other?.link_index === link.ifindex ? other.ifname : null,
+        .map(({ local, prefixlen, scope }) => ({ address: `${local}/${prefixlen}`, scope }))
+        .filter(({ address, scope }) => scope !== 'link' || address === METADATA6)
+        .map(({ address }) => address),
+      outside: other?.peerIndex === link.ifindex ? other.name : null,
     };
   }),
 });

@@ -71,7 +71,7 @@ export const portOf = (facts: Partial<Port> & Pick<Port, 'id' | 'networkId' | 'm
   ...facts,
 });
 
-export const TERMS: DhcpTerms = { owner: 'dhcp-test', dnsDomain: 'example.test.', metadata: false };
+export const TERMS: DhcpTerms = { owner: 'dhcp-test', dnsDomain: 'example.test.', resolvers: [], metadata: false };
 
 /** A network with a server at `.2` of each subnet (`::2`), whose other ports a test gives it. `number` tells its ids from those of others. */
 export function servedOf(

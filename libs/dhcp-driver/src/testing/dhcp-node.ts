@@ -3,8 +3,16 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Port } from '@plumbline/contracts';
-import { convergeDhcp, dhcpOutside, renderDhcp, type DhcpState, type ServedNetwork } from '@plumbline/dhcp-core';
+import {
+  convergeDhcp,
+  DHCP_PORT_OWNER,
+  dhcpOutside,
+  renderDhcp,
+  type DhcpState,
+  type ServedNetwork,
+} from '@plumbline/dhcp-core';
 import { TERMS } from '@plumbline/dhcp-core/testing';
+import { OvsdbPorts } from '@plumbline/l3-driver';
 import { makeNode, type ScratchNode } from '@plumbline/l3-driver/testing';
 import { NodeProcesses } from '@plumbline/processes';
 import { NodeDhcpDriver } from '../node-driver.js';
@@ -30,6 +38,8 @@ env > "$OUT.next" && mv "$OUT.next" "$OUT"
 
 export class DhcpNode {
   private wanted = new Map<string, DhcpState>();
+  /** Whether guests are led to metadata. */
+  metadata = false;
   processes!: NodeProcesses;
   driver!: NodeDhcpDriver;
 
@@ -59,15 +69,20 @@ export class DhcpNode {
       runDir: this.folder,
       restarts: { firstMs: 20, maxMs: 1_000 },
     });
-    this.driver = new NodeDhcpDriver(this.node.runner, this.node.mirror, this.processes, {
+    const ports = new OvsdbPorts(this.node.mirror, DHCP_PORT_OWNER);
+    this.driver = new NodeDhcpDriver(this.node.runner, ports, this.processes, {
       owner: this.owner,
       runDir: this.folder,
     });
   }
 
+  /** Name servers of this node itself: PLUMB_DNS_RESOLVERS. */
+  resolvers: readonly string[] = [];
+
   /** Serves just these networks; rejects when something failed. Returns the number of steps that changed the node. */
   async serve(...networks: readonly ServedNetwork[]): Promise<number> {
-    const terms = { ...TERMS, owner: this.owner, runDir: this.folder };
+    const { owner, resolvers, metadata } = this;
+    const terms = { ...TERMS, owner, resolvers, metadata, runDir: this.folder };
     this.wanted = new Map(
       networks.flatMap((each) => {
         const state = renderDhcp(each, terms);
@@ -99,7 +114,7 @@ export class DhcpNode {
 
   /** An instance's port on network `tag`, as it is before it has an address. */
   async plug({ id, macAddress }: Pick<Port, 'id' | 'macAddress'>, tag: number): Promise<Guest> {
-    const name = `g${id.slice(3, 11).replace('-', '')}`;
+    const name = `g${id.slice(1, 11).replace('-', '')}`;
     const { spawner, ovs } = this.node;
     const ip = (lines: string[], netns?: string) =>
       spawner.run(['ip', '-batch', '-'], { stdin: `${lines.join('\n')}\n`, ...(netns ? { netns } : {}) });
@@ -174,13 +189,67 @@ export class Guest {
     return this.told(({ OUT = '' }) => this.run([...inEmpty, 'dhcpcd', ...options, ...env(OUT), ...more, 'eth0']));
   }
 
-  /** The addresses of a name, as this nameserver says. */
-  async ask(server: string, name: string): Promise<string[]> {
+  /** What this nameserver says of a name; its refusal, as Node.js names it, where it says nothing. */
+  async ask(server: string, name: string, type: 'A' | 'AAAA' | 'PTR' = 'A'): Promise<string[] | string> {
     const program =
-      'const r = new (require("dns").promises.Resolver)(); r.setServers([process.argv[1]]);' +
-      'r.resolve(process.argv[2]).then((all) => console.log(JSON.stringify(all)));';
-    const { stdout } = await this.run([process.execPath, '-e', program, server, name]);
-    return JSON.parse(stdout) as string[];
+      'const r = new (require("dns").promises.Resolver)({ timeout: 2000 }); const [, server, name, type] = process.argv;' +
+      'r.setServers([server]); r.resolve(name, type).catch((e) => e.code).then((all) => console.log(JSON.stringify(all)));';
+    const { stdout } = await this.run([process.execPath, '-e', program, server, name, type]);
+    return JSON.parse(stdout) as string[] | string;
+  }
+
+  /** Gives itself addresses, as somebody does who did not ask for them. */
+  async has(...addresses: readonly string[]): Promise<void> {
+    for (const address of addresses) await this.run(['ip', 'address', 'add', address, 'dev', 'eth0']);
+  }
+
+  /** A nameserver of somebody else in this guest, which knows one name. It ends with the returned function. */
+  async resolves(name: string, address: string): Promise<() => Promise<void>> {
+    const options = [
+      '--keep-in-foreground',
+      '--no-hosts',
+      '--no-resolv',
+      '--conf-file=/dev/null',
+      '--pid-file',
+      '--log-facility=-',
+    ];
+    const pid = await this.owner.node.spawner.startDetached(['dnsmasq', ...options, `--address=/${name}/${address}`], {
+      netns: this.netns,
+      logFile: this.file('resolver'),
+    });
+    await until('the nameserver of a guest', async () => Array.isArray(await this.ask('127.0.0.1', name)));
+    return async () => {
+      process.kill(pid);
+      await until('the end of the nameserver', () => !alive(pid));
+    };
+  }
+
+  /** BusyBox that stays: `renew` has it renew its lease as at T1, and resolves with what it is told then; `release` has it give the lease back and end. */
+  async stayingUdhcpc(): Promise<{ renew(): Promise<Told>; release(): Promise<void> }> {
+    const OUT = this.file('staying');
+    rmSync(OUT, { force: true });
+    const argv = ['udhcpc', '-f', '-i', 'eth0', '-t', '20', '-T', '1', '-A', '1', '-R', '-s', this.script];
+    const logFile = this.file('staying-log');
+    const pid = await this.owner.node.spawner.startDetached(argv, { netns: this.netns, logFile, env: { OUT } });
+    const told = (): Promise<Told> =>
+      until('udhcpc to be told', () => {
+        const now = toldIn(textOf(OUT));
+        return now['ip'] === undefined ? null : now;
+      });
+    const { ip = '', mask = '' } = await told();
+    // The script only notes: an address is what the answer to a renewal is sent to.
+    await this.has(`${ip}/${mask}`);
+    return {
+      renew: async () => {
+        rmSync(OUT, { force: true });
+        process.kill(pid, 'SIGUSR1');
+        return told();
+      },
+      release: async () => {
+        process.kill(pid, 'SIGTERM');
+        await until('the end of udhcpc', () => !alive(pid));
+      },
+    };
   }
 
   /** Gives the lease back. */
