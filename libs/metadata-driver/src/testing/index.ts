@@ -1,0 +1,1 @@
+export { MetadataNode, NovaStandIn, until, type Asked } from './metadata-node.js';
