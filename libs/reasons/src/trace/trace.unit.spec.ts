@@ -1,0 +1,263 @@
+/** A packet's way by the log and by what nodes say, made up here. What real nodes say, and what real packets do: test/system/trace.e2e.spec.ts. */
+import { describe, expect, it } from '@jest/globals';
+import type { AnswerOf, MetFlow, ParamsOf, PlumbEvent, TracedPacket } from '@plumbline/contracts';
+import { idOf, type World } from '@plumbline/topology/testing';
+import type { Heard, Wanted } from '../doctor/examine.js';
+import {
+  cloud,
+  EXTERNAL,
+  FLOATING,
+  GATEWAY_PORT,
+  GROUP,
+  GUEST,
+  INTERFACE,
+  ROUTER,
+  SERVER,
+  TENANT,
+} from '../testing/cloud.js';
+import {
+  BadEnd,
+  between,
+  linesOfTrace,
+  parseTraffic,
+  trace,
+  traceForMember,
+  type Trace,
+  type Walked,
+} from './index.js';
+
+const [FIXED, PUBLIC] = ['10.0.0.5', '10.255.0.20'];
+const flow = (bridge: string, table: number, more: Partial<MetFlow> = {}): MetFlow => ({
+  ...{ bridge, table, match: 'ip', priority: 1, actions: ['goto_table:1'], of: 'ours', position: 9 },
+  ...more,
+});
+type Switching = AnswerOf<'switching'>;
+type Told = Readonly<{ [Q in Wanted['question']]?: (host: string, params: never) => unknown }>;
+
+/** Switches that know where everybody is, a router that translates, instances and neighbours that answer. */
+const NODES: Told = {
+  switching: (host, { entry, destinationMac }: ParamsOf<'switching'>): Switching => {
+    const places: Readonly<Record<string, readonly [host: string, portId: string]>> = {
+      'fa:16:3e:00:00:01': ['net1', GATEWAY_PORT],
+      'fa:16:3e:00:00:02': ['net1', INTERFACE],
+      'fa:16:3e:00:00:03': ['net1', SERVER],
+      'fa:16:3e:00:00:04': ['cmp1', GUEST],
+    };
+    const to = places[destinationMac];
+    const none = { portId: null, remoteIp: null, vni: null };
+    const output = !to
+      ? { bridge: 'br-ex', device: 'eth1', ...none }
+      : to[0] === host
+        ? { bridge: 'br-int', device: 'tap', ...none, portId: to[1] }
+        : {
+            bridge: 'br-tun',
+            device: 'vxlan',
+            ...none,
+            remoteIp: to[0] === 'net1' ? '172.31.0.1' : '172.31.0.2',
+            vni: 1,
+          };
+    const judged =
+      entry.at === 'port' && host === 'cmp1' ? [flow('br-int', 84)] : host === 'cmp1' ? [flow('br-int', 85)] : [];
+    return { device: 'tap', flows: [flow('br-int', 0), ...judged], outputs: [output], remarks: [] };
+  },
+  probe: () => ({ answers: [{ answered: true, fromMac: '', toMac: '', text: '' }] }),
+};
+
+function walked(world: World, from: string, to: string, packet: string, told: Told = {}): Walked {
+  const nodes = { ...NODES, ...told };
+  const walk = trace(
+    world.topology,
+    between(world.topology, { from, to, traffic: parseTraffic(packet) }, () => true),
+  );
+  let step = walk.next();
+  while (!step.done) {
+    const { question, host, params } = step.value;
+    const answer = (nodes[question] as ((host: string, params: unknown) => unknown) | undefined)?.(host, params);
+    const heard: Heard = answer === undefined ? { silent: `${host} is silent` } : { answer };
+    step = walk.next(heard);
+  }
+  return step.value;
+}
+const summary = ({ there, back }: Walked): unknown[] => [there, back].map((way) => way && [way.verdict, way.reason]);
+const routing = (host: string, given: ParamsOf<'routing'>): AnswerOf<'routing'> => {
+  const { packet, connection } = given;
+  const inward: TracedPacket = connection
+    ? { ...packet, source: connection.opened.destination, destination: connection.opened.source }
+    : packet.destination === PUBLIC
+      ? { ...packet, destination: FIXED }
+      : { ...packet, source: PUBLIC };
+  const isIn = inward.destination.startsWith('10.0.0.');
+  return {
+    ...{
+      there: true,
+      unjudged: [],
+      packet: inward,
+      end: 'forwarded',
+      route: '10.0.0.0/24 dev qr',
+      neighbour: null,
+      tracked: [],
+    },
+    rules: [
+      { table: 'nat', chain: 'PREROUTING', line: '-j DNAT', did: 'dnat', of: 'ours', position: 12, packet: inward },
+    ],
+    ...{ device: isIn ? `qr-${INTERFACE.slice(0, 11)}` : `qg-${GATEWAY_PORT.slice(0, 11)}` },
+    ...{ nextHop: inward.destination, connection: connection ?? { opened: packet, sent: inward, mark: 0 } },
+  };
+};
+
+describe('what is asked', () => {
+  const { topology } = cloud();
+  const ends = (from: string, to: string, packet = 'icmp') =>
+    between(topology, { from, to, traffic: parseTraffic(packet) }, () => true).packet;
+
+  it.each([
+    [GUEST, PUBLIC],
+    ['vm', PUBLIC],
+    [FIXED, PUBLIC],
+    [`${FIXED}@${TENANT}`, FLOATING],
+    [FLOATING, PUBLIC],
+    [PUBLIC, '10.255.0.20'],
+  ])('%s -> %s', (from, to) => {
+    expect(ends(from, to)).toMatchObject({ source: FIXED, destination: PUBLIC });
+  });
+
+  it.each([
+    ['nobody', PUBLIC, 'icmp'],
+    [GUEST, '10.0.0.5@nowhere', 'icmp'],
+    [GUEST, 'fd00::1', 'icmp'],
+    [GUEST, PUBLIC, 'tcp'],
+    [GUEST, PUBLIC, 'tcp/0'],
+    [GUEST, PUBLIC, 'tcp/65536'],
+    [GUEST, PUBLIC, 'icmp/8'],
+    [GUEST, PUBLIC, 'sctp/80'],
+    [GUEST, PUBLIC, 'tcp/80; reboot'],
+  ])('%s -> %s %s is refused', (from, to, packet) => {
+    expect(() => ends(from, to, packet)).toThrow(BadEnd);
+  });
+});
+
+describe('a way', () => {
+  it('from outside to a floating IP and back, by router and tunnel', () => {
+    const found = walked(cloud(), '10.255.0.77', PUBLIC, 'tcp/80', { routing });
+    expect(summary(found)).toEqual([
+      ['arrives', 'arrives'],
+      ['arrives', 'arrives'],
+    ]);
+    expect(found.unknown).toEqual([]);
+    const kinds = found.there.hops.map(({ kind, host }) => `${kind}${host === null ? '' : ` ${host}`}`);
+    expect(kinds).toEqual([
+      ...['outside', 'flow net1', 'namespace net1', 'rule net1', 'route net1', 'flow net1', 'tunnel net1'],
+      ...['flow cmp1', 'flow cmp1', 'group cmp1', 'instance cmp1'],
+    ]);
+    const rule = found.there.hops.find(({ kind }) => kind === 'rule');
+    expect(rule).toMatchObject({ before: { destination: PUBLIC }, packet: { destination: FIXED }, position: 12 });
+    expect(found.back?.hops.at(-1)).toMatchObject({
+      kind: 'outside',
+      packet: { source: PUBLIC, destination: '10.255.0.77' },
+    });
+  });
+
+  it('ends where the log says so, and asks nobody', () => {
+    const down: PlumbEvent = {
+      ...{ type: 'PortAttributesSet', version: 1 },
+      data: { portId: GUEST, set: { adminStateUp: false } },
+    };
+    const found = walked(cloud(down), '10.0.0.2', GUEST, 'icmp');
+    expect(found.there).toMatchObject({ verdict: 'dropped', reason: 'port-down', object: `port/${GUEST}` });
+    expect(found.back).toBeNull();
+  });
+
+  it('to an address that nobody has ends there', () => {
+    expect(walked(cloud(), GUEST, '10.0.0.99', 'icmp').there).toMatchObject({
+      verdict: 'dropped',
+      reason: 'no-neighbour',
+    });
+    const silent = { routing, probe: () => ({ answers: [{ answered: false, fromMac: '', toMac: '', text: '' }] }) };
+    expect(walked(cloud(), GUEST, '10.255.0.99', 'icmp', silent).there).toMatchObject({
+      verdict: 'dropped',
+      reason: 'no-neighbour',
+    });
+  });
+
+  it('is dropped by the flow that the switch names, for want of a rule', () => {
+    const shut: Told = {
+      routing,
+      switching: (host: string, params: ParamsOf<'switching'>) => {
+        const told = NODES.switching?.(host, params as never) as Switching;
+        return host === 'cmp1' && params.entry.at === 'tunnel'
+          ? { ...told, outputs: [], flows: [flow('br-int', 85, { actions: ['drop'] })] }
+          : told;
+      },
+    };
+    expect(walked(cloud(), '10.255.0.77', PUBLIC, 'tcp/80', shut).there).toMatchObject({
+      ...{ verdict: 'dropped', reason: 'group', object: `port/${GUEST}`, why: expect.stringContaining('lets it in') },
+    });
+  });
+
+  it('of which a node does not answer is by the log, and says so', () => {
+    const silent: Told = { routing: () => undefined, switching: () => undefined };
+    const found = walked(cloud(), '10.255.0.77', PUBLIC, 'tcp/80', silent);
+    expect(found.there).toMatchObject({
+      verdict: 'unknown',
+      reason: 'silent',
+      why: expect.stringContaining('as far as the log says'),
+    });
+    expect(found.back).toMatchObject({ verdict: 'unknown' });
+    expect(found.unknown).toEqual([
+      'net1 did not answer: its part is from the log only',
+      'cmp1 did not answer: its part is from the log only',
+    ]);
+    const without = cloud({
+      ...{ type: 'SecurityGroupRuleDeleted', version: 1 },
+      data: { securityGroupRuleId: idOf('f2'), securityGroupId: GROUP },
+    });
+    expect(walked(without, '10.255.0.77', PUBLIC, 'tcp/80', silent).there).toMatchObject({
+      verdict: 'dropped',
+      reason: 'group',
+    });
+  });
+
+  it('past a rule that nobody can judge names it', () => {
+    const strange = (host: string, given: ParamsOf<'routing'>) => ({
+      ...routing(host, given),
+      unjudged: [{ table: 'filter', chain: 'FORWARD', line: '-m time -j DROP' }],
+    });
+    expect(walked(cloud(), '10.255.0.77', PUBLIC, 'tcp/80', { routing: strange }).unknown).toEqual([
+      expect.stringContaining('which cannot be judged: filter FORWARD -m time -j DROP'),
+    ]);
+  });
+});
+
+describe('what is told', () => {
+  const told = (from: string, to: string): Trace => {
+    const { there, back, ...more } = walked(cloud(), from, to, 'tcp/80', { routing });
+    const way = (each: Walked['there']) => ({ ...each, hops: each.hops.map((hop) => ({ ...hop, event: null })) });
+    return { ...more, position: 9, there: way(there), back: back && way(back) };
+  };
+
+  it('to a member: his own hops without hosts and rules, and nothing beyond', () => {
+    const mine = (key: string): boolean => key === `port/${GUEST}`;
+    const seen = traceForMember(told('10.255.0.77', PUBLIC), 'A', mine);
+    expect(seen.there).toMatchObject({ verdict: 'arrives', object: `port/${GUEST}` });
+    expect(seen.there.hops.map(({ kind, host, place }) => [kind, host, place])).toEqual([['instance', null, '']]);
+    const text = JSON.stringify(seen);
+    for (const secret of ['net1', 'cmp1', ROUTER, EXTERNAL, 'DNAT', 'br-int', 'goto_table'])
+      expect(text).not.toContain(secret);
+    const theirs = traceForMember(told('10.255.0.77', PUBLIC), 'B', () => false);
+    expect(theirs.there).toMatchObject({ verdict: 'unknown', reason: 'not-yours', hops: [], object: null });
+    expect(theirs.back).toBeNull();
+  });
+
+  it('on a terminal: each hop, what it did, and how it ends', () => {
+    const lines = linesOfTrace(told('10.255.0.77', PUBLIC)).join('\n');
+    for (const part of [
+      'there: ARRIVES',
+      'back: ARRIVES',
+      'net1, br-int',
+      'tunnel to cmp1',
+      '10.255.0.20:80 becomes',
+      'table=0',
+    ])
+      expect(lines).toContain(part);
+  });
+});
