@@ -5,6 +5,8 @@
  * while nothing could be removed is converged again once removing is allowed; a full resync on a timer finds drift that no event and no driver reported.
  * Design: the view must not change during a converge, but messages go on changing it. So a converge gets a copy of the view, which does not change while it runs.
  * Before the next converge the marked objects are copied over; that is enough, because whatever was folded in was marked.
+ * A converge that has much to look at lets others in between its parts (`between`): a change never waits for a resync or a rebuild. The copy is brought up to date for the
+ * one in between, so the part after it works by what is wanted then.
  * Roads not taken: a full copy for each converge, with which one floating IP would cost as much as all of them; messages that wait until the converge has ended,
  * with which a working agent would look as if it lagged. A queue of keys: it cannot express a full resync, which must observe the whole node, because what has
  * to be removed is in no list of keys.
@@ -17,11 +19,14 @@ import { Reconciler } from './reconciler.js';
 
 export type Marks = ReadonlySet<ObjectKey> | 'all';
 
+/** The view to make true, and whether things may be removed. */
+type Terms = Readonly<{ view: HostView; mayRemove: boolean; unverified: boolean }>;
+
 export type ConvergerOptions = Readonly<{
   reconciler: Reconciler;
   clock: Clock;
-  /** Called before each converge: the view to make true, and whether things may be removed; null: do nothing for now. */
-  terms(): Promise<Readonly<{ view: HostView; mayRemove: boolean; unverified: boolean }> | null>;
+  /** Called before each converge; null: do nothing for now. */
+  terms(): Promise<Terms | null>;
   onConverged(result: Convergence, view: HostView, options: ConvergeOptions): void;
   onError(error: Error): void;
   /** Mean time between full resyncs; each is drawn from 0.8 to 1.2 of it. */
@@ -112,25 +117,41 @@ export class Converger {
       }
       const touched = this.marked;
       if (touched !== 'all' && touched.size === 0) return;
-      this.marked = new Set();
-      const view = (this.copy ??= emptyView(terms.view.host));
-      catchUp(view, terms.view, touched);
-      const options: ConvergeOptions = { touched, mayRemove: terms.mayRemove, unverified: terms.unverified };
-      if (touched === 'all') this.scheduleFull();
-      try {
-        const result = await this.options.reconciler.converge(view, options);
-        this.lastError = null;
-        this.backoff.reset();
-        if (!options.mayRemove) this.withoutRemoval = collect(this.withoutRemoval, touched);
-        this.retryFailed(touched, result);
-        this.options.onConverged(result, view, options);
-      } catch (reason) {
-        this.lastError = reason instanceof Error ? reason : new Error(String(reason));
-        this.options.onError(this.lastError);
-        this.marked = collect(touched, this.marked);
-        this.pause();
-        return;
-      }
+      if (!(await this.attempt(terms, touched, () => this.convergeBetween()))) return this.pause();
+    }
+  }
+
+  /** What was marked while a converge is under way. A full look waits for its end; what fails is marked again. */
+  private async convergeBetween(): Promise<void> {
+    const waiting = (): ReadonlySet<ObjectKey> | null =>
+      this.stopped || this.marked === 'all' || this.marked.size === 0 ? null : this.marked;
+    const terms = waiting() && (await this.options.terms());
+    const touched = waiting();
+    if (terms && touched) await this.attempt(terms, touched);
+  }
+
+  /** One converge of what is marked now. False: nothing could be done, and it is marked again. */
+  private async attempt(terms: Terms, touched: Marks, between?: () => Promise<void>): Promise<boolean> {
+    this.marked = new Set();
+    const view = (this.copy ??= emptyView(terms.view.host));
+    catchUp(view, terms.view, touched);
+    const options: ConvergeOptions = { touched, mayRemove: terms.mayRemove, unverified: terms.unverified };
+    if (touched === 'all') this.scheduleFull();
+    try {
+      const { reconciler } = this.options;
+      const result = await reconciler.converge(view, between ? { ...options, between } : options);
+      this.lastError = null;
+      this.backoff.reset();
+      if (!options.mayRemove) this.withoutRemoval = collect(this.withoutRemoval, touched);
+      if (result.again) this.marked = collect(this.marked, result.again);
+      this.retryFailed(touched, result);
+      this.options.onConverged(result, view, options);
+      return true;
+    } catch (reason) {
+      this.lastError = reason instanceof Error ? reason : new Error(String(reason));
+      this.options.onError(this.lastError);
+      this.marked = touched === 'all' ? 'all' : collect(new Set(touched), this.marked);
+      return false;
     }
   }
 

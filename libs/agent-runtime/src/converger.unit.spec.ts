@@ -14,7 +14,12 @@ const textOf = ({ objects, frozen, position }: HostView): string => canonical([o
 /** A converger over `view`; the test ends each converge. */
 function over(view: HostView, mayRemove: () => boolean = () => true) {
   const clock = new ManualClock();
-  const calls: { view: HostView; text: string; options: ConvergeOptions; end(error?: Error): void }[] = [];
+  const calls: {
+    view: HostView;
+    text: string;
+    options: ConvergeOptions;
+    end(error?: Error, more?: Partial<Convergence>): void;
+  }[] = [];
   const converger = new Converger({
     clock,
     fullEveryMs: 1e9,
@@ -28,7 +33,7 @@ function over(view: HostView, mayRemove: () => boolean = () => true) {
             view: shown,
             text: textOf(shown),
             options,
-            end: (error) => (error ? reject(error) : resolve(nothing)),
+            end: (error, more) => (error ? reject(error) : resolve({ ...nothing, ...more })),
           }),
         ),
     },
@@ -121,6 +126,20 @@ describe('marks', () => {
     await converger.stop();
   });
 
+  it('of what a converge left for another are converged at once, with those that came meanwhile', async () => {
+    const { clock, calls, converger } = over(emptyView('cmp1'));
+    converger.mark(new Set<ObjectKey>(['port/1', 'port/2']));
+    await clock.run(0);
+    converger.mark(new Set<ObjectKey>(['port/3']));
+    calls[0]!.end(undefined, { again: new Set<ObjectKey>(['port/2']) });
+    await clock.run(0);
+    expect(calls[1]!.options.touched).toEqual(new Set(['port/3', 'port/2']));
+    calls[1]!.end();
+    await clock.run(0);
+    expect(calls.length).toBe(2);
+    await converger.stop();
+  });
+
   it('of a converge that could do nothing wait for a pause, unless the node is back', async () => {
     const { clock, calls, converger } = over(emptyView('cmp1'));
     const fails = async (): Promise<void> => {
@@ -162,12 +181,72 @@ describe('marks', () => {
     mayRemove = true;
     converger.wake();
     await clock.run(0);
-    expect(calls[2]!.options).toEqual({ touched: new Set(['port/1', 'port/2']), mayRemove: true, unverified: false });
+    expect(calls[2]!.options).toMatchObject({ touched: new Set(['port/1', 'port/2']), mayRemove: true });
     calls[2]!.end();
     await clock.run(0);
     converger.wake();
     await clock.run(0);
     expect(calls.length).toBe(3);
     await converger.stop();
+  });
+});
+
+describe('between the parts of a converge', () => {
+  it('what was marked meanwhile is converged, by the view as it is then; it is not let in between again', async () => {
+    const view = emptyView('cmp1');
+    const { clock, calls, converger } = over(view);
+    converger.mark('all');
+    await clock.run(0);
+    const whole = calls[0]!;
+    const key: ObjectKey = 'port/1';
+    view.objects.set(key, { kind: 'port', id: '1' } as AnyObject);
+    converger.mark(new Set([key]));
+    await clock.run(0);
+    expect(calls).toHaveLength(1);
+    expect(whole.view.objects.has(key)).toBe(false);
+    const between = whole.options.between!();
+    await clock.run(0);
+    expect(calls[1]!.options).toEqual({ touched: new Set([key]), mayRemove: true, unverified: false });
+    expect(whole.view.objects.has(key)).toBe(true);
+    calls[1]!.end();
+    await between;
+    // Nothing is left: the next time nobody comes in, and after the whole one there is no other.
+    await whole.options.between!();
+    whole.end();
+    await clock.run(0);
+    expect(calls).toHaveLength(2);
+    await converger.stop();
+  });
+
+  it('a full look waits for its end, and what failed is tried again behind it', async () => {
+    const { clock, calls, converger } = over(emptyView('cmp1'));
+    converger.mark('all');
+    await clock.run(0);
+    const whole = calls[0]!;
+    converger.mark(new Set<ObjectKey>(['port/1']));
+    const between = whole.options.between!();
+    await clock.run(0);
+    calls[1]!.end(new Error('nothing can be done'));
+    await between;
+    converger.mark('all');
+    await whole.options.between!();
+    expect(calls).toHaveLength(2);
+    whole.end();
+    await clock.run(60_000);
+    expect(calls.map(({ options }) => options.touched)).toEqual(['all', new Set(['port/1']), 'all']);
+    calls[2]!.end();
+    await converger.stop();
+  });
+
+  it('nobody comes in once the agent stops', async () => {
+    const { clock, calls, converger } = over(emptyView('cmp1'));
+    converger.mark('all');
+    await clock.run(0);
+    converger.mark(new Set<ObjectKey>(['port/1']));
+    const stopped = converger.stop();
+    await calls[0]!.options.between!();
+    expect(calls).toHaveLength(1);
+    calls[0]!.end();
+    await stopped;
   });
 });

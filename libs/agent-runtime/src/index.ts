@@ -8,5 +8,6 @@ export { Later } from './nest/later.js';
 export { keptIdentity, machineIdentity, type MachineIdentity } from './machine.js';
 export { OwnerFile, type OwnerRecord, type OwnerStatus } from './owner-file.js';
 export { type NodeFacts } from './reporter.js';
+export { QuestionDesk, type Answerer, type Answers, type Asked, type DeskOptions } from './questions.js';
 export { NodeSession, type SessionOptions } from './session.js';
 export { readSnapshot, SnapshotFile, SnapshotRefused, writeSnapshot, type SnapshotStore } from './snapshot.js';

@@ -3,8 +3,8 @@ import { Convergence, ConvergeOptions, HostView } from '@plumbline/topology';
 
 export interface Reconciler {
   /**
-   * Makes the node what the view says. Calls do not overlap. An object that cannot be made is listed in `failed` and does not hold back others; the promise
-   * rejects only when nothing at all can be done (no OVSDB). The view does not change while a call runs. Every call gets the same object, brought up to date
+   * Makes the node what the view says. Calls do not overlap, but for those that a call lets in by `options.between`, in which the view may change. An object that cannot be made is listed in `failed` and does not hold back others; the promise
+   * rejects only when nothing at all can be done (no OVSDB). The view does not change otherwise while a call runs. Every call gets the same object, brought up to date
    * between calls; `options.touched` names what changed in it since the call before.
    */
   converge(view: HostView, options: ConvergeOptions): Promise<Convergence>;

@@ -2,7 +2,7 @@
  * Sends the agent's reports: one after each change, and a heartbeat when nothing changes.
  *
  * Reports may be lost. So a changed status is repeated for 15 s, and a full report is sent when the API asks for one (it has none), after a silence, and every
- * minute. Reports may overtake each other, and the API does not store one that arrives after a later one. So each report contains the changes of the last second.
+ * minute. The first reports of a run say that the agent has not looked at its node yet, so that its statuses of before hold until it has. Reports may overtake each other, and the API does not store one that arrives after a later one. So each report contains the changes of the last second.
  * Older changes are repeated in at most one report a second: among many changes, each report would otherwise cost as much as all changes of the last 15 s.
  *
  * A report is cut into pages by bytes, because the broker refuses what is larger than its payload limit. All pages of a report bear its number, so that the API
@@ -82,6 +82,8 @@ export class Reporter {
   private lastRepeatAt = -Infinity;
   private cancelBeat: (() => void) | null = null;
   private stopped = false;
+  /** The whole node was looked at once. */
+  private looked = false;
 
   constructor(private readonly options: ReporterOptions) {
     this.startedAt = options.clock.nowIso();
@@ -127,7 +129,9 @@ export class Reporter {
       this.set(key, { kind: before.kind, id: before.id, position: view.position, status: 'ABSENT' });
       changed = true;
     }
-    if (changed) this.send(false);
+    const first = !this.looked && options.touched === 'all';
+    if (first) this.looked = true;
+    if (changed || first) this.send(first);
   }
 
   private set(key: ObjectKey, status: ObjectStatus): void {
@@ -177,6 +181,7 @@ export class Reporter {
       driftRepaired: this.driftRepaired,
       startedAt: this.startedAt,
       machine,
+      ...(!this.looked && { unread: true as const }),
       ...(node && { node }),
       ...(availabilityZone !== undefined && { availabilityZone }),
     };

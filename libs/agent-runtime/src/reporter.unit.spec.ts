@@ -60,6 +60,29 @@ it('reports a change at once, in every report of the next second, and about once
   reporter.stop();
 });
 
+it('says until the whole node was looked at that it was not, and then all there is in a full report', () => {
+  const { reports, change, reporter, view } = reporting();
+  change('a');
+  expect(reports.map(({ unread, page }) => [unread, page?.full])).toEqual([
+    [true, true],
+    [true, false],
+  ]);
+  const look = (): void =>
+    reporter.converged({ applied: 0, drift: 0, statuses: [], failed: [] }, view, {
+      touched: 'all',
+      mayRemove: true,
+      unverified: false,
+    });
+  const from = reports.length;
+  look();
+  look();
+  change('b');
+  const [first, ...later] = reports.slice(from);
+  expect([first?.unread, first?.page?.full]).toEqual([undefined, true]);
+  expect(later.map(({ unread, page }) => [unread, page?.full])).toEqual([[undefined, false]]);
+  reporter.stop();
+});
+
 it('among many changes, a report contains only those of the last second', async () => {
   const { clock, reports, change, reporter } = reporting();
   for (let n = 0; n < 1_000; n += 1) {

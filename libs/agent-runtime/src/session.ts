@@ -9,7 +9,17 @@
  * the head, does not contain it (invariants 5, 6, 13). Without a snapshot and without a control plane it does nothing at all. Nor does it where the control plane
  * said that another machine owns this host's name (ownership.ts).
  */
-import { AgentKind, AgentState, Beacon, ObjectKey, runOf } from '@plumbline/contracts';
+import { statfs } from 'node:fs/promises';
+import {
+  AgentKind,
+  AgentState,
+  type AnswerOf,
+  Beacon,
+  MOST_FROZEN,
+  MOST_TROUBLES,
+  ObjectKey,
+  runOf,
+} from '@plumbline/contracts';
 import { emptyView, HostView, lacksUnreadable } from '@plumbline/topology';
 import type { CheckResult, Logger } from '@plumbline/telemetry';
 import { Clock } from './clock.js';
@@ -70,7 +80,8 @@ export class NodeSession {
   /** Why the view could not be saved; null: it could. */
   private notSaved: string | null = null;
   private ownerNotKept: string | null = null;
-  private toldTroubles = '[]';
+  /** Null before the first report. */
+  private told: string | null = null;
   private stopped = false;
 
   constructor(private readonly options: SessionOptions) {
@@ -99,13 +110,13 @@ export class NodeSession {
         if (result.applied > 0) this.log.info(line, 'converged');
         else this.log.debug(line, 'converged');
         this.reporter.converged(result, view, how);
-        this.tellTroubles();
+        this.tellNews();
         this.saveSoon();
         if (how.touched === 'all') void this.checkSnapshot();
       },
       onError: (err) => {
         this.log.error({ err, position: this.view.position, step: 'converge' }, 'converge failed, will be retried');
-        this.tellTroubles();
+        this.tellNews();
       },
     });
     this.reporter = new Reporter({
@@ -146,6 +157,24 @@ export class NodeSession {
     return this.view.position;
   }
 
+  /** The view as it is now, and how the agent stands to it. */
+  get now(): Readonly<{ view: HostView; state: AgentState }> {
+    return { view: this.view, state: this.state };
+  }
+
+  /** Answers the question `state`. `folder`: where the snapshot is. */
+  async tellState(folder: string): Promise<AnswerOf<'state'>> {
+    const room = await statfs(folder).catch(() => null);
+    return {
+      state: this.state,
+      position: this.view.position,
+      snapshot: this.savedPosition < 0 ? null : this.savedPosition,
+      freeBytes: room && room.bavail * room.bsize,
+      troubles: this.troubles.slice(0, MOST_TROUBLES),
+      failing: [...this.converger.failing].slice(0, MOST_FROZEN).map(([key, { reason }]) => ({ key, reason })),
+    };
+  }
+
   /** What is not well on this node and is no status of an object that users see, a sentence each. */
   private get troubles(): readonly string[] {
     const { lastError } = this.converger;
@@ -158,13 +187,17 @@ export class NodeSession {
     ];
   }
 
-  /** Reports at once when the troubles are others than the last time. Call when they may be. */
-  tellTroubles(): void {
-    if (!this.inbox) return; // the first report is still to come
-    const now = JSON.stringify(this.troubles);
-    if (now === this.toldTroubles) return;
-    this.toldTroubles = now;
+  /** Reports at once when the troubles, or what this node is, are others than the last time. Call when they may be. */
+  tellNews(): void {
+    if (this.told === null) return; // the first report is still to come
+    const now = this.toTell();
+    if (now === this.told) return;
+    this.told = now;
     this.reporter.send(false);
+  }
+
+  private toTell(): string {
+    return JSON.stringify([this.troubles, this.options.nodeFacts?.() ?? null]);
   }
 
   /** Why the control plane's log is not this node's log; null while it is. */
@@ -236,6 +269,7 @@ export class NodeSession {
       beacon: (beacon) => this.beacon(beacon),
     });
     this.changed();
+    this.told = this.toTell();
     this.reporter.start();
     if (!this.bindingConflict) this.inbox.start();
     this.converger.mark('all');
@@ -314,7 +348,7 @@ export class NodeSession {
         this.warn(err, 'who owns this host name cannot be kept on disk');
         this.ownerNotKept = `which machine owns this host name cannot be kept in its state folder (${(err as Error).message}): an operator must make room there or mend the folder`;
       })
-      .then(() => this.tellTroubles());
+      .then(() => this.tellNews());
     this.changed();
   }
 
@@ -423,7 +457,7 @@ export class NodeSession {
           this.notSaved = (error as Error).message;
           throw error;
         } finally {
-          this.tellTroubles();
+          this.tellNews();
         }
       });
     return this.saving;

@@ -4,12 +4,15 @@
  */
 import type { Firewall } from '@plumbline/contracts';
 import type { PrintingRunner, Spawner } from '@plumbline/exec';
+import type { Answerer } from '@plumbline/agent-runtime';
 import type { AgentDefinition, SettingsShape } from '@plumbline/agent-runtime/nest';
 import type { OvsdbMirror } from '@plumbline/ovsdb';
 import type { Convergence, HostView } from '@plumbline/topology';
+import type { NodeDns } from './dhcp/terms.js';
 
-/** The agent's process (settings, backend), and its part of `plumb replay`. */
-export type NodeAgent<S extends SettingsShape = SettingsShape> = AgentDefinition<S> & Readonly<{ replay: ReplayPart }>;
+/** The agent's process (settings, backend), its part of `plumb replay`, and of `plumb why` on a node alone. */
+export type NodeAgent<S extends SettingsShape = SettingsShape> = AgentDefinition<S> &
+  Readonly<{ replay: ReplayPart; looks: Looks }>;
 
 /** How a `plumb` command reaches the switch of the node it runs on. */
 export type NodeAccess = Readonly<{
@@ -19,6 +22,10 @@ export type NodeAccess = Readonly<{
   /** As PLUMB_FIREWALL and PLUMB_FOREIGN_PORTS of its OVS agent. */
   firewall: Firewall;
   foreignPorts: readonly string[];
+  /** Whether its guests are answered who ask for metadata: PLUMB_METADATA of its agents is not `off`. */
+  answersMetadata: boolean;
+  /** As PLUMB_DNS_DOMAIN and PLUMB_DNS_RESOLVERS of its DHCP agent. */
+  dns: NodeDns;
   /** Directory of the bridges' management sockets. */
   runDir: string;
 }>;
@@ -39,7 +46,11 @@ export type Printout = {
   readonly datapathType: NodeAccess['datapathType'];
   readonly firewall: NodeAccess['firewall'];
   readonly foreignPorts: NodeAccess['foreignPorts'];
+  readonly answersMetadata: NodeAccess['answersMetadata'];
+  readonly dns: NodeDns;
   readonly runDir: string;
+  /** Id of the lab that the node is in, if it is in one: its programs bear it. */
+  readonly lab: string | undefined;
   /** The node as it is; null: print as if nothing of ours were on it. */
   readonly node: NodeConnection | null;
   /** Prints commands instead of running them; reads from `node`. */
@@ -64,6 +75,10 @@ export type ReplayPart = Readonly<{
   /** The same, but prints the commands and runs none. */
   openPrinting(view: HostView, printout: Printout): Opened;
 }>;
+
+/** How a command on the node answers what an agent would, by a view: without the agent, and without its memory. */
+export type Looking = Readonly<{ things: Answerer<'things'>; close(): void }>;
+export type Looks = (view: HostView, node: NodeConnection) => Looking;
 
 /** The options of a replay's converge. */
 export const EVERYTHING = { touched: 'all', mayRemove: true, unverified: false } as const;

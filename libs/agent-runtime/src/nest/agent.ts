@@ -16,7 +16,7 @@ import {
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
-import { AgentKind, agentOf, ObjectKey } from '@plumbline/contracts';
+import { AgentKind, agentOf, ObjectKey, type QuestionName } from '@plumbline/contracts';
 import type { HostView } from '@plumbline/topology';
 import {
   createLogger,
@@ -33,11 +33,14 @@ import { machineIdentity } from '../machine.js';
 import { OwnerFile } from '../owner-file.js';
 import type { LogBinding, Reconciler } from '../reconciler.js';
 import type { NodeFacts } from '../reporter.js';
+import { type Answers, QuestionDesk } from '../questions.js';
 import { NodeSession } from '../session.js';
 import { SnapshotFile } from '../snapshot.js';
 import { readAgentConfig, type AgentConfig, type SettingsShape } from './agent-config.js';
-import { metricsOf, natsOptions, NatsWire } from '@plumbline/messaging/nats';
+import { leaveWhenStale, metricsOf, natsOptions, NatsWire } from '@plumbline/messaging/nats';
 import { feedController, NatsFeed } from './nats-feed.js';
+import { type InstanceAsks, instancesController, NatsInstances } from './nats-instances.js';
+import { NatsQuestions, questionsController } from './nats-questions.js';
 
 /** What one kind of agent does on its node. */
 export type AgentBackend = Readonly<{
@@ -49,8 +52,12 @@ export type AgentBackend = Readonly<{
   onNodeChange?(look: (keys: ReadonlySet<ObjectKey> | 'all', back?: boolean) => void): void;
   /** What is not well on this node as of now, a sentence each, with who can mend it. */
   troubles?(view: HostView): readonly string[];
-  /** Calls `tell` when `troubles` may say something else. */
-  onTroubleChange?(tell: () => void): void;
+  /** Calls `tell` when `troubles` or `nodeFacts` may say something else. */
+  onTold?(tell: () => void): void;
+  /** What owners gave instances to know: gets how to ask, returns what hears the answers. Of an agent whose definition says `hearsInstances`. */
+  instances?(asks: InstanceAsks): (body: unknown) => void;
+  /** How it answers questions about its node: all that its declaration names, but those that every agent answers alike (`state`). */
+  answers?: Partial<Answers<QuestionName>>;
   /** For the health endpoint. */
   check?(): Readonly<{ ok: boolean; detail: string }>;
   close(): Promise<void> | void;
@@ -60,6 +67,8 @@ export type AgentDefinition<S extends SettingsShape = SettingsShape> = Readonly<
   kind: AgentKind;
   /** The environment variables it reads besides those that every agent reads. */
   settings: S;
+  /** It is told what owners gave the instances of its node to know. */
+  hearsInstances?: true;
   /** Must not wait until the node can be changed (until Open vSwitch answers): it connects in the background. */
   makeBackend(config: AgentConfig<S>, logger: Logger): Promise<AgentBackend>;
 }>;
@@ -80,6 +89,8 @@ export class AgentService implements OnApplicationBootstrap, OnApplicationShutdo
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(NatsFeed) private readonly feed: NatsFeed,
     @Inject(NatsWire) private readonly wire: NatsWire,
+    @Inject(NatsInstances) private readonly instances: NatsInstances,
+    @Inject(NatsQuestions) private readonly questions: NatsQuestions,
   ) {}
 
   /** What the health endpoint answers about the node. */
@@ -107,8 +118,18 @@ export class AgentService implements OnApplicationBootstrap, OnApplicationShutdo
       ...(backend.nodeFacts && { nodeFacts: backend.nodeFacts }),
       ...(backend.troubles && { troubles: backend.troubles }),
     }));
+    const desk = new QuestionDesk({
+      answers: { ...backend.answers, state: () => session.tellState(config.stateDir) },
+      now: () => session.now,
+      send: (asker, answer) => this.questions.send(asker, answer),
+      maxBodyBytes: () => this.questions.maxBodyBytes,
+      clock: machineClock,
+      logger,
+    });
+    this.questions.listen((body) => desk.hear(body));
+    if (backend.instances) this.instances.listen(backend.instances(this.instances));
     backend.onNodeChange?.((keys, back) => session.touch(keys, back));
-    backend.onTroubleChange?.(() => session.tellTroubles());
+    backend.onTold?.(() => session.tellNews());
     const health = new Health();
     health.add('node', () => this.health());
     const metrics = new Metrics();
@@ -140,16 +161,30 @@ export class AgentModule {
     const name = `${agentOf(definition.kind).binary} ${config.host}`;
     return {
       module: AgentModule,
-      controllers: [feedController(config.host)],
+      controllers: [
+        feedController(config.host),
+        questionsController(config.host, definition.kind),
+        ...(definition.hearsInstances ? [instancesController(config.host)] : []),
+      ],
       providers: [
         { provide: CONFIG, useValue: config },
         { provide: LOGGER, useValue: logger },
         { provide: DEFINITION, useValue: definition },
         { provide: NatsWire, useFactory: () => new NatsWire(config.nats, name, logger) },
         {
+          provide: NatsInstances,
+          inject: [NatsWire],
+          useFactory: (wire: NatsWire) => new NatsInstances(config.host, wire),
+        },
+        {
           provide: NatsFeed,
           inject: [NatsWire],
           useFactory: (wire: NatsWire) => new NatsFeed(config.host, definition.kind, wire, logger),
+        },
+        {
+          provide: NatsQuestions,
+          inject: [NatsWire],
+          useFactory: (wire: NatsWire) => new NatsQuestions(config.host, definition.kind, wire),
         },
         AgentService,
       ],
@@ -192,7 +227,7 @@ export async function runAgent(definition: AgentDefinition): Promise<void> {
   // Without a broker nothing else may keep the process running.
   setInterval(() => undefined, 60_000);
   // Not app.init(): Nest's microservice would call the bootstrap hooks twice, once itself and once in registerModules.
-  void listenForEver(() => app.listen(), logger);
+  void listenForEver(() => app.listen(), logger).then(() => leaveWhenStale(app.unwrap()));
 }
 
 /** Resolves when the transport listens, which may be long after the start. */

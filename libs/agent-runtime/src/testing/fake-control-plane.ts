@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Beacon, Recorded, Report } from '@plumbline/contracts';
+import { AgentKind, Beacon, Recorded, Report } from '@plumbline/contracts';
 import { advance, Topology } from '@plumbline/topology';
 import { Clock } from '../clock.js';
 import { HostFeeds } from '@plumbline/host-feeds';
@@ -12,7 +12,7 @@ export type ControlPlaneBroker = Pick<FakeBroker, 'serve' | 'publish'>;
 /** A control plane in memory: one log, its feeds, beacons and answers, over a broker. While it is down it publishes nothing, but its log goes on. */
 export class FakeControlPlane {
   readonly topology = new Topology();
-  readonly reports: Report[] = [];
+  readonly reports: (Report & { agent: AgentKind })[] = [];
   /** What its beacons say of who owns; undefined: a release that does not ask. */
   owners: Beacon['owners'];
   /** Largest message, in bytes of JSON. */
@@ -35,7 +35,7 @@ export class FakeControlPlane {
 
   up(): void {
     this.stopServing ??= this.broker.serve((from) => {
-      if (from.kind === 'report') this.reports.push(from.body);
+      if (from.kind === 'report') this.reports.push({ ...from.body, agent: from.agent });
       else void this.answer(from.host, from.body, from.agent);
     });
     this.beacons();

@@ -4,37 +4,43 @@ import type { AgentBackend, AgentConfig } from '@plumbline/agent-runtime/nest';
 import { convergeDhcpView, DHCP_PORT_OWNER, DhcpMemory, networkOfProcess } from '@plumbline/dhcp-core';
 import { NodeDhcpDriver } from '@plumbline/dhcp-driver';
 import { Spawner } from '@plumbline/exec';
-import { watchPorts } from '@plumbline/l3-driver';
+import { OvsdbPorts, watchPorts } from '@plumbline/l3-driver';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
-import { NodeProcesses, ownerOf } from '@plumbline/processes';
 import type { Logger } from '@plumbline/telemetry';
+import { looksAt } from '../looks/index.js';
+import { answersMetadata } from '../metadata-settings.js';
+import { programsOf } from '../programs.js';
 import { bindLog, boundLog } from '../switch-log.js';
+import { dhcpAnswers } from './answers.js';
 import type { dhcpSettings } from './settings.js';
+import { dhcpTerms, dnsOf } from './terms.js';
 
 /** After this time the attempt counts as failed: the reason is logged, and the agent tries again. */
 const CONNECT_TIMEOUT_MS = 1_000;
 
 export async function makeDhcpBackend(config: AgentConfig<typeof dhcpSettings>, logger: Logger): Promise<AgentBackend> {
-  const { PLUMB_OVSDB: ovsdb, PLUMB_DNS_DOMAIN: dnsDomain } = config.settings;
+  const { PLUMB_OVSDB: ovsdb } = config.settings;
   const runner = new Spawner();
-  // How the lab finds what it must end.
-  const { PLUMB_LAB_ID: lab } = process.env;
-  const owner = ownerOf('dhcp', config.host, lab);
-  const processes = new NodeProcesses(runner, { owner, ...(lab !== undefined && { env: { PLUMB_LAB_ID: lab } }) });
+  const { owner, processes } = programsOf('dhcp', runner, config.host);
   const memory = new DhcpMemory();
-  // Nobody answers for metadata yet.
-  const terms = { owner, dnsDomain, metadata: false };
+  const facts = { dns: dnsOf(config.settings), answersMetadata: answersMetadata(config.settings) };
+  let terms = dhcpTerms(owner, facts);
   const open = async () => {
     await runner.start();
     const client = await OvsdbClient.connect(ovsdb, { connectTimeoutMs: CONNECT_TIMEOUT_MS });
     const mirror = await OvsdbMirror.open(client);
-    return { client, mirror, driver: new NodeDhcpDriver(runner, mirror, processes, { owner }) };
+    const ports = new OvsdbPorts(mirror, DHCP_PORT_OWNER);
+    return { client, mirror, driver: new NodeDhcpDriver(runner, ports, processes, { owner }) };
   };
   const node = new Later(`Open vSwitch's database at ${ovsdb}`, open, logger);
   let unwatch = (): void => undefined;
   return {
     reconciler: {
-      converge: async (view, options) => convergeDhcpView(view, (await node.now()).driver, options, memory, terms),
+      converge: async (view, options) => {
+        // All networks are rendered anew only then: the name servers of the node are asked for as often.
+        if (options.touched === 'all') terms = dhcpTerms(owner, facts);
+        return convergeDhcpView(view, (await node.now()).driver, options, memory, terms);
+      },
     },
     binding: {
       boundLog: async () => boundLog((await node.now()).mirror),
@@ -52,6 +58,10 @@ export async function makeDhcpBackend(config: AgentConfig<typeof dhcpSettings>, 
       });
     },
     troubles: (view) => memory.unserved(view).map(({ key, reason }) => `${key}: ${reason}`),
+    answers: {
+      ...looksAt(runner, () => node.now()),
+      ...dhcpAnswers(async () => ({ driver: (await node.now()).driver, runner, processes }), memory),
+    },
     check: () => node.check(),
     close: async () => {
       unwatch();

@@ -1,4 +1,5 @@
 import type { NodeAgent } from '../node-agent.js';
+import { dhcpLooks } from './answers.js';
 import { makeDhcpBackend } from './backend.js';
 import { dhcpReplay } from './replay.js';
 import { dhcpSettings } from './settings.js';
@@ -8,4 +9,5 @@ export const DHCP_AGENT = {
   settings: dhcpSettings,
   makeBackend: makeDhcpBackend,
   replay: dhcpReplay,
+  looks: dhcpLooks,
 } as const satisfies NodeAgent<typeof dhcpSettings>;

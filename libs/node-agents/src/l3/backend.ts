@@ -6,10 +6,13 @@ import { Later } from '@plumbline/agent-runtime';
 import type { AgentConfig, AgentBackend } from '@plumbline/agent-runtime/nest';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import type { Logger } from '@plumbline/telemetry';
+import { looksAt } from '../looks/index.js';
 import { bindLog, boundLog } from '../switch-log.js';
-import type { switchSettings } from '../switch-settings.js';
-import { programsOf } from './programs.js';
+import { answersMetadata } from '../metadata-settings.js';
+import { programsOf } from '../programs.js';
+import { l3Answers, l3Look, type L3Look } from './answers.js';
 import { Rotation } from './rotation.js';
+import type { l3Settings } from './settings.js';
 
 /** After this time the attempt counts as failed: the reason is logged, and the agent tries again. */
 const CONNECT_TIMEOUT_MS = 1_000;
@@ -22,19 +25,21 @@ async function open(ovsdb: string, runner: Spawner, programs: Programs) {
   return { client, mirror, driver: new NodeL3Driver(runner, new OvsdbPorts(mirror), { programs }) };
 }
 
-export async function makeL3Backend(config: AgentConfig<typeof switchSettings>, logger: Logger): Promise<AgentBackend> {
+export async function makeL3Backend(config: AgentConfig<typeof l3Settings>, logger: Logger): Promise<AgentBackend> {
   const ovsdb = config.settings.PLUMB_OVSDB;
   const runner = new Spawner();
   const memory = new L3Memory();
-  const programs = programsOf(runner, config.host);
+  const terms = { metadata: answersMetadata(config.settings) };
+  const programs = programsOf('l3', runner, config.host);
   const reach = () => open(ovsdb, runner, programs);
   const node = new Later(`Open vSwitch's database at ${ovsdb}`, reach, logger);
   let rotation: Rotation | null = null;
+  let looking: L3Look | null = null;
   let unwatch = (): void => undefined;
   return {
     reconciler: {
       converge: async (view, options) => {
-        const outcome = await converge(view, (await node.now()).driver, options, memory);
+        const outcome = await converge(view, (await node.now()).driver, options, memory, terms);
         const { touched } = options;
         if (touched === 'all' || [...touched].some((key) => key.startsWith('router/')))
           rotation?.over(routersHere(view).map(({ id }) => id));
@@ -46,24 +51,38 @@ export async function makeL3Backend(config: AgentConfig<typeof switchSettings>, 
       bind: async (log) => bindLog((await node.now()).mirror, log),
     },
     onNodeChange: (look) => {
-      rotation = new Rotation((id) => look(new Set([`router/${id}` as const])));
+      rotation = new Rotation((ids) => {
+        for (const id of ids) node.current?.driver.reread(id);
+        look(new Set([...ids].map((id) => `router/${id}` as const)));
+      });
       programs.processes.watch((names) =>
         look(new Set(names.map((name) => `router/${routerOfProgram(name)}` as const))),
       );
       void node.opened.then(({ mirror }) => {
         look('all');
-        unwatch = watchNamespaces(runner, (routers) =>
-          look(new Set([...routers].map((id) => `router/${id}` as const))),
+        unwatch = watchNamespaces(
+          runner,
+          (routers) => look(new Set([...routers].map((id) => `router/${id}` as const))),
+          (err) => logger.warn({ err, step: 'watch' }, 'what others change in namespaces is not heard of, only found'),
         );
         watchPorts(mirror, (ports) =>
           look(ports === 'all' ? 'all' : new Set([...ports].map((id) => `port/${id}` as const))),
         );
       });
     },
+    answers: {
+      ...looksAt(runner, () => node.now()),
+      ...l3Answers(
+        async () => (looking ??= l3Look({ mirror: (await node.now()).mirror, runner, programs })),
+        memory,
+        terms,
+      ),
+    },
     check: () => node.check(),
     close: async () => {
       rotation?.stop();
       unwatch();
+      looking?.close();
       programs.processes.close();
       node.close();
       node.current?.driver.close();

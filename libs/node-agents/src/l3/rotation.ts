@@ -1,11 +1,14 @@
 /**
- * What nobody reports (a rule, a route, an address, a kernel parameter that was changed by hand) is found by looking: one router after the other, so that a look is
+ * What nobody reports (a rule, a route, an address, a kernel parameter that was changed by hand) is found by looking: a few routers after the other, so that a look is
  * small and holds up no change. With 10 routers each is looked at every 8 s, with 200 every 100 s; the cost grows more slowly than the number of routers.
  *
  * Road not taken: the full check more often. It reads the whole node at a time, and what was asked for meanwhile waits until it has.
  */
 const FEW = { routers: 10, cycleMs: 8_000 } as const;
 const MANY = { routers: 200, cycleMs: 100_000 } as const;
+
+/** As often as that some routers are looked at, together: a look costs two forks whatever it looks at. */
+const PORTION_MS = 2_000;
 
 /** How long one round over so many routers takes. */
 export function cycleMs(routers: number): number {
@@ -27,9 +30,9 @@ export class Rotation {
   private next = 0;
   private cancel: (() => void) | null = null;
 
-  /** `look`: has a router looked at, by its id. */
+  /** `look`: has routers looked at, by their ids. */
   constructor(
-    private readonly look: (id: string) => void,
+    private readonly look: (ids: ReadonlySet<string>) => void,
     private readonly after: After = inTime,
   ) {}
 
@@ -46,11 +49,16 @@ export class Rotation {
 
   private wait(): void {
     if (this.ids.length === 0) return;
-    this.cancel = this.after(cycleMs(this.ids.length) / this.ids.length, () => {
+    const { length } = this.ids;
+    const portion = Math.ceil((PORTION_MS * length) / cycleMs(length));
+    this.cancel = this.after((portion * cycleMs(length)) / length, () => {
       this.cancel = null;
-      const id = this.ids[this.next % this.ids.length];
-      this.next = (this.next + 1) % Math.max(1, this.ids.length);
-      if (id !== undefined) this.look(id);
+      const ids = new Set<string>();
+      for (let n = 0; n < portion && this.ids.length > 0; n += 1) {
+        ids.add(this.ids[this.next % this.ids.length] as string);
+        this.next = (this.next + 1) % this.ids.length;
+      }
+      if (ids.size > 0) this.look(ids);
       this.wait();
     });
   }

@@ -27,20 +27,23 @@ describe('the rotation', () => {
     [1, 10_000],
     [10, 10_000],
     [200, 120_000],
-  ])('looks at each of %i routers within %i ms, and at one at a time', (count, withinMs) => {
+  ])('looks at each of %i routers within %i ms, and at a few at a time', (count, withinMs) => {
     const time = new Time();
-    const looks: string[] = [];
-    const rotation = new Rotation((id) => looks.push(id), time.after);
+    const looks: (readonly string[])[] = [];
+    const rotation = new Rotation((some) => looks.push([...some]), time.after);
     rotation.over(ids(count));
     time.run(withinMs);
-    expect([...new Set(looks)].sort()).toEqual(ids(count).sort());
+    expect([...new Set(looks.flat())].sort()).toEqual(ids(count).sort());
+    for (const some of looks) expect(some.length).toBeLessThanOrEqual(4);
+    // No more often than every two seconds.
+    expect(looks.length).toBeLessThanOrEqual(withinMs / 2_000);
     expect(cycleMs(count)).toBeLessThan(withinMs);
   });
 
   it('follows routers that come and go, and ends', () => {
     const time = new Time();
     const looks: string[] = [];
-    const rotation = new Rotation((id) => looks.push(id), time.after);
+    const rotation = new Rotation((some) => looks.push(...some), time.after);
     rotation.over([]);
     time.run(60_000);
     expect(looks).toEqual([]);

@@ -42,6 +42,7 @@ describe('a node that begins to enforce, with ports that were bound before', () 
         expect(failed).toEqual([]);
         if (statuses.filter(({ status }) => status === 'ACTIVE').length === instances.length) break;
       }
+      await real.revalidated();
       return backend.nodeFacts?.()?.firewall;
     } finally {
       await backend.close();

@@ -1,4 +1,5 @@
 import type { NodeAgent } from '../node-agent.js';
+import { ovsLooks } from './answers.js';
 import { makeOvsBackend } from './backend.js';
 import { ovsReplay } from './replay.js';
 import { ovsSettings } from './settings.js';
@@ -8,4 +9,5 @@ export const OVS_AGENT = {
   settings: ovsSettings,
   makeBackend: makeOvsBackend,
   replay: ovsReplay,
+  looks: ovsLooks,
 } as const satisfies NodeAgent<typeof ovsSettings>;

@@ -37,6 +37,7 @@ describe('a view that an older control plane made', () => {
       expect(failed).toEqual([]);
       if (statuses.filter(({ status }) => status === 'ACTIVE').length === instances.length) break;
     }
+    await real.revalidated();
     return backend.troubles?.(view(catalogue));
   };
 

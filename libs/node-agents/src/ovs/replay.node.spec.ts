@@ -8,7 +8,7 @@ import { printRebuildBy } from '../replay.js';
 /** The OVS agent's part alone: what the others do is nothing. */
 const nothing = { converge: async () => ({ applied: 0, drift: 0, statuses: [], failed: [] }), close: () => undefined };
 const none = { replay: { open: () => nothing, openPrinting: () => nothing } };
-const agents = { ovs: OVS_AGENT, l3: none, dhcp: none };
+const agents = { ovs: OVS_AGENT, l3: none, dhcp: none, metadata: none };
 
 describe('a printed replay on a node with a bridge that the switch could not make', () => {
   const config = { bridgeMappings: { physnet1: 'br-ex' }, tunnelIp: '192.0.2.1', datapathType: 'netdev' } as const;
@@ -25,7 +25,9 @@ describe('a printed replay on a node with a bridge that the switch could not mak
   const commands = async (): Promise<string[]> => {
     const printed: string[] = [];
     const { remote: ovsdb, dir: runDir } = node.ovs;
-    const kind = { datapathType: config.datapathType, firewall: 'none', foreignPorts: [] } as const;
+    const dns = { domain: 'example.org.', resolvers: [] };
+    const switchOf = { datapathType: config.datapathType, firewall: 'none', foreignPorts: [] } as const;
+    const kind = { ...switchOf, answersMetadata: false, dns };
     const access = { ovsdb, runDir, ...kind };
     await printRebuildBy(agents, view, { print: (line) => printed.push(line), ...access, access });
     return printed;

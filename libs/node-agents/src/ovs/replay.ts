@@ -55,11 +55,12 @@ export const ovsReplay: ReplayPart = {
   },
 };
 
-const switchDriver = ({ mirror, runner, access }: NodeConnection): SwitchDriver =>
+/** On a node without its agent. */
+export const switchDriver = ({ mirror, runner, access }: NodeConnection): SwitchDriver =>
   new SwitchDriver(mirror, runner, { runDir: access.runDir, watch: false });
 
 /** The facts that the node registered. */
-function configOf(
+export function configOf(
   view: HostView,
   { datapathType, firewall, foreignPorts }: Pick<NodeAccess, 'datapathType' | 'firewall' | 'foreignPorts'>,
 ): OvsNodeConfig {

@@ -2,28 +2,14 @@
 import { BR_INT, isFlowPort, type OvsNodeConfig } from '@plumbline/ovs-core';
 import type { CopyLimit } from '@plumbline/ovs-driver';
 import type { Settings } from '@plumbline/agent-runtime';
-import { FIREWALLS, IpAddress, LinkName, PhysicalNetwork } from '@plumbline/contracts';
+import { DEFAULT_FIREWALL, FIREWALLS, IpAddress } from '@plumbline/contracts';
 import { z } from 'zod';
 import { switchSettings } from '../switch-settings.js';
+import { type Mappings, parseMappings } from './mappings.js';
 
-const mappings = z.string().transform((text, context): Record<string, string> => {
-  const found: Record<string, string> = {};
-  for (const part of text
-    .split(',')
-    .map((each) => each.trim())
-    .filter(Boolean)) {
-    const [network = '', bridge = '', ...rest] = part.split(':');
-    const good = PhysicalNetwork.safeParse(network).success && LinkName.safeParse(bridge).success && rest.length === 0;
-    const repeated = Object.hasOwn(found, network) || Object.values(found).includes(bridge);
-    if (!good || repeated)
-      context.addIssue({
-        code: 'custom',
-        message: repeated
-          ? `'${part}': each physical network has a bridge of its own`
-          : `'${part}' is not physical-network:bridge, for example physnet1:br-ex`,
-      });
-    else found[network] = bridge;
-  }
+const mappings = z.string().transform((text, context): Mappings => {
+  const { mappings: found, faults } = parseMappings(text);
+  for (const message of faults) context.addIssue({ code: 'custom', message });
   return found;
 });
 
@@ -38,9 +24,6 @@ const ports = z.string().transform((text, context): string[] => {
       context.addIssue({ code: 'custom', message: `'${name}' is no name of a port that a flow can have` });
   return [...new Set(names)].sort();
 });
-
-/** Where PLUMB_FIREWALL is not set. */
-export const DEFAULT_FIREWALL = 'openflow';
 
 export const ovsSettings = {
   ...switchSettings,

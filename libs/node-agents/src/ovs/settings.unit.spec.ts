@@ -39,5 +39,6 @@ describe('settings of the OVS agent', () => {
     };
     for (const name of Object.keys(wrong)) expect(() => readSettings(wrong, ovsSettings)).toThrow(name);
     expect(() => nodeFacts({ PLUMB_BRIDGE_MAPPINGS: 'p1:br-ex,p2:br-ex' })).toThrow('a bridge of its own');
+    expect(() => nodeFacts({ PLUMB_BRIDGE_MAPPINGS: 'p1:br-int' })).toThrow("a bridge of the agent's own");
   });
 });
