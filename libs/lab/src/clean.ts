@@ -36,7 +36,7 @@ export async function endForMending(spec: LabSpec, state: LabState): Promise<voi
 async function end(spec: LabSpec, state: LabState): Promise<void> {
   // After a reboot nothing of it runs any more, and its process numbers may belong to other processes.
   if (state.bootId === bootId()) {
-    const inhabitants = inhabitantsOf(spec);
+    const inhabitants = inhabitantsOf(keepersOf(spec));
     await stopSupervisor(spec.stateDir);
     await endAll(() => [...processesWith('PLUMB_LAB_ID', state.labId), ...inhabitants]);
     if (state.hostLink !== null) await removeHostLink(state.hostLink.name, state.labId);
@@ -50,7 +50,10 @@ async function end(spec: LabSpec, state: LabState): Promise<void> {
 export async function cleanOrphan(spec: LabSpec): Promise<boolean> {
   const owner = (await findHostLink(spec.hostLink))?.owner ?? null;
   if (owner === null || readLabState(owner.stateDir)?.labId === owner.labId) return false;
-  await endAll(() => processesWith('PLUMB_LAB_ID', owner.labId));
+  // Not all that lives in its namespaces has its id: what a program of another makes has what that program gives it.
+  const marked = processesWith('PLUMB_LAB_ID', owner.labId);
+  const inhabitants = inhabitantsOf(marked.map(({ pid }) => pid));
+  await endAll(() => [...processesWith('PLUMB_LAB_ID', owner.labId), ...inhabitants]);
   await removeHostLink(spec.hostLink, owner.labId);
   // Its supervisor may have written there until it ended.
   removeFiles(owner.stateDir);
@@ -67,17 +70,20 @@ export function removeFiles(stateDir: string): void {
   removeEmptyFolder(stateDir);
 }
 
-/** Processes in the lab's namespaces, whoever started them: each would keep its namespace alive. Called while the keepers still run, which show the namespaces. */
-function inhabitantsOf(spec: LabSpec): ProcessIdentity[] {
-  const namespaces = new Set<string>();
-  for (const name of ['mgmt', 'outside', ...spec.nodes.map((node) => node.host)]) {
+/** The processes that hold the lab's namespaces open, while they run. */
+function keepersOf(spec: LabSpec): number[] {
+  return ['mgmt', 'outside', ...spec.nodes.map((node) => node.host)].flatMap((name) => {
     const keeper = readRunning(spec.stateDir, keeperUnit(name));
-    if (keeper === null || identify(keeper.pid)?.startTime !== keeper.startTime) continue;
-    const namespace = netnsOf(keeper.pid);
-    if (namespace !== null && namespace !== netnsOf('self')) namespaces.add(namespace);
-  }
+    return keeper !== null && identify(keeper.pid)?.startTime === keeper.startTime ? [keeper.pid] : [];
+  });
+}
+
+/** Processes in the network namespaces of these, other than our own, whoever started them: each would keep its namespace alive. */
+function inhabitantsOf(pids: readonly number[]): ProcessIdentity[] {
+  const namespaces = new Set(pids.map(netnsOf));
+  for (const not of [null, netnsOf('self')]) namespaces.delete(not);
   return allPids()
-    .filter((pid) => namespaces.has(netnsOf(pid) ?? ''))
+    .filter((pid) => namespaces.has(netnsOf(pid)))
     .map(identify)
     .filter((found) => found !== null);
 }

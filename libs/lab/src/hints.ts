@@ -8,6 +8,8 @@ export function hints(spec: LabSpec, state: LabState): string[] {
   const plumb = 'npm run -s plumb --';
   const address = state.floatingIp ?? '';
   const name = spec.name === 'lab' ? '' : ` --name ${spec.name}`;
+  const asks = (command: string, what: string) =>
+    `  ${plumb} ${command}${spec.name === 'lab' ? '' : ` --lab ${spec.name}`} ${what}`;
   const lab = (rest: string) => `  ${plumb} lab${name} ${rest}`;
   const token = `-H "X-Auth-Token: $(${plumb} lab${name} token)"`;
   const cloud = (user: string, rest: string) => `  openstack --os-cloud ${cloudName(spec, user)} ${rest}`;
@@ -19,9 +21,12 @@ export function hints(spec: LabSpec, state: LabState): string[] {
     `  curl -s ${token} ${state.apiUrl}/v2.0/networks -H 'Content-Type: application/json' -d '{"network": {"name": "mine"}}'`,
     lab(`exec outside -- ping -c 3 ${address}`),
     lab('exec vm1 -- ip address'),
+    ...(state.guests ? [lab('exec cmp1 -- virsh list')] : []),
     lab('exec net1 -- ip netns'),
     lab('exec cmp1 -- ovs-vsctl show'),
     lab('status'),
+    asks('doctor', `floating-ip ${address}`),
+    asks('why', address),
     lab('down'),
     'With the OpenStack client (apt-get install python3-openstackclient), as administrator and as a member of a project:',
     ...(areCloudsFound(spec)

@@ -4,15 +4,17 @@
  */
 export { ApiClient, ApiRefused } from './api-client.js';
 export { cloudName, ownCloudsFile } from './clouds.js';
-export { loginsOf } from './logins.js';
+export { loginsOf } from './known.js';
 export { clean } from './clean.js';
 export { runAttached, startDetached } from './daemon.js';
 export { down } from './down.js';
 export { argvAt, execAt, runningPlace } from './exec.js';
 export { buildInfrastructure, type Infrastructure } from './infrastructure.js';
-export { guestScript, insideInstance, plugInstance, serveHttp, tapName } from './instance.js';
+export { guestImage } from './guest-image.js';
+export { guestScript, insideInstance, plugInstance, serveHttp, takeAddress } from './instance.js';
 export * from './journey.js';
 export { placeFolder, type Place } from './place.js';
+export { tapName } from './plugging.js';
 export {
   allPids,
   identify,
@@ -30,3 +32,4 @@ export { faultsOf, statusLines, unitStatuses } from './status.js';
 export { ensureUnit, labEnvironment, lastLines, removeUnit } from './supervision.js';
 export { layout, readRunning, Unit, type RunningUnit } from './unit.js';
 export { up } from './up.js';
+export { datapathType } from './switch.js';

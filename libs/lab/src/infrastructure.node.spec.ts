@@ -173,6 +173,8 @@ describe('the lab without its programs', () => {
       ['plumb.v1.beacon.cmp1', 'plumb.v1.replay.*.*'],
       ['_INBOX.forged', '_INBOX.>'],
       ['plumb.v1.replay.net1.l3', 'plumb.v1.feed.*'],
+      ['plumb.v1.instance-ask.net1', 'plumb.v1.instances.net1'],
+      ['plumb.v1.instance-ask.cmp1', 'plumb.v1.instances.cmp1'],
       ['$SYS.REQ.SERVER.PING', '>'],
     ] as const;
     for (const [publish, subscribe] of refused) {
@@ -181,6 +183,13 @@ describe('the lab without its programs', () => {
         { publish: 'refused', subscribe: 'refused' },
       ]);
     }
+    const serving = await as('net1', 'plumb.v1.instance-ask.net1', 'plumb.v1.instances.net1');
+    expect(serving).toEqual({ publish: 'allowed', subscribe: 'allowed' });
+    for (const other of ['cmp1', 'net2', '*'])
+      expect(await as('net1', `plumb.v1.instance-ask.${other}`, `plumb.v1.instances.${other}`)).toEqual({
+        publish: 'refused',
+        subscribe: 'refused',
+      });
     const api = await as('control', 'plumb.v1.feed.cmp1', 'plumb.v1.replay.*.*');
     expect(api).toEqual({ publish: 'allowed', subscribe: 'allowed' });
     expect(await as('control', 'plumb.v1.report.cmp1.ovs', '>')).toEqual({ publish: 'refused', subscribe: 'refused' });

@@ -3,6 +3,7 @@
  */
 import { admitInDatabase } from '@plumbline/ledger';
 import { databaseOf, prepareDatabase, type DatabaseUrls } from './postgres.js';
+import { startHypervisor } from './hypervisor.js';
 import { findHostLink } from './host-link-device.js';
 import { freeHostLink, type HostLinkAddresses } from './host-link.js';
 import { nextFreePort } from './free-port.js';
@@ -70,6 +71,14 @@ export async function buildInfrastructure(
       Promise.all(spec.nodes.map(async (node) => startSwitch(spec, labId, node, await placeOfNode(nodes, node.host)))),
     ),
   );
+  const guestHosts = keeper.state.guests ? guestNodes(spec) : [];
+  const hypervisors =
+    guestHosts.length > 0 &&
+    wired.then(() =>
+      progress.stage(`libvirt on ${guestHosts.join(', ')}`, () =>
+        Promise.all(guestHosts.map(async (host) => startHypervisor(spec, labId, await placeOfNode(nodes, host)))),
+      ),
+    );
   const api = Promise.all([database, nats]).then(async ([urls, access]) => {
     if (!options.programs) return;
     const { apiUrl, logins } = keeper.state;
@@ -86,8 +95,19 @@ export async function buildInfrastructure(
   });
 
   // allSettled first: after a failure, nothing may still be building when this rejects.
-  await Promise.allSettled([control, outside, ...nodes.values(), wired, database, nats, switches, api, agents]);
-  await Promise.all([api, agents]);
+  await Promise.allSettled([
+    control,
+    outside,
+    ...nodes.values(),
+    wired,
+    database,
+    nats,
+    switches,
+    api,
+    agents,
+    hypervisors,
+  ]);
+  await Promise.all([api, agents, hypervisors]);
   return {
     control: await control,
     mgmt: await mgmt,
@@ -163,6 +183,10 @@ async function startBroker(
   keeper.set({ natsUrl: access.hostUrl, natsNamed: foreign !== undefined });
   return access;
 }
+
+/** Nodes that carry instances and nothing else. */
+const guestNodes = ({ nodes }: LabSpec): string[] =>
+  nodes.filter(({ roles }) => roles.every((role) => role === 'compute')).map(({ host }) => host);
 
 async function placeOfNode(nodes: ReadonlyMap<string, Promise<Place>>, host: string): Promise<Place> {
   const place = await nodes.get(host);

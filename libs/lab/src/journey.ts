@@ -115,12 +115,12 @@ export async function admitOldGuests(api: ApiClient, instances: readonly Instanc
   for (const { portId } of instances) await api.put(`/v2.0/ports/${portId}`, { port: { security_groups: [group] } });
 }
 
-/** A port for an instance of this name on this host. */
+/** A port for an instance of this name on this host. It asks for its address where a node of the lab serves DHCP. */
 export async function createInstancePort(
   api: ApiClient,
   networks: Networks,
-  name: string,
-  host: string,
+  { nodes }: LabSpec,
+  { name, host, guest = false }: Pick<InstanceState, 'name' | 'host' | 'guest'>,
 ): Promise<InstanceState> {
   const port = await ensure(api, 'port', Port, name, {
     network_id: networks.tenantId,
@@ -141,6 +141,8 @@ export async function createInstancePort(
     gateway: tenantNetwork.gateway,
     mtuBytes: networks.mtuBytes,
     hybrid: port['binding:vif_details']?.ovs_hybrid_plug === true,
+    byDhcp: nodes.some(({ agents }) => agents.some((kind) => AGENTS[kind].carries === 'network')),
+    guest,
   };
 }
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { hints } from './hints.js';
-import { tapName } from './instance.js';
+import { tapName } from './plugging.js';
 import { apiPermissions, natsConfiguration, newNkeyPair, nodePermissions } from '@plumbline/nats-logins';
+import { domainXml } from './domain.js';
 import { foreignDatabase } from './postgres.js';
 import { labSpec } from './spec.js';
 import { newLabState } from './state.js';
@@ -24,11 +25,19 @@ describe('the lab’s names', () => {
 });
 
 describe('NATS logins', () => {
-  test('a node’s list names its own subjects and no wildcard', () => {
+  test('a node’s list names its own subjects, and no wildcard but for the process of the API that it answers', () => {
     const { publish, subscribe } = nodePermissions('cmp1', ['compute', 'network']);
-    expect([...publish, ...subscribe].filter((subject) => !subject.includes('.cmp1') || /[*>]/.test(subject))).toEqual(
-      [],
-    );
+    const named = [...publish.map((each) => each.replace(/^(plumb\.v1\.answer\..*)\.\*$/, '$1')), ...subscribe];
+    expect(named.filter((subject) => !subject.includes('.cmp1') || /[*>]/.test(subject))).toEqual([]);
+  });
+
+  test('a node asks for the data of instances only where it may carry routers or networks', () => {
+    const asks = (roles: readonly string[]) => {
+      const { publish, subscribe } = nodePermissions('cmp1', roles);
+      return [publish.includes('plumb.v1.instance-ask.cmp1'), subscribe.includes('plumb.v1.instances.cmp1')];
+    };
+    expect(asks(['compute'])).toEqual([false, false]);
+    expect(asks(['network'])).toEqual([true, true]);
   });
 
   test('the configuration holds public keys only', () => {
@@ -64,4 +73,29 @@ test('the hints name the lab’s own port and address', () => {
   expect(text).toContain('  openstack --os-cloud plumbline-two network list');
   expect(text).toContain('  openstack --os-cloud plumbline-two-demo network create mine');
   expect(text).toContain('lab --name two exec outside -- ping -c 3 10.255.253.20');
+  expect(text).toContain('plumb -- doctor --lab two floating-ip 10.255.253.20');
+  expect(text).toContain('plumb -- why --lab two 10.255.253.20');
+});
+
+describe('a guest’s definition', () => {
+  const guest = {
+    ...{ name: 'vm1', kernel: '/k', initrd: '/i', portId: 'p', mac: 'fa:16:3e:00:00:01', mtuBytes: 1450 },
+    ...{ bridge: null, device: 'tap1', offloads: true, environment: { PLUMB_LAB_ID: 'x' } },
+  };
+
+  test('is plugged by libvirt itself, or where os-vif made a bridge into that', () => {
+    expect(domainXml(guest)).toContain(`<virtualport type='openvswitch'><parameters interfaceid='p'/></virtualport>`);
+    const hybrid = domainXml({ ...guest, bridge: 'qbr1' });
+    expect(hybrid).toContain(`<source bridge='qbr1'/>`);
+    expect(hybrid).not.toContain('virtualport');
+  });
+
+  test('is the same domain when it is defined once more', () => {
+    expect(domainXml(guest)).toContain('<uuid>p</uuid>');
+  });
+
+  test('offers its guest no offload where the switch does none', () => {
+    expect(domainXml(guest)).not.toContain('csum');
+    expect(domainXml({ ...guest, offloads: false })).toMatch(/<host csum='off'.*<guest csum='off'/s);
+  });
 });

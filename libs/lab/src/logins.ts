@@ -6,7 +6,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chownSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { ensureTokenKey, hashPassword, RoleName, writeIdentityFile } from '@plumbline/identity';
-import type { Login } from '@plumbline/identity';
 import { placeFolder, type Place } from './place.js';
 import type { LabSpec } from './spec.js';
 import type { LabState } from './state.js';
@@ -20,14 +19,6 @@ const labUsers = [
 const fixedId = (what: string): string =>
   createHash('sha256').update(`plumbline lab ${what}`).digest('hex').slice(0, 32);
 const file = (spec: LabSpec, name: string): string => path.join(placeFolder(spec, 'control'), name);
-
-/** The logins of a running lab; the first one is the administrator's. Throws when there is none yet. */
-export function loginsOf({ apiUrl, logins }: LabState): [Login, ...Login[]] {
-  const [first, ...others] = logins ?? [];
-  if (apiUrl === null || first === undefined) throw new Error('the lab has no API yet');
-  const withUrl = (login: Omit<Login, 'authUrl'>): Login => ({ ...login, authUrl: `${apiUrl}/v3` });
-  return [withUrl(first), ...others.map(withUrl)];
-}
 
 /** Writes users and key for the API, which runs as `nobody`. Answers the logins with their passwords. */
 export async function makeLogins(spec: LabSpec): Promise<NonNullable<LabState['logins']>> {

@@ -5,7 +5,7 @@
  *              PLUMB_AUTH=builtin  PLUMB_IDENTITY_FILE  PLUMB_TOKEN_KEY_FILE
  *              PLUMB_QUOTAS  PLUMB_REQUESTS_PER_SECOND (when the environment of `plumb lab` has them)
  *     agents   PLUMB_HOST  NATS_URL  NATS_NKEY_FILE  PLUMB_STATE_DIR  PLUMB_TUNNEL_IP  PLUMB_BRIDGE_MAPPINGS  PLUMB_DATAPATH_TYPE  PLUMB_OVSDB
- *              PLUMB_HEALTH_PORT (127.0.0.1, in the node's namespace)  PLUMB_LOG_LEVEL
+ *              PLUMB_HEALTH_PORT (127.0.0.1, in the node's namespace)  PLUMB_LOG_LEVEL  PLUMB_METADATA (where the node has one)
  *
  * With the operator's own NATS (NATS_URL), it may be NATS_USER and NATS_PASSWORD_FILE instead of NATS_NKEY_FILE, or none of them.
  */
@@ -14,6 +14,7 @@ import path from 'node:path';
 import { AGENTS, encodeHost } from '@plumbline/contracts';
 import { run } from '@plumbline/exec';
 import { asAgent, asNobody } from './confine.js';
+import { nodeEnvironment } from './exec.js';
 import { identityEnvironment } from './logins.js';
 import { loginEnvironment, type NatsAccess } from './nats.js';
 import { placeFolder, type Place } from './place.js';
@@ -90,6 +91,7 @@ export async function startAgents(
           PLUMB_DATAPATH_TYPE: datapathType(),
           PLUMB_OVSDB: 'unix:/run/openvswitch/db.sock',
           PLUMB_HEALTH_PORT: String(healthPort),
+          ...nodeEnvironment(spec, node.host),
           NODE_OPTIONS: '--max-semi-space-size=4',
           NATS_URL: nats.nodeUrl,
           ...loginEnvironment(nats, place),

@@ -1,7 +1,6 @@
 /** Proves that the lab works by sending packets: ping and a TCP transfer on each path that a user relies on. */
 import { run } from '@plumbline/exec';
 import { z } from 'zod';
-import { guestScript } from './instance.js';
 import type { Place } from './place.js';
 
 /** A place, or an instance in it, that can send. */
@@ -10,6 +9,8 @@ export interface Sender {
   readonly place: Place;
   /** argv between entering the place and the command. */
   readonly prefix: readonly string[];
+  /** argv that fetches a URL there and prints `{"bytes", "ms"}`. */
+  readonly fetch: readonly string[];
 }
 
 export interface Way {
@@ -25,7 +26,7 @@ export interface Proof {
 }
 
 const transferBytes = 1024 * 1024;
-const firstAnswerSeconds = 10;
+const firstAnswerMs = 10_000;
 const answerSeconds = 5;
 const Transfer = z.object({ bytes: z.number(), ms: z.number() });
 
@@ -41,19 +42,21 @@ export async function prove(way: Way): Promise<Proof> {
     throw new Error(`${where}: ${what}: ${error instanceof Error ? error.message : String(error)}`);
   };
   const ping = (...options: string[]) =>
-    run([...inside, 'ping', '-n', ...options, way.address], { timeoutMs: 20_000 }).catch(failed('no ping'));
-  // With a deadline, -c counts answers: it ends with the first.
-  await ping('-c', '1', '-i', '0.2', '-w', String(firstAnswerSeconds));
+    run([...inside, 'ping', ...options, way.address], { timeoutMs: 20_000 }).catch(failed('no ping'));
+  for (const until = Date.now() + firstAnswerMs; ;) {
+    const answered = await ping('-c', '1', '-W', '1')
+      .then(() => true)
+      .catch((error: unknown) => error);
+    if (answered === true) break;
+    if (Date.now() > until) throw answered;
+  }
   const pinged = await ping('-c', '3', '-i', '0.05', '-W', String(answerSeconds));
   const lost = Number(/([\d.]+)% packet loss/.exec(pinged.stdout)?.[1] ?? 100);
   const pingMs = Number(/= [\d.]+\/([\d.]+)\//.exec(pinged.stdout)?.[1] ?? Number.NaN);
   if (lost > 0) throw new Error(`${where}: ${lost}% of the pings lost`);
 
-  const { node } = way.from.place.paths;
   const url = `http://${way.address}/bytes/${transferBytes}`;
-  const fetched = await run([...inside, node, guestScript(way.from.place), 'fetch', url], { timeoutMs: 20_000 }).catch(
-    failed('no TCP'),
-  );
+  const fetched = await run([...inside, ...way.from.fetch, url], { timeoutMs: 20_000 }).catch(failed('no TCP'));
   const transfer = Transfer.parse(JSON.parse(fetched.stdout));
   if (transfer.bytes !== transferBytes) throw new Error(`${where}: TCP ended after ${transfer.bytes} bytes`);
   return { pingMs, tcpMs: transfer.ms, bytes: transfer.bytes };

@@ -17,6 +17,8 @@ export interface NodeSpec {
   readonly managementIp: string;
   /** Its VXLAN tunnel end. */
   readonly tunnelIp: string;
+  /** Who answers its guests for metadata (PLUMB_METADATA of its agents); default: nobody. */
+  readonly metadata?: string;
 }
 
 /** A lab. Two labs may run side by side when name and state folder differ. */
@@ -52,6 +54,7 @@ export const defaultNodes: readonly NodeSpec[] = [
     host: 'net1',
     agents: agentsWhere(({ byDefault }) => byDefault),
     roles: ['compute', 'network'],
+    metadata: 'builtin',
     managementIp: '172.31.250.11',
     tunnelIp: '172.31.251.11',
   },

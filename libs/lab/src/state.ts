@@ -22,6 +22,10 @@ export const InstanceState = z.object({
   mtuBytes: z.number().int(),
   /** Plugged through a bridge of its own, as `binding:vif_details` says (`ovs_hybrid_plug`). */
   hybrid: z.boolean().optional(),
+  /** It asks for its address; else the address is set from outside, as in a lab that an older release made. */
+  byDhcp: z.boolean().optional(),
+  /** A virtual machine under libvirt; else a network namespace. */
+  guest: z.boolean().optional(),
 });
 export type InstanceState = z.infer<typeof InstanceState>;
 
@@ -44,6 +48,8 @@ export const LabState = z.object({
     .nullable()
     .default(null),
   database: z.object({ migrationUrl: z.string(), serviceUrl: z.string() }).nullable(),
+  /** Whether the instances that it is made with are virtual machines. */
+  guests: z.boolean().default(false),
   instances: z.array(InstanceState),
   floatingIp: z.string().nullable(),
 });
@@ -97,6 +103,7 @@ export function newLabState(labId: string): LabState {
     natsNamed: false,
     logins: null,
     database: null,
+    guests: false,
     instances: [],
     floatingIp: null,
   };

@@ -1,7 +1,7 @@
 /** Which processes of a lab run, and which do not. */
 import { readdirSync, existsSync } from 'node:fs';
 import { ApiClient } from './api-client.js';
-import { loginsOf } from './logins.js';
+import { loginsOf } from './known.js';
 import { isRunning } from './process-identity.js';
 import type { LabSpec } from './spec.js';
 import { bootId, type LabState } from './state.js';

@@ -52,9 +52,12 @@ export const layout = (stateDir: string) => ({
   supervisor: path.join(stateDir, 'supervisor.json'),
 });
 
-/** A hash of the unit's file: differs when the unit was changed. */
+/** A hash of the unit's file: differs when the unit was changed. In whatever order its fields are written. */
 export const digestOf = (unit: Unit): string =>
-  createHash('sha256').update(JSON.stringify(unit)).digest('hex').slice(0, 16);
+  createHash('sha256')
+    .update(JSON.stringify(Unit.parse(unit)))
+    .digest('hex')
+    .slice(0, 16);
 
 /** What runs under this name, or null. */
 export function readRunning(stateDir: string, name: string): RunningUnit | null {

@@ -16,7 +16,7 @@ import { writeClouds } from './clouds.js';
 import { clean, cleanOrphan, endForMending, removeFiles } from './clean.js';
 import { hints } from './hints.js';
 import { buildInfrastructure, type Infrastructure } from './infrastructure.js';
-import { insideInstance, plugInstance, serveHttp } from './instance.js';
+import { fetchArgv, insideInstance, plugInstance, serveHttp, takeAddress } from './instance.js';
 import {
   admitOldGuests,
   createFloatingIp,
@@ -27,7 +27,7 @@ import {
   waitForApi,
   waitWired,
 } from './journey.js';
-import { loginsOf } from './logins.js';
+import { loginsOf } from './known.js';
 import type { Place } from './place.js';
 import type { Progress } from './progress.js';
 import { prove, type Sender, type Way } from './proof.js';
@@ -51,6 +51,13 @@ const instanceHosts = [
   { name: 'vm2', host: 'cmp2' },
 ] as const;
 
+export interface UpOptions {
+  /** Remove a lab that is there, and make it anew. */
+  readonly fresh?: boolean;
+  /** The instances of a lab that is made anew are virtual machines. Those of one that is mended are what they were. */
+  readonly guests?: boolean;
+}
+
 /**
  * Makes the lab and proves that it works, or says that it is up already. One that is not whole is mended, and everything in its log stays; with `fresh` it is removed
  * and made anew. Throws on the first failure; what was made stays, so that the user can look at it, and the next `up` goes on from there.
@@ -58,7 +65,7 @@ const instanceHosts = [
 export async function up(
   spec: LabSpec,
   progress: Progress,
-  { fresh = false }: { readonly fresh?: boolean } = {},
+  { fresh = false, guests = false }: UpOptions = {},
 ): Promise<LabState> {
   return withLock(spec.stateDir, async () => {
     const old = readLabState(spec.stateDir);
@@ -75,7 +82,7 @@ export async function up(
     }
     if (await cleanOrphan(spec)) progress.say('removed what was left of a lab whose state folder was deleted');
     removeFiles(spec.stateDir);
-    return make(spec, new StateKeeper(spec.stateDir, newLabState(randomUUID())), progress);
+    return make(spec, new StateKeeper(spec.stateDir, { ...newLabState(randomUUID()), guests }), progress);
   });
 }
 
@@ -118,10 +125,25 @@ async function plugBack(spec: LabSpec, keeper: StateKeeper, lab: Infrastructure,
     ]);
     await waitWired(api, instances);
   });
+  await takeAddresses(spec, labId, lab, instances, progress);
   await admitOldGuests(api, instances);
   keeper.set({ instances, floatingIp });
   if (floatingIp === null) return progress.say('its floating IP was removed or leads elsewhere now: nothing to prove');
   await proveWays([{ from: outsideOf(lab), to: 'the floating IP', address: floatingIp }], progress);
+}
+
+async function takeAddresses(
+  spec: LabSpec,
+  labId: string,
+  lab: Infrastructure,
+  instances: readonly InstanceState[],
+  progress: Progress,
+): Promise<void> {
+  const asking = instances.filter(({ byDhcp }) => byDhcp);
+  if (asking.length === 0) return;
+  await progress.stage(`their addresses, by DHCP: ${asking.map(({ name, ip }) => `${name} ${ip}`).join(', ')}`, () =>
+    Promise.all(asking.map((each) => takeAddress(spec, labId, placeOfInstance(lab, each), each))),
+  );
 }
 
 async function reachApi(spec: LabSpec, keeper: StateKeeper, progress: Progress): Promise<ApiClient> {
@@ -134,14 +156,14 @@ async function reachApi(spec: LabSpec, keeper: StateKeeper, progress: Progress):
 }
 
 async function makeJourney(spec: LabSpec, keeper: StateKeeper, lab: Infrastructure, progress: Progress): Promise<void> {
-  const { labId } = keeper.state;
+  const { labId, guests } = keeper.state;
   const api = await reachApi(spec, keeper, progress);
   const networks = await progress.stage('networks public (flat) and private (VXLAN), router1 between them', () =>
     createNetworks(api),
   );
   const instances = await progress.stage('instances vm1 on cmp1, vm2 on cmp2, ports ACTIVE', async () => {
     const made = await Promise.all(
-      instanceHosts.map(({ name, host }) => createInstancePort(api, networks, name, host)),
+      instanceHosts.map((each) => createInstancePort(api, networks, spec, { ...each, guest: guests })),
     );
     keeper.set({ instances: made });
     await Promise.all([
@@ -151,6 +173,7 @@ async function makeJourney(spec: LabSpec, keeper: StateKeeper, lab: Infrastructu
     await waitWired(api, made);
     return made;
   });
+  await takeAddresses(spec, labId, lab, instances, progress);
   const [first, second] = instances;
   if (first === undefined || second === undefined) throw new Error('the lab has no instances');
   const floatingIp = await progress.stage('a floating IP for vm1, ACTIVE', () =>
@@ -161,7 +184,8 @@ async function makeJourney(spec: LabSpec, keeper: StateKeeper, lab: Infrastructu
   const outside = outsideOf(lab);
   const sender = (instance: InstanceState): Sender => {
     const place = placeOfInstance(lab, instance);
-    return { name: instance.name, place, prefix: insideInstance(place, instance.name).slice(place.enter.length) };
+    const prefix = insideInstance(place, instance).slice(place.enter.length);
+    return { name: instance.name, place, prefix, fetch: fetchArgv(place, instance) };
   };
   const ways: Way[] = [
     { from: outside, to: "vm1's floating IP", address: floatingIp },
@@ -172,7 +196,12 @@ async function makeJourney(spec: LabSpec, keeper: StateKeeper, lab: Infrastructu
   await proveWays(ways, progress);
 }
 
-const outsideOf = (lab: Infrastructure): Sender => ({ name: 'outside', place: lab.outside, prefix: [] });
+const outsideOf = ({ outside }: Infrastructure): Sender => ({
+  name: 'outside',
+  place: outside,
+  prefix: [],
+  fetch: fetchArgv(outside, {}),
+});
 
 async function proveWays(ways: readonly Way[], progress: Progress): Promise<void> {
   for (const way of ways) {
