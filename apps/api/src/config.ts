@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { PhysicalNetwork, VlanId } from '@plumbline/contracts';
 import type { SegmentPolicy, VlanRange } from '@plumbline/domain';
+import { loginFromFile } from '@plumbline/identity';
 import {
   LOGIN_ENVIRONMENT,
   type LoginConfig,
@@ -40,11 +41,16 @@ export type Config = Readonly<{
   connections: Readonly<{ lists: number; lookups: number; reports: number }>;
   /** Most of each resource that a project may have by default; -1: any number. */
   quotas: Readonly<Record<string, number>>;
-  /** With a dot at its end. */
+  /** Nova, which hears of its servers' ports; null: nobody does. */
+  nova: NovaConfig | null;
   /** DHCP servers that a network gets. */
   dhcpAgentsPerNetwork: number;
+  /** With a dot at its end. */
   dnsDomain: string;
 }>;
+
+/** `url`: of the Compute API, no slash at its end. `credentialsFile`: who speaks to it. */
+export type NovaConfig = Readonly<{ url: string; credentialsFile: string }>;
 
 /** All that is wrong with the environment, one line each. */
 export class BadConfig extends Error {
@@ -137,6 +143,14 @@ const Environment = z.object({
       return quotas;
     })
     .prefault(''),
+  PLUMB_NOVA_URL: z
+    .string()
+    .regex(/^https?:\/\/[^/\s]+(\/.*)?\/v2(\.1)?\/?$/, {
+      error: 'is not the address of the Compute API, for example http://nova:8774/v2.1',
+    })
+    .transform((text) => text.replace(/\/+$/, ''))
+    .optional(),
+  PLUMB_NOVA_CREDENTIALS_FILE: z.string().optional(),
   PLUMB_DHCP_AGENTS_PER_NETWORK: wholeNumber(1, 16).prefault('1'),
   PLUMB_DNS_DOMAIN: z
     .string()
@@ -175,6 +189,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     ...loopbackProblems(env.PLUMB_AUTH, env.PLUMB_LISTEN.host),
     ...natsLoginProblems(env),
     ...loginProblems(env),
+    ...novaProblems(env),
   ];
   if (problems.length > 0) throw new BadConfig(problems);
   return {
@@ -197,6 +212,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       reports: env.PLUMB_REPORT_CONNECTIONS,
     },
     quotas: env.PLUMB_QUOTAS,
+    nova: novaOf(env),
     dhcpAgentsPerNetwork: env.PLUMB_DHCP_AGENTS_PER_NETWORK,
     dnsDomain: env.PLUMB_DNS_DOMAIN,
   };
@@ -213,6 +229,22 @@ function loopbackProblems(auth: LoginConfig['kind'], host: string): string[] {
 }
 
 type Env = z.infer<typeof Environment>;
+
+function novaProblems({ PLUMB_NOVA_URL: url, PLUMB_NOVA_CREDENTIALS_FILE: file }: Env): string[] {
+  if ((url === undefined) !== (file === undefined))
+    return ['PLUMB_NOVA_URL and PLUMB_NOVA_CREDENTIALS_FILE: give both or none'];
+  if (file === undefined) return [];
+  try {
+    loginFromFile(file);
+    return [];
+  } catch (error) {
+    return [`PLUMB_NOVA_CREDENTIALS_FILE: ${file}: ${(error as Error).message}`];
+  }
+}
+
+function novaOf({ PLUMB_NOVA_URL: url, PLUMB_NOVA_CREDENTIALS_FILE: credentialsFile }: Env): NovaConfig | null {
+  return url === undefined || credentialsFile === undefined ? null : { url, credentialsFile };
+}
 
 function natsLoginProblems(env: Env): string[] {
   const { NATS_NKEY_FILE: nkey, NATS_USER: user, NATS_PASSWORD_FILE: password } = env;

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { BadConfig, leftOver, readConfig } from './config.js';
 
@@ -145,5 +148,45 @@ describe('configuration', () => {
       userDomain: 'Default',
       cacheSeconds: 60,
     });
+  });
+
+  it('tells Nova only where it is said which, and by whom', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'plumb-config-'));
+    const file = (text: string): string => {
+      const name = join(folder, 'nova.rc');
+      writeFileSync(name, text);
+      return name;
+    };
+    const login = [
+      'OS_AUTH_URL=http://keystone:5000/v3',
+      'export OS_USERNAME=neutron',
+      "OS_PASSWORD='a$b c'",
+      'OS_PROJECT_NAME="service"',
+    ];
+    const nova = (url: string, text: string) => ({
+      DATABASE_URL,
+      PLUMB_NOVA_URL: url,
+      PLUMB_NOVA_CREDENTIALS_FILE: file(text),
+    });
+    try {
+      expect(readConfig({ DATABASE_URL }).nova).toBeNull();
+      const said = nova('http://nova:8774/v2.1/', login.join('\n'));
+      expect(readConfig(said).nova).toEqual({
+        url: 'http://nova:8774/v2.1',
+        credentialsFile: said.PLUMB_NOVA_CREDENTIALS_FILE,
+      });
+      expect(problems({ DATABASE_URL, PLUMB_NOVA_URL: 'http://nova:8774/v2.1' })[0]).toContain('give both or none');
+      expect(problems(nova('http://nova:8774', login.join('\n')))[0]).toContain('for example http://nova:8774/v2.1');
+      expect(problems(nova('http://nova/v2.1', login.slice(0, 3).join('\n')))[0]).toContain('OS_PROJECT_NAME is not');
+      expect(problems(nova('http://nova/v2.1', login.slice(1).join('\n')))[0]).toContain(
+        'OS_AUTH_URL is not set in it',
+      );
+      expect(problems(nova('http://nova/v2.1', `${login.join('\n')}\nOS_PASSWORD="a$b"`))[0]).toContain(
+        'single quotes',
+      );
+      expect(problems({ ...said, PLUMB_NOVA_CREDENTIALS_FILE: join(folder, 'none') })[0]).toContain('ENOENT');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

@@ -31,13 +31,19 @@ const HEALTH_MS = 2_000;
 const LOOKUP_MS = 5_000;
 const REPORT_MS = 5_000;
 
+/**
+ * For sessions that change rows within transactions which others wait for. A process that stands still in one (stopped, paused with its machine, cut off from the
+ * network) would keep an agent's rows locked, and no report of that agent could be stored: the server ends the session, and with it what it began.
+ */
+export const NOBODY_WAITS_FOR_LONG = { idle_in_transaction_session_timeout: '5s' };
+
 /** Just-in-time compilation costs more than any of our statements; and one list is the work of one processor, not of all. */
 const READ_SETTINGS = { jit: 'off', max_parallel_workers_per_gather: '0' };
 /**
  * What agents report is no fact that must survive: after a crash they say it again. So nobody waits until it is on the disk. What must survive in this pool's
  * transactions begins with SET LOCAL synchronous_commit = on.
  */
-const REPORT_SETTINGS = { jit: 'off', synchronous_commit: 'off' };
+const REPORT_SETTINGS = { jit: 'off', synchronous_commit: 'off', ...NOBODY_WAITS_FOR_LONG };
 /**
  * Rows by id are few, and their statements are prepared: one plan of index look-ups is right for ever. Without these settings the server plans while tables are small, chooses to
  * join whole tables, and keeps that plan when they are large.
@@ -97,6 +103,7 @@ export class CoreModule implements OnApplicationShutdown {
       databaseUrl: config.databaseUrl,
       pool: reports,
       nats: config.nats,
+      servers: config.nova !== null,
       fleet: () => readFleet(lookups),
       dhcpFleet: (silenceCounts) => readDhcpFleet(lookups, { perNetwork: config.dhcpAgentsPerNetwork, silenceCounts }),
       logger,

@@ -319,7 +319,7 @@ describe('with two processes of the API', () => {
     const calls = before.node.calls.length;
     const after = await agent('again', before.node);
     await until('it works', () => after.node.calls.length > calls);
-    expect(after.node.calls[calls]).toEqual({ touched: 'all', mayRemove: false, unverified: true });
+    expect(after.node.calls[calls]).toMatchObject({ touched: 'all', mayRemove: false, unverified: true });
     await until('in sync', inSync(after));
     expect(after.health()).toMatchObject({ ok: true, quarantined: [] });
   });

@@ -17,10 +17,11 @@ import { MicroserviceOptions, Transport } from '@nestjs/microservices';
 import { PostgresCheckpoints, PostgresEventStore, type CheckpointStore, type EventStore } from '@plumbline/event-store';
 import { Fleet } from '@plumbline/domain';
 import { Checkpointer, Follower, Ledger } from '@plumbline/ledger';
-import { natsOptions, NatsWire, type NatsAccess } from '@plumbline/messaging/nats';
+import { leaveWhenStale, natsOptions, NatsWire, type NatsAccess } from '@plumbline/messaging/nats';
 import type { Logger } from '@plumbline/telemetry';
 import type pg from 'pg';
 import { EVENT_STORE, LOGGER } from '../tokens.js';
+import { sayOf } from '../nova/server-ports.js';
 import { KnownAgents } from '../observations/known-agents.js';
 import { Observations } from '../observations/observations.js';
 import { Owners } from '../observations/owners.js';
@@ -29,6 +30,10 @@ import { NodesController } from '../observations/nodes.controller.js';
 import { ReportsController } from '../observations/reports.controller.js';
 import { type DhcpFleetSource, DhcpSchedule } from '../observations/dhcp-schedule.js';
 import { FLEET } from '../observations/tokens.js';
+import { answersController } from '../questions/answers.controller.js';
+import { NodeQuestions } from '../questions/node-questions.js';
+import { QuestionsController } from '../questions/questions.controller.js';
+import { Reasons } from '../reasons/reasons.js';
 import { Beacons } from './beacons.js';
 import { FeedPruner } from './feed-pruner.js';
 import { Past } from './past.js';
@@ -45,6 +50,8 @@ export type FeedOptions = Readonly<{
   nats: NatsAccess;
   fleet: () => Promise<Fleet>;
   dhcpFleet: DhcpFleetSource;
+  /** Nova hears of its servers' ports. Default false. */
+  servers?: boolean;
   /** Time between looks at what of the feeds nobody needs. Default ten minutes. */
   pruneEveryMs?: number | undefined;
   logger: Logger;
@@ -61,6 +68,7 @@ class FeedLifecycle implements OnApplicationBootstrap, OnApplicationShutdown {
     @Inject(KnownAgents) private readonly known: KnownAgents,
     @Inject(Owners) private readonly owners: Owners,
     @Inject(OUTLET) private readonly wire: NatsWire,
+    @Inject(NodeQuestions) private readonly questions: NodeQuestions,
     @Inject(Follower) private readonly follower: Follower,
     @Inject(Checkpointer) private readonly checkpointer: Checkpointer,
     @Inject(EVENT_STORE) private readonly store: EventStore,
@@ -80,6 +88,7 @@ class FeedLifecycle implements OnApplicationBootstrap, OnApplicationShutdown {
     this.pruner.stop();
     this.known.stop();
     this.owners.stop();
+    this.questions.close();
     await this.wire.close();
     await this.checkpointer.stop();
     await this.follower.close();
@@ -90,11 +99,16 @@ class FeedLifecycle implements OnApplicationBootstrap, OnApplicationShutdown {
 @Module({})
 export class FeedModule {
   static with(options: FeedOptions): DynamicModule {
-    const { logger, nats } = options;
+    const { logger, nats, servers = false } = options;
+    const wire = new NatsWire(nats, 'plumb-api', logger);
+    const questions = new NodeQuestions(wire, logger);
     return {
       module: FeedModule,
       global: true,
-      controllers: [ReplayController, ReportsController, NodesController, ViewController],
+      controllers: [
+        ...[ReplayController, ReportsController, NodesController, ViewController],
+        ...[QuestionsController, answersController(questions.asker)],
+      ],
       providers: [
         { provide: LOGGER, useValue: logger },
         { provide: FLEET, useValue: options.fleet },
@@ -105,7 +119,8 @@ export class FeedModule {
         },
         { provide: EVENT_STORE, useFactory: () => new PostgresEventStore(options.databaseUrl) },
         { provide: CHECKPOINTS, useFactory: () => new PostgresCheckpoints(options.databaseUrl) },
-        { provide: OUTLET, useFactory: () => new NatsWire(nats, 'plumb-api', logger) },
+        { provide: OUTLET, useValue: wire },
+        { provide: NodeQuestions, useValue: questions },
         { provide: FeedPublisher, inject: [OUTLET], useFactory: (wire: NatsWire) => new FeedPublisher(wire) },
         {
           provide: Follower,
@@ -127,13 +142,19 @@ export class FeedModule {
         {
           provide: Ledger,
           inject: [EVENT_STORE, Follower],
-          useFactory: (store: EventStore, follower: Follower) => new Ledger({ store, follower, logger }),
+          useFactory: (store: EventStore, follower: Follower) => new Ledger({ store, follower, logger, servers }),
         },
-        { provide: Observations, useFactory: () => new Observations(options.pool) },
+        { provide: Observations, useFactory: () => new Observations(options.pool, servers ? sayOf : undefined) },
         {
           provide: KnownAgents,
           inject: [Observations],
           useFactory: (observations: Observations) => new KnownAgents(observations, logger),
+        },
+        {
+          provide: Reasons,
+          inject: [Ledger, EVENT_STORE, KnownAgents],
+          useFactory: (ledger: Ledger, store: EventStore, known: KnownAgents) =>
+            new Reasons(ledger, store, questions, known),
         },
         { provide: Owners, useFactory: () => new Owners(options.pool, logger) },
         { provide: Nodes, useFactory: () => new Nodes(options.pool) },
@@ -151,22 +172,25 @@ export class FeedModule {
         },
         FeedLifecycle,
       ],
-      exports: [Ledger, Follower, EVENT_STORE, LOGGER, Observations, KnownAgents, OUTLET],
+      exports: [Ledger, Follower, EVENT_STORE, LOGGER, Observations, KnownAgents, OUTLET, NodeQuestions, Reasons],
     };
   }
 }
 
 /** Makes the application receive what nodes send. Call it before the application listens; the returned function connects to NATS and retries in the background for ever. */
 export function hearNodes(app: INestApplication, nats: NatsAccess, logger: Logger): () => void {
-  app.connectMicroservice<MicroserviceOptions>({
+  const listener = app.connectMicroservice<MicroserviceOptions>({
     transport: Transport.NATS,
     options: natsOptions(nats, 'plumb-api nodes', QUEUE),
   });
   const connect = (): void => {
-    app.startAllMicroservices().catch((err: unknown) => {
-      logger.warn({ err, step: 'nats' }, 'cannot subscribe to what nodes send over NATS; retrying every second');
-      setTimeout(connect, 1_000).unref();
-    });
+    app
+      .startAllMicroservices()
+      .then(() => leaveWhenStale(listener.unwrap()))
+      .catch((err: unknown) => {
+        logger.warn({ err, step: 'nats' }, 'cannot subscribe to what nodes send over NATS; retrying every second');
+        setTimeout(connect, 1_000).unref();
+      });
   };
   return connect;
 }

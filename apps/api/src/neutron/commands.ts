@@ -18,9 +18,7 @@ export interface Commands {
   ): Promise<Readonly<{ result: T; position: number }>>;
 }
 
-export const metaOf = ({ requestId, userId, projectId }: Caller): Meta => ({
-  requestId,
-  userId,
-  projectId,
-  time: new Date().toISOString(),
+export const metaOf = ({ requestId, userId, projectId, request }: Caller): Meta => ({
+  ...{ requestId, userId, projectId, time: new Date().toISOString() },
+  ...(request && { request }),
 });

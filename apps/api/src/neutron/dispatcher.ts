@@ -19,6 +19,8 @@ export type Settings = ReadSettings &
   Readonly<{
     segments: SegmentPolicy;
     quotas: Limits;
+    /** Servers of DHCP that a network gets. */
+    dhcpAgentsPerNetwork: number;
   }>;
 
 export class Dispatcher {
@@ -30,23 +32,24 @@ export class Dispatcher {
     private readonly api: Api,
     commands: Commands,
     read: ReadModel,
-    agents: Tools['agents'],
+    beside: Pick<Tools, 'agents' | 'instances' | 'doctor' | 'reasons' | 'traces'>,
     settings: Settings,
     idempotency: Idempotency,
   ) {
-    const { segments, quotas, dnsDomain } = settings;
+    const { segments, quotas, dnsDomain, dhcpAgentsPerNetwork } = settings;
     const around: Surroundings = {
       segments,
       quotas,
       dnsDomain,
       fleet: () => read.fleet(),
+      dhcpFleet: () => read.dhcpFleet(dhcpAgentsPerNetwork),
     };
     const defaults = new Defaults(commands);
     this.reads = new Reads(read, defaults, settings);
     this.writes = new Writes(commands, read, this.reads, defaults, around, idempotency);
     this.tools = {
       read,
-      agents,
+      ...beside,
       around,
       listLimit: settings.listLimit,
       execute: (decide, caller) => this.writes.execute(decide, caller),

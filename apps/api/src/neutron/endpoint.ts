@@ -4,6 +4,10 @@ import type { AgentRow } from '@plumbline/event-store';
 import type { Outcome } from '../errors/errors.filter.js';
 import type { Caller } from '@plumbline/identity/login';
 import type { Repository } from 'typeorm';
+import type { Doctor } from '../doctor/doctor.js';
+import type { Instances } from '../instances/instances.js';
+import type { Reasons } from '../reasons/reasons.js';
+import type { Traces } from '../trace/traces.js';
 import type { ReadModel } from './read-model.js';
 import type { Surroundings } from './resource.js';
 
@@ -30,6 +34,13 @@ export type ApiAnswer = Readonly<{ outcome: Outcome; body?: unknown }>;
 export type Tools = Readonly<{
   read: ReadModel;
   agents: Repository<AgentRow>;
+  /** What owners give their instances to know. */
+  instances: Instances;
+  doctor: Doctor;
+  /** Why things are as they are. */
+  reasons: Reasons;
+  /** The ways of packets. */
+  traces: Traces;
   around: Surroundings;
   /** Most items of one answer. */
   listLimit: number;

@@ -109,7 +109,21 @@ export const EXTENSIONS: readonly Extension[] = [
     'Networks put on DHCP agents and taken off by hand.',
     '2013-02-07',
   ),
+  extension('extra_dhcp_opt', 'Neutron Extra DHCP options', 'DHCP options of a port.', '2013-03-17'),
+  extension(
+    'doctor',
+    'Doctor',
+    'Why packets do not arrive: the first cause, what made it so, and what mends it.',
+    '2026-11-29',
+  ),
+  extension('dns-integration', 'DNS Integration', 'Names of ports, networks and floating IPs.', '2015-08-15'),
   extension('l3_agent_scheduler', 'L3 Agent Scheduler', 'Routers put on agents and taken off by hand.', '2013-02-07'),
+  extension(
+    'instance-metadata',
+    'Instance metadata',
+    'Public keys, user data and a host name that an instance is given to know.',
+    '2026-11-29',
+  ),
   extension('net-mtu', 'Network MTU', 'MTU of a network.', '2015-03-25'),
   extension('net-mtu-writable', 'Network MTU (writable)', 'MTU of a network can be set.', '2017-07-12'),
   extension(
@@ -188,6 +202,18 @@ export const EXTENSIONS: readonly Extension[] = [
     'Add address_scope type to RBAC',
     'Address scopes shared with other projects.',
     '2020-02-12',
+  ),
+  extension(
+    'reasons',
+    'Why something is there',
+    'The events, requests and objects that something on a node or in the API is there for.',
+    '2026-11-29',
+  ),
+  extension(
+    'trace',
+    'Ways of packets',
+    'What switches, routers and rules do with a packet and its answer, and what put each there.',
+    '2026-11-29',
   ),
   extension('rbac-subnetpool', 'Add subnetpool type to RBAC', 'Subnet pools shared with other projects.', '2020-02-05'),
   extension(

@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { STATUS_OF_OUTCOME } from '../errors/errors.filter.js';
 import { identityOf } from '../identity/gate.js';
 import { originOf } from '../origin.js';
+import { requestMade } from '../request-made.js';
 import { Dispatcher } from './dispatcher.js';
 import { beginning, ListAnswer, oneText, sendInPortions } from './long-answer.js';
 import { NEUTRON_OPTIONS, NeutronOptions } from './neutron-options.js';
@@ -23,7 +24,8 @@ export function networkingController(prefix: string): Type<unknown> {
     @All([prefix, `${prefix}/*`])
     async answer(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
       const [path, query] = splitOnce(request.url);
-      const caller = { requestId: request.id, ...identityOf(request) };
+      const made = requestMade(request.method, path, request.body);
+      const caller = { requestId: request.id, ...identityOf(request), ...(made && { request: made }) };
       let leaving: AbortSignal | undefined;
       const { outcome, body } = await this.dispatcher.answer({
         method: request.method,

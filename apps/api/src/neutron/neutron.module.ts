@@ -60,8 +60,17 @@ export class NeutronModule {
         {
           provide: Dispatcher,
           inject: [NEUTRON_OPTIONS, ReadModel, getRepositoryToken(AgentEntity)],
-          useFactory: (options: NeutronOptions, read: ReadModel, agents: Tools['agents']) =>
-            new Dispatcher(api, options.commands, read, agents, options, new Idempotency(options.lookups)),
+          useFactory: (options: NeutronOptions, read: ReadModel, agents: Tools['agents']) => {
+            const { instances, doctor, reasons, traces } = options;
+            return new Dispatcher(
+              api,
+              options.commands,
+              read,
+              { agents, instances, doctor, reasons, traces },
+              options,
+              new Idempotency(options.lookups),
+            );
+          },
         },
         Adoption,
       ],

@@ -198,6 +198,11 @@ export class ReadModel {
     return readFleet(this.lookups, this.tables);
   }
 
+  /** Silence is judged with the agents' reports. */
+  dhcpFleet(perNetwork: number): Promise<DhcpFleet> {
+    return readDhcpFleet(this.lookups, { perNetwork, silenceCounts: false }, this.tables);
+  }
+
   /** Projects whose quota is their own. */
   async quotaProjects(): Promise<string[]> {
     const { rows } = await this.lookups.query<{ id: string }>(`SELECT id FROM ${this.tables.of('quota')} ORDER BY id`);

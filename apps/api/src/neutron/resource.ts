@@ -5,7 +5,7 @@
  * The table of attributes also types what `create` and `update` are given (input.ts): a field that a decision needs and no attribute gives does not compile.
  */
 import type { WrittenKind } from '@plumbline/contracts';
-import type { Decide, DomainError, Fleet, Limits, SegmentPolicy } from '@plumbline/domain';
+import type { Decide, DhcpFleet, DomainError, Fleet, Limits, SegmentPolicy } from '@plumbline/domain';
 import type { Attribute } from './attribute.js';
 import type { Computed } from './computed/computed.js';
 import type { Join } from './computed/joins.js';
@@ -15,6 +15,8 @@ import type { Tables } from './tables.js';
 /** What a decision needs from outside the log: settings of the operator, and what is read just before the decision. */
 export type Surroundings = Readonly<{
   fleet(): Promise<Fleet>;
+  /** Who may serve DHCP. */
+  dhcpFleet(): Promise<DhcpFleet>;
   segments: SegmentPolicy;
   /** Default limits; a project's own are in the log. */
   quotas: Limits;

@@ -39,6 +39,11 @@ export class KnownAgents implements Known {
     return this.agents?.keys() ?? [];
   }
 
+  /** Kinds of agents of a host that were ever heard, and whether each is alive. */
+  on(host: string): readonly Readonly<{ kind: AgentKind; alive: boolean }>[] {
+    return this.agents?.get(host) ?? [];
+  }
+
   /** Agents that report, and have not been in sync for a while. */
   behind(): AgentState[] {
     return [...(this.agents?.values() ?? [])]

@@ -31,6 +31,8 @@ import { z } from 'zod';
 import { Beacons } from '../feed/beacons.js';
 import { identityOf } from '../identity/gate.js';
 import { parseJson } from '../json-body.js';
+import { metaOf as metaOfCaller } from '../neutron/commands.js';
+import { requestMade } from '../request-made.js';
 import { Nodes, type NodeSeen } from './nodes.js';
 import { Owners } from './owners.js';
 
@@ -179,6 +181,6 @@ const unseen = (host: string): NodeSeen => ({
 });
 
 function metaOf(request: FastifyRequest): Meta {
-  const { userId, projectId } = identityOf(request);
-  return { requestId: request.id, userId, projectId, time: new Date().toISOString() };
+  const made = requestMade(request.method, request.url, request.body);
+  return metaOfCaller({ requestId: request.id, ...identityOf(request), ...(made && { request: made }) });
 }

@@ -135,6 +135,17 @@ describe('a report in pages', () => {
     expect(await stored()).toEqual(ids(0, 6));
   });
 
+  it('of an agent that has not looked at its node yet forgets nothing and counts as reported; the next one forgets', async () => {
+    const startedAt = '2026-01-15T00:00:00.000Z';
+    await store(paged(all(ids(0, 6)), 1));
+    await store(paged([], 1, true, startedAt).map((page) => ({ ...page, unread: true as const })));
+    expect(await stored()).toEqual(ids(0, 6));
+    expect(await reported()).toBe(true);
+    await store(paged(all(ids(0, 2)), 1, true, startedAt));
+    expect(await stored()).toEqual(ids(0, 2));
+    await store(paged(all(ids(0, 2)), 1));
+  });
+
   it('of which a page is lost forgets nothing; the next one does, whether its pages come between or not', async () => {
     await store(paged(all(ids(0, 9)), 1));
     const lost = paged(all(ids(0, 6)), 3).slice(0, 2);

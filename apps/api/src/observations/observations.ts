@@ -6,7 +6,7 @@
  * its start to its end) the report with the higher number counts. Another run begins with a full report; if that one is lost, the agent counts as without one.
  *
  * A report may be several messages, its pages. A page of a full report may come after later reports: each status says which report it is from, and only gives way
- * to a later one. What a full report does not name is forgotten once all its pages are stored; until then their names are kept in a table, because the pages go
+ * to a later one. What a full report does not name is forgotten once all its pages are stored (unless the agent has not looked at its node yet); until then their names are kept in a table, because the pages go
  * to any of the API's processes. A page of any other report that comes after a later report is left out: what it says is said again.
  *
  * Agents of the release before pages send the first page as `full` and the others not. Nothing tells how many there are, so such a report forgets what it does
@@ -90,6 +90,11 @@ const ABSENT = `
 DELETE FROM plumbline.object_status s WHERE s.host = $1 AND s.agent_kind = $2 AND (s.run <> $3 OR s.sequence < $4)
   AND (s.object_kind || '/' || s.object_id) = ANY ($5::text[])`;
 
+/** Behind a statement that changes statuses: the ports among them. */
+const PORTS_OF_IT = `
+RETURNING CASE WHEN s.object_kind = 'port' THEN s.object_id END AS id`;
+type ChangeStatuses = (sql: string, values: readonly unknown[]) => Promise<void>;
+
 /** Statuses in a page of an agent of the release before pages had numbers. */
 const FORMER_PAGE = 2_000;
 
@@ -105,11 +110,17 @@ export type AgentState = Readonly<{
   troubles: number;
 }>;
 
+/** Is told, in the transaction that stores a report, of which ports something else is reported now. */
+export type WhenPortsChanged = (client: pg.PoolClient, portIds: readonly string[]) => Promise<void>;
+
 export class Observations {
   private readonly heartbeats = new Heartbeats((beats) => this.storeHeartbeats(beats));
 
   /** `pool`: its transactions need not be on the disk when they are answered. */
-  constructor(private readonly pool: pg.Pool) {}
+  constructor(
+    private readonly pool: pg.Pool,
+    private readonly whenPortsChanged?: WhenPortsChanged,
+  ) {}
 
   /** Stores a message whole or not at all. One that says nothing of objects waits for others of its kind. */
   async store(host: string, agent: AgentKind, report: Report): Promise<Stored> {
@@ -158,20 +169,32 @@ export class Observations {
       page?.report ?? sequence,
     ]);
     if (rowCount === 0 && !(await isWanted(client, of, report))) return 'late';
+    const ports: string[] = [];
+    const change: ChangeStatuses = async (sql, values) => {
+      if (!this.whenPortsChanged) return void (await client.query(sql, [...values]));
+      const { rows } = await client.query<{ id: string | null }>(`${sql}${PORTS_OF_IT}`, [...values]);
+      for (const { id } of rows) if (id !== null) ports.push(id);
+    };
     const absent = objects.filter(({ status }) => status === 'ABSENT').map(keyOf);
-    if (absent.length > 0) await client.query(ABSENT, [...of, sequence, absent]);
+    if (absent.length > 0) await change(ABSENT, [...of, sequence, absent]);
     const said = storableJson(objects.filter(({ status }) => status !== 'ABSENT'));
-    if (objects.length > absent.length) await client.query(STATUSES, [...of, sequence, said]);
-    if (page?.full) await this.forgetAfter(client, of, report);
+    if (objects.length > absent.length) await change(STATUSES, [...of, sequence, said]);
+    if (page?.full) await this.forgetAfter(client, change, of, report);
     else if (report.full) {
-      if (objects.length < FORMER_PAGE) await client.query(FORGET, [...of, sequence, said]);
+      if (objects.length < FORMER_PAGE) await change(FORGET, [...of, sequence, said]);
       await client.query(COMPLETE, [...of, sequence]);
     }
+    if (ports.length > 0) await this.whenPortsChanged?.(client, ports);
     return 'stored';
   }
 
   /** With the last page of a full report that was missing, what none of its pages names is forgotten. */
-  private async forgetAfter(client: pg.PoolClient, of: Run, { page, sequence, objects }: Report): Promise<void> {
+  private async forgetAfter(
+    client: pg.PoolClient,
+    change: ChangeStatuses,
+    of: Run,
+    { page, sequence, objects, unread }: Report,
+  ): Promise<void> {
     const { report, index, of: pages } = page as NonNullable<Report['page']>;
     const names = storableJson(objects.map(({ kind, id }) => ({ kind, id })));
     let keys: unknown = names;
@@ -184,7 +207,7 @@ export class Observations {
       }
       keys = JSON.stringify((await client.query<{ keys: unknown }>(KEYS, [...of, report])).rows[0]?.keys ?? []);
     }
-    await client.query(FORGET, [...of, sequence - index + 1, keys]);
+    if (!unread) await change(FORGET, [...of, sequence - index + 1, keys]);
     await client.query(COMPLETE, [...of, report]);
     await client.query(DONE, [...of, report]);
   }
@@ -216,7 +239,8 @@ async function isWanted(client: pg.PoolClient, of: Run, { page }: Report): Promi
 
 /** What the API shows as an agent's `configurations`; the reference's names where it has them. */
 function configurations(report: Report): Record<string, unknown> {
-  const { node, log, sequence, frozen, frozenCount, fault, troubles, troubleCount, driftRepaired, machine } = report;
+  const { node, log, sequence, frozen, frozenCount, fault, troubles, troubleCount, driftRepaired, machine, unread } =
+    report;
   return {
     ...(node && {
       bridge_mappings: node.bridgeMappings,
@@ -233,6 +257,7 @@ function configurations(report: Report): Record<string, unknown> {
     ...(troubles && troubles.length > 0 && { troubles }),
     ...(troubleCount !== undefined && { trouble_count: troubleCount }),
     drift_repaired: driftRepaired,
+    ...(unread && { unread }),
     ...(machine && { machine: machine.id, boot_id: machine.boot }),
   };
 }

@@ -9,11 +9,16 @@
  *   a port of a router       the OVS agent (it is wired) and the L3 agent       DOWN until both say ACTIVE
  *                            (link and addresses are there)
  *   any other port           the OVS agent of its host, since it was bound      DOWN until it says ACTIVE
+ *                            a DHCP agent of its network, if one serves it      DOWN until one has said that its address is served
+ *
+ * A port waits for DHCP agents that are alive, have looked at their node, served a subnet of the port when it was bound, and only until one of them has said that it
+ * serves it. So a port stays ACTIVE when its agent dies, starts anew, or hands the network on; and where none serves it, to be wired is enough.
  *
  * Each is ERROR when one of them says so; a router that is administratively down is DOWN. An agent that stops leaves the statuses that it reported: what it made
  * is still on the node.
  */
-import { decidingAgent } from '@plumbline/contracts';
+import { carrierOf, decidingAgent } from '@plumbline/contracts';
+import { IS_ALIVE } from '../alive.js';
 import type { Tables } from '../tables.js';
 import {
   both,
@@ -25,6 +30,7 @@ import {
   isOneOf,
   isThere,
   jsonOf,
+  read,
   textOf,
   word,
 } from './computed.js';
@@ -72,6 +78,26 @@ export const ROUTER_REASON = cases([[says('s', 'ERROR'), columnOf('s', 'reason')
 const DEVICE_OWNER = textOf('o', 'deviceOwner');
 export const IS_OF_ROUTER = isOneOf(DEVICE_OWNER, 'network:router_interface', 'network:router_gateway');
 
+/** Servers of one network that are looked at. The planner, which cannot tell how many claims there are below a prefix, then looks each of them up. */
+const MOST_SERVERS = 100;
+const KIND = carrierOf.network;
+const READY = `a.kind = '${KIND}' AND a.${IS_ALIVE} AND NOT a.configurations ? 'unread'`;
+/** True while DHCP agents serve the port's address and none of them has said that it has it. Where there are no such agents, no row is looked at. */
+const WAITS_FOR_DHCP: Computed = read(
+  (tables) => `EXISTS (SELECT FROM ${tables.agents} a WHERE ${READY})
+    AND o.doc ->> 'deviceOwner' <> 'network:dhcp'
+    AND NOT EXISTS (SELECT FROM ${tables.objectStatus} d
+      WHERE d.object_kind = 'port' AND d.object_id = o.id AND d.agent_kind = '${KIND}' AND d.status = 'ACTIVE')
+    AND EXISTS (SELECT FROM (
+        SELECT split_part(c.key, '/', 3) COLLATE "C" AS id FROM ${tables.claims} c
+        WHERE c.key > 'dhcp/' || (o.doc ->> 'networkId') || '/' AND c.key < 'dhcp/' || (o.doc ->> 'networkId') || '0' LIMIT ${MOST_SERVERS}
+      ) k JOIN ${tables.of('port')} v ON v.id = k.id
+      JOIN ${tables.agents} a ON a.host = v.doc #>> '{binding,host}' AND ${READY}
+      WHERE (v.set_at ->> 'binding')::bigint <= (o.set_at ->> 'binding')::bigint
+        AND EXISTS (SELECT FROM jsonb_array_elements(v.doc -> 'fixedIps') i
+          WHERE o.doc -> 'fixedIps' @> jsonb_build_array(jsonb_build_object('subnetId', i -> 'subnetId'))))`,
+);
+
 /** `s`: what the OVS agent of its host reports; `l`: of a router's port, what the L3 agent of the router's host does. */
 export const PORT_STATUS = cases(
   [
@@ -79,8 +105,16 @@ export const PORT_STATUS = cases(
     [either(says('s', 'ERROR'), says('l', 'ERROR')), word('ERROR')],
     [both(IS_OF_ROUTER, says('s', 'ACTIVE'), says('l', 'ACTIVE')), word('ACTIVE')],
     [IS_OF_ROUTER, word('DOWN')],
+    [both(says('s', 'ACTIVE'), WAITS_FOR_DHCP), word('DOWN')],
     [says('s', 'ACTIVE'), word('ACTIVE')],
   ],
   word('DOWN'),
 );
-export const PORT_REASON = cases([[says('s', 'ERROR'), columnOf('s', 'reason')]], columnOf('l', 'reason'));
+/** Why it is ERROR; of one that is wired, what its agent says beyond that. */
+export const PORT_REASON = cases(
+  [
+    [says('s', 'ERROR'), columnOf('s', 'reason')],
+    [says('l', 'ERROR'), columnOf('l', 'reason')],
+  ],
+  columnOf('s', 'reason'),
+);

@@ -302,9 +302,13 @@ export const NOTES: Readonly<Record<string, Note>> = {
   'network.segments': differs(
     'A list of one segment, instead of the provider attributes; answers have the provider attributes.',
   ),
-  'network.availability_zone_hints': differs('Always empty: there is no DHCP agent to schedule by zones.'),
+  'network.availability_zone_hints': differs(
+    'Always empty: networks are scheduled to DHCP agents without regard to zones.',
+  ),
   'network.availability_zones': differs('Always empty, for the same reason.'),
-  'network.dns_domain': differs('Stored and shown, but not published in a DNS.'),
+  'network.dns_domain': differs(
+    'Names of ports are answered in it, too, inside the network; not published in another DNS.',
+  ),
   'network.qos_policy_id': NULL_QOS,
   'network.vlan_transparent': differs(
     'Only false is accepted, and it is not shown: the bridges of the nodes filter VLANs.',
@@ -322,10 +326,10 @@ export const NOTES: Readonly<Record<string, Note>> = {
   ),
   'port.mac_address': differs('The owner of the network may also change it; in the reference only administrators may.'),
   'port.status': differs(
-    'ERROR if a node could not wire the port; status_reason says why. A port of a router is ACTIVE when both agents of its node have it.',
+    'DOWN, never BUILD, until it is wired. ERROR if a node could not wire the port. status_reason says why it is one of them. A port of a router is ACTIVE when both agents of its node have it; any other when it is wired and, where a DHCP agent that is alive served its subnet when it was bound, one has read its address back. It stays so when that agent dies.',
   ),
   'port.status_reason': ours(
-    'Why the status is ERROR, as the node reports it, or why the binding failed; absent otherwise.',
+    'Why the status is ERROR or DOWN, as the node reports it, or why the binding failed, or what keeps the guest of a port that is ACTIVE from talking; absent otherwise.',
   ),
   'port.device_owner': differs(
     'The owners of router and floating IP ports are refused: such ports are created and deleted with their router or floating IP.',
@@ -348,9 +352,11 @@ export const NOTES: Readonly<Record<string, Note>> = {
     'The port may send from them where its node enforces security groups (PLUMB_FIREWALL).',
   ),
   'port.extra_dhcp_opts': differs(
-    'Sent by the DHCP agent, where one runs. Options whose name or value is not one line are stored and not sent.',
+    'By number, or by a name of dnsmasq; a name, number or value that no guest could be sent is refused (400). `tag:ipxe,` and `tag:!ipxe,` may stand in front.',
   ),
-  'port.dns_name': differs('Stored and shown, but not published in a DNS.'),
+  'port.dns_name': differs(
+    'Answered by the nameserver of the DHCP agent, inside the network; not published in another DNS.',
+  ),
   'port.dns_domain': differs(
     "Only the empty text is accepted, and it is not shown: all names of ports end with the operator's PLUMB_DNS_DOMAIN.",
   ),
@@ -411,15 +417,13 @@ export const ABSENT_EXTENSIONS: Readonly<Record<string, string>> = {
   bgp: 'routes are not announced yet',
   bgp_dragent_scheduler: 'routes are not announced yet',
   'data-plane-status': 'the nodes report what works',
-  'dns-integration': 'names are stored and shown, but not published in a DNS',
-  'dns-domain-ports': 'names are stored and shown, but not published in a DNS',
-  'dns-integration-domain-keywords': 'names are stored and shown, but not published in a DNS',
-  'subnet-dns-publish-fixed-ip': 'names are not published in a DNS',
+  'dns-domain-ports': 'all names of ports end with one domain, PLUMB_DNS_DOMAIN',
+  'dns-integration-domain-keywords': 'names are not published in a DNS of projects',
+  'subnet-dns-publish-fixed-ip': 'names are answered inside the network, and not published in another DNS',
   dvr: 'routers run on network nodes',
   'router-admin-state-down-before-update': 'only for distributed routers, which do not exist here',
   'expose-l3-conntrack-helper': 'no connection tracking helpers',
   'l3-conntrack-helper': 'no connection tracking helpers',
-  extra_dhcp_opt: 'the attribute works where a DHCP agent runs; a default installation has none yet',
   flavors: 'its lists exist and are empty, because clients read them',
   'l3-flavors': 'no flavors',
   'l3-ha': 'a router runs on one node',
@@ -448,10 +452,15 @@ export const ABSENT_EXTENSIONS: Readonly<Record<string, string>> = {
 export const OUR_EXTENSIONS: Readonly<Record<string, string>> = {
   'router-gateway-port-forwarding':
     "`/v2.0/routers/{id}/port_forwardings`: forwarding on a router's own gateway address",
+  'instance-metadata':
+    '`/v2.0/instance-metadata/{device}`: public keys, user data and a host name of an instance, for clouds without Nova',
+  doctor: '`/v2.0/doctor/{sort}/{name}`: why packets do not arrive, the first cause first',
+  reasons: '`/v2.0/reasons`: the events, requests and objects that something is there for',
+  trace: "`/v2.0/trace`: a packet's way and that of its answer, hop by hop",
 };
 
 /** Extensions here that the reference has only when its operator loads them; the recorded one did not. */
-export const OPTIONAL_EXTENSIONS: readonly string[] = ['tag-ports-during-bulk-creation', 'logging'];
+export const OPTIONAL_EXTENSIONS: readonly string[] = ['tag-ports-during-bulk-creation', 'logging', 'dns-integration'];
 
 /** Aliases of the recorded answer of the reference to `GET /v2.0/extensions`. */
 export const RECORDED_EXTENSIONS: readonly string[] = (

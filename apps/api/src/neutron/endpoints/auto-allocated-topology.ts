@@ -55,8 +55,8 @@ const show: Handler = async ({ caller, search }, ids, { execute, around }) => {
     return ok({ [NAME]: { id: 'dry-run=pass', tenant_id: projectId } });
   }
   if (fields.length > 0) throw badRequest('auto_allocate', 'Unrecognized field');
-  const fleet = await around.fleet();
-  const make = autoAllocate(projectId, idsOf(projectId), { fleet, segments: around.segments });
+  const [fleet, dhcp] = await Promise.all([around.fleet(), around.dhcpFleet()]);
+  const make = autoAllocate(projectId, idsOf(projectId), { fleet, dhcp, segments: around.segments });
   const id = await execute(make, caller);
   return ok({ [NAME]: { id, tenant_id: projectId, project_id: projectId } });
 };

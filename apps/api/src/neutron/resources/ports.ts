@@ -138,6 +138,10 @@ function whyBindingFailed(row: Row): string | undefined {
     : `host ${host} cannot carry its network: ${uncarriedText(uncarried)}`;
 }
 
+/** What its agent says of a port that is wired, beyond that, and why one that is DOWN is so; undefined: nothing. */
+const whyNoTalk = ({ status, reason }: Row): string | undefined =>
+  (status === 'ACTIVE' || status === 'DOWN') && reason ? String(reason) : undefined;
+
 const attributes = table([
   ...head,
   name,
@@ -163,7 +167,11 @@ const attributes = table([
     about: 'MAC; chosen when absent, and when updated to null.',
   },
   adminStateUp,
-  ...status(PORT_STATUS, { about: 'or why its binding failed', of: whyBindingFailed }),
+  ...status(PORT_STATUS, {
+    about:
+      'or DOWN as its node says, or why its binding failed, or what keeps the guest of an ACTIVE port from talking',
+    of: (row) => whyBindingFailed(row) ?? whyNoTalk(row),
+  }),
   {
     name: 'device_id',
     path: 'deviceId',

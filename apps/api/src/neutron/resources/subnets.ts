@@ -185,7 +185,8 @@ export const subnets: Resource = declare({
   about: 'A block of addresses of a network.',
   attributes,
   notFound: subnetNotFound,
-  create: async (inputs) => createSubnets(inputs),
-  update: async (id, input) => updateSubnet(id, input),
+  create: async (inputs, { dhcpFleet }) => createSubnets(inputs, await dhcpFleet()),
+  update: async (id, input, { dhcpFleet }) =>
+    updateSubnet(id, input, input.enableDhcp === true ? await dhcpFleet() : undefined),
   delete: deleteSubnet,
 });

@@ -7,6 +7,7 @@ import {
   type RequestedDhcpOption,
   type RequestedPair,
 } from '@plumbline/domain';
+import { whyNoDhcpOption } from '@plumbline/contracts';
 import { z } from 'zod';
 import {
   type AttributeType,
@@ -100,6 +101,9 @@ const dhcpOption = (item: unknown, attribute: string): RequestedDhcpOption => {
   if (ipVersion !== 4 && ipVersion !== 6) throw invalidAttribute(attribute, `'${shown(version)}' is not in [4, 6]`);
   const name = oneLine(optName, attribute, 64, 1);
   const value = optValue === null ? null : oneLine(optValue, attribute, 255, MAY_BE_EMPTY.includes(name) ? 0 : 1);
+  // One of an older release that cannot be sent may still be removed.
+  const wrong = value === null ? null : whyNoDhcpOption({ name, value, ipVersion });
+  if (wrong !== null) throw invalidAttribute(attribute, wrong);
   return { name, value, ipVersion };
 };
 
