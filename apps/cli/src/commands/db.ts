@@ -20,7 +20,7 @@ export function addDatabaseCommands(program: Command): void {
       'login of the API, given INSERT and SELECT on events and nothing that changes them',
     )
     .action(async (options: DatabaseOptions & { serviceRole?: string }) => {
-      const { url, serviceRole: known } = databaseSource(options, 'migration');
+      const { url, serviceRole: known } = await databaseSource(options, 'migration');
       const serviceRole = options.serviceRole ?? known;
       const service = serviceRole === undefined ? {} : { serviceRole };
       const { remade, admitted } = await migrate(url, { ...service, derivation, progress: told() }).catch(inWords);
@@ -40,7 +40,7 @@ export function addDatabaseCommands(program: Command): void {
     db.command('guard').description("tells whether the API's login could change the log"),
     'service',
   ).action(async (options: DatabaseOptions) => {
-    const guard = await guardStatus(databaseSource(options, 'service').url).catch(inWords);
+    const guard = await guardStatus((await databaseSource(options, 'service')).url).catch(inWords);
     console.log(JSON.stringify(guard));
   });
   addDatabaseOptions(
@@ -51,7 +51,7 @@ export function addDatabaseCommands(program: Command): void {
       ),
     'migration',
   ).action(async (options: DatabaseOptions) => {
-    const { url } = databaseSource(options, 'migration');
+    const { url } = await databaseSource(options, 'migration');
     console.log(inNumbers(await rebuildReadModels(url, derivation, { progress: told() }).catch(inWords)));
   });
 }

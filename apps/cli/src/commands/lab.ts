@@ -35,10 +35,11 @@ export function addLabCommands(program: Command): void {
     .command('up', { isDefault: true })
     .description('make the lab and prove that it works, mend one that is not whole, or say that it is up already')
     .option('--fresh', 'remove the lab that is there first, with all that was made in it')
-    .action(async ({ fresh }: { fresh?: true }) => {
+    .option('--guests', 'the instances of a lab that is made are virtual machines under libvirt, not namespaces')
+    .action(async (options: { fresh?: true; guests?: true }) => {
       requireRoot();
       onInterrupt();
-      await up(spec(), printProgress(), { fresh: fresh === true });
+      await up(spec(), printProgress(), options);
     });
   lab
     .command('down')

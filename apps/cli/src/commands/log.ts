@@ -18,7 +18,7 @@ export function addLogCommands(program: Command): void {
       if ((hash === undefined) !== (options.from === undefined))
         throw new Error('a position and its hash go together: --from <position> <hash>');
       const from = hash === undefined || options.from === undefined ? undefined : { position: options.from, hash };
-      console.log(await verified(databaseSource(options, 'service').url, from));
+      console.log(await verified((await databaseSource(options, 'service')).url, from));
     });
 }
 

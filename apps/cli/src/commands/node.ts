@@ -10,10 +10,14 @@ import { faultOfHost, NODE_ROLES } from '@plumbline/contracts';
 import { addNode, rekeyNode, removeLogin, useTls } from '../node/controller-dir.js';
 import { type Admission, admissionText, linesOf, NodesApi } from '../node/nodes-api.js';
 import { ownerRefusal } from '../replay/owner-refusal.js';
+import { mappingsNow } from '../node/mapping.js';
+import { withSwitch } from '../node/with-switch.js';
 import { bindTo, logOfNode, removals, withThisNode, type NodeFacts } from '../node/rebind.js';
 import { viewFromApi, viewFromFile, viewOf } from '../replay/view-source.js';
 import { databaseUrl, inWords } from './database-url.js';
-import { addAccessOptions, accessOf, type AccessOptions, switchOf } from './access.js';
+import { addAccessOptions, type AccessOptions } from './access.js';
+import { accessOf, settingsOf } from './access-of.js';
+import { addNodeSwitchCommands } from './node-switch.js';
 import { addApiOptions, apiSource, type ApiOptions } from './source.js';
 
 export function addNodeCommands(program: Command): void {
@@ -45,7 +49,7 @@ export function addNodeCommands(program: Command): void {
   )
     .option('--json', 'for programs')
     .action(async (host: string | undefined, options: ApiOptions & { json?: boolean }) => {
-      const found = host === undefined ? await apiOf(options).all() : [await apiOf(options).one(host)];
+      const found = host === undefined ? await (await apiOf(options)).all() : [await (await apiOf(options)).one(host)];
       console.log(
         options.json ? JSON.stringify(found, null, 2) : found.flatMap(linesOf).join('\n') || 'no node is known',
       );
@@ -57,7 +61,7 @@ export function addNodeCommands(program: Command): void {
   )
     .option('--to <machine>', 'the identity of that machine, as "plumb node show" lists it under REFUSED')
     .action(async (host: string, options: ApiOptions & { to?: string }) => {
-      await apiOf(options).release(host, options.to ?? null);
+      await (await apiOf(options)).release(host, options.to ?? null);
       console.log(
         options.to === undefined
           ? `the name ${host} is free: the machine whose agent reports next owns it (stop the agents of the others first)`
@@ -71,7 +75,7 @@ export function addNodeCommands(program: Command): void {
         'end what was admitted: what is on the node stays, and nothing new comes to it, until "plumb node add"',
       ),
   ).action(async (host: string, options: ApiOptions) => {
-    await apiOf(options).endAdmission(host);
+    await (await apiOf(options)).endAdmission(host);
     console.log(`nothing new comes to ${host}; what is there stays until it is moved or deleted`);
   });
   addApiOptions(
@@ -81,7 +85,7 @@ export function addNodeCommands(program: Command): void {
   )
     .option('--dir <folder>', DIR.about, DIR.default)
     .action(async (host: string, options: ApiOptions & { dir: string }) => {
-      await apiOf(options).remove(host);
+      await (await apiOf(options)).remove(host);
       const { removed, configFile } = await removeLogin(path.resolve(options.dir), host);
       console.log(
         `${host} is out of the log${removed ? `, and has no login any more: send nats-server, which runs with ${configFile}, SIGHUP` : ''}`,
@@ -126,6 +130,7 @@ export function addNodeCommands(program: Command): void {
     .option('--state-dir <folder>', "the agents' snapshots", process.env['PLUMB_STATE_DIR'] ?? '/var/lib/plumbline')
     .option('--yes', 'follow that log now')
     .action(rebind);
+  addNodeSwitchCommands(node);
 }
 
 const DIR = { about: "the controller's logins and nats-server configuration", default: '/etc/plumbline' } as const;
@@ -143,8 +148,8 @@ const admitting = (command: Command): Command =>
       )
       .option('--database <url>', 'instead of the API: the database of its log, while no API runs', databaseUrl),
   );
-const apiOf = (options: ApiOptions): NodesApi => {
-  const { url, token } = apiSource(options);
+const apiOf = async (options: ApiOptions): Promise<NodesApi> => {
+  const { url, token } = await apiSource(options);
   return new NodesApi(url, token);
 };
 
@@ -180,7 +185,7 @@ async function admit(host: string, options: AdmissionOptions): Promise<Admission
   const fault = faultOfHost(host);
   if (fault !== null) throw new Error(`"${host}" cannot be a node's name: ${fault}`);
   const admission = await admissionOf(host, options);
-  if (options.database === undefined) await apiOf(options).admit(host, admission);
+  if (options.database === undefined) await (await apiOf(options)).admit(host, admission);
   else await admitInDatabase(options.database, { host, ...admission }).catch(inWords);
   return admission;
 }
@@ -198,7 +203,7 @@ async function admissionOf(host: string, { role, map, ...options }: AdmissionOpt
     };
   }
   if (map !== undefined) throw new Error('--map belongs to a --role: together they replace what was said before');
-  const said = options.database === undefined ? (await apiOf(options).find(host))?.admission : null;
+  const said = options.database === undefined ? (await (await apiOf(options)).find(host))?.admission : null;
   if (said) return said;
   throw new Error(
     `what may ${host} do? Say it with --role ${NODE_ROLES.join(',')} or one of them, and --map for its physical networks`,
@@ -209,10 +214,10 @@ async function rebind(
   host: string,
   options: AccessOptions & ApiOptions & { view?: string; stateDir: string; yes?: boolean },
 ): Promise<void> {
-  const { url, token } = apiSource(options);
+  const { url, token } = await apiSource(options);
   const message = options.view === undefined ? await viewFromApi(url, host, token) : await viewFromFile(options.view);
   if (message.host !== host) throw new Error(`the view is of node ${message.host}, not of ${host}`);
-  const view = await withThisNode(viewOf(message), () => factsFromEnvironment(host));
+  const view = await withThisNode(viewOf(message), () => factsOfThisNode(host, options.ovsdb));
   const bound = await logOfNode(options.ovsdb);
   if (bound === message.log) {
     console.log(`${host} is bound to log ${message.log} already`);
@@ -224,8 +229,9 @@ async function rebind(
   await printRebuild(view, {
     print: (command) => commands.push(command),
     access: accessOf(options),
-    ...switchOf(options),
+    ...settingsOf(options),
     runDir: options.runDir,
+    lab: process.env['PLUMB_LAB_ID'],
   });
   console.log(`# ${host} is bound to ${bound === null ? 'no log' : `log ${bound}`}`);
   for (const line of removals(commands)) console.log(`# would be removed: ${line}`);
@@ -239,12 +245,13 @@ async function rebind(
   console.log(`${host} is bound to log ${message.log} now; start its agents`);
 }
 
-/** What the agents of this node will report about it, read from the environment as they read it. */
-function factsFromEnvironment(host: string): NodeFacts {
+/** What the agents of this node will report about it, read from the environment and from the switch as they read it. */
+async function factsOfThisNode(host: string, ovsdb: string): Promise<NodeFacts> {
   const { PLUMB_TUNNEL_IP, PLUMB_BRIDGE_MAPPINGS } = process.env;
   if (PLUMB_TUNNEL_IP === undefined && PLUMB_BRIDGE_MAPPINGS === undefined)
     throw new Error(
       `that log does not know ${host} yet, and PLUMB_TUNNEL_IP and PLUMB_BRIDGE_MAPPINGS do not say what it is: load the agents' environment first (set -a; . /etc/plumbline/node.env; set +a)`,
     );
-  return nodeFacts({ PLUMB_TUNNEL_IP, PLUMB_BRIDGE_MAPPINGS });
+  const { mappings } = await withSwitch(ovsdb, async (mirror) => mappingsNow(mirror, PLUMB_BRIDGE_MAPPINGS ?? ''));
+  return { ...nodeFacts({ PLUMB_TUNNEL_IP }), bridgeMappings: mappings };
 }

@@ -16,7 +16,8 @@ import {
   viewOf,
   NoSuchView,
 } from '../replay/view-source.js';
-import { accessOf, addAccessOptions, type AccessOptions, switchOf } from './access.js';
+import { addAccessOptions, type AccessOptions } from './access.js';
+import { accessOf, settingsOf } from './access-of.js';
 import { addApiOptions, apiSource, type ApiOptions } from './source.js';
 
 type ReplayOptions = AccessOptions &
@@ -57,9 +58,11 @@ export function addReplayCommand(program: Command): void {
     .action(replay);
 }
 
-async function replay(options: ReplayOptions): Promise<void> {
-  const { save, node, dryRun, fromNothing } = options;
-  const lab = labNode(node, options.lab);
+async function replay(given: ReplayOptions): Promise<void> {
+  const { save, node, dryRun, fromNothing } = given;
+  const lab = await labNode(node, given.lab);
+  const metadata = given.metadata ?? lab?.metadata;
+  const options: ReplayOptions = { ...given, ...(metadata !== undefined && { metadata }) };
   const message = await messageFor(options);
   if (message.host !== node) throw new Error(`the view is of node ${message.host}, not of ${node}`);
   if (save !== undefined) {
@@ -74,7 +77,7 @@ async function replay(options: ReplayOptions): Promise<void> {
     );
   // With --from-nothing nothing is read from the node, so the commands can be printed here.
   const elsewhere = lab !== null && !(dryRun && fromNothing);
-  if (!elsewhere) return replayHere(message, options);
+  if (!elsewhere) return replayHere(message, options, lab?.labId ?? process.env['PLUMB_LAB_ID']);
   // The command inside has the view as a file: whether the log is the node's own can only be asked here.
   const known = await knownPast(lab.stateDir, node);
   const refused =
@@ -92,28 +95,34 @@ const flagsOf = ({
   datapath,
   firewall,
   foreignPorts,
+  metadata,
+  dnsDomain,
+  dnsResolvers,
 }: ReplayOptions): string[] => [
   ...(dryRun ? ['--dry-run'] : []),
   ...(yes ? ['--yes'] : []),
   ...(refused === undefined ? [] : ['--refused', refused]),
   ...['--ovsdb', ovsdb, '--run-dir', runDir, '--datapath', datapath, '--firewall', firewall],
   ...['--foreign-ports', foreignPorts],
+  ...(metadata === undefined ? [] : ['--metadata', metadata]),
+  ...(dnsDomain === undefined ? [] : ['--dns-domain', dnsDomain]),
+  ...(dnsResolvers === undefined ? [] : ['--dns-resolvers', dnsResolvers]),
 ];
 
-async function replayHere(message: FeedMessage, options: ReplayOptions): Promise<void> {
+async function replayHere(message: FeedMessage, options: ReplayOptions, labId: string | undefined): Promise<void> {
   const view = viewOf(message);
   const what = `${options.node} at position ${view.position} of log ${view.log}`;
   const refused = options.fromNothing ? null : await refusalHere(message, options);
   if (options.dryRun) {
     console.log(`# ${what}`);
     if (refused !== null) console.log(`# its agents would refuse this: ${refused}`);
-    const commands = await printTo((command) => console.log(command), view, options);
+    const commands = await printTo((command) => console.log(command), view, options, labId);
     console.error(commands === 0 ? `${what}: nothing to do` : `${what}: ${commands} commands would run`);
     return;
   }
   if (refused !== null && !options.yes) {
     const commands: string[] = [];
-    await printTo((command) => commands.push(command), view, options);
+    await printTo((command) => commands.push(command), view, options, labId);
     for (const line of removals(commands)) console.log(`# would be removed: ${line}`);
     throw new Error(
       'nothing was changed ("--dry-run" shows what it would run, "plumb node rebind" makes the node follow another log, ' +
@@ -126,11 +135,17 @@ async function replayHere(message: FeedMessage, options: ReplayOptions): Promise
   if (failed.length > 0) process.exitCode = 1;
 }
 
-const printTo = (print: (command: string) => void, view: HostView, options: ReplayOptions): Promise<number> =>
+const printTo = (
+  print: (command: string) => void,
+  view: HostView,
+  options: ReplayOptions,
+  lab: string | undefined,
+): Promise<number> =>
   printRebuild(view, {
+    lab,
     print,
     access: options.fromNothing ? null : accessOf(options),
-    ...switchOf(options),
+    ...settingsOf(options),
     runDir: options.runDir,
   });
 
@@ -158,10 +173,10 @@ function hashAtOf(options: ReplayOptions): HashAt {
   };
 }
 
-function messageFor(options: ReplayOptions): Promise<FeedMessage> {
+async function messageFor(options: ReplayOptions): Promise<FeedMessage> {
   if (options.view !== undefined) return viewFromFile(options.view);
   if (options.database !== undefined) return viewFromDatabase(options.database, options.node, options.at);
-  const { url, token } = apiSource(options);
+  const { url, token } = await apiSource(options);
   return viewFromApi(url, options.node, token, options.at);
 }
 

@@ -2,11 +2,9 @@
  * Which API or database a command speaks to, and as whom. What the options or the environment say comes first; then the lab of this machine, with its login; then
  * what a controller has. Only root, who made it, can look into a lab.
  */
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError, type Command } from 'commander';
-import { logIn, tokenFromEnvironment } from '@plumbline/identity';
-import { labSpec, loginsOf, readLabState, type LabSpec, type LabState } from '@plumbline/lab';
+import type { LabState } from '@plumbline/lab/known';
+import { labStateHere } from '../lab-folder.js';
 import { databaseUrl } from './database-url.js';
 
 export type ApiOptions = Readonly<{ api?: string | undefined; lab: string }>;
@@ -15,7 +13,6 @@ export type ApiSource = Readonly<{ url: string; token: () => Promise<string | nu
 export type DatabaseOptions = Readonly<{ database?: string; lab: string }>;
 
 const DEFAULT_API = 'http://127.0.0.1:9696';
-const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../..');
 
 /** Adds `--api` (or another name for it) and `--lab`. */
 export const addApiOptions = (command: Command, flag = '--api'): Command =>
@@ -51,26 +48,29 @@ function httpUrl(text: string): string {
 }
 
 /** The API to ask, and as whom: as the environment says (OS_TOKEN, or OS_AUTH_URL and its like), or the lab's administrator. The lab's login goes to the lab's API only. */
-export function apiSource({ api, lab: name }: ApiOptions): ApiSource {
-  const lab = labHere(name);
+export async function apiSource({ api, lab: name }: ApiOptions): Promise<ApiSource> {
+  const lab = await labStateHere(name);
   const given = api ?? (process.env['PLUMB_API'] || undefined);
   const labUrl = lab?.state.apiUrl ?? null;
   const url = (given ?? labUrl ?? DEFAULT_API).replace(/\/+$/, '');
   if (lab === null || url !== labUrl) return { url, token: () => tokenFromEnvironment() };
-  const labToken = (): Promise<string> => logIn(loginsOf(lab.state)[0]);
+  const { state } = lab;
   // A login in the environment may be meant for another cloud, unless somebody named this API.
-  return { url, token: given === undefined ? labToken : async () => (await tokenFromEnvironment()) ?? labToken() };
+  return {
+    url,
+    token: given === undefined ? () => labToken(state) : async () => (await tokenFromEnvironment()) ?? labToken(state),
+  };
 }
 
 /** `serviceRole`: the API's login, where it is known and is not the owner of the tables. Throws when no database is known. */
-export function databaseSource(
+export async function databaseSource(
   { database, lab: name }: DatabaseOptions,
   login: DatabaseLogin,
-): Readonly<{ url: string; serviceRole?: string }> {
+): Promise<Readonly<{ url: string; serviceRole?: string }>> {
   const { variable } = LOGINS[login];
   const given = database ?? (process.env[variable] || undefined);
   if (given !== undefined) return { url: databaseUrl(given) };
-  const known = labHere(name)?.state.database;
+  const known = (await labStateHere(name))?.state.database;
   if (!known) throw new Error(`which database? Name it with --database or ${variable}`);
   const { migrationUrl, serviceUrl } = known;
   return {
@@ -79,11 +79,14 @@ export function databaseSource(
   };
 }
 
-/** The state of the lab of this name; null: there is none, or only root can see it. PLUMB_STATE names another state folder. */
-export function labHere(name: string): Readonly<{ spec: LabSpec; state: LabState }> | null {
-  if (process.getuid?.() !== 0) return null;
-  const stateDir = process.env['PLUMB_STATE'];
-  const spec = labSpec({ projectDir, name, ...(stateDir === undefined ? {} : { stateDir: path.resolve(stateDir) }) });
-  const state = readLabState(spec.stateDir);
-  return state === null ? null : { spec, state };
+const tokenFromEnvironment = async (): Promise<string | null> =>
+  (await import('@plumbline/identity/client')).tokenFromEnvironment();
+
+/** Of the lab's administrator. */
+async function labToken(state: LabState): Promise<string> {
+  const [{ logIn }, { loginsOf }] = await Promise.all([
+    import('@plumbline/identity/client'),
+    import('@plumbline/lab/known'),
+  ]);
+  return logIn(loginsOf(state)[0]);
 }

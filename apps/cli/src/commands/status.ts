@@ -19,7 +19,7 @@ export function addStatusCommand(program: Command): void {
     )
     .option('--json', 'all of it, for programs')
     .action(async ({ url: api, token: given, lab, json }: Options) => {
-      const { url, token } = apiSource({ api, lab });
+      const { url, token } = await apiSource({ api, lab });
       const report = await gatherStatus(url, given === undefined ? token : async () => given);
       console.log(json ? JSON.stringify(report, null, 2) : screen(report).join('\n'));
       if (report.trouble.length > 0) process.exitCode = 1;

@@ -1,5 +1,6 @@
 /** The API's nodes, as an operator sees and releases them: `/plumbline/v1/nodes`. */
 import { z } from 'zod';
+import { ApiCall } from '../api-call.js';
 
 const Admission = z.object({
   roles: z.array(z.string()),
@@ -29,14 +30,13 @@ const Seen = z.object({
 });
 export type NodeSeen = z.infer<typeof Seen>;
 
-const ANSWER_WITHIN_MS = 30_000;
-
 export class NodesApi {
+  private readonly api: ApiCall;
+
   /** `token`: an administrator's, or null when the API needs no login. */
-  constructor(
-    private readonly url: string,
-    private readonly token: () => Promise<string | null>,
-  ) {}
+  constructor(url: string, token: () => Promise<string | null>) {
+    this.api = new ApiCall(url, token, 'an administrator');
+  }
 
   async all(): Promise<NodeSeen[]> {
     return z.object({ nodes: z.array(Seen) }).parse(await this.call('GET', '')).nodes;
@@ -70,39 +70,8 @@ export class NodesApi {
     await this.call('DELETE', `/${encodeURIComponent(host)}/admission`);
   }
 
-  private async call(method: string, path: string, body?: unknown): Promise<unknown> {
-    const token = await this.token();
-    const response = await fetch(new URL(`/plumbline/v1/nodes${path}`, this.url), {
-      method,
-      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
-      headers: {
-        ...(token !== null && { 'X-Auth-Token': token }),
-        ...(body !== undefined && { 'Content-Type': 'application/json' }),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    }).catch((reason: unknown) => {
-      const cause = reason instanceof Error ? (reason.cause ?? reason) : reason;
-      throw new Error(
-        `the API at ${this.url} does not answer (${cause instanceof Error ? cause.message : String(cause)})`,
-      );
-    });
-    if (response.status === 401)
-      throw new Error(
-        `the API at ${this.url} asks who you are: set OS_TOKEN, or OS_AUTH_URL, OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME of an administrator`,
-      );
-    const text = await response.text();
-    if (response.ok) return text === '' ? null : JSON.parse(text);
-    throw new Error(`the API refused: ${messageIn(text) ?? response.statusText}`);
-  }
-}
-
-function messageIn(text: string): string | undefined {
-  const Said = z.object({ message: z.string() }).optional();
-  try {
-    const { NeutronError, error } = z.object({ NeutronError: Said, error: Said }).parse(JSON.parse(text));
-    return (NeutronError ?? error)?.message;
-  } catch {
-    return undefined;
+  private call(method: string, path: string, body?: unknown): Promise<unknown> {
+    return this.api.send(method, `/plumbline/v1/nodes${path}`, body);
   }
 }
 

@@ -8,8 +8,8 @@ import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { AGENT_KINDS, type Recorded } from '@plumbline/contracts';
 import { bindLog, boundLog } from '@plumbline/node-agents';
-import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import { evolve, type HostView } from '@plumbline/topology';
+import { withSwitch } from './with-switch.js';
 
 /** The log that this node is bound to; null: it is bound to none. Changes nothing. */
 export function logOfNode(ovsdb: string): Promise<string | null> {
@@ -53,18 +53,4 @@ export function removals(commands: readonly string[]): readonly string[] {
     ...found(/(?<!\S)del-port \S+ (\S+)/g, 'port'),
     ...found(/(?<!\S)del-br (\S+)/g, 'bridge'),
   ];
-}
-
-async function withSwitch<T>(ovsdb: string, act: (mirror: OvsdbMirror) => Promise<T>): Promise<T> {
-  const client = await OvsdbClient.connect(ovsdb);
-  try {
-    const mirror = await OvsdbMirror.open(client);
-    try {
-      return await act(mirror);
-    } finally {
-      mirror.close();
-    }
-  } finally {
-    client.close();
-  }
 }

@@ -7,9 +7,12 @@ import { mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { FeedMessage } from '@plumbline/contracts';
 import { argvAt, labEnvironment, nodeOf, placeFolder, runAttached, runningPlace } from '@plumbline/lab';
-import { labHere } from '../commands/source.js';
+import { labHere } from '../lab-here.js';
 
 export interface LabNode {
+  readonly labId: string;
+  /** Who answers its guests for metadata (PLUMB_METADATA of its agents). */
+  readonly metadata: string | undefined;
   /** Where its agents' snapshots are, seen from here. */
   readonly stateDir: string;
   /** Runs `plumb replay --node <host> --view <this message> <options>` inside the node, with this terminal. Answers its exit code. */
@@ -20,14 +23,16 @@ export interface LabNode {
  * The node of this name, if a lab of this name runs and has it, and this process is not inside it. Null otherwise: then this machine itself is the node. Also
  * null without root, because only root can look into a lab. PLUMB_STATE names another state folder.
  */
-export function labNode(host: string, labName: string): LabNode | null {
-  const lab = labHere(labName);
+export async function labNode(host: string, labName: string): Promise<LabNode | null> {
+  const lab = await labHere(labName);
   if (lab === null) return null;
   const { spec, state } = lab;
   if (nodeOf(spec, host) === undefined) return null;
   const place = runningPlace(spec, host);
   if (readlinkSync(`/proc/${place.keeperPid}/ns/net`) === readlinkSync('/proc/self/ns/net')) return null;
   return {
+    labId: state.labId,
+    metadata: nodeOf(spec, host)?.metadata,
     stateDir: path.join(placeFolder(spec, host), 'agents'),
     async replayInside(message, options) {
       const folder = mkdtempSync(path.join(placeFolder(spec, host), 'replay-'));

@@ -2,7 +2,7 @@
  * Collects what `plumb status` shows, from the API only, as any client could: health, agents, routers, objects in ERROR. It makes a few requests in parallel and
  * none for each object. What it cannot get is null, with the reason in `trouble`; the rest is still reported.
  */
-import { AGENT_KINDS, agentOf, type Firewall, firewallOf } from '@plumbline/contracts';
+import { AGENT_KINDS, agentOf, dhcpServiceOf, type Firewall, firewallOf } from '@plumbline/contracts';
 import { z } from 'zod';
 import { ApiReader, Refused, Unreachable } from './api-reader.js';
 import { type Unenforced, unenforcedOn } from './unenforced.js';
@@ -36,6 +36,8 @@ export type AgentStatus = Readonly<{
 }>;
 /** `wanted`: the router is up and has a gateway, so without a node its traffic is missing. */
 export type Idle = Readonly<{ id: string; name: string; wanted: boolean }>;
+/** `agents`: agents that there are, alive or not; `missing`: ids of networks that none that is alive serves. */
+export type Dhcp = Readonly<{ agents: number; networks: number; missing: readonly string[] }>;
 export type InError = Readonly<{ kind: string; id: string; name: string; reason: string }>;
 
 export type StatusReport = Readonly<{
@@ -43,13 +45,19 @@ export type StatusReport = Readonly<{
   /** `none`, `builtin`, `keystone`; null: not known. */
   auth: string | null;
   log: Readonly<{ position: number }> | null;
+  /** What Nova has heard or waits for; null: nobody tells it, or not known. */
+  nova: string | null;
   agents: readonly AgentStatus[] | null;
   /** Host -> how security groups are enforced there. */
   securityGroups: Readonly<Record<string, Firewall>> | null;
   /** Hosts with bound ports whose rules have no effect. */
   unenforced: readonly Unenforced[] | null;
   routers: Readonly<{ total: number; onNoNode: readonly Idle[] }> | null;
+  /** Networks with a subnet that has DHCP; null: not known. */
+  dhcp: Dhcp | null;
   inError: readonly InError[] | null;
+  /** Ports that are ACTIVE, of whose guests something keeps packets: what, and who can mend it, is the reason. The node is well; their owners are not. */
+  hindered: readonly InError[] | null;
   /** Problems, one line each. Empty: all is well. */
   trouble: readonly string[];
 }>;
@@ -93,6 +101,14 @@ const Router = z.object({
   admin_state_up: z.boolean(),
   external_gateway_info: z.object({}).nullable(),
 });
+const Mode = z.enum(['slaac', 'dhcpv6-stateful', 'dhcpv6-stateless']).nullable();
+const Subnet = z.object({
+  network_id: z.string(),
+  ip_version: z.literal([4, 6]),
+  enable_dhcp: z.boolean(),
+  ipv6_address_mode: Mode,
+  ipv6_ra_mode: Mode,
+});
 const Broken = z.object({
   id: z.string(),
   name: z.string().optional(),
@@ -106,8 +122,8 @@ const OBSERVED = { routers: 'router', floatingips: 'floating IP', ports: 'port' 
 export async function gatherStatus(url: string, token: () => Promise<string | null>): Promise<StatusReport> {
   const open = new ApiReader(url, async () => null);
   const nothing = {
-    ...{ auth: null, log: null, agents: null, securityGroups: null, unenforced: null },
-    ...{ routers: null, inError: null },
+    ...{ auth: null, log: null, nova: null, agents: null, securityGroups: null, unenforced: null },
+    ...{ routers: null, dhcp: null, inError: null, hindered: null },
   };
   const health = await open.health(HealthReport).catch(unreachable);
   if (health instanceof Unreachable) {
@@ -124,7 +140,7 @@ export async function gatherStatus(url: string, token: () => Promise<string | nu
   const api = { url, health: status, detail: [...failing, ...notes] } as const;
   const position = health.checks['database']?.position ?? health.checks['log']?.position;
   const log = position === undefined ? null : { position };
-  const base = { ...nothing, api, log };
+  const base = { ...nothing, api, log, nova: health.checks['nova']?.detail ?? null };
   const trouble = api.detail.map((line) => `the API says: ${line}`);
   try {
     const auth = await open.authentication();
@@ -148,17 +164,27 @@ type Gathered = {
   securityGroups: Record<string, Firewall>;
   unenforced: Unenforced[];
   routers: { total: number; onNoNode: Idle[] } | null;
+  dhcp: Dhcp | null;
   inError: InError[];
+  hindered: InError[];
 };
 
 async function gathered(reader: ApiReader, head: number): Promise<Gathered> {
-  const [agents, routers, ...broken] = await Promise.all([
+  const [agents, routers, subnets, active, ...broken] = await Promise.all([
     reader.list('/v2.0/agents', 'agents', Agent),
     reader.list(
       '/v2.0/routers?fields=id&fields=name&fields=admin_state_up&fields=external_gateway_info',
       'routers',
       Router,
     ),
+    reader.list(
+      `/v2.0/subnets?enable_dhcp=true${Object.keys(Subnet.shape)
+        .map((name) => `&fields=${name}`)
+        .join('')}`,
+      'subnets',
+      Subnet,
+    ),
+    reader.list('/v2.0/ports?status=ACTIVE&fields=id&fields=name&fields=status_reason', 'ports', Broken),
     ...Object.entries(OBSERVED).map(async ([collection, kind]) =>
       (await reader.list(`/v2.0/${collection}?status=ERROR`, collection, Broken)).map(
         ({ id, name, floating_ip_address, status_reason }): InError => ({
@@ -194,9 +220,41 @@ async function gathered(reader: ApiReader, head: number): Promise<Gathered> {
               wanted: admin_state_up && external_gateway_info !== null,
             })),
           },
+    dhcp: agents.length === 0 && subnets.length > 0 ? null : await dhcpOf(reader, agents, subnets),
     inError: broken.flat(),
+    hindered: active.flatMap(({ id, name = '', status_reason: reason }) =>
+      reason ? [{ kind: 'port', id, name, reason }] : [],
+    ),
   };
 }
+
+async function dhcpOf(
+  reader: ApiReader,
+  agents: readonly Agent[],
+  subnets: readonly z.infer<typeof Subnet>[],
+): Promise<Dhcp> {
+  const networks = new Set(subnets.filter(hasDhcp).map(({ network_id }) => network_id));
+  const serving = agents.filter((agent) => declared(agent)?.carries === 'network');
+  const lists = await Promise.all(
+    serving
+      .filter(({ alive }) => alive)
+      .map(({ id }) => reader.list(`/v2.0/agents/${id}/dhcp-networks`, 'networks', z.object({ id: z.string() }))),
+  );
+  const served = new Set(lists.flat().map(({ id }) => id));
+  return {
+    agents: serving.length,
+    networks: networks.size,
+    missing: [...networks].filter((id) => !served.has(id)).sort(),
+  };
+}
+
+const hasDhcp = ({ enable_dhcp, ip_version, ipv6_address_mode, ipv6_ra_mode }: z.infer<typeof Subnet>): boolean =>
+  dhcpServiceOf({
+    enableDhcp: enable_dhcp,
+    ipVersion: ip_version,
+    ipv6AddressMode: ipv6_address_mode,
+    ipv6RaMode: ipv6_ra_mode,
+  }) !== null;
 
 const kindOf = ({ binary }: Agent) => AGENT_KINDS.find((kind) => agentOf(kind).binary === binary);
 const declared = (agent: Agent) => {
@@ -228,7 +286,7 @@ function statusOf(agent: Agent, head: number): AgentStatus {
   };
 }
 
-function troubleOf({ agents, unenforced, routers, inError }: Gathered): string[] {
+function troubleOf({ agents, unenforced, routers, dhcp, inError }: Gathered): string[] {
   const lines: string[] = [];
   if (agents.length === 0)
     lines.push('no agent is seen: none has reported yet, or these credentials are not those of an administrator');
@@ -257,6 +315,10 @@ function troubleOf({ agents, unenforced, routers, inError }: Gathered): string[]
     lines.push(`${host} does not enforce security groups: the rules of ${ports} ports bound there have no effect`);
   for (const { id, name, wanted } of routers?.onNoNode ?? [])
     if (wanted) lines.push(`router ${label(name, id)} has a gateway and is on no node`);
+  // Where there is no agent at all nobody has asked for DHCP yet: then it is told and is no trouble.
+  if (dhcp && dhcp.agents > 0)
+    for (const id of dhcp.missing)
+      lines.push(`network ${id} has DHCP and no DHCP agent that is alive serves it: its ports come up without`);
   for (const { kind, id, name, reason } of inError) lines.push(`${kind} ${label(name, id)} is in ERROR: ${reason}`);
   return lines;
 }

@@ -1,6 +1,6 @@
 /** The report as lines for a terminal: one screen, with the problems last, next to the prompt. */
 import type { Firewall } from '@plumbline/contracts';
-import { AgentStatus, label, StatusReport } from './report.js';
+import { AgentStatus, type Dhcp, label, StatusReport } from './report.js';
 import type { Unenforced } from './unenforced.js';
 
 /** How many objects of each sort are named, so that it fits one screen; --json names all. */
@@ -13,23 +13,21 @@ const SECURITY_GROUPS: Readonly<Record<Firewall, string>> = {
 };
 
 export function screen(report: StatusReport): string[] {
-  const { api, auth, log, agents, securityGroups, unenforced, routers, inError, trouble } = report;
+  const { api, auth, log, nova, agents, securityGroups, unenforced, routers, dhcp, inError, hindered, trouble } =
+    report;
   return [
     `API              ${api.url}  ${api.health}`,
     ...api.detail.map((line) => `                 ${line}`),
     `log              ${log === null ? 'not known' : `at position ${log.position}`}`,
     `authentication   ${auth ?? 'not known'}`,
+    ...(nova === null ? [] : [`Nova             ${nova}`]),
     ...(agents === null ? [] : ['', 'agents', ...(agents.length === 0 ? ['  none'] : table(agents))]),
     ...(securityGroups === null ? [] : ['', ...hosts(securityGroups)]),
     ...(unenforced === null ? [] : willClose(unenforced)),
     ...(routers === null ? [] : ['', `routers          ${routersLine(routers)}`]),
-    ...(inError === null || inError.length === 0
-      ? []
-      : [
-          '',
-          'in error',
-          ...few(inError.map(({ kind, id, name, reason }) => `  ${kind} ${label(name, id)}: ${reason}`)),
-        ]),
+    ...(dhcp === null || dhcp.networks === 0 ? [] : ['', `DHCP             ${dhcpLine(dhcp)}`]),
+    ...objects('in error', inError),
+    ...objects('active, but', hindered),
     '',
     ...(trouble.length === 0 ? ['all is well'] : ['not well:', ...few(trouble.map((line) => `  ${line}`))]),
   ];
@@ -62,12 +60,22 @@ function willClose(unenforced: readonly Unenforced[]): string[] {
   return lines.length === 0 ? [] : ['', 'once security groups are enforced', ...few(lines)];
 }
 
+function objects(title: string, some: StatusReport['inError']): string[] {
+  if (some === null || some.length === 0) return [];
+  return ['', title, ...few(some.map(({ kind, id, name, reason }) => `  ${kind} ${label(name, id)}: ${reason}`))];
+}
+
 function routersLine({ total, onNoNode }: NonNullable<StatusReport['routers']>): string {
   if (onNoNode.length === 0) return `${total}`;
   const names = onNoNode.slice(0, MOST).map(({ name, id }) => label(name, id));
   const more = onNoNode.length > MOST ? `, and ${onNoNode.length - MOST} more` : '';
   return `${total}, ${onNoNode.length} on no node: ${names.join(', ')}${more}`;
 }
+
+const dhcpLine = ({ agents, networks, missing }: Dhcp): string =>
+  agents === 0
+    ? `is missing: no agent is there for the ${networks} networks that have it`
+    : `${networks} networks${missing.length === 0 ? '' : `, ${missing.length} of them served by no agent that is alive`}`;
 
 const few = (lines: readonly string[]): string[] =>
   lines.length <= MOST ? [...lines] : [...lines.slice(0, MOST), `  and ${lines.length - MOST} more (--json has all)`];
