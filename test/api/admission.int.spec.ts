@@ -119,6 +119,50 @@ describe('a node that says more of itself than it was admitted to', () => {
     expect((await node1('admit', 'cmp1')).text).toContain('what may cmp1 do?');
   });
 
+  it('maps a physical network while its agent runs: within what it was admitted to it counts, beyond it is shown', async () => {
+    const second = await api.make<Fields>('POST', '/v2.0/networks', {
+      network: { 'provider:network_type': 'flat', 'provider:physical_network': 'physnet2' },
+    });
+    const maps = async (bridgeMappings: Record<string, string>) => {
+      node.bridgeMappings = bridgeMappings;
+      // The first is stored and seen, with the second it is registered.
+      for (const _ of [1, 2]) await node.report('ovs', []).then(() => node.heard('ovs'));
+      await eventually(async () => {
+        const { rows } = await api.database.query('SELECT doc FROM plumbline.nodes WHERE id = $1', ['cmp1']);
+        const [{ doc } = { doc: {} }] = rows as { doc: { bridgeMappings?: object } }[];
+        return JSON.stringify(doc.bridgeMappings) === JSON.stringify(bridgeMappings) ? true : undefined;
+      });
+    };
+    const bind = async () => {
+      const port = { network_id: second.id, 'binding:host_id': 'cmp1' };
+      const { status, body } = await api.call('POST', '/v2.0/ports', { port });
+      return { status, ...(body as { port?: Fields; NeutronError?: Fields }) };
+    };
+    const admit = (...maps: string[]) =>
+      node1('admit', 'cmp1', '--role', 'compute', ...maps.flatMap((each) => ['--map', each]));
+    await admit('physnet1=br-ex');
+    await maps({ physnet1: 'br-ex', physnet2: 'br-two' });
+    expect((await node1('show', 'cmp1')).text).toContain(
+      'NOT ADMITTED, so not used: its mapping of physnet2 to br-two',
+    );
+    const refused = await bind();
+    expect(refused).toMatchObject({ status: 409, NeutronError: { type: 'HostNotAdmitted' } });
+    expect(refused.NeutronError?.['message']).toContain('it was not admitted to physical network physnet2');
+    await admit('physnet1=br-ex', 'physnet2=br-two');
+    const bound = await bind();
+    expect(bound).toMatchObject({ status: 201, port: { 'binding:vif_type': 'ovs' } });
+    await maps({ physnet1: 'br-ex', physnet2: 'br-three' });
+    expect((await bind()).NeutronError?.['message']).toContain('it maps physical network physnet2 to another bridge');
+    await maps({ physnet1: 'br-ex' });
+    const unmapped = {
+      'binding:vif_type': 'binding_failed',
+      status_reason: 'host cmp1 cannot carry its network: its bridge_mappings do not name physical network physnet2',
+    };
+    expect(await bind()).toMatchObject({ status: 201, port: { status: 'DOWN', ...unmapped } });
+    const { body } = await api.call('GET', `/v2.0/ports/${bound.port?.id}`);
+    expect(body).toMatchObject({ port: unmapped });
+  });
+
   it.each([
     [{}, 'roles'],
     [{ roles: ['king'] }, 'are not roles'],

@@ -144,14 +144,16 @@ export class ApiProcess {
   }
 }
 
-async function end(child: ChildProcess): Promise<void> {
+/** Ends a process and waits for it. */
+export async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, 'exit');
   child.kill('SIGTERM');
   await gone;
 }
 
-async function startNats(dir: string): Promise<{ nats: ChildProcess; natsUrl: string }> {
+/** A NATS server of its own in an empty folder, which it needs for its whole life. */
+export async function startNats(dir: string): Promise<{ nats: ChildProcess; natsUrl: string }> {
   const nats = spawn('nats-server', ['-a', '127.0.0.1', '-p', '-1', '--ports_file_dir', dir], { stdio: 'ignore' });
   const ports = await eventually(async () => {
     const file = (await readdir(dir)).find((name) => name.endsWith('.ports'));

@@ -105,6 +105,115 @@ describe('a DHCP agent', () => {
   });
 });
 
+describe('a port of a network that is served', () => {
+  let served: Fields;
+  let within: Fields;
+  const status = async ({ id }: Fields) =>
+    ((await api.call('GET', `/v2.0/ports/${id}`)).body as { port: Fields }).port['status'];
+  const make = (more: object = {}): Promise<Fields> =>
+    api.make<Fields>('POST', '/v2.0/ports', {
+      port: { network_id: served.id, 'binding:host_id': 'net1', device_owner: 'compute:nova', ...more },
+    });
+  const says = async (agent: 'ovs' | 'dhcp', node: ObservedNode, { id }: Fields): Promise<void> => {
+    await node.report(agent, [{ kind: 'port', id, status: 'ACTIVE', position: await api.head() }]);
+    await node.heard(agent);
+  };
+  const heard = (kind: string, when: string) =>
+    api.database.query(`UPDATE plumbline.agents SET heartbeat_at = now() ${when} WHERE kind = $1`, [kind]);
+  const onHost = async (host: string): Promise<void> => {
+    const [other] = [await agentOn(host === 'net1' ? 'net2' : 'net1')];
+    await api.call('PUT', `/v2.0/agents/${other.id}`, { agent: { admin_state_up: false } });
+    const here = await agentOn(host);
+    await api.call('PUT', `/v2.0/agents/${here.id}`, { agent: { admin_state_up: true } });
+  };
+
+  beforeAll(async () => {
+    for (const node of [one, two]) await node.report('dhcp', []);
+    await onHost('net1');
+    served = await api.make<Fields>('POST', '/v2.0/networks', { network: { name: 'served' } });
+    within = await api.make<Fields>('POST', '/v2.0/subnets', {
+      subnet: { network_id: served.id, ip_version: 4, cidr: '10.3.0.0/24' },
+    });
+  });
+
+  it('finds a server there already: it came with the subnet', async () => {
+    const [server] = await list(`ports?network_id=${served.id}`, 'ports');
+    expect(server).toMatchObject({ device_owner: 'network:dhcp', 'binding:host_id': 'net1' });
+    await says('ovs', one, server as Fields);
+    expect(await status(server as Fields)).toBe('ACTIVE');
+  });
+
+  it('is ACTIVE when it is wired and served, in either order, and in lists too', async () => {
+    const [a, b] = [await make(), await make()];
+    await says('ovs', one, a);
+    expect(await status(a)).toBe('DOWN');
+    expect((await list(`ports?network_id=${served.id}&status=DOWN`, 'ports')).map(({ id }) => id)).toContain(a.id);
+    await says('dhcp', one, a);
+    expect(await status(a)).toBe('ACTIVE');
+    await says('dhcp', one, b);
+    expect(await status(b)).toBe('DOWN');
+    await says('ovs', one, b);
+    expect(await status(b)).toBe('ACTIVE');
+    const ids = (await list(`ports?network_id=${served.id}&status=ACTIVE`, 'ports')).map(({ id }) => id);
+    expect(ids).toEqual(expect.arrayContaining([a.id, b.id]));
+  });
+
+  it('waits for nobody where no subnet of it is served', async () => {
+    const plain = await api.make<Fields>('POST', '/v2.0/subnets', {
+      subnet: { network_id: served.id, ip_version: 4, cidr: '10.4.0.0/24', enable_dhcp: false },
+    });
+    for (const fixed_ips of [[], [{ subnet_id: plain.id }]]) {
+      const port = await make({ fixed_ips });
+      await says('ovs', one, port);
+      expect(await status(port)).toBe('ACTIVE');
+    }
+    const both = await make({ fixed_ips: [{ subnet_id: plain.id }, { subnet_id: within.id }] });
+    await says('ovs', one, both);
+    expect(await status(both)).toBe('DOWN');
+  });
+
+  it('stays ACTIVE when its agent dies, begins anew and hands the network on; a new one then waits for nobody', async () => {
+    const old = await make();
+    await says('ovs', one, old);
+    await says('dhcp', one, old);
+    await heard('dhcp', `- interval '1 hour'`);
+    expect(await status(old)).toBe('ACTIVE');
+    const alone = await make();
+    await says('ovs', one, alone);
+    expect(await status(alone)).toBe('ACTIVE');
+    // It is back, and has not looked at its node.
+    one.said = { unread: true, full: true };
+    await one.report('dhcp', []);
+    await one.heard('dhcp');
+    expect([await status(old), await status(alone)]).toEqual(['ACTIVE', 'ACTIVE']);
+    one.said = {};
+    await one.report(
+      'dhcp',
+      [old, alone].map(({ id }) => ({ kind: 'port', id, status: 'ACTIVE', position: 1 })),
+    );
+    await one.heard('dhcp');
+    expect([await status(old), await status(alone)]).toEqual(['ACTIVE', 'ACTIVE']);
+    // It moves: the new agent has said nothing yet, and the old one forgets it.
+    await onHost('net2');
+    await eventually(async () => {
+      await two.report('dhcp', []);
+      return (await list(`ports?network_id=${served.id}&device_owner=network:dhcp`, 'ports'))[0]?.[
+        'binding:host_id'
+      ] === 'net2'
+        ? true
+        : undefined;
+    });
+    await one.report('dhcp', []);
+    await api.database.query(`DELETE FROM plumbline.object_status WHERE agent_kind = 'dhcp'`);
+    expect([await status(old), await status(alone)]).toEqual(['ACTIVE', 'ACTIVE']);
+    const late = await make();
+    await says('ovs', one, late);
+    expect(await status(late)).toBe('DOWN');
+    await says('dhcp', two, late);
+    expect(await status(late)).toBe('ACTIVE');
+  });
+});
+
 describe('the port of a DHCP server', () => {
   it('is not refused by a quota, and goes with its subnet and network', async () => {
     const projectId = '6f1b0dc6a0a24b0f8d1a2f3b4c5d6e7f';
@@ -114,7 +223,7 @@ describe('the port of a DHCP server', () => {
       subnet: { network_id: tight.id, project_id: projectId, ip_version: 4, cidr: '10.2.0.0/24' },
     });
     await eventually(async () => {
-      await one.report('dhcp', []);
+      await two.report('dhcp', []);
       return (await list(`ports?network_id=${tight.id}`, 'ports')).length === 1 ? true : undefined;
     });
     expect((await api.call('DELETE', `/v2.0/subnets/${within.id}`)).status).toBe(204);

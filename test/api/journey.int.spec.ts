@@ -238,6 +238,12 @@ describe('a journey through the Networking API', () => {
     const now = await api.head();
     await node.report('ovs', [{ kind: 'port', id: vm1.id, status: 'ACTIVE', position: now }]);
     expect(await status(`/v2.0/ports/${vm1.id}`)).toBe('ACTIVE');
+    for (const reason of ['its guest cannot talk', undefined]) {
+      const said = { kind: 'port', id: vm1.id, status: 'ACTIVE', position: now, ...(reason && { reason }) } as const;
+      await node.report('ovs', [said]);
+      const shown = (await api.make<Fields>('GET', `/v2.0/ports/${vm1.id}`, undefined)) as Fields;
+      expect([shown['status'], shown['status_reason']]).toEqual(['ACTIVE', reason]);
+    }
     expect(await status(`/v2.0/floatingips/${floating.id}`)).toBe('DOWN');
     await node.report('l3', [{ kind: 'floatingip', id: floating.id, status: 'ACTIVE', position: 1 }]);
     expect(await status(`/v2.0/floatingips/${floating.id}`)).toBe('DOWN');
@@ -260,8 +266,13 @@ describe('a journey through the Networking API', () => {
       await api.make('PUT', `/v2.0/networks/${external.id}`, { network: { admin_state_up: up } });
       expect(await status(`/v2.0/floatingips/${floating.id}`)).toBe(shown);
     }
-    await node.report('ovs', [{ kind: 'port', id: vm1.id, status: 'DOWN', position: now }]);
+    const reason = 'its interface was unplugged';
+    await node.report('ovs', [{ kind: 'port', id: vm1.id, status: 'DOWN', position: now, reason }]);
     expect(await status(`/v2.0/floatingips/${floating.id}`)).toBe('DOWN');
+    const port = () => api.make<Fields>('GET', `/v2.0/ports/${vm1.id}`, undefined);
+    expect(await port()).toMatchObject({ status: 'DOWN', status_reason: reason });
+    await node.report('ovs', [{ kind: 'port', id: vm1.id, status: 'DOWN', position: now }]);
+    expect(await port()).not.toHaveProperty('status_reason');
     await node.report('l3', [
       { kind: 'floatingip', id: floating.id, status: 'ERROR', position: now, reason: 'address in use' },
     ]);

@@ -217,10 +217,9 @@ describe('a filter finds the same with many values as with one', () => {
         if (!filter || value === undefined || (typeof value === 'object' && value !== null)) continue;
         const one = await ids([[name, textOf(value)]]);
         // Not the values of the lists above: an administrator who lists a project's groups makes its default group.
-        const others = valuesOf(resource, name, SOME + 4)
-          .map((other) => other.replace(/^v/, 'none-'))
-          .filter((other) => other !== textOf(value));
-        if (typeof value === 'boolean') continue;
+        const values = valuesOf(resource, name, SOME + 4).map((other) => other.replace(/^v/, 'none-'));
+        // Of two values that there are, the other one finds others: the same is asked for again and again.
+        const others = new Set(values).size <= 2 ? values.map(() => textOf(value)) : values;
         expect({ name, found: await ids([[name, textOf(value)], ...others.map((v) => [name, v] as const)]) }).toEqual({
           name,
           found: one,

@@ -21,6 +21,7 @@ export class ObservedNode {
   private maker: NodeJS.Timeout | undefined;
   /** How it says that it enforces security groups; undefined: as an agent of the release before, not at all. */
   firewall: string | undefined = 'openflow';
+  bridgeMappings: Record<string, string> = { physnet1: 'br-ex' };
   /** What its reports say instead of what they say by default. */
   said: Partial<Report> = {};
 
@@ -82,7 +83,7 @@ export class ObservedNode {
       ...(agent === 'ovs' && {
         node: {
           tunnelIp: this.tunnelIp,
-          bridgeMappings: { physnet1: 'br-ex' },
+          bridgeMappings: this.bridgeMappings,
           datapathType: 'netdev',
           ...(this.firewall !== undefined && { firewall: this.firewall }),
         },
@@ -140,10 +141,10 @@ export class ObservedNode {
       agent,
     ]);
     if (rows.length === 0) return undefined;
-    for (const { kind, id, status, position } of objects) {
+    for (const { kind, id, status, position, reason = '' } of objects) {
       const found = await database.query(
-        'SELECT FROM plumbline.object_status WHERE host = $1 AND agent_kind = $2 AND object_kind = $3 AND object_id = $4 AND status = $5 AND position = $6',
-        [this.host, agent, kind, id, status, position],
+        'SELECT FROM plumbline.object_status WHERE host = $1 AND agent_kind = $2 AND object_kind = $3 AND object_id = $4 AND status = $5 AND position = $6 AND reason = $7',
+        [this.host, agent, kind, id, status, position, reason],
       );
       if (found.rows.length === 0) return undefined;
     }

@@ -4,10 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { PlumbEvent } from '@plumbline/contracts';
-import { PostgresEventStore } from '@plumbline/event-store';
-import { Follower, Ledger } from '@plumbline/ledger';
-import { createLogger } from '@plumbline/telemetry';
 import { ApiProcess } from './api-process.js';
+import { written } from './written.js';
 
 type Thing = { id: string; [name: string]: unknown };
 
@@ -54,16 +52,6 @@ beforeAll(async () => {
 });
 afterAll(() => api?.stop());
 
-async function written(events: readonly PlumbEvent[]): Promise<void> {
-  const logger = createLogger({ name: 'spec', level: 'error' });
-  const store = new PostgresEventStore(api.serviceUrl);
-  const follower = await Follower.open({ store, logger, publish: () => undefined });
-  const meta = { requestId: 'req-older', userId: '', projectId: '', time: new Date().toISOString() };
-  await new Ledger({ store, follower, logger }).execute(() => ({ events, reads: [], none: [], result: null }), meta);
-  await follower.close();
-  await store.close();
-}
-
 const get = async (url: string, path: string): Promise<unknown> =>
   Object.values((await (await fetch(`${url}/v2.0/${path}`)).json()) as object)[0];
 const shown = (url: string, path: string) => get(url, path) as Promise<Thing>;
@@ -74,7 +62,7 @@ const policies = async (url: string, id: string) =>
 
 describe('an older log', () => {
   it('keeps its meaning, before and after this release says it by policies', async () => {
-    await written(EVENTS);
+    await written(api.serviceUrl, EVENTS);
     const opened = { shared: true, 'router:external': true };
     expect(await shown(api.url, `networks/${NETWORK}`)).toMatchObject(opened);
     expect(await shown(api.url, `networks/${OLD}`)).toMatchObject({ shared: true });

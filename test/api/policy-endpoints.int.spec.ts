@@ -47,6 +47,23 @@ const OPEN: Readonly<Record<string, Expected>> = {
     path: () => `auto-allocated-topology/${world.projectOf('owner')}`,
     statuses: { owner: 204, reader: 403, other: 403, admin: 204 },
   },
+  // What it answers of objects that are there: reasons.int.spec.ts.
+  'GET reasons': { path: () => `reasons?of=${NOBODY}`, statuses: everybody },
+  // What it answers of ways that there are: trace.int.spec.ts.
+  'GET trace': { path: () => `trace?from=${NOBODY}&to=${NOBODY}&packet=icmp`, statuses: nobody },
+  // What it answers of an instance that is there: instance-metadata.int.spec.ts.
+  'GET instance-metadata/:device': { path: () => `instance-metadata/${NOBODY}`, statuses: nobody },
+  'PUT instance-metadata/:device': {
+    path: () => `instance-metadata/${NOBODY}`,
+    body: { instance_metadata: { hostname: 'web' } },
+    statuses: { owner: 404, reader: 403, other: 404, admin: 404 },
+  },
+  'DELETE instance-metadata/:device': {
+    path: () => `instance-metadata/${NOBODY}`,
+    statuses: { owner: 404, reader: 403, other: 404, admin: 404 },
+  },
+  // What it answers of what is there: doctor.int.spec.ts.
+  'GET doctor/:sort/:name': { path: () => `doctor/port/${NOBODY}`, statuses: nobody },
 };
 
 const declared = ENDPOINTS.flatMap((endpoint) =>

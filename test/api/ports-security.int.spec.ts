@@ -111,12 +111,14 @@ describe('ports and their security', () => {
     const set = (options: unknown) => change(port.id, { extra_dhcp_opts: options });
     const more = [
       { opt_name: 'router', opt_value: '' },
-      { opt_name: 'mtu', opt_value: '1300', ip_version: 6 },
+      { opt_name: 'bootfile-url', opt_value: 'tftp://[2001:db8::1]/x', ip_version: 6 },
+      { opt_name: 'tag:!ipxe,67', opt_value: 'undionly.kpxe' },
       { opt_name: 'mtu', opt_value: null },
     ];
     expect(portOf(await set(more))['extra_dhcp_opts']).toEqual([
       { opt_name: 'router', opt_value: '', ip_version: 4 },
-      { opt_name: 'mtu', opt_value: '1300', ip_version: 6 },
+      { opt_name: 'bootfile-url', opt_value: 'tftp://[2001:db8::1]/x', ip_version: 6 },
+      { opt_name: 'tag:!ipxe,67', opt_value: 'undionly.kpxe', ip_version: 4 },
     ]);
     for (const wrong of [
       [{ opt_name: 'mtu' }],
@@ -129,6 +131,21 @@ describe('ports and their security', () => {
       'mtu',
     ])
       expect([wrong, refusal(await set(wrong))]).toEqual([wrong, [400, 'HTTPBadRequest']]);
+    // What no guest could be sent is refused, and says why.
+    const why = async (opt_name: string, opt_value: string, ip_version = 4) => {
+      const { status, body } = await set([{ opt_name, opt_value, ip_version }]);
+      return [status, (body as { NeutronError: { message: string } }).NeutronError.message];
+    };
+    const because = (reason: string) => [400, expect.stringContaining(`extra_dhcp_opts. Reason: ${reason}`)];
+    expect(await why('bootfile', 'x')).toEqual(because("'bootfile' is no DHCP option of IPv4: use its number, or"));
+    expect(await why('mtu', '1400', 6)).toEqual(because("'mtu' is no DHCP option of IPv6"));
+    expect(await why('51', '60')).toEqual(because("'51': option 51 belongs to the DHCP server itself"));
+    expect(await why('ntp-server', 'ntp.example.org')).toEqual(
+      because("the value 'ntp.example.org' of 'ntp-server' is not IPv4 addresses joined by commas"),
+    );
+    expect(await why('bootfile-name', 'a\u0001b')).toEqual(
+      because("the value of 'bootfile-name' has control characters"),
+    );
   });
 
   it('have a name in the DNS', async () => {

@@ -83,7 +83,7 @@ describe('an API whose connections fall silent', () => {
       const { rows } = await cloud.database.query<{ now: Date }>('SELECT now()');
       await eventually(async () => {
         await node.report('ovs', []);
-        const since = 'SELECT FROM plumbline.agents WHERE host = $1 AND heartbeat_at > $2';
+        const since = `SELECT FROM plumbline.agents WHERE host = $1 AND kind = 'ovs' AND heartbeat_at > $2`;
         return (await cloud.database.query(since, [HOST, rows[0]?.now])).rowCount === 1 ? true : undefined;
       });
     };

@@ -116,6 +116,37 @@ describe('plumb status', () => {
     for (const { id } of [open, shut, six, none, among, unbound, free]) await api.call('DELETE', `/v2.0/ports/${id}`);
   });
 
+  it('networks that have DHCP: that nobody is there for them, and once somebody is, those that no agent serves', async () => {
+    speak();
+    const shown = async () => {
+      const { lines, code } = await status(['--url', api.url]);
+      return { dhcp: lines.find((line) => line.startsWith('DHCP')), code, text: lines.join('\n') };
+    };
+    expect(await shown()).toMatchObject({
+      dhcp: 'DHCP             is missing: no agent is there for the 1 networks that have it',
+      code: 0,
+    });
+    await node.report('dhcp', []);
+    await eventually(async () => {
+      await node.report('dhcp', []);
+      return (await shown()).dhcp === 'DHCP             1 networks' ? true : undefined;
+    });
+    expect((await shown()).code).toBe(0);
+    await api.database.query(
+      `UPDATE plumbline.agents SET heartbeat_at = now() - interval '1 hour' WHERE kind = 'dhcp'`,
+    );
+    const { dhcp, code, text } = await shown();
+    expect([dhcp, code]).toEqual(['DHCP             1 networks, 1 of them served by no agent that is alive', 1]);
+    expect(text).toContain('has DHCP and no DHCP agent that is alive serves it');
+    const { body } = await api.call('GET', '/v2.0/agents?binary=plumb-dhcp-agent');
+    const [agent] = (body as { agents: { id: string }[] }).agents;
+    for (const { id } of (
+      (await api.call('GET', '/v2.0/ports?device_owner=network:dhcp')).body as { ports: { id: string }[] }
+    ).ports)
+      await api.call('DELETE', `/v2.0/ports/${id}`);
+    await api.call('DELETE', `/v2.0/agents/${agent?.id}`);
+  });
+
   it('a router on no node, an object in ERROR with its reason, an agent that is taken out of service', async () => {
     speak();
     for (const agent of ['l3', 'ovs'] as const) await node.report(agent, []).then(() => node.heard(agent));
@@ -159,6 +190,29 @@ describe('plumb status', () => {
     expect(lines).toContain(`  router waiting (${waiting.id}) has a gateway and is on no node`);
     expect(code).toBe(1);
     expect(lines.length).toBeLessThan(25);
+  });
+
+  it('a port that is ACTIVE while something keeps its guest from talking, with what mends it; the system is as well as before', async () => {
+    speak();
+    const network = await api.make<{ id: string }>('POST', '/v2.0/networks', { network: { name: 'of guests' } });
+    const bound = { network_id: network.id, 'binding:host_id': 'net1', port_security_enabled: false };
+    const make = (name: string) => api.make<{ id: string }>('POST', '/v2.0/ports', { port: { ...bound, name } });
+    const [hindered, fine] = [await make('hindered'), await make('fine')];
+    const reason = 'the guest of interface vnet7 leaves checksums to a switch that does none';
+    const position = await api.head();
+    await node.report('ovs', [
+      { kind: 'port', id: hindered.id, status: 'ACTIVE', reason, position },
+      { kind: 'port', id: fine.id, status: 'ACTIVE', position },
+    ]);
+    const { lines } = await status(['--url', api.url]);
+    const trouble = (await report())['trouble'] as string[];
+    const at = lines.indexOf('active, but');
+    expect(lines.slice(at, at + 3)).toEqual(['active, but', `  port hindered (${hindered.id}): ${reason}`, '']);
+    expect(trouble.filter((line) => line.includes('hindered'))).toEqual([]);
+    await node.report('ovs', [{ kind: 'port', id: hindered.id, status: 'ACTIVE', position }]);
+    expect((await status(['--url', api.url])).lines).not.toContain('active, but');
+    for (const { id } of [hindered, fine]) await api.call('DELETE', `/v2.0/ports/${id}`);
+    await api.call('DELETE', `/v2.0/networks/${network.id}`);
   });
 
   it('what an agent says is not well on its node, in its row and its health too, until it says so no longer', async () => {

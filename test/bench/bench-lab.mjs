@@ -27,6 +27,7 @@ export async function startLab() {
   return {
     spec,
     state,
+    token,
     api: (sockets) => apiOver(state.apiUrl, sockets, token),
     load: () => startLoad(state.apiUrl, { 'x-auth-token': token }),
     place: (where) => runningPlace(spec, where),

@@ -2,10 +2,11 @@
  * The clients of the rates benchmark, in a process of their own: HTTP/1.1 over persistent connections, as bytes. A client library would use as much of the machine as the API does.
  * A line of JSON in: `{ host, port, headers, clients, count, method, paths, bodies? }`; request n is of path and body n modulo their number.
  * A line out: `{ ms, totalMs, last }`, `last` being one answer's body, or `{ error }` when an answer was not 2xx. With `endless` there is no count: the next line,
- * `{ stop: true }`, ends it, and the line out has the number of answers of each status.
+ * `{ stop: true }`, ends it, and the line out has the number of answers of each status. With `everyMs` a request is begun that often, as far as its clients are free.
  */
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 
 const END = Buffer.from('\r\n\r\n');
 /** The last chunk of a body of no stated length; no JSON holds it, and only one answer is on its way. */
@@ -108,9 +109,12 @@ function endless(job) {
   const statuses = {};
   let stopped = false;
   let next = 0;
+  const begin = performance.now();
   const asking = connections.map(async ({ ask }) => {
     while (!stopped) {
-      const { status } = await ask(requests[next++ % requests.length]);
+      const n = next++;
+      if (job.everyMs) await delay(Math.max(0, begin + n * job.everyMs - performance.now()));
+      const { status } = await ask(requests[n % requests.length]);
       statuses[status] = (statuses[status] ?? 0) + 1;
     }
   });

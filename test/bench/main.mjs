@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- name...]`: the figures the project promises, measured on this machine.
+ * `npm run bench [-- name[:part,part]...]`: the figures the project promises, measured on this machine.
  *
  * Plain Node on top of what is built. Each benchmark returns rows `{ name, value, unit, target?, detail? }`; a ratio is measured beside its comparison in the same
  * run, because machines are shared and a figure alone says little. Prints a table, writes `.plumb/bench/<time>.json` and `.plumb/bench/latest.json`.
@@ -12,26 +12,45 @@ import { benchDir, loadNow, printTable, verdict } from './report.mjs';
 
 /** In the order they run; those that share the lab are next to each other. */
 const BENCHES = {
-  rebuild: async () => (await import('./rebuild.mjs')).rebuildBench(),
+  rebuild: async (_lab, parts) => (await import('./rebuild.mjs')).rebuildBench(parts),
   events: async () => (await import('./events.mjs')).eventsBench(),
   memory: async (lab) => (await import('./memory.mjs')).memoryBench(await lab()),
   connect: async (lab) => (await import('./connect.mjs')).connectBench(await lab()),
   restart: async (lab) => (await import('./restart.mjs')).restartBench(await lab()),
+  routers: async (lab, parts) => (await import('./routers.mjs')).routersBench(lab, parts),
   placement: async () => (await import('./placement.mjs')).placementBench(),
   entries: async () => (await import('./entries.mjs')).entriesBench(),
   ports: async () => (await import('./ports.mjs')).portsBench(),
   firewall: async () => (await import('./firewall.mjs')).firewallBench(),
+  dhcp: async () => (await import('./dhcp.mjs')).dhcpBench(),
+  lab: async () => (await import('./lab.mjs')).labBench(),
   readers: async () => (await import('./readers.mjs')).readersBench(),
+  reasons: async (lab) => (await import('./reasons.mjs')).reasonsBench(await lab()),
   rates: async (lab) => (await import('./rates.mjs')).ratesBench(await lab()),
   size: async () => (await import('./size.mjs')).sizeBench(),
 };
 /** Run only when they are named. */
-const LONG = new Set(['size']);
+const LONG = new Set(['routers', 'lab', 'size']);
+/** Those that take parts, `name:part,part`; each says which it has. */
+const PARTED = new Set(['rebuild', 'routers']);
 
 const args = process.argv.slice(2);
 const check = args.includes('--check');
-const wanted = args.filter((arg) => !arg.startsWith('--'));
-const unknown = [...wanted.filter((name) => !(name in BENCHES)), ...args.filter((arg) => /^--(?!check$)/.test(arg))];
+/** Name -> the parts to run; none: all of it. */
+const wanted = new Map(
+  args
+    .filter((arg) => !arg.startsWith('--'))
+    .map((arg) => {
+      const [name, parts = ''] = arg.split(':');
+      return [name, parts.split(',').filter(Boolean)];
+    }),
+);
+const unknown = [
+  ...[...wanted].flatMap(([name, parts]) =>
+    !(name in BENCHES) || (parts.length > 0 && !PARTED.has(name)) ? name : [],
+  ),
+  ...args.filter((arg) => /^--(?!check$)/.test(arg)),
+];
 if (unknown.length > 0 || process.getuid?.() !== 0) {
   console.error(
     unknown.length > 0
@@ -51,12 +70,12 @@ const startedAt = new Date();
 const results = [];
 try {
   for (const [name, bench] of Object.entries(BENCHES)) {
-    if (wanted.length > 0 ? !wanted.includes(name) : LONG.has(name)) continue;
+    if (wanted.size > 0 ? !wanted.has(name) : LONG.has(name)) continue;
     if (controller.signal.aborted) break;
     console.error(`${name} ...`);
     const before = loadNow();
     try {
-      const rows = await bench(lab);
+      const rows = await bench(lab, wanted.get(name) ?? []);
       results.push({ bench: name, load: { before, after: loadNow() }, rows });
       printTable(results.at(-1));
     } catch (error) {

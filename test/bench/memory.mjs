@@ -14,8 +14,22 @@ const field = (text, name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec
 const rssMb = (pid) => field(readFileSync(`/proc/${pid}/status`, 'utf8'), 'VmRSS');
 /** Proportional set size: a page that several processes map is divided among them. */
 const pssMb = (pid) => field(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'), 'Pss');
-const childrenOf = (pid) =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+/** All that descend from it. */
+const descendantsOf = (pid) =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .filter(Boolean)
+    .map(Number)
+    .flatMap((child) => [child, ...descendantsOf(child)]);
+
+/** Of a process and of what it started, in megabytes. */
+export const residentMb = (pid) => ({
+  own: rssMb(pid),
+  helpers: descendantsOf(pid)
+    .map(rssMb)
+    .reduce((a, b) => a + b, 0),
+});
 
 export async function memoryBench(lab) {
   const units = readdirSync(path.join(lab.spec.stateDir, 'units'))
@@ -26,8 +40,7 @@ export async function memoryBench(lab) {
   for (let sample = 0; sample < SAMPLES; sample += 1) {
     for (const unit of units) {
       const { pid } = readRunning(lab.spec.stateDir, unit);
-      const helpers = childrenOf(pid).map(rssMb);
-      samples.get(unit).push({ own: rssMb(pid), pss: pssMb(pid), helpers: helpers.reduce((a, b) => a + b, 0) });
+      samples.get(unit).push({ ...residentMb(pid), pss: pssMb(pid) });
     }
     await delay(1000);
   }

@@ -1,8 +1,10 @@
 /**
  * What a node with many ports costs: from a switch that has lost everything of ours to the last flow, beside the very same transactions and bundles given to the
- * switch bare; and from the plugging of one more port to its first packet. The agent's core runs with its real driver on a switch of its own (userspace datapath),
+ * switch bare; and from the plugging of one more port (its transaction is sent) until it is wired (the switch has its flows), its first packet arrives and it is
+ * told to be ACTIVE. The agent's core runs with its real driver on a switch of its own (userspace datapath),
  * as in `firewall`.
  */
+import { run } from '@plumbline/exec';
 import { idOf, macOf, ViewBuilder } from '@plumbline/ovs-core/testing';
 import { concernedBy } from '@plumbline/ovs-driver';
 import { Instance, Prober, RealSwitch } from '@plumbline/ovs-driver/testing';
@@ -40,6 +42,9 @@ export async function portsBench() {
   const real = await RealSwitch.start(CONFIG);
   try {
     await real.converger.converge(view([]), ALL);
+    const { netns } = real.ovs;
+    // Five hundred devices that announce their IPv6 addresses are not what is measured.
+    await real.runner.writeSysctls({ 'net/ipv6/conf/default/disable_ipv6': '1' }, { netns });
     const plugged = numbers.flatMap((n) =>
       addPort({
         ...{ bridge: 'br-int', name: `int${n}` },
@@ -47,6 +52,10 @@ export async function portsBench() {
       }),
     );
     await real.mirror.commit(plugged, { timeoutMs: 120_000 });
+    const up = numbers.map((n) => `link set int${n} up\n`).join('');
+    await run(['ip', '-n', netns, '-batch', '-'], { stdin: up, timeoutMs: 120_000 });
+    const isUp = ({ name, admin_state }) => !name.startsWith('int1') || admin_state === 'up';
+    await real.mirror.until((mirror) => mirror.interfaces().every(isUp), { timeoutMs: 120_000 });
     return [...(await wipeRows(real)), ...(await plugRows(real))];
   } finally {
     await real.stop();
@@ -125,9 +134,20 @@ async function plugRows(real) {
   const wanted = view([...numbers, client, server]);
   await real.converger.converge(wanted, ALL);
   let working = Promise.resolve();
+  /** When the last flows were written, and when the server was last told to be ACTIVE. */
+  const last = { wired: 0, active: 0 };
+  const apply = real.driver.apply.bind(real.driver);
+  real.driver.apply = async (step) => {
+    await apply(step);
+    if (step.op === 'flows') last.wired = performance.now();
+  };
   real.driver.onNews((news) => {
     const touched = concernedBy(news, 'cmp1');
-    working = working.then(() => real.converger.converge(wanted, { touched, mayRemove: true }));
+    working = working.then(async () => {
+      const { statuses } = await real.converger.converge(wanted, { touched, mayRemove: true });
+      if (statuses.some(({ id, status }) => id === idOf(server) && status === 'ACTIVE'))
+        last.active = performance.now();
+    });
   });
   const made = [];
   const probers = [];
@@ -142,7 +162,7 @@ async function plugRows(real) {
       await instance.exec(['ip', 'neigh', 'replace', addressOf(peer), 'lladdr', macOf(peer), 'dev', 'eth0']);
     }
     const unplug = ['ovs-vsctl', `--db=${real.ovs.remote}`, 'del-port', 'br-int', `tap${server}`];
-    const ms = [];
+    const ms = { wired: [], packet: [], active: [] };
     for (let plug = 0; plug <= PLUGS; plug += 1) {
       await real.ovs.tool(unplug);
       await working;
@@ -155,20 +175,25 @@ async function plugRows(real) {
       const done = real.mirror.commit(addPort({ bridge: 'br-int', name: `tap${server}`, interface: { external_ids } }));
       while ((await back()) === 0)
         if (performance.now() - began > 10_000) throw new Error('the plugged port was not answered in 10 s');
-      // In the first the code is compiled.
-      if (plug > 0) ms.push(performance.now() - began);
+      const packet = performance.now();
       await done;
       await working;
+      if (Math.min(last.wired, last.active) < began) throw new Error('it was not told to be ACTIVE');
+      // In the first the code is compiled.
+      if (plug > 0) for (const [what, at] of Object.entries({ ...last, packet })) ms[what].push(at - began);
       await probers[0].ask({ do: 'finish', name });
     }
+    const row = (until, measured, more) => ({
+      name: `one more port beside ${PORTS}, with a firewall, from the plugging until ${until}, median`,
+      value: median(measured),
+      unit: 'ms',
+      ...more,
+      detail: `${PLUGS} times, worst ${Math.max(...measured).toFixed(0)} ms`,
+    });
     return [
-      {
-        name: `one more port beside ${PORTS}, with a firewall, from the plugging to its first packet, median`,
-        value: median(ms),
-        unit: 'ms',
-        target: { atMost: 60 },
-        detail: `${ms.length} times, worst ${Math.max(...ms).toFixed(0)} ms; a packet is tried each 2 ms`,
-      },
+      row('it is wired: the switch has its flows', ms.wired, { target: { atMost: 60 } }),
+      row('its first packet arrives; one is tried each 2 ms', ms.packet),
+      row('it is told to be ACTIVE', ms.active),
     ];
   } finally {
     for (const prober of probers) await prober.stop();

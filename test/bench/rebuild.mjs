@@ -1,5 +1,5 @@
 /**
- * A node rebuilt from empty: 50 routers with 5 floating IPs each.
+ * A node rebuilt from empty: 50 and 200 routers with 5 floating IPs each.
  *
  * Three ways on the same machine, in turn: `plumb replay`'s rebuild() in a process of its own, the script that --dry-run prints run by sh, and the floor,
  * a hand-made script that makes a smaller node. Each run gets a node of its own: namespaces, Open vSwitch (userspace datapath) and its database are new. The
@@ -9,23 +9,26 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { run } from '@plumbline/exec';
-import { printRebuild } from '@plumbline/node-agents';
+import { nodeDns, printRebuild } from '@plumbline/node-agents';
 import { crowd } from '@plumbline/l3-core/testing';
 import { Topology, wholeView } from '@plumbline/topology';
 import { viewOf } from '../../apps/cli/dist/replay/view-source.js';
 import { runFloor } from './floor.mjs';
-import { benchDir, median, projectDir } from './report.mjs';
+import { benchDir, choice, median, projectDir } from './report.mjs';
 import { makeScratchNode } from './scratch-node.mjs';
 
-const ROUTERS = 50;
 const FLOATING = 5;
-const REPEATS = Number(process.env.PLUMB_BENCH_REPEATS ?? 5);
+/** How many routers, and how often. */
+const SIZES = [
+  { routers: 50, repeats: Number(process.env.PLUMB_BENCH_REPEATS ?? 5), restartMs: 1500 },
+  { routers: 200, repeats: Number(process.env.PLUMB_BENCH_REPEATS ?? 3), restartMs: 4000 },
+];
 const HOST = 'net1';
 const limitMs = 300_000;
 
 /** The feed message that makes such a node from nothing. */
-function messageOf() {
-  const story = crowd(ROUTERS, FLOATING).add({
+function messageOf(routers) {
+  const story = crowd(routers, FLOATING).add({
     type: 'NodeRegistered',
     version: 1,
     data: { host: HOST, tunnelIp: '172.31.251.11', bridgeMappings: { physnet1: 'br-ex' } },
@@ -54,8 +57,8 @@ async function oneRun(build, gateways) {
     const built = await build(node);
     const answeredMs = await node.answered();
     const again = await rebuildProcess(node);
-    if (again.applied !== 0) throw new Error(`a second look at the built node found ${again.applied} steps to do`);
-    return { ...built, answeredMs, idleMs: again.rebuildMs, census: await node.census() };
+    if (again.applied !== built.leaves) throw new Error(`a second look found ${again.applied} steps to do`);
+    return { ...built, answeredMs, idleMs: again.rebuildMs, restartMs: again.wholeMs, census: await node.census() };
   } finally {
     await node.remove();
   }
@@ -73,7 +76,7 @@ async function rebuildProcess(node) {
   const wholeMs = performance.now() - start;
   const { rebuildMs, applied, failed } = JSON.parse(stdout);
   if (failed.length > 0) throw new Error(`the rebuild failed: ${JSON.stringify(failed.slice(0, 3))}`);
-  return { buildMs: rebuildMs, rebuildMs, wholeMs, applied };
+  return { buildMs: rebuildMs, rebuildMs, wholeMs, applied, leaves: 0 };
 }
 
 const shellScript = (view) => async (node) => {
@@ -82,18 +85,36 @@ const shellScript = (view) => async (node) => {
     print: (line) => lines.push(line),
     access: null,
     datapathType: 'netdev',
+    firewall: 'none',
+    foreignPorts: [],
+    answersMetadata: false,
+    dns: nodeDns({}),
     runDir: node.ovs.dir,
   });
   const file = path.join(benchDir, 'rebuild-script.sh');
   writeFileSync(file, `set -e\n${lines.join('\n')}\n`);
   const start = performance.now();
   await run([...node.enter, 'sh', file], { timeoutMs: limitMs, env: node.ovs.env });
-  return { buildMs: performance.now() - start, batches: lines.length };
+  // What is printed from nothing cannot know the uplink of the operator's bridge, which is noted on the node.
+  return { buildMs: performance.now() - start, batches: lines.length, leaves: 1 };
 };
 
-export async function rebuildBench() {
+/** Its parts are the sizes, by the number of routers. */
+export async function rebuildBench(parts) {
   mkdirSync(benchDir, { recursive: true });
-  const message = messageOf();
+  const rows = [];
+  const chosen = choice(
+    parts,
+    SIZES.map(({ routers }) => String(routers)),
+  );
+  for (const { routers, repeats, restartMs } of SIZES.filter((size) => chosen(String(size.routers))))
+    for (const row of await rebuildOf(routers, repeats, restartMs))
+      rows.push({ ...row, name: `${routers} routers: ${row.name}` });
+  return rows;
+}
+
+async function rebuildOf(routers, repeats, restartMs) {
+  const message = messageOf(routers);
   const view = viewOf(message);
   writeFileSync(messageFile, JSON.stringify(message));
   const gateways = gatewaysOf(view);
@@ -101,16 +122,16 @@ export async function rebuildBench() {
   const shell = [];
   const floors = { internal: [], veth: [] };
   let floorMissing = null;
-  for (let repeat = 0; repeat < REPEATS; repeat += 1) {
+  for (let repeat = 0; repeat < repeats; repeat += 1) {
     shell.push(await oneRun(shellScript(view), gateways));
     ours.push(await oneRun(rebuildProcess, gateways));
     for (const variant of ['internal', 'veth']) {
-      const floor = await runFloor(variant, ROUTERS, FLOATING);
+      const floor = await runFloor(variant, routers, FLOATING);
       if (floor.missing) floorMissing = floor.missing;
       else floors[variant].push(floor);
     }
   }
-  return rowsOf({ ours, shell, floors, floorMissing });
+  return rowsOf({ ours, shell, floors, floorMissing, restartMs });
 }
 
 const all = (runs, value) => runs.map((each) => Math.round(value(each)));
@@ -120,7 +141,7 @@ const objects = (census) =>
     .map(([kind, number]) => `${number} ${kind}`)
     .join(', ');
 
-function rowsOf({ ours, shell, floors, floorMissing }) {
+function rowsOf({ ours, shell, floors, floorMissing, restartMs }) {
   const ms = (name, runs, value, detail = '') => ({
     name,
     value: median(runs.map(value)),
@@ -135,19 +156,24 @@ function rowsOf({ ours, shell, floors, floorMissing }) {
     ms('  of it: rebuild() itself', ours, (each) => each.buildMs),
     ms('  with the start and end of its process', ours, started),
     ms('a second look, nothing to do', ours, (each) => each.idleMs),
+    {
+      ...ms('  with the start and end of its process: a restart, 0 steps', ours, (each) => each.restartMs),
+      target: { atMost: restartMs },
+    },
     ms('the printed script by sh, until the gateways answer', shell, untilAnswered, `${shell[0].batches} batches`),
     {
       name: 'ratio to the printed script',
       value: ratio(untilAnswered, shellMs),
       unit: 'times',
-      target: { atMost: 2 },
+      target: { atMost: 1.3 },
       detail: `run by run: ${ours.map((each, at) => (untilAnswered(each) / shellMs[at]).toFixed(2)).join(' ')}`,
     },
     {
       name: 'ratio with the start of its process',
       value: ratio(started, shellMs),
       unit: 'times',
-      target: { atMost: 2 },
+      target: { atMost: 1.3 },
+      detail: `run by run: ${ours.map((each, at) => (started(each) / shellMs[at]).toFixed(2)).join(' ')}`,
     },
     { name: 'objects made', value: ours[0].census.rules, unit: 'rules', detail: objects(ours[0].census) },
   ];

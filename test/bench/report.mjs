@@ -43,6 +43,13 @@ export async function crowd(count, clients, work) {
   return { ms, totalMs: performance.now() - begin };
 }
 
+/** Whether a part of a benchmark is to run: all are when none is named. Throws for names that it does not have. */
+export function choice(parts, known) {
+  const unknown = parts.filter((part) => !known.includes(part));
+  if (unknown.length > 0) throw new Error(`no part "${unknown.join(' ')}"; there are: ${known.join(', ')}`);
+  return (part) => parts.length === 0 || parts.includes(part);
+}
+
 /** `target`: `{ atMost }` or `{ atLeast }`. */
 export function verdict({ value, target }) {
   if (!target) return '';

@@ -1,7 +1,7 @@
 /**
  * A node for one run and a host beside it, each in namespaces that a keeper process holds open: they neither see nor touch the machine.
  *
- *     prober ── out0 ═══ eth1 (plugged into br-ex once that exists) ── node
+ *     prober ── out0 ═══ eth1 (plugged into br-ex, which is the operator's) ── node
  *            └─ in<vlan> ═══ plug<vlan> (one for each tenant network, plugged into br-int once that exists)
  *
  * The prober asks each address with a TCP connect to a closed port: the refusal comes from the router itself.
@@ -83,6 +83,10 @@ export async function makeScratchNode({ outside, inside }) {
     await run([...prober.enter, 'sh', '-c', hurry]);
     const ovs = await startOvs({ netns: `/proc/${node.pid}/ns/net` });
     made.push(() => ovs.stop());
+    // The operator's bridge with its uplink, which the agents adopt.
+    const vsctl = ['ovs-vsctl', `--db=${ovs.remote}`];
+    const netdev = ['set', 'bridge', 'br-ex', 'datapath_type=netdev'];
+    await ovs.tool([...vsctl, 'add-br', 'br-ex', '--', ...netdev, '--', 'add-port', 'br-ex', 'eth1']);
     made.push(() => emptyNode(node));
     const probe = startProbe(prober.enter);
     made.push(probe.close);
@@ -100,7 +104,7 @@ export async function makeScratchNode({ outside, inside }) {
           plug,
           `tag=${localVlanId}`,
         ]);
-        await ovs.tool(['ovs-vsctl', `--db=${ovs.remote}`, 'add-port', 'br-ex', 'eth1', ...plugs]);
+        if (plugs.length > 0) await ovs.tool([...vsctl, ...plugs]);
         return probe.ask([...outside, ...inside.map(({ address }) => address)], {
           port: 9,
           timeoutMs: answerTimeoutMs,

@@ -15,7 +15,7 @@ beforeAll(async () => {
   lab = await TestLab.up('d');
   vm2 = lab.instance('vm2');
   proxies = [
-    await LossyNats.between(lab, 'net1', ['l3-agent', 'ovs-agent'], seed),
+    await LossyNats.between(lab, 'net1', ['metadata-agent', 'dhcp-agent', 'l3-agent', 'ovs-agent'], seed),
     await LossyNats.between(lab, 'cmp2', ['ovs-agent'], seed + 1),
   ];
 }, upTimeoutMs);
@@ -76,8 +76,8 @@ describe(`messages on their way (seed ${seed})`, () => {
     const statuses: number[] = [];
     for (let n = 0; n < 25; n += 1) {
       const extra_dhcp_opts = Array.from({ length: 64 }, (_, at) => ({
-        opt_name: `${n}-${at}-${'n'.repeat(50)}`,
-        opt_value: '\u0001"'.repeat(100),
+        ...{ opt_name: String(1_000 + n * 64 + at), ip_version: 6 },
+        opt_value: '\\"'.repeat(100),
       }));
       statuses.push((await lab.request('PUT', `/v2.0/ports/${port.id}`, { port: { extra_dhcp_opts } })).status);
     }

@@ -31,8 +31,19 @@ function variable(service: z.infer<typeof Service> | undefined, name: string): s
   return environment.find((each) => each.startsWith(`${name}=`))?.slice(name.length + 1);
 }
 
-/** As the units in packaging/systemd leave an agent. */
-const OF_NODES = ['NET_ADMIN', 'SYS_ADMIN', 'NET_RAW', 'SYS_PTRACE', 'KILL', 'SETUID', 'SETGID'];
+/** As the units in packaging/systemd leave the agents of a network node. */
+const OF_NODES = [
+  'NET_ADMIN',
+  'SYS_ADMIN',
+  'NET_RAW',
+  'SYS_PTRACE',
+  'KILL',
+  'SETUID',
+  'SETGID',
+  'NET_BIND_SERVICE',
+  'NET_BROADCAST',
+  'CHOWN',
+];
 
 describe('docker-compose.yml', () => {
   let program: readonly string[];

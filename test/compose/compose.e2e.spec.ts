@@ -96,8 +96,8 @@ inContainers(`docker-compose.yml${obstacle === null ? '' : ` (not run: ${obstacl
       const line = "cat /proc/[0-9]*/status 2>/dev/null | awk '/^(CapBnd|NoNewPrivs)/ { print $2 }' | sort -u";
       return (await composition.exec(service, ['sh', '-c', line])).trim().split('\n');
     };
-    // KILL (5), SETGID (6), SETUID (7), NET_ADMIN (12), NET_RAW (13), SYS_PTRACE (19), SYS_ADMIN (21); no new privileges: 1.
-    for (const node of ['net1', 'cmp1']) expect(await sets(node)).toEqual(['00000000002830e0', '1']);
+    // CHOWN (0), KILL (5), SETGID (6), SETUID (7), NET_BIND_SERVICE (10), NET_BROADCAST (11), NET_ADMIN (12), NET_RAW (13), SYS_PTRACE (19), SYS_ADMIN (21); no new privileges: 1.
+    for (const node of ['net1', 'cmp1']) expect(await sets(node)).toEqual(['0000000000283ce1', '1']);
     for (const service of ['postgres', 'nats', 'api']) expect(await sets(service)).toEqual(['0000000000000000', '1']);
   }, 120_000);
 
@@ -135,7 +135,9 @@ inContainers(`docker-compose.yml${obstacle === null ? '' : ` (not run: ${obstacl
       };
       const port = await api.create('port', attributes, Port);
       const address = port.fixed_ips[0]?.ip_address ?? '';
-      await composition.exec(host, ['plug-instance', name, port.id, port.mac_address, `${address}/24`, '10.0.0.1']);
+      await composition.exec(host, ['plug-instance', name, port.id, port.mac_address]);
+      const told = await composition.exec(host, ['ip', '-n', name, '-oneline', '-4', 'address', 'show', 'dev', 'eth0']);
+      expect(told).toContain(` ${address}/24 `);
       await api.active('port', port.id, 20_000);
       await composition.execInBackground(host, ['ip', 'netns', 'exec', name, 'node', guest, 'serve', name, '80']);
       const floating = await api.create('floatingip', { floating_network_id: outer.id, port_id: port.id }, FloatingIp);

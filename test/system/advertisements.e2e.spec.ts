@@ -3,15 +3,14 @@
  * network nodes.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { defaultNodes, type InstanceState } from '@plumbline/lab';
-import { TestLab, until, upTimeoutMs, type Resource } from './testing/test-lab.js';
+import { type InstanceState } from '@plumbline/lab';
+import { TestLab, twoNetworkNodes, until, upTimeoutMs, type Resource } from './testing/test-lab.js';
 
 const HOSTS = ['net1', 'cmp1'] as const;
-const [everything] = defaultNodes;
 const OUTSIDE = '2001:db8:e::1';
 const FORGED = 'fd00:bad';
 let lab: TestLab;
-let router: Resource, near: Resource;
+let router: Resource, near: Resource, distant: Resource;
 /** On one network; on another one; on the first, and not to be trusted. */
 let vm: InstanceState, far: InstanceState, forger: InstanceState;
 
@@ -37,12 +36,7 @@ const guestOn = (network: Resource, name: string, host: string, third: number, l
   });
 
 beforeAll(async () => {
-  lab = await TestLab.up(
-    'ra',
-    defaultNodes.map((node) =>
-      node.host === 'cmp1' && everything ? { ...node, agents: everything.agents, roles: everything.roles } : node,
-    ),
-  );
+  lab = await TestLab.up('ra', twoNetworkNodes);
   await lab.create('security_group_rule', {
     security_group_id: await lab.guestGroup(),
     ...{ direction: 'ingress', ethertype: 'IPv6', protocol: 'ipv6-icmp' },
@@ -51,7 +45,7 @@ beforeAll(async () => {
   await lab.create('subnet', { network_id: outer.id, ip_version: 6, cidr: '2001:db8:e::/64', gateway_ip: OUTSIDE });
   router = await lab.create('router', { name: 'six', external_gateway_info: { network_id: outer.id } });
   near = await lab.create('network', { name: 'near' });
-  const distant = await lab.create('network', { name: 'far' });
+  distant = await lab.create('network', { name: 'far' });
   await subnetsOf(near, 70, true);
   await subnetsOf(distant, 71, false);
   vm = await guestOn(near, 'six1', 'cmp2', 70, 10);
@@ -191,4 +185,31 @@ test('a router that is down is withdrawn, and there again when it is up', async 
     async () => (await routes()) === 1,
     () => 'the route is not there again',
   );
+}, 60_000);
+
+test('an interface that is removed is withdrawn, also when nothing of its network stays on the node', async () => {
+  const remove = async (network: Resource, ipVersion: 4 | 6) => {
+    const [subnet] = await lab.list('subnets', `?network_id=${network.id}&ip_version=${ipVersion}`);
+    const taken = { subnet_id: subnet?.id };
+    const answer = await lab.request('PUT', `/v2.0/routers/${router.id}/remove_router_interface`, taken);
+    expect(answer).toMatchObject({ status: 200 });
+  };
+  const gone = async (guest: InstanceState) => {
+    const start = performance.now();
+    await until(
+      async () => (await defaults(guest)).filter(notForged).length === 0,
+      () => `${guest.name} still has the route by the interface that was removed`,
+      5_000,
+    );
+    console.log(`the route is gone ${Math.round(performance.now() - start)} ms after the answer`);
+  };
+  await until(
+    async () => (await defaults(far)).length === 1 && (await defaults(vm)).some(notForged),
+    () => 'the guests have no route yet',
+  );
+  await remove(distant, 4);
+  await remove(distant, 6);
+  await gone(far);
+  await remove(near, 6);
+  await gone(vm);
 }, 60_000);

@@ -2,24 +2,22 @@
  * Two network nodes that serve DHCP: an instance gets its address from the agent's dnsmasq behind the real firewall, keeps it while programs die and agents are
  * started anew, and goes on getting it when the network moves to the other node.
  */
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { agentsWhere } from '@plumbline/contracts';
-import { defaultNodes, type InstanceState } from '@plumbline/lab';
-import { TestLab, until, upTimeoutMs, type Resource } from './testing/test-lab.js';
+import { ensureUnit, labEnvironment, removeUnit, runningPlace, type InstanceState } from '@plumbline/lab';
+import { wipe } from './testing/harm.js';
+import { times } from '../../tools/jest/effort.mjs';
+import { TestLab, twoNetworkNodes, until, upTimeoutMs, type Resource } from './testing/test-lab.js';
 
 const HOSTS = ['net1', 'cmp1'];
-const serving = agentsWhere(({ byDefault, carries }) => byDefault || carries === 'network');
+/** For an agent that has just been killed: many times what it takes. */
+const SLOW_MS = 90_000;
 let lab: TestLab;
 let network: Resource;
 let guest: InstanceState;
 
 beforeAll(async () => {
-  lab = await TestLab.up(
-    'q',
-    defaultNodes.map((node) =>
-      HOSTS.includes(node.host) ? { ...node, agents: serving, roles: ['compute', 'network'] as const } : node,
-    ),
-  );
+  lab = await TestLab.up('q', twoNetworkNodes);
   network = await lab.create('network', { name: 'served' });
   await lab.create('subnet', { network_id: network.id, ip_version: 4, cidr: '192.168.77.0/24' });
   guest = await lab.newInstance('vm9', 'cmp2', network, { prefix: 24, gateway: '192.168.77.1' });
@@ -29,8 +27,22 @@ afterAll(async () => lab?.down(), upTimeoutMs);
 const server = async (): Promise<Resource | undefined> =>
   (await lab.list('ports', `?network_id=${network.id}&device_owner=network:dhcp`))[0];
 const hostOf = (port: Resource | undefined): string => String(port?.['binding:host_id']);
-const dnsmasqOn = async (host: string): Promise<string> =>
-  (await lab.at(host, ['ip', 'netns', 'pids', `qdhcp-${network.id}`], { okCodes: [0, 1, 255] })).stdout.trim();
+/** Its process numbers, one a line. What the agent runs there for a moment (dhcp_release, ip) is none of them. */
+const dnsmasqOn = async (host: string): Promise<string> => {
+  const { stdout } = await lab.at(host, ['ip', 'netns', 'pids', `qdhcp-${network.id}`], { okCodes: [0, 1, 255] });
+  const pids = stdout.split('\n').filter((pid) => pid !== '');
+  return pids.filter((pid) => programOf(pid) === 'dnsmasq').join('\n');
+};
+function programOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+const snapshotHeader = (host: string): Promise<string> =>
+  lab.text(host, ['head', '-n', '1', '/mnt/var/agents/dhcp.snapshot']);
+const positionIn = (text: string): string => /"position":(\d+)/.exec(text)?.[1] ?? text;
 /** What BusyBox's client says of its lease; rejects when nobody answers within the tries. */
 const lease = async (tries = 3): Promise<string> => {
   const argv = ['udhcpc', '-f', '-n', '-q', '-i', 'eth0', '-t', String(tries), '-T', '1', '-s', '/bin/true'];
@@ -44,9 +56,50 @@ test('an instance gets its address', async () => {
     () => 'no DHCP port is ACTIVE',
   );
   expect(await lease(20)).toBe(guest.ip);
+  // Bound when a server was there: it is ACTIVE when it is wired and served, and then the first that it asks is answered.
+  const next = await lab.newInstance('vm8', 'cmp2', network, { prefix: 24, gateway: '192.168.77.1' });
+  const argv = ['udhcpc', '-f', '-n', '-q', '-i', 'eth0', '-t', '1', '-T', '5', '-s', '/bin/true'];
+  const { stdout, stderr } = await lab.inside(next, argv, { timeoutMs: 60_000 });
+  expect(stdout + stderr).toContain(`lease of ${next.ip} obtained`);
+  await lab.delete('port', next.portId);
   const agents = await lab.list('agents', '?binary=plumb-dhcp-agent');
   expect(agents.map(({ host, alive }) => [host, alive]).sort()).toEqual(HOSTS.sort().map((host) => [host, true]));
-}, 60_000);
+}, 240_000);
+
+/** What the guest's renewals came to: ten a second, for as long as the spec runs. */
+type Renewals = Readonly<{ answers: number; refused: number; gapMs: number }>;
+const RENEWER = 'renewer';
+const renewals = (): Renewals => {
+  const lines = lab
+    .logOf(RENEWER)
+    .split('\n')
+    .filter((line) => line.startsWith('{') && line.endsWith('}'));
+  return JSON.parse(lines.at(-1) ?? '{"answers":0,"refused":0,"gapMs":0}') as Renewals;
+};
+/** As the only server of the network is asked; begins to count anew. */
+async function renewing(): Promise<void> {
+  const { node, project } = runningPlace(lab.spec, guest.host).paths;
+  const [{ ip_address: address = '' } = {}] = ((await server())?.['fixed_ips'] ?? []) as { ip_address?: string }[];
+  await removeUnit(lab.spec.stateDir, RENEWER).catch(() => undefined);
+  await ensureUnit(lab.spec.stateDir, {
+    name: RENEWER,
+    order: 41,
+    argv: lab.argvAt(guest.name, [node, `${project}/test/system/testing/renewer.mjs`, address, guest.ip, guest.mac]),
+    env: labEnvironment(lab.state.labId),
+    restart: false,
+    afterStart: [],
+    stopSignal: 'SIGTERM',
+  });
+  await renewed();
+}
+async function renewed(): Promise<void> {
+  const { answers } = renewals();
+  await until(
+    () => renewals().answers > answers + 3,
+    () => `the lease is not renewed: ${JSON.stringify(renewals())}`,
+    SLOW_MS,
+  );
+}
 
 test('a dnsmasq that is killed is back at once; an agent that is killed takes none with it', async () => {
   const host = hostOf(await server());
@@ -55,14 +108,15 @@ test('a dnsmasq that is killed is back at once; an agent that is killed takes no
   process.kill(Number(before), 'SIGKILL');
   await until(
     async () => !['', before].includes(await dnsmasqOn(host)),
-    () => 'dnsmasq is not back',
+    () => `dnsmasq is not back; the last that its agent said: ${lab.logOf(`dhcp-agent-${host}`).slice(-4_000)}`,
+    SLOW_MS,
   );
   expect(await lease()).toBe(guest.ip);
   const now = await dnsmasqOn(host);
   await lab.kill(`dhcp-agent-${host}`);
   expect(await lease()).toBe(guest.ip);
   expect(await dnsmasqOn(host)).toBe(now);
-}, 60_000);
+}, 240_000);
 
 test('an agent that is disabled hands the network on, with port and address', async () => {
   const before = await server();
@@ -77,10 +131,104 @@ test('an agent that is disabled hands the network on, with port and address', as
   await until(
     async () => (await lab.text(from, ['ip', 'netns'])).includes(network.id) === false,
     () => `${from} still has the namespace`,
+    SLOW_MS,
   );
   expect(await lease(20)).toBe(guest.ip);
   await lab.update('agent', String(agent?.id), { admin_state_up: true });
-}, 90_000);
+}, 240_000);
+
+const CONTROL_PLANE = ['postgres', 'nats', 'api'] as const;
+/** Nothing of it is left but the operator's bridges; what ran in it is gone. */
+async function lose(host: string): Promise<void> {
+  const pids = (await dnsmasqOn(host)).split('\n').filter((pid) => pid !== '');
+  await wipe(lab, host);
+  for (const pid of pids) process.kill(Number(pid), 'SIGKILL');
+}
+
+test(
+  'with the control plane away leases are renewed, agents come and go, and a node that lost everything serves again',
+  async () => {
+    await renewing();
+    const before = await server();
+    const host = hostOf(before);
+    let health = '';
+    // A snapshot is up to a second old: an agent that is killed before has not kept that the network is here.
+    await until(
+      async () => positionIn(await snapshotHeader(host)) === positionIn((health = await lab.health(host, 'dhcp'))),
+      () => `the agent has not saved what it knows: ${health}`,
+      SLOW_MS,
+    );
+    const units = CONTROL_PLANE.map((name) => lab.wanted(name));
+    for (const name of [...CONTROL_PLANE].reverse()) await removeUnit(lab.spec.stateDir, name);
+    try {
+      const program = await dnsmasqOn(host);
+      for (let n = 0; n < times(3); n += 1) await lab.kill(`dhcp-agent-${host}`);
+      await until(
+        async () => (health = await lab.health(host, 'dhcp')).includes('restored'),
+        () => `the agent did not begin from its snapshot: ${health}`,
+        SLOW_MS,
+      );
+      expect(await dnsmasqOn(host)).toBe(program);
+      process.kill(Number(program), 'SIGKILL');
+      await until(
+        async () => !['', program].includes(await dnsmasqOn(host)),
+        () => `dnsmasq is not back; the last that its agent said: ${lab.logOf(`dhcp-agent-${host}`).slice(-4_000)}`,
+        SLOW_MS,
+      );
+      await renewed();
+      expect(renewals()).toMatchObject({ refused: 0 });
+      expect(renewals().gapMs).toBeLessThan(3_000);
+      await lose(host);
+      await Promise.all(['dhcp', 'ovs', 'l3'].map((kind) => lab.kill(`${kind}-agent-${host}`)));
+      await renewed();
+      expect(renewals()).toMatchObject({ refused: 0 });
+      expect(await lease(20)).toBe(guest.ip);
+    } finally {
+      for (const unit of units) await ensureUnit(lab.spec.stateDir, unit);
+    }
+    await until(
+      async () => (health = await lab.health(host, 'dhcp')).includes('in-sync'),
+      () => `the agent is not in sync again: ${health}`,
+      SLOW_MS,
+    );
+    await lab.becomes('port', guest.portId, 'ACTIVE', SLOW_MS);
+    expect(await server()).toMatchObject({ id: before?.id, fixed_ips: before?.['fixed_ips'], 'binding:host_id': host });
+    await renewed();
+  },
+  times(480_000),
+);
+
+test('a node that dies: another one has its DHCP port with the address, and renews what it gave; the dead one comes back to none', async () => {
+  const before = await server();
+  const from = hostOf(before);
+  const units = ['dhcp', 'l3', 'ovs'].map((kind) => lab.wanted(`${kind}-agent-${from}`));
+  for (const { name } of units) await removeUnit(lab.spec.stateDir, name);
+  await lose(from);
+  // 75 seconds of silence, while another agent is heard.
+  await until(
+    async () => hostOf(await server()) !== from && (await server())?.['status'] === 'ACTIVE',
+    () => 'the network did not move',
+    180_000,
+  );
+  expect(await server()).toMatchObject({
+    id: before?.id,
+    mac_address: before?.['mac_address'],
+    fixed_ips: before?.['fixed_ips'],
+  });
+  await renewed();
+  expect(renewals()).toMatchObject({ refused: 0 });
+  expect(await lease(20)).toBe(guest.ip);
+  expect((await lab.get('port', guest.portId))['status']).toBe('ACTIVE');
+  for (const unit of units) await ensureUnit(lab.spec.stateDir, unit);
+  await until(
+    async () => (await lab.health(from, 'dhcp')).includes('in-sync'),
+    () => `the agent of ${from} is not in sync again`,
+    SLOW_MS,
+  );
+  expect(hostOf(await server())).not.toBe(from);
+  expect(await dnsmasqOn(from)).toBe('');
+  await renewed();
+}, 480_000);
 
 test('a network that goes leaves nothing on the nodes', async () => {
   await lab.delete('port', guest.portId);
@@ -90,4 +238,4 @@ test('a network that goes leaves nothing on the nodes', async () => {
       async () => (await lab.text(host, ['ip', 'netns'])).includes(network.id) === false,
       () => `${host} still has the namespace`,
     );
-}, 60_000);
+}, 240_000);

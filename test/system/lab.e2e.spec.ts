@@ -74,6 +74,17 @@ describe('a lab', () => {
     }
   });
 
+  test('has instances that got address, route and MTU by DHCP', async () => {
+    for (const { name: vm, ip, byDhcp } of state().instances) {
+      expect(byDhcp).toBe(true);
+      const inside = async (...argv: string[]) => (await plumb('exec', vm, '--', ...argv)).stdout;
+      expect(await inside('ip', '-oneline', '-4', 'address', 'show', 'dev', 'eth0')).toContain(` ${ip}/24 `);
+      expect(await inside('ip', 'route')).toContain('default via 192.168.50.1 dev eth0');
+      expect(await inside('ip', 'link', 'show', 'dev', 'eth0')).toContain(' mtu 1450 ');
+      expect((await plumb('status')).stdout).toMatch(new RegExp(`up +dhcp-${vm} `));
+    }
+  });
+
   test('touches nothing of the host’s network but its one link', async () => {
     expect(await hostPicture('without', spec.hostLink)).toEqual(before);
     const own = (await run(['ip', '-oneline', 'link'])).stdout
@@ -107,8 +118,12 @@ describe('a lab', () => {
     expect(api).toMatch(/^Uid:\s+65534\s/m);
     for (const set of ['CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) expect(api).toMatch(new RegExp(`^${set}:\\s+0+$`, 'm'));
     expect(api).toMatch(/^NoNewPrivs:\s+1$/m);
-    // NET_ADMIN (12), NET_RAW (13), SYS_ADMIN (21); the L3 agent, for programs that run as other users, also KILL (5), SETGID (6), SETUID (7), SYS_PTRACE (19).
-    const masks = { 'l3-agent-net1': '2830e0', 'ovs-agent-net1': '203000', 'ovs-agent-cmp1': '203000' };
+    // NET_ADMIN (12), NET_RAW (13), SYS_ADMIN (21); L3 and DHCP agent, for programs that run as other users, also KILL (5), SETGID (6), SETUID (7), SYS_PTRACE (19);
+    // the DHCP agent, for dnsmasq, NET_BIND_SERVICE (10); the metadata agent, for haproxy, that and CHOWN (0); the L3 agent, to hear of changes, NET_BROADCAST (11).
+    const masks = {
+      ...{ 'l3-agent-net1': '2838e0', 'dhcp-agent-net1': '2834e0', 'metadata-agent-net1': '2834e1' },
+      ...{ 'ovs-agent-net1': '203000', 'ovs-agent-cmp1': '203000' },
+    };
     for (const [unit, mask] of Object.entries(masks)) {
       expect(rights(unit)).toMatch(new RegExp(`^CapBnd:\\s+0{10}${mask}$`, 'm'));
       expect(rights(unit)).toMatch(/^NoNewPrivs:\s+1$/m);
@@ -161,8 +176,26 @@ describe('a lab', () => {
     expect(await namesOf('networks')).toEqual(['private', 'public']);
   });
 
-  test('interrupted at any moment, it comes up again', async () => {
+  test('whose supervisor was killed goes whole with down, and with it what its agents started: dnsmasq, haproxy', async () => {
+    const { labId } = state();
+    const programs = () =>
+      processesWith('PLUMB_LAB_ID', labId).map(({ pid }) => {
+        try {
+          return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+        } catch {
+          return '';
+        }
+      });
+    process.kill(supervisorPid(), 'SIGKILL');
+    await until(() => !existsSync(`/proc/${supervisorPid()}`));
+    expect(programs()).toEqual(expect.arrayContaining(['dnsmasq', 'haproxy']));
     await plumb('down');
+    expect(programs()).toEqual([]);
+    expect(existsSync(spec.stateDir)).toBe(false);
+    expect(await hostPicture('with', spec.hostLink)).toEqual(before);
+  });
+
+  test('interrupted at any moment, it comes up again', async () => {
     for (const ms of [200, 700, 1_200, 2_000, 3_000]) await interruptedUp(ms);
     expect((await plumb('up')).stdout).toContain('bytes over TCP');
     expect(await hostPicture('without', spec.hostLink)).toEqual(before);

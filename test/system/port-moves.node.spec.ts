@@ -71,6 +71,9 @@ describe.each(['none', 'openflow'] as const)('a port that moves under a stream, 
           ?.statuses()
           .get(`port/${id(MOVER)}`) === 'ACTIVE',
     );
+    // Its old node, too, has read of it; and packets that come from now on are judged by the flows of now.
+    await until(() => agents.get(other(place))?.node.mirror.port(`tap${MOVER}`)?.tag === 4095);
+    for (const { node } of agents.values()) await node.revalidated();
     await flows();
     expect(await heardAt(place)).toEqual({ [place]: true, [other(place)]: false });
     expect(await isHeardFrom(other(place))).toBe(false);

@@ -54,9 +54,9 @@ describe('what is not typed here', () => {
     expect(stdout.split('\n').filter((line) => line !== '' && !line.endsWith(' installed'))).toEqual([]);
   });
 
-  test('each unit file is installed by this page or that of the DHCP agent, and what they install and start exists', () => {
+  test('each unit file is installed, and what is installed and started exists', () => {
     const typed = blocks.filter(({ kind }) => kind === 'systemd').map((each) => each.text);
-    const text = [...typed, readFileSync(path.join(projectDir, 'docs/how-to/serve-dhcp.md'), 'utf8')].join('\n');
+    const text = typed.join('\n');
     const installed = [...text.matchAll(/\/opt\/plumbline\/(\S+\.service)/g)].map(([, file = '']) => file);
     const files = readdirSync(units).map((name) => path.relative(projectDir, path.join(units, name)));
     expect(installed.sort()).toEqual(files.sort());
@@ -145,11 +145,22 @@ describe('what is not typed here', () => {
         set.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
       );
     };
-    // The file has all ways to log in, all but one commented out.
-    expect(readConfig({ ...settings('api.env'), PLUMB_AUTH: 'none' })).toMatchObject({
-      auth: { kind: 'none' },
-      listen: { host: '127.0.0.1', port: 9696 },
-    });
+    const folder = mkdtempSync(path.join(tmpdir(), 'plumb-login-'));
+    try {
+      const login = path.join(folder, 'nova.rc');
+      const lines = ['AUTH_URL=http://keystone:5000/v3', 'USERNAME=neutron', 'PASSWORD=x', 'PROJECT_NAME=service'];
+      const domains = ['USER_DOMAIN_NAME=Default', 'PROJECT_DOMAIN_NAME=Default'];
+      writeFileSync(login, [...lines, ...domains].map((line) => `export OS_${line}\n`).join(''));
+      // The file has all ways to log in, all but one commented out.
+      const api = { ...settings('api.env'), PLUMB_AUTH: 'none', PLUMB_NOVA_CREDENTIALS_FILE: login };
+      expect(readConfig(api)).toMatchObject({
+        auth: { kind: 'none' },
+        listen: { host: '127.0.0.1', port: 9696 },
+        nova: { url: 'http://nova:8774/v2.1' },
+      });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
     for (const { settings: own } of Object.values(NODE_AGENTS)) {
       expect(readAgentConfig(settings('node.env'), own)).toMatchObject({ host: 'net1' });
       // Each setting of an agent is shown there.
@@ -287,9 +298,10 @@ describe('the page, followed', () => {
       expect(await node.type('ip netns exec "qrouter-$router" iptables-save -t nat')).toMatch(
         /-d 10\.16\.161\.51\/32 .*--comment "plumb:\d+" .*--to-destination 10\.0\.0\.3/,
       );
-      const replay = 'plumb replay --node "$host" --view "/tmp/$host.view" --dry-run --datapath "$datapath"';
-      expect(await node.type(`${replay} 2>&1`)).toContain('nothing to do');
-      expect(await node.type(`${replay} --from-nothing`)).toContain('iptables-restore');
+      const replay = (more: string): string =>
+        `(set -a; . /etc/plumbline/node.env; plumb replay --node "$host" --view "/tmp/$host.view" --dry-run ${more})`;
+      expect(await node.type(replay('2>&1'))).toContain('nothing to do');
+      expect(await node.type(replay('--from-nothing'))).toContain('iptables-restore');
     },
     PATIENCE_MS,
   );
@@ -344,7 +356,11 @@ describe('the page, followed', () => {
       const names = (await node.text('ip', 'netns')).match(/^qrouter-\S+/gm);
       expect(names).toHaveLength(1);
       expect(printed).toContain(`# would be removed: namespace ${names?.[0]}\n`);
-      expect(printed.match(/^# would be removed: port tap/gm)).toHaveLength(2);
+      const served = (await node.text('ip', 'netns')).match(/^qdhcp-\S+/gm);
+      expect(served).toHaveLength(1);
+      expect(printed).toContain(`# would be removed: namespace ${served?.[0]}\n`);
+      // Of the router's gateway and interface, and of DHCP.
+      expect(printed.match(/^# would be removed: port tap/gm)).toHaveLength(3);
       expect(await picture()).toBe(standing);
       expect(await node.text('ovs-vsctl', 'get', 'Open_vSwitch', '.', 'external_ids:plumb-log')).toBe(bound);
       expect(await answers()).toBe('qvm1\n');

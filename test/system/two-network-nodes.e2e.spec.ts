@@ -3,24 +3,18 @@
  * node whose uplink to the external network is lost says so, in each status that depends on it.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { defaultNodes, type InstanceState } from '@plumbline/lab';
+import { type InstanceState } from '@plumbline/lab';
 import { nodePicture } from './testing/node-picture.js';
 import { HeldStream } from './testing/stream.js';
-import { TestLab, until, upTimeoutMs, type Resource } from './testing/test-lab.js';
+import { TestLab, twoNetworkNodes, until, upTimeoutMs, type Resource } from './testing/test-lab.js';
 
 const HOSTS = ['net1', 'cmp1'] as const;
-const [everything] = defaultNodes;
 let lab: TestLab;
 let router: Resource, floatingIp: Resource;
 let vm1: InstanceState;
 
 beforeAll(async () => {
-  lab = await TestLab.up(
-    'm',
-    defaultNodes.map((node) =>
-      node.host === 'cmp1' && everything ? { ...node, agents: everything.agents, roles: everything.roles } : node,
-    ),
-  );
+  lab = await TestLab.up('m', twoNetworkNodes);
   vm1 = lab.instance('vm1');
   [router, floatingIp] = [await lab.named('routers', 'router1'), (await lab.list('floatingips'))[0] as Resource];
   const network = await lab.create('network', { name: 'second' });

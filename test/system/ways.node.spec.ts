@@ -12,7 +12,7 @@ import { OvsConverger, type OvsNodeConfig } from '@plumbline/ovs-core';
 import { SwitchDriver } from '@plumbline/ovs-driver';
 import { canonicalState } from '@plumbline/ovs-driver/testing';
 import type { HostView } from '@plumbline/topology';
-import { withoutCounters } from './testing/node-picture.js';
+import { routersDump } from './testing/node-dump.js';
 
 const config: OvsNodeConfig = { bridgeMappings: { physnet1: 'br-ex' }, tunnelIp: '192.0.2.1', datapathType: 'netdev' };
 type Options = Parameters<OvsConverger['converge']>[1] & { unverified: boolean };
@@ -97,34 +97,7 @@ class RealNode {
 
   async canonical(): Promise<string> {
     const { node } = this;
-    const lines: string[] = [];
-    const { stdout } = await node.spawner.run(['ip', 'netns', 'list']);
-    const names = stdout.split('\n').map((line) => line.split(' ')[0] ?? '');
-    for (const netns of names.filter((name) => name.startsWith('qrouter-')).sort()) {
-      const inside = async (...argv: string[]): Promise<string> => (await node.spawner.run(argv, { netns })).stdout;
-      const links = JSON.parse(await inside('ip', '-json', 'address')) as {
-        ifname: string;
-        address: string;
-        mtu: number;
-        addr_info: { local: string; prefixlen: number }[];
-      }[];
-      const routes = (await inside('ip', 'route')) + (await inside('ip', '-6', 'route'));
-      lines.push(
-        netns,
-        ...links
-          .flatMap(({ ifname, address, mtu, addr_info }) => [
-            `${ifname} ${address} ${mtu}`,
-            ...addr_info.map(({ local, prefixlen }) => `${ifname} ${local}/${prefixlen}`),
-          ])
-          .sort(),
-        ...routes
-          .split('\n')
-          .map((line) => line.trim())
-          .sort(),
-        ...withoutCounters(await inside('iptables-save')),
-        ...withoutCounters(await inside('ip6tables-save')),
-      );
-    }
+    const lines = await routersDump(node.spawner);
     const flows = new Map<string, string[]>();
     for (const { name } of node.mirror.bridges()) {
       const socket = `unix:${node.ovs.dir}/${name}.mgmt`;

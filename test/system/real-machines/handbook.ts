@@ -9,17 +9,19 @@
  *     code        fetches the clone
  *     tell-node   what it prints is typed on the node
  *     copy        may contain scp lines
+ *     netdev      needed where the switch's datapath is in userspace
  */
 import { readFileSync } from 'node:fs';
 
-export type Kind = 'plain' | 'systemd' | 'hand' | 'packages' | 'code' | 'tell-node' | 'copy';
+export type Kind = 'plain' | 'systemd' | 'hand' | 'packages' | 'code' | 'tell-node' | 'copy' | 'netdev';
 export type Block = Readonly<{ heading: string; where: string; kind: Kind; text: string }>;
 
-const kinds: readonly string[] = ['systemd', 'hand', 'packages', 'code', 'tell-node', 'copy'];
+const kinds: readonly string[] = ['systemd', 'hand', 'packages', 'code', 'tell-node', 'copy', 'netdev'];
+const REAL_MACHINES: readonly string[] = ['controller', 'node', 'outside', 'both'];
 const isKind = (word: string): word is Kind => kinds.includes(word);
 
-/** Throws on a shell block that does not say where it is typed, or names something unknown. */
-export function readBlocks(file: string): readonly Block[] {
+/** Throws on a shell block that does not say on which of the machines it is typed, or names something unknown. */
+export function readBlocks(file: string, machines = REAL_MACHINES): readonly Block[] {
   const blocks: Block[] = [];
   let heading = '';
   let open: { where: string; kind: Kind; lines: string[] } | null = null;
@@ -30,7 +32,7 @@ export function readBlocks(file: string): readonly Block[] {
     } else if (open !== null) open.lines.push(line);
     else if (line.startsWith('```sh')) {
       const [, where = '', kind, ...rest] = line.split(' ');
-      if (!['controller', 'node', 'outside', 'both'].includes(where) || rest.length > 0)
+      if (!machines.includes(where) || rest.length > 0)
         throw new Error(`${file}: this block does not say where it is typed: ${line}`);
       if (kind !== undefined && !isKind(kind)) throw new Error(`${file}: unknown kind of block: ${line}`);
       open = { where, kind: kind ?? 'plain', lines: [] };

@@ -1,21 +1,24 @@
 /**
- * The OVS agent as it is installed: a process of its own on a switch of the spec's own, with a real NATS between it and a control plane in this process. Its files
- * are in the switch's folder, and /run/openvswitch, where it looks for the switch, is that folder. Needs root and the project built.
+ * An agent as it is installed: a process of its own on a switch of the spec's own, with a real NATS between it and a control plane in this process. Its files
+ * are in the switch's folder, and /run/openvswitch, where the OVS agent looks for the switch, is that folder. Needs root and the project built.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, unlinkSync } from 'node:fs';
 import path from 'node:path';
-import { machineClock } from '@plumbline/agent-runtime';
+import { machineClock, SnapshotFile } from '@plumbline/agent-runtime';
 import { type ControlPlaneBroker, FakeControlPlane, type FromNode } from '@plumbline/agent-runtime/testing';
-import { type ObjectStatus, senderOf, subjects } from '@plumbline/contracts';
+import { type AgentKind, type ObjectStatus, senderOf, subjects } from '@plumbline/contracts';
 import type { RealSwitch } from '@plumbline/ovs-driver/testing';
 import { LOG } from '@plumbline/topology/testing';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { until } from './switch-agent.js';
 
+/** Many times what a process needs to start, to load the agent and to look at its node. */
+const START_MS = 60_000;
 const RUN_DIR = '/run/openvswitch';
-const MAIN = path.resolve(import.meta.dirname, '../../../apps/ovs-agent/dist/main.js');
+const mainOf = (kind: AgentKind): string =>
+  path.resolve(import.meta.dirname, `../../../apps/${kind}-agent/dist/main.js`);
 
 /** FakeBroker's shape over a nats-server. */
 class NatsBroker implements ControlPlaneBroker {
@@ -63,24 +66,30 @@ class NatsBroker implements ControlPlaneBroker {
 }
 
 export class AgentProcess {
-  readonly plane: FakeControlPlane;
   private child: ChildProcess | null = null;
   private startedAt = 0;
 
   private constructor(
     readonly host: string,
+    readonly kind: AgentKind,
     readonly node: RealSwitch,
+    readonly plane: FakeControlPlane,
     private readonly broker: NatsBroker,
     private readonly settings: Readonly<Record<string, string>>,
-  ) {
-    this.plane = new FakeControlPlane(LOG, broker, machineClock, [host]);
-  }
+  ) {}
 
-  /** Does not start the agent yet. `settings`: environment variables of what its node is. */
+  /** The node's OVS agent. Does not start it yet. `settings`: environment variables of what its node is. */
   static async of(host: string, node: RealSwitch, settings: Readonly<Record<string, string>>): Promise<AgentProcess> {
     symlinkSync(node.ovs.dir, RUN_DIR);
     mkdirSync(path.join(node.ovs.dir, 'agent'));
-    return new AgentProcess(host, node, await NatsBroker.start(node.ovs.dir), settings);
+    const broker = await NatsBroker.start(node.ovs.dir);
+    const plane = new FakeControlPlane(LOG, broker, machineClock, [host]);
+    return new AgentProcess(host, 'ovs', node, plane, broker, settings);
+  }
+
+  /** Another agent of the same node. It stops with `end`; the one that it is beside stops the control plane. */
+  beside(kind: AgentKind): AgentProcess {
+    return new AgentProcess(this.host, kind, this.node, this.plane, this.broker, this.settings);
   }
 
   /** Returns at once. */
@@ -91,7 +100,7 @@ export class AgentProcess {
       ...this.settings,
     };
     this.startedAt = Date.now();
-    this.child = spawn(process.execPath, ['--max-semi-space-size=4', MAIN], { env, stdio: 'inherit' });
+    this.child = spawn(process.execPath, ['--max-semi-space-size=4', mainOf(this.kind)], { env, stdio: 'inherit' });
   }
 
   /** Resolves when the process is gone. Throws when it was not able to stop in good order. */
@@ -106,12 +115,22 @@ export class AgentProcess {
   /** Resolves when the agent that runs now has said that its view is the log's and was made true. */
   async inSync(): Promise<void> {
     const { position } = this.plane.topology;
-    await until(() =>
-      this.plane.reports.some(
-        (report) =>
-          Date.parse(report.startedAt) >= this.startedAt && report.state === 'in-sync' && report.position >= position,
-      ),
+    const mine = () =>
+      this.plane.reports.filter(
+        ({ agent, startedAt }) => agent === this.kind && Date.parse(startedAt) >= this.startedAt,
+      );
+    await until(
+      () => mine().some((report) => report.state === 'in-sync' && report.position >= position),
+      () => ({ agent: this.kind, wanted: position, last: mine().at(-1) ?? 'none', exitCode: this.child?.exitCode }),
+      START_MS,
     );
+  }
+
+  /** Resolves when what it would begin from alone is as the log is now. It saves within about a second of what it hears. */
+  async hasSaved(): Promise<void> {
+    const { position } = this.plane.topology;
+    const snapshot = new SnapshotFile(path.join(this.node.ovs.dir, 'agent', `${this.kind}.snapshot`));
+    await until(async () => ((await snapshot.load(this.host))?.position ?? -1) >= position);
   }
 
   /** The last thing that was reported of each object. */

@@ -1,5 +1,5 @@
 /**
- * The rules of a router with one interface (10.0.2.0/24 in scenario B), a gateway and one floating IP, as iptables-save lists them: tables in alphabetical
+ * The rules of a router with one interface (10.0.2.0/24 in scenario B), a gateway and one floating IP, whose node answers for metadata, as iptables-save lists them: tables in alphabetical
  * order, chains as the kernel lists them. Exactly ours, except for the comment of each rule.
  */
 
@@ -18,6 +18,10 @@ const mark = (value: string): string => `-j MARK --set-xmark ${value}`;
 const saveMark = '-m connmark --mark 0x0/0xffff0000 -j CONNMARK --save-mark --nfmask 0xffff0000 --ctmask 0xffff0000';
 const restoreMark =
   '-m connmark ! --mark 0x0/0xffff0000 -j CONNMARK --restore-mark --nfmask 0xffff0000 --ctmask 0xffff0000';
+
+const asks = (address: string): string => `-d ${address} -i qr-+ -p tcp -m tcp --dport 80`;
+const [metadata4, metadata6] = [asks('169.254.169.254/32'), asks('fe80::a9fe:a9fe/128')];
+const redirect = '-j REDIRECT --to-ports 9697';
 
 /** One table: built-in chains with a jump to our chain of the same name each, then our chains with what they hold. */
 function table(
@@ -55,6 +59,7 @@ const filter = (more: readonly string[]): string[] =>
     [
       `neutron-filter-top -j ${agent}-local`,
       `${agent}-FORWARD -j ${agent}-scope`,
+      `${agent}-INPUT -m mark --mark 0x1/0xffff -j ACCEPT`,
       `${agent}-INPUT -p tcp -m tcp --dport 9697 -j DROP`,
       ...more,
     ],
@@ -76,6 +81,7 @@ export function namespaceRules({ qg, qr, own, floating, fixed }: RouterNames): {
       `${agent}-PREROUTING -j ${agent}-scope`,
       `${agent}-PREROUTING ${restoreMark}`,
       `${agent}-PREROUTING -j ${agent}-floatingip`,
+      `${agent}-PREROUTING ${metadata4} ${mark('0x1/0xffff')}`,
       `${agent}-float-snat ${saveMark}`,
       `${agent}-mark -i ${qg} ${mark('0x2/0xffff')}`,
       `${agent}-scope -i ${qr} ${mark('0x4000000/0xffff0000')}`,
@@ -90,6 +96,7 @@ export function namespaceRules({ qg, qr, own, floating, fixed }: RouterNames): {
     [
       `${agent}-OUTPUT -d ${floating}/32 -j DNAT --to-destination ${fixed}`,
       `${agent}-POSTROUTING ! -o ${qg} -m conntrack ! --ctstate DNAT -j ACCEPT`,
+      `${agent}-PREROUTING ${metadata4} ${redirect}`,
       `${agent}-PREROUTING -d ${floating}/32 -j DNAT --to-destination ${fixed}`,
       `${agent}-float-snat -s ${fixed}/32 -j SNAT --to-source ${floating} --random-fully`,
       // Floating before shared.
@@ -102,14 +109,11 @@ export function namespaceRules({ qg, qr, own, floating, fixed }: RouterNames): {
   const mangle6 = table('mangle', everywhere, named(...sortedEverywhere, 'scope'), hung(...everywhere), [
     `${agent}-PREROUTING -j ${agent}-scope`,
     `${agent}-PREROUTING ${restoreMark}`,
+    `${agent}-PREROUTING ${metadata6} ${mark('0x1/0xffff')}`,
   ]);
-  const nat6 = table(
-    'nat',
-    ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'],
-    named('PREROUTING'),
-    hung('PREROUTING'),
-    [],
-  );
+  const nat6 = table('nat', ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'], named('PREROUTING'), hung('PREROUTING'), [
+    `${agent}-PREROUTING ${metadata6} ${redirect}`,
+  ]);
   return {
     v4: [
       ...filter([`${agent}-scope -o ${qr} -m mark ! --mark 0x4000000/0xffff0000 -j DROP`]),

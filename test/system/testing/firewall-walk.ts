@@ -23,6 +23,7 @@ import {
 } from '@plumbline/ovs-driver/testing';
 import * as made from '@plumbline/topology/testing';
 import { seed as chosen, times } from '../../../tools/jest/effort.mjs';
+import { drawing } from './drawing.js';
 import { FirewallModel } from './firewall-model.js';
 import { SwitchAgent } from './switch-agent.js';
 
@@ -42,16 +43,6 @@ const SERVED = [22, 53, 80];
 /** How long a node may take to be as the log says, whatever happened to it: many times what it takes. */
 const SETTLE_MS = 30_000;
 
-/** mulberry32: numbers from 0 to 1 that follow from the seed. */
-function drawing(from: number): () => number {
-  let state = from >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 const v4 = (n: number): string => `10.0.0.${n}`;
 const v6 = (n: number): string => `fd00::${n}`;
 const pairOf = (n: number) => ({ ipAddress: `10.0.0.${100 + n}`, macAddress: mac(n) });
@@ -370,6 +361,7 @@ export function firewallWalk(firewalls: readonly [Firewall, Firewall, Firewall],
       port(n).securityGroupIds.every((group) => world.topology.get('securitygroup', group)?.stateful === false);
     /** By real packets, with an answer: whoever may open may be answered, unless a group is stateless. */
     const really = async (): Promise<void> => {
+      for (const { node } of agents) await node.revalidated();
       const model = new FirewallModel(world.topology);
       const pairs = PORTS.flatMap((from) => PORTS.filter((to) => to !== from).map((to) => [from, to] as const));
       const sample = Array.from({ length: 4 }, () => [...pick(pairs), pick(PACKETS.slice(0, 4))] as const);

@@ -23,33 +23,54 @@ export interface NamespacePicture {
   readonly routes: readonly string[];
   readonly rules: readonly string[];
   readonly rules6: readonly string[];
+  /** Command lines of what runs in it, and the files that they name. */
+  readonly programs: readonly string[];
 }
 
-/** Router namespaces by name, and the switch as sorted lines. */
+/** Namespaces of routers and of DHCP by name, and the switch as sorted lines. */
 export interface NodePicture {
   readonly routers: Readonly<Record<string, NamespacePicture>>;
+  readonly networks: Readonly<Record<string, NamespacePicture>>;
   readonly ports: readonly string[];
   readonly flows: Readonly<Record<string, readonly string[]>>;
 }
 
 export async function nodePicture(lab: TestLab, host: string): Promise<NodePicture> {
-  const names = (await lab.text(host, ['ip', 'netns', 'list']))
-    .split('\n')
-    .map((line) => line.split(' ')[0] ?? '')
-    .filter((name) => name.startsWith('qrouter-'))
-    .sort();
+  const names = (await lab.text(host, ['ip', 'netns', 'list'])).split('\n').map((line) => line.split(' ')[0] ?? '');
+  const having = (prefix: string): string[] => names.filter((name) => name.startsWith(prefix)).sort();
   const routers: Record<string, NamespacePicture> = {};
-  for (const name of names) routers[name] = await namespacePicture(lab, host, name);
+  for (const name of having('qrouter-')) routers[name] = await namespacePicture(lab, host, name);
+  const networks: Record<string, NamespacePicture> = {};
+  for (const name of having('qdhcp-')) networks[name] = await namespacePicture(lab, host, name);
   const bridges = lines(await lab.text(host, ['ovs-vsctl', 'list-br'])).sort();
   const flows: Record<string, readonly string[]> = {};
+  const known: string[] = [];
   for (const bridge of bridges) {
+    known.push(...(await openFlowPorts(lab, host, bridge)));
     const dump = await lab.text(host, ['ovs-ofctl', '--no-stats', '--names', 'dump-flows', bridge]);
     flows[bridge] = lines(dump)
       .map((line) => line.trim())
       .filter((line) => !line.startsWith(learned))
       .sort();
   }
-  return { routers, ports: await ports(lab, host), flows };
+  return { routers, networks, ports: [...(await ports(lab, host)), ...known.sort()], flows };
+}
+
+/** What the switch itself has as ports of the bridge, which the database's rows alone do not tell: a flow shows a port's number where it has none or two of its name. */
+async function openFlowPorts(lab: TestLab, host: string, bridge: string): Promise<string[]> {
+  const shown = lines(await lab.text(host, ['ovs-ofctl', 'show', bridge]));
+  return shown.flatMap((line) => {
+    const name = /^ *\w+\((.+)\): addr:/.exec(line)?.[1];
+    return name === undefined ? [] : [`in OpenFlow on ${bridge}: ${name}`];
+  });
+}
+
+async function programs(lab: TestLab, host: string, name: string): Promise<string[]> {
+  const script =
+    'said=$(for pid in $(ip netns pids "$0"); do tr "\\0" "\\n" </proc/$pid/cmdline; done); echo "$said" >&2; echo "$said" |' +
+    ' sed -n \'s/^--[a-z-]*=\\(.*\\/files\\/.*\\)$/\\1/p\' | while read -r file; do echo "$file"; cat "$file"; done';
+  const { stdout, stderr } = await lab.at(host, ['sh', '-c', script, name]);
+  return [...lines(stderr), ...lines(stdout)];
 }
 
 async function namespacePicture(lab: TestLab, host: string, name: string): Promise<NamespacePicture> {
@@ -67,6 +88,7 @@ async function namespacePicture(lab: TestLab, host: string, name: string): Promi
       .sort(),
     rules: withoutCounters(await inside('iptables-save')),
     rules6: withoutCounters(await inside('ip6tables-save')),
+    programs: await programs(lab, host, name),
   };
 }
 

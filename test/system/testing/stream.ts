@@ -27,10 +27,11 @@ export class HeldStream {
       const { node, project } = runningPlace(lab.spec, where).paths;
       return [node, `${project}/test/system/testing/ticker.mjs`];
     };
-    const { host } = lab.instance(instance);
+    const { host, guest = false } = lab.instance(instance);
     const verb = protocol === 'tcp' ? 'follow' : 'echo';
     const client = from === 'outside' ? from : lab.instance(from).host;
-    await unit(lab, `tick-${instance}`, instance, [...script(host), 'serve', String(port)], true);
+    // A virtual machine serves it by itself.
+    if (!guest) await unit(lab, `tick-${instance}`, instance, [...script(host), 'serve', String(port)], true);
     const stream = new HeldStream(lab, `held-${name}`, address);
     await unit(lab, stream.name, from, [...script(client), verb, address, String(port)], false);
     await until(

@@ -8,11 +8,19 @@ import path from 'node:path';
 import { machineClock, NodeSession, SnapshotFile } from '@plumbline/agent-runtime';
 import { aMachine, FakeBroker, FakeControlPlane, MemoryOwnerRecord } from '@plumbline/agent-runtime/testing';
 import type { ObjectStatus } from '@plumbline/contracts';
-import { type FilterDriver, NodeConverger, type OvsDriver, OvsUnavailable } from '@plumbline/ovs-core';
+import {
+  type FilterDriver,
+  NodeConverger,
+  type OvsDriver,
+  OvsUnavailable,
+  StayingConverger,
+} from '@plumbline/ovs-core';
 import { BridgeDriver, concernedBy, watchBridges } from '@plumbline/ovs-driver';
 import type { RealSwitch } from '@plumbline/ovs-driver/testing';
 import { createLogger } from '@plumbline/telemetry';
 import { LOG } from '@plumbline/topology/testing';
+
+const MOST_NOTED = 60;
 
 export class SwitchAgent {
   readonly folder = mkdtempSync(path.join(tmpdir(), 'plumb-walk-'));
@@ -20,6 +28,8 @@ export class SwitchAgent {
   readonly broker = new FakeBroker(machineClock);
   readonly plane: FakeControlPlane;
   session: NodeSession;
+  /** The last convergences, begin and end, of all lives: what a spec that waited in vain shows. */
+  readonly log: string[] = [];
   private readonly machine = aMachine();
   private life = { ended: false };
   private unwatch = (): void => undefined;
@@ -50,15 +60,34 @@ export class SwitchAgent {
     const { life, node, snapshot, host, machine } = this;
     const where = { netns: node.ovs.netns };
     const bridges = mortalBridges(new BridgeDriver(node.runner, where), life);
-    const converger = new NodeConverger(mortal(node.driver, life), bridges, () => node.config);
-    const session = new NodeSession({
+    const driver = mortal(node.driver, life);
+    const converger = new StayingConverger(
+      new NodeConverger(driver, bridges, () => node.config),
+      driver,
+      machineClock,
+      (keys) => void (life.ended || session.touch(keys)),
+    );
+    const session: NodeSession = new NodeSession({
       ...{ host, agent: 'ovs', feed: this.broker.feed(host, 'ovs') },
       snapshots: {
         load: (of) => snapshot.load(of),
         save: async (view) => (life.ended ? undefined : snapshot.save(view)),
         untouched: () => snapshot.untouched(),
       },
-      reconciler: { converge: (view, options) => converger.converge(view, options) },
+      reconciler: {
+        converge: async (view, options) => {
+          const { touched, mayRemove } = options;
+          const about = touched === 'all' ? 'all' : [...touched].join(' ');
+          this.note(`begins by position ${view.position}: ${about}${mayRemove ? '' : ', removes nothing'}`);
+          const result = await converger.converge(view, options).catch((error: unknown) => {
+            this.note(`ends: ${String(error)}`);
+            throw error;
+          });
+          const { applied, failed, again } = result;
+          this.note(`ends: ${applied} applied, ${failed.length} failed, again ${[...(again ?? [])].length}`);
+          return result;
+        },
+      },
       ...{ clock: machineClock, machine, ownerRecord: new MemoryOwnerRecord() },
       logger: createLogger({ name: 'walk', level: 'silent' }),
       fullEveryMs: 3_600_000,
@@ -69,6 +98,11 @@ export class SwitchAgent {
       (news) => void (life.ended || session.touch(concernedBy(news, host), news.reason === 'switch-back')),
     );
     return session;
+  }
+
+  private note(what: string): void {
+    this.log.push(`${(performance.now() / 1000).toFixed(2)} s ${this.host} ${what.slice(0, 300)}`);
+    if (this.log.length > MOST_NOTED) this.log.shift();
   }
 
   /** The last thing that was reported of each object. */
@@ -115,8 +149,9 @@ const mortalBridges = (driver: FilterDriver, life: { readonly ended: boolean }):
 export const until = async (
   holds: () => boolean | Promise<boolean>,
   what: () => unknown = () => holds,
+  withinMs = 20_000,
 ): Promise<void> => {
-  for (const end = performance.now() + 20_000; !(await holds());) {
+  for (const end = performance.now() + withinMs; !(await holds());) {
     if (performance.now() > end) throw new Error(`does not come true: ${JSON.stringify(await what())}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -13,6 +13,7 @@ import { run, type RunOptions, type RunResult } from '@plumbline/exec';
 import {
   ApiClient,
   argvAt,
+  defaultNodes,
   ensureUnit,
   insideInstance,
   isRunning,
@@ -26,6 +27,7 @@ import {
   signal,
   Unit,
   silent,
+  takeAddress,
   up,
   type InstanceState,
   type LabSpec,
@@ -40,6 +42,13 @@ const convergeTimeoutMs = 20_000;
 const pollMs = 20;
 
 const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
+
+/** The lab's default nodes, of which cmp1 runs all that net1 runs. */
+export const twoNetworkNodes: readonly NodeSpec[] = defaultNodes.map((node, _, [everything]) =>
+  node.host === 'cmp1'
+    ? { ...node, ...everything, host: node.host, managementIp: node.managementIp, tunnelIp: node.tunnelIp }
+    : node,
+);
 
 /** An object of the API as it came over the wire. */
 export type Resource = Readonly<Record<string, unknown>> & Readonly<{ id: string }>;
@@ -57,14 +66,20 @@ export class TestLab {
     this.client = new ApiClient(this.apiUrl, loginsOf(this.state)[0]);
   }
 
-  /** Makes the lab; `letter` tells the labs of different specs apart. Takes some ten seconds. When it fails nothing is left. */
-  static async up(letter: string, nodes?: readonly NodeSpec[]): Promise<TestLab> {
+  /** Makes the lab; `letter` tells the labs of different specs apart. Takes some ten seconds; with `guests`, as many more. When it fails nothing is left. */
+  static async up(
+    letter: string,
+    nodes?: readonly NodeSpec[],
+    { guests = false }: Readonly<{ guests?: boolean }> = {},
+  ): Promise<TestLab> {
     const folder = mkdtempSync(path.join(tmpdir(), 'plumb-lab-'));
     const name = `${letter}${process.pid}`;
     const spec = labSpec({ projectDir, name, stateDir: path.join(folder, 'state'), ...(nodes && { nodes }) });
     try {
       // The command makes the usual nodes only.
-      if (nodes) await up(spec, silent);
+      if (nodes) await up(spec, silent, { guests });
+      else if (guests)
+        await plumb(spec, ['lab', '--name', spec.name, 'up', '--guests'], { timeoutMs: 2 * upTimeoutMs });
       else await plumb(spec, ['lab', '--name', spec.name, 'up']);
       return new TestLab(spec, folder);
     } catch (error) {
@@ -104,7 +119,7 @@ export class TestLab {
   argvAt(where: string, argv: readonly string[]): string[] {
     const instance = this.plugged.get(where);
     return instance
-      ? [...insideInstance(runningPlace(this.spec, instance.host), where), ...argv]
+      ? [...insideInstance(runningPlace(this.spec, instance.host), instance), ...argv]
       : argvAt(this.spec, this.state, where, argv);
   }
 
@@ -185,10 +200,17 @@ export class TestLab {
     });
   }
 
-  /** Plugs in a further instance. The lab's state does not list it. */
-  async plug(instance: InstanceState): Promise<void> {
+  /** Has `at`, `instance` and streams know an instance that the spec plugged in itself, or moved. */
+  know(instance: InstanceState): void {
     this.plugged.set(instance.name, instance);
-    await plugInstance(this.spec, this.state.labId, runningPlace(this.spec, instance.host), instance);
+  }
+
+  /** Plugs in a further instance, which then has its address. The lab's state does not list it. */
+  async plug(instance: InstanceState): Promise<void> {
+    this.know(instance);
+    const place = runningPlace(this.spec, instance.host);
+    await plugInstance(this.spec, this.state.labId, place, instance);
+    if (instance.byDhcp) await takeAddress(this.spec, this.state.labId, place, instance);
   }
 
   /** An instance on a network that the spec made, plugged and ACTIVE. */
@@ -290,12 +312,13 @@ export class TestLab {
   }
 
   /** Waits until `who` answers there; resolves with how long it took. */
-  async answers(from: string, address: string, who: string): Promise<number> {
+  async answers(from: string, address: string, who: string, timeoutMs?: number): Promise<number> {
     const start = performance.now();
     let last: string | null = null;
     await until(
       async () => (last = await this.greeting(from, address))?.startsWith(`${who} `) ?? false,
       () => `${who} does not answer ${from} at ${address} (${last ?? 'nobody'} does)`,
+      timeoutMs,
     );
     return performance.now() - start;
   }

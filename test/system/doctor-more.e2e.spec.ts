@@ -1,0 +1,107 @@
+/**
+ * `plumb doctor` on a lab: faults that nobody promised to find, made by hand behind the back of an agent, and those of IPv6; and what the command itself says, and ends with.
+ */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { InstanceState } from '@plumbline/lab';
+import { furtherFaults } from './testing/faults/further.js';
+import { type Fault, handsOf, type Patient } from './testing/faults/hands.js';
+import { ipv6Faults } from './testing/faults/ipv6.js';
+import { expectNamed, expectWell, NOBODY, patientOf } from './testing/faults/patient.js';
+import { TestLab, until, upTimeoutMs } from './testing/test-lab.js';
+
+let lab: TestLab;
+let patient: Patient;
+let six: Readonly<{ vm: InstanceState; address: string }>;
+let faults: ReadonlyMap<string, Fault>;
+
+const all = (of: Patient): readonly Fault[] => {
+  const hands = handsOf(of);
+  return [...furtherFaults(of, hands), ...ipv6Faults(of, hands, () => six)];
+};
+
+beforeAll(async () => {
+  lab = await TestLab.up('e');
+  patient = await patientOf(lab);
+  const ingress = { direction: 'ingress', ethertype: 'IPv6', protocol: 'ipv6-icmp' };
+  await lab.create('security_group_rule', { ...ingress, security_group_id: await lab.guestGroup() });
+  const network = await lab.create('network', { name: 'six' });
+  const of = { network_id: network.id };
+  for (const subnet of [
+    { ...of, ip_version: 4, cidr: '192.168.66.0/24' },
+    { ...of, ip_version: 6, cidr: 'fd00:66::/64', ipv6_ra_mode: 'slaac', ipv6_address_mode: 'slaac' },
+  ]) {
+    const { id } = await lab.create('subnet', subnet);
+    await lab.request('PUT', `/v2.0/routers/${patient.router.id}/add_router_interface`, { subnet_id: id });
+  }
+  const vm = await lab.newInstance('six', 'cmp2', network, {
+    ip: '192.168.66.10',
+    prefix: 24,
+    gateway: '192.168.66.1',
+  });
+  const fixed = (await lab.get('port', vm.portId))['fixed_ips'] as { ip_address: string }[];
+  const address = fixed.find(({ ip_address }) => ip_address.includes(':'))?.ip_address ?? '';
+  six = { vm, address };
+  await until(
+    async () => {
+      const { stdout } = await lab.inside(vm, ['ip', '-6', 'address', 'show', 'dev', 'eth0']);
+      return stdout.includes(address) && !stdout.includes('tentative');
+    },
+    () => `the instance does not take ${address}`,
+    60_000,
+  );
+  faults = new Map(all(patient).map((fault) => [fault.name, fault]));
+}, 2 * upTimeoutMs);
+afterAll(async () => lab?.down(), upTimeoutMs);
+
+describe('the command', () => {
+  const plumb = (...argv: string[]) => lab.plumb(['doctor', ...argv], { okCodes: [0, 1, 2] });
+
+  test('ends with 0 where all is well, and says what it looked at', async () => {
+    const { code, stdout } = await plumb('port', patient.vm2.portId);
+    expect([code, stdout.split('\n')[0]]).toEqual([0, 'port vm2: nothing is wrong with what was checked']);
+    expect(stdout).toMatch(/\d+ checks, \d+ judgements in \d+ ms/);
+  });
+
+  test('ends with 1 where something is wrong: the cause, the event, who mends it and how', async () => {
+    await lab.update('port', patient.vm2.portId, { admin_state_up: false });
+    try {
+      const { code, stdout } = await plumb('port', patient.vm2.portId);
+      expect(code).toBe(1);
+      expect(stdout).toMatch(
+        /is administratively down\n {2}check {2}port-up \(docs\/reference\/doctor\.md#port-up\)\n {2}since .*PortAttributesSet.*\n {2}mend {3}whoever owns it: openstack port set --enable/,
+      );
+      const json = JSON.parse((await plumb('--json', 'port', patient.vm2.portId)).stdout) as { healthy: boolean };
+      expect(json.healthy).toBe(false);
+    } finally {
+      await lab.update('port', patient.vm2.portId, { admin_state_up: true });
+      await lab.becomes('port', patient.vm2.portId, 'ACTIVE');
+    }
+  });
+
+  test.each([
+    ['what is not there', ['port', 'nobody'], 2, /nobody/],
+    ['a sort that there is not', ['cable', 'x'], 1, /cable/],
+    ['a sort without a name', ['port'], 1, /which port\? plumb doctor port NAME/],
+    ['a port that is none', ['--port', '70000', 'port', 'vm1'], 1, /1 to 65535/],
+  ] as const)('says why it cannot be asked about %s', async (_name, argv, code, says) => {
+    const told = await plumb(...argv);
+    expect([told.code, told.stdout, told.stderr.match(says)?.length]).toEqual([code, '', 1]);
+  });
+
+  test('ends with 1 and says that the API does not answer, where it does not', async () => {
+    const { code, stdout } = await plumb('--api', 'http://127.0.0.1:9', 'port', 'vm1');
+    expect([code, stdout]).toEqual([1, expect.stringContaining('the API at http://127.0.0.1:9 does not answer')]);
+  });
+});
+
+describe('what is well', () => {
+  test.each(['an instance with IPv6', 'the node of its router'])('%s', async (name) => {
+    await expectWell(lab, name === 'an instance with IPv6' ? `port/${six.vm.portId}` : 'node/net1');
+  });
+});
+
+describe('what is broken', () => {
+  test.each(all(NOBODY).map(({ name }) => name))('%s', (name) => expectNamed(lab, faults.get(name) as Fault), 180_000);
+
+  test('and all is well again', async () => void (await expectWell(lab, '')));
+});
