@@ -24,13 +24,17 @@ export const MAY_IMPORT = {
   'ovs-core': ['contracts', 'topology', 'reconcile', 'iptables'],
   'l3-driver': ['l3-core', 'exec', 'ovsdb', 'processes'],
   'dhcp-core': ['contracts', 'topology', 'reconcile', 'l3-core', 'processes'],
-  'dhcp-driver': ['dhcp-core', 'l3-core', 'l3-driver', 'exec', 'ovsdb', 'processes'],
+  'dhcp-driver': ['dhcp-core', 'l3-core', 'l3-driver', 'exec', 'processes'],
+  'metadata-core': ['contracts', 'topology', 'reconcile', 'l3-core', 'dhcp-core', 'processes'],
+  'metadata-driver': ['contracts', 'metadata-core', 'messaging', 'exec', 'processes', 'telemetry'],
   'ovs-driver': ['ovs-core', 'iptables', 'exec', 'ovsdb'],
+  reasons: ['contracts', 'topology', 'ovs-core'],
   'nats-logins': ['contracts', 'exec'],
   lab: ['contracts', 'event-store', 'exec', 'identity', 'ledger', 'nats-logins'],
-  api: ['contracts', 'topology', 'domain', 'event-store', 'ledger', 'messaging', 'telemetry', 'identity'],
+  api: ['contracts', 'topology', 'domain', 'event-store', 'ledger', 'messaging', 'telemetry', 'identity', 'reasons'],
   'node-agents': [
     'contracts',
+    'iptables',
     'topology',
     'l3-core',
     'l3-driver',
@@ -38,14 +42,18 @@ export const MAY_IMPORT = {
     'ovs-driver',
     'dhcp-core',
     'dhcp-driver',
+    'metadata-core',
+    'metadata-driver',
     'exec',
     'ovsdb',
     'processes',
     'agent-runtime',
     'telemetry',
+    'reasons',
   ],
   'l3-agent': ['node-agents', 'agent-runtime'],
   'dhcp-agent': ['node-agents', 'agent-runtime'],
+  'metadata-agent': ['node-agents', 'agent-runtime'],
   'ovs-agent': ['node-agents', 'agent-runtime'],
   cli: [
     'contracts',
@@ -60,17 +68,30 @@ export const MAY_IMPORT = {
     'lab',
     'node-agents',
     'agent-runtime',
+    'reasons',
   ],
 };
 /** What specs and `testing` folders may import beside that. Together with MAY_IMPORT it has no cycle either (tools/import-cycles.mjs). */
 export const SPECS_MAY_IMPORT = {
   messaging: ['topology'],
   'agent-runtime': ['host-feeds', 'processes'],
-  api: ['agent-runtime'],
-  'dhcp-driver': ['contracts'],
+  api: ['agent-runtime', 'nats-logins'],
+  'dhcp-driver': ['contracts', 'metadata-core', 'metadata-driver', 'telemetry'],
+  'metadata-driver': ['topology', 'dhcp-core', 'l3-core', 'l3-driver'],
 };
 /** Functions from data to data: no clock, no randomness, no process, no I/O. Time and ids come in as arguments. */
-export const PURE = ['contracts', 'topology', 'domain', 'reconcile', 'iptables', 'l3-core', 'ovs-core', 'dhcp-core'];
+export const PURE = [
+  'contracts',
+  'topology',
+  'domain',
+  'reconcile',
+  'iptables',
+  'l3-core',
+  'ovs-core',
+  'dhcp-core',
+  'metadata-core',
+  'reasons',
+];
 
 const IMPURE_GLOBALS = [
   'Date',

@@ -10,16 +10,20 @@ import path from 'node:path';
 import { runVisible } from './setup/child.mjs';
 import { isRoot, projectDir, requireNode, SetupError } from './setup/machine.mjs';
 import { build, installModules } from './setup/modules.mjs';
-import { installPackages, missingPackages } from './setup/packages.mjs';
+import { canMakeGuests, installPackages, makeFolders, missingPackages } from './setup/packages.mjs';
 import { runTests } from './setup/tests.mjs';
+import { unpackGuestPackages } from './setup/unpacked.mjs';
 
 const [command, ...args] = process.argv.slice(2);
 const wantsRoot = !args.includes('--help') && !args.includes('-h');
 
 async function prepare(purpose) {
   requireNode();
-  if (isRoot()) await installPackages(purpose);
-  else if (missingPackages(purpose).length > 0)
+  if (isRoot()) {
+    await installPackages(purpose);
+    makeFolders(purpose);
+    if (purpose !== 'lab' && canMakeGuests) await unpackGuestPackages();
+  } else if (missingPackages(purpose).length > 0)
     console.log(
       `Without root, not installed: ${missingPackages(purpose)
         .map((p) => p.name)
@@ -42,7 +46,9 @@ async function main() {
     case 'lab':
       if (wantsRoot && !isRoot())
         throw new SetupError('The lab makes network namespaces: run it as root (sudo npm run lab).');
-      await prepare();
+      if (args.includes('--guests') && !canMakeGuests)
+        throw new SetupError(`--guests makes guests from packages of amd64; this machine is ${process.arch}.`);
+      await prepare(args.includes('--guests') ? 'guests' : 'lab');
       return handOver(['apps/cli/dist/main.js', 'lab', ...args]);
     case 'prepare':
       await prepare('test');
@@ -55,7 +61,7 @@ async function main() {
       if (!isRoot())
         throw new SetupError('The benchmarks make network namespaces: run them as root (sudo npm run bench).');
       if (!existsSync(path.join(projectDir, entry))) throw new SetupError(`This tree has no benchmarks (${entry}).`);
-      await prepare();
+      await prepare('lab');
       return handOver([entry, ...args]);
     }
     default:

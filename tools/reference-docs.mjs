@@ -1,10 +1,11 @@
-// Writes docs/reference/events.md, subjects.md and agents.md from libs/contracts (settings of agents: libs/node-agents), and networking-api.md from the API's declarations (built: `npm run build`). `--check` writes nothing and fails when a file is not up to date.
+// Writes docs/reference/events.md, subjects.md, agents.md and questions.md from libs/contracts (settings of agents: libs/node-agents), and networking-api.md from the API's declarations (built: `npm run build`). `--check` writes nothing and fails when a file is not up to date.
 import { readFileSync, writeFileSync, existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format } from 'prettier';
 import { z } from 'zod';
 import * as contracts from '@plumbline/contracts';
 import { NODE_AGENTS } from '@plumbline/node-agents';
+import { CHECKS } from '@plumbline/reasons';
 import * as topology from '@plumbline/topology';
 import { networkingApiDoc } from '../apps/api/dist/neutron/description/compat-doc.js';
 
@@ -58,8 +59,12 @@ function subjects() {
     [all.beacon('<host>'), 'API', 'agents of the host', '`Beacon`, every half second'],
     [all.replay('<host>', '<agent>'), 'agent', 'API', '`ReplayRequest`'],
     [all.report('<host>', '<agent>'), 'agent', 'API', '`Report`, after each change and every 5 s'],
+    [all.instanceAsk('<host>'), 'network node', 'API', '`InstanceAsk`'],
+    [all.instances('<host>'), 'API', 'network node', '`InstanceAnswer`, `InstanceSlice` or `InstancesChanged`'],
+    [all.question('<host>', '<agent>'), 'API', 'agent', '`Question`'],
+    [all.answer('<host>', '<agent>', '<asker>'), 'agent', 'the process of the API that asked', '`Answer`'],
   ].map((row) => `| \`${row[0]}\` | ${row.slice(1).join(' | ')} |`);
-  return `# NATS subjects\n\n${note} \`<agent>\` is ${contracts.AGENT_KINDS.map((kind) => `\`${kind}\``).join(' or ')}. \`<host>\` is the host's name with \`:\` for each dot and \`::3a\` for each colon: the subjects of \`cmp3.example.org\` end in \`cmp3:example:org\`. Bodies: \`libs/contracts/src/messages.ts\`.\n\n| subject | published by | heard by | body |\n|---|---|---|---|\n${rows.join('\n')}\n`;
+  return `# NATS subjects\n\n${note} \`<agent>\` is ${contracts.AGENT_KINDS.map((kind) => `\`${kind}\``).join(' or ')}. \`<host>\` is the host's name with \`:\` for each dot and \`::3a\` for each colon: the subjects of \`cmp3.example.org\` end in \`cmp3:example:org\`. Bodies: \`libs/contracts/src/messages.ts\`; of instances: \`libs/contracts/src/instances.ts\`; questions and answers: \`libs/contracts/src/questions.ts\`.\n\n| subject | published by | heard by | body |\n|---|---|---|---|\n${rows.join('\n')}\n`;
 }
 
 function agents() {
@@ -78,6 +83,7 @@ function agents() {
       Health: `\`http://127.0.0.1:${agent.healthPort}/health\` on its node`,
       Reports: reports.join(', ') || 'no objects',
       'Is given': agent.carries === null ? 'nothing' : `objects of kind ${agent.carries}, by the API's scheduler`,
+      'Questions it answers': agent.answers.map((each) => `\`${each}\``).join(', '),
       Settings:
         Object.keys(NODE_AGENTS[kind].settings)
           .map((name) => `\`${name}\``)
@@ -89,11 +95,56 @@ function agents() {
   return `# Agents\n\n${note} Settings: \`libs/node-agents\`. Every agent also reads what \`packaging/env/node.env\` shows. How to add one: [add-an-agent](../how-to/add-an-agent.md).\n\n${blocks.join('\n')}`;
 }
 
+function questions() {
+  const blocks = Object.entries(contracts.QUESTIONS).map(([name, { about, params, answer, withinMs }]) => {
+    const asked = z.toJSONSchema(params, { io: 'input', unrepresentable: 'any' });
+    const told = z.toJSONSchema(answer, { io: 'output', unrepresentable: 'any' });
+    const list = ({ properties = {} }) =>
+      Object.entries(properties)
+        .map(([field, schema]) => `\`${field}\` (${typeOf(schema).replaceAll('|', '\\|')})`)
+        .join(', ') || 'none';
+    const by = contracts.AGENT_KINDS.filter((kind) => contracts.agentOf(kind).answers.includes(name));
+    const rows = [
+      ['Answered by', by.map((kind) => `\`${kind}\``).join(', ')],
+      ['Parameters', list(asked)],
+      ['Answer', list(told)],
+      ['Within', `${withinMs} ms`],
+    ].map((row) => `| ${row.join(' | ')} |`);
+    return [`## ${name}`, '', about, '', '| | |', '|---|---|', ...rows, ''].join('\n');
+  });
+  return `# Questions to nodes\n\n${note} Administrators ask them by \`POST /plumbline/v1/nodes/<host>/questions\` with \`{"question", "params", "agent"}\`; an answer has at most ${contracts.MOST_ANSWER_BYTES} bytes. How to add one: [add-a-question](../how-to/add-a-question.md).\n\n${blocks.join('\n')}`;
+}
+
+/** The table of checks, and a line for each that `plumb doctor` names. */
+function doctor() {
+  const about = { project: 'its project', cloud: 'an administrator' };
+  const kinds = { floatingip: 'floating IP', agent: 'agent', placement: 'network on a node', tunnel: 'two nodes' };
+  const cell = (text) => text.replaceAll('|', '\\|');
+  const rows = CHECKS.map(
+    ({ id, of, needs, finds }, at) =>
+      `| ${at + 1} | [\`${id}\`](#${id}) | ${kinds[of] ?? of} | ${needs.join(', ')} | ${cell(finds)} |`,
+  );
+  const blocks = CHECKS.map(({ id, finds, mends, whose, when }) =>
+    [
+      `## ${id}`,
+      '',
+      finds,
+      '',
+      `- Mended by ${about[whose]}: ${mends}`,
+      ...(when ? [`- Looked at when asked about: ${when.join(', ')}`] : []),
+      '',
+    ].join('\n'),
+  );
+  return `# Doctor\n\nMade by \`npm run docs\` from the checks of \`libs/reasons/src/doctor\`; edits here are lost. \`plumb doctor [floating-ip A | port P | network N | node H]\` runs them in this order; the first that finds something is the cause to mend first. Needs: \`log\`, what agents report, and looks at nodes ([questions](questions.md)). What it is for and how it works: [doctor](../design/doctor.md).\n\n| | check | about | needs | finds |\n|---|---|---|---|---|\n${rows.join('\n')}\n\n## api\n\nThe API does not answer, so nothing else can be known: the command itself says so.\n\n- Mended by an administrator: \`systemctl start plumb-api\` on the controller, or the way to it\n\n${blocks.join('\n')}`;
+}
+
 let stale = 0;
 for (const [name, text] of Object.entries({
   events: events(),
   subjects: subjects(),
   agents: agents(),
+  questions: questions(),
+  doctor: doctor(),
   'networking-api': networkingApiDoc(),
 })) {
   const file = `${root}docs/reference/${name}.md`;

@@ -11,7 +11,9 @@
 #                    br-ex and loses the address
 #   PLUMB_DATAPATH_TYPE  netdev (Open vSwitch in user space, works anywhere) or system (the kernel's module)
 #
-# It needs the capabilities NET_ADMIN, SYS_ADMIN and NET_RAW, and for radvd SYS_PTRACE, KILL, SETUID and SETGID; no other.
+# It needs the capabilities NET_ADMIN, SYS_ADMIN and NET_RAW, for radvd, dnsmasq and haproxy SYS_PTRACE, KILL, SETUID and
+# SETGID, for dnsmasq and haproxy NET_BIND_SERVICE, for haproxy's socket CHOWN, and to hear of changes in all namespaces
+# NET_BROADCAST; no other.
 # docker-compose.yml gives the container these.
 set -euo pipefail
 datapath=${PLUMB_DATAPATH_TYPE:-netdev}

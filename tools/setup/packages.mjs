@@ -5,7 +5,8 @@
  * next boot (disabled after the installation), and postgresql must not make a cluster of its own (create_main_cluster, see pg_createcluster(8)):
  * another Open vSwitch, NATS or PostgreSQL of this machine stays as it is.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { ask, runVisible } from './child.mjs';
 import { withBorrowedFiles } from './borrowed-file.mjs';
 import { isDebian, isRoot, SetupError } from './machine.mjs';
@@ -18,13 +19,35 @@ const WANTED = [
   { name: 'conntrack', programs: ['/usr/sbin/conntrack'], services: [] },
   { name: 'ethtool', programs: ['/usr/sbin/ethtool', '/sbin/ethtool'], services: [] },
   { name: 'radvd', programs: ['/usr/sbin/radvd'], services: ['radvd'] },
+  { name: 'dnsmasq-base', programs: ['/usr/sbin/dnsmasq'], services: [] },
+  { name: 'dnsmasq-utils', programs: ['/usr/bin/dhcp_release'], services: [] },
+  // The instances of the lab ask for their addresses by it.
+  { name: 'udhcpc', programs: ['/usr/sbin/udhcpc', '/sbin/udhcpc'], services: [] },
+  // The proxy of metadata.
+  { name: 'haproxy', programs: ['/usr/sbin/haproxy'], services: ['haproxy'] },
   { name: 'iputils-arping', programs: ['/usr/bin/arping'], services: [] },
   { name: 'iputils-ping', programs: ['/usr/bin/ping', '/bin/ping'], services: [] },
   { name: 'nats-server', programs: ['/usr/sbin/nats-server', '/usr/bin/nats-server'], services: ['nats-server'] },
   { name: 'postgresql', programs: ['/usr/lib/postgresql'], services: ['postgresql'] },
 ];
+/** What the lab needs besides that for guests that are virtual machines. The folders are those of libvirt-daemon-system, which would also start services. */
+const WANTED_BY_GUESTS = [
+  { name: 'qemu-system-x86', programs: ['/usr/bin/qemu-system-x86_64'], services: [] },
+  {
+    name: 'libvirt-daemon',
+    programs: ['/usr/sbin/libvirtd'],
+    services: [],
+    folders: ['/var/lib/libvirt', '/var/cache/libvirt', '/var/log/libvirt'],
+  },
+  {
+    name: 'libvirt-daemon-driver-qemu',
+    programs: ['/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so'],
+    services: [],
+  },
+  { name: 'libvirt-clients', programs: ['/usr/bin/virsh'], services: [] },
+];
 /**
- * What the tests need besides that: DHCP; a container engine for docker-compose.yml, with base images made from a Debian root; clients of the Networking API, with
+ * What the tests need besides that: more clients of DHCP; a container engine for docker-compose.yml, with base images made from a Debian root; clients of the Networking API, with
  * a compiler for the one that needs it; a real Keystone; and what the documents tell a reader to type.
  */
 const WANTED_BY_TESTS = [
@@ -44,10 +67,14 @@ const WANTED_BY_TESTS = [
   { name: 'nftables', programs: ['/usr/sbin/nft'], services: ['nftables'] },
   // A virtual address that moves between instances.
   { name: 'keepalived', programs: ['/usr/sbin/keepalived'], services: ['keepalived'] },
-  // What serves DHCP (no agent of a lab runs it yet), and clients of it.
-  { name: 'dnsmasq-base', programs: ['/usr/sbin/dnsmasq'], services: [] },
-  { name: 'dnsmasq-utils', programs: ['/usr/bin/dhcp_release'], services: [] },
-  { name: 'udhcpc', programs: ['/usr/sbin/udhcpc', '/sbin/udhcpc'], services: [] },
+  // Runs in a guest of a test alone: `off` is the file by which it never runs at a boot of this machine.
+  {
+    name: 'cloud-init',
+    programs: ['/usr/bin/cloud-init'],
+    services: ['cloud-init-local', 'cloud-init', 'cloud-config', 'cloud-final'],
+    off: '/etc/cloud/cloud-init.disabled',
+  },
+  // Clients of DHCP.
   { name: 'isc-dhcp-client', programs: ['/usr/sbin/dhclient', '/sbin/dhclient'], services: [] },
   { name: 'dhcpcd-base', programs: ['/usr/sbin/dhcpcd', '/sbin/dhcpcd'], services: [] },
   // Listens to router advertisements.
@@ -73,7 +100,13 @@ const WANTED_BY_TESTS = [
   { name: 'debootstrap', programs: ['/usr/sbin/debootstrap'], services: [] },
   { name: 'slirp4netns', programs: ['/usr/bin/slirp4netns'], services: [] },
 ];
-const wantedFor = (purpose) => (purpose === 'test' ? [...WANTED, ...WANTED_BY_TESTS] : WANTED);
+/** Whether guests are made here: what they are made of is this machine's and x86-64. */
+export const canMakeGuests = process.arch === 'x64';
+const FOR = {
+  lab: WANTED,
+  guests: [...WANTED, ...WANTED_BY_GUESTS],
+  test: [...WANTED, ...(canMakeGuests ? WANTED_BY_GUESTS : []), ...WANTED_BY_TESTS],
+};
 
 const POLICY = {
   path: '/usr/sbin/policy-rc.d',
@@ -89,9 +122,14 @@ const NO_CLUSTER = {
 const APT = ['-o', 'DPkg::Lock::Timeout=300', '--no-install-recommends', '--yes'];
 const quiet = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' };
 
-/** The packages for a purpose ('test' or another) that this machine lacks. It looks for programs, so one that was installed in another way counts too. */
-export function missingPackages(purpose) {
-  return wantedFor(purpose).filter(({ programs }) => !programs.some((program) => existsSync(program)));
+/** The packages for a purpose ('lab', 'guests' or 'test') that this machine lacks. It looks for programs, so one that was installed in another way counts too. */
+export function missingPackages(purpose = 'lab') {
+  return FOR[purpose].filter(({ programs }) => !programs.some((program) => existsSync(program)));
+}
+
+/** Makes folders that a service's package would make, and Plumbline's own service shows others at. */
+export function makeFolders(purpose) {
+  for (const folder of FOR[purpose].flatMap(({ folders = [] }) => folders)) mkdirSync(folder, { recursive: true });
 }
 
 /** Installs what is missing, after printing what apt will do; does nothing if nothing is. Throws a SetupError that says what to do by hand. */
@@ -109,6 +147,7 @@ export async function installPackages(purpose) {
   console.log(
     'Their services stay off: Plumbline starts what it needs by itself, in namespaces and folders of its own.',
   );
+  for (const { off } of missing) if (off) keepOffByFile(off);
   await withBorrowedFiles([POLICY], async () => {
     // postgresql-common first: its configuration must be there before postgresql's own installation reads it.
     if (names.includes('postgresql')) {
@@ -143,6 +182,11 @@ async function apt(...names) {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   if (code !== 0) throw new SetupError(`apt-get install ${names.join(' ')} ended with code ${code}.`);
+}
+
+function keepOffByFile(file) {
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, '', { flag: 'a' });
 }
 
 function keepOffAtBoot(service) {
