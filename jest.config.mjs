@@ -13,6 +13,7 @@ const shared = {
     '^fast-check$': '<rootDir>/tools/jest/fast-check.mjs',
   },
   modulePathIgnorePatterns: ['/dist/', '/.plumb/'],
+  setupFiles: ['<rootDir>/tools/jest/signals.mjs'],
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',

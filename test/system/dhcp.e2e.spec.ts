@@ -162,6 +162,7 @@ test(
     for (const name of [...CONTROL_PLANE].reverse()) await removeUnit(lab.spec.stateDir, name);
     try {
       const program = await dnsmasqOn(host);
+      expect(program).toMatch(/^\d+$/);
       for (let n = 0; n < times(3); n += 1) await lab.kill(`dhcp-agent-${host}`);
       await until(
         async () => (health = await lab.health(host, 'dhcp')).includes('restored'),

@@ -53,3 +53,13 @@ it('a property runs its numRuns, times the factor of --long', () => {
   );
   expect(tried).toBe(times(7));
 });
+
+describe('a signal to a process that was not found', () => {
+  it.each([0, -1, 1, NaN, Number('')])('%p is refused, and so is the end of the whole run', (pid) => {
+    expect(() => process.kill(pid, 0)).toThrow('not found');
+  });
+
+  it('one to a process is sent', () => {
+    expect(process.kill(process.pid, 0)).toBe(true);
+  });
+});

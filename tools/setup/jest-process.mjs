@@ -6,6 +6,8 @@ import { processesWith, stopAll } from './leftovers.mjs';
 
 /** jest writes its results and then waits for what the tests left open: how long it may. */
 const GRACE_MS = 20_000;
+/** Signals that end a run. */
+export const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const JEST = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js'];
 /** Lines of jest's own about a single file, which say nothing beside the lines at our end. */
 const TALK =
@@ -23,10 +25,14 @@ export async function runJest({ argv, under = [], env = {}, resultFile, run, lou
     cwd: projectDir,
     env: { ...process.env, ...env, PLUMB_TEST_RUN: run, CI: 'true' },
     stdio: ['ignore', 'ignore', loud ? 'inherit' : 'pipe'], // --json prints all results on stdout; people read stderr
+    detached: true, // a process group of its own: a test that signals its group ends itself, not the whole run
   });
+  const pass = (signal) => process.kill(-child.pid, signal); // what the terminal sends to our group alone
+  for (const signal of STOP_SIGNALS) process.on(signal, pass);
   let said = '';
   child.stderr?.on('data', (chunk) => (said += chunk));
   const { code, leftOpen } = await ended(child, resultFile);
+  for (const signal of STOP_SIGNALS) process.off(signal, pass);
   const left = await stopLeftovers(run);
   const counted = count(readResult(resultFile), code, leftOpen);
   const complaints = [...counted.complaints, ...left];

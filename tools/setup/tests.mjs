@@ -9,7 +9,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { listSpecs, runJest } from './jest-process.mjs';
+import { listSpecs, runJest, STOP_SIGNALS } from './jest-process.mjs';
 import { needsInternet, whyNot } from './levels.mjs';
 import { projectDir } from './machine.mjs';
 import { readOptions } from './options.mjs';
@@ -28,7 +28,7 @@ export async function runTests(args) {
   if (options.seed !== null) process.env.PLUMB_TEST_SHUFFLE = String(options.seed);
   const results = options.results ?? mkdtempSync(path.join(tmpdir(), 'plumbline-test-'));
   const run = { ...options, id: randomUUID(), results, stopped: false };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => (run.stopped = true));
+  for (const signal of STOP_SIGNALS) process.on(signal, () => (run.stopped = true));
 
   const reasons = options.levels.map((level) => [level, whyNot(level)]);
   const levels = reasons.filter(([, reason]) => reason === null).map(([level]) => level);

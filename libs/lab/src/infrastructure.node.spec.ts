@@ -136,7 +136,8 @@ describe('the lab without its programs', () => {
     await served;
 
     const old = readRunning(spec.stateDir, 'ovs-vswitchd-net1');
-    process.kill(old?.pid ?? 0, 'SIGKILL');
+    expect(old).not.toBeNull();
+    process.kill(old!.pid, 'SIGKILL');
     await eventually(() => {
       const now = readRunning(spec.stateDir, 'ovs-vswitchd-net1');
       expect(now?.phase).toBe('running');

@@ -13,11 +13,17 @@ export function guestFaults(patient: Patient, hands: Hands): readonly Fault[] {
     const free = [254, 253, 252, 251, 250, 249, 248].map((last) => `192.168.50.${last}`);
     return free.find((each) => !ports.includes(`"${each}"`)) ?? '';
   };
-  async function served(): Promise<void> {
+  /** Waits for the network's dnsmasq, and answers its process id. */
+  async function served(): Promise<number> {
+    let first: number | undefined;
     await until(
-      async () => (await dnsmasqs()).length > 0,
+      async () => {
+        [first] = await dnsmasqs();
+        return first !== undefined;
+      },
       () => 'no dnsmasq serves the network',
     );
+    return first as number;
   }
   async function dnsmasqs(): Promise<readonly number[]> {
     const text = await lab.text('net1', ['ip', 'netns', 'pids', `qdhcp-${privateNetwork.id}`]);
@@ -104,8 +110,7 @@ export function guestFaults(patient: Patient, hands: Hands): readonly Fault[] {
       check: 'dhcp-served',
       ask: ofPort(vm2),
       make: async () => {
-        await served();
-        const [before = 0] = await dnsmasqs();
+        const before = await served();
         stop(agentUnit('dhcp', 'net1'));
         process.kill(before, 'SIGKILL');
         await lose(vm2);
