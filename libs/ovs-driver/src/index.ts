@@ -9,10 +9,5 @@ export { PrintingBridges } from './printing-bridges.js';
 export { frameHeaders, type FrameHeaders } from './frame-headers.js';
 export { PrintingDriver, type PrintingDriverOptions } from './printing-driver.js';
 export { SwitchImage, type SwitchRows, tunnelEnds } from './rows.js';
-export {
-  concernedBy,
-  type CopyLimit,
-  SwitchDriver,
-  type SwitchDriverOptions,
-  type SwitchNews,
-} from './switch-driver.js';
+export { type CopyLimit, SwitchDriver, type SwitchDriverOptions } from './switch-driver.js';
+export { concernedBy, type SwitchNews } from './switch-news.js';

@@ -3,7 +3,8 @@ import { OvsConverger, OvsUnavailable, type OvsNodeConfig } from '@plumbline/ovs
 import type { ConvergeOptions as AllOptions } from '@plumbline/ovs-core';
 import { idOf, ViewBuilder } from '@plumbline/ovs-core/testing';
 import { OvsdbUnreachable } from '@plumbline/ovsdb';
-import { SwitchDriver, type SwitchNews } from './switch-driver.js';
+import { SwitchDriver } from './switch-driver.js';
+import type { SwitchNews } from './switch-news.js';
 import { FakeOvs, STEPS } from './testing/index.js';
 
 type ConvergeOptions = Omit<AllOptions, 'unverified'>;

@@ -5,7 +5,8 @@ import { run } from '@plumbline/exec';
 import { actionsOn, flowLine, OvsConverger, planOptions, render, type OvsNodeConfig } from '@plumbline/ovs-core';
 import { PrintingDriver } from './printing-driver.js';
 import { FakeOvs, RealSwitch, STEPS, type Plugs } from './testing/index.js';
-import { concernedBy, SwitchDriver } from './switch-driver.js';
+import { SwitchDriver } from './switch-driver.js';
+import { concernedBy } from './switch-news.js';
 
 const config: OvsNodeConfig = {
   bridgeMappings: { physnet1: 'br-ex' },

@@ -11,7 +11,6 @@ import {
   BR_TUN,
   type Flow,
   type FlowStep,
-  MARK_KEY,
   ObservedBridge,
   ObservedFlows,
   ObservedSwitch,
@@ -20,14 +19,15 @@ import {
   OvsUnavailable,
   type TunnelEnd,
 } from '@plumbline/ovs-core';
-import { OvsdbNotApplied, OvsdbOutcomeUnknown, OvsdbUnreachable, type MirrorChange } from '@plumbline/ovsdb';
+import { OvsdbNotApplied, OvsdbOutcomeUnknown, OvsdbUnreachable } from '@plumbline/ovsdb';
 import { bundlesOf } from './bundles.js';
 import { emptyDatapathCache } from './datapath-cache.js';
 import { bundleText, parseFlows } from './flow-text.js';
 import { guestOffloads } from './guest-offloads.js';
-import { isObserved, namesIn, operationsAfter, operationsFor, SwitchImage, SwitchRows, tunnelEnds } from './rows.js';
+import { namesIn, operationsAfter, operationsFor, SwitchImage, SwitchRows, tunnelEnds } from './rows.js';
 import type { CopiedPacket } from './packet-in.js';
 import { packetOut } from './packet-out.js';
+import { DatabaseNews, type SwitchNews } from './switch-news.js';
 import { SwitchWatch } from './switch-watch.js';
 
 export type SwitchDriverOptions = Readonly<{
@@ -60,27 +60,6 @@ const COPY_LIMIT: CopyLimit = { packetsPerSecond: 100, burstPackets: 25 };
 /** The action that copies a packet to us. */
 const COPIES = 'controller(';
 
-/** What somebody else did to the switch. */
-export type SwitchNews = Readonly<{
-  /** Port ids (iface-id) whose interface came, went or changed. */
-  ports: readonly string[];
-  /** True: look at everything anew (the switch restarted, the database was away, or something of ours changed). */
-  all: boolean;
-  /** True: an uplink of a provider bridge may have come, gone or changed. */
-  uplinks?: true;
-  reason: 'plugged' | 'changed' | 'tunnel-end' | 'switch-lost' | 'switch-back' | 'database-back';
-}>;
-
-/** The objects of a host's view that news is about; uplinks are the node's own. */
-export function concernedBy(
-  { ports, all, uplinks, reason }: SwitchNews,
-  host: string,
-): ReadonlySet<`port/${string}` | `node/${string}`> | 'all' {
-  if (all) return 'all';
-  const own = uplinks || reason === 'switch-back';
-  return new Set([...ports.map((id) => `port/${id}` as const), ...(own ? [`node/${host}` as const] : [])]);
-}
-
 /** `ports`: of the bridge, as they were when the flows were what they are. */
 type Known = Readonly<{ flows: OwnFlows; ports: ObservedBridge['ports'] }>;
 /** This driver's own: it is changed as bundles are carried out, and another object means that the flows were read anew. */
@@ -90,24 +69,16 @@ type OwnFlows = Readonly<{
   lostPorts: Set<number>;
 }>;
 
-/** Much longer than a switch that is there takes to open an interface. */
-const OPENING_MS = 500;
-
 export class SwitchDriver implements OvsDriver {
   private readonly known = new Map<string, Known>();
   private readonly listeners = new Set<(news: SwitchNews) => void>();
   private readonly image: SwitchImage;
   private readonly watch: SwitchWatch | null;
-  private readonly stopListening: () => void;
-  /** Names in this driver's own transactions under way: their changes come back from the database and are not reported. */
-  private readonly expected = new Map<string, number>();
-  private wasInSync = true;
+  private readonly database: DatabaseNews;
   private switchLost = false;
   /** Grows when the switch was lost and when it is back: what was read or written before says nothing of the switch that is there now. */
   private switchLife = 0;
   private readonly announcing = new Set<NodeJS.Timeout>();
-  /** Ports whose new interface the switch has not opened yet. */
-  private readonly opening = new Map<string, NodeJS.Timeout>();
   private readonly copyListeners = new Set<(packet: CopiedPacket) => void>();
   /** The switch limits copies as we want; forgotten with the switch, and looked at again when its flows are read. */
   private isLimited = false;
@@ -136,7 +107,7 @@ export class SwitchDriver implements OvsDriver {
               for (const listener of [...this.copyListeners]) listener(packet);
             },
           );
-    this.stopListening = rows.onChange((changes) => this.databaseTold(changes));
+    this.database = new DatabaseNews(rows, (news) => this.tell(news));
   }
 
   /** Calls the listener with what others changed, until the returned function is called. This driver's own changes are not reported. */
@@ -159,8 +130,8 @@ export class SwitchDriver implements OvsDriver {
   /** Ends the watch; mirror and runner stay open. */
   close(): void {
     this.watch?.close();
-    for (const timer of [...this.announcing, ...this.opening.values()]) clearTimeout(timer);
-    this.stopListening();
+    for (const timer of this.announcing) clearTimeout(timer);
+    this.database.close();
     this.image.close();
     this.listeners.clear();
   }
@@ -215,9 +186,8 @@ export class SwitchDriver implements OvsDriver {
     if (step.op === 'announce') return this.announce(step);
     const operations = operationsFor(step.changes, this.rows);
     if (operations.length === 0) return;
-    const names = step.changes.flatMap(namesIn);
     for (const change of step.changes) if (change.op === 'set-bridge') this.known.delete(change.want.name);
-    for (const name of names) this.expected.set(name, (this.expected.get(name) ?? 0) + 1);
+    const heard = this.database.expect(step.changes.flatMap(namesIn));
     try {
       await this.rows.commit(operations, { timeoutMs: this.timeoutMs });
       const after = operationsAfter(step.changes, this.rows);
@@ -225,11 +195,7 @@ export class SwitchDriver implements OvsDriver {
     } catch (error) {
       throw unavailable(error) ?? error;
     } finally {
-      for (const name of names) {
-        const left = (this.expected.get(name) ?? 1) - 1;
-        if (left > 0) this.expected.set(name, left);
-        else this.expected.delete(name);
-      }
+      heard();
     }
   }
 
@@ -384,91 +350,6 @@ export class SwitchDriver implements OvsDriver {
     this.tell({ ports: [], all: false, reason: event === 'back' ? 'switch-back' : 'switch-lost' });
   }
 
-  private databaseTold(changes: readonly MirrorChange[]): void {
-    const inSync = this.rows.inSync;
-    const back = inSync && !this.wasInSync;
-    this.wasInSync = inSync;
-    if (back) return this.tell({ ports: [], all: true, reason: 'database-back' });
-    const ports = new Set<string>();
-    let all = false;
-    for (const change of changes) {
-      if (!isObserved(change)) continue;
-      const ids = this.portIds(change);
-      for (const id of ids) ports.add(id);
-      all ||= ids.length === 0 && this.concernsOurs(change);
-    }
-    this.leaveOutUnopened(ports, changes);
-    if (changes.some(isOfTunnelEnd)) this.tell({ ports: [], all: false, reason: 'tunnel-end' });
-    const uplinks = changes.some((change) => isObserved(change) && this.mayBeUplink(change));
-    const what = { ports: [...ports].sort(), all, ...(uplinks && { uplinks: true as const }) };
-    if (all || (uplinks && ports.size === 0)) this.tell({ ...what, reason: 'changed' });
-    else if (ports.size > 0) this.tell({ ...what, reason: 'plugged' });
-  }
-
-  /**
-   * Takes out of `ports` those whose interface is new and that the switch has not opened yet: it does within some milliseconds, which is news again, and a look at
-   * the port before that only keeps its flows waiting. One of which nothing is heard for OPENING_MS is told of then.
-   */
-  private leaveOutUnopened(ports: Set<string>, changes: readonly MirrorChange[]): void {
-    for (const id of ports) this.stopWaitingFor(id);
-    for (const { table, before, after } of changes) {
-      if (table !== 'Interface' || before || after?.ofport !== null || after.error !== null) continue;
-      const id = after.external_ids['iface-id'];
-      if (id === undefined || !ports.delete(id)) continue;
-      const told = (): void => {
-        this.opening.delete(id);
-        this.tell({ ports: [id], all: false, reason: 'plugged' });
-      };
-      this.opening.set(id, setTimeout(told, OPENING_MS));
-    }
-  }
-
-  private stopWaitingFor(portId: string): void {
-    clearTimeout(this.opening.get(portId));
-    this.opening.delete(portId);
-  }
-
-  /** The ids of the API's ports that a row was or is the interface of. */
-  private portIds(change: MirrorChange): string[] {
-    if (change.table === 'Port' && this.isEcho(change)) return [];
-    if (change.table === 'Interface')
-      return [change.before, change.after].flatMap((row) => row?.external_ids['iface-id'] ?? []);
-    if (change.table !== 'Port' || !change.after) return [];
-    return this.rows.interfacesOf(change.after).flatMap((row) => row.external_ids['iface-id'] ?? []);
-  }
-
-  /** True for a change of a bridge or port that has our mark, other than by our own transactions under way. */
-  private concernsOurs(change: MirrorChange): boolean {
-    if (this.isEcho(change)) return false;
-    if (change.table === 'Interface') {
-      const port = change.after && this.rows.portOf(change.after);
-      return port?.external_ids[MARK_KEY] !== undefined && port.external_ids[MARK_KEY] !== null;
-    }
-    if (change.table === 'Open_vSwitch') return false;
-    const marked = [change.before, change.after].some((row) => row?.external_ids[MARK_KEY] !== undefined);
-    const onlyPorts = change.table === 'Bridge' && change.columns.every((column) => column === 'ports');
-    return marked && !onlyPorts; // a bridge's list of ports changes with each port, and the port's own row tells
-  }
-
-  /** True for a port that somebody put into a bridge that is neither br-int nor br-tun, and for its device. A deleted one shows in its bridge's list of ports. */
-  private mayBeUplink(change: MirrorChange): boolean {
-    if (this.isEcho(change)) return false;
-    if (change.table === 'Bridge') {
-      const name = (change.after ?? change.before)?.name;
-      return name !== BR_INT && name !== BR_TUN && change.columns.includes('ports');
-    }
-    if (change.table === 'Open_vSwitch') return true;
-    if (!change.after || this.portIds(change).length > 0) return false;
-    const port = change.table === 'Port' ? change.after : this.rows.portOf(change.after);
-    const bridge = port && this.rows.bridgeOf(port)?.name;
-    return bridge !== undefined && bridge !== BR_INT && bridge !== BR_TUN;
-  }
-
-  private isEcho(change: MirrorChange): boolean {
-    const row = change.after ?? change.before;
-    return change.table !== 'Open_vSwitch' && row !== undefined && 'name' in row && this.expected.has(row.name);
-  }
-
   private tell(news: SwitchNews): void {
     for (const listener of [...this.listeners]) listener(news);
   }
@@ -482,12 +363,6 @@ const renumberedIn = (ports: ObservedBridge['ports'] | undefined, now: ObservedB
   numberedPorts(ports).flatMap(([name, { ofport }]) =>
     ofport !== null && ofport !== now?.get(name)?.ofport ? [ofport] : [],
   );
-
-/** A new interface of something else has the column, too, without anything in it. */
-const isOfTunnelEnd = ({ table, before, after, columns }: MirrorChange): boolean =>
-  table === 'Interface' &&
-  columns.includes('bfd_status') &&
-  [before, after].some((row) => row && Object.keys(row.bfd_status).length > 0);
 
 /** Ends when all have ended; fails with the first failure. */
 async function all(works: readonly Promise<void>[]): Promise<void> {

@@ -4,7 +4,7 @@ import { run } from '@plumbline/exec';
 import { makeNetns, type ScratchNetns } from '@plumbline/exec/testing';
 import { addBridge, addPort, removeBridge, removePort } from '@plumbline/ovsdb';
 import { idOf, macOf, type ObjectKey, ViewBuilder } from '@plumbline/ovs-core/testing';
-import { concernedBy } from './switch-driver.js';
+import { concernedBy } from './switch-news.js';
 import { Instance, RealSwitch } from './testing/index.js';
 
 const MAPPED = { physnet1: 'br-ex' };

@@ -5,7 +5,8 @@ import { addBridge, addPort, OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import { startOvs, type OwnOvs } from '@plumbline/ovsdb/testing';
 import { bridgeEnd, bridgeOf, NodeConverger, type OvsNodeConfig, switchEnd, tapOf } from '@plumbline/ovs-core';
 import { BridgeDriver } from '../bridge-driver.js';
-import { SwitchDriver, type SwitchNews } from '../switch-driver.js';
+import { SwitchDriver } from '../switch-driver.js';
+import type { SwitchNews } from '../switch-news.js';
 import { canonicalState } from './state.js';
 
 export class RealSwitch {
