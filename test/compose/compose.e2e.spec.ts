@@ -59,7 +59,7 @@ inContainers(`docker-compose.yml${obstacle === null ? '' : ` (not run: ${obstacl
     before = await hostState();
     composition = await build('.plumb/compose');
     api = new NetworkingApi(composition);
-  }, 900_000);
+  }, 1_800_000);
 
   afterAll(async () => {
     await composition?.down();

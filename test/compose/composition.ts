@@ -6,7 +6,7 @@ import { composeProgram } from './engine/programs.js';
 import { startEngine, type Engine } from './engine/engine.js';
 import { makeBaseImages } from './engine/base-images.js';
 
-const buildTimeoutMs = 600_000;
+const buildTimeoutMs = 1_500_000;
 const upTimeoutMs = 180_000;
 const everything = ['--profile', 'nodes', '--profile', 'client'];
 /** The files that .dockerignore does not exclude, and those that Compose reads. */
