@@ -11,7 +11,7 @@
  *                                          or a default route would be missing for a moment.
  *   unplug     OVS ports                   the reverse of plug and
  *   remove     links, namespaces           build
- *   announce   gratuitous ARP              last: the neighbours learn where the addresses are now
+ *   announce   gratuitous ARP              after the addresses, which it does not hold up; what must go may still be going (tasks.ts)
  *
  * Of what goes: rules first (with the same restore that adds), then the connections (else the next packet would remake them), then the address: what
  * still comes is answered by the router with a reset, so that the peer learns at once. An address is removed only after its connections, so a crash in

@@ -23,7 +23,8 @@ import { IP_FORWARD } from './sysctls.js';
 
 /**
  * The stages of plan.ts; `configure` in parts, each of which is one process a router or less; parameters and offload are one for all routers. Rules are not repeated: `iptables-restore` adds to what it finds. OVS needs
- * time to open devices; meanwhile the namespaces are configured. A neighbour that misses an announcement learns the address when its ARP entry ends.
+ * time to open devices; meanwhile the namespaces are configured. A neighbour that misses an announcement learns the address when its ARP entry ends. Announced is right behind
+ * the addresses: who asked too early asks again after a second, and would wait for connections that end, which takes some ten milliseconds to hundreds.
  */
 export const L3_STAGES: readonly Stage[] = [
   { name: 'withdraw', batch: 'all' },
@@ -35,13 +36,13 @@ export const L3_STAGES: readonly Stage[] = [
   { name: 'parameters', batch: 'all' },
   { name: 'offload', batch: 'all' },
   { name: 'addresses', batch: 'unit' },
+  { name: 'announce', batch: 'all', optional: true },
   { name: 'connections', batch: 'unit', alone: true },
   { name: 'notes', batch: 'unit', alone: true },
   { name: 'leaving', batch: 'unit' },
   { name: 'unplug', batch: 'all' },
   { name: 'silence', batch: 'all' },
   { name: 'remove', batch: 'all' },
-  { name: 'announce', batch: 'all', optional: true },
   { name: 'advertise', batch: 'all' },
 ];
 

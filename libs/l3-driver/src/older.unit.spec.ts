@@ -154,6 +154,23 @@ describe('in a stream that never pauses', () => {
   });
 });
 
+it('a floating IP is announced before the connections that it ends: who waits for its address waits for no more', async () => {
+  const host = new FakeL3Host();
+  const memory = new L3Memory();
+  await converge(site().view(), host.driver(), ALL, memory);
+  host.connections.push(outward(OWN));
+  const [run, before] = [host.run.bind(host), host.frames.length];
+  const sentBefore: number[] = [];
+  host.run = (argv, options) => {
+    if (argv[0] === 'conntrack') sentBefore.push(host.frames.length - before);
+    return run(argv, options);
+  };
+  expect((await converge(associated().view(), host.driver(), ALL, memory)).failed).toEqual([]);
+  expect(host.connections).toEqual([]);
+  // As a request and as a reply.
+  expect(sentBefore[0]).toBe(2);
+});
+
 it('a link stays for a moment though its last connection was reset already: the reset may still be on its way through it', async () => {
   const host = new FakeL3Host();
   const memory = new L3Memory();
