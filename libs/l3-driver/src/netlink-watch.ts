@@ -3,13 +3,17 @@
  * namespaces that the node's own knows by number (NETLINK_LISTEN_ALL_NSID), which is every one that has a link into it.
  *
  * Which change it was does not matter: the router is looked at. Nothing depends on it: the rotation finds what was missed.
+ * Which router a number is, is asked for once, for the answer costs as much as there are namespaces: until the kernel says that the number was given up or given anew.
  * Road not taken: to tell the agent's own changes by the sender's port in each message. ip(8) does not print it.
  */
 import { followLines, gathered, type Spawner } from '@plumbline/exec';
 import { routerIdOf } from '@plumbline/l3-core';
 
-const MONITOR = ['ip', '-o', 'monitor', 'all-nsid', 'link', 'address', 'route', 'rule'];
+const MONITOR = ['ip', '-o', 'monitor', 'all-nsid', 'link', 'address', 'route', 'rule', 'nsid'];
 const NAMES = ['ip', '-j', 'netns', 'list-id'];
+/** Where a line is from; and of a line about a number of the node's own namespace, which number. */
+const LINE =
+  /^\[nsid (?:(?<number>\d+)|current)\](?:Deleted )?(?:nsid (?<about>\d+)\b|.* link-netns qrouter-(?<id>\S+))?/;
 
 /** Calls `look` with routers to look at, by id, until the returned function is called; `onFailed` with the reason when nothing is heard of. */
 export function watchNamespaces(
@@ -22,31 +26,61 @@ export function watchNamespaces(
   const numbers = new Set<number>();
   const routers = new Set<string>();
 
+  const known = new KnownNumbers();
   const heard = gathered(async () => {
     const asked = new Set(numbers);
     const found = new Set(routers);
     numbers.clear();
     routers.clear();
-    // A number may have been another namespace's before: it is asked anew each time.
-    if (asked.size > 0) for (const [number, id] of await names(runner)) if (asked.has(number)) found.add(id);
+    for (const id of await known.routersOf(asked, () => names(runner))) found.add(id);
     if (found.size > 0 && !signal.aborted) look(found);
   }, signal);
   const hear = (line: string): void => {
-    const [, number, id] = /^\[nsid (?:(\d+)\]|current\].* link-netns qrouter-(\S+))/.exec(line) ?? [];
+    const { number, about, id } = LINE.exec(line)?.groups ?? {};
+    if (about !== undefined) {
+      if (number === undefined) known.forget(Number(about));
+      return;
+    }
     if (number !== undefined) numbers.add(Number(number));
-    if (id !== undefined) routers.add(id);
+    else if (id !== undefined) routers.add(id);
     if (numbers.size + routers.size > 0) heard();
   };
-  followLines(runner, MONITOR, hear, { signal, onFailed });
+  // What was said while nobody listened is not known.
+  followLines(runner, MONITOR, hear, { signal, onFailed, onAgain: () => known.forget() });
   return () => end.abort();
 }
 
-/** Number and router of each router's namespace that has a number. */
-async function names(runner: Pick<Spawner, 'run'>): Promise<(readonly [number: number, routerId: string])[]> {
+/** Which namespaces the numbers are: a router's, or (null) no router's. */
+class KnownNumbers {
+  private readonly known = new Map<number, string | null>();
+  /** Counts what was forgotten: an answer that was asked for before that may speak of a namespace that is no more, and is used once. */
+  private forgotten = 0;
+
+  /** Without a number: all. */
+  forget(number?: number): void {
+    this.forgotten += 1;
+    if (number === undefined) this.known.clear();
+    else this.known.delete(number);
+  }
+
+  async routersOf(
+    numbers: ReadonlySet<number>,
+    names: () => Promise<ReadonlyMap<number, string | null>>,
+  ): Promise<string[]> {
+    let all: ReadonlyMap<number, string | null> = this.known;
+    if ([...numbers].some((number) => !all.has(number))) {
+      const before = this.forgotten;
+      all = await names();
+      if (before === this.forgotten)
+        for (const number of new Set([...all.keys(), ...numbers])) this.known.set(number, all.get(number) ?? null);
+    }
+    return [...numbers].flatMap((number) => all.get(number) ?? []);
+  }
+}
+
+/** Each number that the node's own namespace has for one with a name, and its router. */
+async function names(runner: Pick<Spawner, 'run'>): Promise<ReadonlyMap<number, string | null>> {
   const { stdout } = await runner.run(NAMES, { reads: true });
   const all = JSON.parse(stdout || '[]') as { nsid: number; name?: string }[];
-  return all.flatMap(({ nsid, name = '' }) => {
-    const id = routerIdOf(name);
-    return id === null ? [] : [[nsid, id] as const];
-  });
+  return new Map(all.map(({ nsid, name = '' }) => [nsid, routerIdOf(name)]));
 }
