@@ -2,11 +2,13 @@
  * The view on disk, so that a node boots without the control plane (invariant 13). It only caches what the log says: it may be deleted at any moment.
  *
  * Format: one line of JSON (host, log, position, and the SHA-256 of all of it), then the view as JSON. Written to a second file, synced, renamed: after a crash
- * either the old snapshot or the new one is there, complete.
+ * either the old snapshot or the new one is there, complete. The text is made in slices: at the view of a large node it takes some ten milliseconds, and a change that comes
+ * meanwhile does not wait for it.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setImmediate as others } from 'node:timers/promises';
 import { AnyObject, CATALOGUE_VERSION, Hash, HostName, Id, ObjectKey, Position } from '@plumbline/contracts';
 import { Frozen, HostView } from '@plumbline/topology';
 import { z } from 'zod';
@@ -43,15 +45,60 @@ type Body = Readonly<{ objects: readonly AnyObject[]; frozen: readonly (readonly
 
 type Bound = Readonly<{ host: string; log: string | null; position: number; hash: string | null; catalogue: number }>;
 
-/** Covers the header and the body. Hashed in two pieces, because joining them would copy a large body. */
-const checksum = ({ host, log, position, hash, catalogue }: Bound, body: string): string =>
-  createHash('sha256').update(`${host} ${log} ${position} ${hash} ${catalogue}\n`).update(body).digest('hex');
+/** Covers the header and the body: the caller adds the body's pieces. */
+const checksumOf = ({ host, log, position, hash, catalogue }: Bound) =>
+  createHash('sha256').update(`${host} ${log} ${position} ${hash} ${catalogue}\n`);
+
+/** Objects whose text is made in one go. */
+const SLICE = 100;
+
+/** Makes the text of a snapshot, of the view as it was at the first `next`, step by step: whoever steps through it may do other things between two steps. */
+function* writing(view: HostView): Generator<void, string> {
+  const { host, log, position, hash, catalogue } = view;
+  // The objects themselves are never changed, only replaced.
+  const objects = [...view.objects.values()];
+  const frozen = JSON.stringify([...view.frozen] satisfies Body['frozen']);
+  const checksum = checksumOf(view);
+  const body: string[] = [];
+  const add = (text: string): void => {
+    checksum.update(text);
+    body.push(text);
+  };
+  add('{"objects":[');
+  for (let at = 0; at < objects.length; at += SLICE) {
+    add(`${at === 0 ? '' : ','}${JSON.stringify(objects.slice(at, at + SLICE)).slice(1, -1)}`);
+    yield;
+  }
+  add(`],"frozen":${frozen}}`);
+  const header = {
+    format: 'plumbline-snapshot-1',
+    sha256: checksum.digest('hex'),
+    host,
+    log,
+    position,
+    hash,
+    catalogue,
+  };
+  return `${JSON.stringify(header)}\n${body.join('')}\n`;
+}
 
 /** The text of a snapshot. The view must be bound to a log. */
 export function writeSnapshot(view: HostView): string {
-  const body = JSON.stringify({ objects: [...view.objects.values()], frozen: [...view.frozen] } satisfies Body);
-  const { host, log, position, hash, catalogue } = view;
-  return `${JSON.stringify({ format: 'plumbline-snapshot-1', sha256: checksum(view, body), host, log, position, hash, catalogue })}\n${body}\n`;
+  const steps = writing(view);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** As the view is at the call. */
+async function inSlices(view: HostView): Promise<string> {
+  const steps = writing(view);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    await others();
+  }
 }
 
 /** Reads a snapshot back. Throws SnapshotRefused with the reason and what to do. */
@@ -65,7 +112,8 @@ export function readSnapshot(text: string, host: string, where: string): HostVie
   const header = Header.safeParse(parse(first));
   if (!header.success || end !== '') return refuse('is incomplete, or not a snapshot');
   const { log, position, hash, catalogue } = header.data;
-  if (checksum(header.data, body) !== header.data.sha256) return refuse('is damaged: its checksum differs');
+  if (checksumOf(header.data).update(body).digest('hex') !== header.data.sha256)
+    return refuse('is damaged: its checksum differs');
   if (header.data.host !== host) return refuse(`is of host ${header.data.host}, this is ${host}`);
   if (catalogue > CATALOGUE_VERSION)
     return refuse(`was written by a newer release (catalogue ${catalogue}, this one knows ${CATALOGUE_VERSION})`);
@@ -134,11 +182,12 @@ export class SnapshotFile implements SnapshotStore {
   }
 
   private async write(view: HostView): Promise<void> {
+    const text = await inSlices(view);
     const beside = `${this.path}.new`;
     await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
     const file = await open(beside, 'w', 0o600);
     try {
-      await file.writeFile(writeSnapshot(view));
+      await file.writeFile(text);
       await file.sync();
     } catch (error) {
       await rm(beside, { force: true });

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { AnyObject } from '@plumbline/contracts';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -57,5 +58,19 @@ describe('a snapshot', () => {
     expect((await file.load('cmp1'))?.position).toBe(7);
     expect(await readdir(join(folder, 'deep'))).toEqual(['l3.snapshot']);
     expect(await readFile(file.path, 'utf8')).toBe(writeSnapshot(later));
+  });
+
+  it('of many objects is of the moment at which it was begun', async () => {
+    const view = viewOf([], 'cmp1');
+    const object = { kind: 'network', setAt: {} } as unknown as AnyObject;
+    for (let n = 0; n < 1_000; n += 1) view.objects.set(`network/${n}`, { ...object, id: `${n}` } as AnyObject);
+    const text = writeSnapshot(view);
+    const file = new SnapshotFile(join(folder, 'l3.snapshot'));
+    const saving = file.save(view);
+    view.objects.clear();
+    view.position += 1;
+    await saving;
+    expect(await readFile(file.path, 'utf8')).toBe(text);
+    expect(readSnapshot(text, 'cmp1', 'x').objects.size).toBe(1_000);
   });
 });
