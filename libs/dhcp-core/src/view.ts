@@ -1,5 +1,5 @@
 /** What a node serves, by its view: kept as objects come, change and go, so that a change costs a look at its network alone. */
-import { dhcpServiceOf, type ObjectKey, type ObjectStatus, type Port } from '@plumbline/contracts';
+import { dhcpServiceOf, type ObjectKey, type ObjectStatus, type Port, type Subnet } from '@plumbline/contracts';
 import { processOwner } from '@plumbline/processes';
 import { Groups, Memory, type Run } from '@plumbline/reconcile';
 import { nameOf, objectIn, type Convergence, type ConvergeOptions, type HostView } from '@plumbline/topology';
@@ -20,6 +20,8 @@ export class DhcpMemory {
   private readonly servers = new Groups<string, string>();
   private readonly states = new Map<string, DhcpState>();
   private readonly heldBack = new Set<string>();
+  /** Network -> its subnets with DHCP in which the server has no address. */
+  private readonly lacking = new Map<string, readonly Subnet[]>();
   /** Port -> position at which it was last said that it is served. */
   private readonly told = new Map<string, number>();
   private known = false;
@@ -43,7 +45,7 @@ export class DhcpMemory {
     const changed = new Set<string>();
     if (all) {
       for (const groups of [this.ports, this.subnets, this.servers]) groups.clear();
-      for (const id of [...this.states.keys(), ...this.heldBack]) changed.add(id);
+      for (const id of [...this.states.keys(), ...this.heldBack, ...this.lacking.keys()]) changed.add(id);
       for (const id of this.told.keys()) if (!view.objects.has(`port/${id}`)) this.told.delete(id);
     }
     for (const key of all ? view.objects.keys() : touched) this.note(view, key, changed);
@@ -74,7 +76,10 @@ export class DhcpMemory {
   private render(view: HostView, id: string, terms: DhcpTerms): void {
     this.states.delete(id);
     this.heldBack.delete(id);
+    this.lacking.delete(id);
     const served = this.network(view, id);
+    const lacking = served ? withoutServer(served) : [];
+    if (lacking.length > 0) this.lacking.set(id, lacking);
     const frozen = served && [served.network, served.server, ...served.subnets, ...served.ports];
     if (view.frozen.has(`network/${id}`) || frozen?.some((each) => view.frozen.has(`${each.kind}/${each.id}`))) {
       this.heldBack.add(id);
@@ -125,23 +130,24 @@ export class DhcpMemory {
   }
 
   /** Subnets with DHCP in which the server has no address: nothing was free. */
-  unserved(view: HostView): { key: string; reason: string }[] {
-    return [...this.networks].flatMap((id) => {
-      const served = this.network(view, id);
-      return (served?.subnets ?? [])
-        .filter(
-          (subnet) =>
-            dhcpServiceOf(subnet) !== null &&
-            !served?.server.fixedIps.some(({ subnetId }) => subnetId === subnet.id) &&
-            (subnet.serviceTypes.length === 0 || subnet.serviceTypes.includes('network:dhcp')),
-        )
-        .map(({ id: subnetId, cidr }) => ({
-          key: `subnet/${subnetId}`,
-          reason: `no address of ${cidr} is free for DHCP: nobody gets one there until its owner frees one or enlarges its allocation pools`,
-        }));
-    });
+  unserved(): { key: string; reason: string }[] {
+    return [...this.lacking.values()]
+      .flat()
+      .map(({ id, cidr }) => ({
+        key: `subnet/${id}`,
+        reason: `no address of ${cidr} is free for DHCP: nobody gets one there until its owner frees one or enlarges its allocation pools`,
+      }))
+      .sort(by(({ key }) => key));
   }
 }
+
+const withoutServer = ({ server, subnets }: ServedNetwork): Subnet[] =>
+  subnets.filter(
+    (subnet) =>
+      dhcpServiceOf(subnet) !== null &&
+      !server.fixedIps.some(({ subnetId }) => subnetId === subnet.id) &&
+      (subnet.serviceTypes.length === 0 || subnet.serviceTypes.includes('network:dhcp')),
+  );
 
 /** Whether something failed that each guest of the network needs. */
 const failed = (id: string, run: Run): boolean =>

@@ -100,13 +100,17 @@ describe('what a node serves', () => {
       [second, 'put'],
       [{ ...server, fixedIps: fixedIps.slice(0, 1) }, 'put'],
     );
-    expect(node.memory.unserved(node.view)).toEqual([
+    expect(node.memory.unserved()).toEqual([
       { key: `subnet/${second.id}`, reason: expect.stringContaining('no address of 10.2.0.0/24 is free') },
     ]);
     // Also where it is the only one, so that nothing is served at all.
     node.change([{ ...server, fixedIps: [] }, 'put'], [second, 'gone']);
     expect(node.memory.wanted.size).toBe(0);
-    expect(node.memory.unserved(node.view)).toMatchObject([{ key: `subnet/${first.id}` }]);
+    expect(node.memory.unserved()).toMatchObject([{ key: `subnet/${first.id}` }]);
+    // What has left meanwhile without a word.
+    node.view.objects.clear();
+    node.memory.update(node.view, 'all', TERMS);
+    expect(node.memory.unserved()).toEqual([]);
   });
 });
 

@@ -57,7 +57,7 @@ export async function makeDhcpBackend(config: AgentConfig<typeof dhcpSettings>, 
         );
       });
     },
-    troubles: (view) => memory.unserved(view).map(({ key, reason }) => `${key}: ${reason}`),
+    troubles: () => memory.unserved().map(({ key, reason }) => `${key}: ${reason}`),
     answers: {
       ...looksAt(runner, () => node.now()),
       ...dhcpAnswers(async () => ({ driver: (await node.now()).driver, runner, processes }), memory),
