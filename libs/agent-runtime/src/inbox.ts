@@ -126,6 +126,13 @@ export class Inbox {
     this.cancelAsk?.();
   }
 
+  /** What was asked without a connection was lost: it is asked at once, not when the next beacon or the backoff says so. */
+  connected(): void {
+    if (this.stopped || (this.confirmed && !this.incomplete)) return;
+    this.backoff.reset();
+    this.askIn(0);
+  }
+
   message(part: FeedPart): void {
     if (this.stopped || part.host !== this.view.host) return;
     const message = this.joined(part);

@@ -6,6 +6,8 @@ export interface FeedListener {
   message(message: FeedPart): void;
   beacon(beacon: Beacon): void;
   refusal(refusal: FeedRefusal): void;
+  /** From now on messages arrive, here and there: after the start, and again after each loss of the connection. */
+  connected(): void;
 }
 
 export interface NodeFeed {

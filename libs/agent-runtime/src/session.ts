@@ -57,6 +57,8 @@ export type SessionOptions = Readonly<{
 }>;
 
 const saveEveryMs = 1_000;
+/** So long the control plane has at the start to confirm the view: with its word one look at the node is enough, without it there is another one behind it. */
+const confirmWithinMs = 300;
 /** Objects whose status users see with its reason. */
 const SHOWN_STATUS = /^(?:port|router|floatingip|portforwarding)\//;
 
@@ -83,6 +85,8 @@ export class NodeSession {
   /** Null before the first report. */
   private told: string | null = null;
   private stopped = false;
+  /** Nothing is applied until then, unless the view is confirmed. */
+  private confirmUntilMs = 0;
 
   constructor(private readonly options: SessionOptions) {
     const { reconciler, clock, agent, feed } = options;
@@ -267,11 +271,14 @@ export class NodeSession {
       message: (message) => this.inbox?.message(message),
       refusal: (refusal) => this.inbox?.refusal(refusal),
       beacon: (beacon) => this.beacon(beacon),
+      connected: () => this.inbox?.connected(),
     });
     this.changed();
     this.told = this.toTell();
     this.reporter.start();
     if (!this.bindingConflict) this.inbox.start();
+    this.confirmUntilMs = options.clock.nowMs() + confirmWithinMs;
+    options.clock.after(confirmWithinMs, () => this.converger.wake());
     this.converger.mark('all');
   }
 
@@ -381,6 +388,7 @@ export class NodeSession {
     const { inbox, view } = this;
     if (!inbox || this.stopped || view.log === null || this.state === 'foreign-log') return null;
     if (!this.ownership?.mayChange) return null;
+    if (!inbox.inSync && this.options.clock.nowMs() < this.confirmUntilMs) return null;
     if (this.boundTo !== view.log) {
       try {
         // Read again: at the start the switch may not have answered.

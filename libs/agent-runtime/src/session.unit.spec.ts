@@ -83,6 +83,12 @@ async function session(agent: AgentKind = 'ovs'): Promise<NodeSession> {
   await made.start();
   return made;
 }
+async function sessionInSync(): Promise<NodeSession> {
+  const agent = await session();
+  await clock.run(3_000);
+  expect(agent.state).toBe('in-sync');
+  return agent;
+}
 const desired = (of: FakeControlPlane = plane): string =>
   canonical(new Map(hostObjects(of.topology, HOST).map((object) => [keyOf(object), canonical(object)])));
 const lastReport = (): Report => plane.reports.at(-1) as Report;
@@ -138,6 +144,33 @@ describe('a session', () => {
     await clock.run(1_000);
     expect(agent.state).toBe('in-sync');
     expect(canonical(node.made)).toBe(desired());
+  });
+
+  it('asks at once when it is connected, not with the next beacon; what it has it does not ask for', async () => {
+    plane.up();
+    for (const command of commands(start, port(1))) plane.commit(command);
+    await (await sessionInSync()).stop();
+    broker.fate = () => [];
+    const agent = await session();
+    await clock.run(10);
+    broker.fate = () => [0];
+    broker.connected(HOST);
+    await clock.run(1);
+    expect(agent.state).toBe('in-sync');
+    const asked = broker.asked;
+    broker.connected(HOST);
+    await clock.run(400);
+    expect(broker.asked).toBe(asked);
+  });
+
+  it('looks at the node once after a restart, when the control plane confirms its view in time', async () => {
+    plane.up();
+    for (const command of commands(start, port(1))) plane.commit(command);
+    await (await sessionInSync()).stop();
+    node.calls.splice(0);
+    await session();
+    await clock.run(5_000);
+    expect(node.calls).toEqual([{ touched: 'all', mayRemove: true, unverified: false, between: expect.anything() }]);
   });
 
   it('a restart with nothing changed applies nothing', async () => {

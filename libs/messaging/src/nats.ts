@@ -111,6 +111,7 @@ export class NatsWire {
   private closed = false;
   private refusedAtLog = 0;
   private loggedAt = -Infinity;
+  private readonly hear: (() => void)[] = [];
 
   constructor(
     access: NatsAccess,
@@ -120,10 +121,17 @@ export class NatsWire {
     this.client = new ClientNats(natsOptions(access, name));
     this.client.status.subscribe((status) => {
       const up = (status as string) === 'connected';
-      if (up !== this.up)
-        logger.info({ step: 'nats', connected: up }, up ? 'NATS connected' : 'NATS connection lost, reconnecting');
+      const changed = up !== this.up;
       this.up = up;
+      if (!changed) return;
+      logger.info({ step: 'nats', connected: up }, up ? 'NATS connected' : 'NATS connection lost, reconnecting');
+      if (up) for (const then of this.hear) then();
     });
+  }
+
+  /** `then` is called each time that there is a connection where there was none. It must not throw. */
+  whenConnected(then: () => void): void {
+    this.hear.push(then);
   }
 
   /** Starts to connect, and retries until `close`. Returns at once. */

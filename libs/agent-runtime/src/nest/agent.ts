@@ -227,7 +227,10 @@ export async function runAgent(definition: AgentDefinition): Promise<void> {
   // Without a broker nothing else may keep the process running.
   setInterval(() => undefined, 60_000);
   // Not app.init(): Nest's microservice would call the bootstrap hooks twice, once itself and once in registerModules.
-  void listenForEver(() => app.listen(), logger).then(() => leaveWhenStale(app.unwrap()));
+  void listenForEver(() => app.listen(), logger).then(() => {
+    app.get(NatsFeed).subscribed();
+    return leaveWhenStale(app.unwrap());
+  });
 }
 
 /** Resolves when the transport listens, which may be long after the start. */

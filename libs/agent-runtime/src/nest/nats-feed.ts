@@ -9,13 +9,27 @@ import { NatsWire } from '@plumbline/messaging/nats';
 
 export class NatsFeed implements NodeFeed {
   private listener: FeedListener | null = null;
+  /** What is published to this host arrives here. */
+  private hears = false;
 
   constructor(
     private readonly host: string,
     private readonly agent: AgentKind,
     private readonly wire: NatsWire,
     private readonly logger: Logger,
-  ) {}
+  ) {
+    wire.whenConnected(() => this.ready());
+  }
+
+  /** Nest has subscribed. */
+  subscribed(): void {
+    this.hears = true;
+    this.ready();
+  }
+
+  private ready(): void {
+    if (this.hears && this.wire.connected) this.listener?.connected();
+  }
 
   subscribe(listener: FeedListener): () => void {
     this.listener = listener;

@@ -47,6 +47,11 @@ export class FakeBroker {
     });
   }
 
+  /** Tells the agents of this host that their connection is there. */
+  connected(host: string): void {
+    for (const listener of this.nodes.get(host) ?? []) listener.connected();
+  }
+
   /** The feed of one agent. */
   feed(host: string, agent: AgentKind): NodeFeed {
     const send = (message: FromNode): void =>
