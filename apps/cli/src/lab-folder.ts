@@ -1,7 +1,7 @@
-/** Where a lab of this clone keeps its state, and what it says. */
+/** Where a lab of this clone keeps its state, and how it is asked. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import type { LabState } from '@plumbline/lab/known';
+import type { KnownLab } from '@plumbline/lab/known';
 
 export const projectDir = path.resolve(import.meta.dirname, '../../..');
 
@@ -11,11 +11,11 @@ export function labFolder(name: string): string {
   return given === undefined ? path.join(projectDir, '.plumb', name) : path.resolve(given);
 }
 
-/** The state of the lab of this name; null: there is none, or only root can see it. Most machines have none, and load nothing for it. */
-export async function labStateHere(name: string): Promise<Readonly<{ folder: string; state: LabState }> | null> {
+/** Only root, who made it, can look into a lab. */
+export const canSeeLab = (folder: string): boolean => process.getuid?.() === 0 && existsSync(folder);
+
+/** How the lab of this name is asked; null: there is none, or only root can see it. Most machines have none, and load nothing for it. */
+export async function knownLabHere(name: string): Promise<KnownLab | null> {
   const folder = labFolder(name);
-  if (process.getuid?.() !== 0 || !existsSync(folder)) return null;
-  const { readLabState } = await import('@plumbline/lab/known');
-  const state = readLabState(folder);
-  return state && { folder, state };
+  return canSeeLab(folder) ? (await import('@plumbline/lab/known')).readKnownLab(folder) : null;
 }

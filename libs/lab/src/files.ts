@@ -2,6 +2,9 @@
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
+/** Where a lab with this state folder says what it is. */
+export const stateFile = (stateDir: string): string => path.join(stateDir, 'lab.json');
+
 /** Writes the file in one step, making its folder (root only) when needed. */
 export function writeWhole(file: string, text: string, mode = 0o600): void {
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });

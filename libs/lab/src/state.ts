@@ -7,7 +7,7 @@
 import { linkSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { errorCode, readJson, readText, removeEmptyFolder, removeFile, writeWhole } from './files.js';
+import { errorCode, readJson, readText, removeEmptyFolder, removeFile, stateFile, writeWhole } from './files.js';
 import { identify, isRunning } from './process-identity.js';
 
 /** An instance of the lab, as plugged in. */
@@ -54,8 +54,6 @@ export const LabState = z.object({
   floatingIp: z.string().nullable(),
 });
 export type LabState = z.infer<typeof LabState>;
-
-const stateFile = (stateDir: string) => path.join(stateDir, 'lab.json');
 
 /** The lab of this state folder, or null. */
 export function readLabState(stateDir: string): LabState | null {

@@ -3,8 +3,8 @@
  * what a controller has. Only root, who made it, can look into a lab.
  */
 import { InvalidArgumentError, type Command } from 'commander';
-import type { LabState } from '@plumbline/lab/known';
-import { labStateHere } from '../lab-folder.js';
+import type { KnownLab } from '@plumbline/lab/known';
+import { knownLabHere } from '../lab-folder.js';
 import { databaseUrl } from './database-url.js';
 
 export type ApiOptions = Readonly<{ api?: string | undefined; lab: string }>;
@@ -49,16 +49,15 @@ function httpUrl(text: string): string {
 
 /** The API to ask, and as whom: as the environment says (OS_TOKEN, or OS_AUTH_URL and its like), or the lab's administrator. The lab's login goes to the lab's API only. */
 export async function apiSource({ api, lab: name }: ApiOptions): Promise<ApiSource> {
-  const lab = await labStateHere(name);
+  const lab = await knownLabHere(name);
   const given = api ?? (process.env['PLUMB_API'] || undefined);
-  const labUrl = lab?.state.apiUrl ?? null;
+  const labUrl = lab?.apiUrl ?? null;
   const url = (given ?? labUrl ?? DEFAULT_API).replace(/\/+$/, '');
   if (lab === null || url !== labUrl) return { url, token: () => tokenFromEnvironment() };
-  const { state } = lab;
   // A login in the environment may be meant for another cloud, unless somebody named this API.
   return {
     url,
-    token: given === undefined ? () => labToken(state) : async () => (await tokenFromEnvironment()) ?? labToken(state),
+    token: given === undefined ? () => labToken(lab) : async () => (await tokenFromEnvironment()) ?? labToken(lab),
   };
 }
 
@@ -70,7 +69,7 @@ export async function databaseSource(
   const { variable } = LOGINS[login];
   const given = database ?? (process.env[variable] || undefined);
   if (given !== undefined) return { url: databaseUrl(given) };
-  const known = (await labStateHere(name))?.state.database;
+  const known = (await knownLabHere(name))?.database;
   if (!known) throw new Error(`which database? Name it with --database or ${variable}`);
   const { migrationUrl, serviceUrl } = known;
   return {
@@ -83,10 +82,10 @@ const tokenFromEnvironment = async (): Promise<string | null> =>
   (await import('@plumbline/identity/client')).tokenFromEnvironment();
 
 /** Of the lab's administrator. */
-async function labToken(state: LabState): Promise<string> {
+async function labToken(lab: KnownLab): Promise<string> {
   const [{ logIn }, { loginsOf }] = await Promise.all([
     import('@plumbline/identity/client'),
     import('@plumbline/lab/known'),
   ]);
-  return logIn(loginsOf(state)[0]);
+  return logIn(loginsOf(lab)[0]);
 }

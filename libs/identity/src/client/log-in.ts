@@ -1,6 +1,5 @@
 /** Gets a token for the API as any client does: with a password, from Identity v3. */
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
 
 const ANSWER_WITHIN_MS = 10_000;
 
@@ -20,8 +19,6 @@ export type Login = Readonly<{
 
 /** The identity service does not answer. */
 export class DoesNotAnswer extends Error {}
-
-const Refusal = z.object({ error: z.object({ message: z.string() }) });
 
 /** Throws with the identity service's own message, or DoesNotAnswer. */
 export async function logIn(login: Login): Promise<string> {
@@ -100,7 +97,8 @@ export function loginFromFile(file: string): Login {
 
 function messageOf(text: string): string | undefined {
   try {
-    return Refusal.safeParse(JSON.parse(text)).data?.error.message;
+    const { error } = JSON.parse(text) as { error?: { message?: unknown } };
+    return typeof error?.message === 'string' ? error.message : undefined;
   } catch {
     return undefined;
   }
