@@ -94,6 +94,8 @@ export const LOOKS = {
         }),
       ),
       tunnels: z.array(z.object({ remoteIp: IpAddress, up: z.boolean() })),
+      /** Where the node's own tunnels begin: their `local_ip`, with the device that has it; null: none has. An older release says nothing of it. */
+      tunnelEnds: z.array(z.object({ localIp: IpAddress, device: text.nullable(), up: z.boolean() })).default([]),
     }),
     withinMs: 3_000,
   },

@@ -110,6 +110,8 @@ export type UplinksWant = Readonly<{ bridge: string; uplinks: string; owner: Own
 /** What the switch says of the far end of a tunnel port, by BFD. */
 export type TunnelEnd = Readonly<{
   remoteIp: string;
+  /** Of this node; empty: the kernel chooses. */
+  localIp: string;
   /** It answers. */
   up: boolean;
   /** It answered at least once since the switch opened the port. */

@@ -299,6 +299,7 @@ export function tunnelEnds(rows: SwitchRows): TunnelEnd[] {
     const { state, remote_state, flap_count = '0' } = row.bfd_status;
     return {
       remoteIp: row.options['remote_ip'] ?? '',
+      localIp: row.options['local_ip'] ?? '',
       up: state === 'up',
       wasUp: Number(flap_count) > 0,
       switchedOff: remote_state === 'admin_down',

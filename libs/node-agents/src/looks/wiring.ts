@@ -1,5 +1,5 @@
 /** Looks: what the switch's database shows of ports, provider bridges and tunnels. Any agent of the node can look, whichever of them made what is there. */
-import type { AnswerOf, ParamsOf, Plugged } from '@plumbline/contracts';
+import { type AnswerOf, canonicalAddress, IpAddress, type ParamsOf, type Plugged } from '@plumbline/contracts';
 import { CommandFailed, type Spawner } from '@plumbline/exec';
 import { BR_INT, intPatch, phyPatch, tapOf, uplinksOf } from '@plumbline/ovs-core';
 import { controlSocketIn, SwitchImage, tunnelEnds } from '@plumbline/ovs-driver';
@@ -88,7 +88,26 @@ export async function wiring(
       };
     }),
     tunnels: tunnelEnds(mirror).map(({ remoteIp, up }) => ({ remoteIp, up })),
+    tunnelEnds: await ownEnds(runner, mirror),
   };
+}
+
+/** Addresses at which tunnels of this node begin, and who of its devices has each. */
+async function ownEnds(runner: Spawner, mirror: OvsdbMirror): Promise<AnswerOf<'wiring'>['tunnelEnds']> {
+  const local = new Set(
+    tunnelEnds(mirror)
+      .map(({ localIp }) => localIp)
+      .filter((ip) => IpAddress.safeParse(ip).success),
+  );
+  if (local.size === 0) return [];
+  const [seen] = await runner.look({ links: 'all', parts: ['addresses'] });
+  if (!seen || seen instanceof CommandFailed) throw seen ?? new Error('nothing was seen of the node');
+  return [...local].map((localIp) => {
+    const device = seen.links.find(({ addresses }) =>
+      addresses.some(({ address }) => address.replace(/\/\d+$/, '') === canonicalAddress(localIp)),
+    );
+    return { localIp, device: device?.name ?? null, up: device?.up ?? false };
+  });
 }
 
 async function queuesOf(runner: Spawner, devices: readonly string[]): Promise<Queues> {

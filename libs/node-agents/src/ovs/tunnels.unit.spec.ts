@@ -4,7 +4,7 @@ import type { TunnelEnd } from '@plumbline/ovs-core';
 import { Tunnels } from './tunnels.js';
 
 const end = (more: Partial<TunnelEnd> = {}): TunnelEnd => ({
-  ...{ remoteIp: '192.0.2.2', up: false, wasUp: false, switchedOff: false },
+  ...{ remoteIp: '192.0.2.2', localIp: '192.0.2.1', up: false, wasUp: false, switchedOff: false },
   ...more,
 });
 const view = (bfd?: boolean) =>

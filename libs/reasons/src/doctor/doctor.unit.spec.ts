@@ -46,6 +46,7 @@ const HEALTHY: Nodes = {
       cut: null,
     })),
     tunnels: [{ remoteIp: host === 'net1' ? '172.31.0.2' : '172.31.0.1', up: true }],
+    tunnelEnds: [{ localIp: host === 'net1' ? '172.31.0.1' : '172.31.0.2', device: 'eth2' as string | null, up: true }],
   }),
   flows: (_host, { bridges }: { bridges: { name: string; localVlanIds: number[] }[] }) => ({
     ...{ foreign: [], foreignCount: 0, ours: { 'br-int': 40, 'br-tun': 9 } },
@@ -346,6 +347,26 @@ describe('the first cause', () => {
           wiring: spoil('wiring', ({ bridges }) =>
             bridges.forEach((each) => Object.assign(each, { uplinkMtuBytes: 500 })),
           ),
+        },
+      },
+    ],
+    [
+      'tunnel-end-here',
+      {
+        nodes: {
+          wiring: spoil('wiring', ({ tunnelEnds, tunnels }, host) => {
+            if (host !== 'net1') return;
+            tunnelEnds.forEach((each) => Object.assign(each, { device: null, up: false }));
+            tunnels.forEach((each) => Object.assign(each, { up: false }));
+          }),
+        },
+      },
+    ],
+    [
+      'tunnel-end-here',
+      {
+        nodes: {
+          wiring: spoil('wiring', ({ tunnelEnds }) => tunnelEnds.forEach((each) => Object.assign(each, { up: false }))),
         },
       },
     ],

@@ -15,6 +15,7 @@ export function systemFaults(patient: Patient, hands: Hands): readonly Fault[] {
       },
       () => `the tunnels are not ${isUp ? 'up' : 'down'}`,
     );
+  const tunnelAddress = (): string => `${lab.spec.nodes.find(({ host }) => host === 'cmp1')?.tunnelIp ?? ''}/24`;
   return [
     {
       name: 'a firewall drops VXLAN between two nodes',
@@ -42,7 +43,18 @@ export function systemFaults(patient: Patient, hands: Hands): readonly Fault[] {
       make: () => at('mgmt', 'ip', 'link', 'set', 'cmp1-t', 'mtu', '1400'),
       unmake: () => at('mgmt', 'ip', 'link', 'set', 'cmp1-t', 'mtu', '1500'),
     },
-
+    {
+      name: 'the tunnel address of a node was taken off its device',
+      check: 'tunnel-end-here',
+      ask: ofFloatingIp,
+      make: () => at('cmp1', 'ip', 'address', 'delete', tunnelAddress(), 'dev', 'br-phy'),
+      unmake: async () => {
+        await at('cmp1', 'ip', 'address', 'replace', tunnelAddress(), 'dev', 'br-phy');
+        await tunnels(true);
+        await works();
+      },
+      says: () => /no device of cmp1 has/,
+    },
     {
       name: 'NATS is away',
       check: 'broker',

@@ -9,6 +9,35 @@ const OVERHEAD_BYTES = 50;
 
 export const tunnelChecks = [
   check({
+    id: 'tunnel-end-here',
+    of: 'node',
+    needs: ['wiring'],
+    finds:
+      'The address at which the tunnels of the node begin is on none of its devices, or the device that has it is set down: what nodes send each other is lost.',
+    mends: 'Give the address back to its device, and look at what took it away (the network settings of the node).',
+    whose: 'cloud',
+    judge: (host, facts) => {
+      if (!facts.scene.tunnels.some(({ from, to }) => from === host || to === host)) return null;
+      const given = answered(facts.wiring(host));
+      if ('verdict' in given) return given.verdict;
+      const { tunnelEnds } = given.told;
+      const lost = tunnelEnds.find(({ device, up }) => device === null || !up);
+      if (!lost) return tunnelEnds.length === 0 ? null : WELL;
+      const { localIp, device } = lost;
+      return device === null
+        ? fault(
+            `no device of ${host} has ${localIp}, at which its tunnels begin`,
+            byAdministrator(
+              `ip address add ${localIp}/LENGTH dev DEVICE on ${host}, or set PLUMB_TUNNEL_IP to the address that it has now and start its agent anew`,
+            ),
+          )
+        : fault(
+            `${device} of ${host} is set down, which has ${localIp}, at which its tunnels begin`,
+            byAdministrator(`ip link set ${device} up on ${host}`),
+          );
+    },
+  }),
+  check({
     id: 'tunnel-answers',
     of: 'tunnel',
     needs: ['wiring', 'path'],
