@@ -7,8 +7,10 @@ import { type AgentKind, QUESTIONS, QUESTIONS_AT_ONCE } from '@plumbline/contrac
 import type { AgentFacts, Heard, Wanted } from '@plumbline/reasons';
 import type { NodeQuestions } from '../questions/node-questions.js';
 
-/** After this time without an answer the next agent of the node is asked, too. */
+/** After this time without an answer, beyond what the node itself waits for, the next agent is asked, too. */
 const HEDGE_MS = 250;
+/** And so long after that, where the first has answered anything: it runs, on a node that has much to do, which the same question once more would not help. */
+const RUNS_MS = 1_500;
 /** So long an agent that has not reported for a while is waited for: it is likely dead. */
 const DEAD_MS = 500;
 /** Longest wait for an answer: a node that needs longer is as good as silent to whoever waits for a diagnosis. */
@@ -19,6 +21,8 @@ const BUSY_MS = 100;
 const AT_ONCE = QUESTIONS_AT_ONCE - 1;
 
 type Silent = Readonly<{ silent: string }>;
+
+const nameOf = (host: string, agent: AgentKind): string => `${host} ${agent}`;
 
 export class Asking {
   private readonly under = new Map<string, number>();
@@ -42,23 +46,36 @@ export class Asking {
     const late = (): Heard => ({ silent: `${wanted.host} did not answer in time` });
     const agents = this.candidates(wanted);
     if (agents.length === 0) return { silent: `no agent of ${wanted.host} is known` };
+    const { forMs = 0 } = wanted.params as Readonly<{ forMs?: number }>;
     return new Promise((resolve) => {
       const heard = new Map<AgentKind, Heard>();
       const timers: NodeJS.Timeout[] = [];
+      let [begun, settled] = [0, false];
+      const later = (ms: number, then: () => void): void => void timers.push(setTimeout(then, ms));
       const settle = (told: Heard): void => {
+        settled = true;
         for (const timer of timers) clearTimeout(timer);
         resolve(told);
       };
-      timers.push(setTimeout(() => settle([...heard.values()][0] ?? late()), Math.max(1, until - this.nowMs())));
-      for (const [at, agent] of agents.entries())
-        timers.push(
-          setTimeout(() => {
-            void this.askOne(wanted, agent, until).then((told) => {
-              heard.set(agent, told);
-              if ('answer' in told || heard.size === agents.length) settle(told);
-            });
-          }, at * HEDGE_MS),
-        );
+      const askNext = (): void => {
+        const agent = agents[begun];
+        if (agent === undefined || settled) return;
+        const turn = (begun += 1);
+        const hedge = (): void => {
+          if (begun === turn) askNext();
+        };
+        void this.askOne(wanted, agent, until).then((told) => {
+          heard.set(agent, told);
+          if ('answer' in told || heard.size === agents.length) settle(told);
+          else hedge();
+        });
+        later(HEDGE_MS + forMs, () => {
+          if (this.heard.has(nameOf(wanted.host, agent))) later(RUNS_MS, hedge);
+          else hedge();
+        });
+      };
+      later(Math.max(1, until - this.nowMs()), () => settle([...heard.values()][0] ?? late()));
+      askNext();
     });
   }
 
@@ -71,7 +88,7 @@ export class Asking {
 
   /** Resolves when an agent has answered nothing for too long; never, when it has. */
   private silence(host: string, agent: AgentKind): Promise<Silent> {
-    const name = `${host} ${agent}`;
+    const name = nameOf(host, agent);
     const known = this.silences.get(name);
     if (known) return known;
     const isAlive = this.agents.some((each) => each.host === host && each.kind === agent && each.alive);
@@ -87,7 +104,7 @@ export class Asking {
   }
 
   private async askOne({ host, question, params }: Wanted, agent: AgentKind, until: number): Promise<Heard> {
-    const name = `${host} ${agent}`;
+    const name = nameOf(host, agent);
     while ((this.under.get(name) ?? 0) >= AT_ONCE && this.nowMs() < until)
       await new Promise<void>((resolve) => this.waiting.push(resolve));
     this.under.set(name, (this.under.get(name) ?? 0) + 1);

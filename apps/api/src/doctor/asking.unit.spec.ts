@@ -22,6 +22,23 @@ describe('a look', () => {
     expect(heard).toEqual({ answer: 'yes' });
   });
 
+  it('is not asked twice of a node that runs, and takes as long as the question asks it to', async () => {
+    const asked: string[] = [];
+    const ask = (agent: string) => {
+      asked.push(agent);
+      // Longer than a silent agent is waited for.
+      return asked.length === 1
+        ? { answer: 'yes' }
+        : new Promise((resolve) => setTimeout(() => resolve({ answer: 'late' }), 400));
+    };
+    const one = asking(ask, agents(['ovs', true], ['l3', true]), 5_000);
+    await one.ask(wanted, now() + 5_000);
+    expect(await one.ask({ ...wanted, question: 'probe' }, now() + 5_000)).toEqual({ answer: 'late' });
+    const patient = asking(ask, agents(['ovs', true], ['l3', true]), 5_000);
+    expect(await patient.ask({ ...wanted, params: { forMs: 500 } }, now() + 5_000)).toEqual({ answer: 'late' });
+    expect(asked).toEqual(['ovs', 'ovs', 'ovs']);
+  });
+
   it('asks first those that report', async () => {
     const asked: string[] = [];
     const ask = (agent: string) => (asked.push(agent), { answer: 'yes' });

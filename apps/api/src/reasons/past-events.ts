@@ -10,13 +10,18 @@ type Sent = NonNullable<RecordedEvent['meta']['request']>;
 
 /** A command is looked for backwards in so many events at a time, and no further than the last of these. */
 const BACKWARDS = [16, 256, 4_096] as const;
-/** Requests, and events, that are remembered: the log does not change. */
+/** Requests, events and streams that are remembered: the log does not change. */
 const REMEMBERED = 1_000;
+/** Events of a stream that is remembered. */
+const MOST_EVENTS = 100;
 
 export class PastEvents {
   private readonly told = new Map<number, EventTold>();
   /** Id of a request -> what was sent; null: it was not kept. */
   private readonly requests = new Map<string, Sent | null>();
+
+  /** Streams, as they were at a version. */
+  private readonly streams = new Map<string, Readonly<{ version: number; events: readonly Recorded[] }>>();
 
   private of: object | null = null;
 
@@ -28,14 +33,27 @@ export class PastEvents {
     this.of = log;
     this.told.clear();
     this.requests.clear();
+    this.streams.clear();
     return true;
   }
 
-  /** All that happened to an object until `upTo`, from the stream that its events are in. */
-  async historyOf(stream: string, key: ObjectKey, upTo: number): Promise<Step[]> {
-    const events = await this.log.readStream(stream);
-    for (const { meta } of events) if (meta.request) this.remember(meta.requestId, meta.request);
-    return historyOf(events.filter(({ position }) => position <= upTo).map(toRecorded), key);
+  /** All that happened to an object until `upTo`, from the stream that its events are in. `version`: of the stream now, where it is known: it is read again only once it went on. */
+  async historyOf(stream: string, key: ObjectKey, upTo: number, version: number | null = null): Promise<Step[]> {
+    const events = await this.eventsOf(stream, version);
+    return historyOf(
+      events.filter(({ position }) => position <= upTo),
+      key,
+    );
+  }
+
+  private async eventsOf(stream: string, version: number | null): Promise<readonly Recorded[]> {
+    const known = this.streams.get(stream);
+    if (known && known.version === version) return known.events;
+    const read = await this.log.readStream(stream);
+    for (const { meta } of read) if (meta.request) this.remember(meta.requestId, meta.request);
+    const events = read.map(toRecorded);
+    if (version !== null && events.length <= MOST_EVENTS) keep(this.streams, stream, { version, events });
+    return events;
   }
 
   /** Null: the log has no such event. */

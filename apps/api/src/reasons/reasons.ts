@@ -239,7 +239,8 @@ export class Reasons {
     // Who may not have the log read through for it hears nothing of what was a part of something else and is gone.
     const stream = streamOfName(kind, id, now) ?? (project === null ? await this.streamOf(key, upTo) : null);
     if (stream === null) return null;
-    const steps = await this.past.historyOf(stream, key, upTo);
+    const version = topology.knowsVersionOf(stream) ? topology.versionOf(stream) : null;
+    const steps = await this.past.historyOf(stream, key, upTo, version);
     const last = steps.at(-1);
     const object = last?.after ?? last?.before;
     if (!last || !object || (project !== null && object.projectId !== project)) return null;

@@ -12,14 +12,43 @@ import { wiring } from './wiring.js';
 
 const RUN_DIR = '/run/openvswitch';
 
+/**
+ * One look of the same parameters is under way at a time. Who asks meanwhile gets the next one, together with all others who wait for it: it begins after they asked, so it
+ * says nothing that is older than the question.
+ */
+export function inTurns<P, A>(look: (params: P) => Promise<A>): (params: P) => Promise<A> {
+  type Turn = { ended: Promise<void>; next: Promise<A> | null };
+  const turns = new Map<string, Turn>();
+  const begin = (key: string, params: P): Promise<A> => {
+    const looking = look(params);
+    const turn: Turn = {
+      ended: looking.then(
+        () => undefined,
+        () => undefined,
+      ),
+      next: null,
+    };
+    turns.set(key, turn);
+    void turn.ended.then(() => {
+      if (turns.get(key) === turn && !turn.next) turns.delete(key);
+    });
+    return looking;
+  };
+  return (params) => {
+    const key = JSON.stringify(params);
+    const turn = turns.get(key);
+    return turn ? (turn.next ??= turn.ended.then(() => begin(key, params))) : begin(key, params);
+  };
+}
+
 /** `opened`: rejects while the switch's database does not answer. */
 export const looksAt = (
   runner: Spawner,
   opened: () => Promise<Readonly<{ mirror: OvsdbMirror }>>,
 ): Answers<LookName> => ({
-  wiring: async (params) => wiring(runner, (await opened()).mirror, RUN_DIR, params),
-  flows: (params) => flows(runner, RUN_DIR, params),
-  namespace: (params) => namespace(runner, params),
+  wiring: inTurns(async (params) => wiring(runner, (await opened()).mirror, RUN_DIR, params)),
+  flows: inTurns((params) => flows(runner, RUN_DIR, params)),
+  namespace: inTurns((params) => namespace(runner, params)),
   probe: async (params) => probe(runner, (await opened()).mirror, params),
   path: (params) => path(runner, params),
   switching: async (params, { signal }) => switching((await opened()).mirror, RUN_DIR, params, signal),

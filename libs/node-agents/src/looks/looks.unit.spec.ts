@@ -2,6 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Probe } from '@plumbline/contracts';
 import { answerOf, internetChecksum, questionOf } from './frames.js';
+import { inTurns } from './index.js';
 import { astrayIn, foreignDrops, listenersIn } from './namespace.js';
 
 const id = '11111111-1111-4111-8111-111111111111';
@@ -162,5 +163,31 @@ udp   UNCONN 0      0            [fe80::1]:53      [::]:*
 tcp   LISTEN 0      128          0.0.0.0:9697      0.0.0.0:*
 `;
     expect(listenersIn(text)).toEqual(['udp/67', 'udp/53', 'tcp/9697']);
+  });
+});
+
+describe('the same look', () => {
+  it('is under way once; who asks meanwhile gets the next one, together', async () => {
+    const ends: (() => void)[] = [];
+    const begun: string[] = [];
+    const look = inTurns(async (what: string) => {
+      begun.push(what);
+      const number = begun.length;
+      await new Promise<void>((resolve) => ends.push(resolve));
+      return number;
+    });
+    const first = look('a');
+    const [second, third, other] = [look('a'), look('a'), look('b')];
+    expect(begun).toEqual(['a', 'b']);
+    ends.splice(0).forEach((end) => end());
+    expect(await Promise.all([first, other])).toEqual([1, 2]);
+    while (ends.length === 0) await Promise.resolve();
+    expect(begun).toEqual(['a', 'b', 'a']);
+    const fourth = look('a');
+    ends.splice(0).forEach((end) => end());
+    expect(await Promise.all([second, third])).toEqual([3, 3]);
+    while (ends.length === 0) await Promise.resolve();
+    ends.splice(0).forEach((end) => end());
+    expect([await fourth, begun]).toEqual([4, ['a', 'b', 'a', 'a']]);
   });
 });
