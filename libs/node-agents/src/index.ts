@@ -2,7 +2,7 @@
  * The agents of a node: for each kind declared in contracts its settings, its backend and its part of `plumb replay`. An agent's program imports its own folder
  * (`@plumbline/node-agents/l3`), so that it loads no other agent's drivers; code that works on a whole node imports this.
  */
-import type { AgentKind, ParamsOf, Thing } from '@plumbline/contracts';
+import type { AgentKind } from '@plumbline/contracts';
 import { readSettings } from '@plumbline/agent-runtime';
 import type { HostView } from '@plumbline/topology';
 import { DHCP_AGENT } from './dhcp/index.js';
@@ -13,7 +13,7 @@ import { METADATA_AGENT } from './metadata/index.js';
 import type { NodeAccess, NodeAgent } from './node-agent.js';
 import { OVS_AGENT } from './ovs/index.js';
 import { factsOf, ovsSettings } from './ovs/settings.js';
-import { thingsBy } from './here.js';
+import { openThings, type ThingsHere } from './here.js';
 import { type PrintOptions, printRebuildBy, rebuildBy, type Rebuilt } from './replay.js';
 
 /** Does not compile while a kind that contracts declares is missing here. */
@@ -39,15 +39,12 @@ export const nodeFacts = (environment: Readonly<Record<string, string | undefine
 export const nodeDns = (environment: Readonly<Record<string, string | undefined>>) =>
   dnsOf(readSettings(environment, dhcpSettings));
 
-/** What the agents of this node would answer to the question `things`, by a view. Rejects when the node cannot be reached. Changes nothing. */
-export const thingsHere = (
-  view: HostView,
-  access: NodeAccess,
-  params: ParamsOf<'things'>,
-): Promise<Readonly<{ things: readonly Thing[]; failed: readonly string[] }>> =>
-  thingsBy(NODE_AGENTS, view, access, params);
+/** What the agents of this node would answer to the question `things`, by a view; until it is closed. Rejects when the node cannot be reached. Changes nothing. */
+export const thingsHere = (view: HostView, access: NodeAccess): Promise<ThingsHere> =>
+  openThings(NODE_AGENTS, view, access);
 
 export { type Mappings, mappingsOnSwitch, mappingsText, parseMappings, setMappingsOnSwitch } from './ovs/mappings.js';
+export { type LooksHere, openLooks as looksHere, type ThingsHere } from './here.js';
 export { bindLog, boundLog } from './switch-log.js';
 export type { NodeAccess, NodeAgent, NodeConnection, Opened, Printout, PluggedPort, ReplayPart } from './node-agent.js';
 export type { PrintOptions, Rebuilt } from './replay.js';

@@ -1,12 +1,15 @@
 /** How an agent answers what its node has that a text names (question `things`): what it wants, beside what it finds. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AnswerOf, ParamsOf, Thing } from '@plumbline/contracts';
-import { find, type FoundThing, judge, type WantedThing } from '@plumbline/reasons/things';
+import { asBefore, find, type FoundThing, judge, type WantedThing } from '@plumbline/reasons/things';
 import type { HostView } from '@plumbline/topology';
 
 /** How long a look at the node serves, in milliseconds, and how many times as long as it took: however many questions come, looking takes a tenth of the time. */
 const RECENT_MS = 1_000;
 const TIMES_ITS_TIME = 9;
+
+/** What the kernel gives to `lo` of every namespace. */
+export const LOOPBACK: readonly string[] = ['127.0.0.1/8', '::1/128'];
 
 type Look = Readonly<{ beganAt: number; found: readonly FoundThing[] }>;
 
@@ -34,7 +37,7 @@ export class Survey {
       judged?.found === found &&
       judged.wanted.length === wanted.length &&
       wanted.every((each, at) => each === judged.wanted[at]);
-    if (!isSame) this.judged = { wanted, found, things: judge(wanted, found) };
+    if (!isSame) this.judged = { wanted, found, things: asBefore(judged?.things ?? [], judge(wanted, found)) };
     return this.judged?.things ?? [];
   }
 
@@ -81,34 +84,55 @@ export class Survey {
   }
 }
 
-/** What an agent wants by its view, worked out once for each of its positions: `make` may render all of the node. `of`: what else it follows from. */
-export function oncePerPosition(): (view: HostView, of: unknown, make: () => WantedThing[]) => readonly WantedThing[] {
-  let last: Readonly<{ view: HostView; position: number; of: unknown; wanted: readonly WantedThing[] }> | null = null;
-  return (view, of, make) => {
-    if (last?.view !== view || last.position !== view.position || last.of !== of)
-      last = { view, position: view.position, of, wanted: make() };
-    return last.wanted;
+/**
+ * What an agent wants by its view. `isFresh` false: it may be as of a moment ago. Events follow each other quickly, and each may have all of the node rendered, just when the agent
+ * has something to do.
+ */
+export type Wanting = (isFresh: boolean) => readonly WantedThing[];
+
+/** Worked out once for each position of the view, and no sooner again than a look at the node. `make` may render all of it. `of`: what else it follows from. */
+export function oncePerPosition(
+  nowMs: () => number = () => performance.now(),
+): (view: HostView, of: unknown, make: () => WantedThing[]) => Wanting {
+  let last: Readonly<{
+    log: HostView['log'];
+    position: number;
+    of: unknown;
+    wanted: readonly WantedThing[];
+    servesUntil: number;
+  }> | null = null;
+  return (view, of, make) => (isFresh) => {
+    const { log, position } = view;
+    const isSame = last?.log === log && last.of === of;
+    if (last && isSame && (last.position === position || (!isFresh && nowMs() < last.servesUntil))) return last.wanted;
+    const start = nowMs();
+    const wanted = make();
+    const end = nowMs();
+    last = { log, position, of, wanted, servesUntil: end + Math.max(RECENT_MS, TIMES_ITS_TIME * (end - start)) };
+    return wanted;
   };
 }
 
-/** What an older look says is true still; but what it lacks may be there by now, and what is too much may be gone. */
+/** What an older look, or view, says is true still; but what it lacks may be there by now, and what is too much may be gone. */
 const isSettled = ({ found }: Thing): boolean => found !== 'missing' && found !== 'left-over';
+const areSettled = (things: readonly Thing[]): boolean => things.length > 0 && things.every(isSettled);
 
-/** `wanted`: all that the agent wants by the view it has. */
+/** `wanting`: all that the agent wants by the view it has. */
 export async function thingsNamed(
   { text, positions, after, most, anew }: ParamsOf<'things'>,
-  wanted: readonly WantedThing[],
+  wanting: Wanting,
   survey: Survey,
 ): Promise<AnswerOf<'things'>> {
   const askedAt = survey.nowMs();
   // A mark alone leads to whatever has it: only once nobody has the words.
-  const named = ({ found }: Look) => {
-    const all = survey.judge(wanted, found);
+  const named = ({ found }: Look, isFresh: boolean) => {
+    const all = survey.judge(wanting(isFresh), found);
     return text === '' ? all.filter((thing) => thing.found !== 'foreign') : find(all, text, positions, anew);
   };
   const look = await survey.recent();
-  let found = named(look);
+  let found = named(look, text === '');
+  if (text !== '' && !areSettled(found)) found = named(look, true);
   const isOpen = found.length === 0 ? anew : !found.every(isSettled);
-  if (text !== '' && look.beganAt < askedAt && isOpen) found = named(await survey.anew());
+  if (text !== '' && look.beganAt < askedAt && isOpen) found = named(await survey.anew(), true);
   return { things: found.slice(after, after + most), all: found.length };
 }

@@ -8,7 +8,7 @@ import { idOf, ViewBuilder } from '@plumbline/ovs-core/testing';
 import { judge } from '@plumbline/reasons/things';
 import * as l3 from './l3/things.js';
 import * as ovs from './ovs/things.js';
-import { Survey, thingsNamed } from './things.js';
+import { oncePerPosition, Survey, thingsNamed } from './things.js';
 
 const off = (things: readonly Thing[], sorts: readonly string[]) =>
   things.filter(
@@ -160,7 +160,7 @@ describe('a survey', () => {
       () => nowMs,
     );
     const ask = async (text: string, anew = true) =>
-      (await thingsNamed({ ...params, text, anew }, [], survey)).things.map(({ name }) => name);
+      (await thingsNamed({ ...params, text, anew }, () => [], survey)).things.map(({ name }) => name);
     expect(await ask('eth1')).toEqual(['eth1']);
     nowMs = 1;
     expect(await ask('eth1')).toEqual(['eth1']);
@@ -181,7 +181,7 @@ describe('a survey', () => {
       async () => ((nowMs += 500), (looks += 1), [device('eth0')]),
       () => nowMs,
     );
-    const ask = (text: string, anew = true) => thingsNamed({ ...params, text, anew }, [], survey);
+    const ask = (text: string, anew = true) => thingsNamed({ ...params, text, anew }, () => [], survey);
     await ask('eth0');
     for (const at of [1_500, 3_000, 4_900]) {
       nowMs = at;
@@ -197,6 +197,16 @@ describe('a survey', () => {
     expect(looks).toBeLessThanOrEqual(4);
   });
 
+  it('tells of what is as it was by the same list, in which it is found at once', async () => {
+    const survey = new Survey(async () => []);
+    const wanted = [{ sort: 'device', place: '', name: 'a', text: 'a', owner: 'port/1', position: 1, uses: ['x'] }];
+    const first = survey.judge(wanted, [device('a'), device('b')]);
+    const same = survey.judge([...structuredClone(wanted)], [device('a'), device('b')]);
+    expect(same).toBe(first);
+    const other = survey.judge(wanted, [{ ...device('a'), text: 'a 00:00' }, device('b'), device('c')]);
+    expect(other.map((thing) => first.includes(thing))).toEqual([false, true, false]);
+  });
+
   it('looks again before it says that something of ours is missing, or left over', async () => {
     let nowMs = 0;
     const there: string[] = ['old'];
@@ -206,7 +216,7 @@ describe('a survey', () => {
     );
     const wanted = [{ sort: 'device', place: '', name: 'new', text: 'new', owner: 'port/1', position: 1, uses: [] }];
     const ask = async (text: string) =>
-      (await thingsNamed({ ...params, text, anew: false }, wanted, survey)).things.map(({ found }) => found);
+      (await thingsNamed({ ...params, text, anew: false }, () => wanted, survey)).things.map(({ found }) => found);
     expect(await ask('old')).toEqual(['left-over']);
     there.splice(0, 1, 'new');
     nowMs = 10;
@@ -218,5 +228,32 @@ describe('a survey', () => {
     there.push('new');
     nowMs = 5_010;
     expect(await ask('new')).toEqual(['ours']);
+  });
+
+  it('has what is wanted worked out anew for what a moment ago was not as it should be, and else no sooner than a look', async () => {
+    let [nowMs, made, position] = [0, 0, 1];
+    const survey = new Survey(
+      async () => ['a', 'b'].map((name) => ({ ...device(name), ours: true })),
+      () => nowMs,
+    );
+    const once = oncePerPosition(() => nowMs);
+    const thing = (name: string) => ({
+      ...{ sort: 'device', place: '', name, text: name, owner: 'port/1', position, uses: [] },
+    });
+    const ask = async (text: string) => {
+      const wanting = once({ log: 'log', position } as never, null, () => {
+        made += 1;
+        return position === 1 ? [thing('a')] : [thing('a'), thing('b')];
+      });
+      const { things } = await thingsNamed({ ...params, text, anew: false }, wanting, survey);
+      return things.map(({ found }) => found);
+    };
+    expect([await ask('a'), await ask('a'), made]).toEqual([['ours'], ['ours'], 1]);
+    [position, nowMs] = [2, 10];
+    expect([await ask('a'), made]).toEqual([['ours'], 1]);
+    expect([await ask('b'), made]).toEqual([['ours'], 2]);
+    expect([await ask('b'), made]).toEqual([['ours'], 2]);
+    [position, nowMs] = [3, 5_000];
+    expect([await ask('a'), made]).toEqual([['ours'], 3]);
   });
 });

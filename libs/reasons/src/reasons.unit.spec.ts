@@ -23,6 +23,11 @@ const things: WantedThing[] = [
     owner: 'floatingip/x',
   }),
   thing('rule', `${rule} -p tcp`, { position: 13 }),
+  thing('rule', 'ip6tables -t filter -A neutron-openvswi-i3 -p 58 -m icmp6 --icmpv6-type 134 -j ACCEPT', { place: '' }),
+  thing('rule', 'iptables -t filter -A neutron-openvswi-ii2 -s 10.0.0.0/8 -p 6 -m tcp --dport 22 -j ACCEPT', {
+    place: '',
+  }),
+  thing('rule', 'iptables -t filter -A neutron-openvswi-ii2 -p 1 -j ACCEPT', { place: '' }),
   thing('flow', 'table=25, priority=2,in_port="tap51000000-51",dl_src=fa:16:3e:51:00:01', {
     place: 'br-int',
     text: 'cookie=0x504c000000000009, table=25, priority=2,in_port="tap51000000-51",dl_src=fa:16:3e:51:00:01 actions=resubmit(,60)',
@@ -56,6 +61,18 @@ describe('what a text names', () => {
       ['rule'],
     ],
     ['[12:3456] -A neutron-l3-agent-PREROUTING -d 203.0.113.7/32 -j DNAT --to-destination 10.0.0.5', ['rule']],
+    [
+      '-A neutron-openvswi-i3 -p ipv6-icmp -m icmp6 --icmpv6-type 134 -m comment --comment "plumb:7" -j ACCEPT',
+      ['rule ip6tables -t filter -A neutron'],
+    ],
+    [
+      '-A neutron-openvswi-ii2 -s 10.0.0.0/8 -p tcp -m tcp --dport 22 -m comment --comment "plumb:7" -j ACCEPT',
+      ['rule iptables -t filter -A neutron'],
+    ],
+    [
+      '-A neutron-openvswi-ii2 -p icmp -m comment --comment "plumb:7" -j ACCEPT',
+      ['rule iptables -t filter -A neutron'],
+    ],
     ['cookie=0x504c000000000009', ['flow table=25']],
     [
       'cookie=0x504c000000000002, duration=3.2s, table=0, n_packets=4, n_bytes=9, idle_age=3, priority=0 actions=drop',

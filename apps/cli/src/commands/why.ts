@@ -1,6 +1,5 @@
 /** `plumb why <thing>`: why something is on a node or in the API, from the API; on a node whose control plane is away, from the node itself. What only that takes is loaded for it. */
 import { hostname } from 'node:os';
-import { text } from 'node:stream/consumers';
 import { InvalidArgumentError, type Command } from 'commander';
 import { linesOf, MOST_TEXT, type Why } from '@plumbline/reasons/text';
 import { ApiCall, NoAnswer } from '../api-call.js';
@@ -10,8 +9,8 @@ import { addApiOptions, type ApiSource, apiSource, type ApiOptions } from './sou
 type WhyOptions = ApiOptions &
   AccessOptions &
   Readonly<{ node?: string; at?: number; here?: boolean; stateDir: string; json?: boolean }>;
-/** Answers a text. Rejects in words. */
-type Asking = (text: string) => Promise<Why>;
+/** `ask`: answers a text. Rejects in words. */
+type Asking = Readonly<{ ask: (text: string) => Promise<Why>; close: () => void }>;
 
 /** Lines of standard input that are asked about at a time: an agent answers four, and others ask, too. */
 const AT_ONCE = 3;
@@ -46,18 +45,26 @@ function position(given: string): number {
   return Number(given);
 }
 
-/** What comes before the dash says where: `qrouter-<id> -`. */
 async function why(words: readonly string[], options: WhyOptions): Promise<void> {
   const asking = await askingOf(options);
-  if (words.at(-1) !== '-') return show(await asking(words.join(' ')), options);
+  try {
+    if (words.at(-1) === '-') await whyOfLines(words.slice(0, -1), asking, options);
+    else show(await asking.ask(words.join(' ')), options);
+  } finally {
+    asking.close();
+  }
+}
+
+/** `where`: what comes before the dash: `qrouter-<id> -`. */
+async function whyOfLines(where: readonly string[], { ask }: Asking, options: WhyOptions): Promise<void> {
+  const { text } = await import('node:stream/consumers');
   const lines = (await text(process.stdin)).split('\n').filter((line) => line.trim() !== '');
-  const where = words.slice(0, -1);
   const told: Why[] = [];
   let [begun, shown] = [0, 0];
   const asker = async (): Promise<void> => {
     for (let at = begun++; at < lines.length; at = begun++) {
       const asked = [...where, lines[at]?.trim()].join(' ');
-      told[at] = await asking(asked).catch((error: Error) => unanswered(asked, error));
+      told[at] = await ask(asked).catch((error: Error) => unanswered(asked, error));
       for (let next = told[shown]; next; next = told[(shown += 1)]) show(next, options, true);
     }
   };
@@ -79,16 +86,16 @@ function show(told: Why, { json }: WhyOptions, ofSeveral = false): void {
 async function askingOf(options: WhyOptions): Promise<Asking> {
   const { node, at, here, stateDir } = options;
   const host = node ?? process.env['PLUMB_HOST'] ?? hostname();
-  let alone: Promise<Asking | null> | undefined;
   const onNode = async (): Promise<Asking | null> => {
     // A node knows the present alone.
     if (at !== undefined) return null;
-    const [{ newestView, whyHere }, { accessOf }] = await Promise.all([
+    const [{ openHere }, { newestView }, { accessOf }] = await Promise.all([
       import('../why/here.js'),
+      import('../kept-view.js'),
       import('./access-of.js'),
     ]);
     const view = await newestView(stateDir, host);
-    return view && ((asked) => whyHere(asked, view, accessOf(options)));
+    return view && openHere(view, accessOf(options));
   };
   if (here) {
     if (at !== undefined) throw new Error('a node knows nothing of the past: --at asks the log, by the API');
@@ -100,16 +107,24 @@ async function askingOf(options: WhyOptions): Promise<Asking> {
   // Who asks much logs in once.
   let known: Promise<string | null> | undefined;
   const source = { url, token: () => (known ??= token()) };
-  return async (asked) => {
+  let alone: Promise<Asking | null> | undefined;
+  const ask = async (asked: string): Promise<Why> => {
     try {
       return await askApi(asked, source, options);
     } catch (error) {
       const asking = error instanceof NoAnswer ? await (alone ??= onNode()) : null;
       if (!asking) throw error;
       console.error(`${(error as Error).message}; this is what node ${host} itself knows`);
-      return asking(asked);
+      return asking.ask(asked);
     }
   };
+  const close = (): void => {
+    void alone?.then(
+      (asking) => asking?.close(),
+      () => undefined,
+    );
+  };
+  return { ask, close };
 }
 
 async function askApi(asked: string, { url, token }: ApiSource, { node, at }: WhyOptions): Promise<Why> {

@@ -2,10 +2,8 @@
  * `plumb why` on a node whose control plane is away: the node itself, and the views that its agents keep on its disk. Both say what a thing is and for which object; who did it,
  * and with which request, the log alone knows.
  */
-import path from 'node:path';
-import { SnapshotFile, SnapshotRefused } from '@plumbline/agent-runtime';
-import { AGENT_KINDS, type AnyObject, canonicalAddress, keyOf, type ObjectKey, QUESTIONS } from '@plumbline/contracts';
-import { type NodeAccess, thingsHere } from '@plumbline/node-agents';
+import { type AnyObject, canonicalAddress, keyOf, type ObjectKey, QUESTIONS } from '@plumbline/contracts';
+import { type NodeAccess, type ThingsHere, thingsHere } from '@plumbline/node-agents';
 import {
   facetsOf,
   goingOf,
@@ -22,20 +20,22 @@ import type { HostView } from '@plumbline/topology';
 const MOST = { things: 30, objects: 10 } as const;
 const isWritten = (object: AnyObject): boolean => 'revision' in object;
 
-/** The latest view that an agent of this node keeps; null: there is none. All agents of a node keep the same objects. */
-export async function newestView(stateDir: string, host: string): Promise<HostView | null> {
-  const views = await Promise.all(
-    AGENT_KINDS.map((kind) =>
-      new SnapshotFile(path.join(stateDir, `${kind}.snapshot`)).load(host).catch((error: unknown) => {
-        if (error instanceof SnapshotRefused) return null;
-        throw error;
-      }),
-    ),
-  );
-  return views.reduce((best, view) => (view && (!best || view.position > best.position) ? view : best), null);
+/** Of a node that cannot be reached its view is told. */
+export async function openHere(
+  view: HostView,
+  access: NodeAccess,
+): Promise<Readonly<{ ask: (text: string) => Promise<Why>; close: () => void }>> {
+  const unreached = (error: unknown): ThingsHere => ({
+    things: () => Promise.resolve({ things: [], failed: [`what is on this node: ${messageOf(error)}`] }),
+    close: () => undefined,
+  });
+  const here = await thingsHere(view, access).catch(unreached);
+  return { ask: (text) => whyHere(text, view, here), close: () => here.close() };
 }
 
-export async function whyHere(text: string, view: HostView, access: NodeAccess): Promise<Why> {
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+async function whyHere(text: string, view: HostView, here: Pick<ThingsHere, 'things'>): Promise<Why> {
   const reference = parseReference(text);
   const unknown = [
     'who did it, when and with which request: the control plane does not answer, and a node does not know',
@@ -45,10 +45,7 @@ export async function whyHere(text: string, view: HostView, access: NodeAccess):
     positions: reference.positions,
     most: MOST.things,
   });
-  const found = await thingsHere(view, access, params).catch((error: unknown) => ({
-    things: [],
-    failed: [`what is on this node: ${error instanceof Error ? error.message : String(error)}`],
-  }));
+  const found = await here.things(params);
   unknown.push(...found.failed);
   const things = together(found.things).map((thing): ThingTold => {
     const object = thing.owner === null ? undefined : view.objects.get(thing.owner as ObjectKey);

@@ -38,7 +38,7 @@ export function dhcpAnswers(look: () => Promise<Looking>, memory: DhcpMemory): A
   return {
     things: async (params, { view }) => {
       survey ??= dhcpSurvey(await look(), () => [...memory.wanted.values()].map(({ outside }) => outside));
-      return thingsNamed(params, wantedOf(memory.wanted.values(), view), survey);
+      return thingsNamed(params, () => wantedOf(memory.wanted.values(), view), survey);
     },
   };
 }

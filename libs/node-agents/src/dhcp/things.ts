@@ -1,5 +1,5 @@
 /** What the DHCP agent has on its node, thing by thing: as its view wants it, with object and event of each, and as it is found. Pure. */
-import { canonicalAddress } from '@plumbline/contracts';
+import { canonicalAddress, type Port } from '@plumbline/contracts';
 import {
   DHCP_DEVICE_PREFIX,
   dhcpNetns,
@@ -12,6 +12,7 @@ import type { SeenNetwork } from '@plumbline/exec';
 import { kernelRoutesOf, linkLocalOf } from '@plumbline/l3-core';
 import type { FoundThing, WantedThing } from '@plumbline/reasons/things';
 import { type HostView, objectIn, objectsOf } from '@plumbline/topology';
+import { LOOPBACK } from '../things.js';
 
 const kept = new WeakMap<DhcpState, Readonly<{ position: number; things: readonly WantedThing[] }>>();
 
@@ -88,31 +89,33 @@ function ofEntry(
   if (kind === 'subnet')
     return { owner: `subnet/${id}`, position: objectIn(view, 'subnet', id)?.setAt['subnet'] ?? null };
   if (kind === 'port') return { owner: `port/${id}`, position: objectIn(view, 'port', id)?.setAt['port'] ?? null };
-  const words = line.split(/[\s,[\]]+/);
-  const port = portsOf(view, networkId).find(
-    ({ macAddress, fixedIps }) =>
-      words[0] === macAddress || fixedIps.some(({ ipAddress }) => words.includes(ipAddress)),
-  );
+  const holders = holdersIn(view, networkId);
+  const word = line.split(/[\s,[\]]+/).find((each) => holders.has(each));
+  const port = word === undefined ? undefined : holders.get(word);
   return port
     ? { owner: `port/${port.id}`, position: port.setAt['fixedIps'] ?? null }
     : { owner: `port/${server.portId}`, position: server.position };
 }
 
-const byNetwork = new WeakMap<
-  HostView['objects'],
-  { position: number; ports: Map<string, ReturnType<typeof objectsOf<'port'>>> }
->();
+type Holders = ReadonlyMap<string, Port>;
+const byNetwork = new WeakMap<HostView['objects'], { position: number; of: ReadonlyMap<string, Holders> }>();
 
-/** Ports of a network: found once for each position of the view. */
-function portsOf(view: HostView, networkId: string): ReturnType<typeof objectsOf<'port'>> {
+/** Ports of a network by their MACs and addresses: found once for each position of the view. */
+function holdersIn(view: HostView, networkId: string): Holders {
   let known = byNetwork.get(view.objects);
-  if (known?.position !== view.position)
-    byNetwork.set(view.objects, (known = { position: view.position, ports: new Map() }));
-  let ports = known.ports.get(networkId);
-  if (!ports)
-    known.ports.set(networkId, (ports = objectsOf(view, 'port').filter((port) => port.networkId === networkId)));
-  return ports;
+  if (known?.position !== view.position) {
+    const of = new Map<string, Map<string, Port>>();
+    for (const port of objectsOf(view, 'port')) {
+      const holders = of.get(port.networkId) ?? new Map<string, Port>();
+      of.set(port.networkId, holders);
+      for (const { ipAddress } of port.fixedIps) holders.set(ipAddress, port);
+      holders.set(port.macAddress, port);
+    }
+    byNetwork.set(view.objects, (known = { position: view.position, of }));
+  }
+  return known.of.get(networkId) ?? NOBODY;
 }
+const NOBODY: Holders = new Map();
 
 /** What was read of a node. `networks`: of namespaces of networks, by name. `files`: `<program>/<file>` -> its text. `others`: dnsmasq's that bear no mark of ours. */
 export type Read = Readonly<{
@@ -139,24 +142,29 @@ export function foundIn({ found, networks, files, others }: Read): FoundThing[] 
         ...(name !== 'lo' && { text: `${name} ${mac} mtu ${mtuBytes}` }),
         owner: ours ? owner : null,
       });
-      if (name !== 'lo')
-        for (const { address } of addresses)
-          add('address', netns, `${address} dev ${name}`, ours, { owner: ours ? owner : null });
+      for (const { address } of addresses) {
+        const itIs = name === 'lo' ? LOOPBACK.includes(address) : ours;
+        add('address', netns, `${address} dev ${name}`, itIs, {
+          owner: itIs ? owner : null,
+          ...(itIs && name === 'lo' && { as: 'ours' as const }),
+        });
+      }
     }
     for (const { type, destination, hops, kernel } of routes)
-      for (const { via, device } of hops)
-        if (device !== 'lo')
-          add(
-            'route',
-            netns,
-            via === null ? kernelText(type, destination, device) : `${destination} via ${via} dev ${device}`,
-            isOurs(device),
-            {
-              owner: isOurs(device) ? owner : null,
-              // The kernel makes some of an address that nobody asks it for.
-              ...(kernel && isOurs(device) && { as: 'ours' as const }),
-            },
-          );
+      for (const { via, device } of hops) {
+        const itIs = isOurs(device) || (device === 'lo' && kernel);
+        add(
+          'route',
+          netns,
+          via === null ? kernelText(type, destination, device) : `${destination} via ${via} dev ${device}`,
+          itIs,
+          {
+            owner: itIs ? owner : null,
+            // The kernel makes some of an address that nobody asks it for.
+            ...(kernel && itIs && { as: 'ours' as const }),
+          },
+        );
+      }
     for (const { device, address, proxy } of neighbours)
       add('neighbour', netns, `${proxy ? 'proxy ' : ''}${address} dev ${device}`, isOurs(device), { owner });
   }

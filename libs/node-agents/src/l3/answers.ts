@@ -54,8 +54,8 @@ export const l3Answers = (
     things: async (params, { view }) => {
       const { survey, userspace } = await look();
       const facts = { userspace: await userspace(), ...terms };
-      const wanted = once(view, facts.userspace, () => wantedOf(memory.rendered(view, facts)));
-      return thingsNamed(params, wanted, survey);
+      const wanting = once(view, facts.userspace, () => wantedOf(memory.rendered(view, facts)));
+      return thingsNamed(params, wanting, survey);
     },
   };
 };

@@ -27,6 +27,7 @@ import {
 } from '@plumbline/l3-core';
 import type { SeenNetwork } from '@plumbline/exec';
 import type { FoundThing, WantedThing } from '@plumbline/reasons/things';
+import { LOOPBACK } from '../things.js';
 
 type Present = Extract<Rendered, { kind: 'present' }>;
 const TOOLS = { 4: 'iptables', 6: 'ip6tables' } as const;
@@ -238,11 +239,16 @@ export function foundIn({ state, networks, files, others }: Read): FoundThing[] 
         ...(name !== 'lo' && { text: deviceText(name, mac, mtuBytes) }),
         owner: ours ? owner : null,
       });
-      if (name !== 'lo')
-        for (const { address } of addresses)
-          add('address', netns, `${address} dev ${name}`, ours, { owner: ours ? owner : null });
+      for (const { address } of addresses) {
+        const isOurs = name === 'lo' ? LOOPBACK.includes(address) : ours;
+        add('address', netns, `${address} dev ${name}`, isOurs, {
+          owner: isOurs ? owner : null,
+          ...(isOurs && name === 'lo' && { as: 'ours' as const }),
+        });
+      }
     }
-    const isOn = ({ hops }: Pick<FoundRoute, 'hops'>): boolean => hops.every(({ device }) => isOurDevice(device));
+    const isOn = ({ hops, kernel }: Pick<FoundRoute, 'hops' | 'kernel'>): boolean =>
+      hops.every(({ device }) => isOurDevice(device) || (device === 'lo' && kernel));
     for (const route of routes)
       for (const name of routeNames(route))
         add(
@@ -251,7 +257,7 @@ export function foundIn({ state, networks, files, others }: Read): FoundThing[] 
           name,
           isOn(route),
           // The kernel makes some of an address that nobody asks it for.
-          { owner, ...(route.kernel && isOn(route) && { as: 'ours' as const }) },
+          { owner: isOn(route) ? owner : null, ...(route.kernel && isOn(route) && { as: 'ours' as const }) },
         );
     for (const { device, address, proxy } of neighbours)
       add('neighbour', netns, `${proxy ? 'proxy ' : ''}${address} dev ${device}`, isOurDevice(device), { owner });
@@ -295,11 +301,9 @@ function routeNames({
   kernel,
 }: Pick<FoundRoute, 'type' | 'destination' | 'hops' | 'kernel'>): string[] {
   if (hops.length === 0) return [`${type} ${destination}`];
-  return hops
-    .filter(({ device }) => device !== 'lo')
-    .map(({ via, device }) =>
-      kernel || via === null ? kernelText(type, destination, device) : routeText(destination, via, device),
-    );
+  return hops.map(({ via, device }) =>
+    kernel || via === null ? kernelText(type, destination, device) : routeText(destination, via, device),
+  );
 }
 
 function rulesIn(saved: SavedTables, version: 4 | 6, netns: string, id: string): FoundThing[] {

@@ -21,8 +21,8 @@ export function metadataAnswers(
   return {
     things: async (params, { view }) => {
       const askers = memory.wishes(answers).wanted;
-      const wanted = once(view, askers.map(askerKey).join(' '), () => wantedOf(askers, view));
-      return thingsNamed(params, wanted, survey);
+      const wanting = once(view, askers.map(askerKey).join(' '), () => wantedOf(askers, view));
+      return thingsNamed(params, wanting, survey);
     },
   };
 }

@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import type { Answers } from '@plumbline/agent-runtime';
 import { CommandFailed, defaultNetnsDir, type Spawner } from '@plumbline/exec';
-import { askedBy, type NodeConverger } from '@plumbline/ovs-core';
+import { type Asked, askedBy, type NodeConverger, type ObservedSwitch } from '@plumbline/ovs-core';
 import { BridgeDriver, type SwitchDriver } from '@plumbline/ovs-driver';
 import type { WantedThing } from '@plumbline/reasons/things';
 import type { HostView } from '@plumbline/topology';
@@ -47,7 +47,8 @@ export function ovsAnswers(look: () => Promise<OvsLook>): Answers<'things'> {
       const from = [asked.desired, asked.filter, observed] as const;
       if (!last || from.some((each, at) => each !== last?.from[at]))
         last = { from, wanted: wantedOf(view, asked, observed) };
-      return thingsNamed(params, last.wanted, survey);
+      const { wanted } = last;
+      return thingsNamed(params, () => wanted, survey);
     },
   };
 }
@@ -57,8 +58,12 @@ export const ovsLooks: Looks = (view, node) => {
   const config = configOf(view, node.access);
   const driver = switchDriver(node);
   const bridges = new BridgeDriver(node.runner);
+  let last: Readonly<{ observed: ObservedSwitch; asked: Asked }> | null = null;
   const look = async (): Promise<OvsLook> => {
-    const asked = askedBy(view, config, await driver.observe(), await bridges.observe());
+    const observed = await driver.observe();
+    if (last?.observed !== observed)
+      last = { observed, asked: askedBy(view, config, observed, await bridges.observe()) };
+    const { asked } = last;
     return { driver, bridges, runner: node.runner, converger: { asked: () => asked } };
   };
   return { ...ovsAnswers(look), close: () => driver.close() };

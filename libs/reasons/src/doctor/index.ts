@@ -1,4 +1,4 @@
-export { CHECKS } from './checks/index.js';
+export { CHECKS, isLookAlone } from './checks/index.js';
 export {
   type AgentFacts,
   type AnyCheck,

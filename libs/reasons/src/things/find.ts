@@ -4,7 +4,7 @@
  *
  * The first of these that finds anything is the answer: things whose name or text is the text; things that have all its words; of the things whose name is in the text those that say most.
  */
-import type { Thing } from '@plumbline/contracts';
+import { PROTOCOL_NUMBERS, type Thing } from '@plumbline/contracts';
 
 type Named = Pick<Thing, 'sort' | 'place' | 'name' | 'text' | 'owner' | 'uses' | 'position'>;
 
@@ -63,18 +63,29 @@ const PASSING = [
   /\b(?:duration|n_packets|n_bytes|idle_age|hard_age|idle_timeout|hard_timeout|importance)=[\d.]+s?,?/gi,
   /\bcookie=0x[0-9a-f]+,?/gi,
   /\btable=0\b,?/gi,
-  /\b(?:src|brd) [0-9a-f.:/]+/gi,
+  /\b(?:src|brd|link\/loopback) [0-9a-f.:/]+/gi,
+  /\blink-netns(?:id)? \S+/gi,
 ];
 
 /** A chain as `iptables-save` declares it, behind what it does with packets that end it. */
 const DECLARED = /(^|\s):([a-z][\w.-]*) (?:-|accept|drop)(?=\s|$)/g;
 /** Of `ip link`: a device with the other end of its pair, and the colon behind its name. */
 const DEVICE = /^([a-z][\w.-]*)(?:@[\w.-]+)?:?$/;
+/** A protocol in a rule: iptables prints names that the node's /etc/protocols has, and rules of instances' bridges are kept with numbers. */
+const PROTOCOL = /(^|\s)(-p|--ctproto) ([a-z][\w-]*)(?=\s|$)/g;
+const NUMBERS: Readonly<Record<string, number>> = {
+  ...PROTOCOL_NUMBERS,
+  ...{ ipencap: 4, ipv6: 41, ospfigp: 89, mh: 135, 'ipv6-mh': 135 },
+};
+const numbered = (text: string): string =>
+  text.replace(PROTOCOL, (whole, before: string, option: string, name: string) =>
+    Object.hasOwn(NUMBERS, name) ? `${before}${option} ${NUMBERS[name]}` : whole,
+  );
 /** As sysctl(8) prints it; files have slashes. */
 const SYSCTL = /^net(?:\.[\w-]+)+$/;
 /** The words of a text; what has a prefix length is there without it, too. */
 export function wordsOf(text: string): string[] {
-  const plain = text.toLowerCase().replace(DECLARED, '$1-n $2');
+  const plain = numbered(text.toLowerCase().replace(DECLARED, '$1-n $2'));
   const rest = PASSING.reduce((left, pattern) => left.replace(pattern, ' '), plain);
   return rest
     .split(/[\s,='"()[\]{};|\\]+/)
@@ -139,6 +150,7 @@ function within<T extends Named>(
 ): readonly T[] {
   const given = new Set(words.flatMap((word) => [word, word.replace(/\/\d+$/, '')]));
   const hosts = words.filter((word) => HOST.test(word));
+  const places = words.filter((word) => NAMESPACE.test(word));
   const found = [...given]
     .flatMap((word) => index.begins.get(word) ?? [])
     .sort((one, other) => one - other)
@@ -146,6 +158,7 @@ function within<T extends Named>(
     .filter((thing) => {
       const { nameWords, words: its } = saidOf(thing);
       return (
+        (places.length === 0 || places.some((place) => its.has(place))) &&
         nameWords.every((word) => given.has(word) || given.has(word.replace(/\/\d+$/, ''))) &&
         // A text about an address is not about the device or namespace that had it; nor is a whole line about where it was.
         hosts.every((host) => its.has(host)) &&
@@ -160,6 +173,8 @@ function within<T extends Named>(
   return [...new Set(found)].filter((thing) => said(thing) === most);
 }
 
+/** A text that names one is about what is in it. */
+const NAMESPACE = /^(?:qrouter|qdhcp)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** Where others are: a text that says more is about what is there. */
 const isPlace = (sort: string): boolean => sort === 'namespace' || sort === 'bridge';
 /** What `ip netns` prints behind a name. */
@@ -235,6 +250,8 @@ function saidOf(thing: Named): Said {
       words: new Set([
         sort,
         ...wordsOf(place),
+        // A file of a program is asked for by the program, too.
+        ...place.split('/'),
         ...nameWords,
         ...textWords,
         ...keys,

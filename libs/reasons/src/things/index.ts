@@ -1,2 +1,2 @@
 export { find, wordsOf } from './find.js';
-export { judge, together, type FoundThing, type WantedThing } from './judge.js';
+export { asBefore, judge, together, type FoundThing, type WantedThing } from './judge.js';

@@ -41,6 +41,25 @@ export function judge(wanted: readonly WantedThing[], found: readonly FoundThing
   ];
 }
 
+/** The same objects, and the same list, for things that are as they were: what each can be asked for by is worked out once (find.ts). */
+export function asBefore(before: readonly Thing[], now: readonly Thing[]): readonly Thing[] {
+  const known = new Map(before.map((thing) => [keyOf(thing), thing]));
+  const things = now.map((thing) => {
+    const old = known.get(keyOf(thing));
+    return old && isSame(old, thing) ? old : thing;
+  });
+  return things.length === before.length && things.every((thing, at) => thing === before[at]) ? before : things;
+}
+
+/** Of things with the same key. */
+const isSame = (one: Thing, other: Thing): boolean =>
+  one.text === other.text &&
+  one.found === other.found &&
+  one.owner === other.owner &&
+  one.position === other.position &&
+  one.uses.length === other.uses.length &&
+  one.uses.every((use, at) => use === other.uses[at]);
+
 /** Of several agents that say something of one thing, the first of these counts: what is foreign to one may be another's. */
 const RANK: readonly Thing['found'][] = ['ours', 'learned', 'missing', 'left-over', 'wanted', 'foreign'];
 

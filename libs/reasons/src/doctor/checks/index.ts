@@ -3,6 +3,7 @@
  * instance. Of several that find something the first is the one to mend first. What an agent would mend comes before the silence of that agent, and says so, since it is
  * what stops the packets.
  */
+import { LOOK_NAMES } from '@plumbline/contracts';
 import type { AnyCheck } from '../check.js';
 import { addressChecks, serviceChecks } from './addresses.js';
 import { agentChecks, otherChecks, reportChecks } from './agents.js';
@@ -40,3 +41,11 @@ export const CHECKS: readonly AnyCheck[] = [
   ...metadataChecks,
   ...otherChecks,
 ];
+
+const LOOKED: ReadonlySet<string> = new Set(
+  CHECKS.filter(({ needs }) => needs.every((need) => (LOOK_NAMES as readonly string[]).includes(need))).map(
+    ({ id }) => id,
+  ),
+);
+/** Whether looks at nodes are all that the check needs: it can be made on a node alone. */
+export const isLookAlone = (check: string): boolean => LOOKED.has(check);
