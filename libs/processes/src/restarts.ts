@@ -1,16 +1,24 @@
 /**
- * When a program may be started again that ended by itself. One that runs for a long time is started at once; one that ends soon waits for its turn, each time
- * twice as long from one start to the next. Time is given by the caller.
+ * When a program may be started again that ended by itself. One that had run well is started at once; one that ends soon waits for its turn, each time twice as long
+ * from one start to the next. Time is given by the caller.
+ *
+ * A run is a good one when it was seen to last for a second, and for as long as the pause that the runs before it had led to. Who kills a program that works, however
+ * often, has it back at once; a program that cannot run says so within that second, or, on a machine with too much to do, once the pauses have given it room.
  *
  * Nothing of this is on the node: an agent that was restarted starts a missing process at once, one start earlier than the old agent would have.
- * Road not taken: only the pauses between the converges that failed. A start succeeds, the end comes later; so each start would look like the first.
+ * Roads not taken: only the pauses between the converges that failed. A start succeeds, the end comes later; so each start would look like the first. A minute for a good
+ * run: a DHCP server that was killed ten times in a minute was then away for as long.
  */
 import { backoffDelayMs, type BackoffSchedule } from '@plumbline/reconcile';
 
-/** From one start to the next of a program that ends soon: the first time, it is no later than its end is noticed. `maxMs` is also how long a run must last to count as a good one. */
+/** From one start to the next of a program that ends soon: the first time, it is no later than its end is noticed. */
 export const defaultRestarts: BackoffSchedule = { firstMs: 250, maxMs: 60_000 };
 
-type Run = Readonly<{ digest: string; startedMs: number; endedMs: number | null; short: number }>;
+/** How long a good run was seen to last, at least. */
+const GOOD_MS = 1_000;
+
+/** `seenMs`: when it was last seen running. Its end is noticed up to one look later. */
+type Run = Readonly<{ digest: string; startedMs: number; seenMs: number; endedMs: number | null; short: number }>;
 
 /** Why a program is not started now. `pauseMs`: from its last start to the next. `short`: how many runs in a row were short. */
 export type Hold = Readonly<{ ranMs: number; pauseMs: number; short: number }>;
@@ -24,22 +32,22 @@ export class Restarts {
   hold(name: string, digest: string, nowMs: number): Hold | null {
     const run = this.runs.get(name);
     if (run?.digest !== digest) return null;
-    const ranMs = (run.endedMs ?? nowMs) - run.startedMs;
-    const pauseMs = backoffDelayMs(run.short, this.schedule, 0);
-    if (this.isGood(ranMs) || nowMs >= run.startedMs + pauseMs) return null;
-    return { ranMs, pauseMs, short: run.short + 1 };
+    const pauseMs = this.pauseMs(run);
+    if (this.isGood(run) || nowMs >= run.startedMs + pauseMs) return null;
+    return { ranMs: (run.endedMs ?? nowMs) - run.startedMs, pauseMs, short: run.short + 1 };
   }
 
   started(name: string, digest: string, nowMs: number): void {
     const before = this.runs.get(name);
-    const same = before?.digest === digest && !this.isGood((before.endedMs ?? nowMs) - before.startedMs);
-    this.runs.set(name, { digest, startedMs: nowMs, endedMs: null, short: same ? before.short + 1 : 0 });
+    const short = before?.digest === digest && !this.isGood(before) ? before.short + 1 : 0;
+    this.runs.set(name, { digest, startedMs: nowMs, seenMs: nowMs, endedMs: null, short });
   }
 
   /** These run; all others that were started have ended by now. */
   onlyTheseRun(names: ReadonlySet<string>, nowMs: number): void {
     for (const [name, run] of this.runs)
-      if (run.endedMs === null && !names.has(name)) this.runs.set(name, { ...run, endedMs: nowMs });
+      if (run.endedMs === null)
+        this.runs.set(name, names.has(name) ? { ...run, seenMs: nowMs } : { ...run, endedMs: nowMs });
   }
 
   /** It was ended on purpose. */
@@ -47,8 +55,12 @@ export class Restarts {
     this.runs.delete(name);
   }
 
-  private isGood(ranMs: number): boolean {
-    return ranMs >= this.schedule.maxMs;
+  private pauseMs({ short }: Run): number {
+    return backoffDelayMs(short, this.schedule, 0);
+  }
+
+  private isGood(run: Run): boolean {
+    return run.seenMs - run.startedMs >= Math.max(GOOD_MS, this.pauseMs(run));
   }
 }
 

@@ -5,53 +5,63 @@ import { holdText, Restarts } from './restarts.js';
 const schedule = { firstMs: 1_000, maxMs: 60_000 };
 
 describe('starts of a program that ends by itself', () => {
-  it('are ever further apart while it ends soon, and never more than the longest pause', () => {
+  /** A program whose runs last so long, one after another and the last one again and again, looked at every `lookMs`: when it was started, and how long it was away. */
+  function life(lives: readonly number[], { untilMs, lookMs = 100 }: { untilMs: number; lookMs?: number }) {
     const restarts = new Restarts(schedule);
     const starts: number[] = [];
-    for (let nowMs = 0; nowMs <= 400_000; nowMs += 100) {
-      restarts.onlyTheseRun(new Set(), nowMs);
-      if (restarts.hold('a', 'x', nowMs)) continue;
+    const awayMs: number[] = [];
+    let endsMs = 0;
+    for (let nowMs = 0; nowMs <= untilMs; nowMs += lookMs) {
+      const runs = nowMs < endsMs;
+      restarts.onlyTheseRun(new Set(runs ? ['a'] : []), nowMs);
+      if (runs || restarts.hold('a', 'x', nowMs)) continue;
       restarts.started('a', 'x', nowMs);
-      starts.push(nowMs / 1000);
+      if (starts.length > 0) awayMs.push(nowMs - endsMs);
+      endsMs = nowMs + (lives[Math.min(starts.length, lives.length - 1)] ?? 0);
+      starts.push(nowMs);
     }
-    expect(starts).toEqual([0, 1, 3, 7, 15, 31, 63, 123, 183, 243, 303, 363]);
+    return { starts, awayMs };
+  }
+
+  it('are ever further apart while it ends soon, and never more than the longest pause', () => {
+    const { starts } = life([0], { untilMs: 400_000 });
+    expect(starts.map((ms) => ms / 1000)).toEqual([0, 1, 3, 7, 15, 31, 63, 123, 183, 243, 303, 363]);
+  });
+
+  it.each([1_100, 2_500, 30_000])('are at once, however often it is killed, while its runs last %i ms', (lifeMs) => {
+    const { starts, awayMs } = life([lifeMs], { untilMs: 200 * lifeMs });
+    expect(starts.length).toBeGreaterThan(150);
+    expect(Math.max(...awayMs)).toBeLessThanOrEqual(100);
+  });
+
+  it('are at once again after some that were killed in a row, when one has lasted as long as the pause that these led to', () => {
+    const { awayMs } = life([100, 100, 100, 100, 16_100, 1_500], { untilMs: 60_000 });
+    expect(awayMs.slice(0, 4)).toEqual([900, 1_900, 3_900, 7_900]);
+    expect(Math.max(...awayMs.slice(4))).toBeLessThanOrEqual(100);
+  });
+
+  it('are not taken for good runs because their end was noticed late', () => {
+    const { starts } = life([10], { untilMs: 100_000, lookMs: 3_000 });
+    expect(starts.map((ms) => ms / 1000)).toEqual([0, 3, 6, 12, 21, 39, 72]);
   });
 
   it('keep the first pause at least, whatever the lives of the runs, unless the last run was a good one', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(120_000), { minLength: 1 }), (lives) => {
-        const restarts = new Restarts(schedule);
-        let nowMs = 0;
-        for (const life of lives) {
-          const startedMs = nowMs;
-          restarts.started('a', 'x', startedMs);
-          nowMs += life;
-          restarts.onlyTheseRun(new Set(), nowMs);
-          const hold = restarts.hold('a', 'x', nowMs);
-          if (life >= schedule.maxMs) expect(hold).toBe(null);
-          if (hold) nowMs = startedMs + hold.pauseMs;
-          expect(restarts.hold('a', 'x', nowMs)).toBe(null);
-          expect(nowMs - startedMs).toBeGreaterThanOrEqual(schedule.firstMs);
-        }
+        const { starts } = life(lives, { untilMs: 600_000 });
+        starts.slice(1).forEach((ms, n) => expect(ms - (starts[n] ?? 0)).toBeGreaterThanOrEqual(schedule.firstMs));
       }),
     );
   });
 
-  it('after a good run, after an end on purpose and of a changed program are at once', () => {
+  it('after an end on purpose and of a changed program are at once', () => {
     const restarts = new Restarts(schedule);
     restarts.started('a', 'x', 0);
     restarts.onlyTheseRun(new Set(), 10);
     expect(restarts.hold('a', 'x', 10)).toEqual({ ranMs: 10, pauseMs: 1000, short: 1 });
     expect([restarts.hold('a', 'y', 10), restarts.hold('b', 'x', 10)]).toEqual([null, null]);
-    restarts.started('a', 'x', 1000);
-    restarts.onlyTheseRun(new Set(['a']), 61_000);
-    restarts.onlyTheseRun(new Set(), 61_000);
-    expect(restarts.hold('a', 'x', 61_000)).toBe(null);
-    restarts.started('a', 'x', 61_000);
-    restarts.onlyTheseRun(new Set(), 61_001);
-    expect(restarts.hold('a', 'x', 61_001)).toMatchObject({ short: 1 });
     restarts.forget('a');
-    expect(restarts.hold('a', 'x', 61_001)).toBe(null);
+    expect(restarts.hold('a', 'x', 10)).toBe(null);
   });
 
   it.each([

@@ -14,7 +14,7 @@ import {
 import { TERMS } from '@plumbline/dhcp-core/testing';
 import { OvsdbPorts } from '@plumbline/l3-driver';
 import { makeNode, type ScratchNode } from '@plumbline/l3-driver/testing';
-import { NodeProcesses } from '@plumbline/processes';
+import { NodeProcesses, type NodeProcessesOptions } from '@plumbline/processes';
 import { NodeDhcpDriver } from '../node-driver.js';
 
 /** What a client says of its lease, by the names that its script gets. */
@@ -36,6 +36,8 @@ case "$1$reason" in *deconfig*|*PREINIT*) [ -n "$reason" ] && ip link set dev "$
 env > "$OUT.next" && mv "$OUT.next" "$OUT"
 `;
 
+type Restarts = NonNullable<NodeProcessesOptions['restarts']>;
+
 export class DhcpNode {
   private wanted = new Map<string, DhcpState>();
   /** Whether guests are led to metadata. */
@@ -47,17 +49,18 @@ export class DhcpNode {
     readonly node: ScratchNode,
     readonly folder: string,
     readonly owner: string,
+    private readonly restarts: Restarts,
   ) {
     this.restartAgent();
   }
 
-  /** Needs root, Open vSwitch, dnsmasq-base and dnsmasq-utils. */
-  static async make(): Promise<DhcpNode> {
+  /** Needs root, Open vSwitch, dnsmasq-base and dnsmasq-utils. `restarts`: of a dnsmasq that ends; by default a test need not wait for one that it ends at once. */
+  static async make(restarts: Restarts = { firstMs: 20, maxMs: 1_000 }): Promise<DhcpNode> {
     const folder = mkdtempSync('/tmp/plumb-dhcp-');
     // dnsmasq reads its files as nobody.
     chmodSync(folder, 0o755);
     writeFileSync(path.join(folder, 'script'), SCRIPT, { mode: 0o755 });
-    return new DhcpNode(await makeNode(), folder, `dhcp-test-${process.pid}`);
+    return new DhcpNode(await makeNode(), folder, `dhcp-test-${process.pid}`, restarts);
   }
 
   /** A new agent without memory, on the node as it is. */
@@ -67,7 +70,7 @@ export class DhcpNode {
     this.processes = new NodeProcesses(this.node.spawner, {
       owner: this.owner,
       runDir: this.folder,
-      restarts: { firstMs: 20, maxMs: 1_000 },
+      restarts: this.restarts,
     });
     const ports = new OvsdbPorts(this.node.mirror, DHCP_PORT_OWNER);
     this.driver = new NodeDhcpDriver(this.node.runner, ports, this.processes, {
