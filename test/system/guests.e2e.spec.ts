@@ -1,6 +1,7 @@
 /**
  * docs/how-to/run-libvirt-guests.md, block by block, on nodes of a lab: a virtual machine under libvirt, with nothing done for it but what the page says. It gets
- * address, metadata, protection and floating IP; agents and the switch are restarted under it; it is rebooted, and it moves.
+ * address, metadata, protection and floating IP; agents and the switch are restarted under it; it is rebooted, and it moves. And one with a bridge of its own, where a
+ * node's firewall asks for that (`hybrid`).
  */
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,28 +11,28 @@ import { run } from '@plumbline/exec';
 import {
   cloudName,
   datapathType,
-  ensureUnit,
   guestImage,
-  labEnvironment,
   ownCloudsFile,
   placeFolder,
-  removeUnit,
   runningPlace,
   type InstanceState,
 } from '@plumbline/lab';
 import { readBlocks } from './real-machines/handbook.js';
+import { falseFramesHeard } from './testing/frames.js';
+import { lostWhile } from './testing/pings.js';
 import { HeldStream } from './testing/stream.js';
 import { TestLab, until, upTimeoutMs, type Resource } from './testing/test-lab.js';
 
 const projectDir = path.resolve(import.meta.dirname, '../..');
 const blocks = readBlocks(path.join(projectDir, 'docs/how-to/run-libvirt-guests.md'), ['client', 'node', 'other-node']);
-const framesFile = path.join(projectDir, 'test/system/testing/frames.pl');
 /** The machines of the page. */
 const HOSTS: Readonly<Record<string, string>> = { node: 'cmp1', 'other-node': 'cmp2' };
 /** From no port and no domain to an answer, on a machine that makes a lab with two guests in so many seconds; one that is slower may take longer. */
 const ANSWER_SECONDS = 40;
 const LAB_SECONDS = 40;
 const testMs = 300_000;
+/** An address of the network that nobody has. */
+const FALSE_IP = '192.168.50.251';
 
 let lab: TestLab;
 let folder: string;
@@ -63,8 +64,9 @@ async function type(heading: string, where: string): Promise<string> {
 
 const carry = (from: string, to: string): void =>
   copyFileSync(path.join(folderOn(from), 'web1.xml'), path.join(folderOn(to), 'web1.xml'));
-const inGuest = async (...argv: string[]): Promise<string> =>
-  (await lab.at('web1', argv, { timeoutMs: 60_000 })).stdout;
+const inside = async (name: string, ...argv: string[]): Promise<string> =>
+  (await lab.at(name, argv, { timeoutMs: 60_000 })).stdout;
+const inGuest = (...argv: string[]): Promise<string> => inside('web1', ...argv);
 const port = (): Promise<Resource> => lab.named('ports', 'web1');
 /** The guest's answer by its floating IP, which it gives after it has booted. */
 const answers = (): Promise<void> =>
@@ -100,35 +102,34 @@ const pluggedOn = (host: string): Promise<string> =>
     `external_ids:iface-id=${guest.portId}`,
   ]);
 
-/**
- * Pings the guest while the work is done. Answers how many were sent meanwhile, and how many of them got no answer, also not within the second after. (With a count, ping(8)
- * waits for the last answers for two round trips only.)
- */
-async function lostWhile(work: () => Promise<void>): Promise<{ sent: number; lost: number }> {
-  await ensureUnit(lab.spec.stateDir, {
-    name: 'pings',
-    order: 41,
-    argv: lab.argvAt('outside', ['ping', '-n', '-i', '0.02', floatingIp]),
-    env: labEnvironment(lab.state.labId),
-    restart: false,
-    afterStart: [],
-    stopSignal: 'SIGINT',
-  });
-  const answered = (): number[] => [...lab.logOf('pings').matchAll(/icmp_seq=(\d+) ttl=/g)].map(([, n]) => Number(n));
-  const last = (): number => Math.max(0, ...answered());
+/** A megabyte from outside, and by the guest from outside and from a guest of the other node. */
+async function carriesTcp(name: string, address: string): Promise<void> {
+  const { node, project } = runningPlace(lab.spec, 'outside').paths;
+  const fetch = [node, `${project}/libs/lab/dist/guest-main.js`, 'fetch', `http://${address}/bytes/1048576`];
+  expect(JSON.parse(await lab.text('outside', fetch))).toMatchObject({ bytes: 1_048_576 });
+  for (const from of ['10.255.253.1', lab.instance(name === 'web1' ? 'vm2' : 'vm1').ip])
+    expect(JSON.parse(await inside(name, 'fetch', `http://${from}/bytes/1048576`))).toMatchObject({ bytes: 1_048_576 });
+}
+
+/** Without groups nothing gets in, and with them everything does again. */
+async function isProtected({ name, portId }: InstanceState, address: string): Promise<void> {
+  const groups = (await lab.get('port', portId))['security_groups'];
+  await lab.update('port', portId, { security_groups: [] });
   await until(
-    () => last() > 0,
-    () => 'no ping is answered',
+    async () => (await lab.greeting('outside', address)) === null && !(await lab.pings('outside', address, 1)),
+    () => 'a port without groups lets in what is sent to it',
   );
-  await work();
-  const sent = last();
+  await lab.update('port', portId, { security_groups: groups });
+  await lab.answers('outside', address, name, testMs);
+}
+
+/** All datagrams of this stream have come back but those of the last second: one that is late is not lost. */
+async function nothingLost(udp: HeldStream): Promise<void> {
+  await udp.flows();
   await until(
-    () => last() > sent + 50,
-    () => `no ping after the ${sent}th is answered`,
-    testMs,
+    () => udp.state().lost === 0,
+    () => `${udp.state().lost} datagrams are lost`,
   );
-  await removeUnit(lab.spec.stateDir, 'pings');
-  return { sent, lost: sent - new Set(answered().filter((n) => n <= sent)).size };
 }
 
 const supported = process.arch === 'x64';
@@ -206,67 +207,13 @@ const supported = process.arch === 'x64';
     testMs,
   );
 
-  test(
-    'carries TCP both ways, a megabyte each',
-    async () => {
-      const { node, project } = runningPlace(lab.spec, 'outside').paths;
-      const fetch = [node, `${project}/libs/lab/dist/guest-main.js`, 'fetch', `http://${floatingIp}/bytes/1048576`];
-      expect(JSON.parse(await lab.text('outside', fetch))).toMatchObject({ bytes: 1_048_576 });
-      const other = lab.instance('vm2');
-      for (const from of ['10.255.253.1', other.ip])
-        expect(JSON.parse(await inGuest('fetch', `http://${from}/bytes/1048576`))).toMatchObject({ bytes: 1_048_576 });
-    },
-    testMs,
-  );
+  test('carries TCP both ways, a megabyte each', () => carriesTcp('web1', floatingIp), testMs);
 
-  test(
-    'is protected by the groups of its port',
-    async () => {
-      const groups = (await port())['security_groups'];
-      await lab.update('port', guest.portId, { security_groups: [] });
-      await until(
-        async () =>
-          (await lab.greeting('outside', floatingIp)) === null && !(await lab.pings('outside', floatingIp, 1)),
-        () => 'a port without groups lets in what is sent to it',
-      );
-      await lab.update('port', guest.portId, { security_groups: groups });
-      await answers();
-    },
-    testMs,
-  );
+  test('is protected by the groups of its port', () => isProtected(guest, floatingIp), testMs);
 
   test(
     'sends nothing that is not its own: frames with another address or MAC are dropped',
-    async () => {
-      const other = listener;
-      const { project } = runningPlace(lab.spec, other.host).paths;
-      await ensureUnit(lab.spec.stateDir, {
-        ...{ name: 'hear-frames', order: 41, restart: true, afterStart: [], stopSignal: 'SIGTERM' },
-        argv: lab.argvAt('ear', ['perl', `${project}/test/system/testing/frames.pl`, 'hear', 'eth0']),
-        env: labEnvironment(lab.state.labId),
-      });
-      const script = readFileSync(framesFile, 'utf8');
-      const send = async (word: string, { mac = guest.mac, ip = guest.ip } = {}): Promise<void> =>
-        void (await inGuest('perl', '-e', script, 'send', 'eth0', mac, other.mac, ip, other.ip, word));
-      const heard = (): string[] => lab.logOf('hear-frames').split('\n');
-      // The first may be sent before the other end listens.
-      await until(
-        async () => {
-          await send('own');
-          return heard().includes('own');
-        },
-        () => `a frame of its own does not arrive`,
-      );
-      await send('false address', { ip: '192.168.50.251' });
-      await send('false mac', { mac: 'fa:16:3e:00:00:01' });
-      await send('false both', { mac: 'fa:16:3e:00:00:01', ip: '192.168.50.251' });
-      await send('last');
-      await until(
-        () => heard().includes('last'),
-        () => 'the last frame of its own does not arrive',
-      );
-      expect(heard().filter((word) => word.startsWith('false'))).toEqual([]);
-    },
+    async () => expect(await falseFramesHeard(lab, guest, listener, FALSE_IP)).toEqual([]),
     testMs,
   );
 
@@ -283,7 +230,7 @@ const supported = process.arch === 'x64';
         ['net1', 'l3'],
         ['net1', 'dhcp'],
       ] as const;
-      const { sent, lost } = await lostWhile(async () => {
+      const { sent, lost } = await lostWhile(lab, floatingIp, async () => {
         for (const [host, agent] of killed) await lab.kill(`${agent}-agent-${host}`);
         for (const [host, agent] of killed)
           await until(
@@ -295,7 +242,7 @@ const supported = process.arch === 'x64';
       process.stdout.write(`${sent} pings while ${killed.length} agents were killed: ${lost} lost\n`);
       expect({ sent: sent > 0, lost }).toEqual({ sent: true, lost: 0 });
       await streams.tcp.flows();
-      await streams.udp.flows();
+      await nothingLost(streams.udp);
 
       await lab.kill('ovs-vswitchd-cmp1');
       await lab.becomes('port', guest.portId, 'ACTIVE');
@@ -377,6 +324,43 @@ const supported = process.arch === 'x64';
       await type('Remove it', 'client');
       expect(await lab.list('ports', '?name=web1')).toEqual([]);
       expect(await pluggedOn('cmp2')).toBe('');
+    },
+    testMs,
+  );
+
+  test(
+    'with a bridge of its own, where its node asks for one: reached, protected, nothing forged, and untouched by a restart of the agent',
+    async () => {
+      await lab.withEnvironment('ovs-agent-cmp2', { PLUMB_FIREWALL: 'hybrid' });
+      const details = async () => (await lab.get('port', listener.portId))['binding:vif_details'];
+      await until(
+        async () => JSON.stringify(await details()).includes('"ovs_hybrid_plug":true'),
+        () => 'the API does not say how to plug on cmp2',
+      );
+      const network = await lab.named('networks', 'private');
+      const own = await lab.newInstance('web2', 'cmp2', network, { prefix: 24, gateway: '192.168.50.1', guest: true });
+      expect((await lab.text('cmp2', ['ovs-vsctl', 'list-ports', 'br-int'])).split('\n')).toContain(
+        `qvo${own.portId.slice(0, 11)}`,
+      );
+      const address = String((await lab.floatingIp(own))['floating_ip_address']);
+      await lab.answers('outside', address, 'web2', testMs);
+      expect(await lab.pings('outside', address)).toBe(true);
+      await carriesTcp('web2', address);
+      await isProtected(own, address);
+      expect(await falseFramesHeard(lab, own, listener, FALSE_IP)).toEqual([]);
+      const streams = [
+        await HeldStream.open(lab, 'tcp2', 'web2', address),
+        await HeldStream.open(lab, 'udp2', 'web2', address, { protocol: 'udp' }),
+      ] as const;
+      await lab.kill('ovs-agent-cmp2');
+      await until(
+        async () => (await lab.health('cmp2', 'ovs')).includes('in-sync'),
+        () => 'the agent of cmp2 does not come back',
+        60_000,
+      );
+      await streams[0].flows();
+      await nothingLost(streams[1]);
+      for (const stream of streams) await stream.close();
     },
     testMs,
   );

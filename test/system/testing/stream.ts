@@ -4,8 +4,11 @@ import { ensureUnit, labEnvironment, removeUnit, runningPlace } from '@plumbline
 import { until, type TestLab } from './test-lab.js';
 
 const port = 7000;
-const Line = z.object({ at: z.number(), lines: z.number(), gapMs: z.number(), ended: z.string().nullable() });
-/** Lines received so far, the longest silence, when it was reported, and how the stream ended (null: it is open). */
+const Line = z.object({
+  ...{ at: z.number(), lines: z.number(), gapMs: z.number(), ended: z.string().nullable() },
+  lost: z.number().default(0),
+});
+/** Lines received so far, the longest silence, when it was reported, how the stream ended (null: it is open), and how many datagrams were lost. */
 export type StreamState = z.infer<typeof Line>;
 
 export class HeldStream {

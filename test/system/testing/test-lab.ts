@@ -213,12 +213,12 @@ export class TestLab {
     if (instance.byDhcp) await takeAddress(this.spec, this.state.labId, place, instance);
   }
 
-  /** An instance on a network that the spec made, plugged and ACTIVE. */
+  /** An instance on a network that the spec made, plugged and ACTIVE. `guest`: a virtual machine, which asks for its address by itself. */
   async newInstance(
     name: string,
     host: string,
     network: Resource,
-    where: Readonly<{ ip?: string; prefix: number; gateway: string }>,
+    where: Readonly<{ ip?: string; prefix: number; gateway: string; guest?: boolean }>,
   ): Promise<InstanceState> {
     const port = await this.create('port', {
       security_groups: [await this.guestGroup()],
@@ -240,6 +240,7 @@ export class TestLab {
       gateway: where.gateway,
       mtuBytes: Number(network['mtu']),
       hybrid: (port['binding:vif_details'] as { ovs_hybrid_plug?: boolean }).ovs_hybrid_plug === true,
+      ...(where.guest === true && { guest: true, byDhcp: true }),
     };
     await this.plug(instance);
     await this.becomes('port', port.id, 'ACTIVE');

@@ -3,7 +3,8 @@
  *
  * The server sends a numbered line every 20 ms on each connection, the follower a byte: both ways carry packets. The follower writes a line
  * `{"at", "lines", "gapMs", "ended"}` every 50 ms: lines received, the longest silence between two, and how the stream ended (null while it is open).
- * Numbers that are not in order end the stream as `disorder`. Over UDP a datagram every 20 ms is echoed, a line is an echo, and the stream never ends.
+ * Numbers that are not in order end the stream as `disorder`. Over UDP a datagram every 20 ms is echoed, a line is an echo, and the stream never ends; `lost` is how many
+ * of those that were sent more than a second ago, and after the first that came back, have not come back.
  */
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
@@ -27,18 +28,28 @@ function serve(port) {
 function echo(host, port) {
   let lines = 0;
   let gapMs = 0;
+  let sent = 0;
   let last = performance.now();
+  /** What has not come back, and when it was sent. */
+  const underWay = new Map();
   const socket = createSocket('udp4');
   // A refused datagram is a silence like any other.
   socket.on('error', () => undefined);
-  socket.on('message', () => {
+  socket.on('message', (text) => {
+    if (lines === 0) for (const n of underWay.keys()) if (n < Number(text)) underWay.delete(n);
+    underWay.delete(Number(text));
     lines += 1;
     last = performance.now();
   });
-  setInterval(() => socket.send('.', port, host, () => undefined), everyMs);
   setInterval(() => {
-    gapMs = Math.max(gapMs, performance.now() - last);
-    console.log(JSON.stringify({ at: Date.now(), lines, gapMs: Math.round(gapMs), ended: null }));
+    underWay.set((sent += 1), performance.now());
+    socket.send(String(sent), port, host, () => undefined);
+  }, everyMs);
+  setInterval(() => {
+    const now = performance.now();
+    gapMs = Math.max(gapMs, now - last);
+    const lost = [...underWay.values()].filter((at) => now - at > 1_000).length;
+    console.log(JSON.stringify({ at: Date.now(), lines, gapMs: Math.round(gapMs), ended: null, lost }));
   }, 50);
 }
 
