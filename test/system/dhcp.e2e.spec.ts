@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { AgentKind } from '@plumbline/contracts';
 import { ensureUnit, labEnvironment, removeUnit, runningPlace, type InstanceState } from '@plumbline/lab';
 import { wipe } from './testing/harm.js';
 import { times } from '../../tools/jest/effort.mjs';
@@ -24,8 +25,11 @@ beforeAll(async () => {
 }, upTimeoutMs);
 afterAll(async () => lab?.down(), upTimeoutMs);
 
-const server = async (): Promise<Resource | undefined> =>
-  (await lab.list('ports', `?network_id=${network.id}&device_owner=network:dhcp`))[0];
+const servers = (): Promise<readonly Resource[]> =>
+  lab.list('ports', `?network_id=${network.id}&device_owner=network:dhcp`);
+const server = async (): Promise<Resource | undefined> => (await servers())[0];
+const addressOf = (port: Resource | undefined): string =>
+  ((port?.['fixed_ips'] ?? []) as { ip_address?: string }[])[0]?.ip_address ?? '';
 const hostOf = (port: Resource | undefined): string => String(port?.['binding:host_id']);
 /** Its process numbers, one a line. What the agent runs there for a moment (dhcp_release, ip) is none of them. */
 const dnsmasqOn = async (host: string): Promise<string> => {
@@ -40,9 +44,16 @@ function programOf(pid: string): string {
     return '';
   }
 }
-const snapshotHeader = (host: string): Promise<string> =>
-  lab.text(host, ['head', '-n', '1', '/mnt/var/agents/dhcp.snapshot']);
+const snapshotHeader = (host: string, kind: AgentKind): Promise<string> =>
+  lab.text(host, ['head', '-n', '1', `/mnt/var/agents/${kind}.snapshot`]);
 const positionIn = (text: string): string => /"position":(\d+)/.exec(text)?.[1] ?? text;
+/** What the guest is told by metadata, by the way over its DHCP server; empty when it is not answered. */
+const whoAmI = async (dhcp: Resource | undefined): Promise<string> => {
+  const via = addressOf(dhcp);
+  await lab.inside(guest, ['ip', 'route', 'replace', '169.254.169.254/32', 'via', via, 'dev', 'eth0']);
+  const argv = ['curl', '-s', '-f', '--max-time', '20', 'http://169.254.169.254/latest/meta-data/instance-id'];
+  return (await lab.inside(guest, argv, { okCodes: [0, 7, 22, 28, 52, 55, 56], timeoutMs: 60_000 })).stdout;
+};
 /** What BusyBox's client says of its lease; rejects when nobody answers within the tries. */
 const lease = async (tries = 3): Promise<string> => {
   const argv = ['udhcpc', '-f', '-n', '-q', '-i', 'eth0', '-t', String(tries), '-T', '1', '-s', '/bin/true'];
@@ -79,7 +90,7 @@ const renewals = (): Renewals => {
 /** As the only server of the network is asked; begins to count anew. */
 async function renewing(): Promise<void> {
   const { node, project } = runningPlace(lab.spec, guest.host).paths;
-  const [{ ip_address: address = '' } = {}] = ((await server())?.['fixed_ips'] ?? []) as { ip_address?: string }[];
+  const address = addressOf(await server());
   await removeUnit(lab.spec.stateDir, RENEWER).catch(() => undefined);
   await ensureUnit(lab.spec.stateDir, {
     name: RENEWER,
@@ -146,18 +157,25 @@ async function lose(host: string): Promise<void> {
 }
 
 test(
-  'with the control plane away leases are renewed, agents come and go, and a node that lost everything serves again',
+  'with the control plane away leases are renewed, agents come and go, and a node that lost everything serves again, metadata too',
   async () => {
     await renewing();
     const before = await server();
     const host = hostOf(before);
     let health = '';
-    // A snapshot is up to a second old: an agent that is killed before has not kept that the network is here.
     await until(
-      async () => positionIn(await snapshotHeader(host)) === positionIn((health = await lab.health(host, 'dhcp'))),
-      () => `the agent has not saved what it knows: ${health}`,
+      async () => (await whoAmI(before)) === guest.name,
+      () => 'the guest is not told who it is',
       SLOW_MS,
     );
+    // A snapshot is up to a second old: an agent that is killed before has not kept that the network is here.
+    for (const kind of ['dhcp', 'metadata'] as const)
+      await until(
+        async () =>
+          positionIn(await snapshotHeader(host, kind)) === positionIn((health = await lab.health(host, kind))),
+        () => `the agent has not saved what it knows: ${health}`,
+        SLOW_MS,
+      );
     const units = CONTROL_PLANE.map((name) => lab.wanted(name));
     for (const name of [...CONTROL_PLANE].reverse()) await removeUnit(lab.spec.stateDir, name);
     try {
@@ -180,10 +198,15 @@ test(
       expect(renewals()).toMatchObject({ refused: 0 });
       expect(renewals().gapMs).toBeLessThan(3_000);
       await lose(host);
-      await Promise.all(['dhcp', 'ovs', 'l3'].map((kind) => lab.kill(`${kind}-agent-${host}`)));
+      await Promise.all(['dhcp', 'ovs', 'l3', 'metadata'].map((kind) => lab.kill(`${kind}-agent-${host}`)));
       await renewed();
       expect(renewals()).toMatchObject({ refused: 0 });
       expect(await lease(20)).toBe(guest.ip);
+      await until(
+        async () => (await whoAmI(before)) === guest.name,
+        () => 'the guest is not told who it is by a node that lost everything',
+        SLOW_MS,
+      );
     } finally {
       for (const unit of units) await ensureUnit(lab.spec.stateDir, unit);
     }
@@ -230,6 +253,29 @@ test('a node that dies: another one has its DHCP port with the address, and rene
   expect(await dnsmasqOn(from)).toBe('');
   await renewed();
 }, 480_000);
+
+test('with two agents a network both nodes serve it, and each gives a guest the same when the other one is silent', async () => {
+  await lab.withEnvironment('api', { PLUMB_DHCP_AGENTS_PER_NETWORK: '2' });
+  await until(
+    async () => {
+      const all = await servers();
+      return all.length === 2 && all.every(({ status }) => status === 'ACTIVE');
+    },
+    () => 'no second server is ACTIVE',
+    SLOW_MS,
+  );
+  expect((await servers()).map(hostOf).sort()).toEqual([...HOSTS].sort());
+  for (const silent of HOSTS) {
+    const pid = await dnsmasqOn(silent);
+    expect(pid).toMatch(/^\d+$/);
+    process.kill(Number(pid), 'SIGSTOP');
+    try {
+      expect(await lease(20)).toBe(guest.ip);
+    } finally {
+      process.kill(Number(pid), 'SIGCONT');
+    }
+  }
+}, 240_000);
 
 test('a network that goes leaves nothing on the nodes', async () => {
   await lab.delete('port', guest.portId);
