@@ -6,7 +6,7 @@ import type { InstanceState } from '@plumbline/lab';
 import { furtherFaults } from './testing/faults/further.js';
 import { type Fault, handsOf, type Patient } from './testing/faults/hands.js';
 import { ipv6Faults } from './testing/faults/ipv6.js';
-import { expectNamed, expectWell, NOBODY, patientOf } from './testing/faults/patient.js';
+import { expectNamed, expectWell, expectWellAgain, NOBODY, patientOf } from './testing/faults/patient.js';
 import { TestLab, until, upTimeoutMs } from './testing/test-lab.js';
 
 let lab: TestLab;
@@ -103,5 +103,5 @@ describe('what is well', () => {
 describe('what is broken', () => {
   test.each(all(NOBODY).map(({ name }) => name))('%s', (name) => expectNamed(lab, faults.get(name) as Fault), 180_000);
 
-  test('and all is well again', async () => void (await expectWell(lab, '')));
+  test('and all is well again', async () => void (await expectWellAgain(lab)));
 });

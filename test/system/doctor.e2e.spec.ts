@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { faultsOf, type Fault, type Patient } from './testing/faults/index.js';
-import { expectNamed, expectWell, NOBODY, patientOf } from './testing/faults/patient.js';
+import { expectNamed, expectWell, expectWellAgain, NOBODY, patientOf } from './testing/faults/patient.js';
 import { TestLab, upTimeoutMs } from './testing/test-lab.js';
 
 let lab: TestLab;
@@ -45,5 +45,5 @@ const NAMES = faultsOf(NOBODY).map(({ name }) => name);
 describe('what is broken', () => {
   test.each(NAMES)('%s', async (name) => expectNamed(lab, faults.get(name) as Fault), 180_000);
 
-  test('and all is well again', async () => void (await expectWell(lab, '')));
+  test('and all is well again', async () => void (await expectWellAgain(lab)));
 });

@@ -54,6 +54,9 @@ export const twoNetworkNodes: readonly NodeSpec[] = defaultNodes.map((node, _, [
 export type Resource = Readonly<Record<string, unknown>> & Readonly<{ id: string }>;
 export type Answer = Readonly<{ status: number; body: Readonly<Record<string, unknown>> | null }>;
 
+/** An answer; no route, nobody, none in time, one that was cut off (curl(1), EXIT CODES). */
+const CURL_CODES = [0, 7, 18, 28, 52, 55, 56];
+
 export class TestLab {
   readonly client: ApiClient;
   /** Instances that the spec plugged in. */
@@ -288,12 +291,17 @@ export class TestLab {
     return readFileSync(layout(this.spec.stateDir).log(name), 'utf8');
   }
 
-  /** The agent's answer to `GET /health`. */
+  /** The agent's answer to `GET /health`; empty: it gives none. */
   async health(host: string, agent: AgentKind): Promise<string> {
     const { healthPort } = AGENTS[agent];
-    const { node } = runningPlace(this.spec, host).paths;
-    const script = `fetch('http://127.0.0.1:${healthPort}/health').then(r=>r.text()).then(t=>console.log(t),e=>console.log(String(e)))`;
-    return this.text(host, [node, '-e', script]);
+    return (await this.fetched(host, `127.0.0.1:${healthPort}/health`)) ?? '';
+  }
+
+  /** What is at this URL, from a place; null: no whole answer within two seconds. By curl(1): it begins in a fraction of the time of Node.js. */
+  private async fetched(from: string, url: string): Promise<string | null> {
+    const argv = ['curl', '--silent', '--globoff', '--noproxy', '*', '--max-time', '2', `http://${url}`];
+    const { stdout, code } = await this.at(from, argv, { okCodes: CURL_CODES });
+    return code === 0 ? stdout : null;
   }
 
   /** True when all of `count` pings are answered. */
@@ -305,11 +313,7 @@ export class TestLab {
 
   /** What the web server at this address greets with over TCP, `<who> greets <whom it sees>`; null: no answer within two seconds. */
   async greeting(from: string, address: string): Promise<string | null> {
-    const { node } = runningPlace(this.spec, 'outside').paths;
-    const script = `const r=require('node:http').get('http://${address}/',{agent:false},(a)=>{a.on('data',(d)=>process.stdout.write(d));a.on('error',()=>process.exit(1))});
-      r.on('error',()=>process.exit(1));setTimeout(()=>process.exit(1),2000).unref()`;
-    const { stdout, code } = await this.at(from, [node, '-e', script], { okCodes: [0, 1] });
-    return code === 0 ? stdout.trim() : null;
+    return (await this.fetched(from, `${address}/`))?.trim() ?? null;
   }
 
   /** Waits until `who` answers there; resolves with how long it took. */

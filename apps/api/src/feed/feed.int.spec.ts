@@ -319,7 +319,9 @@ describe('with two processes of the API', () => {
     const calls = before.node.calls.length;
     const after = await agent('again', before.node);
     await until('it works', () => after.node.calls.length > calls);
-    expect(after.node.calls[calls]).toMatchObject({ touched: 'all', mayRemove: false, unverified: true });
+    // Its first look has the control plane's word already, if that came in time. Without it nothing is taken away.
+    const first = after.node.calls[calls];
+    expect(first).toMatchObject({ touched: 'all', mayRemove: first?.unverified === false });
     await until('in sync', inSync(after));
     expect(after.health()).toMatchObject({ ok: true, quarantined: [] });
   });

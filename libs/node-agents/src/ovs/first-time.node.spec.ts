@@ -36,9 +36,13 @@ describe('a node that begins to enforce, with ports that were bound before', () 
     const backend: AgentBackend = await makeOvsBackend(readAgentConfig(environment, ovsSettings), logger);
     try {
       const options = { touched: 'all', mayRemove: true, unverified: false } as const;
-      // The agent has a connection of its own to the switch's database, which may tell it a little later what was plugged.
+      // The agent has a connection of its own to the switch's database, which may open, and tell it what was plugged, a little later.
       for (;;) {
-        const { failed, statuses } = await backend.reconciler.converge(view(), options);
+        const told = await backend.reconciler.converge(view(), options).catch((error: Error) => {
+          if (!error.message.endsWith('cannot be reached: still trying')) throw error;
+        });
+        if (!told) continue;
+        const { failed, statuses } = told;
         expect(failed).toEqual([]);
         if (statuses.filter(({ status }) => status === 'ACTIVE').length === instances.length) break;
       }

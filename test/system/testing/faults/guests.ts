@@ -13,17 +13,11 @@ export function guestFaults(patient: Patient, hands: Hands): readonly Fault[] {
     const free = [254, 253, 252, 251, 250, 249, 248].map((last) => `192.168.50.${last}`);
     return free.find((each) => !ports.includes(`"${each}"`)) ?? '';
   };
-  /** Waits for the network's dnsmasq, and answers its process id. */
-  async function served(): Promise<number> {
-    let first: number | undefined;
+  async function served(): Promise<void> {
     await until(
-      async () => {
-        [first] = await dnsmasqs();
-        return first !== undefined;
-      },
+      async () => (await dnsmasqs()).length > 0,
       () => 'no dnsmasq serves the network',
     );
-    return first as number;
   }
   async function dnsmasqs(): Promise<readonly number[]> {
     const text = await lab.text('net1', ['ip', 'netns', 'pids', `qdhcp-${privateNetwork.id}`]);
@@ -110,9 +104,10 @@ export function guestFaults(patient: Patient, hands: Hands): readonly Fault[] {
       check: 'dhcp-served',
       ask: ofPort(vm2),
       make: async () => {
-        const before = await served();
+        await served();
         stop(agentUnit('dhcp', 'net1'));
-        process.kill(before, 'SIGKILL');
+        // Now nobody starts another one.
+        for (const pid of await dnsmasqs()) process.kill(pid, 'SIGKILL');
         await lose(vm2);
       },
       unmake: async () => {
