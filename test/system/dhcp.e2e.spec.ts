@@ -37,6 +37,16 @@ const dnsmasqOn = async (host: string): Promise<string> => {
   const pids = stdout.split('\n').filter((pid) => pid !== '');
   return pids.filter((pid) => programOf(pid) === 'dnsmasq').join('\n');
 };
+/** Waits while it is being replaced. */
+async function oneDnsmasqOn(host: string): Promise<string> {
+  let pid = '';
+  await until(
+    async () => /^\d+$/.test((pid = await dnsmasqOn(host))),
+    () => `there is not one dnsmasq on ${host}, but: ${pid || 'none'}`,
+    SLOW_MS,
+  );
+  return pid;
+}
 function programOf(pid: string): string {
   try {
     return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
@@ -114,8 +124,7 @@ async function renewed(): Promise<void> {
 
 test('a dnsmasq that is killed is back at once; an agent that is killed takes none with it', async () => {
   const host = hostOf(await server());
-  const before = await dnsmasqOn(host);
-  expect(before).toMatch(/^\d+$/);
+  const before = await oneDnsmasqOn(host);
   process.kill(Number(before), 'SIGKILL');
   await until(
     async () => !['', before].includes(await dnsmasqOn(host)),
@@ -179,8 +188,7 @@ test(
     const units = CONTROL_PLANE.map((name) => lab.wanted(name));
     for (const name of [...CONTROL_PLANE].reverse()) await removeUnit(lab.spec.stateDir, name);
     try {
-      const program = await dnsmasqOn(host);
-      expect(program).toMatch(/^\d+$/);
+      const program = await oneDnsmasqOn(host);
       for (let n = 0; n < times(3); n += 1) await lab.kill(`dhcp-agent-${host}`);
       await until(
         async () => (health = await lab.health(host, 'dhcp')).includes('restored'),
@@ -271,8 +279,7 @@ test('with two agents a network both nodes serve it, and each gives a guest the 
   );
   expect((await servers()).map(hostOf).sort()).toEqual([...HOSTS].sort());
   for (const silent of HOSTS) {
-    const pid = await dnsmasqOn(silent);
-    expect(pid).toMatch(/^\d+$/);
+    const pid = await oneDnsmasqOn(silent);
     process.kill(Number(pid), 'SIGSTOP');
     try {
       expect(await lease(20)).toBe(guest.ip);
