@@ -85,8 +85,8 @@ export class NodeSession {
   /** Null before the first report. */
   private told: string | null = null;
   private stopped = false;
-  /** Nothing is applied until then, unless the view is confirmed. */
-  private confirmUntilMs = 0;
+  /** Nothing is applied, unless the view is confirmed. Ended by the clock itself: a timer may ring a little before its time. */
+  private awaitsWord = false;
 
   constructor(private readonly options: SessionOptions) {
     const { reconciler, clock, agent, feed } = options;
@@ -277,8 +277,11 @@ export class NodeSession {
     this.told = this.toTell();
     this.reporter.start();
     if (!this.bindingConflict) this.inbox.start();
-    this.confirmUntilMs = options.clock.nowMs() + confirmWithinMs;
-    options.clock.after(confirmWithinMs, () => this.converger.wake());
+    this.awaitsWord = true;
+    options.clock.after(confirmWithinMs, () => {
+      this.awaitsWord = false;
+      this.converger.wake();
+    });
     this.converger.mark('all');
   }
 
@@ -388,7 +391,7 @@ export class NodeSession {
     const { inbox, view } = this;
     if (!inbox || this.stopped || view.log === null || this.state === 'foreign-log') return null;
     if (!this.ownership?.mayChange) return null;
-    if (!inbox.inSync && this.options.clock.nowMs() < this.confirmUntilMs) return null;
+    if (!inbox.inSync && this.awaitsWord) return null;
     if (this.boundTo !== view.log) {
       try {
         // Read again: at the start the switch may not have answered.

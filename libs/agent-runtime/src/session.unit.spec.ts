@@ -173,6 +173,19 @@ describe('a session', () => {
     expect(node.calls).toEqual([{ touched: 'all', mayRemove: true, unverified: false, between: expect.anything() }]);
   });
 
+  it('looks at it without the control plane soon, also when timers ring a little before their time', async () => {
+    plane.up();
+    for (const command of commands(start, port(1))) plane.commit(command);
+    await (await sessionInSync()).stop();
+    plane.down();
+    node.calls.splice(0);
+    const time = clock;
+    clock = Object.assign(new ManualClock(), { after: time.after, nowMs: () => time.nowMs() * 0.999 });
+    await session();
+    await time.run(1_000);
+    expect(node.calls[0]).toMatchObject({ touched: 'all', mayRemove: false, unverified: true });
+  });
+
   it('a restart with nothing changed applies nothing', async () => {
     plane.up();
     for (const command of commands(start, port(1))) plane.commit(command);
