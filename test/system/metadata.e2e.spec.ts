@@ -140,11 +140,12 @@ async function asking(): Promise<void> {
  * How long a guest may be without an answer: three seconds. An agent that starts anew is a program of Node.js, so on a machine that is busy with other work it is away for
  * as much longer as such programs take; then sixty times the start of a bare one (45 ms on a machine with nothing else to do).
  */
+const MOST_SILENCE_MS = 3_000;
 async function mostSilenceMs(): Promise<number> {
   const { node } = runningPlace(lab.spec, HOST).paths;
   const begin = performance.now();
   for (let n = 0; n < 3; n += 1) await lab.at(HOST, [node, '-e', '0']);
-  return Math.max(3_000, (60 * (performance.now() - begin)) / 3);
+  return Math.max(MOST_SILENCE_MS, (60 * (performance.now() - begin)) / 3);
 }
 async function expectAnswered(what: string): Promise<void> {
   await answered();
@@ -162,9 +163,9 @@ test('an agent that is killed takes no proxy with it, and a question waits for t
     await answered();
   }
   await expectAnswered('the agent was killed twice');
-  // Cut is what the agent was answering at that moment, one question or two, as long as the proxy waits for the next agent: 15 s.
+  // Cut is what the agent was answering at that moment, one question or two, as long as the proxy waits for the next agent: 15 s. On a slow machine more are under way.
   const { cut, gapMs } = asked();
-  if (gapMs < 15_000) expect(cut).toBeLessThanOrEqual(4);
+  if (gapMs < 15_000) expect(cut).toBeLessThanOrEqual((4 * (await mostSilenceMs())) / MOST_SILENCE_MS);
   expect(await proxy()).toBe(before);
 }, 240_000);
 
