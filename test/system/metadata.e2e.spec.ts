@@ -136,11 +136,11 @@ async function asking(): Promise<void> {
   });
   await answered();
 }
+const MOST_SILENCE_MS = 3_000;
 /**
  * How long a guest may be without an answer: three seconds. An agent that starts anew is a program of Node.js, so on a machine that is busy with other work it is away for
  * as much longer as such programs take; then sixty times the start of a bare one (45 ms on a machine with nothing else to do).
  */
-const MOST_SILENCE_MS = 3_000;
 async function mostSilenceMs(): Promise<number> {
   const { node } = runningPlace(lab.spec, HOST).paths;
   const begin = performance.now();
