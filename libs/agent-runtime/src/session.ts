@@ -57,7 +57,7 @@ export type SessionOptions = Readonly<{
 }>;
 
 const saveEveryMs = 1_000;
-/** So long the control plane has at the start to confirm the view: with its word one look at the node is enough, without it there is another one behind it. */
+/** So long the control plane has at the start to confirm the view: then one look at the node is enough; without it there is another one when it does. */
 const confirmWithinMs = 300;
 /** Objects whose status users see with its reason. */
 const SHOWN_STATUS = /^(?:port|router|floatingip|portforwarding)\//;
@@ -86,7 +86,7 @@ export class NodeSession {
   private told: string | null = null;
   private stopped = false;
   /** Nothing is applied, unless the view is confirmed. Ended by the clock itself: a timer may ring a little before its time. */
-  private awaitsWord = false;
+  private awaitsConfirmation = false;
 
   constructor(private readonly options: SessionOptions) {
     const { reconciler, clock, agent, feed } = options;
@@ -277,9 +277,9 @@ export class NodeSession {
     this.told = this.toTell();
     this.reporter.start();
     if (!this.bindingConflict) this.inbox.start();
-    this.awaitsWord = true;
+    this.awaitsConfirmation = true;
     options.clock.after(confirmWithinMs, () => {
-      this.awaitsWord = false;
+      this.awaitsConfirmation = false;
       this.converger.wake();
     });
     this.converger.mark('all');
@@ -391,7 +391,7 @@ export class NodeSession {
     const { inbox, view } = this;
     if (!inbox || this.stopped || view.log === null || this.state === 'foreign-log') return null;
     if (!this.ownership?.mayChange) return null;
-    if (!inbox.inSync && this.awaitsWord) return null;
+    if (!inbox.inSync && this.awaitsConfirmation) return null;
     if (this.boundTo !== view.log) {
       try {
         // Read again: at the start the switch may not have answered.
