@@ -3,7 +3,7 @@ import { digest, Memory, Run, settle, type Agent, type Plan } from '@plumbline/r
 import { processOwner, processRefusal, processStuck, processTasks } from '@plumbline/processes';
 import { askerKey, askerNetns, type Asker, type AskerKey } from './asker.js';
 import type { MetadataDriver, MetadataFound, MetadataStep } from './driver.js';
-import { digestIn, frontendsIn, PROXY, PROXY_FILE, proxyOf, type Frontend, type ProxyTerms } from './proxy.js';
+import { digestIn, frontendsIn, PROXY, proxyOf, type Frontend, type ProxyTerms } from './proxy.js';
 
 export type MetadataWishes = Readonly<{
   /** Where guests are to be answered, as far as the namespace is there. */
@@ -71,9 +71,9 @@ export function planMetadata(wanted: readonly Asker[], found: MetadataFound, ter
   });
   const process = proxyOf(frontends, terms);
   const tasks = processTasks(process ? [process] : [], found.processes, { stage: 'processes', unitOf: () => UNIT });
-  const isWritten =
-    process?.files.some(({ name, content }) => name === PROXY_FILE && content === found.config) === true;
-  if (!running || !isWritten || found.loaded === digestIn(found.config)) return { tasks, refused: [] };
+  const ops = new Set(tasks.map(({ step }) => step.step.op));
+  const isRead = found.loaded === digestIn(process?.files[0]?.content ?? '') && !ops.has('write-files');
+  if (!running || !process || isRead || ops.has('start-process')) return { tasks, refused: [] };
   const { pid, startTime } = running;
   const owner = processOwner(PROXY);
   const step = { op: 'reread', process: { pid, startTime } } as const;

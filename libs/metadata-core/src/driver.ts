@@ -14,7 +14,7 @@ export type MetadataFound = Readonly<{
 
 export type MetadataStep =
   | SupervisionStep
-  /** Tells a proxy that goes by another file than the one that is there to read it. */
+  /** Tells a running proxy to read the files that are there. */
   | Readonly<{ op: 'reread'; process: ProcessIdentity }>;
 
 export interface MetadataDriver {

@@ -5,6 +5,7 @@ export { convergeMetadata, planMetadata, type MetadataWishes } from './converge.
 export type * from './driver.js';
 export {
   digestIn,
+  masterSocket,
   frontendsIn,
   linesIn,
   PROXY,

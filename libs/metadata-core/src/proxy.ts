@@ -1,6 +1,7 @@
 /**
  * The proxy of a node: one haproxy for all networks, with a frontend in each namespace, in front of the agent's own socket. What it is told is one file; a running
- * one reads it again at SIGHUP and hands its sockets to its successor, so that no connection is lost.
+ * one is told at its master's socket to read it again, and hands its sockets to its successor, so that no connection is lost. A signal would do the same but for one
+ * thing: haproxy 2.6 drops a SIGHUP that comes while it begins, some 10 ms behind the moment when it already answers.
  *
  * - A frontend says in a header of its own which router or network it is for; all that a guest could say about itself is taken out or set anew.
  * - A socket that was handed over stays in the namespace that it was made in. So one whose namespace was deleted and made anew is first left out, and then made
@@ -33,6 +34,8 @@ export type Frontend = Asker & Readonly<{ netnsNumber: number }>;
 
 /** Where haproxy says what it goes by. */
 export const statsSocket = ({ service }: ProxyTerms): string => `${service}.stats`;
+/** Where haproxy's master is told to read its file. It refuses connections until it can do so. */
+export const masterSocket = ({ service }: ProxyTerms): string => `${service}.master`;
 /** What it said since it was started. */
 export const proxyLog = ({ owner, runDir }: ProxyTerms): string =>
   filesFolder(owner, PROXY, runDir).replace(/files$/, 'log');
@@ -50,12 +53,16 @@ export function proxyOf(frontends: readonly Frontend[], terms: ProxyTerms): Want
   return {
     name: PROXY,
     netns: null,
-    argv: ['haproxy', '-W', '-db', '-f', `${filesFolder(terms.owner, PROXY, terms.runDir)}/${PROXY_FILE}`],
+    argv: [
+      ...['haproxy', '-W', '-db', '-S', `${masterSocket(terms)},mode,600`],
+      ...['-f', `${filesFolder(terms.owner, PROXY, terms.runDir)}/${PROXY_FILE}`],
+    ],
     files: [
       { name: PROXY_FILE, content: configText(frontends, terms), mode: 0o600 },
       { name: WAIT_FILE, content: waitScript(terms), mode: 0o600 },
     ],
-    reload: 'signal',
+    // By the step `reread`.
+    reload: 'none',
   };
 }
 

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Runner } from '@plumbline/exec';
 import {
   digestIn,
+  masterSocket,
   PROXY,
   PROXY_FILE,
   proxyLog,
@@ -14,7 +15,7 @@ import {
   type MetadataStep,
   type ProxyTerms,
 } from '@plumbline/metadata-core';
-import { isRunning, type FoundProcess, type Processes } from '@plumbline/processes';
+import { isRunning, type Processes, type ProcessIdentity } from '@plumbline/processes';
 
 /** Namespaces by name are files of this folder (ip-netns(8)). */
 const FOLDER = '/run/netns';
@@ -23,6 +24,8 @@ const FIRST_NETNS = 0xf000_0000;
 /** How long a proxy may take to read its file: with 200 namespaces it takes some 300 ms. */
 const LOAD_MS = 30_000;
 const ANSWER_MS = 1_000;
+/** When it is told once more that did not take its file: the process that was told may have been one that began anew just then. */
+const AGAIN_MS = 5_000;
 /** How long it must be seen nowhere to count as ended. */
 const GONE_MS = 300;
 
@@ -65,21 +68,20 @@ export class NodeMetadataDriver implements MetadataDriver {
   async apply(steps: readonly MetadataStep[]): Promise<void> {
     const supervised = steps.flatMap((each) => (each.op === 'process' ? [each.step] : []));
     if (supervised.length > 0) await this.processes.apply(supervised);
-    for (const each of steps) if (each.op === 'reread') process.kill(each.process.pid, 'SIGHUP');
-    const told = steps.some(
-      (each) => each.op === 'reread' || each.step.op === 'start-process' || each.step.op === 'reload-process',
-    );
-    if (told) await this.untilLoaded();
+    const [told] = steps.flatMap((each) => (each.op === 'reread' ? [each.process] : []));
+    if (told || supervised.some(({ op }) => op === 'start-process')) await this.untilLoaded(told);
   }
 
-  /** A proxy that is told once more while it reads would go by a file that is between the two. One that has ended meanwhile is not waited for. */
-  private async untilLoaded(): Promise<void> {
+  /** One that has ended meanwhile is not waited for. `told`: the proxy that must be told first; one that has just been started reads the file by itself. */
+  private async untilLoaded(told?: ProcessIdentity): Promise<void> {
     const wanted = digestIn(this.config);
-    let proxy: FoundProcess | undefined;
+    let proxy = told;
     let goneMs = 0;
     const begin = performance.now();
+    let toldAt = told ? -Infinity : Infinity;
     for (let now = begin, before = begin; now < begin + LOAD_MS; before = now, now = performance.now()) {
-      if ((await this.loaded()) === wanted) return;
+      if (now > toldAt + AGAIN_MS && (await this.tell())) toldAt = now;
+      if (toldAt !== -Infinity && (await this.loaded()) === wanted) return;
       proxy ??= (await this.processes.observe(new Set())).processes.find(({ name, main }) => main && name === PROXY);
       goneMs = proxy && isRunning(proxy) ? 0 : goneMs + (now - before);
       // A program that becomes another one, as haproxy does when it is told, has no environment for a moment.
@@ -96,6 +98,14 @@ export class NodeMetadataDriver implements MetadataDriver {
     } catch {
       return 'nothing';
     }
+  }
+
+  /** False while it takes no orders: it begins, or is gone. Told more often, it reads its file more often. */
+  private tell(): Promise<boolean> {
+    return ask(masterSocket(this.terms), 'reload\n').then(
+      () => true,
+      (error: NodeJS.ErrnoException) => error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT',
+    );
   }
 
   private async loaded(): Promise<string | null> {
