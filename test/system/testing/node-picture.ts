@@ -65,11 +65,18 @@ async function openFlowPorts(lab: TestLab, host: string, bridge: string): Promis
   });
 }
 
+/** What an agent's helper runs there for a moment is not among them: it, and whatever it has started and waits for. */
+const PROGRAMS = `
+words() { tr "\\0" "\\n" 2>/dev/null </proc/$1/cmdline; }
+said=$(for pid in $(ip netns pids "$0"); do
+  parent=$(sed -n "s/^PPid:\\t//p" /proc/$pid/status 2>/dev/null)
+  case "$(words $pid) $(words $parent)" in *spawner.pl*) ;; *) words $pid ;; esac
+done)
+echo "$said" >&2
+echo "$said" | sed -n 's/^--[a-z-]*=\\(.*\\/files\\/.*\\)$/\\1/p' | while read -r file; do echo "$file"; cat "$file"; done`;
+
 async function programs(lab: TestLab, host: string, name: string): Promise<string[]> {
-  const script =
-    'said=$(for pid in $(ip netns pids "$0"); do tr "\\0" "\\n" </proc/$pid/cmdline; done); echo "$said" >&2; echo "$said" |' +
-    ' sed -n \'s/^--[a-z-]*=\\(.*\\/files\\/.*\\)$/\\1/p\' | while read -r file; do echo "$file"; cat "$file"; done';
-  const { stdout, stderr } = await lab.at(host, ['sh', '-c', script, name]);
+  const { stdout, stderr } = await lab.at(host, ['sh', '-c', PROGRAMS, name]);
   return [...lines(stderr), ...lines(stdout)];
 }
 
