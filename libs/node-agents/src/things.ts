@@ -10,6 +10,12 @@ const TIMES_ITS_TIME = 9;
 
 /** What the kernel gives to `lo` of every namespace. */
 export const LOOPBACK: readonly string[] = ['127.0.0.1/8', '::1/128'];
+const bare = (address: string): string => address.split('/')[0] ?? '';
+/** Whether a route that the kernel made on `lo` is for what it gives to `lo`, or for one of these addresses; else somebody put an address there. With prefix length or without. */
+export const isOwnOnLoopback = (destination: string, addresses: readonly string[]): boolean =>
+  destination.startsWith('127.') ||
+  bare(destination) === '::1' ||
+  addresses.some((address) => bare(address) === bare(destination));
 
 type Look = Readonly<{ beganAt: number; found: readonly FoundThing[] }>;
 

@@ -12,7 +12,7 @@ import type { SeenNetwork } from '@plumbline/exec';
 import { kernelRoutesOf, linkLocalOf } from '@plumbline/l3-core';
 import type { FoundThing, WantedThing } from '@plumbline/reasons/things';
 import { type HostView, objectIn, objectsOf } from '@plumbline/topology';
-import { LOOPBACK } from '../things.js';
+import { isOwnOnLoopback, LOOPBACK } from '../things.js';
 
 const kept = new WeakMap<DhcpState, Readonly<{ position: number; things: readonly WantedThing[] }>>();
 
@@ -150,9 +150,10 @@ export function foundIn({ found, networks, files, others }: Read): FoundThing[] 
         });
       }
     }
+    const own = links.flatMap(({ name, addresses }) => (isOurs(name) ? addresses.map(({ address }) => address) : []));
     for (const { type, destination, hops, kernel } of routes)
       for (const { via, device } of hops) {
-        const itIs = isOurs(device) || (device === 'lo' && kernel);
+        const itIs = isOurs(device) || (device === 'lo' && kernel && isOwnOnLoopback(destination, own));
         add(
           'route',
           netns,

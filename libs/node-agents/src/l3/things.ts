@@ -27,7 +27,7 @@ import {
 } from '@plumbline/l3-core';
 import type { SeenNetwork } from '@plumbline/exec';
 import type { FoundThing, WantedThing } from '@plumbline/reasons/things';
-import { LOOPBACK } from '../things.js';
+import { isOwnOnLoopback, LOOPBACK } from '../things.js';
 
 type Present = Extract<Rendered, { kind: 'present' }>;
 const TOOLS = { 4: 'iptables', 6: 'ip6tables' } as const;
@@ -247,8 +247,13 @@ export function foundIn({ state, networks, files, others }: Read): FoundThing[] 
         });
       }
     }
-    const isOn = ({ hops, kernel }: Pick<FoundRoute, 'hops' | 'kernel'>): boolean =>
-      hops.every(({ device }) => isOurDevice(device) || (device === 'lo' && kernel));
+    const own = links.flatMap(({ name, addresses }) =>
+      isOurDevice(name) ? addresses.map(({ address }) => address) : [],
+    );
+    const isOn = ({ hops, kernel, destination }: Pick<FoundRoute, 'hops' | 'kernel' | 'destination'>): boolean =>
+      hops.every(
+        ({ device }) => isOurDevice(device) || (device === 'lo' && kernel && isOwnOnLoopback(destination, own)),
+      );
     for (const route of routes)
       for (const name of routeNames(route))
         add(
