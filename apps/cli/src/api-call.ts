@@ -1,12 +1,7 @@
-/**
- * One request to the API, with errors that say what whoever typed the command can do about them. By node:http: fetch takes several times as long to load, and a command makes one
- * request or two.
- */
+/** One request to the API, with errors that say what whoever typed the command can do about them. */
+import { httpRequest, type HttpAnswer, type HttpRequest } from '@plumbline/identity/client';
 
 const ANSWER_WITHIN_MS = 30_000;
-
-type Sent = Readonly<{ method?: string; headers?: Readonly<Record<string, string>>; body?: string }>;
-type Answer = Readonly<{ status: number; statusText: string; text: string }>;
 
 /** Nothing answers there. */
 export class NoAnswer extends Error {
@@ -32,24 +27,9 @@ export class ApiCall {
   }
 
   /** An answer, whatever it says. Rejects with NoAnswer. */
-  private async fetched(path: string, { method = 'GET', headers = {}, body = '' }: Sent): Promise<Answer> {
-    const url = new URL(path, this.url);
-    const { request } = await (url.protocol === 'https:' ? import('node:https') : import('node:http'));
+  private async fetched(path: string, sent: Omit<HttpRequest, 'withinMs'>): Promise<HttpAnswer> {
     try {
-      return await new Promise((resolve, reject) => {
-        const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
-        const sending = request(url, { method, headers, signal }, (answer) => {
-          const parts: Buffer[] = [];
-          answer.on('data', (part: Buffer) => parts.push(part));
-          answer.on('error', reject);
-          answer.on('end', () => {
-            const { statusCode = 0, statusMessage = '' } = answer;
-            resolve({ status: statusCode, statusText: statusMessage, text: Buffer.concat(parts).toString('utf8') });
-          });
-        });
-        sending.on('error', reject);
-        sending.end(body);
-      });
+      return await httpRequest(new URL(path, this.url), { ...sent, withinMs: ANSWER_WITHIN_MS });
     } catch (reason) {
       const cause = reason instanceof Error ? (reason.cause ?? reason) : reason;
       throw new NoAnswer(this.url, cause instanceof Error ? cause.message : String(cause));
@@ -64,10 +44,7 @@ export class ApiCall {
       method,
       headers: {
         ...(token !== null && { 'X-Auth-Token': token }),
-        ...(text !== undefined && {
-          'Content-Type': 'application/json',
-          'Content-Length': String(Buffer.byteLength(text)),
-        }),
+        ...(text !== undefined && { 'Content-Type': 'application/json' }),
       },
       ...(text !== undefined && { body: text }),
     });

@@ -1,5 +1,6 @@
 /** Gets a token for the API as any client does: with a password, from Identity v3. */
 import { readFileSync } from 'node:fs';
+import { httpRequest } from './http-request.js';
 
 const ANSWER_WITHIN_MS = 10_000;
 
@@ -27,20 +28,19 @@ export async function logIn(login: Login): Promise<string> {
   const user = { name: userName, domain: domain(login.userDomainName, login.userDomain), password };
   const project = { name: projectName, domain: domain(login.projectDomainName, login.projectDomain) };
   const scope = { project };
-  const response = await fetch(`${authUrl.replace(/\/+$/, '')}/auth/tokens?nocatalog`, {
+  const url = URL.parse(`${authUrl.replace(/\/+$/, '')}/auth/tokens?nocatalog`);
+  if (!url || !/^https?:$/.test(url.protocol)) throw new Error(`${authUrl} is no http:// or https:// URL`);
+  const { status, headers, text } = await httpRequest(url, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ auth: { identity: { methods: ['password'], password: { user } }, scope } }),
-    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    withinMs: ANSWER_WITHIN_MS,
   }).catch((error: Error) => {
-    throw new DoesNotAnswer(`${authUrl} does not answer: ${((error.cause as Error | undefined) ?? error).message}`, {
-      cause: error,
-    });
+    throw new DoesNotAnswer(`${authUrl} does not answer: ${error.message}`, { cause: error });
   });
-  const token = response.headers.get('x-subject-token');
-  const text = await response.text();
-  if (response.ok && token !== null) return token;
-  throw new Error(`${authUrl} does not let ${userName} into ${projectName}: ${messageOf(text) ?? response.status}`);
+  const token = headers['x-subject-token'];
+  if (status >= 200 && status < 300 && typeof token === 'string') return token;
+  throw new Error(`${authUrl} does not let ${userName} into ${projectName}: ${messageOf(text) ?? status}`);
 }
 
 /** A token by the OpenStack clients' environment variables: OS_TOKEN, or OS_AUTH_URL with OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME. Null when none is set. */
