@@ -52,6 +52,11 @@ async function allWorks(): Promise<void> {
     async () => (await lab.greeting('outside', address)) === null,
     () => `${address} answers though it was deleted`,
   );
+  // What is compared next may not still have it.
+  await until(
+    async () => !JSON.stringify(await nodePicture(lab, 'net1')).includes(`${address}/`),
+    () => `${address} is on net1 though it was deleted`,
+  );
 }
 
 describe('kill -9', () => {
