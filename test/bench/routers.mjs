@@ -3,6 +3,7 @@
  * agent costs at rest, how it starts anew. Takes some ten minutes, so it runs only when it is named.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { run } from '@plumbline/exec';
 import { readRunning } from '@plumbline/lab';
 import { connections } from './connect.mjs';
 import { residentMb } from './memory.mjs';
@@ -121,8 +122,10 @@ async function makeFloatingIps(api, lab) {
   const instance = lab.state.instances.find(({ name }) => name === 'vm2');
   const [{ network_id: inside }] = await api.list('ports', `id=${instance.portId}`);
   const [network] = await api.list('networks', 'name=public');
-  // The public network's own subnet is too small for so many; its router reaches a second one on link.
-  await api.create('subnet', { network_id: network.id, ip_version: 4, cidr: '10.142.0.0/16', enable_dhcp: false });
+  // The public network's own subnet is too small for so many; a second one is on link as well, for its router and outside.
+  const cidr = '10.142.0.0/16';
+  await api.create('subnet', { network_id: network.id, ip_version: 4, cidr, enable_dhcp: false });
+  await run([...lab.place('outside').enter, 'ip', 'route', 'add', cidr, 'dev', 'eth0']);
   const subnet = await api.create('subnet', { network_id: inside, ip_version: 4, cidr: '10.143.0.0/16' });
   const [gateway] = await api.list('ports', `network_id=${inside}&device_owner=network:router_interface`);
   await api.put(`/v2.0/routers/${gateway.device_id}/add_router_interface`, { subnet_id: subnet.id });
