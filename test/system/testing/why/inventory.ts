@@ -24,7 +24,7 @@ for b in $(ovs-vsctl list-br); do
   ovs-vsctl list-ports $b | sed "s/^/port - /"
   ovs-ofctl --names --no-stats dump-flows $b | grep cookie= | sed "s/^ *//; s/^/flow - /"
 done`;
-/** Words of programs' command lines that bear their names, and the lines of their files. */
+/** Files of programs whose lines can be asked about. */
 const FILES = /^(?:hosts|names|opts|servers|radvd\.conf|haproxy\.cfg)$/;
 
 export async function inventory(lab: TestLab, host: string): Promise<readonly Line[]> {
@@ -37,7 +37,8 @@ export async function inventory(lab: TestLab, host: string): Promise<readonly Li
       'cd /run/plumbline/processes && find . -path "*/files/*" -type f -exec grep -H . {} +',
     ]),
   ]);
-  const lines = `${namespaces}${bridges}`.split('\n').flatMap((raw): Line[] => {
+  // The switch first: flows that it learned age out.
+  const lines = `${bridges}${namespaces}`.split('\n').flatMap((raw): Line[] => {
     const [, sort = '', where = '', line = ''] = /^(\S+) (\S+) (.+)$/.exec(raw.trim()) ?? [];
     if (line === '') return [];
     return [{ sort, text: where === '-' ? line : `${where} ${line}` }];
