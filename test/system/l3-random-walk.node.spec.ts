@@ -318,7 +318,8 @@ describe(`routers and floating IPs at full speed (seed ${seed}, ${STEPS} steps)`
         if (n % STRIDE !== 0) continue;
         broker.fate = () => [0];
         await expectQuiet().catch((error: unknown) => {
-          throw new Error(`after ${done.slice(-2 * STRIDE).join('\n')}`, { cause: error });
+          // What is wrong first: a report shows the beginning.
+          throw new Error(`${(error as Error).message}\nafter ${done.slice(-2 * STRIDE).join('; ')}`, { cause: error });
         });
       }
     },

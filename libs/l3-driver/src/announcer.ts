@@ -1,26 +1,62 @@
 /**
- * Announces the new place of an address to neighbours, three times within two and a half seconds: a port is on the dead VLAN until the OVS agent has wired it, and
- * nobody receives a frame sent there. IPv6: an unsolicited neighbour advertisement to all nodes (RFC 4861 section 7.2.6). IPv4: like the reference, it sends a request and a reply each time (RFC 5227 section 3), because hosts differ in which of the two
+ * Announces the new place of an address to neighbours, three times within two and a half seconds, because a frame may be lost. A port is on the dead VLAN until the
+ * OVS agent has wired it, and nobody receives a frame sent there: as soon as it is wired, the address is announced anew. A neighbour that heard none of them asks the old place
+ * until its entry ends, which may take a minute. IPv6: an unsolicited neighbour advertisement to all nodes (RFC 4861 section 7.2.6). IPv4: like the reference, it sends a request and a reply each time (RFC 5227 section 3), because hosts differ in which of the two
  * they learn from. Nothing waits for it, and a failure is ignored.
  */
 import { OutgoingFrame, Runner } from '@plumbline/exec';
-import { addressHex, type Announcement } from '@plumbline/l3-core';
+import { addressHex, type Announcement, outsideOf } from '@plumbline/l3-core';
 import { hex, icmp6Checksum } from './icmp6.js';
+import { SwitchPorts } from './ports.js';
 
 const AFTER_MS = [0, 1000, 2500];
+/** After a port was wired: the switch has its tag some milliseconds later than the database. */
+const WIRED_MS = [0, 100];
+/** What takes the OVS agent longer is announced by the agent that starts next, or learned when a neighbour's entry ends. */
+const WIRE_WAIT_MS = 60_000;
 
 export class Announcer {
   private readonly wanted = new Set<string>();
   private readonly timers = new Set<NodeJS.Timeout>();
+  private closed = false;
 
   constructor(
     private readonly runner: Runner,
+    private readonly ports: Pick<SwitchPorts, 'wired'>,
     private readonly afterMs: readonly number[] = AFTER_MS,
   ) {}
 
   announce(all: readonly Announcement[]): void {
     for (const each of all) this.wanted.add(keyOf(each.netns, each.address));
-    for (const delayMs of this.afterMs) {
+    this.sendAfter(this.afterMs, all);
+    void this.whenWired(all);
+  }
+
+  /** The address is being removed from this namespace: it must not be announced again. */
+  forget(netns: string, address: string): void {
+    this.wanted.delete(keyOf(netns, address));
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const timer of this.timers) clearTimeout(timer);
+    this.timers.clear();
+  }
+
+  private async whenWired(all: readonly Announcement[]): Promise<void> {
+    const outsides = new Set(all.map(({ device }) => outsideOf(device)));
+    const heard = await this.ports.wired(outsides, 0);
+    const late = [...outsides].filter((outside) => !heard.has(outside));
+    const soon = async (outside: string): Promise<void> => {
+      const wired = await this.ports.wired(new Set([outside]), WIRE_WAIT_MS);
+      const mine = all.filter(({ device }) => outsideOf(device) === outside);
+      if (wired.has(outside)) this.sendAfter(WIRED_MS, mine);
+    };
+    await Promise.all(late.map(soon));
+  }
+
+  private sendAfter(afterMs: readonly number[], all: readonly Announcement[]): void {
+    for (const delayMs of this.closed ? [] : afterMs) {
       if (delayMs === 0) void this.send(all);
       else {
         const timer = setTimeout(() => {
@@ -31,16 +67,6 @@ export class Announcer {
         this.timers.add(timer);
       }
     }
-  }
-
-  /** The address is being removed from this namespace: it must not be announced again. */
-  forget(netns: string, address: string): void {
-    this.wanted.delete(keyOf(netns, address));
-  }
-
-  close(): void {
-    for (const timer of this.timers) clearTimeout(timer);
-    this.timers.clear();
   }
 
   private async send(all: readonly Announcement[]): Promise<void> {

@@ -58,7 +58,7 @@ export class NodeL3Driver implements L3Driver {
     private readonly ports: SwitchPorts,
     options: NodeL3DriverOptions = {},
   ) {
-    this.announcer = new Announcer(runner, options.announceAfterMs);
+    this.announcer = new Announcer(runner, ports, options.announceAfterMs);
     this.probeMs = options.probeMs ?? 1000;
     this.programs = options.programs ?? null;
   }

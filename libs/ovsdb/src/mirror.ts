@@ -154,6 +154,8 @@ export class OvsdbMirror {
         end();
         reject(new Error(`Open vSwitch: ${options.what ?? 'what was waited for'} did not come within ${timeoutMs} ms`));
       }, timeoutMs);
+      // The connection keeps a process that waits; once it is closed, nothing is waited for.
+      timer.unref();
       look();
     });
   }
