@@ -6,6 +6,7 @@ export {
   type NetworkQuestion,
   type RulesRevision,
   type SeenHop,
+  type SeenAddress,
   type SeenLink,
   type SeenNeighbour,
   type SeenNetwork,

@@ -7,7 +7,7 @@ import { CommandFailed, notEntered } from './errors.js';
 import { failureOf } from './failure-of.js';
 import { answerKind, fieldAt } from './frames.js';
 import { HelperProcess } from './helper-process.js';
-import { networkIn, PARTS, type NetworkQuestion, type RulesRevision, type SeenNetwork } from './network.js';
+import { type Known, networkIn, PARTS, type NetworkQuestion, type RulesRevision, type SeenNetwork } from './network.js';
 import { netnsPath, sysctlPath } from './runner.js';
 
 const LOOK = 12;
@@ -15,6 +15,9 @@ const LOOK = 12;
 const lookPart = { allLinks: 1, offloads: 2, revision: 4 } as const;
 /** Namespaces of one request, if more than one question is in it: others are looked into by another child at the same time. */
 const TOGETHER = 25;
+
+/** Namespaces whose words are remembered: as many as a node may have routers. */
+const MOST_KNOWN = 512;
 
 type Seen = SeenNetwork | CommandFailed;
 type Asked = Readonly<{
@@ -46,6 +49,8 @@ function revisionIn(text: string): RulesRevision | null {
 export class Looks {
   /** Asked in this turn of the event loop. */
   private asked: Asked[] = [];
+  /** By namespace. */
+  private readonly known = new Map<string, Known>();
 
   constructor(private readonly helper: HelperProcess) {}
 
@@ -115,18 +120,31 @@ export class Looks {
         netnses.map((netns): Seen => {
           const [unentered, unread] = [number(), number()];
           const [revision, messages, values, offloads] = [field(), field(), field(), field()];
+          const known = this.knownOf(netns, unentered === 0 && unread === 0);
           if (unentered !== 0) return notEntered(['look'], netns, unentered);
           if (unread !== 0) {
             const detail = `it could not be read (${getSystemErrorMessage(unread)})`;
             return new CommandFailed({ argv: ['look'], netns, reason: 'exit', code: null, detail });
           }
           return {
-            ...networkIn(messages),
+            ...networkIn(messages, known),
             sysctls: new Map(pairsIn(values).map(([path, value]) => [path.slice('/proc/sys/'.length), value])),
             txChecksum: new Map(pairsIn(offloads).map(([device, on]) => [device, on === '1'])),
             rulesRevision: revisionIn(revision.toString('latin1')),
           };
         }),
       );
+  }
+
+  private knownOf(netns: string | undefined, isThere: boolean): Known | undefined {
+    if (netns === undefined) return undefined;
+    const known = this.known.get(netns) ?? { devices: '', said: new Map() };
+    this.known.delete(netns);
+    if (isThere) this.known.set(netns, known);
+    for (const oldest of this.known.keys()) {
+      if (this.known.size <= MOST_KNOWN) break;
+      this.known.delete(oldest);
+    }
+    return known;
   }
 }

@@ -147,6 +147,28 @@ it('routes are those of ip(8), and what is odd about them is seen', async () => 
   expect(found('10.5.0.0/16')?.table).toBe('77');
 });
 
+it('what is said again is the same object, and a device of another name has its routes with it', async () => {
+  const inside = (line: string) => run(['ip', ...line.split(' ')], { netns: netns.name });
+  const [first, again] = [await look(), await look()];
+  expect(again).toEqual(first);
+  const four = ({ routes }: SeenNetwork) => routes.filter(({ version }) => version === 4);
+  expect(four(again).every((route, at) => route === four(first)[at])).toBe(true);
+  await inside('address add 10.77.0.1/32 dev br0');
+  await inside('link set br0 up');
+  for (const name of ['br0', 'other']) {
+    if (name !== 'br0') await inside(`link set br0 name ${name}`);
+    const { routes, links } = await look();
+    expect(routes.find(({ destination }) => destination === '10.77.0.1/32')?.hops).toEqual([
+      { via: null, device: name },
+    ]);
+    expect(links.find((link) => link.name === name)?.addresses.map(({ address }) => address)).toContain('10.77.0.1/32');
+  }
+  for (const line of ['address delete 10.77.0.1/32 dev other', 'link set other down', 'link set other name br0'])
+    await inside(line);
+  const gone = await look();
+  expect(gone.routes.some(({ destination }) => destination === '10.77.0.1/32')).toBe(false);
+});
+
 it('policy rules, neighbours and queues are those of ip(8) and tc(8)', async () => {
   const { policyRules, neighbours, queues } = await look();
   const plain = (version: 4 | 6) =>

@@ -125,6 +125,7 @@ const ROUTE_TYPES: readonly string[] = [
 const TABLES: Readonly<Record<number, string>> = { 253: 'default', 254: 'main', 255: 'local' };
 const tableName = (number: number): string => TABLES[number] ?? String(number);
 
+/** `attributes` are read when they are asked for. */
 type Message = Readonly<{ type: number; bytes: Buffer; attributes: ReadonlyMap<number, Buffer> }>;
 
 /** Attributes (type without its flag bits -> value) in these bytes from `at` on. */
@@ -149,6 +150,18 @@ const HEADS: Readonly<Record<number, number>> = {
   [TYPE.queue]: 20,
 };
 
+class Told implements Message {
+  constructor(
+    readonly type: number,
+    readonly bytes: Buffer,
+    private readonly head: number,
+  ) {}
+
+  get attributes(): ReadonlyMap<number, Buffer> {
+    return attributesIn(this.bytes, this.head);
+  }
+}
+
 function* messagesIn(bytes: Buffer): Iterable<Message & { done?: number }> {
   for (let at = 0; at + 16 <= bytes.length;) {
     const length = bytes.readUInt32LE(at);
@@ -157,7 +170,7 @@ function* messagesIn(bytes: Buffer): Iterable<Message & { done?: number }> {
     const head = HEADS[type];
     const body = bytes.subarray(at + 16, at + length);
     if (type === TYPE.done) yield { type, bytes: body, attributes: new Map(), done: bytes.readUInt32LE(at + 8) };
-    else if (head !== undefined) yield { type, bytes: body, attributes: attributesIn(body, head) };
+    else if (head !== undefined) yield new Told(type, body, head);
     at += (length + 3) & ~3;
   }
 }
@@ -184,8 +197,17 @@ export function addressText(bytes: Buffer): string {
   return `${words.slice(0, best).join(':')}::${words.slice(best + length).join(':')}`;
 }
 
-/** What the kernel's messages say. */
-export function networkIn(messages: Buffer): Omit<SeenNetwork, 'sysctls' | 'txChecksum' | 'rulesRevision'> {
+/** What the addresses and routes of a namespace said when it was last looked into, by their bytes, and the devices that they spoke of. */
+export type Known = { devices: string; said: Map<string, readonly SeenAddress[] | readonly SeenRoute[]> };
+
+/**
+ * What the kernel's messages say. `known` saves time and changes nothing: most of a namespace is as it was, and what is said again in the same words is the same object. It
+ * is renewed by each call.
+ */
+export function networkIn(
+  messages: Buffer,
+  known: Known = { devices: '', said: new Map() },
+): Omit<SeenNetwork, 'sysctls' | 'txChecksum' | 'rulesRevision'> {
   const links: (Omit<SeenLink, 'addresses'> & { addresses: SeenAddress[] })[] = [];
   const names = new Map<number, string>();
   const byIndex = new Map<number, { addresses: SeenAddress[] }>();
@@ -195,6 +217,17 @@ export function networkIn(messages: Buffer): Omit<SeenNetwork, 'sysctls' | 'txCh
   const queues: SeenQueue[] = [];
   const device = (index: number | null): string => (index === null ? '' : (names.get(index) ?? ''));
   const rules: [4 | 6, SeenPolicyRule][] = [];
+  const said: Known['said'] = new Map();
+  let before: Known['said'] | null = null;
+  const remembered = <T extends readonly SeenAddress[] | readonly SeenRoute[]>(message: Message, read: () => T): T => {
+    // Links come first.
+    before ??= known.devices === (known.devices = [...names].join()) ? known.said : new Map();
+    const text = `${message.type} ${message.bytes.toString('latin1')}`;
+    const same = before.get(text) as T | undefined;
+    const all = same ?? read();
+    said.set(text, all);
+    return all;
+  };
   for (const message of messagesIn(messages)) {
     const { bytes } = message;
     switch (message.type) {
@@ -207,17 +240,16 @@ export function networkIn(messages: Buffer): Omit<SeenNetwork, 'sysctls' | 'txCh
         break;
       }
       case TYPE.address:
-        byIndex.get(bytes.readUInt32LE(4))?.addresses.push(...addressIn(message));
+        byIndex.get(bytes.readUInt32LE(4))?.addresses.push(...remembered(message, () => addressIn(message)));
         break;
       case TYPE.route:
-        routes.push(...routeIn(message, device));
+        routes.push(...remembered(message, () => routeIn(message, device)));
         break;
       case TYPE.neighbour: {
-        const address = message.attributes.get(1);
         const proxy = (bytes.readUInt8(10) & 0x08) !== 0;
         // NUD_PERMANENT
-        if (address && (proxy || (bytes.readUInt16LE(8) & 0x80) !== 0))
-          neighbours.push({ device: device(bytes.readInt32LE(4)), address: addressText(address), proxy });
+        const address = proxy || (bytes.readUInt16LE(8) & 0x80) !== 0 ? message.attributes.get(1) : undefined;
+        if (address) neighbours.push({ device: device(bytes.readInt32LE(4)), address: addressText(address), proxy });
         break;
       }
       case TYPE.rule:
@@ -235,6 +267,7 @@ export function networkIn(messages: Buffer): Omit<SeenNetwork, 'sysctls' | 'txCh
       }
     }
   }
+  known.said = said;
   for (const [version, rule] of rules) policyRules.get(version)?.push(rule);
   return { links, routes, neighbours, policyRules, queues };
 }

@@ -5,6 +5,9 @@
  * Design: a unit is a router; tasks.ts says which step needs which, so that a refused step harms only what needs it (invariant 9). What was changed is read back:
  * a status says what is on the node, not what was asked of it. While the view is unverified, outside addresses that are not on the node yet are left out, probed,
  * and then added. Many routers are looked at in parts, and between two of them what was asked for meanwhile is done first.
+ *
+ * A change of one router does not wait for a look at it: what was found of it last is taken for true until the change has been read back. If anything was refused or
+ * is still missing then, or if by that nothing was to be done, the router is looked at first, as ever.
  */
 import { ObjectKey, ObjectStatus } from '@plumbline/contracts';
 import { Agent, applyStages, asError, digest, Memory, Plan, Refusal, Run, settle } from '@plumbline/reconcile';
@@ -32,6 +35,8 @@ export class L3Memory {
   readonly translated = new Set<string>();
   /** Routers whose addresses neighbours were told of. Of others they are told again: an agent that dies may have put an address on the node and said nothing. */
   readonly announced = new Set<string>();
+  /** Routers that were well when they were last looked at, the latest last. A guess that saves a look and decides nothing. */
+  readonly recent = new Recent();
   /** The routers of this host as the view now says. For whoever looks: a converge goes by what it renders itself. */
   rendered(view: HostView, facts: NodeFacts): readonly Rendered[] {
     this.members.update(view, new Set());
@@ -43,6 +48,34 @@ export class L3Memory {
   /** NodeFacts.userspace when the node was last looked at: a guess that saves time and decides nothing. */
   userspace: boolean | null = null;
 }
+
+/** A router that is as it is wanted. `found`: of that router alone. */
+type Well = Readonly<{ wanted: RouterState; found: L3State }>;
+
+/** The last few routers that were found as they are wanted. Bounded: a router of 600 floating IPs takes a megabyte. */
+export class Recent {
+  private readonly routers = new Map<string, Well>();
+
+  of(id: string): Well | undefined {
+    return this.routers.get(id);
+  }
+
+  put(id: string, { wanted, found }: Well): void {
+    this.routers.delete(id);
+    // Connections come and go.
+    const routers = new Map([...found.routers].map(([key, router]) => [key, { ...router, connections: null }]));
+    this.routers.set(id, { wanted, found: { ...found, routers } });
+    for (const oldest of this.routers.keys()) {
+      if (this.routers.size <= MOST_RECENT) break;
+      this.routers.delete(oldest);
+    }
+  }
+
+  drop(id: string): void {
+    this.routers.delete(id);
+  }
+}
+const MOST_RECENT = 16;
 
 /** What an operator says of a node: as in NodeFacts. */
 export type L3Terms = Readonly<{ metadata: boolean }>;
@@ -122,16 +155,9 @@ async function convergeRouters(
   const { mayRemove, unverified } = options;
   const announced = new Set(ids.filter((id) => memory.announced.delete(id)));
   const announcements: Announcement[] = [];
-  const { found, work } = await lookAt(view, driver, ids, options, memory);
-  const run = new Run();
-  const agent = agentFor(work, driver);
-  const terms = { mayRemove };
-  await settle(agent, memory.engine, run, found, new Set(work.keys()), terms);
-  const probed = [...work.values()].filter((each) => each.canBeProbed(run));
-  if (probed.length > 0) {
-    await probe(probed, driver);
-    await settle(agent, memory.engine, run, null, new Set(probed.map(({ id }) => id)), terms);
-  }
+  const { found, last, work, run } =
+    (await changeUnseen(view, driver, ids, options, memory)) ??
+    (await lookAndChange(view, driver, ids, options, memory));
   note(sweep, found, work);
   memory.engine.conclude(run, new Map([...work.values()].map((each) => [each.id, each.wanted])), mayRemove);
   const blame = new Map<string, Map<string, Set<string>>>();
@@ -152,6 +178,9 @@ async function convergeRouters(
       if (!announced.has(each.id)) announcements.push(...each.unannounced());
       memory.announced.add(each.id);
     }
+    if (ids.length === 1 && mayRemove && !unverified && !blamed && each.rendered?.kind === 'present')
+      memory.recent.put(each.id, { wanted: each.rendered.state, found: last });
+    else if (ids.length === 1 || run.applied > 0) memory.recent.drop(each.id);
     const failed = [...(blamed ?? [])].map(([key, reasons]) => ({ key, reason: [...reasons].join('; ') }));
     if (each.rendered?.kind === 'incomplete') failed.push({ key: `router/${each.id}`, reason: each.rendered.reason });
     failed.push(...each.heldBack());
@@ -161,6 +190,56 @@ async function convergeRouters(
   // Nothing on the node changes by it, and nobody waits for it.
   if (announcements.length > 0) await driver.apply(announcements).catch(() => undefined);
   return { applied: run.applied, drift: run.drift, looked };
+}
+
+/** `found`: before anything was done; `last`: when the node was last looked at. */
+type Changed = Readonly<{ found: L3State; last: L3State; work: ReadonlyMap<string, Work>; run: Run }>;
+
+/** Looks at these routers and makes them as they are wanted. */
+async function lookAndChange(
+  view: HostView,
+  driver: L3Driver,
+  ids: readonly string[],
+  options: ConvergeOptions & L3Terms,
+  memory: L3Memory,
+): Promise<Changed> {
+  const { found, work } = await lookAt(view, driver, ids, options, memory);
+  const run = new Run();
+  const agent = agentFor(work, driver);
+  const terms = { mayRemove: options.mayRemove };
+  let last = (await settle(agent, memory.engine, run, found, new Set(work.keys()), terms)) ?? found;
+  const probed = [...work.values()].filter((each) => each.canBeProbed(run));
+  if (probed.length > 0) {
+    await probe(probed, driver);
+    last = (await settle(agent, memory.engine, run, null, new Set(probed.map(({ id }) => id)), terms)) ?? last;
+  }
+  return { found, last, work, run };
+}
+
+/** Makes a router as it is wanted by what was found of it last, and reads it back. Null when that is not known, asks for nothing, or was not enough: what was done is no harm. */
+async function changeUnseen(
+  view: HostView,
+  driver: L3Driver,
+  ids: readonly string[],
+  { touched, mayRemove, unverified, metadata }: ConvergeOptions & L3Terms,
+  memory: L3Memory,
+): Promise<Changed | null> {
+  const [id = ''] = ids;
+  // Who asks for all wants all looked at.
+  const before = ids.length === 1 && touched !== 'all' ? memory.recent.of(id) : undefined;
+  if (!before || !mayRemove || unverified || !memory.translated.has(id)) return null;
+  const { found } = before;
+  const rendered = renderRouters(view, { userspace: found.userspace, metadata }, memory.members, ids).get(id);
+  if (rendered?.kind !== 'present' || rendered.state === before.wanted) return null;
+  memory.recent.drop(id);
+  const work = new Map([[id, new Work(id, rendered, view, mayRemove, metadata)]]);
+  const run = new Run();
+  const terms = { mayRemove, countsDrift: false };
+  const last = await settle(agentFor(work, driver), memory.engine, run, found, new Set([id]), terms);
+  if (last !== null && last !== found && run.failures.size === 0) return { found, last, work, run };
+  // As after the death of an agent: what was begun shows on the node, but for connections that were to end.
+  memory.translated.delete(id);
+  return null;
 }
 
 function note(sweep: Sweep, found: L3State, work: ReadonlyMap<string, Work>): void {

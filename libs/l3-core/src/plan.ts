@@ -59,8 +59,7 @@ export function planRouter(wanted: RouterState, found: L3State, mayRemove: boole
   const { netns } = wanted;
   if (found.damaged.has(wanted.id)) steps.build.push({ op: 'remove-netns', netns });
   if (!have) steps.build.push({ op: 'add-netns', netns });
-  const rules = natOf(wanted.rules4);
-  const led = ledBy(rules);
+  const { rules, led } = natIn(wanted.rules4);
   const foundLed = isUnreadable(have, 4, 'nat') ? led : ledBy(have ? rulesIn(have.rules4, 'nat', wanted.rules4) : []);
   const nat = { wanted: led, found: foundLed, rules };
   const leaving = have && mayRemove ? leavingIn(wanted, have) : NOTHING;
@@ -221,8 +220,18 @@ const ledBy = (rules: readonly RuleBody[]): Led => ({
   endings: endingsIn(rules),
   ...sharedIn(rules),
 });
-const natOf = (tables: readonly Table[]): Rule[] =>
-  tables.flatMap(({ table, chains }) => (table === 'nat' ? chains.flatMap(({ rules }) => rules) : []));
+const nats = new WeakMap<readonly Table[], Readonly<{ rules: readonly Rule[]; led: Led }>>();
+/** The wanted rules of the nat table and where they lead; read once of tables that stay the same. */
+function natIn(tables: readonly Table[]): Readonly<{ rules: readonly Rule[]; led: Led }> {
+  let nat = nats.get(tables);
+  if (!nat) {
+    const rules = tables.flatMap(({ table, chains }) =>
+      table === 'nat' ? chains.flatMap((chain) => chain.rules) : [],
+    );
+    nats.set(tables, (nat = { rules, led: ledBy(rules) }));
+  }
+  return nat;
+}
 
 const NOTHING: ReadonlySet<string> = new Set();
 

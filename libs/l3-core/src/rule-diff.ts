@@ -1,14 +1,14 @@
 /**
  * The smallest change that makes found rules into wanted ones. Nothing is written where the lines are the same; of a table only the chains that differ are;
- * where rules are only missing they are inserted one by one, because deleting rules costs the kernel a grace period (some 15 ms) and inserting does not.
- * A table is committed whole or not at all.
+ * where rules are only missing they are inserted one by one, because deleting rules costs the kernel a grace period (some 15 ms) and inserting does not. Of a
+ * long chain a few rules are taken away one by one, too: written anew it costs as much as there are rules in it. A table is committed whole or not at all.
  *
  * Road not taken: writing all chains at each change, as the reference does. It is simpler, slower, and clears the counters of rules that did not change.
  */
 import { dialect } from './dialects/index.js';
 import { isOurChain } from './marks.js';
 import { linesOf } from './rule-lines.js';
-import { Chain, Edit, Jump, SavedTables, Table, TableEdits } from './rule.js';
+import { Chain, Edit, Jump, SavedTables, Table, TableEdits, TableName } from './rule.js';
 
 /** True for a line of a hook that leads into a chain of ours. */
 export function isOurJump(line: string): boolean {
@@ -32,8 +32,8 @@ export function editsFor(wanted: readonly Table[], found: SavedTables, mayRemove
         anew(chain);
         continue;
       }
-      const inserts = insertions(chain, have);
-      if (inserts) edits.push(...inserts);
+      const few = insertions(chain, have) ?? (mayRemove ? exchanges(table, chain, have) : null);
+      if (few) edits.push(...few);
       // A declared chain is emptied first; within the commit, so that no packet sees it empty.
       else if (mayRemove) anew(chain);
       else edits.push(...missingAmong(chain, have));
@@ -59,6 +59,23 @@ function insertions(chain: Chain, have: readonly string[]): Edit[] | null {
     else inserts.push({ edit: 'insert', rule, at: index + 1 });
   }
   return next === have.length ? inserts : null;
+}
+
+/** A chain of so many rules is written anew as fast as it is searched for one of them. */
+const SHORT = 20;
+const FEW = 8;
+
+/** A few rules to take away, and what to insert then, to make `have` into a long chain; null when it takes more. Only lines that can be rules of ours are named to the kernel. */
+function exchanges(table: TableName, chain: Chain, have: readonly string[]): Edit[] | null {
+  if (have.length <= SHORT) return null;
+  const wanted = new Set(linesOf(chain));
+  const gone = have.filter((line) => !wanted.has(line));
+  if (gone.length > FEW || gone.some((line) => !dialect.parse(table, chain.name, line))) return null;
+  const inserts = insertions(
+    chain,
+    have.filter((line) => wanted.has(line)),
+  );
+  return inserts && [...gone.map((line): Edit => ({ edit: 'remove-line', hook: chain.name, line })), ...inserts];
 }
 
 /** Rules not among `have`, each behind the rule it follows in the chain; what a rule does counts, not which event it names. */

@@ -70,6 +70,35 @@ describe('the least that makes found into wanted', () => {
     expect(lines(wanted(ruleA, ruleB), found({ [OWN]: [b, a] }))).toEqual(anew);
   });
 
+  describe('of a long chain', () => {
+    const numbers = Array.from({ length: 30 }, (_, n) => n + 10);
+    const long = numbers.map((n) => accept(n, `198.51.100.${n}`));
+    const text = numbers.map((n) => `-d 198.51.100.${n}/32 ${mark(n)} -j ACCEPT`);
+
+    it('the rules that go, and those that come in their places', () => {
+      const have = [...text.slice(0, 3), b, ...text.slice(3, 20), ...text.slice(21), c];
+      expect(lines(wanted(...long), found({ [OWN]: have }))).toEqual([
+        `-D ${OWN} ${b}`,
+        `-D ${OWN} ${c}`,
+        `-I ${OWN} 21 ${text[20]}`,
+      ]);
+    });
+
+    it.each<[string, readonly string[]]>([
+      ['many go', [...text, ...numbers.slice(0, 9).map((n) => `-d 192.0.2.${n}/32 ${mark(n)} -j ACCEPT`)]],
+      ['one is there twice', [...text, text[4] as string]],
+      ['the order is another one', [...text.slice(1), text[0] as string]],
+      ['one cannot be a rule of ours', [...text, '-m u32 --u32 "6&0xFF=1" -j ACCEPT']],
+    ])('the chain anew where %s', (_why, have) => {
+      const anew = [`:${OWN} - [0:0]`, ...text.map((each) => `-A ${OWN} ${each}`)];
+      expect(lines(wanted(...long), found({ [OWN]: have }))).toEqual(anew);
+    });
+
+    it('nothing is taken away without leave', () => {
+      expect(lines(wanted(...long), found({ [OWN]: [...text, b] }), false)).toEqual([]);
+    });
+  });
+
   it('our jumps hung anew where one is missing, altered, or in another order', () => {
     const hung = [`-I POSTROUTING 1 ${first}`, `-A POSTROUTING ${last}`];
     const gone = (...rules: string[]): string[] => rules.map((rule) => `-D POSTROUTING ${rule}`);

@@ -7,12 +7,14 @@ import {
   CommandFailed,
   type NetworkQuestion,
   type Runner,
+  type SeenAddress,
   type SeenLink,
   type SeenNetwork,
   type SeenPolicyRule,
   type SeenRoute,
 } from '@plumbline/exec';
 import {
+  type Address,
   type Connection,
   dialect,
   FoundPolicyRule,
@@ -150,13 +152,15 @@ const ROUTE_PAUSE_MS = 20;
 function awaitsRoute({ links, routes }: SeenNetwork): boolean {
   const six = links.filter((link) => isOurDevice(link.name) && hasIpv6Now(link));
   const addresses = six.flatMap(({ name, addresses: all }) =>
-    all.flatMap(({ address, tentative }) =>
-      address.includes(':') && !tentative ? [`${name} ${address.replace(/\/.*/, '/128')}`] : [],
-    ),
+    all
+      .filter(({ address, tentative }) => !tentative && address.includes(':'))
+      .map(({ address }) => `${name} ${address.replace(/\/.*/, '/128')}`),
   );
   if (addresses.length === 0) return false;
   const local = new Set(
-    routes.flatMap(({ type, hops, destination }) => (type === 'local' ? [`${hops[0]?.device} ${destination}`] : [])),
+    routes.flatMap(({ version, type, hops, destination }) =>
+      version === 6 && type === 'local' ? [`${hops[0]?.device} ${destination}`] : [],
+    ),
   );
   return addresses.some((each) => !local.has(each));
 }
@@ -208,8 +212,8 @@ function observedLink(link: SeenLink, outsides: Outsides, { txChecksum, queues }
     ingress: queues.find(({ device, receives }) => receives && device === link.name)?.kind ?? null,
     outside: other?.peerIndex === link.index ? other.name : null,
     ipv6: hasIpv6Now(link),
-    addresses: link.addresses.map(({ address, broadcast }) => ({ address, broadcast })),
-    tentative: new Set(link.addresses.flatMap(({ address, tentative }) => (tentative ? [address] : []))),
+    addresses: link.addresses.map(observedAddress),
+    tentative: new Set(link.addresses.filter(({ tentative }) => tentative).map(({ address }) => address)),
   };
 }
 
@@ -219,8 +223,29 @@ const USUAL_METRIC = 1024;
 /** Types of route that lead nowhere: they are on no device. */
 const DROPPING: readonly string[] = ['blackhole', 'unreachable', 'prohibit', 'throw'];
 
+const addresses = new WeakMap<SeenAddress, Address>();
+const routes = new WeakMap<SeenRoute, readonly FoundRoute[]>();
+
+/** What `known` has the same of a thing that was seen before. */
+function onceOf<Seen extends object, Found>(
+  known: WeakMap<Seen, Found>,
+  seen: Seen,
+  make: (seen: Seen) => Found,
+): Found {
+  const before = known.get(seen);
+  if (before !== undefined) return before;
+  const found = make(seen);
+  known.set(seen, found);
+  return found;
+}
+
+const observedAddress = (seen: SeenAddress): Address =>
+  onceOf(addresses, seen, ({ address, broadcast }) => ({ address, broadcast }));
+
 /** Contract: ObservedRouter.routes. */
-function observedRoute(route: SeenRoute): FoundRoute[] {
+const observedRoute = (seen: SeenRoute): readonly FoundRoute[] => onceOf(routes, seen, routesIn);
+
+function routesIn(route: SeenRoute): readonly FoundRoute[] {
   const { version, destination, type, table, kernel, source, metric, odd } = route;
   if (table !== 'main' && table !== 'local') return [];
   const drops = DROPPING.includes(type);
