@@ -7,7 +7,7 @@ const [ONE, TWO] = ['c1000000-0000-4000-8000-000000000000', 'c2000000-0000-4000-
 const ADDRESS = 'inet 10.0.0.1/24 scope global qr-1';
 
 /** A node whose namespaces have these numbers; `line`: what ip-monitor(8) prints. */
-function watched(names: Map<number, string>) {
+function watched(names: Map<number, string>, lookedAt?: (router: string) => number) {
   const node = { asked: 0, line: (_text: string): void => undefined, heard: [] as string[][], end: () => undefined };
   let looked: () => void = () => undefined;
   const end = watchNamespaces(
@@ -26,6 +26,8 @@ function watched(names: Map<number, string>) {
       node.heard.push([...routers].sort());
       looked();
     },
+    undefined,
+    lookedAt,
   );
   /** Resolves when what these lines tell of has led to a look. */
   const tells = (...lines: readonly string[]): Promise<void> =>
@@ -63,5 +65,24 @@ it('asks once which routers the numbers are, and again when a number was given u
     `[nsid current]9: tap1@if2: <BROADCAST> mtu 1500 link-netns ${netnsOf(ONE)}`,
   );
   expect([node.heard.at(-1), node.asked]).toEqual([[ONE, TWO], 2]);
+  end();
+}, 30_000);
+
+it('what a look began after has been seen, and leads to no other', async () => {
+  const looks = new Map<string, number>();
+  const names = new Map([
+    [3, netnsOf(ONE)],
+    [4, netnsOf(TWO)],
+  ]);
+  const { node, tells, end } = watched(names, (id) => looks.get(id) ?? -Infinity);
+  const told = tells(`[nsid 3]2: qr-1    ${ADDRESS}`, `[nsid 4]2: qr-1    ${ADDRESS}`);
+  looks.set(ONE, performance.now() + 1);
+  looks.set(TWO, performance.now() - 1_000);
+  await told;
+  expect(node.heard).toEqual([[TWO]]);
+  // Changed once more, after the look.
+  looks.set(ONE, performance.now());
+  await tells(`[nsid 3]2: qr-1    ${ADDRESS}`);
+  expect(node.heard.at(-1)).toEqual([ONE]);
   end();
 }, 30_000);

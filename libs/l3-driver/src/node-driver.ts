@@ -50,6 +50,8 @@ export class NodeL3Driver implements L3Driver {
   /** Router -> the outer ends of its links when it was last read. A guess that saves time and decides nothing. */
   private readonly outsides = new Map<string, readonly string[]>();
   private readonly rules = new RulesMemory();
+  /** Router -> when the last look at it that was not in vain began. */
+  private readonly looks = new Map<string, number>();
   /** Units that had programs when the node was last listed. */
   private withPrograms: ReadonlySet<string> = new Set();
 
@@ -68,7 +70,11 @@ export class NodeL3Driver implements L3Driver {
       observeNetnses(this.runner),
       this.programs ? unitsOfPrograms(this.programs) : [],
     ]);
-    for (const id of this.outsides.keys()) if (!namespaces.includes(id)) this.outsides.delete(id);
+    for (const id of this.outsides.keys())
+      if (!namespaces.includes(id)) {
+        this.outsides.delete(id);
+        this.looks.delete(id);
+      }
     this.rules.keepOnly(new Set(namespaces.map(netnsOf)));
     this.withPrograms = new Set(programs);
     return [...new Set([...namespaces, ...programs])];
@@ -80,6 +86,7 @@ export class NodeL3Driver implements L3Driver {
     listsConnections: (routerId: string) => boolean = () => false,
   ): Promise<L3State> {
     const { runner } = this;
+    const began = performance.now();
     const listed = [...routers].sort();
     const guessed = listed.flatMap((id) => this.outsides.get(id) ?? []);
     const asked = [...new Set([...outsides, ...guessed])];
@@ -99,8 +106,10 @@ export class NodeL3Driver implements L3Driver {
         unreadable.set(each.id, each.reason);
         if (!each.entered) unentered.set(each.id, each.reason);
         this.outsides.delete(each.id);
+        this.looks.delete(each.id);
       } else {
         raw.push(each);
+        this.looks.set(each.id, began);
         const own = each.network.links.filter(({ name }) => isOurDevice(name));
         this.outsides.set(
           each.id,
@@ -127,6 +136,11 @@ export class NodeL3Driver implements L3Driver {
     };
     const found = new Map(raw.map((each) => [each.id, observedRouter(each, seen)]));
     return { ...observedSwitch, routers: found, unreadable, damaged, outsides: outsidesIn(seen), programs };
+  }
+
+  /** When the last look at this router began, in milliseconds of performance.now(): what changed before, it has seen. */
+  lookedAt(routerId: string): number {
+    return this.looks.get(routerId) ?? -Infinity;
   }
 
   /** Has the rules of this router read at the next look, not worked out. For whoever looks without a reason. */

@@ -58,12 +58,13 @@ export async function makeL3Backend(config: AgentConfig<typeof l3Settings>, logg
       programs.processes.watch((names) =>
         look(new Set(names.map((name) => `router/${routerOfProgram(name)}` as const))),
       );
-      void node.opened.then(({ mirror }) => {
+      void node.opened.then(({ mirror, driver }) => {
         look('all');
         unwatch = watchNamespaces(
           runner,
           (routers) => look(new Set([...routers].map((id) => `router/${id}` as const))),
           (err) => logger.warn({ err, step: 'watch' }, 'what others change in namespaces is not heard of, only found'),
+          (id) => driver.lookedAt(id),
         );
         watchPorts(mirror, (ports) =>
           look(ports === 'all' ? 'all' : new Set([...ports].map((id) => `port/${id}` as const))),
