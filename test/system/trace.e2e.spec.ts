@@ -165,3 +165,29 @@ test('and it is shown on a terminal, by its end, and with what a rule of somebod
     await iptables('-D');
   }
 });
+
+test.each([
+  ['asked so', ['--here']],
+  ['without an API', ['--api', 'http://127.0.0.1:9']],
+])('on a node by itself, %s: its own flows, rules and routes; beyond it what the log says', async (_how, options) => {
+  const { paths } = runningPlace(lab.spec, 'net1');
+  const command = [process.execPath, `${paths.project}/apps/cli/dist/main.js`, 'trace', ...options];
+  const there = ['--node', 'net1', '--state-dir', `${paths.var}/agents`, '--json'];
+  const ask = (from: string, to: string) =>
+    lab.plumb([...['lab', '--name', lab.spec.name, 'exec', 'net1', '--', ...command], ...there, from, to, 'tcp/80'], {
+      okCodes: [2],
+    });
+  const { stdout, stderr } = await ask(OUTSIDE, places.fip('vm1'));
+  expect(stderr.includes('node net1 itself knows')).toBe(options.includes('--api'));
+  const trace = JSON.parse(stdout) as Trace;
+  const rule = trace.there.hops.find(({ before }) => before !== null);
+  expect(rule).toMatchObject({
+    ...{ kind: 'rule', of: 'ours', host: 'net1', packet: { destination: places.ip('vm1') } },
+    ...{ position: expect.any(Number), event: null },
+  });
+  expect(trace.there.hops.filter(({ kind }) => kind === 'flow').map(({ host }) => host)).toContain('net1');
+  expect(trace.there).toMatchObject({ verdict: 'unknown' });
+  expect(trace.unknown.join()).toContain('only net1 was asked');
+  // And what it does not have, it says.
+  await expect(ask('nobody', places.fip('vm1'))).rejects.toThrow('nobody');
+});

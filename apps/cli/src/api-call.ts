@@ -31,8 +31,7 @@ export class ApiCall {
     try {
       return await httpRequest(new URL(path, this.url), { ...sent, withinMs: ANSWER_WITHIN_MS });
     } catch (reason) {
-      const cause = reason instanceof Error ? (reason.cause ?? reason) : reason;
-      throw new NoAnswer(this.url, cause instanceof Error ? cause.message : String(cause));
+      throw new NoAnswer(this.url, (reason as Error).message);
     }
   }
 

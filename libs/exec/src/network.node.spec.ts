@@ -149,6 +149,8 @@ it('routes are those of ip(8), and what is odd about them is seen', async () => 
 
 it('what is said again is the same object, and a device of another name has its routes with it', async () => {
   const inside = (line: string) => run(['ip', ...line.split(' ')], { netns: netns.name });
+  const many = Array.from({ length: 120 }, (_, n) => `address add 10.78.0.${n}/32 dev br0\n`).join('');
+  await run(['ip', '-batch', '-'], { netns: netns.name, stdin: many });
   const [first, again] = [await look(), await look()];
   expect(again).toEqual(first);
   const four = ({ routes }: SeenNetwork) => routes.filter(({ version }) => version === 4);
@@ -163,7 +165,12 @@ it('what is said again is the same object, and a device of another name has its 
     ]);
     expect(links.find((link) => link.name === name)?.addresses.map(({ address }) => address)).toContain('10.77.0.1/32');
   }
-  for (const line of ['address delete 10.77.0.1/32 dev other', 'link set other down', 'link set other name br0'])
+  for (const line of [
+    'address delete 10.77.0.1/32 dev other',
+    'address flush dev other',
+    'link set other down',
+    'link set other name br0',
+  ])
     await inside(line);
   const gone = await look();
   expect(gone.routes.some(({ destination }) => destination === '10.77.0.1/32')).toBe(false);

@@ -197,6 +197,9 @@ export function addressText(bytes: Buffer): string {
   return `${words.slice(0, best).join(':')}::${words.slice(best + length).join(':')}`;
 }
 
+/** Addresses and routes of a namespace that are parsed faster than they would be remembered: a router of a few floating IPs has some thirty. */
+const WORTH_KEEPING = 100;
+
 /** What the addresses and routes of a namespace said when it was last looked into, by their bytes, and the devices that they spoke of. */
 export type Known = { devices: string; said: Map<string, readonly SeenAddress[] | readonly SeenRoute[]> };
 
@@ -267,7 +270,7 @@ export function networkIn(
       }
     }
   }
-  known.said = said;
+  known.said = said.size < WORTH_KEEPING ? new Map() : said;
   for (const [version, rule] of rules) policyRules.get(version)?.push(rule);
   return { links, routes, neighbours, policyRules, queues };
 }

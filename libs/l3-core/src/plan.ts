@@ -57,12 +57,13 @@ export function planRouter(wanted: RouterState, found: L3State, mayRemove: boole
   const steps = draft();
   const have = found.routers.get(wanted.id);
   const { netns } = wanted;
+  const open = have ? withoutSettled(wanted, have, found) : { wanted, have };
   if (found.damaged.has(wanted.id)) steps.build.push({ op: 'remove-netns', netns });
   if (!have) steps.build.push({ op: 'add-netns', netns });
   const { rules, led } = natIn(wanted.rules4);
   const foundLed = isUnreadable(have, 4, 'nat') ? led : ledBy(have ? rulesIn(have.rules4, 'nat', wanted.rules4) : []);
   const nat = { wanted: led, found: foundLed, rules };
-  const leaving = have && mayRemove ? leavingIn(wanted, have) : NOTHING;
+  const leaving = open.have && mayRemove ? leavingIn(open.wanted, open.have) : NOTHING;
   const endings = have && mayRemove ? toBeNoted(nat, leaving) : [];
   const notes = notesOf(endings, wanted.rules4, `router/${wanted.id}`);
   const going = have && mayRemove ? leavingLinks(wanted.links, have) : [];
@@ -100,21 +101,61 @@ export function planRouter(wanted: RouterState, found: L3State, mayRemove: boole
   // From here on all is one batch of ip(8).
   if (!have?.loUp) steps.configure.push({ op: 'set-loopback-up', netns });
   const remade = new Set<string>();
-  const kernels = kernelRoutesIn(have?.routes ?? []);
-  for (const link of wanted.links) planLink(link, wanted, have, found, kernels, steps, remade);
+  const kernels = kernelRoutesIn(open.have?.routes ?? []);
+  for (const link of open.wanted.links) planLink(link, open.wanted, open.have, found, kernels, steps, remade);
   const standing = new Map(
-    have?.links.flatMap((link) => (remade.has(link.device) ? [] : [[link.device, link] as const])),
+    open.have?.links.flatMap((link) => (remade.has(link.device) ? [] : [[link.device, link] as const])),
   );
-  steps.configure.push(...planRoutes(wanted, have, mayRemove, standing, kernels));
+  steps.configure.push(...planRoutes(open.wanted, open.have, mayRemove, standing, kernels));
   if (mayRemove)
     for (const neighbour of have?.neighbours ?? [])
       if (standing.has(neighbour.device)) steps.configure.push({ op: 'remove-neighbour', netns, ...neighbour });
   if (have) endConnections(wanted, have, mayRemove, nat, leaving, endings, steps);
   if (going.length > 0) steps.configure.push({ op: 'farewell', netns, devices: going });
   if (notes.length > 0) steps.configure.push(restore(netns, 4, removalOf(notes)));
-  if (have && mayRemove) removeAddresses(wanted, have, steps, remade);
+  if (open.have && mayRemove) removeAddresses(open.wanted, open.have, steps, remade);
   if (mayRemove) removeLinks(wanted.links, have, found, steps);
   return { routerId: wanted.id, ...steps };
+}
+
+/**
+ * The same without the floating addresses that are on the node as they are wanted, with the kernel's route to each: no step is about them, and a router may have hundreds.
+ * Only of links that stay as they are; on any other the addresses are to be made anew.
+ */
+function withoutSettled(
+  wanted: RouterState,
+  have: ObservedRouter,
+  found: L3State,
+): Readonly<{ wanted: RouterState; have: ObservedRouter }> {
+  const routed = new Set<string>();
+  for (const { type, kernel, plain, hops, destination } of have.routes)
+    if (type === 'local' && kernel && plain && hops.length === 1 && hops[0]?.via === null)
+      routed.add(`${hops[0].device} ${destination}`);
+  const settled = new Map<string, ReadonlySet<string>>();
+  for (const link of wanted.links) {
+    const { device } = link;
+    const now = have.links.find((each) => each.device === device);
+    if (!now?.up || !link.up || !isWhole(device, now, found) || isAltered(link, now)) continue;
+    const broadcasts = new Map(now.addresses.map(({ address, broadcast }) => [address, broadcast]));
+    const well = link.addresses.filter(
+      ({ address, broadcast }) =>
+        address.endsWith('/32') && broadcasts.get(address) === broadcast && routed.has(`${device} ${address}`),
+    );
+    if (well.length > 0) settled.set(device, new Set(well.map(({ address }) => address)));
+  }
+  if (settled.size === 0) return { wanted, have };
+  const open = <L extends ObservedLink | Link>(link: L): L => {
+    const well = settled.get(link.device);
+    return well ? { ...link, addresses: link.addresses.filter(({ address }) => !well.has(address)) } : link;
+  };
+  const routes = have.routes.filter(
+    ({ type, destination, hops }) =>
+      type !== 'local' || hops.length !== 1 || !settled.get(hops[0]?.device ?? '')?.has(destination),
+  );
+  return {
+    wanted: { ...wanted, links: wanted.links.map(open) },
+    have: { ...have, links: have.links.map(open), routes },
+  };
 }
 
 function planLink(
@@ -146,7 +187,7 @@ function planLink(
   const now = whole ? was : undefined;
   const addresses = missingAddresses(link, now, kernels);
   const set: L3Step = { op: 'set-link', netns, device, mac, mtuBytes, up };
-  const differs = now === undefined ? up : now.mac !== mac || now.mtuBytes !== mtuBytes || now.up !== up || !now.plain;
+  const isOther = now === undefined ? up : isAltered(link, now);
   for (const { address, broadcast } of addresses) {
     // The kernel keeps the old broadcast address of an address that is there already.
     if (now?.addresses.some((each) => each.address === address))
@@ -154,9 +195,12 @@ function planLink(
     steps.configure.push({ op: 'add-address', netns, device, address, broadcast });
   }
   // A new link comes up with its addresses already on it.
-  if (differs) steps.configure.push(set);
-  steps.announce.push(...announcementsOf(netns, link, differs ? link.addresses : addresses));
+  if (isOther) steps.configure.push(set);
+  steps.announce.push(...announcementsOf(netns, link, isOther ? link.addresses : addresses));
 }
+
+const isAltered = ({ mac, mtuBytes, up }: Link, now: ObservedLink): boolean =>
+  now.mac !== mac || now.mtuBytes !== mtuBytes || now.up !== up || !now.plain;
 
 /** Tells the neighbours where these addresses of a link are. None when the link is down. */
 export const announcementsOf = (

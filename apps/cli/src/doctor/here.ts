@@ -2,19 +2,10 @@
  * `plumb doctor` on a node whose control plane is away: what the node's own looks find, by the view that its agents keep. Checks that need the log or reports are left out: a node
  * knows its part of the log alone.
  */
-import { QUESTIONS } from '@plumbline/contracts';
-import { looksHere, type LooksHere, type NodeAccess } from '@plumbline/node-agents';
-import {
-  examine,
-  type Examined,
-  type Heard,
-  isLookAlone,
-  type Known,
-  remembered,
-  sceneOf,
-  type Wanted,
-} from '@plumbline/reasons';
+import { looksHere, type NodeAccess } from '@plumbline/node-agents';
+import { examine, type Examined, type Heard, isLookAlone, type Known, remembered, sceneOf } from '@plumbline/reasons';
 import { type HostView, Topology } from '@plumbline/topology';
+import { heardHere } from '../heard-here.js';
 import type { Diagnosis } from './diagnosis.js';
 
 /** How long the node waits for answers to what it sends; and the second time, when something was found: a frame may have been lost. */
@@ -35,7 +26,7 @@ export async function diagnoseHere(view: HostView, access: NodeAccess): Promise<
     for (;;) {
       const examined = examine(known, scene, null, memory, forMs);
       if (examined.wanted.length === 0) return examined;
-      const answered = examined.wanted.map(async (wanted) => remembered(wanted, await heardOf(wanted, view, looks)));
+      const answered = examined.wanted.map(async (wanted) => remembered(wanted, await heardHere(wanted, view, looks)));
       for (const [key, heard] of (await Promise.all(answered)).flat()) memory.set(key, heard);
     }
   };
@@ -58,15 +49,3 @@ export async function diagnoseHere(view: HostView, access: NodeAccess): Promise<
 }
 
 const isAlone = ({ check }: Readonly<{ check: string }>): boolean => isLookAlone(check);
-
-async function heardOf({ host, question, params }: Wanted, view: HostView, { answers }: LooksHere): Promise<Heard> {
-  if (host !== view.host || question === 'state')
-    return { silent: `${host} cannot be asked: the control plane is away` };
-  const { signal } = new AbortController();
-  try {
-    const given = QUESTIONS[question].params.parse(params) as never;
-    return { answer: await answers[question](given, { view, signal }) };
-  } catch (error) {
-    return { silent: error instanceof Error ? error.message : String(error) };
-  }
-}

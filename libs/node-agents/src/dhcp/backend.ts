@@ -7,7 +7,7 @@ import { Spawner } from '@plumbline/exec';
 import { OvsdbPorts, watchPorts } from '@plumbline/l3-driver';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import type { Logger } from '@plumbline/telemetry';
-import { looksAt } from '../looks/index.js';
+import { looksAt, questionRunner } from '../looks/index.js';
 import { answersMetadata } from '../metadata-settings.js';
 import { programsOf } from '../programs.js';
 import { bindLog, boundLog } from '../switch-log.js';
@@ -21,6 +21,7 @@ const CONNECT_TIMEOUT_MS = 1_000;
 export async function makeDhcpBackend(config: AgentConfig<typeof dhcpSettings>, logger: Logger): Promise<AgentBackend> {
   const { PLUMB_OVSDB: ovsdb } = config.settings;
   const runner = new Spawner();
+  const asking = questionRunner();
   const { owner, processes } = programsOf('dhcp', runner, config.host);
   const memory = new DhcpMemory();
   const facts = { dns: dnsOf(config.settings), answersMetadata: answersMetadata(config.settings) };
@@ -59,7 +60,7 @@ export async function makeDhcpBackend(config: AgentConfig<typeof dhcpSettings>, 
     },
     troubles: () => memory.unserved().map(({ key, reason }) => `${key}: ${reason}`),
     answers: {
-      ...looksAt(runner, () => node.now()),
+      ...looksAt(asking, () => node.now()),
       ...dhcpAnswers(async () => ({ driver: (await node.now()).driver, runner, processes }), memory),
     },
     check: () => node.check(),
@@ -70,7 +71,7 @@ export async function makeDhcpBackend(config: AgentConfig<typeof dhcpSettings>, 
       node.current?.driver.close();
       node.current?.mirror.close();
       node.current?.client.close();
-      await runner.close();
+      await Promise.all([runner.close(), asking.close()]);
     },
   };
 }

@@ -6,7 +6,7 @@ import { Later } from '@plumbline/agent-runtime';
 import type { AgentConfig, AgentBackend } from '@plumbline/agent-runtime/nest';
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import type { Logger } from '@plumbline/telemetry';
-import { looksAt } from '../looks/index.js';
+import { looksAt, questionRunner } from '../looks/index.js';
 import { bindLog, boundLog } from '../switch-log.js';
 import { answersMetadata } from '../metadata-settings.js';
 import { programsOf } from '../programs.js';
@@ -28,6 +28,7 @@ async function open(ovsdb: string, runner: Spawner, programs: Programs) {
 export async function makeL3Backend(config: AgentConfig<typeof l3Settings>, logger: Logger): Promise<AgentBackend> {
   const ovsdb = config.settings.PLUMB_OVSDB;
   const runner = new Spawner();
+  const asking = questionRunner();
   const memory = new L3Memory();
   const terms = { metadata: answersMetadata(config.settings) };
   const programs = programsOf('l3', runner, config.host);
@@ -72,9 +73,9 @@ export async function makeL3Backend(config: AgentConfig<typeof l3Settings>, logg
       });
     },
     answers: {
-      ...looksAt(runner, () => node.now()),
+      ...looksAt(asking, () => node.now()),
       ...l3Answers(
-        async () => (looking ??= l3Look({ mirror: (await node.now()).mirror, runner, programs })),
+        async () => (looking ??= l3Look({ mirror: (await node.now()).mirror, runner: asking, programs })),
         memory,
         terms,
       ),
@@ -89,7 +90,7 @@ export async function makeL3Backend(config: AgentConfig<typeof l3Settings>, logg
       node.current?.driver.close();
       node.current?.mirror.close();
       node.current?.client.close();
-      await runner.close();
+      await Promise.all([runner.close(), asking.close()]);
     },
   };
 }

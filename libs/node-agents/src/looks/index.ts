@@ -1,7 +1,7 @@
 /** How every agent answers looks at its node (contracts, looks.ts): what it takes is the switch's database and a runner, which each of them has. */
 import type { Answers } from '@plumbline/agent-runtime';
 import type { LookName } from '@plumbline/contracts';
-import type { Spawner } from '@plumbline/exec';
+import { Spawner } from '@plumbline/exec';
 import type { OvsdbMirror } from '@plumbline/ovsdb';
 import { flows } from './flows.js';
 import { namespace } from './namespace.js';
@@ -11,6 +11,12 @@ import { switching } from './switching.js';
 import { wiring } from './wiring.js';
 
 const RUN_DIR = '/run/openvswitch';
+
+/**
+ * Runs what questions need, behind all that the node itself has to do: who asks can wait, and must not hold up a change. Its helper is started by the first question. Close
+ * it when done.
+ */
+export const questionRunner = (): Spawner => new Spawner({ under: ['nice', '-n', '10'] });
 
 /**
  * One look of the same parameters is under way at a time. Who asks meanwhile gets the next one, together with all others who wait for it: it begins after they asked, so it

@@ -16,7 +16,7 @@ import {
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import { NodeProcesses, ownerOf } from '@plumbline/processes';
 import type { Logger } from '@plumbline/telemetry';
-import { looksAt } from '../looks/index.js';
+import { looksAt, questionRunner } from '../looks/index.js';
 import { answersMetadata } from '../metadata-settings.js';
 import { bindLog, boundLog } from '../switch-log.js';
 import { metadataAnswers } from './answers.js';
@@ -35,6 +35,7 @@ export async function makeMetadataBackend(
 ): Promise<AgentBackend> {
   const { settings } = config;
   const runner = new Spawner();
+  const asking = questionRunner();
   // How the lab finds what it must end.
   const { PLUMB_LAB_ID: lab } = process.env;
   const owner = ownerOf('metadata', config.host, lab);
@@ -108,7 +109,7 @@ export async function makeMetadataBackend(
       }, LOOK_MS);
     },
     troubles: () => (settings.PLUMB_METADATA === 'nova' ? [nova.trouble()].filter((each) => each !== null) : []),
-    answers: { ...looksAt(runner, () => node.now()), ...metadataAnswers(driver, memory, terms.answers, config.host) },
+    answers: { ...looksAt(asking, () => node.now()), ...metadataAnswers(driver, memory, terms.answers, config.host) },
     check: () => {
       const socket = listening?.check();
       return socket && !socket.ok ? socket : node.check();
@@ -122,7 +123,7 @@ export async function makeMetadataBackend(
       node.current?.mirror.close();
       node.current?.client.close();
       await service.close();
-      await runner.close();
+      await Promise.all([runner.close(), asking.close()]);
     },
   };
 }

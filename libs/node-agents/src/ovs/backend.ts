@@ -15,7 +15,7 @@ import {
 import { OvsdbClient, OvsdbMirror } from '@plumbline/ovsdb';
 import type { Logger } from '@plumbline/telemetry';
 import type { HostView } from '@plumbline/topology';
-import { looksAt } from '../looks/index.js';
+import { looksAt, questionRunner } from '../looks/index.js';
 import { bindLog, boundLog } from '../switch-log.js';
 import { ovsAnswers } from './answers.js';
 import { leftOverTroubles } from './left-over.js';
@@ -61,6 +61,7 @@ async function open({ ovsdb, config, mappings, runner, copies, look }: Opening) 
 export async function makeOvsBackend(config: AgentConfig<typeof ovsSettings>, logger: Logger): Promise<AgentBackend> {
   const ovsdb = config.settings.PLUMB_OVSDB;
   const runner = new Spawner();
+  const asking = questionRunner();
   const tunnels = new Tunnels(() => performance.now());
   const asked = nodeConfig(config.settings);
   const oldView = new OldViewLog(asked, logger);
@@ -128,7 +129,7 @@ export async function makeOvsBackend(config: AgentConfig<typeof ovsSettings>, lo
           if (concerned === 'all' || concerned.size > 0) tell(concerned, back);
         });
       }),
-    answers: { ...looksAt(runner, () => node.now()), ...ovsAnswers(async () => ({ ...(await node.now()), runner })) },
+    answers: { ...looksAt(asking, () => node.now()), ...ovsAnswers(async () => ({ ...(await node.now()), runner: asking })) },
     check: () => node.check(),
     close: async () => {
       unwatch();
@@ -137,7 +138,7 @@ export async function makeOvsBackend(config: AgentConfig<typeof ovsSettings>, lo
       node.current?.driver.close();
       node.current?.mirror.close();
       node.current?.client.close();
-      await runner.close();
+      await Promise.all([runner.close(), asking.close()]);
     },
   };
 }

@@ -29,7 +29,7 @@ function fitting(trail: Trail, port: Port, direction: Direction, packet: TracedP
   ];
 }
 
-/** Where no flow judges, the log does: an end when no rule fits. */
+/** Where no flow judges, the log does: an end when no rule fits. A node's part of the log has the groups of its own ports alone: of others it is not known. */
 export function byGroups(
   trail: Trail,
   port: Port,
@@ -40,6 +40,13 @@ export function byGroups(
   if (!isJudged(port)) return null;
   if (firewallOf(trail.objects.get('node', host)) === 'none') return null;
   const out = direction === 'egress' ? 'out' : 'in';
+  if (port.securityGroupIds.some((id) => !trail.objects.get('securitygroup', id))) {
+    trail.byLog = true;
+    trail.unknown.add(
+      `whether the security groups of ${portText(port)} let it ${out}: they are not in this part of the log`,
+    );
+    return null;
+  }
   if (fitting(trail, port, direction, packet).length === 0)
     return trail.dropped(
       { reason: 'group', why: `no rule of the security groups of ${portText(port)} lets it ${out}` },

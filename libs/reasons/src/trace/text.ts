@@ -38,6 +38,7 @@ function hopLines(hop: HopTold, last: HopTold | undefined): string[] {
           `      event ${event.position} ${event.type} of ${event.object ?? 'something'}, ${event.time}, ${byWhom(event)}`,
         ]
       : []),
+    ...(!event && position !== null && position > 0 ? [`      event ${position}`] : []),
     ...(!event && position === 0 ? ["      set by the node's own configuration"] : []),
   ];
 }
