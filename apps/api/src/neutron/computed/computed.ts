@@ -149,9 +149,16 @@ export const isThere = (value: Computed): Computed =>
     (known) => known !== null,
   );
 
-/** A boolean, taken as a condition. */
+/**
+ * Conditions that all hold; the later ones are not looked at where an earlier one does not. A NULL would have the database look at them, for what is not known and false is
+ * false: so each but the last is made true or false.
+ */
 export const both = (...conditions: readonly Computed[]): Computed => ({
-  sql: (tables) => conditions.map((each) => `(${each.sql(tables)})`).join(' AND '),
+  sql: (tables) =>
+    conditions
+      .map((each) => `(${each.sql(tables)})`)
+      .map((text, at) => (at < conditions.length - 1 ? `${text} IS TRUE` : text))
+      .join(' AND '),
   known: (memory) => {
     const known = conditions.map((each) => each.known(memory));
     if (known.some((each) => each !== UNREAD && each !== true)) return false;

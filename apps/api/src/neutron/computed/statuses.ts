@@ -78,7 +78,10 @@ export const ROUTER_REASON = cases([[says('s', 'ERROR'), columnOf('s', 'reason')
 const DEVICE_OWNER = textOf('o', 'deviceOwner');
 export const IS_OF_ROUTER = isOneOf(DEVICE_OWNER, 'network:router_interface', 'network:router_gateway');
 
-/** Servers of one network that are looked at. The planner, which cannot tell how many claims there are below a prefix, then looks each of them up. */
+/**
+ * Servers of one network that are looked at. The planner, which cannot tell how many claims there are below a prefix, then looks each of them up; in their order, which only the
+ * index has: else it goes through all claims for each port where it has not counted them yet.
+ */
 const MOST_SERVERS = 100;
 const KIND = carrierOf.network;
 const READY = `a.kind = '${KIND}' AND a.${IS_ALIVE} AND NOT a.configurations ? 'unread'`;
@@ -90,7 +93,8 @@ const WAITS_FOR_DHCP: Computed = read(
       WHERE d.object_kind = 'port' AND d.object_id = o.id AND d.agent_kind = '${KIND}' AND d.status = 'ACTIVE')
     AND EXISTS (SELECT FROM (
         SELECT split_part(c.key, '/', 3) COLLATE "C" AS id FROM ${tables.claims} c
-        WHERE c.key > 'dhcp/' || (o.doc ->> 'networkId') || '/' AND c.key < 'dhcp/' || (o.doc ->> 'networkId') || '0' LIMIT ${MOST_SERVERS}
+        WHERE c.key > 'dhcp/' || (o.doc ->> 'networkId') || '/' AND c.key < 'dhcp/' || (o.doc ->> 'networkId') || '0'
+        ORDER BY c.key LIMIT ${MOST_SERVERS}
       ) k JOIN ${tables.of('port')} v ON v.id = k.id
       JOIN ${tables.agents} a ON a.host = v.doc #>> '{binding,host}' AND ${READY}
       WHERE (v.set_at ->> 'binding')::bigint <= (o.set_at ->> 'binding')::bigint
