@@ -35,7 +35,7 @@ function connection(host, port) {
     const length = Number(/\r\ncontent-length: (\d+)/i.exec(head)?.[1] ?? 0);
     need = chunked ? size : end + 4 + length;
     if (size < need) return;
-    const answer = { status: Number(head.slice(9, 12)), body: heard.subarray(end + 4, need) };
+    const answer = { status: Number(head.slice(9, 12)), body: heard.subarray(end + 4, need), chunked };
     parts = size > need ? [heard.subarray(need)] : [];
     size -= need;
     need = 0;
@@ -59,6 +59,19 @@ function endsWith(parts, bytes) {
   const last = parts.at(-1);
   if (last.length >= bytes.length || parts.length === 1) return last.subarray(-bytes.length).equals(bytes);
   return Buffer.concat(parts.slice(-bytes.length)).subarray(-bytes.length).equals(bytes);
+}
+
+/** The text of an answer; it is not timed. */
+function textOf({ body, chunked }) {
+  const parts = [];
+  for (let at = 0; chunked;) {
+    const end = body.indexOf('\r\n', at);
+    const size = parseInt(body.toString('latin1', at, end), 16);
+    if (!(size > 0)) break;
+    parts.push(body.subarray(end + 2, end + 2 + size));
+    at = end + 4 + size;
+  }
+  return (chunked ? Buffer.concat(parts) : body).toString();
 }
 
 function requestsOf({ host, port, headers, method, paths, bodies = [undefined] }) {
@@ -89,14 +102,15 @@ async function load(job) {
         while (next < job.count) {
           const n = next++;
           const start = performance.now();
-          const { status, body } = await ask(requests[n % requests.length]);
+          const answer = await ask(requests[n % requests.length]);
           ms[n] = performance.now() - start;
-          if (status >= 300) throw new Error(`${job.method} ${job.paths[0]}: ${status} ${body.toString()}`);
-          last = body;
+          if (answer.status >= 300)
+            throw new Error(`${job.method} ${job.paths[0]}: ${answer.status} ${textOf(answer)}`);
+          last = answer;
         }
       }),
     );
-    return { ms, totalMs: performance.now() - begin, last: last?.toString() };
+    return { ms, totalMs: performance.now() - begin, last: last && textOf(last) };
   } finally {
     for (const { end } of connections) end();
   }
