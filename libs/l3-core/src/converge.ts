@@ -52,12 +52,17 @@ export class L3Memory {
 /** A router that is as it is wanted. `found`: of that router alone. */
 type Well = Readonly<{ wanted: RouterState; found: L3State }>;
 
-/** The last few routers that were found as they are wanted. Bounded: a router of 600 floating IPs takes a megabyte. */
+/** The routers that were changed last, and were then as they are wanted. Bounded: a router of 600 floating IPs takes a megabyte. */
 export class Recent {
   private readonly routers = new Map<string, Well>();
 
   of(id: string): Well | undefined {
     return this.routers.get(id);
+  }
+
+  /** Whether a router that was only looked at shall be kept: it does not push out one that was changed. */
+  hasPlaceFor(id: string): boolean {
+    return this.routers.has(id) || this.routers.size < MOST_RECENT;
   }
 
   put(id: string, { wanted, found }: Well): void {
@@ -178,9 +183,10 @@ async function convergeRouters(
       if (!announced.has(each.id)) announcements.push(...each.unannounced());
       memory.announced.add(each.id);
     }
-    if (ids.length === 1 && mayRemove && !unverified && !blamed && each.rendered?.kind === 'present')
-      memory.recent.put(each.id, { wanted: each.rendered.state, found: last });
-    else if (ids.length === 1 || run.applied > 0) memory.recent.drop(each.id);
+    if (ids.length === 1 && mayRemove && !unverified && !blamed && each.rendered?.kind === 'present') {
+      if (run.applied > 0 || memory.recent.hasPlaceFor(each.id))
+        memory.recent.put(each.id, { wanted: each.rendered.state, found: last });
+    } else if (ids.length === 1 || run.applied > 0) memory.recent.drop(each.id);
     const failed = [...(blamed ?? [])].map(([key, reasons]) => ({ key, reason: [...reasons].join('; ') }));
     if (each.rendered?.kind === 'incomplete') failed.push({ key: `router/${each.id}`, reason: each.rendered.reason });
     failed.push(...each.heldBack());
