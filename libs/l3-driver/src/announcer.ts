@@ -4,6 +4,7 @@
  * until its entry ends, which may take a minute. IPv6: an unsolicited neighbour advertisement to all nodes (RFC 4861 section 7.2.6). IPv4: like the reference, it sends a request and a reply each time (RFC 5227 section 3), because hosts differ in which of the two
  * they learn from. Nothing waits for it, and a failure is ignored.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { OutgoingFrame, Runner } from '@plumbline/exec';
 import { addressHex, type Announcement, outsideOf } from '@plumbline/l3-core';
 import { hex, icmp6Checksum } from './icmp6.js';
@@ -12,6 +13,8 @@ import { SwitchPorts } from './ports.js';
 const AFTER_MS = [0, 1000, 2500];
 /** After a port was wired: the switch has its tag some milliseconds later than the database. */
 const WIRED_MS = [0, 100];
+/** As often as it is looked which ports have been wired. */
+const LOOK_MS = 50;
 /** What takes the OVS agent longer is announced by the agent that starts next, or learned when a neighbour's entry ends. */
 const WIRE_WAIT_MS = 60_000;
 
@@ -22,14 +25,19 @@ export class Announcer {
 
   constructor(
     private readonly runner: Runner,
-    private readonly ports: Pick<SwitchPorts, 'wired'>,
+    private readonly ports: Pick<SwitchPorts, 'wiredNow'>,
     private readonly afterMs: readonly number[] = AFTER_MS,
   ) {}
 
   announce(all: readonly Announcement[]): void {
     for (const each of all) this.wanted.add(keyOf(each.netns, each.address));
-    this.sendAfter(this.afterMs, all);
-    void this.whenWired(all);
+    const { heard, unheard } = this.byWires(all);
+    this.sendAfter(this.afterMs, heard);
+    this.sendAfter(
+      this.afterMs.filter((ms) => ms > 0),
+      unheard,
+    );
+    void this.whenWired(unheard);
   }
 
   /** The address is being removed from this namespace: it must not be announced again. */
@@ -43,20 +51,26 @@ export class Announcer {
     this.timers.clear();
   }
 
+  /** Those that come within one look are told of together: each telling is a child of the helper. */
   private async whenWired(all: readonly Announcement[]): Promise<void> {
-    const outsides = new Set(all.map(({ device }) => outsideOf(device)));
-    const heard = await this.ports.wired(outsides, 0);
-    const late = [...outsides].filter((outside) => !heard.has(outside));
-    const soon = async (outside: string): Promise<void> => {
-      const wired = await this.ports.wired(new Set([outside]), WIRE_WAIT_MS);
-      const mine = all.filter(({ device }) => outsideOf(device) === outside);
-      if (wired.has(outside)) this.sendAfter(WIRED_MS, mine);
-    };
-    await Promise.all(late.map(soon));
+    const until = Date.now() + WIRE_WAIT_MS;
+    for (let left = all; left.length > 0 && !this.closed && Date.now() < until;) {
+      await delay(LOOK_MS, undefined, { ref: false });
+      const { heard, unheard } = this.byWires(left);
+      this.sendAfter(WIRED_MS, heard);
+      left = unheard;
+    }
+  }
+
+  /** Whether what is sent now is heard by anybody. */
+  private byWires(all: readonly Announcement[]): Readonly<Record<'heard' | 'unheard', readonly Announcement[]>> {
+    const wired = this.ports.wiredNow(new Set(all.map(({ device }) => outsideOf(device))));
+    const isWired = ({ device }: Announcement): boolean => wired.has(outsideOf(device));
+    return { heard: all.filter(isWired), unheard: all.filter((each) => !isWired(each)) };
   }
 
   private sendAfter(afterMs: readonly number[], all: readonly Announcement[]): void {
-    for (const delayMs of this.closed ? [] : afterMs) {
+    for (const delayMs of this.closed || all.length === 0 ? [] : afterMs) {
       if (delayMs === 0) void this.send(all);
       else {
         const timer = setTimeout(() => {

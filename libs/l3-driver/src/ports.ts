@@ -27,7 +27,9 @@ export interface SwitchPorts {
   observe(): Promise<ObservedSwitch>;
   /** One transaction. Success if it is done already. */
   apply(steps: readonly PortStep[]): Promise<void>;
-  /** Those of these ports that the OVS agent has wired; waits for the others for `timeoutMs` at the most. */
+  /** Those of these ports that the OVS agent has wired. */
+  wiredNow(outsides: ReadonlySet<string>): ReadonlySet<string>;
+  /** The same; waits for the others for `timeoutMs` at the most. */
   wired(outsides: ReadonlySet<string>, timeoutMs: number): Promise<ReadonlySet<string>>;
 }
 
@@ -106,11 +108,14 @@ export class OvsdbPorts implements SwitchPorts {
     });
   }
 
+  wiredNow(outsides: ReadonlySet<string>): ReadonlySet<string> {
+    return new Set([...outsides].filter((name) => (this.mirror.port(name)?.tag ?? DEAD_VLAN) !== DEAD_VLAN));
+  }
+
   async wired(outsides: ReadonlySet<string>, timeoutMs: number): Promise<ReadonlySet<string>> {
-    const now = (): ReadonlySet<string> =>
-      new Set([...outsides].filter((name) => (this.mirror.port(name)?.tag ?? DEAD_VLAN) !== DEAD_VLAN));
-    await this.mirror.until(() => now().size === outsides.size, { timeoutMs }).catch(() => undefined);
-    return now();
+    const areAll = (): boolean => this.wiredNow(outsides).size === outsides.size;
+    await this.mirror.until(areAll, { timeoutMs }).catch(() => undefined);
+    return this.wiredNow(outsides);
   }
 
   private operationsOf(step: PortStep): readonly Operation[] {
@@ -149,6 +154,10 @@ export class PrintingPorts implements SwitchPorts {
   }
 
   /** Nobody wires what is only printed. */
+  wiredNow(): ReadonlySet<string> {
+    return new Set();
+  }
+
   async wired(): Promise<ReadonlySet<string>> {
     return new Set();
   }

@@ -19,6 +19,7 @@ export function printedPorts(printout: Printout, owner?: string): SwitchPorts {
           printout.plugged.push({ name: step.outside, portId: step.port.portId, position: step.port.position });
       await printing.apply(steps);
     },
+    wiredNow: () => printing.wiredNow(),
     wired: () => printing.wired(),
   };
 }

@@ -66,6 +66,7 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
       {
         observe: () => this.observe(),
         apply: (steps) => this.apply(steps),
+        wiredNow: (outsides) => this.wiredNow(outsides),
         wired: (outsides) => this.wired(outsides),
       },
       { announceAfterMs: [0], programs: { processes: this.programs, owner: 'l3-net1' } },
@@ -245,8 +246,12 @@ export class FakeL3Host implements Runner, SwitchPorts, FakeNode {
 
   // SwitchPorts
 
-  async wired(outsides: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+  wiredNow(outsides: ReadonlySet<string>): ReadonlySet<string> {
     return new Set([...outsides].filter((name) => this.ports.has(name) && !this.unwired.has(name)));
+  }
+
+  async wired(outsides: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+    return this.wiredNow(outsides);
   }
 
   async observe(): Promise<ObservedSwitch> {
