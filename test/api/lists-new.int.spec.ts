@@ -16,8 +16,8 @@ const WITHIN_MS = 5_000;
 let api: ApiProcess;
 beforeAll(async () => {
   api = await ApiProcess.start({ PLUMB_QUOTAS: '*=-1' });
-  for (const table of ['claims', 'objects_ports', 'object_status'])
-    await api.database.query(`ALTER TABLE IF EXISTS plumbline.${table} SET (autovacuum_enabled = false)`);
+  for (const table of ['claims', 'ports', 'object_status'])
+    await api.database.query(`ALTER TABLE plumbline.${table} SET (autovacuum_enabled = false)`);
   const node = await ObservedNode.start(api, 'cmp1');
   // A DHCP agent that lives: what ports wait for is looked at.
   await node.report('dhcp', []);

@@ -20,6 +20,7 @@ import { Members } from './members.js';
 import { announcementsOf, orphanPorts, planRemoval, planRouter, RouterPlan } from './plan.js';
 import { Held, heldAfter, heldObjects, heldUntilAsked, unproven, withhold } from './probation.js';
 import { advertisingTasks } from './radvd.js';
+import { Recent } from './recent.js';
 import { type NodeFacts, Rendered, renderRouter, renderRouters } from './render.js';
 import { stateText } from './rule-lines.js';
 import { L3State, RouterState } from './state.js';
@@ -35,7 +36,7 @@ export class L3Memory {
   readonly translated = new Set<string>();
   /** Routers whose addresses neighbours were told of. Of others they are told again: an agent that dies may have put an address on the node and said nothing. */
   readonly announced = new Set<string>();
-  /** Routers that were well when they were last looked at, the latest last. A guess that saves a look and decides nothing. */
+  /** A guess that saves a look and decides nothing. */
   readonly recent = new Recent();
   /** The routers of this host as the view now says. For whoever looks: a converge goes by what it renders itself. */
   rendered(view: HostView, facts: NodeFacts): readonly Rendered[] {
@@ -48,39 +49,6 @@ export class L3Memory {
   /** NodeFacts.userspace when the node was last looked at: a guess that saves time and decides nothing. */
   userspace: boolean | null = null;
 }
-
-/** A router that is as it is wanted. `found`: of that router alone. */
-type Well = Readonly<{ wanted: RouterState; found: L3State }>;
-
-/** The routers that were changed last, and were then as they are wanted. Bounded: a router of 600 floating IPs takes a megabyte. */
-export class Recent {
-  private readonly routers = new Map<string, Well>();
-
-  of(id: string): Well | undefined {
-    return this.routers.get(id);
-  }
-
-  /** Whether a router that was only looked at shall be kept: it does not push out one that was changed. */
-  hasPlaceFor(id: string): boolean {
-    return this.routers.has(id) || this.routers.size < MOST_RECENT;
-  }
-
-  put(id: string, { wanted, found }: Well): void {
-    this.routers.delete(id);
-    // Connections come and go.
-    const routers = new Map([...found.routers].map(([key, router]) => [key, { ...router, connections: null }]));
-    this.routers.set(id, { wanted, found: { ...found, routers } });
-    for (const oldest of this.routers.keys()) {
-      if (this.routers.size <= MOST_RECENT) break;
-      this.routers.delete(oldest);
-    }
-  }
-
-  drop(id: string): void {
-    this.routers.delete(id);
-  }
-}
-const MOST_RECENT = 16;
 
 /** What an operator says of a node: as in NodeFacts. */
 export type L3Terms = Readonly<{ metadata: boolean }>;

@@ -127,10 +127,14 @@ function withoutSettled(
   have: ObservedRouter,
   found: L3State,
 ): Readonly<{ wanted: RouterState; have: ObservedRouter }> {
+  // Only the kernel's own: one that somebody else made to the same address is still to be seen.
+  const deviceOf = ({ type, kernel, plain, hops }: ObservedRouter['routes'][number]): string | null =>
+    type === 'local' && kernel && plain && hops.length === 1 && hops[0]?.via === null ? hops[0].device : null;
   const routed = new Set<string>();
-  for (const { type, kernel, plain, hops, destination } of have.routes)
-    if (type === 'local' && kernel && plain && hops.length === 1 && hops[0]?.via === null)
-      routed.add(`${hops[0].device} ${destination}`);
+  for (const route of have.routes) {
+    const device = deviceOf(route);
+    if (device !== null) routed.add(`${device} ${route.destination}`);
+  }
   const settled = new Map<string, ReadonlySet<string>>();
   for (const link of wanted.links) {
     const { device } = link;
@@ -148,10 +152,7 @@ function withoutSettled(
     const well = settled.get(link.device);
     return well ? { ...link, addresses: link.addresses.filter(({ address }) => !well.has(address)) } : link;
   };
-  const routes = have.routes.filter(
-    ({ type, destination, hops }) =>
-      type !== 'local' || hops.length !== 1 || !settled.get(hops[0]?.device ?? '')?.has(destination),
-  );
+  const routes = have.routes.filter((route) => !settled.get(deviceOf(route) ?? '')?.has(route.destination));
   return {
     wanted: { ...wanted, links: wanted.links.map(open) },
     have: { ...have, links: have.links.map(open), routes },

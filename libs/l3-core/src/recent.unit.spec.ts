@@ -1,7 +1,7 @@
 /** Which routers an agent remembers as they were found: those that were changed last, and others only where there is room. */
 import { expect, it } from '@jest/globals';
-import { Recent } from './converge.js';
 import { observedAs } from './plan.js';
+import { Recent } from './recent.js';
 import { render } from './render.js';
 import { networkNode } from './testing/stories.js';
 

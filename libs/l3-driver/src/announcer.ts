@@ -1,6 +1,6 @@
 /**
  * Announces the new place of an address to neighbours, three times within two and a half seconds, because a frame may be lost. A port is on the dead VLAN until the
- * OVS agent has wired it, and nobody receives a frame sent there: as soon as it is wired, the address is announced anew. A neighbour that heard none of them asks the old place
+ * OVS agent has wired it, and nobody receives a frame sent there: so the address is announced when it has been wired. A neighbour that heard none of them asks the old place
  * until its entry ends, which may take a minute. IPv6: an unsolicited neighbour advertisement to all nodes (RFC 4861 section 7.2.6). IPv4: like the reference, it sends a request and a reply each time (RFC 5227 section 3), because hosts differ in which of the two
  * they learn from. Nothing waits for it, and a failure is ignored.
  */

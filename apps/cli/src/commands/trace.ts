@@ -43,7 +43,7 @@ export function addTraceCommand(program: Command): void {
       if (words.includes('-')) throw new Error(`quote the arrow or leave it out: ${USAGE}`);
       if (from === undefined || to === undefined || packet === undefined || more.length > 0) throw new Error(USAGE);
       const asked: TraceAsked = { from, to, traffic: parseTraffic(packet) };
-      const trace = options.here ? await here(asked, options) : await byApi(asked, packet, options);
+      const trace = options.here ? await byNode(asked, options) : await byApi(asked, packet, options);
       console.log(options.json ? JSON.stringify(trace, null, 2) : linesOfTrace(trace).join('\n'));
       process.exitCode = codeOf(trace);
     });
@@ -59,26 +59,30 @@ async function byApi(asked: TraceAsked, packet: string, options: Options): Promi
     return (answer as Readonly<{ trace: Trace }>).trace;
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error;
-    const told = await here(asked, options).catch(() => null);
+    const told = await here(asked, options);
     if (!told) throw error;
     console.error(`${error.message}; this is what node ${hostOf(options)} itself knows`);
     return told;
   }
 }
 
+async function byNode(asked: TraceAsked, options: Options): Promise<Trace> {
+  const told = await here(asked, options);
+  if (told) return told;
+  throw new Error(`no agent of ${hostOf(options)} keeps a view in ${options.stateDir} (--state-dir, --node)`);
+}
+
 const hostOf = ({ node }: Options): string => node ?? process.env['PLUMB_HOST'] ?? hostname();
 
-/** By this node alone. */
-async function here(asked: TraceAsked, options: Options): Promise<Trace> {
+/** By this node alone; null: no agent of it keeps a view. */
+async function here(asked: TraceAsked, options: Options): Promise<Trace | null> {
   const [{ newestView }, { traceHere }, { accessOf }] = await Promise.all([
     import('../kept-view.js'),
     import('../trace/here.js'),
     import('./access-of.js'),
   ]);
   const view = await newestView(options.stateDir, hostOf(options));
-  if (!view)
-    throw new Error(`no agent of ${hostOf(options)} keeps a view in ${options.stateDir} (--state-dir, --node)`);
-  return traceHere(view, accessOf(options), asked);
+  return view && traceHere(view, accessOf(options), asked);
 }
 
 function codeOf({ there, back }: Trace): number {
