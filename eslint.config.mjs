@@ -171,7 +171,18 @@ const mayImport = (importsOf) => [
 const globs = (names, files) => names.flatMap((name) => [`libs/${name}/src/${files}`, `apps/${name}/src/${files}`]);
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/node_modules/**', '.plumb/**', '.nx/**', '**/*.js', '**/*.cjs', '**/*.d.ts'] },
+  {
+    ignores: [
+      '**/dist/**',
+      '**/out-tsc/**',
+      '**/node_modules/**',
+      '.plumb/**',
+      '.nx/**',
+      '**/*.js',
+      '**/*.cjs',
+      '**/*.d.ts',
+    ],
+  },
   {
     files: ['libs/*/src/**/*.ts', 'apps/*/src/**/*.ts', 'test/**/*.ts', 'tools/**/*.ts'],
     extends: [js.configs.recommended, ...tseslint.configs.recommended],

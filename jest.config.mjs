@@ -12,7 +12,7 @@ const shared = {
     '^(\\.{1,2}/.*)\\.js$': '$1',
     '^fast-check$': '<rootDir>/tools/jest/fast-check.mjs',
   },
-  modulePathIgnorePatterns: ['/dist/', '/.plumb/'],
+  modulePathIgnorePatterns: ['/dist/', '/out-tsc/', '/.plumb/'],
   setupFiles: ['<rootDir>/tools/jest/signals.mjs'],
   transform: {
     '^.+\\.ts$': [

@@ -9,6 +9,7 @@ const node = (script, ...args) => [process.execPath, [script, ...args]];
 const LANES = [
   [
     ['types', ...node('node_modules/typescript/bin/tsc', '--build')],
+    ['programs', ...node('tools/programs.mjs')],
     ['width of documents', ...node('tools/doc-lines.mjs')],
     ['unused dependencies', ...node('tools/unused-dependencies.mjs')],
     ['generated docs', ...node('tools/reference-docs.mjs', '--check')],

@@ -7,7 +7,7 @@ import * as contracts from '@plumbline/contracts';
 import { NODE_AGENTS } from '@plumbline/node-agents';
 import { CHECKS } from '@plumbline/reasons';
 import * as topology from '@plumbline/topology';
-import { networkingApiDoc } from '../apps/api/dist/neutron/description/compat-doc.js';
+import { networkingApiDoc } from '../apps/api/out-tsc/neutron/description/compat-doc.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const note = 'Made by `npm run docs` from `libs/contracts`; edits here are lost.';

@@ -10,7 +10,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const SOURCE = /\.(ts|mts|mjs|cjs|js)$/;
-const NOT_SOURCE = new Set(['node_modules', 'dist', '.plumb', '.nx', '.git']);
+const NOT_SOURCE = new Set(['node_modules', 'dist', 'out-tsc', '.plumb', '.nx', '.git']);
 /** `from 'x'`, `import 'x'`, `import('x')`, `require('x')`, `resolve('x')`. */
 const IMPORTED = /(?:\bfrom|\bimport|\brequire|\bresolve)\s*\(?\s*['"]([^'"\n]+)['"]/g;
 

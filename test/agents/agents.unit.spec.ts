@@ -31,7 +31,8 @@ const isOf = (kind: string, file: string): boolean =>
 function sources(folder: string): string[] {
   return readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const file = `${folder}/${entry.name}`;
-    if (entry.isDirectory()) return ['dist', 'node_modules', 'testing'].includes(entry.name) ? [] : sources(file);
+    if (entry.isDirectory())
+      return ['dist', 'out-tsc', 'node_modules', 'testing'].includes(entry.name) ? [] : sources(file);
     return /\.(ts|mjs|sh)$/.test(entry.name) && !/\.spec\.ts$/.test(entry.name) ? [file] : [];
   });
 }

@@ -22,7 +22,8 @@ import {
 import { objectsOf } from '@plumbline/topology';
 import fc from 'fast-check';
 import { effort, seed, times } from '../../tools/jest/effort.mjs';
-import { viewFromDatabase, viewOf } from '../../apps/cli/src/replay/view-source.js';
+import { viewFromDatabase } from '../../apps/cli/src/replay/database-view.js';
+import { viewOf } from '../../apps/cli/src/replay/view-source.js';
 import { IdentityProcess } from './identity-process.js';
 import { ObservedNode } from './observed.js';
 import { filled } from './fuzz-values.js';

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { TestNats } from '../../apps/api/dist/testing/start-nats.js';
+import { TestNats } from '../../apps/api/out-tsc/testing/start-nats.js';
 import { startPostgres } from '../../libs/event-store/dist/testing/index.js';
 import {
   addUser,

@@ -1,6 +1,6 @@
 /** Ledger, follower, feeds and NATS as in the API, in this process, on a log that is made beforehand by `prepare`; with PostgreSQL and nats-server. */
-import { TestNats } from '../../apps/api/dist/testing/start-nats.js';
-import { FeedPublisher } from '../../apps/api/dist/feed/publisher.js';
+import { TestNats } from '../../apps/api/out-tsc/testing/start-nats.js';
+import { FeedPublisher } from '../../apps/api/out-tsc/feed/publisher.js';
 import { PostgresEventStore } from '../../libs/event-store/dist/index.js';
 import { startPostgres } from '../../libs/event-store/dist/testing/index.js';
 import { Follower, Ledger, toAppend, toRecorded } from '../../libs/ledger/dist/index.js';

@@ -10,7 +10,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { TestNats } from '../../apps/api/dist/testing/start-nats.js';
+import { TestNats } from '../../apps/api/out-tsc/testing/start-nats.js';
 import { startPostgres, writeLongLog } from '../../libs/event-store/dist/testing/index.js';
 import { cpuMs, median, projectDir } from './report.mjs';
 

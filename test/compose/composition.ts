@@ -12,9 +12,9 @@ const everything = ['--profile', 'nodes', '--profile', 'client'];
 /** The files that .dockerignore does not exclude, and those that Compose reads. */
 const sources = [
   ...['docker-compose.yml', '.dockerignore', '.npmrc', 'package.json', 'package-lock.json'],
-  ...['tsconfig.json', 'tsconfig.base.json', 'apps', 'libs', 'docker'],
+  ...['tsconfig.json', 'tsconfig.base.json', 'apps', 'libs', 'docker', 'tools/programs.mjs'],
 ];
-const leftOut = new Set(['node_modules', 'dist']);
+const leftOut = new Set(['node_modules', 'dist', 'out-tsc']);
 /** docker-compose 1.29 builds one image at a time, and builds it again for each service that names it, then from the cache. */
 const built = ['secrets', 'postgres', 'nats', 'net1', 'client'];
 

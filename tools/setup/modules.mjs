@@ -31,8 +31,10 @@ export async function installModules() {
   if (code !== 0) throw new SetupError(`npm ci ended with code ${code}. It needs the npm registry: try "npm ping".`);
 }
 
-/** Compiles what changed since the last time. */
+/** Compiles what changed since the last time, and makes programs of it: `npm run build`. */
 export async function build() {
-  const code = await runVisible(process.execPath, ['node_modules/typescript/bin/tsc', '--build'], { cwd: projectDir });
-  if (code !== 0) throw new SetupError('The build failed: see the errors above.');
+  for (const argv of [['node_modules/typescript/bin/tsc', '--build'], ['tools/programs.mjs']]) {
+    const code = await runVisible(process.execPath, argv, { cwd: projectDir });
+    if (code !== 0) throw new SetupError('The build failed: see the errors above.');
+  }
 }

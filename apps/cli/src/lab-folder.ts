@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { KnownLab } from '@plumbline/lab/known';
 
+/** This file is as deep in the project as the program that it becomes a part of. */
 export const projectDir = path.resolve(import.meta.dirname, '../../..');
 
 /** PLUMB_STATE names another folder. */

@@ -12,8 +12,8 @@
  * does anyway.
  */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { createRequire } from 'node:module';
 import type { Readable, Writable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { commandEnvironment } from './environment.js';
 import { CommandFailed, type FailureReason } from './errors.js';
 import { AnswerReader, answerKind, encodeRequest, requestType, type Answer } from './frames.js';
@@ -61,7 +61,8 @@ interface Pending extends HelperRequest {
   timedOut?: boolean;
 }
 
-const helperFile = fileURLToPath(new URL('../helper/spawner.pl', import.meta.url));
+/** By the name of its package: this file may be a part of a program that was bundled elsewhere. */
+const helperFile = createRequire(import.meta.url).resolve('@plumbline/exec/helper/spawner.pl');
 /** The helper's exit code (EX_UNAVAILABLE) when it cannot work on this node; stderr says why. */
 const CANNOT_WORK = 69;
 

@@ -1,6 +1,5 @@
 /** `plumb lab [up]`, `down`, `status`, `exec <where> -- command...` */
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { logIn } from '@plumbline/identity';
 import {
@@ -15,8 +14,8 @@ import {
   up,
   type LabSpec,
 } from '@plumbline/lab';
+import { projectDir } from '../lab-folder.js';
 
-const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../..');
 const interrupted = 130;
 
 /** Adds the lab's commands. PLUMB_STATE names another state folder. */

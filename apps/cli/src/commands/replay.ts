@@ -4,18 +4,12 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { type FeedMessage } from '@plumbline/contracts';
 import { printRebuild, rebuild } from '@plumbline/node-agents';
 import type { HostView } from '@plumbline/topology';
+import { canSeeLab, labFolder } from '../lab-folder.js';
 import { logOfNode, removals } from '../node/rebind.js';
 import { knownPast, whyRefused, type HashAt } from '../replay/known-past.js';
-import { labNode } from '../replay/lab-node.js';
+import type { LabNode } from '../replay/lab-node.js';
 import { ownerRefusal } from '../replay/owner-refusal.js';
-import {
-  hashFromDatabase,
-  viewFromApi,
-  viewFromDatabase,
-  viewFromFile,
-  viewOf,
-  NoSuchView,
-} from '../replay/view-source.js';
+import { viewFromApi, viewFromFile, viewOf, NoSuchView } from '../replay/view-source.js';
 import { addAccessOptions, type AccessOptions } from './access.js';
 import { accessOf, settingsOf } from './access-of.js';
 import { addApiOptions, apiSource, type ApiOptions } from './source.js';
@@ -60,7 +54,7 @@ export function addReplayCommand(program: Command): void {
 
 async function replay(given: ReplayOptions): Promise<void> {
   const { save, node, dryRun, fromNothing } = given;
-  const lab = await labNode(node, given.lab);
+  const lab = await labNodeHere(node, given.lab);
   const metadata = given.metadata ?? lab?.metadata;
   const options: ReplayOptions = { ...given, ...(metadata !== undefined && { metadata }) };
   const message = await messageFor(options);
@@ -84,6 +78,10 @@ async function replay(given: ReplayOptions): Promise<void> {
     (await ownerRefusal(lab.stateDir)) ?? (await whyRefused(message, { bound: null, known }, hashAtOf(options)));
   process.exitCode = await lab.replayInside(message, flagsOf({ ...options, ...(refused !== null && { refused }) }));
 }
+
+/** Most machines that are replayed have no lab, and load nothing for it. */
+const labNodeHere = async (host: string, name: string): Promise<LabNode | null> =>
+  canSeeLab(labFolder(name)) ? (await import('../replay/lab-node.js')).labNode(host, name) : null;
 
 /** The options for the command that runs inside the node. */
 const flagsOf = ({
@@ -162,7 +160,7 @@ function hashAtOf(options: ReplayOptions): HashAt {
   const { view, database } = options;
   return async (at) => {
     if (view !== undefined) return 'unknown';
-    if (database !== undefined) return hashFromDatabase(database, at);
+    if (database !== undefined) return (await databaseView()).hashFromDatabase(database, at);
     return messageFor({ ...options, at }).then(
       ({ hash }) => hash,
       (error: unknown) => {
@@ -173,9 +171,12 @@ function hashAtOf(options: ReplayOptions): HashAt {
   };
 }
 
+const databaseView = () => import('../replay/database-view.js');
+
 async function messageFor(options: ReplayOptions): Promise<FeedMessage> {
   if (options.view !== undefined) return viewFromFile(options.view);
-  if (options.database !== undefined) return viewFromDatabase(options.database, options.node, options.at);
+  if (options.database !== undefined)
+    return (await databaseView()).viewFromDatabase(options.database, options.node, options.at);
   const { url, token } = await apiSource(options);
   return viewFromApi(url, options.node, token, options.at);
 }

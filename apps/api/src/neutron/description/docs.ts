@@ -6,10 +6,10 @@
  */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
-const own = (name: string): string => fileURLToPath(new URL(`../../../assets/docs/${name}`, import.meta.url));
 const { resolve } = createRequire(import.meta.url);
+/** By the name of its package: this file may be a part of a program that was bundled elsewhere. */
+const own = (name: string): string => resolve(`@plumbline/api/assets/docs/${name}`);
 const swaggerDir = dirname(resolve('swagger-ui-dist/package.json'));
 const swagger = (name: string): string => join(swaggerDir, name);
 const HTML = 'text/html; charset=utf-8';
