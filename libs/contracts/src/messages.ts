@@ -168,7 +168,10 @@ export const MOST_FROZEN = 100;
 /** Why a port is DOWN that is plugged and wired on a host to which its binding is not active. The API tells Nova by it that an instance may move there: keep the words. */
 export const NOT_ACTIVE_HERE = 'its binding to this host is not active: nothing passes until it is activated';
 
-/** Status of one object on this node, read back from the node at `position`: the view's position when it was rendered. */
+/**
+ * Status of one object on this node, read back from the node at `position`: the view's position when it was rendered, or of the event that last set anything by which
+ * the object is what it is on this node. A status that is said once holds until another one is said.
+ */
 export const ObjectStatus = z.object({
   kind: z.enum(KINDS as [Kind, ...Kind[]]),
   id: z.string(),

@@ -130,10 +130,13 @@ function withoutSettled(
   // Only the kernel's own: one that somebody else made to the same address is still to be seen.
   const deviceOf = ({ type, kernel, plain, hops }: ObservedRouter['routes'][number]): string | null =>
     type === 'local' && kernel && plain && hops.length === 1 && hops[0]?.via === null ? hops[0].device : null;
-  const routed = new Set<string>();
+  const routed = new Map<string, Set<string>>();
   for (const route of have.routes) {
     const device = deviceOf(route);
-    if (device !== null) routed.add(`${device} ${route.destination}`);
+    if (device === null) continue;
+    const destinations = routed.get(device);
+    if (destinations) destinations.add(route.destination);
+    else routed.set(device, new Set([route.destination]));
   }
   const settled = new Map<string, ReadonlySet<string>>();
   for (const link of wanted.links) {
@@ -143,7 +146,7 @@ function withoutSettled(
     const broadcasts = new Map(now.addresses.map(({ address, broadcast }) => [address, broadcast]));
     const well = link.addresses.filter(
       ({ address, broadcast }) =>
-        address.endsWith('/32') && broadcasts.get(address) === broadcast && routed.has(`${device} ${address}`),
+        address.endsWith('/32') && broadcasts.get(address) === broadcast && routed.get(device)?.has(address),
     );
     if (well.length > 0) settled.set(device, new Set(well.map(({ address }) => address)));
   }

@@ -39,11 +39,13 @@ export function rulesIn(found: SavedTables, table: string, wanted: readonly Tabl
     if (!isOurChain(name)) continue;
     const chain = chains.get(name);
     const want = chain ? linesOf(chain) : [];
-    // Where a rule is missing or too much, those behind it are in other places.
+    let next = 0;
+    // Where a rule is missing or too much, those behind it are in other places, in the same order.
     let places: Map<string, number> | null = null;
-    for (const [index, line] of lines.entries()) {
-      let place: number | undefined = index;
-      if (want[index] !== line) place = (places ??= new Map(want.map((each, at) => [each, at]))).get(line);
+    for (const line of lines) {
+      let place: number | undefined = next;
+      if (want[next] !== line) place = (places ??= new Map(want.map((each, at) => [each, at]))).get(line);
+      if (place !== undefined) next = place + 1;
       const rule = (place !== undefined && chain?.rules[place]) || dialect.parse(table, name, line);
       if (rule) rules.push(rule);
     }

@@ -3,7 +3,16 @@
  * something failed. A refused route is told of the router; a floating address of its floating IP or its forwardings; a link of its port and, when it is the
  * gateway's, of all that uses the gateway.
  */
-import { canonicalAddress, keyOf, ObjectKey, ObjectStatus } from '@plumbline/contracts';
+import {
+  canonicalAddress,
+  type FloatingIp,
+  keyOf,
+  ObjectKey,
+  ObjectStatus,
+  type Port,
+  type PortForwarding,
+  type Router,
+} from '@plumbline/contracts';
 import { L3Step } from './driver.js';
 import { forwardingChain, isForwardingHub } from './forwardings.js';
 import { Gathered, RouterPort } from './router-ports.js';
@@ -17,49 +26,61 @@ const REASON_LENGTH = 500;
 /** A step that would still be needed, and why it is not done: its own failure, or that of what it needs. */
 export type Lack = Readonly<{ step: L3Step; reason: string }>;
 
-/** `lacks`: what was still missing when the node was read back. `held`: outside addresses that are held back. */
+/**
+ * `lacks`: what was still missing when the node was read back. `held`: outside addresses that are held back. `position`: the view's; a router that cannot be rendered has
+ * it. All else has that of the last event that set the object, or brought its router here: a change of one floating IP says nothing new of its router's six hundred others.
+ */
 export function statusesOf(
   rendered: Rendered,
   position: number,
   lacks: readonly Lack[],
   held: Held = new Map(),
 ): ObjectStatus[] {
-  const at = (kind: ObjectStatus['kind'], id: string, status: ObjectStatus['status'], why?: string): ObjectStatus =>
-    why === undefined
-      ? { kind, id, position, status }
-      : { kind, id, position, status, reason: why.slice(0, REASON_LENGTH) };
   switch (rendered.kind) {
     case 'frozen':
       return [];
     case 'incomplete':
-      return [at('router', rendered.id, 'ERROR', rendered.reason)];
+      return [statusOf({ kind: 'router', id: rendered.id }, position, 'ERROR', rendered.reason)];
     case 'down':
     case 'present': {
       const { gathered } = rendered;
-      const { gateway } = gathered;
+      const { gateway, router } = gathered;
+      const cameAt = router.setAt['host'] ?? 0;
       const reasons = new Map<ObjectKey, Set<string>>();
       for (const { step, reason } of lacks)
         for (const key of concernedBy(step, gathered)) reasons.set(key, (reasons.get(key) ?? new Set()).add(reason));
       const back = new Map(heldObjects(gathered, held).map(({ id, reason }) => [id, reason]));
-      const judge = (kind: ObjectStatus['kind'], id: string, wantedUp: boolean): ObjectStatus => {
+      const judge = (object: Judged, wantedUp: boolean): ObjectStatus => {
+        const { kind, id } = object;
+        const at = Math.max(cameAt, ...Object.values(object.setAt));
         const why = reasons.get(`${kind}/${id}`);
-        if (why) return at(kind, id, 'ERROR', [...why].join('; '));
+        if (why) return statusOf(object, at, 'ERROR', [...why].join('; '));
         const heldBack = back.get(kind === 'router' ? (gateway?.port.id ?? '') : id);
-        if (heldBack !== undefined) return at(kind, id, 'ERROR', heldBack);
-        return at(kind, id, rendered.kind === 'down' || !wantedUp ? 'DOWN' : 'ACTIVE');
+        if (heldBack !== undefined) return statusOf(object, at, 'ERROR', heldBack);
+        return statusOf(object, at, rendered.kind === 'down' || !wantedUp ? 'DOWN' : 'ACTIVE');
       };
       const outside = gateway?.port.adminStateUp ?? false;
       return [
-        judge('router', rendered.id, true),
-        ...gathered.ports.map(({ port }) => judge('port', port.id, port.adminStateUp)),
-        ...gathered.floatingIps.map(({ id }) => judge('floatingip', id, outside)),
-        ...gathered.forwardings.map(({ object, address }) =>
-          judge('portforwarding', object.id, address !== null && outside),
-        ),
+        judge(router, true),
+        ...gathered.ports.map(({ port }) => judge(port, port.adminStateUp)),
+        ...gathered.floatingIps.map((floatingIp) => judge(floatingIp, outside)),
+        ...gathered.forwardings.map(({ object, address }) => judge(object, address !== null && outside)),
       ];
     }
   }
 }
+
+type Judged = Pick<Port | Router | FloatingIp | PortForwarding, 'kind' | 'id' | 'setAt'>;
+
+const statusOf = (
+  { kind, id }: Pick<Judged, 'kind' | 'id'>,
+  position: number,
+  status: ObjectStatus['status'],
+  why?: string,
+): ObjectStatus => ({
+  ...{ kind, id, position, status },
+  ...(why !== undefined && { reason: why.slice(0, REASON_LENGTH) }),
+});
 
 /** The objects that are not as they should be while this step is still needed; the one whose step it is comes first. At least one. */
 export function concernedBy(step: L3Step, gathered: Gathered): readonly ObjectKey[] {

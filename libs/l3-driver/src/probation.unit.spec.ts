@@ -60,7 +60,7 @@ describe('a node that boots alone', () => {
     const reason = expect.stringContaining(`192.168.1.179 is held back: ${MAC} answers for it`);
     expect(first.failed).toEqual([{ key: `portforwarding/${idOf('fe')}`, reason }]);
     expect(first.statuses.filter(({ status }) => status !== 'ACTIVE')).toEqual([
-      { kind: 'portforwarding', id: idOf('fe'), position: story.log.length, status: 'ERROR', reason },
+      { kind: 'portforwarding', id: idOf('fe'), position: expect.any(Number), status: 'ERROR', reason },
     ]);
     expect(host.asked).toEqual(['192.168.1.101', '192.168.1.178', '192.168.1.179']);
     expect(host.dump()).not.toContain('192.168.1.179');
