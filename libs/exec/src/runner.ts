@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** True for a command that changes nothing. Only a printing runner uses this: it really runs these commands. */
   readonly reads?: boolean;
+  /** Gets what the command prints as it comes, cut anywhere; what it got is not in the result. A runner may give it nothing, and all in the result. */
+  readonly onStdout?: (text: string) => void;
 }
 
 /** Result of a command. The texts are decoded as UTF-8 and not trimmed. */

@@ -132,6 +132,22 @@ describe('the helper process', () => {
     });
   });
 
+  it('passes on what a command prints while it runs, if that is asked for, and tells its end as always', async () => {
+    spawner = new Spawner();
+    let heard = '';
+    const onStdout = (text: string): void => void (heard += text);
+    const running = spawner.run(['sh', '-c', 'echo one; cat; echo two é'], { onStdout, stdin: 'in between\n' });
+    expect(await running).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(heard).toBe('one\nin between\ntwo é\n');
+    heard = '';
+    const slow = spawner.run(['sh', '-c', 'echo begun; sleep 1000'], { onStdout, timeoutMs: 2_000 });
+    slow.catch(() => undefined);
+    await until(() => heard === 'begun\n');
+    await expect(slow).rejects.toMatchObject({ reason: 'timeout' });
+    const failing = spawner.run(['sh', '-c', 'echo why >&2; exit 3'], { onStdout });
+    await expect(failing).rejects.toMatchObject({ reason: 'exit', code: 3, stderr: 'why\n' });
+  });
+
   it('listens to a signal only as long as what it is for goes on', async () => {
     spawner = new Spawner();
     const { signal } = new AbortController();

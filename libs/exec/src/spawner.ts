@@ -51,7 +51,12 @@ export class Spawner implements Runner {
     checkArgv(argv);
     const env = Object.entries(options.env ?? {});
     const fields = [argv.length, ...argv, env.length, ...env.flat(), options.stdin ?? ''];
-    const answer = await this.helper.ask({ argv, type: requestType.run, fields, options });
+    const { onStdout } = options;
+    const decoder = new StringDecoder('utf8');
+    const asked = onStdout
+      ? { type: requestType.follow, onMore: (bytes: Buffer): void => onStdout(decoder.write(bytes)) }
+      : { type: requestType.run };
+    const answer = await this.helper.ask({ argv, fields, options, ...asked });
     const result = { stdout: answer.stdout.toString('utf8'), stderr: answer.stderr.toString('utf8') };
     if (answer.kind !== answerKind.exited || !(options.okCodes ?? [0]).includes(answer.value)) {
       throw failureOf(argv, options, answer, result);

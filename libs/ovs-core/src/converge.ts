@@ -88,8 +88,7 @@ export class OvsConverger {
       return { applied: 0, drift: 0, statuses: [], failed: this.failed(new Set()) };
     const fresh = touched === 'all';
     const plan = planOptions(view, options.mayRemove);
-    const observed = await this.driver.observe({ fresh });
-    const dirty = this.wanted.update(view, this.config(), observed, touched, plan.mayRemove);
+    const [observed, dirty] = await this.lookAndRender(view, touched, plan.mayRemove);
     let units = this.portion(observed, join(join(dirty, this.unfinished), this.waiting));
     await this.shutWaiting(view, observed);
     if (sizeOf(units) === 0) return { applied: 0, drift: 0, statuses: [], failed: this.failed(new Set()) };
@@ -129,6 +128,20 @@ export class OvsConverger {
     const [next] = this.waiting;
     const again = next === undefined ? {} : { again: new Set([next as ObjectKey]) };
     return { applied: run.applied, drift: run.drift, statuses, failed: [...this.failed(scope), ...unsaid], ...again };
+  }
+
+  /** What is wanted is rendered by what is known of the switch while the node is looked at, and what that shows is taken in behind it. */
+  private async lookAndRender(
+    view: HostView,
+    touched: ConvergeOptions['touched'],
+    mayRemove: boolean,
+  ): Promise<readonly [ObservedSwitch, Units]> {
+    const known = await this.driver.observe();
+    const looking = touched === 'all' ? this.driver.observe({ fresh: true }) : known;
+    const dirty = this.wanted.update(view, this.config(), known, touched, mayRemove);
+    const observed = await looking;
+    if (observed === known) return [observed, dirty];
+    return [observed, join(dirty, this.wanted.update(view, this.config(), observed, new Set(), mayRemove))];
   }
 
   /**
@@ -311,7 +324,8 @@ export class OvsConverger {
           return { tasks, refused: refused.map(refusal) };
         },
         async () => {
-          seen = new Map([...seen, ...(await this.driver.flows([...written], { fresh }))]);
+          const { flows: wanted } = this.desired(this.scopeOf(units), units);
+          seen = new Map([...seen, ...(await this.driver.flows([...written], { fresh, wanted }))]);
           written.clear();
           return { switch: found.switch, flows: seen };
         },

@@ -20,6 +20,8 @@ import {
   readCookie,
 } from '@plumbline/ovs-core';
 
+/** The action that copies a packet to us. */
+export const COPIES = 'controller(';
 const LEARNED_ON_BR_TUN = pipeline.TABLE.unicast;
 const LEARNED_ON_BR_INT = firewallTables.TABLE.known;
 
@@ -29,32 +31,65 @@ const LEARNED_ON_BR_INT = firewallTables.TABLE.known;
  * as it is here is the same object, and nothing that is returned keeps the dump in memory.
  */
 export function parseFlows(dump: string, ports: ObservedBridge['ports'], wanted: readonly Flow[] = []): ObservedFlows {
-  const likely = new Map(wanted.map((flow) => [flow.key, flow]));
-  const names = namesByNumber(ports);
-  const ours = new Map<string, Readonly<{ actions: string; position: number }>>();
-  const foreign = new Set<string>();
-  const lostPorts = new Set<number>();
-  for (const line of dump.split('\n')) {
-    if (!line.startsWith(' ')) continue; // the reply's header, and the empty last line
+  const dumped = new DumpedFlows(ports, wanted);
+  dumped.take(dump);
+  return dumped.end();
+}
+
+/** The same of a dump that comes piece by piece, cut anywhere. */
+export class DumpedFlows {
+  private readonly ours = new Map<string, Readonly<{ actions: string; position: number }>>();
+  private readonly foreign = new Set<string>();
+  private readonly lostPorts = new Set<number>();
+  private readonly likely: ReadonlyMap<string, Flow>;
+  private readonly names: ReadonlyMap<string, string>;
+  private readonly named: (whole: string, field: string, number: string) => string;
+  private begun = '';
+  /** Whether any flow, whosever it is, copies packets to somebody. */
+  copies = false;
+
+  constructor(ports: ObservedBridge['ports'], wanted: readonly Flow[]) {
+    this.likely = new Map(wanted.map((flow) => [flow.key, flow]));
+    this.names = namesByNumber(ports);
+    this.named = (_whole, field, number) => `${field}${this.names.get(number) ?? number}`;
+  }
+
+  take(text: string): void {
+    const lines = (this.begun + text).split('\n');
+    this.begun = lines.pop() ?? '';
+    for (const line of lines) this.line(line);
+  }
+
+  end(): ObservedFlows {
+    this.line(this.begun);
+    this.begun = '';
+    const { ours, foreign, lostPorts } = this;
+    return { ours, foreign, lostPorts };
+  }
+
+  private line(line: string): void {
+    if (!line.startsWith(' ')) return; // the reply's header, and the empty last line
     const found = /^ (?:cookie=(0x[0-9a-f]+), )?(.*?) ?actions=(.*)$/.exec(line);
     if (!found) throw new Error(`ovs-ofctl printed a line that is not a flow: ${line}`);
     const [, cookie = '0x0', numberedKey = '', numbered = ''] = found;
     const owner = readCookie(cookie);
-    if (owner.ours && owner.learned) {
-      noteLost(numbered, names, lostPorts);
-      continue;
-    }
-    const key = numberedKey.replace(IN_PORT, named(names));
+    this.copies ||= numbered.includes(COPIES);
+    if (owner.ours && owner.learned) return this.noteLost(numbered);
+    const key = numberedKey.replace(IN_PORT, this.named);
     if (!owner.ours) {
-      foreign.add(copyOf(key));
-      continue;
+      this.foreign.add(copyOf(key));
+      return;
     }
-    const actions = numbered.replace(OUTPUT, named(names));
-    const flow = likely.get(key);
-    if (flow?.actions === actions && flow.position === owner.position) ours.set(flow.key, flow);
-    else ours.set(flow?.key ?? copyOf(key), { actions: copyOf(actions), position: owner.position });
+    const actions = numbered.replace(OUTPUT, this.named);
+    const flow = this.likely.get(key);
+    if (flow?.actions === actions && flow.position === owner.position) this.ours.set(flow.key, flow);
+    else this.ours.set(flow?.key ?? copyOf(key), { actions: copyOf(actions), position: owner.position });
   }
-  return { ours, foreign, lostPorts };
+
+  private noteLost(actions: string): void {
+    for (const [, , number = ''] of actions.matchAll(OUTPUT))
+      if (!this.names.has(number)) this.lostPorts.add(Number(number));
+  }
 }
 
 const IN_PORT = /\b(in_port=)(\d+)\b/;
@@ -66,15 +101,6 @@ function namesByNumber(ports: ObservedBridge['ports']): ReadonlyMap<string, stri
   for (const { name, ofport } of ports.values())
     if (ofport !== null) names.set(`${ofport}`, isFlowPort(name) ? portText(name) : JSON.stringify(name));
   return names;
-}
-
-const named =
-  (names: ReadonlyMap<string, string>) =>
-  (_whole: string, field: string, number: string): string =>
-    `${field}${names.get(number) ?? number}`;
-
-function noteLost(actions: string, names: ReadonlyMap<string, string>, lostPorts: Set<number>): void {
-  for (const [, , number = ''] of actions.matchAll(OUTPUT)) if (!names.has(number)) lostPorts.add(Number(number));
 }
 
 /** A part of a text is a reference into it, which keeps the whole. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ObservedPort } from '@plumbline/ovs-core';
-import { bundleText, parseFlows } from './flow-text.js';
+import { bundleText, DumpedFlows, parseFlows } from './flow-text.js';
 
 /** Of the names that ports with these numbers have. */
 const portsOf = (named: Readonly<Record<string, number>>) =>
@@ -47,6 +47,17 @@ describe('parseFlows', () => {
       ['table=23, priority=2', read],
     ]);
     expect(ours.get('table=23, priority=0')).toBe(wanted[0]);
+  });
+
+  it('reads the same of a dump that comes in pieces, wherever it is cut', () => {
+    const line = (priority: number) => ` cookie=0x504c000000000001, table=23, priority=${priority} actions=output:5\n`;
+    const dump = `OFPST_FLOW reply (OF1.4) (xid=0x2):\n${[0, 1, 2].map(line).join('')} priority=0 actions=controller(max_len=9)`;
+    const ports = portsOf({ tap5: 5 });
+    for (let size = 1; size < dump.length; size += 1) {
+      const dumped = new DumpedFlows(ports, []);
+      for (let at = 0; at < dump.length; at += size) dumped.take(dump.slice(at, at + size));
+      expect([size, dumped.end(), dumped.copies]).toEqual([size, parseFlows(dump, ports), true]);
+    }
   });
 
   it('does not pass over what it cannot read', () => {

@@ -22,7 +22,7 @@ import {
 import { OvsdbNotApplied, OvsdbOutcomeUnknown, OvsdbUnreachable } from '@plumbline/ovsdb';
 import { bundlesOf } from './bundles.js';
 import { emptyDatapathCache } from './datapath-cache.js';
-import { bundleText, parseFlows } from './flow-text.js';
+import { bundleText, COPIES, DumpedFlows } from './flow-text.js';
 import { guestOffloads } from './guest-offloads.js';
 import { namesIn, operationsAfter, operationsFor, SwitchImage, SwitchRows, tunnelEnds } from './rows.js';
 import type { CopiedPacket } from './packet-in.js';
@@ -57,8 +57,6 @@ const ANNOUNCED_AGAIN_MS = [100, 300, 700, 1500, 3000];
 
 export type CopyLimit = Readonly<{ packetsPerSecond: number; burstPackets: number }>;
 const COPY_LIMIT: CopyLimit = { packetsPerSecond: 100, burstPackets: 25 };
-/** The action that copies a packet to us. */
-const COPIES = 'controller(';
 
 /** `ports`: of the bridge, as they were when the flows were what they are. */
 type Known = Readonly<{ flows: OwnFlows; ports: ObservedBridge['ports'] }>;
@@ -259,19 +257,27 @@ export class SwitchDriver implements OvsDriver {
     }
   }
 
-  private async printed(bridge: string, ports: '--names' | '--no-names'): Promise<string> {
+  private async printed(
+    bridge: string,
+    ports: '--names' | '--no-names',
+    onStdout?: (text: string) => void,
+  ): Promise<string> {
     const socket = `unix:${this.socketOf(bridge)}`;
     const argv = ['ovs-ofctl', '-O', 'OpenFlow14', '--no-stats', ports, 'dump-flows', socket];
-    return (await this.runner.run(argv, { reads: true, timeoutMs: this.timeoutMs })).stdout;
+    const options = { reads: true, timeoutMs: this.timeoutMs, ...(onStdout && { onStdout }) };
+    return (await this.runner.run(argv, options)).stdout;
   }
 
   /** `observed`: as `stillTrue` will compare it with what is then; so what this dump got wrong of a port that came or went meanwhile is dumped anew. */
   private async dump(bridge: string, observed: ObservedSwitch, wanted: readonly Flow[] = []): Promise<ObservedFlows> {
     try {
-      const stdout = await this.printed(bridge, '--no-names');
+      const dumped = new DumpedFlows(observed.get(bridge)?.ports ?? new Map(), wanted);
+      // Read while more is printed.
+      dumped.take(await this.printed(bridge, '--no-names', (text) => dumped.take(text)));
+      const flows = dumped.end();
       this.isLimited = false;
-      if (stdout.includes(COPIES) && bridge === BR_INT) await this.limitCopies(bridge);
-      return parseFlows(stdout, observed.get(bridge)?.ports ?? new Map(), wanted);
+      if (dumped.copies && bridge === BR_INT) await this.limitCopies(bridge);
+      return flows;
     } catch (error) {
       throw unavailable(error) ?? error;
     }

@@ -45,6 +45,8 @@ export class BridgeFirewall {
   private looked = false;
   /** Nothing of ours was left, and nothing is wanted: nobody else makes what bears our mark. */
   private clean = false;
+  /** A look that is under way. */
+  private looking: Promise<FoundFilter> | null = null;
   /** As last seen; null: look again. */
   private found: FoundFilter | null = null;
   private run = new Run();
@@ -77,13 +79,21 @@ export class BridgeFirewall {
       !looks &&
       plugged.every(({ id }) => !touched.has(`port/${id}`) && (this.guards.get(id) ?? null) === null) &&
       plugged.every(({ id }) => !hybrid || this.guards.has(id));
+    this.run = new Run();
+    this.looked = true;
+    if (!hybrid && plugged.length === 0) {
+      // Nothing is wired by what is there; what is left of ours there is swept.
+      this.looking = this.driver.observe();
+      this.looking.catch(() => undefined);
+      this.render(view, []);
+      this.guards = new Map();
+      return { applied: 0, drift: 0, guards: this.guards };
+    }
     let found = this.found !== null && alike ? this.found : await this.driver.observe();
     const seen = found;
     // Where flows judge, a bridge does only while the rules are there that it had before: nothing is put on a bridge anew.
     const ports = hybrid ? plugged : plugged.filter(({ id }) => isJudged(seen, id));
     this.found = null;
-    this.run = new Run();
-    this.looked = true;
     this.zones.takeIn(
       found,
       ports.map(({ id }) => id),
@@ -103,6 +113,7 @@ export class BridgeFirewall {
 
   /** Takes away what nobody wants, by the view that `protect` was called with. */
   async sweep(view: HostView, config: OvsNodeConfig, options: ProtectOptions): Promise<Swept> {
+    await this.endLook();
     const { run, found } = this;
     if (!this.looked) return { applied: 0, failed: this.failed };
     const before = run.applied;
@@ -121,6 +132,15 @@ export class BridgeFirewall {
       return why ? [{ key: `bridge/${BR_INT}`, reason: why.reason }] : [];
     });
     return { applied: run.applied - before, failed: this.failed };
+  }
+
+  /** What `protect` did not wait for. */
+  private async endLook(): Promise<void> {
+    const { looking } = this;
+    if (!looking) return;
+    this.looking = this.found = null;
+    this.found = await looking;
+    this.zones.takeIn(this.found, []);
   }
 
   private render(view: HostView, ports: readonly Port[]): void {

@@ -233,6 +233,46 @@ describe('a conntrack zone', () => {
   });
 });
 
+describe('where flows judge and no instance has a bridge', () => {
+  it('what is left on bridges holds up nobody, and is swept once it was seen', async () => {
+    const builder = new ViewBuilder('cmp1').node('cmp1');
+    const bridges = new FakeBridges();
+    const chain = 'neutron-openvswi-left';
+    bridges.found = { ...bridges.found, tables: { 4: new Map([['filter', new Map([[chain, []]])]]), 6: new Map() } };
+    let see: () => void = () => undefined;
+    const seen = new Promise<void>((resolve) => (see = resolve));
+    bridges.observe = () => seen.then(() => bridges.found);
+    const firewall = new BridgeFirewall(bridges);
+    const [flows, options] = [
+      { ...config, firewall: 'openflow' } as const,
+      { touched: 'all', mayRemove: true } as const,
+    ];
+    const { guards } = await firewall.protect(builder.view, flows, new Map(), options);
+    expect(guards.size).toBe(0);
+    const sweeping = firewall.sweep(builder.view, flows, options);
+    expect(bridges.found.tables[4].get('filter')?.has(chain)).toBe(true);
+    see();
+    expect(await sweeping).toEqual({ applied: 1, failed: [] });
+    expect(bridges.found.tables[4].get('filter')?.has(chain) ?? false).toBe(false);
+  });
+
+  it('bridges that cannot be looked at fail the look, behind what the switch does', async () => {
+    const bridges = new FakeBridges();
+    bridges.observe = () => Promise.reject(new Error('no ip'));
+    const firewall = new BridgeFirewall(bridges);
+    const [flows, options] = [
+      { ...config, firewall: 'openflow' } as const,
+      { touched: 'all', mayRemove: true } as const,
+    ];
+    const { view } = new ViewBuilder('cmp1').node('cmp1');
+    await firewall.protect(view, flows, new Map(), options);
+    await expect(firewall.sweep(view, flows, options)).rejects.toThrow('no ip');
+    bridges.observe = async () => bridges.found;
+    await firewall.protect(view, flows, new Map(), options);
+    expect(await firewall.sweep(view, flows, options)).toEqual({ applied: 0, failed: [] });
+  });
+});
+
 describe('the text of a rule', () => {
   const of = (protocol: string | null, min: number | null = null, max = min) => ({
     ...{ protocol, portRangeMin: min, portRangeMax: max },
