@@ -5,7 +5,7 @@ import { asBefore, find, type FoundThing, judge, type WantedThing } from '@plumb
 import type { HostView } from '@plumbline/topology';
 
 /** How long a look at the node serves, in milliseconds, and how many times as long as it took: however many questions come, looking takes a tenth of the time. */
-const RECENT_MS = 1_000;
+const RECENT_MS = 3_000;
 const TIMES_ITS_TIME = 9;
 
 /** What the kernel gives to `lo` of every namespace. */
