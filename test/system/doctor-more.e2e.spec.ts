@@ -5,19 +5,34 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { InstanceState } from '@plumbline/lab';
 import { furtherFaults } from './testing/faults/further.js';
 import { type Fault, handsOf, type Patient } from './testing/faults/hands.js';
-import { ipv6Faults } from './testing/faults/ipv6.js';
+import { GATEWAY6, ipv6Faults } from './testing/faults/ipv6.js';
 import { expectNamed, expectWell, expectWellAgain, NOBODY, patientOf } from './testing/faults/patient.js';
 import { TestLab, until, upTimeoutMs } from './testing/test-lab.js';
 
 let lab: TestLab;
 let patient: Patient;
-let six: Readonly<{ vm: InstanceState; address: string }>;
+let six: Readonly<{ vm: InstanceState; address: string; outside: string }>;
 let faults: ReadonlyMap<string, Fault>;
 
 const all = (of: Patient): readonly Fault[] => {
   const hands = handsOf(of);
   return [...furtherFaults(of, hands), ...ipv6Faults(of, hands, () => six)];
 };
+
+/** The router has an address of IPv6 on the external network, too, and its gateway is there. Returned is the router's. */
+async function outside6(): Promise<string> {
+  const { publicNetwork, router } = patient;
+  const of = { network_id: publicNetwork.id, ip_version: 6, cidr: '2001:db8:e::/64', gateway_ip: GATEWAY6 };
+  const subnet = await lab.create('subnet', { ...of, enable_dhcp: false });
+  await lab.at('outside', ['ip', '-6', 'address', 'add', `${GATEWAY6}/64`, 'dev', 'eth0', 'nodad']);
+  type Gateway = Readonly<{ external_fixed_ips: readonly { ip_address: string }[] }>;
+  const { external_fixed_ips: before } = (await lab.get('router', router.id))['external_gateway_info'] as Gateway;
+  const after = await lab.update('router', router.id, {
+    external_gateway_info: { network_id: publicNetwork.id, external_fixed_ips: [...before, { subnet_id: subnet.id }] },
+  });
+  const { external_fixed_ips: now } = after['external_gateway_info'] as Gateway;
+  return now.find(({ ip_address }) => ip_address.includes(':'))?.ip_address ?? '';
+}
 
 beforeAll(async () => {
   lab = await TestLab.up('e');
@@ -33,6 +48,7 @@ beforeAll(async () => {
     const { id } = await lab.create('subnet', subnet);
     await lab.request('PUT', `/v2.0/routers/${patient.router.id}/add_router_interface`, { subnet_id: id });
   }
+  const outside = await outside6();
   const vm = await lab.newInstance('six', 'cmp2', network, {
     ip: '192.168.66.10',
     prefix: 24,
@@ -40,7 +56,7 @@ beforeAll(async () => {
   });
   const fixed = (await lab.get('port', vm.portId))['fixed_ips'] as { ip_address: string }[];
   const address = fixed.find(({ ip_address }) => ip_address.includes(':'))?.ip_address ?? '';
-  six = { vm, address };
+  six = { vm, address, outside };
   await until(
     async () => {
       const { stdout } = await lab.inside(vm, ['ip', '-6', 'address', 'show', 'dev', 'eth0']);

@@ -10,11 +10,13 @@ export type Pair = Readonly<{
   address: string;
   packet: string;
   asked?: Readonly<{ from?: string; to?: string }>;
+  /** Whether anything outside leads back is not in the log: only the way there is compared. */
+  isOneWay?: true;
 }>;
 
 const SUBNETS = [
   { name: 'second', four: '10.71.0', six: 'fd00:71' },
-  { name: 'third', four: '10.72.0', six: null },
+  { name: 'third', four: '10.72.0', six: 'fd00:72' },
   { name: 'fourth', four: '10.74.0', six: 'fd00:74' },
   { name: 'lonely', four: '10.73.0', six: null },
 ] as const;
@@ -64,6 +66,7 @@ export class Places {
       }),
     );
     const [router, external] = await Promise.all([lab.named('routers', 'router1'), lab.named('networks', 'public')]);
+    await this.outside6(external);
     const other = await lab.create('router', { name: 'router2', external_gateway_info: { network_id: external.id } });
     for (const [name, { id }] of [
       ['second', router],
@@ -79,6 +82,15 @@ export class Places {
     const privateNetwork = await lab.named('networks', 'private');
     const servers = await lab.list('ports', `?network_id=${privateNetwork.id}&device_owner=network:dhcp`);
     this.dhcp = (servers[0]?.['fixed_ips'] as { ip_address: string }[] | undefined)?.[0]?.ip_address ?? '';
+  }
+
+  /** The external network with IPv6, too, and the host on it. */
+  private async outside6(network: Resource): Promise<void> {
+    const of = { network_id: network.id, ip_version: 6, cidr: `${PREFIX6}::/64`, gateway_ip: OUTSIDE6 };
+    await this.lab.create('subnet', { ...of, enable_dhcp: false });
+    const subnets = await this.lab.list('subnets', `?network_id=${network.id}`);
+    this.nets.set('public', { network, subnets, four: '10.255.253', six: PREFIX6 });
+    await this.lab.at('outside', ['ip', '-6', 'address', 'add', `${OUTSIDE6}/64`, 'dev', 'eth0', 'nodad']);
   }
 
   private async makeGroups(): Promise<void> {
@@ -120,7 +132,9 @@ export class Places {
       ['down', there, 'private', 'open'],
       ['second1', there, 'second', 'open', 'six'],
       ['second2', here, 'second', 'open', 'six'],
-      ['third', here, 'third', 'open'],
+      ['third', here, 'third', 'open', 'six'],
+      ['bare', there, 'second', 'open', 'six'],
+      ['direct', there, 'public', 'open', 'six'],
       ['fourth', here, 'fourth', 'open', 'six'],
       ['lonely', there, 'lonely', 'open'],
     ];
@@ -149,7 +163,7 @@ export class Places {
     };
     await lab.plug(instance);
     this.instances.set(name, { ...instance, six });
-    if (six === null || !net) return;
+    if (six === null || !net || name === 'bare') return;
     const lines = [`address add ${six}/64 dev eth0 nodad`, `route add default via ${net.six}::1 dev eth0`];
     await lab.inside(instance, ['ip', '-6', '-batch', '-'], { stdin: `${lines.join('\n')}\n` });
   }
@@ -258,7 +272,16 @@ export class Places {
       six('second1', 'fourth', 'icmp'),
       six('fourth', 'second2', 'tcp/80'),
       six('second2', 'fourth', 'tcp/22'),
+      // Neighbours of IPv6: an instance that did not take its address, and who is outside, or not.
+      six('second1', 'bare', 'icmp'),
+      pair('direct', 'outside', 'tcp/80', OUTSIDE6),
+      pair('outside', 'direct', 'icmp', this.six('direct'), { asked: { from: OUTSIDE6 } }),
+      pair('third', 'outside', 'icmp', OUTSIDE6, { asked: { from: this.six('third') }, isOneWay: true }),
+      none('direct', 'nobody outside, IPv6', `${PREFIX6}::dead`, 'icmp'),
+      none('third', 'nobody outside, IPv6', `${PREFIX6}::dead`, 'icmp'),
     ].map((each, at) => ({ ...each, name: `${at + 1}: ${each.name}` }));
   }
 }
 export const OUTSIDE = '10.255.253.1';
+const PREFIX6 = '2001:db8:e';
+export const OUTSIDE6 = `${PREFIX6}::1`;

@@ -213,6 +213,10 @@ const SIX: readonly PlumbEvent[] = [
     ],
   }),
 ];
+const HAS6 = spoil('namespace', ({ links, defaults }) => {
+  links[1]?.addresses.push('fd00:e::10/64');
+  defaults.push('fd00:e::1');
+});
 const NAMESPACE6 = spoil('namespace', ({ links }) => links[0]?.addresses.push('fd00::1/64'));
 const spoil6 =
   (how: (answer: Answers['namespace']) => void) =>
@@ -225,6 +229,25 @@ const unanswered =
   (isIt: (probe: Probe) => boolean) =>
   (_host: string, { probes }: { probes: Probe[] }) => ({
     answers: probes.map((probe) => (isIt(probe) ? NO : answerTo(probe))),
+  });
+
+/** The external network with IPv6, too. */
+const OUTSIDE6: readonly PlumbEvent[] = [
+  events.subnetCreated({
+    ...{ subnetId: idOf('be6'), networkId: EXTERNAL, cidr: 'fd00:e::/64', gatewayIp: 'fd00:e::1', ipVersion: 6 },
+  }),
+  setPort(GATEWAY_PORT, {
+    fixedIps: [
+      { subnetId: idOf('be0'), ipAddress: '10.255.0.10' },
+      { subnetId: idOf('be6'), ipAddress: 'fd00:e::10' },
+    ],
+  }),
+];
+/** Who is outside answers solicitations of the router's link-local address: the gateway, and who has taken an address. */
+const outside6 = (taken: string | null, off: string | null) =>
+  unanswered(({ kind, from, to }) => {
+    if (kind !== 'nd' || from.ip !== 'fe80::f816:3eff:fe00:1') return to.ip === off;
+    return to.ip === off || (to.ip === 'fd00:e::10' && taken === null);
   });
 
 const noGateway: PlumbEvent = {
@@ -371,6 +394,9 @@ describe('the first cause', () => {
       },
     ],
     ['own-flows', { nodes: { flows: spoil('flows', ({ ours }) => void Object.assign(ours, { 'br-int': 0 })) } }],
+    ['router-address-free', { events: OUTSIDE6, nodes: { probe: outside6('fd00:e::10', null), namespace: HAS6 } }],
+    ['outside-gateway-answers', { events: OUTSIDE6, nodes: { probe: outside6(null, 'fd00:e::1'), namespace: HAS6 } }],
+    ['outside-gateway-answers', { events: OUTSIDE6, nodes: { probe: outside6(null, '10.255.0.1'), namespace: HAS6 } }],
     ['router-advertises', { events: SIX, nodes: { namespace: spoil6((answer) => void answer.advertises.splice(0)) } }],
     [
       'router-namespace',
@@ -419,6 +445,14 @@ describe('the first cause', () => {
     expect([found.findings, found.unknown]).toEqual([[], []]);
     expect(found.well.map(({ check }) => check)).toEqual(
       expect.arrayContaining(['router-advertises', 'guest-address-6', 'guest-gateway-6']),
+    );
+  });
+
+  it('is none where who is outside answers for its own address of IPv6 alone', () => {
+    const found = diagnosed({ events: OUTSIDE6, nodes: { probe: outside6(null, null), namespace: HAS6 } });
+    expect([found.findings, found.unknown]).toEqual([[], []]);
+    expect(found.well.map(({ check }) => check)).toEqual(
+      expect.arrayContaining(['router-address-free', 'outside-gateway-answers']),
     );
   });
 

@@ -1,6 +1,7 @@
 /** A packet's way by the log and by what nodes say, made up here. What real nodes say, and what real packets do: test/system/trace.e2e.spec.ts. */
 import { describe, expect, it } from '@jest/globals';
-import type { AnswerOf, MetFlow, ParamsOf, PlumbEvent, TracedPacket } from '@plumbline/contracts';
+import type { AnswerOf, MetFlow, ParamsOf, PlumbEvent, Probe, TracedPacket } from '@plumbline/contracts';
+import * as events from '@plumbline/topology/testing';
 import { idOf, type World } from '@plumbline/topology/testing';
 import type { Heard, Wanted } from '../doctor/examine.js';
 import {
@@ -176,6 +177,73 @@ describe('a way', () => {
     expect(walked(cloud(), GUEST, '10.255.0.99', 'icmp', silent).there).toMatchObject({
       verdict: 'dropped',
       reason: 'no-neighbour',
+    });
+  });
+
+  describe('by IPv6', () => {
+    const [NEAR, FAR, AWAY] = ['fd00::5', 'fd00:e::10', 'fd00:e::99'];
+    const fixed = (portId: string, ...all: readonly (readonly [subnet: string, ipAddress: string])[]) =>
+      ({
+        ...{ type: 'PortAttributesSet', version: 1 },
+        data: { portId, set: { fixedIps: all.map(([id, ipAddress]) => ({ subnetId: idOf(id), ipAddress })) } },
+      }) as PlumbEvent;
+    const subnet = (id: string, networkId: string, prefix: string) =>
+      events.subnetCreated({
+        ...{ subnetId: idOf(id), networkId, cidr: `${prefix}::/64`, gatewayIp: `${prefix}::1`, ipVersion: 6 },
+      });
+    const six = () =>
+      cloud(
+        subnet('bb0', TENANT, 'fd00'),
+        subnet('be6', EXTERNAL, 'fd00:e'),
+        fixed(GUEST, ['ba0', '10.0.0.5'], ['bb0', NEAR]),
+        fixed(SERVER, ['ba0', '10.0.0.2'], ['bb0', 'fd00::2']),
+        fixed(GATEWAY_PORT, ['be0', '10.255.0.10'], ['be6', FAR]),
+      );
+    /** Nodes on which nobody answers, and what they were asked. */
+    const asked = (answered: boolean | null) => {
+      const probes: Probe[] = [];
+      const probe = (_host: string, params: ParamsOf<'probe'>) => {
+        probes.push(...params.probes);
+        return { answers: [{ answered, fromMac: '', toMac: '', text: '' }] };
+      };
+      return { probes, probe };
+    };
+
+    const sends = (_host: string, { packet, connection }: ParamsOf<'routing'>): AnswerOf<'routing'> => ({
+      ...{ there: true, rules: [], unjudged: [], packet, route: 'fd00:e::/64 dev qg', neighbour: null, tracked: [] },
+      ...{ end: connection ? 'delivered' : 'forwarded', device: `qg-${GATEWAY_PORT.slice(0, 11)}` },
+      ...{ nextHop: packet.destination, connection: { opened: packet, sent: packet, mark: 0 } },
+    });
+
+    it.each([
+      [true, 'arrives', 1],
+      [false, 'dropped', 2],
+    ])('asks the wire for who has an address outside: answered %s', (answered, verdict, times) => {
+      const { probes, probe } = asked(answered);
+      const found = walked(six(), FAR, AWAY, 'icmp', { routing: sends, probe });
+      expect(found.there).toMatchObject({ verdict, reason: answered ? 'arrives' : 'no-neighbour' });
+      expect(found.unknown).toEqual([]);
+      expect(probes).toHaveLength(times);
+      // By the router's own link-local address (RFC 4861), whatever address it has of IPv6.
+      expect(probes[0]).toMatchObject({
+        ...{ kind: 'nd', to: { ip: AWAY }, place: { in: 'router', portId: GATEWAY_PORT, gateway: true } },
+        from: { mac: 'fa:16:3e:00:00:01', ip: 'fe80::f816:3eff:fe00:1' },
+      });
+    });
+
+    it.each([
+      [true, 'arrives', []],
+      [false, 'dropped', []],
+      [null, 'arrives', [`whether the instance of port ${GUEST} has ${NEAR}`]],
+    ])('asks the instance whether it has its address: answered %s', (answered, verdict, unknown) => {
+      const { probes, probe } = asked(answered);
+      const found = walked(six(), 'fd00::2', NEAR, 'icmp', { probe });
+      expect(found.there.verdict).toBe(verdict);
+      expect(found.there.reason).toBe(answered === false ? 'guest-address' : 'arrives');
+      expect(found.unknown).toEqual(unknown);
+      // Not by the unspecified address: an instance that is just taking its own would give it up (RFC 4862).
+      expect(probes[0]).toMatchObject({ kind: 'nd', place: { in: 'port', portId: GUEST }, to: { ip: NEAR } });
+      expect(probes[0]?.from.ip).toMatch(/^fe80::/);
     });
   });
 

@@ -24,8 +24,9 @@ import {
   type TracedPacket,
 } from '@plumbline/contracts';
 import { BR_INT, BR_TUN } from '@plumbline/ovs-core';
-import { DOCTOR_MAC } from '../doctor/checks/asking.js';
-import { NO_MAC, NOWHERE } from '../doctor/checks/names.js';
+import { atGuest, DOCTOR_MAC } from '../doctor/checks/asking.js';
+import { NOWHERE } from '../doctor/checks/names.js';
+import { askedBy, isIpv6, neighbourProbe } from '../doctor/checks/neighbour.js';
 import type { Heard, Wanted } from '../doctor/examine.js';
 import { hostOfPort, subnetsOf } from '../doctor/scene.js';
 import type { Objects } from '../doctor/subject.js';
@@ -44,8 +45,8 @@ type RoutingAnswer = AnswerOf<'routing'>;
 /** Namespaces, and switches between two of them, that a packet passes before it is thought to go round in circles. */
 const MOST_ROUTERS = 8;
 const MOST_SWITCHES = 4;
-/** How long a node waits for an answer by ARP, in milliseconds, the first time and the second. */
-const ARP_MS = [500, 1_800] as const;
+/** How long a node waits for a neighbour's answer, in milliseconds, the first time and the second. */
+const NEIGHBOUR_MS = [500, 1_800] as const;
 
 const isServer = ({ deviceOwner, servesDhcp }: Port): boolean => servesDhcp || deviceOwner === DEVICE_OWNER.dhcp;
 
@@ -186,21 +187,19 @@ export class Walk {
       (sender && this.objects.get('router', sender.deviceId)) ||
       this.objects.all('router').find(({ gateway, host }) => gateway?.networkId === network.id && host !== null);
     const gateway = router?.gateway && this.objects.get('port', router.gateway.portId);
-    const own_ = gateway?.fixedIps.find(({ ipAddress }) => !ipAddress.includes(':'))?.ipAddress;
-    if (!router?.host || gateway?.networkId !== network.id || own_ === undefined || nextHop.includes(':')) {
+    const own_ = gateway?.fixedIps.find(({ ipAddress }) => !isIpv6(ipAddress))?.ipAddress;
+    if (!router?.host || gateway?.networkId !== network.id || (own_ === undefined && !isIpv6(nextHop))) {
       this.trail.unknown.add(`whether anybody on the wire of network ${nameOf(network)} has ${nextHop}`);
       return null;
     }
-    const probe: Probe = {
-      place: { in: 'router', routerId: router.id, portId: gateway.id, gateway: true },
-      ...{ kind: 'arp', from: { mac: gateway.macAddress, ip: own_ }, to: { mac: NO_MAC, ip: nextHop }, port: 0 },
-    };
+    const place: Probe['place'] = { in: 'router', routerId: router.id, portId: gateway.id, gateway: true };
+    const probe = neighbourProbe(place, { mac: gateway.macAddress, ip: own_ ?? NOWHERE }, nextHop);
     const answered = yield* this.probed(router.host, probe);
     if (answered === null) {
       this.trail.unknown.add(`whether anybody on the wire of network ${nameOf(network)} has ${nextHop}`);
       return null;
     }
-    const what = answered ? `${nextHop} answers ARP on the wire` : nobody.why;
+    const what = answered ? `${nextHop} answers ${askedBy(nextHop)} on the wire` : nobody.why;
     this.trail.hop('neighbour', router.host, packet, what, { object: keyOf(network) });
     return answered ? null : this.trail.dropped(nobody, network);
   }
@@ -208,7 +207,7 @@ export class Walk {
   /** Null: it could not be asked. A frame may be lost, or its answer late: silence is asked again, with more patience. */
   private *probed(host: string, probe: Probe): Asking<boolean | null> {
     let answered: boolean | null = null;
-    for (const forMs of ARP_MS) {
+    for (const forMs of NEIGHBOUR_MS) {
       const heard = yield { host, agent: null, question: 'probe', params: { probes: [probe], forMs }, keys: [] };
       if ('silent' in heard) return answered;
       answered = (heard.answer as AnswerOf<'probe'>).answers[0]?.answered ?? null;
@@ -304,24 +303,19 @@ export class Walk {
       const judged = byGroups(this.trail, port, 'ingress', packet, host);
       if (judged) return judged;
     }
-    if (!packet.destination.includes(':')) {
-      const probe: Probe = {
-        ...{ place: { in: 'port', portId: port.id }, kind: 'arp', port: 0 },
-        from: { mac: DOCTOR_MAC, ip: NOWHERE },
-        to: { mac: NO_MAC, ip: packet.destination },
-      };
-      const answered = yield* this.probed(host, probe);
-      if (answered === null)
-        this.trail.unknown.add(`whether the instance of ${portText(port)} has ${packet.destination}`);
-      if (answered === false)
-        return this.trail.dropped(
-          {
-            reason: 'guest-address',
-            why: `the instance of ${portText(port)} does not answer for ${packet.destination}`,
-          },
-          port,
-        );
-    }
+    const asker = { mac: DOCTOR_MAC, ip: NOWHERE };
+    const probe = neighbourProbe(atGuest(port.id), asker, packet.destination);
+    const answered = yield* this.probed(host, probe);
+    if (answered === null)
+      this.trail.unknown.add(`whether the instance of ${portText(port)} has ${packet.destination}`);
+    if (answered === false)
+      return this.trail.dropped(
+        {
+          reason: 'guest-address',
+          why: `the instance of ${portText(port)} does not answer for ${packet.destination}`,
+        },
+        port,
+      );
     this.trail.hop('instance', host, packet, `the instance of ${portText(port)} gets it`, { object: keyOf(port) });
     return this.trail.arrives(`it reaches the instance of ${portText(port)}`, port, at);
   }

@@ -3,11 +3,14 @@ import type { InstanceState } from '@plumbline/lab';
 import { until } from '../test-lab.js';
 import type { Fault, Hands, Patient } from './hands.js';
 
-/** `six`: such an instance, behind the patient's router. `address`: its own of IPv6, by the API. */
+/** On the external network. */
+export const GATEWAY6 = '2001:db8:e::1';
+
+/** `six`: such an instance, behind the patient's router. `address`: its own of IPv6, by the API; `outside`: its router's. */
 export function ipv6Faults(
   { lab, router }: Patient,
-  { shell, stop, go, agentUnit, agentsAnswer, netns, inGuest }: Hands,
-  six: () => Readonly<{ vm: InstanceState; address: string }>,
+  { at, shell, stop, go, agentUnit, agentsAnswer, netns, inGuest }: Hands,
+  six: () => Readonly<{ vm: InstanceState; address: string; outside: string }>,
 ): readonly Fault[] {
   const ask = (): string => `port/${six().vm.portId}`;
   const inRouter = (script: string): Promise<void> => shell('net1', `ip netns exec ${netns} sh -c '${script}'`);
@@ -61,6 +64,22 @@ export function ipv6Faults(
       make: () => inRouter('ip6tables -I FORWARD -j DROP'),
       unmake: () => inRouter('ip6tables -D FORWARD -j DROP'),
       says: () => /ip6tables/,
+    },
+    {
+      name: "a machine outside has the router's IPv6 address",
+      check: 'router-address-free',
+      ask,
+      make: () => at('outside', 'ip', '-6', 'address', 'add', `${six().outside}/128`, 'dev', 'eth0', 'nodad'),
+      unmake: () => at('outside', 'ip', '-6', 'address', 'delete', `${six().outside}/128`, 'dev', 'eth0'),
+      says: () => new RegExp(six().outside),
+    },
+    {
+      name: 'the IPv6 gateway of the external network is off',
+      check: 'outside-gateway-answers',
+      ask,
+      make: () => at('outside', 'ip', '-6', 'address', 'delete', `${GATEWAY6}/64`, 'dev', 'eth0'),
+      unmake: () => at('outside', 'ip', '-6', 'address', 'add', `${GATEWAY6}/64`, 'dev', 'eth0', 'nodad'),
+      says: () => new RegExp(GATEWAY6),
     },
     {
       name: 'an instance without its IPv6 address',

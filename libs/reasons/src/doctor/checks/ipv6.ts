@@ -1,5 +1,6 @@
 /** IPv6 between a router and its instances: what routers advertise, whether the instance has its address, and whether it knows a way beyond its subnet. */
-import { canonicalAddress, carrierOf, type Port, type Probe, type Router, type Subnet } from '@plumbline/contracts';
+import { carrierOf, type Port, type Probe, type Router, type Subnet } from '@plumbline/contracts';
+import { linkLocal } from '@plumbline/ovs-core';
 import { byAdministrator, check, type Facts, fault, inGuest, type Verdict, WELL } from '../check.js';
 import { asked, atGuest, isAnswer, pluggedAt } from './asking.js';
 import { insideOf } from './inside.js';
@@ -10,14 +11,6 @@ import { andNobodyMends } from './switch.js';
 type Near = Readonly<{ router: Router; mac: string; linkLocal: string; ip: string }>;
 type Guest = Readonly<{ port: Port; host: string; ip: string; subnet: Subnet; near: Near }>;
 
-/** As the kernel makes it of a MAC (RFC 4291, appendix A). */
-export function linkLocalOf(mac: string): string {
-  const bytes = mac.split(':').map((byte) => parseInt(byte, 16));
-  const eui = [(bytes[0] ?? 0) ^ 2, ...bytes.slice(1, 3), 0xff, 0xfe, ...bytes.slice(3)];
-  const groups = [0, 2, 4, 6].map((at) => (((eui[at] ?? 0) << 8) | (eui[at + 1] ?? 0)).toString(16));
-  return canonicalAddress(`fe80::${groups.join(':')}`);
-}
-
 /** Beyond every subnet: of nobody (RFC 3849). */
 const BEYOND = '2001:db8:ffff:ffff::1';
 
@@ -27,7 +20,7 @@ function nearOf({ objects }: Facts, { networkId, id: subnetId }: Subnet): Near |
     const fixed = port.fixedIps.find((each) => each.subnetId === subnetId);
     const router = fixed && port.deviceOwner === 'network:router_interface' && objects.get('router', port.deviceId);
     if (fixed && router)
-      return { router, mac: port.macAddress, linkLocal: linkLocalOf(port.macAddress), ip: fixed.ipAddress };
+      return { router, mac: port.macAddress, linkLocal: linkLocal(port.macAddress), ip: fixed.ipAddress };
   }
   return null;
 }

@@ -1,20 +1,26 @@
 /** The wire outside: the gateway of the external network, and who else has addresses of ours. */
-import { type Port, type Router } from '@plumbline/contracts';
-import { answered, byAdministrator, check, type Facts, fault, unknown, type Verdict, WELL } from '../check.js';
+import { type Port, type Probe, type Router } from '@plumbline/contracts';
+import { byAdministrator, check, type Facts, fault, type Verdict, WELL } from '../check.js';
+import { asked, isAnswer } from './asking.js';
 import { externalSubnetsOf } from './intent.js';
-import { NOWHERE, NO_MAC, nameOf } from './names.js';
+import { NOWHERE, nameOf } from './names.js';
 import { hostOf } from './inside.js';
+import { isIpv6, neighbourProbe } from './neighbour.js';
+
+type Outside = Readonly<{ port: Port; ip: string; gatewayIp: string | null }>;
 
 /** The router's outside port with its first IPv4 address and the gateway of that subnet. */
-export function outsideOf(
-  router: Router,
-  { objects }: Pick<Facts, 'objects'>,
-): Readonly<{ port: Port; ip: string; gatewayIp: string | null }> | null {
+export const outsideOf = (router: Router, { objects }: Pick<Facts, 'objects'>): Outside | null =>
+  outsidesOf(router, { objects }).find(({ ip }) => !isIpv6(ip)) ?? null;
+
+/** The same of each address that it has outside. */
+function outsidesOf(router: Router, { objects }: Pick<Facts, 'objects'>): readonly Outside[] {
   const port = router.gateway && objects.get('port', router.gateway.portId);
-  const fixed = port?.fixedIps.find(({ ipAddress }) => !ipAddress.includes(':'));
-  if (!port || !fixed) return null;
-  const subnet = externalSubnetsOf(objects, router).find(({ id }) => id === fixed.subnetId);
-  return { port, ip: fixed.ipAddress, gatewayIp: subnet?.gatewayIp ?? null };
+  if (!port) return [];
+  const subnets = externalSubnetsOf(objects, router);
+  return port.fixedIps.map(({ ipAddress: ip, subnetId }) => ({
+    ...{ port, ip, gatewayIp: subnets.find(({ id }) => id === subnetId)?.gatewayIp ?? null },
+  }));
 }
 
 export const outsideChecks = [
@@ -29,7 +35,7 @@ export const outsideChecks = [
       const router = association && facts.objects.get('router', association.routerId);
       const outside = router && outsideOf(router, facts);
       const host = router && hostOf(router);
-      if (!router || !outside || !host || floatingIpAddress.includes(':')) return null;
+      if (!router || !outside || !host || isIpv6(floatingIpAddress)) return null;
       return takenBy(facts, host, router, outside.port, floatingIpAddress);
     },
   }),
@@ -42,9 +48,8 @@ export const outsideChecks = [
     whose: 'cloud',
     judge: (router, facts) => {
       const host = hostOf(router);
-      const outside = outsideOf(router, facts);
-      if (host === null || !outside) return null;
-      return takenBy(facts, host, router, outside.port, outside.ip);
+      if (host === null) return null;
+      return first(outsidesOf(router, facts).map(({ port, ip }) => takenBy(facts, host, router, port, ip)));
     },
   }),
   check({
@@ -52,51 +57,49 @@ export const outsideChecks = [
     of: 'router',
     needs: ['probe'],
     finds:
-      'The gateway of the external subnet does not answer ARP on the physical network: it is off, on another VLAN, or has another address.',
+      'The gateway of the external subnet does not answer on the physical network (ARP, neighbour solicitation): it is off, on another VLAN, or has another address.',
     mends: 'Look at that machine and at the cable and VLAN between; or openstack subnet set --gateway ADDRESS SUBNET',
     whose: 'cloud',
     judge: (router, facts) => {
       const host = hostOf(router);
-      const outside = outsideOf(router, facts);
-      if (host === null || !outside?.gatewayIp) return null;
-      const { port, ip, gatewayIp } = outside;
-      const given = answered(
-        facts.probe(host, {
-          place: { in: 'router', routerId: router.id, portId: port.id, gateway: true },
-          kind: 'arp',
-          from: { mac: port.macAddress, ip },
-          to: { mac: NO_MAC, ip: gatewayIp },
-          port: 0,
-        }),
-      );
-      if ('verdict' in given) return given.verdict;
-      const { told } = given;
-      if (told.answered === null) return unknown(`${host} could not ask: ${told.text}`);
-      if (told.answered) return WELL;
-      return fault(
-        `nobody answers for ${gatewayIp}, the gateway of the external network, to router ${nameOf(router)} on ${host}`,
-        byAdministrator(
-          `look at the machine that has ${gatewayIp}, and at cable and VLAN between it and the uplink of ${host}`,
-        ),
-      );
+      if (host === null) return null;
+      return first(outsidesOf(router, facts).map((outside) => gatewayAnswers(facts, host, router, outside)));
     },
   }),
 ] as const;
 
-/** An ARP probe from the device that has the address: the node itself does not answer it. */
-function takenBy(facts: Facts, host: string, router: Router, port: Port, address: string): Verdict {
-  const given = answered(
-    facts.probe(host, {
-      place: { in: 'router', routerId: router.id, portId: port.id, gateway: true },
-      kind: 'arp',
-      from: { mac: port.macAddress, ip: NOWHERE },
-      to: { mac: NO_MAC, ip: address },
-      port: 0,
-    }),
+/** Of what is judged for each address: a fault, else what is not known yet. */
+const first = (verdicts: readonly Verdict[]): Verdict =>
+  verdicts.find((each) => each?.is === 'fault') ??
+  verdicts.find((each) => each !== null && each.is !== 'well') ??
+  verdicts.find((each) => each !== null) ??
+  null;
+
+function gatewayAnswers(facts: Facts, host: string, router: Router, { port, ip, gatewayIp }: Outside): Verdict {
+  if (gatewayIp === null) return null;
+  const told = asked(facts, host, neighbourProbe(atGateway(router, port), { mac: port.macAddress, ip }, gatewayIp));
+  if (!isAnswer(told)) return told;
+  if (told.answered) return WELL;
+  return fault(
+    `nobody answers for ${gatewayIp}, the gateway of the external network, to router ${nameOf(router)} on ${host}`,
+    byAdministrator(
+      `look at the machine that has ${gatewayIp}, and at cable and VLAN between it and the uplink of ${host}`,
+    ),
   );
-  if ('verdict' in given) return given.verdict;
-  const { told } = given;
-  if (told.answered === null) return unknown(`${host} could not ask: ${told.text}`);
+}
+
+const atGateway = (router: Router, port: Port): Probe['place'] => ({
+  ...{ in: 'router', routerId: router.id, portId: port.id, gateway: true },
+});
+
+/** Asked from the device that has the address: the node itself does not answer. */
+function takenBy(facts: Facts, host: string, router: Router, port: Port, address: string): Verdict {
+  const told = asked(
+    facts,
+    host,
+    neighbourProbe(atGateway(router, port), { mac: port.macAddress, ip: NOWHERE }, address),
+  );
+  if (!isAnswer(told)) return told;
   if (!told.answered) return WELL;
   return fault(
     `somebody else answers for ${address}: the machine with the MAC ${told.fromMac} has this address, too`,
