@@ -35,6 +35,7 @@ use Fcntl qw(O_RDONLY O_WRONLY);
 # linux/sockios.h, linux/ethtool.h, bits/socket.h; the same on every architecture that spawner.pl knows.
 use constant { SIOCETHTOOL => 0x8946, SIOCGIFINDEX => 0x8933, GTXCSUM => 0x16, STXCSUM => 0x17 };
 use constant { AF_INET => 2, AF_PACKET => 17, SOCK_DGRAM => 2, SOCK_RAW => 3, SOL_SOCKET => 1, SO_RCVBUFFORCE => 33 };
+use constant { SO_ATTACH_FILTER => 26, ETH_P_ALL => 3, PACKET_OUTGOING => 4 };
 use constant { MSG_DONTWAIT => 0x40, CHUNK => 65536 };
 # linux/rtnetlink.h, if_link.h, netfilter/nf_tables.h; asm-generic/socket.h
 use constant { NETLINK_ROUTE => 0, NLMSG_DONE => 3, REQUEST => 1, DUMP => 0x301, DUMP_INTR => 0x10, GETLINK => 18, NEWLINK => 16 };
@@ -159,7 +160,8 @@ sub link_address {
 }
 
 # A socket belongs to the namespace it was made in: one process asks in all of them at the same time. One socket a device and ethertype, for on a segment
-# with many askers each of them hears all the others' questions.
+# with many askers each of them hears all the others' questions. A device in a bridge or switch gives its frames to that before any ethertype is looked at,
+# so a socket hears all ethertypes and has the kernel leave out the others.
 sub ask {
   my ($body, $enter) = @_;
   my ($for_ms, $times, $count, $list) = unpack 'N N N a*', $body;
@@ -207,14 +209,23 @@ sub listen_on {
   socket my $socket, AF_PACKET, SOCK_RAW, 0 or return $fail->();
   setsockopt $socket, SOL_SOCKET, SO_RCVBUFFORCE, pack 'l', 1 << 20;
   $ear->{to} = link_address($socket, $device, $ethertype) or return $fail->();
-  bind $socket, $ear->{to} or return $fail->();
+  attach_filter($socket, $ethertype) or return $fail->();
+  bind $socket, link_address($socket, $device, ETH_P_ALL) or return $fail->();
   $ear->{socket} = $socket;
   return $ear;
 }
 
+# Classic BPF (bpf(4)): the halfword at byte 12 of the frame is the ethertype, or nothing of it is received.
+sub attach_filter {
+  my ($socket, $ethertype) = @_;
+  my $program = join '', map { pack 'S C C L', @$_ } [ 0x28, 0, 0, 12 ], [ 0x15, 0, 1, $ethertype ], [ 0x06, 0, 0, 0xffff ], [ 0x06, 0, 0, 0 ];
+  return setsockopt $socket, SOL_SOCKET, SO_ATTACH_FILTER, pack 'S x![P] P', 4, $program;
+}
+
 sub hear {
   my ($ear) = @_;
-  while (defined recv $ear->{socket}, my $frame, 2048, MSG_DONTWAIT) {
+  while (defined(my $from = recv $ear->{socket}, my $frame, 2048, MSG_DONTWAIT)) {
+    next if unpack('x10 C', $from) == PACKET_OUTGOING; # what is sent to the device's other end is no answer of it
     my $hex = unpack 'H*', $frame;
     for my $each (@{ $ear->{asked} }) {
       next if substr($frame, 6, 6) eq substr($each->{frame}, 6, 6);

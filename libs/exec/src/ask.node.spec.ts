@@ -58,6 +58,49 @@ describe('questions by frame', () => {
     expect(tookMs).toBeLessThan(2000);
   });
 
+  describe('from a device that is in a bridge, as that of an instance', () => {
+    let beside: ScratchNetns;
+    beforeAll(async () => {
+      beside = await makeNetns('plumbask');
+      const lines = [
+        'link add bridge type bridge stp_state 0 forward_delay 0 mcast_snooping 0',
+        `link add three type veth peer name four netns ${answering.name}`,
+        `link add five type veth peer name six netns ${beside.name}`,
+        ...['three', 'five'].map((device) => `link set ${device} master bridge up`),
+        'link set bridge up',
+      ];
+      await run(['ip', '-n', asking.name, '-batch', '-'], { stdin: `${lines.join('\n')}\n` });
+      for (const [{ name }, device, last] of [
+        [answering, 'four', 9],
+        [beside, 'six', 11],
+      ] as const)
+        await run(['ip', '-n', name, '-batch', '-'], {
+          stdin: `address add 192.0.2.${last}/32 dev ${device}\nlink set ${device} up\nroute add 192.0.2.0/28 dev ${device}\n`,
+        });
+    });
+    afterAll(() => beside.remove());
+
+    it('who is at its other end is heard, before the bridge gets the answer', async () => {
+      const [has, not] = await spawner.askFrames([question(9, 'three'), question(10, 'three')], {
+        forMs: 500,
+        times: 3,
+      });
+      expect(has?.frame).not.toBeNull();
+      expect(not).toEqual({ frame: null, error: null });
+    });
+
+    it('what others send to its other end is no answer of it', async () => {
+      const asked = spawner.askFrames([question(11, 'three')], { forMs: 500, times: 3 });
+      // 192.0.2.11, beside it in the bridge, asks for others: its questions leave by this device.
+      const frame = Buffer.from(question(12).frame);
+      frame.write('020000000011', 6, 'hex');
+      frame.write('020000000011c000020b', 22, 'hex');
+      const asks = { ...question(12, 'six', beside.name), frame };
+      expect(await spawner.askFrames([asks], { forMs: 450, times: 9 })).toEqual([{ frame: null, error: null }]);
+      expect(await asked).toEqual([{ frame: null, error: null }]);
+    });
+  });
+
   it('end when all are answered', async () => {
     const start = performance.now();
     const [answer] = await spawner.askFrames([question(7)], { forMs: 20_000, times: 3 });
