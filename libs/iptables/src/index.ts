@@ -2,6 +2,8 @@
  * iptables 1.8.9 (nft) as text: the commands, and what iptables-save prints, chain by chain. What a rule means, and how it is written, is known where it is rendered
  * (libs/l3-core for routers, libs/ovs-core for the bridges of instances); both compare lines, so both read them here.
  */
+export { actionOf, type Chains, type Leads, type Target, walkChain } from './chain-walk.js';
+
 export type IpVersion = 4 | 6;
 
 /** Tables as found, chain by chain, ours and others', hooks among them. A rule is its line without `-A` and the chain. Counters and policies are left out. */

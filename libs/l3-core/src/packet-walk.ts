@@ -18,7 +18,7 @@ import {
   type TracedConnection,
   type TracedPacket,
 } from '@plumbline/contracts';
-import { policiesIn } from '@plumbline/iptables';
+import { actionOf, type Chains, type Leads, policiesIn, walkChain } from '@plumbline/iptables';
 import { dialect } from './dialects/index.js';
 import { isOurChain } from './marks.js';
 import { isOurJump } from './rule-diff.js';
@@ -26,9 +26,10 @@ import type { Action, Hook, Match, SavedTables, TableName } from './rule.js';
 
 /** Devices that it passes in this hook; absent: none. `local`: the address of the one that it came in by, to which a redirection leads. */
 export type Passing = Readonly<{ input?: string; output?: string; local?: string }>;
-type Verdict = 'accept' | 'drop' | 'return' | 'on';
 
 export type Unjudged = Readonly<{ table: string; chain: string; line: string }>;
+
+const NO_CHAINS: Chains = new Map();
 
 export class PacketWalk {
   /** Rules that did something with the packet, in order. */
@@ -113,23 +114,15 @@ export class PacketWalk {
 
   /** Whether it goes on behind the hook. */
   private hook(table: TableName, hook: Hook, passing: Passing): boolean {
-    const verdict = this.chain(table, hook, passing);
+    const chains = this.tables.get(table) ?? NO_CHAINS;
+    const verdict = walkChain(chains, hook, (chain, line) => this.rule(table, chain, line, passing));
     if (verdict === 'drop') return false;
     if (verdict === 'accept' || this.policies.get(`${table} ${hook}`) !== 'DROP') return true;
     this.met.push({ table, chain: hook, line: '', did: 'drop', of: 'foreign', position: null, packet: this.packet });
     return false;
   }
 
-  private chain(table: TableName, chain: string, passing: Passing): Verdict {
-    for (const line of this.tables.get(table)?.get(chain) ?? []) {
-      const verdict = this.rule(table, chain, line, passing);
-      if (verdict === 'return') return 'on';
-      if (verdict !== 'on') return verdict;
-    }
-    return 'on';
-  }
-
-  private rule(table: TableName, chain: string, line: string, passing: Passing): Verdict {
+  private rule(table: TableName, chain: string, line: string, passing: Passing): Leads {
     const parsed = dialect.parse(table, chain, line);
     if (!parsed) return this.foreign(table, chain, line, passing);
     if (!parsed.match.every((match) => this.holds(match, passing))) return 'on';
@@ -138,11 +131,11 @@ export class PacketWalk {
   }
 
   /** What dialects know no rule of: what it matches is judged, if only its target is strange. */
-  private foreign(table: TableName, chain: string, line: string, passing: Passing): Verdict {
+  private foreign(table: TableName, chain: string, line: string, passing: Passing): Leads {
     const { rest, holds } = withoutAddresses(line, this.packet);
     if (!holds) return 'on';
-    const target = /(?:^| )-[jg] (\S+)/.exec(rest);
-    const matches = target ? rest.slice(0, target.index + (target[0].startsWith(' ') ? 1 : 0)) : rest;
+    const target = actionOf(rest);
+    const matches = rest.replace(/(^| )-[jg] \S.*$/, '$1');
     const parsed = dialect.parse(table, chain, `${matches}-j ACCEPT`);
     if (!parsed) {
       this.unjudged.push({ table, chain, line });
@@ -150,7 +143,7 @@ export class PacketWalk {
     }
     if (!parsed.match.every((match) => this.holds(match, passing))) return 'on';
     const met = { table, chain, line, of: 'foreign', position: null } as const;
-    const name = target?.[1] ?? 'LOG';
+    const { name, comesBack } = target ?? { name: 'LOG', comesBack: true };
     switch (name) {
       case 'ACCEPT':
         return this.act(met, { do: 'accept' }, passing);
@@ -164,16 +157,16 @@ export class PacketWalk {
       case 'NFLOG':
         return 'on';
       default:
-        if (this.tables.get(table)?.has(name)) return this.chain(table, name, passing);
+        if (this.tables.get(table)?.has(name)) return { chain: name, comesBack };
         this.unjudged.push({ table, chain, line });
         return 'on';
     }
   }
 
-  private act(met: Omit<MetRule, 'did' | 'packet'>, action: Action, passing: Passing): Verdict {
-    const did = (what: MetRule['did'], verdict: Verdict): Verdict => {
+  private act(met: Omit<MetRule, 'did' | 'packet'>, action: Action, passing: Passing): Leads {
+    const did = (what: MetRule['did'], leads: Leads): Leads => {
       this.met.push({ ...met, did: what, packet: this.packet });
-      return verdict;
+      return leads;
     };
     switch (action.do) {
       case 'accept':
@@ -183,7 +176,7 @@ export class PacketWalk {
       case 'reset':
         return did('reset', 'drop');
       case 'jump':
-        return this.chain(met.table as TableName, action.chain, passing);
+        return { chain: action.chain, comesBack: true };
       case 'dnat':
         this.packet = { ...this.packet, destination: action.to, destinationPort: portAfter(this.packet, action) };
         return did('dnat', 'accept');
