@@ -1,6 +1,6 @@
 /**
- * Looks at a node by one packet that is thought of and never sent, for `plumb trace`: what the flow tables of its switch do with it (`switching`), and the namespace of a
- * router (`routing`). Ports and namespaces are named by ids, and the packet is of addresses and numbers: no parameter becomes syntax.
+ * Looks at a node by one packet that is thought of and never sent, for `plumb trace`: what the flow tables of its switch do with it, and
+ * rules on bridges of its instances (`switching`), and the namespace of a router (`routing`). Ports and namespaces are named by ids, and the packet is of addresses and numbers: no parameter becomes syntax.
  */
 import { z } from 'zod';
 import type { QuestionDeclaration } from './question-declaration.js';
@@ -72,6 +72,23 @@ const MetRule = z.object({
 });
 export type MetRule = Readonly<z.infer<typeof MetRule>>;
 
+const Unjudged = z.object({ table: text, chain: text, line: text });
+
+/** The bridge of an instance that has one of its own (`hybrid`), where iptables judges what comes from it and what goes to it. */
+const BridgeSaid = z.object({
+  portId: Id,
+  bridge: text,
+  direction: z.enum(['egress', 'ingress']),
+  /** `dropped`: by the last of `rules`. `unread`: what the rules are is not known. */
+  end: z.enum(['passed', 'dropped', 'unread']),
+  rules: z.array(MetRule),
+  /** Rules of others on its way that cannot be judged: it is told as if none of them applied. */
+  unjudged: z.array(Unjudged),
+  /** Why it is unread, or why no rule sees the packet; empty: rules judge it. */
+  remark: text,
+});
+export type BridgeSaid = Readonly<z.infer<typeof BridgeSaid>>;
+
 /** What a router's namespace knows of a connection: its first packet as it came in and as it left, and the mark. */
 export const TracedConnection = z.strictObject({
   opened: TracedPacket,
@@ -82,7 +99,8 @@ export type TracedConnection = Readonly<z.infer<typeof TracedConnection>>;
 
 export const PACKET_LOOKS = {
   switching: {
-    about: "What the flow tables of the node's switch do with one packet, and where it leaves. Nothing is sent.",
+    about:
+      "What the flow tables of the node's switch and the rules on bridges of its instances do with one packet, and where it leaves. Nothing is sent.",
     params: z.strictObject({
       entry: SwitchEntry,
       sourceMac: Mac,
@@ -98,6 +116,8 @@ export const PACKET_LOOKS = {
       outputs: z.array(SwitchOutput),
       /** What the switch itself says of why it drops it; empty: nothing. */
       remarks: z.array(text),
+      /** Bridges that it crosses before the switch and behind it. Where the first drops it, the switch never gets it. An older release says nothing of them. */
+      bridges: z.array(BridgeSaid).default([]),
     }),
     withinMs: 3_000,
   },
@@ -116,7 +136,7 @@ export const PACKET_LOOKS = {
       there: z.boolean(),
       rules: z.array(MetRule),
       /** Rules of others on its way that cannot be judged: it is told as if none of them applied. */
-      unjudged: z.array(z.object({ table: text, chain: text, line: text })),
+      unjudged: z.array(Unjudged),
       /** As it leaves, or where it ended. */
       packet: TracedPacket,
       /** `dropped`: by the last of `rules`. `unroutable`: `route` says why, in the kernel's words. */

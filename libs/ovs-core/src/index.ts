@@ -29,6 +29,9 @@ export {
   tapBehind,
   tapOf,
 } from './hybrid/names.js';
+export { type BridgeSays, type FoundRules, walkBridge } from './hybrid/bridge-walk.js';
+export type { BridgedPacket } from './hybrid/line-match.js';
+export { type Sets, setsIn } from './hybrid/sets.js';
 export { LOG_GROUP, readPrefix } from './hybrid/logging.js';
 export { HOOKS, type FilterWant } from './hybrid/wanted.js';
 export { type Asked, askedBy } from './hybrid/asked.js';

@@ -1,4 +1,4 @@
-export { BridgeDriver } from './bridge-driver.js';
+export { BridgeDriver, SHOWN } from './bridge-driver.js';
 export { controlSocketIn } from './datapath-cache.js';
 export { type Entered, SwitchAway, type SwitchPacket, traceText } from './trace.js';
 export { parseTrace, type Traced, type TracedFlow, type TracedOutput } from './trace-text.js';

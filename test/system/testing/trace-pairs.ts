@@ -1,6 +1,6 @@
 /** Who sends what to whom on a lab, for `plumb trace`: places, and the packets between them that are told and sent. */
 import { ensureUnit, labEnvironment, runningPlace, type InstanceState } from '@plumbline/lab';
-import { TestLab, type Resource } from './test-lab.js';
+import { TestLab, type Resource, until } from './test-lab.js';
 
 /** Sent from `from` to `address`. `to`: where it is counted; null: at no place of the spec's. `asked`: how plumb trace is asked, where that is not by these. */
 export type Pair = Readonly<{
@@ -36,6 +36,7 @@ export class Places {
     const places = new Places(lab);
     await places.networks();
     await places.makeGroups();
+    await places.hybrid();
     await places.guests();
     await places.addresses();
     return places;
@@ -120,6 +121,22 @@ export class Places {
     this.groups.set('open', await lab.guestGroup());
   }
 
+  /** Instances on net1 are plugged by bridges of their own from now on, and iptables judges there. */
+  private async hybrid(): Promise<void> {
+    const { lab } = this;
+    await lab.withEnvironment('ovs-agent-net1', { PLUMB_FIREWALL: 'hybrid' });
+    const port = await lab.create('port', {
+      network_id: (await lab.named('networks', 'private')).id,
+      ...{ 'binding:host_id': 'net1', device_owner: 'compute:nova', device_id: 'asks' },
+    });
+    await until(
+      async () =>
+        JSON.stringify((await lab.get('port', port.id))['binding:vif_details']).includes('"ovs_hybrid_plug":true'),
+      () => 'the API does not say how to plug on net1',
+    );
+    await lab.delete('port', port.id);
+  }
+
   private async guests(): Promise<void> {
     const { lab } = this;
     for (const name of ['vm1', 'vm2']) this.instances.set(name, { ...lab.instance(name), six: null });
@@ -137,6 +154,10 @@ export class Places {
       ['direct', there, 'public', 'open', 'six'],
       ['fourth', here, 'fourth', 'open', 'six'],
       ['lonely', there, 'lonely', 'open'],
+      ['bridged', 'net1', 'private', 'open'],
+      ['bridged2', 'net1', 'second', 'open', 'six'],
+      ['bridged3', 'net1', 'private', 'shut'],
+      ['bridged4', 'net1', 'private', 'mute'],
     ];
     for (const [name, host, network, ...groups] of guests) await this.guest(name, host, network, groups);
     for (const [name, { portId }] of this.instances) if (name !== 'down') await lab.becomes('port', portId, 'ACTIVE');
@@ -261,6 +282,15 @@ export class Places {
       none('vm1', 'its gateway', '192.168.50.1', 'icmp'),
       none('vm1', 'metadata', '169.254.169.254', 'tcp/80'),
       none('vm2', 'the DHCP server', dhcp, 'icmp'),
+      // By bridges of instances, on which iptables judges.
+      ...['icmp', 'tcp/80', 'tcp/443', 'udp/53'].map((packet) => pair('vm1', 'bridged', packet)),
+      pair('bridged', 'vm2', 'tcp/80'),
+      pair('bridged', 'bridged3', 'tcp/80'),
+      pair('vm1', 'bridged3', 'tcp/22'),
+      pair('vm2', 'bridged4', 'tcp/80'),
+      six('second1', 'bridged2', 'tcp/80'),
+      six('bridged2', 'fourth', 'icmp'),
+      six('second2', 'bridged2', 'tcp/22'),
       // Nobody, nowhere.
       pair('lonely', 'vm1', 'icmp'),
       pair('vm1', 'down', 'icmp'),

@@ -2,7 +2,9 @@
 import type { Answers } from '@plumbline/agent-runtime';
 import type { LookName } from '@plumbline/contracts';
 import { Spawner } from '@plumbline/exec';
+import type { IpVersion } from '@plumbline/iptables';
 import type { OvsdbMirror } from '@plumbline/ovsdb';
+import { rulesRead } from './bridges.js';
 import { flows } from './flows.js';
 import { namespace } from './namespace.js';
 import { path, probe } from './probe.js';
@@ -51,12 +53,15 @@ export function inTurns<P, A>(look: (params: P) => Promise<A>): (params: P) => P
 export const looksAt = (
   runner: Spawner,
   opened: () => Promise<Readonly<{ mirror: OvsdbMirror }>>,
-): Answers<LookName> => ({
-  wiring: inTurns(async (params) => wiring(runner, (await opened()).mirror, RUN_DIR, params)),
-  flows: inTurns((params) => flows(runner, RUN_DIR, params)),
-  namespace: inTurns((params) => namespace(runner, params)),
-  probe: async (params) => probe(runner, (await opened()).mirror, params),
-  path: (params) => path(runner, params),
-  switching: async (params, { signal }) => switching((await opened()).mirror, RUN_DIR, params, signal),
-  routing: (params) => routing(runner, params),
-});
+): Answers<LookName> => {
+  const rules = inTurns((version: IpVersion) => rulesRead(runner, version));
+  return {
+    wiring: inTurns(async (params) => wiring(runner, (await opened()).mirror, RUN_DIR, params)),
+    flows: inTurns((params) => flows(runner, RUN_DIR, params)),
+    namespace: inTurns((params) => namespace(runner, params)),
+    probe: async (params) => probe(runner, (await opened()).mirror, params),
+    path: (params) => path(runner, params),
+    switching: async (params, { signal }) => switching((await opened()).mirror, RUN_DIR, params, rules, signal),
+    routing: (params) => routing(runner, params),
+  };
+};

@@ -1,6 +1,14 @@
-/** Looks: what the switch's flow tables do with one packet. The switch answers itself (`ofproto/trace`); nothing is sent. */
-import { type AnswerOf, MOST_STEPS, type ParamsOf, type SwitchEntry, type TracedPacket } from '@plumbline/contracts';
-import { BR_INT, BR_TUN, MARK_KEY, tunnelName, uplinksOf } from '@plumbline/ovs-core';
+/** Looks: what the switch's flow tables do with one packet, and rules on bridges before and behind it. The switch answers itself (`ofproto/trace`); nothing is sent. */
+import {
+  type AnswerOf,
+  MOST_STEPS,
+  type ParamsOf,
+  type SwitchEntry,
+  type TracedPacket,
+  versionOf,
+} from '@plumbline/contracts';
+import type { IpVersion } from '@plumbline/iptables';
+import { BR_INT, BR_TUN, MARK_KEY, switchEnd, tunnelName, uplinksOf } from '@plumbline/ovs-core';
 import {
   controlSocketIn,
   parseTrace,
@@ -12,6 +20,7 @@ import {
   traceText,
 } from '@plumbline/ovs-driver';
 import type { OvsdbMirror } from '@plumbline/ovsdb';
+import { type BridgePlace, bridgesSay, type RulesRead } from './bridges.js';
 import { pluggedBy } from './wiring.js';
 
 const NUMBERS = { tcp: 6, udp: 17, icmp: 1 } as const;
@@ -72,15 +81,16 @@ function uplinksIn(mirror: OvsdbMirror, bridge: string): readonly string[] {
     .filter((name) => here?.has(name));
 }
 
-/** `runDir`: Open vSwitch's run directory. Rejects with SwitchAway. */
+/** `runDir`: Open vSwitch's run directory. `rules`: those on bridges, read when the packet crosses one. Rejects with SwitchAway. */
 export async function switching(
   mirror: OvsdbMirror,
   runDir: string,
   { entry, sourceMac, destinationMac, packet, opened }: ParamsOf<'switching'>,
+  rules: (version: IpVersion) => Promise<RulesRead>,
   signal?: AbortSignal,
 ): Promise<AnswerOf<'switching'>> {
   const where = placeOf(entry, mirror);
-  if (!where) return { device: null, flows: [], outputs: [], remarks: [] };
+  if (!where) return { device: null, flows: [], outputs: [], remarks: [], bridges: [] };
   const socket = await controlSocketIn(runDir);
   if (socket === null) throw new SwitchAway(`there is no control socket of the switch in ${runDir}`);
   const asked = { ...addressed(packet, opened === null), srcMac: sourceMac, dstMac: destinationMac };
@@ -107,8 +117,19 @@ export async function switching(
       ...{ remoteIp, vni: remoteIp === null ? null : tunId },
     });
   }
+  const crossed: BridgePlace[] = [
+    ...(entry.at === 'port' && where.port === switchEnd(entry.portId)
+      ? [{ portId: entry.portId, direction: 'egress' } as const]
+      : []),
+    ...[...outputs.values()].flatMap(({ portId, device }) =>
+      portId !== null && device === switchEnd(portId) ? [{ portId, direction: 'ingress' } as const] : [],
+    ),
+  ];
+  const version = versionOf(packet.source);
   return {
     device: where.port,
+    bridges:
+      crossed.length === 0 ? [] : bridgesSay(await rules(version), crossed, packet, asked, first && first.opened),
     flows: traced.flows
       .filter(({ bridge }) => isOfUse(mirror, bridge))
       .slice(0, MOST_STEPS)

@@ -1,12 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { ObjectKey } from '@plumbline/contracts';
+import { type ObjectKey, versionOf } from '@plumbline/contracts';
 import type { ObservedPort, ObservedSwitch } from '../driver.js';
 import type { OvsNodeConfig } from '../render.js';
 import { forwards } from '../testing/chain-model.js';
 import { done, GROUPS, move, PACKETS, PORTS } from '../testing/group-moves.js';
 import { idOf, ViewBuilder } from '../testing/index.js';
-import { allows } from '../testing/rule-model.js';
+import { allows, type Packet } from '../testing/rule-model.js';
+import { walkBridge } from './bridge-walk.js';
 import { BridgeFirewall } from './converge.js';
 import type { FilterDriver, FilterStep, FoundFilter, FoundLink } from './driver.js';
 import { bridgeEnd, bridgeOf, isOurChain, switchEnd } from './names.js';
@@ -106,6 +107,32 @@ class Node {
   }
 }
 
+/** What plumb trace says of the packet, or of its answer. */
+function traced({ tables, sets }: FoundFilter, port: string, opening: Packet, reply: boolean) {
+  const { protocol, remote, sport, dport, direction } = opening;
+  const own = remote.includes(':') ? 'fd00:9::9' : '10.9.9.9';
+  const [src, dst] = direction === 'egress' ? [own, remote] : [remote, own];
+  const opened = { protocol, src, dst, sport, dport };
+  const isIcmp = protocol === 1 || protocol === 58;
+  const answer = {
+    protocol,
+    src: dst,
+    dst: src,
+    ...(isIcmp ? { sport: 0, dport: 0 } : { sport: dport, dport: sport }),
+  };
+  const rules = {
+    tables: tables[versionOf(remote)],
+    policies: new Map(),
+    sets: new Map([...sets].map(([name, entries]) => [name, [...entries]])),
+  };
+  const turned = direction === 'egress' ? 'ingress' : 'egress';
+  const said = reply
+    ? walkBridge(rules, port, turned, answer, opened)
+    : walkBridge(rules, port, direction, opened, null);
+  const did = said.met.filter(({ table }) => table === 'filter').map((each) => `${each.did} ${each.of}`);
+  return { passes: said.passes, did, unjudged: said.unjudged };
+}
+
 describe('the chains of bridges', () => {
   it('are there for a port whose binding is inactive, so that its activation waits for no rule', async () => {
     const [first = 0] = PORTS;
@@ -155,10 +182,11 @@ describe('the chains of bridges', () => {
           for (const opening of PACKETS)
             for (const reply of [false, true]) {
               const seen = { bridge: bridgeOf(port.id), inside: bridgeEnd(port.id), opening, reply };
-              expect([n, seen, forwards(node.bridges.found, seen)]).toEqual([
-                n,
-                seen,
-                allows(builder.view, port.securityGroupIds, opening),
+              const allowed = allows(builder.view, port.securityGroupIds, opening);
+              expect([n, seen, forwards(node.bridges.found, seen)]).toEqual([n, seen, allowed]);
+              expect([n, seen, traced(node.bridges.found, port.id, opening, reply)]).toEqual([
+                ...[n, seen],
+                { passes: allowed, did: [`${allowed ? 'accept' : 'drop'} ours`], unjudged: [] },
               ]);
             }
         }

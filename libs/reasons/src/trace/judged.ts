@@ -17,6 +17,15 @@ export function letBy(trail: Trail, port: Port, direction: Direction, packet: Tr
     });
 }
 
+/** The rules that let it through, by the log; none where nothing judges it, or where this part of the log does not have all of its groups. */
+export function rulesThatLet(trail: Trail, port: Port, direction: Direction, packet: TracedPacket): readonly string[] {
+  if (!isJudged(port) || lacksGroups(trail, port)) return [];
+  return fitting(trail, port, direction, packet).map(({ rule, opening }) => ruleText(rule, opening));
+}
+
+const lacksGroups = ({ objects }: Trail, { securityGroupIds }: Port): boolean =>
+  securityGroupIds.some((id) => !objects.get('securitygroup', id));
+
 /** Rules that let it through: of an answer, those that let through what it answers. */
 function fitting(trail: Trail, port: Port, direction: Direction, packet: TracedPacket) {
   const opened = trail.answers ? trail.passed.opened.get(port.networkId) : undefined;
@@ -40,7 +49,7 @@ export function byGroups(
   if (!isJudged(port)) return null;
   if (firewallOf(trail.objects.get('node', host)) === 'none') return null;
   const out = direction === 'egress' ? 'out' : 'in';
-  if (port.securityGroupIds.some((id) => !trail.objects.get('securitygroup', id))) {
+  if (lacksGroups(trail, port)) {
     trail.byLog = true;
     trail.unknown.add(
       `whether the security groups of ${portText(port)} let it ${out}: they are not in this part of the log`,
@@ -54,14 +63,6 @@ export function byGroups(
     );
   letBy(trail, port, direction, packet, host);
   return null;
-}
-
-export function isHybrid(trail: Trail, port: Port, host: string): boolean {
-  if (firewallOf(trail.objects.get('node', host)) !== 'hybrid' || port.deviceOwner.startsWith('network:')) return false;
-  trail.unknown.add(
-    `what the rules of the bridge of ${portText(port)} on ${host} say: it is judged by its security groups in the log`,
-  );
-  return true;
 }
 
 function ruleText(

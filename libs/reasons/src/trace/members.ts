@@ -18,7 +18,7 @@ const WORDS: Readonly<Record<HopKind, string>> = {
   tunnel: 'a tunnel between nodes',
   wire: 'the wire of a provider network',
   namespace: 'a router of the project',
-  rule: 'a rule of the router',
+  rule: 'a rule of the router, or of the port',
   route: 'a route of the router',
   neighbour: 'who has the next address',
   outside: 'outside of the cloud',

@@ -8,6 +8,7 @@ import {
   type SwitchEntry,
   type TracedPacket,
 } from '@plumbline/contracts';
+import { overBridge } from './bridge-hops.js';
 import { letBy } from './judged.js';
 import { endOfFlows, isJudged, portText, whyByFlow } from './reasons.js';
 import type { Ended, Trail } from './trail.js';
@@ -25,10 +26,9 @@ export type Frame = Readonly<{
   receiver: Port | null;
 }>;
 
-/** What a switch said, as hops; an end where it did not even take it in. */
+/** What a switch said, as hops, with the bridges of instances before and behind it; an end where it did not take it in, or a bridge does not let it on. */
 export function switched(
   trail: Trail,
-
   { network, packet, sender, receiver }: Frame,
   host: string,
   entry: SwitchEntry,
@@ -45,6 +45,8 @@ export function switched(
       sender ?? network,
     );
   }
+  const out = sender && entry.at === 'port' ? overBridge(trail, sender, 'egress', packet, host, told) : null;
+  if (out) return out;
   const vlan = own(trail.objects.get('placement', network.id)?.hosts ?? {}, host)?.localVlanId ?? null;
   for (const { bridge, table, match, priority, actions, of, position } of told.flows)
     trail.hop(
@@ -56,11 +58,12 @@ export function switched(
         : `table=${table}, priority=${priority}${match === '' ? '' : `,${match}`} actions=${actions.join(',')}`,
       { place: bridge, of, position, vlan },
     );
-  if (!told.flows.some(isJudged)) return null;
   const isHere = receiver !== null && told.outputs.some(({ portId }) => portId === receiver.id);
-  if (sender && entry.at === 'port') letBy(trail, sender, 'egress', packet, host);
-  if (receiver && isHere) letBy(trail, receiver, 'ingress', packet, host);
-  return null;
+  const byFlows = ({ id }: Port): boolean =>
+    told.flows.some(isJudged) && !told.bridges.some(({ portId }) => portId === id);
+  if (sender && entry.at === 'port' && byFlows(sender)) letBy(trail, sender, 'egress', packet, host);
+  if (isHere && byFlows(receiver)) letBy(trail, receiver, 'ingress', packet, host);
+  return isHere ? overBridge(trail, receiver, 'ingress', packet, host, told) : null;
 }
 
 export function lostIn(

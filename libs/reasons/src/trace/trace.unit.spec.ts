@@ -1,6 +1,15 @@
 /** A packet's way by the log and by what nodes say, made up here. What real nodes say, and what real packets do: test/system/trace.e2e.spec.ts. */
 import { describe, expect, it } from '@jest/globals';
-import type { AnswerOf, MetFlow, ParamsOf, PlumbEvent, Probe, TracedPacket } from '@plumbline/contracts';
+import type {
+  AnswerOf,
+  BridgeSaid,
+  MetFlow,
+  MetRule,
+  ParamsOf,
+  PlumbEvent,
+  Probe,
+  TracedPacket,
+} from '@plumbline/contracts';
 import * as events from '@plumbline/topology/testing';
 import { idOf, type World } from '@plumbline/topology/testing';
 import type { Heard, Wanted } from '../doctor/examine.js';
@@ -59,7 +68,7 @@ const NODES: Told = {
           };
     const judged =
       entry.at === 'port' && host === 'cmp1' ? [flow('br-int', 84)] : host === 'cmp1' ? [flow('br-int', 85)] : [];
-    return { device: 'tap', flows: [flow('br-int', 0), ...judged], outputs: [output], remarks: [] };
+    return { device: 'tap', flows: [flow('br-int', 0), ...judged], outputs: [output], remarks: [], bridges: [] };
   },
   probe: () => ({ answers: [{ answered: true, fromMac: '', toMac: '', text: '' }] }),
 };
@@ -282,6 +291,89 @@ describe('a way', () => {
     expect(walked(without, '10.255.0.77', PUBLIC, 'tcp/80', silent).there).toMatchObject({
       verdict: 'dropped',
       reason: 'group',
+    });
+  });
+
+  describe('over the bridge of an instance (hybrid)', () => {
+    const node = events.nodeRegistered('cmp1', '172.31.0.2', { physnet1: 'br-ex' }, 'hybrid');
+    const noRule: PlumbEvent = {
+      ...{ type: 'SecurityGroupRuleDeleted', version: 1 },
+      data: { securityGroupRuleId: idOf('f2'), securityGroupId: GROUP },
+    };
+    const rule = (did: 'accept' | 'drop', of: 'ours' | 'foreign', packet: TracedPacket): MetRule => ({
+      ...{ table: 'filter', chain: 'neutron-openvswi-i1', line: `-j ${did.toUpperCase()}`, did, of, packet },
+      position: of === 'ours' ? 5 : null,
+    });
+    /** The node says this of the bridge, in every direction. */
+    const bridges = (said: (packet: TracedPacket) => Partial<BridgeSaid>): Told => ({
+      routing,
+      switching: (host: string, params: ParamsOf<'switching'>): Switching => {
+        const told = NODES.switching?.(host, params as never) as Switching;
+        const direction = params.entry.at === 'port' ? 'egress' : 'ingress';
+        if (host !== 'cmp1') return told;
+        const bridge: BridgeSaid = {
+          ...{ portId: GUEST, bridge: 'qbr', direction, end: 'passed', rules: [], unjudged: [], remark: '' },
+          ...said(params.packet),
+        };
+        return { ...told, flows: [flow('br-int', 0)], bridges: [bridge] };
+      },
+    });
+    const passed = (packet: TracedPacket) => ({ rules: [rule('accept', 'ours', packet)] });
+    const dropped =
+      (of: 'ours' | 'foreign') =>
+      (packet: TracedPacket): Partial<BridgeSaid> => ({ end: 'dropped', rules: [rule('drop', of, packet)] });
+    const ways = (world: World, told: Told) => walked(world, '10.255.0.77', PUBLIC, 'tcp/80', told);
+
+    it('shows the rules that let it on, before the switch and behind it, and knows all', () => {
+      const found = ways(cloud(node), bridges(passed));
+      expect(summary(found)).toEqual([
+        ['arrives', 'arrives'],
+        ['arrives', 'arrives'],
+      ]);
+      expect(found.unknown).toEqual([]);
+      const kinds = (way: Walked['there']) => way.hops.filter(({ host }) => host === 'cmp1').map(({ kind }) => kind);
+      expect(kinds(found.there)).toEqual(['flow', 'rule', 'group', 'instance']);
+      expect(found.back && kinds(found.back).slice(0, 4)).toEqual(['instance', 'rule', 'group', 'flow']);
+      expect(found.there.hops.find(({ host, kind }) => host === 'cmp1' && kind === 'rule')).toMatchObject({
+        ...{ place: 'qbr', of: 'ours', position: 5, what: '-t filter -A neutron-openvswi-i1 -j ACCEPT' },
+      });
+    });
+
+    it.each([
+      ['no rule of its groups', noRule, 'ours', 'group', 'no rule of the security groups'],
+      ['a rule that is not on the node any more', null, 'ours', 'rule-missing', 'lets it in, and on the bridge'],
+      ['a rule of somebody else', null, 'foreign', 'foreign-rule', 'somebody else'],
+    ] as const)('is dropped for %s', (_why, event, of, reason, why) => {
+      const found = ways(cloud(node, ...(event ? [event] : [])), bridges(dropped(of)));
+      expect(found.there).toMatchObject({ verdict: 'dropped', reason, object: `port/${GUEST}` });
+      expect(found.there.why).toContain(why);
+      expect(found.there.hops.at(-1)).toMatchObject({ kind: 'rule', host: 'cmp1', of });
+    });
+
+    it('is let through by what is on the node, whatever the log says', () => {
+      expect(summary(ways(cloud(node, noRule), bridges(passed)))[0]).toEqual(['arrives', 'arrives']);
+    });
+
+    it('is judged by the log where the node says nothing of it, or cannot, and says so', () => {
+      const unread = bridges(() => ({ end: 'unread', remark: 'iptables-save does not run' }));
+      for (const [told, text] of [
+        [unread, ': iptables-save does not run'],
+        [{ routing }, ''],
+      ] as const) {
+        const found = ways(cloud(node), told);
+        expect(found.there).toMatchObject({ verdict: 'arrives' });
+        expect(found.unknown).toEqual([expect.stringContaining(`on cmp1 say${text}. It is judged by`)]);
+        expect(ways(cloud(node, noRule), told).there).toMatchObject({ verdict: 'dropped', reason: 'group' });
+      }
+    });
+
+    it('past a rule that nobody can judge names it', () => {
+      const unjudged = [{ table: 'filter', chain: 'FORWARD', line: '-m time -j DROP' }];
+      const found = ways(
+        cloud(node),
+        bridges((packet) => ({ ...passed(packet), unjudged })),
+      );
+      expect(found.unknown).toEqual([expect.stringContaining('filter FORWARD -m time -j DROP on the bridge of')]);
     });
   });
 

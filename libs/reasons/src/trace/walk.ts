@@ -30,7 +30,7 @@ import { askedBy, isIpv6, neighbourProbe } from '../doctor/checks/neighbour.js';
 import type { Heard, Wanted } from '../doctor/examine.js';
 import { hostOfPort, subnetsOf } from '../doctor/scene.js';
 import type { Objects } from '../doctor/subject.js';
-import { byGroups, isHybrid } from './judged.js';
+import { byGroups } from './judged.js';
 import { holderOf, nextHopOf } from './neighbours.js';
 import { portText, troubleOf } from './reasons.js';
 import { routedByLog } from './router-by-log.js';
@@ -112,10 +112,6 @@ export class Walk {
         },
         port,
       );
-    if (isHybrid(this.trail, port, host)) {
-      const judged = byGroups(this.trail, port, 'egress', packet, host);
-      if (judged) return judged;
-    }
     return yield* this.onNetwork(network, port, host, packet, nextHop);
   }
 
@@ -298,10 +294,6 @@ export class Walk {
         ...{ place: `qdhcp-${network.id}`, object: keyOf(port) },
       });
       return this.trail.arrives(`it reaches the DHCP server of network ${nameOf(network)}`, port, at);
-    }
-    if (isHybrid(this.trail, port, host)) {
-      const judged = byGroups(this.trail, port, 'ingress', packet, host);
-      if (judged) return judged;
     }
     const asker = { mac: DOCTOR_MAC, ip: NOWHERE };
     const probe = neighbourProbe(atGuest(port.id), asker, packet.destination);
