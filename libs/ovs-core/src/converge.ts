@@ -246,7 +246,14 @@ export class OvsConverger {
       async () => ({ switch: await this.driver.observe(), flows: NO_FLOWS_SEEN }),
     );
     const found = { switch: observed, flows: NO_FLOWS_SEEN };
-    const { switch: after } = await settle(agent, this.memory, run, found, this.scopeOf(units), terms);
+    const apply: OvsAgent['apply'] = (pieces) => {
+      const applying = agent.apply(pieces);
+      // Flows are next: all of a node are worked out while the switch makes its ports.
+      if (units === 'all') void this.wanted.desired('all').flows;
+      return applying;
+    };
+    const scope = this.scopeOf(units);
+    const { switch: after } = await settle({ ...agent, apply }, this.memory, run, found, scope, terms);
     for (const place of this.wanted.leavingPorts) {
       const slash = place.indexOf('/');
       if (!after.get(place.slice(0, slash))?.ports.has(place.slice(slash + 1))) this.wanted.leavingPorts.delete(place);

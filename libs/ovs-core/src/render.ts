@@ -115,6 +115,17 @@ export type PortRendered = Readonly<{
   portClass: PortClass | null;
 }>;
 
+/** The same, with flows that are worked out when they are first asked for: of hundreds of ports that takes a while, in which the switch can make what `want` has. */
+export function withFlows(want: Omit<UnitWant, 'flows'>, make: () => UnitWant['flows']): UnitWant {
+  let made: UnitWant['flows'] | null = null;
+  return {
+    ...want,
+    get flows() {
+      return (made ??= make());
+    },
+  };
+}
+
 export const NOTHING: UnitWant = { bridges: [], ports: [], tags: [], flows: [], refused: [], portPlan: null };
 
 /** The unit of what everything needs: br-int, br-tun and their first flows. */
@@ -343,7 +354,8 @@ export function renderPort(
     tags.push({ bridge: BR_INT, name: device.name, tag: place.tag ?? DEAD_VLAN, position, owner });
     if (firewall) {
       const guarded = guard(port, device, place, position, firewall, onBridge);
-      const want = { ...NOTHING, tags, flows: at(BR_INT, ...flows, ...guarded.flows), refused, portPlan };
+      const plugged = { bridges: [], ports: [], tags, refused, portPlan };
+      const want = withFlows(plugged, () => at(BR_INT, ...flows, ...guarded.flows()));
       return { want, local: guarded.local, portClass: guarded.portClass };
     }
     if (isSecured(port)) flows.push(...pipeline.antiSpoofing(device.name, identity(port)));
@@ -375,14 +387,14 @@ function guard(
   position: number,
   { numbers, isStateful, logged }: Firewall,
   onBridge: boolean,
-): { flows: Flow[]; local: LocalPort; portClass: PortClass | null } {
+): { flows: () => Flow[]; local: LocalPort; portClass: PortClass | null } {
   const owner = keyOf(port);
   const mac = port.macAddress;
   const base = { portId: port.id, device, position, classKey: '', classNumber: 0, receiver: 0, pairMacs: [], ofport };
   if (!isSecured(port)) {
     const open = !port.deviceOwner.startsWith('network:');
     const at = Math.max(position, port.setAt['port'] ?? 0);
-    const flows = trustedPort(device, { owner, localVlanId, mac, learns: open, position: at });
+    const flows = () => trustedPort(device, { owner, localVlanId, mac, learns: open, position: at });
     return { flows, local: { ...base, kind: open ? 'open' : 'known' }, portClass: null };
   }
   const portClass = onBridge ? null : classOf(port.securityGroupIds, isStateful);
@@ -395,7 +407,7 @@ function guard(
   // Where the rules are on the port's bridge, no flow knows what they drop.
   const log = onBridge ? null : logged(port);
   const logMade = { owner, position: Math.max(placedAt, log?.position ?? 0) };
-  const flows = [
+  const flows = () => [
     ...identityFlows(device, { owner, localVlanId, classNumber, receiver, senders, placedAt, addressesAt }),
     guardedMac(at, { localVlanId, mac, classNumber, receiver, device }),
     ...(log && portClass

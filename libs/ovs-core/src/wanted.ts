@@ -48,7 +48,7 @@ export type Desired = Readonly<{
   bridges: UnitWant['bridges'];
   ports: UnitWant['ports'];
   tags: UnitWant['tags'];
-  /** Bridge -> flows. */
+  /** Bridge -> flows. Worked out when they are first asked for. */
   flows: ReadonlyMap<string, readonly Flow[]>;
   portPlans: readonly PortPlan[];
   refused: readonly Refusal[];
@@ -268,18 +268,14 @@ export class WantedSwitch {
     if (units === 'all') return (this.whole ??= this.desired(this.units.keys()));
     const sorted = inOrder(units);
     const wants = sorted.flatMap((unit) => this.units.get(unit)?.want ?? []);
-    const flows = new Map<string, Flow[]>();
-    for (const want of wants)
-      for (const { bridge, flow } of want.flows) {
-        const list = flows.get(bridge);
-        if (list) list.push(flow);
-        else flows.set(bridge, [flow]);
-      }
+    let flows: Desired['flows'] | null = null;
     return {
       bridges: wants.flatMap((want) => want.bridges),
       ports: wants.flatMap((want) => want.ports),
       tags: wants.flatMap((want) => want.tags),
-      flows,
+      get flows() {
+        return (flows ??= flowsOf(wants));
+      },
       portPlans: wants.flatMap((want) => want.portPlan ?? []),
       refused: wants.flatMap((want) => want.refused),
     };
@@ -575,6 +571,7 @@ export class WantedSwitch {
 
   /** What is wanted for these units is not leaving, whichever unit it was wanted for before. */
   private keep(units: Iterable<string>): void {
+    if (this.leavingFlows.size === 0 && this.leavingPorts.size === 0) return;
     for (const unit of units) {
       const want = this.units.get(unit)?.want;
       for (const { bridge, flow } of want?.flows ?? []) drop(this.leavingFlows, bridge, flow.key);
@@ -655,8 +652,20 @@ const sameAsked = (a: UnitWant, b: UnitWant): boolean =>
   sameData(a.ports, b.ports) &&
   sameData(a.bridges, b.bridges);
 
-const isNothing = ({ bridges, ports, tags, flows, refused, portPlan }: UnitWant): boolean =>
-  bridges.length + ports.length + tags.length + flows.length + refused.length === 0 && portPlan === null;
+const isNothing = (want: UnitWant): boolean =>
+  want.portPlan === null &&
+  want.bridges.length + want.ports.length + want.tags.length + want.refused.length + want.flows.length === 0;
+
+function flowsOf(wants: readonly UnitWant[]): Desired['flows'] {
+  const flows = new Map<string, Flow[]>();
+  for (const want of wants)
+    for (const { bridge, flow } of want.flows) {
+      const list = flows.get(bridge);
+      if (list) list.push(flow);
+      else flows.set(bridge, [flow]);
+    }
+  return flows;
+}
 
 function put(groups: Map<string, Set<string>>, key: string, item: string): void {
   const group = groups.get(key);

@@ -41,15 +41,18 @@ export class DumpedFlows {
   private readonly ours = new Map<string, Readonly<{ actions: string; position: number }>>();
   private readonly foreign = new Set<string>();
   private readonly lostPorts = new Set<number>();
-  private readonly likely: ReadonlyMap<string, Flow>;
+  /** Made for the first of our flows: often there is none. */
+  private likely: ReadonlyMap<string, Flow> | null = null;
   private readonly names: ReadonlyMap<string, string>;
   private readonly named: (whole: string, field: string, number: string) => string;
   private begun = '';
   /** Whether any flow, whosever it is, copies packets to somebody. */
   copies = false;
 
-  constructor(ports: ObservedBridge['ports'], wanted: readonly Flow[]) {
-    this.likely = new Map(wanted.map((flow) => [flow.key, flow]));
+  constructor(
+    ports: ObservedBridge['ports'],
+    private readonly wanted: readonly Flow[],
+  ) {
     this.names = namesByNumber(ports);
     this.named = (_whole, field, number) => `${field}${this.names.get(number) ?? number}`;
   }
@@ -81,6 +84,7 @@ export class DumpedFlows {
       return;
     }
     const actions = numbered.replace(OUTPUT, this.named);
+    this.likely ??= new Map(this.wanted.map((each) => [each.key, each]));
     const flow = this.likely.get(key);
     if (flow?.actions === actions && flow.position === owner.position) this.ours.set(flow.key, flow);
     else this.ours.set(flow?.key ?? copyOf(key), { actions: copyOf(actions), position: owner.position });
