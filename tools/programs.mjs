@@ -30,8 +30,8 @@ async function makeProgram(app) {
   const { outputFiles } = await build({
     ...{ entryPoints: [path.join(app, 'out-tsc/main.js')], outdir, absWorkingDir: root, write: false },
     ...{ bundle: true, splitting: true, platform: 'node', format: 'esm', target: 'node20' },
-    // Errors and classes that are injected are known by their names.
-    ...{ keepNames: true, sourcemap: 'linked', logLevel: 'error' },
+    // Not `keepNames`: it names each function anew whenever one is made, also those in the middle of a loop.
+    ...{ sourcemap: 'linked', logLevel: 'error' },
     ...{ banner: { js: BANNER }, plugins: [notInstalled] },
   });
   rmSync(outdir, { recursive: true, force: true });
