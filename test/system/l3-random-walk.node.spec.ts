@@ -127,7 +127,7 @@ describe(`routers and floating IPs at full speed (seed ${seed}, ${STEPS} steps)`
       ownerRecord: new MemoryOwnerRecord(),
       logger: createLogger({ name: 'walk', level: 'silent' }),
       // Full checks run into the changes all the time.
-      fullEveryMs: 2_000,
+      fullEveryMs: () => 2_000,
     });
     await session.start();
     const kill = async (): Promise<void> => {

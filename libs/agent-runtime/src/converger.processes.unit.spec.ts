@@ -18,7 +18,7 @@ it('a program that ends at once is started with pauses that grow to a minute, an
   let converges = 0;
   const converger = new Converger({
     clock,
-    fullEveryMs: 1e9,
+    fullEveryMs: () => 1e9,
     terms: async () => ({ view: emptyView('net1'), mayRemove: true, unverified: false }),
     onConverged: () => undefined,
     onError: (error) => {

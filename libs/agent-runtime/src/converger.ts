@@ -29,8 +29,8 @@ export type ConvergerOptions = Readonly<{
   terms(): Promise<Terms | null>;
   onConverged(result: Convergence, view: HostView, options: ConvergeOptions): void;
   onError(error: Error): void;
-  /** Mean time between full resyncs; each is drawn from 0.8 to 1.2 of it. */
-  fullEveryMs: number;
+  /** Mean time between full resyncs, asked for before each; it is drawn from 0.8 to 1.2 of it. */
+  fullEveryMs: () => number;
 }>;
 
 const keyBackoff = { firstMs: 500, maxMs: 60_000 } as const;
@@ -169,7 +169,7 @@ export class Converger {
   private scheduleFull(): void {
     const { clock, fullEveryMs } = this.options;
     this.cancelFull?.();
-    this.cancelFull = clock.after(fullEveryMs * (0.8 + 0.4 * clock.random()), () => this.mark('all'));
+    this.cancelFull = clock.after(fullEveryMs() * (0.8 + 0.4 * clock.random()), () => this.mark('all'));
   }
 
   private retryFailed(touched: Marks, { failed }: Convergence): void {

@@ -22,7 +22,7 @@ function over(view: HostView, mayRemove: () => boolean = () => true) {
   }[] = [];
   const converger = new Converger({
     clock,
-    fullEveryMs: 1e9,
+    fullEveryMs: () => 1e9,
     terms: async () => ({ view, mayRemove: mayRemove(), unverified: false }),
     onConverged: () => undefined,
     onError: () => undefined,

@@ -52,10 +52,11 @@ export type SessionOptions = Readonly<{
   troubles?: (view: HostView) => readonly string[];
   /** Availability zone for the reports of an agent that carries something. */
   availabilityZone?: string;
-  /** Mean time between full resyncs. Default 60 s. */
-  fullEveryMs?: number;
+  /** Mean time between full resyncs, as of now. Default: RESYNC_MS. */
+  fullEveryMs?: () => number;
 }>;
 
+export const RESYNC_MS = 60_000;
 const saveEveryMs = 1_000;
 /** So long the control plane has at the start to confirm the view: then one look at the node is enough; without it there is another one when it does. */
 const confirmWithinMs = 300;
@@ -94,7 +95,7 @@ export class NodeSession {
     this.converger = new Converger({
       reconciler,
       clock,
-      fullEveryMs: options.fullEveryMs ?? 60_000,
+      fullEveryMs: options.fullEveryMs ?? (() => RESYNC_MS),
       terms: () => this.terms(),
       onConverged: (result, view, how) => {
         for (const { key, reason } of result.failed)

@@ -90,7 +90,7 @@ export class SwitchAgent {
       },
       ...{ clock: machineClock, machine, ownerRecord: new MemoryOwnerRecord() },
       logger: createLogger({ name: 'walk', level: 'silent' }),
-      fullEveryMs: 3_600_000,
+      fullEveryMs: () => 3_600_000,
     });
     if (node.config.firewall === 'hybrid')
       this.unwatch = watchBridges(node.runner, () => session.touch(new Set([`node/${host}` as const])), where);

@@ -26,7 +26,7 @@ const Common = z
     PLUMB_STATE_DIR: z.string().refine(isAbsolute, { error: 'is not an absolute path' }).default('/var/lib/plumbline'),
     PLUMB_HEALTH_PORT: z.coerce.number().int().min(0).max(65535).optional(),
     PLUMB_HEALTH_SOCKET: z.string().refine(isAbsolute, { error: 'is not an absolute path' }).optional(),
-    PLUMB_RESYNC_SECONDS: z.coerce.number().min(1).max(86_400).default(60),
+    PLUMB_RESYNC_SECONDS: z.coerce.number().min(1).max(86_400).optional(),
     PLUMB_AVAILABILITY_ZONE: ZoneName.default('nova'),
     PLUMB_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   })
@@ -48,8 +48,8 @@ export type AgentConfig<S extends SettingsShape = SettingsShape> = Readonly<{
   stateDir: string;
   /** Where health is served: a port of 127.0.0.1 or a socket; null: nowhere. */
   health: string | number | null;
-  /** Mean time between full resyncs of the node. */
-  resyncMs: number;
+  /** Mean time between full resyncs of the node; null: the agent's own. */
+  resyncMs: number | null;
   /** Availability zone, which agents that carry something (routers) report. */
   availabilityZone: string;
   logLevel: string;
@@ -86,7 +86,7 @@ export function readAgentConfig<S extends SettingsShape>(environment: Environmen
     nats: { url: env.NATS_URL, login: loginOf(env), caFile: env.NATS_CA_FILE },
     stateDir: env.PLUMB_STATE_DIR,
     health: env.PLUMB_HEALTH_SOCKET ?? env.PLUMB_HEALTH_PORT ?? null,
-    resyncMs: env.PLUMB_RESYNC_SECONDS * 1_000,
+    resyncMs: env.PLUMB_RESYNC_SECONDS === undefined ? null : env.PLUMB_RESYNC_SECONDS * 1_000,
     availabilityZone: env.PLUMB_AVAILABILITY_ZONE,
     logLevel: env.PLUMB_LOG_LEVEL,
     settings: own.data,

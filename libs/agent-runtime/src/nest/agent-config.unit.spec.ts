@@ -11,7 +11,7 @@ describe('configuration of an agent', () => {
       nats: { url: 'nats://127.0.0.1:4222', login: { kind: 'none' }, caFile: undefined },
       stateDir: '/var/lib/plumbline',
       health: null,
-      resyncMs: 60_000,
+      resyncMs: null,
       availabilityZone: 'nova',
       logLevel: 'info',
       settings: { PLUMB_GREETING: 'hello' },
@@ -28,10 +28,11 @@ describe('configuration of an agent', () => {
         NATS_PASSWORD_FILE: '/run/secret',
         PLUMB_HEALTH_PORT: '9711',
         PLUMB_AVAILABILITY_ZONE: 'east',
+        PLUMB_RESYNC_SECONDS: '30',
       },
       settings,
     );
-    expect(config.availabilityZone).toBe('east');
+    expect([config.availabilityZone, config.resyncMs]).toEqual(['east', 30_000]);
     expect(config.settings).toEqual({ PLUMB_GREETING: 'good day' });
     expect(config.nats.login).toEqual({ kind: 'password', user: 'net1', passwordFile: '/run/secret' });
     expect(config.health).toBe(9711);

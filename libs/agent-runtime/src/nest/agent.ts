@@ -34,7 +34,7 @@ import { OwnerFile } from '../owner-file.js';
 import type { LogBinding, Reconciler } from '../reconciler.js';
 import type { NodeFacts } from '../reporter.js';
 import { type Answers, QuestionDesk } from '../questions.js';
-import { NodeSession } from '../session.js';
+import { NodeSession, RESYNC_MS } from '../session.js';
 import { SnapshotFile } from '../snapshot.js';
 import { readAgentConfig, type AgentConfig, type SettingsShape } from './agent-config.js';
 import { leaveWhenStale, metricsOf, natsOptions, NatsWire } from '@plumbline/messaging/nats';
@@ -58,6 +58,8 @@ export type AgentBackend = Readonly<{
   instances?(asks: InstanceAsks): (body: unknown) => void;
   /** How it answers questions about its node: all that its declaration names, but those that every agent answers alike (`state`). */
   answers?: Partial<Answers<QuestionName>>;
+  /** Mean time between full resyncs where the operator says nothing, as of now. Default: RESYNC_MS. */
+  resyncMs?(): number;
   /** For the health endpoint. */
   check?(): Readonly<{ ok: boolean; detail: string }>;
   close(): Promise<void> | void;
@@ -112,7 +114,7 @@ export class AgentService implements OnApplicationBootstrap, OnApplicationShutdo
       ownerRecord: new OwnerFile(join(config.stateDir, `${definition.kind}.owner`)),
       clock: machineClock,
       logger,
-      fullEveryMs: config.resyncMs,
+      fullEveryMs: () => config.resyncMs ?? backend.resyncMs?.() ?? RESYNC_MS,
       ...(agentOf(definition.kind).carries !== null && { availabilityZone: config.availabilityZone }),
       ...(backend.binding && { binding: backend.binding }),
       ...(backend.nodeFacts && { nodeFacts: backend.nodeFacts }),

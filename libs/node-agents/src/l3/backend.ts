@@ -11,7 +11,7 @@ import { bindLog, boundLog } from '../switch-log.js';
 import { answersMetadata } from '../metadata-settings.js';
 import { programsOf } from '../programs.js';
 import { l3Answers, l3Look, type L3Look } from './answers.js';
-import { Rotation } from './rotation.js';
+import { fullCheckMs, Rotation } from './rotation.js';
 import type { l3Settings } from './settings.js';
 
 /** After this time the attempt counts as failed: the reason is logged, and the agent tries again. */
@@ -80,6 +80,7 @@ export async function makeL3Backend(config: AgentConfig<typeof l3Settings>, logg
         terms,
       ),
     },
+    resyncMs: () => fullCheckMs(rotation?.size ?? 0),
     check: () => node.check(),
     close: async () => {
       rotation?.stop();

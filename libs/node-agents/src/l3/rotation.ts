@@ -16,6 +16,12 @@ export function cycleMs(routers: number): number {
   return FEW.cycleMs + share * (MANY.cycleMs - FEW.cycleMs);
 }
 
+/** What the rotation looks at need not be looked at as often by full checks, which find what is left of routers that nobody wants. */
+const FULL = { leastMs: 60_000, cycles: 1.5 } as const;
+
+/** Mean time between full checks of a node with so many routers. */
+export const fullCheckMs = (routers: number): number => Math.max(FULL.leastMs, FULL.cycles * cycleMs(routers));
+
 /** Runs `work` after a time, once; the result cancels that. */
 export type After = (ms: number, work: () => void) => () => void;
 
@@ -40,6 +46,11 @@ export class Rotation {
   over(ids: readonly string[]): void {
     this.ids = ids;
     if (!this.cancel) this.wait();
+  }
+
+  /** How many routers it goes round. */
+  get size(): number {
+    return this.ids.length;
   }
 
   stop(): void {

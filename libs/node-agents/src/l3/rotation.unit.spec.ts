@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { cycleMs, Rotation } from './rotation.js';
+import { cycleMs, fullCheckMs, Rotation } from './rotation.js';
 
 /** Time that passes as fast as it is asked for. */
 class Time {
@@ -58,5 +58,11 @@ describe('the rotation', () => {
     rotation.stop();
     time.run(240_000);
     expect(looks).toHaveLength(before);
+  });
+
+  it('full checks are made every minute, and of many routers less often than it goes round them', () => {
+    expect([0, 1, 75].map(fullCheckMs)).toEqual([60_000, 60_000, 60_000]);
+    expect(fullCheckMs(200)).toBe(150_000);
+    for (const count of [100, 200, 1_000]) expect(fullCheckMs(count)).toBeGreaterThan(cycleMs(count));
   });
 });
