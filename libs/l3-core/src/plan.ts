@@ -35,7 +35,7 @@ import {
   withoutLocalRoute,
 } from './routes.js';
 import { bornPolicyRules, planPolicyRules } from './policy-rules.js';
-import { rulesIn, savedFrom } from './rule-lines.js';
+import { areAsWanted, rulesIn, savedFrom } from './rule-lines.js';
 import { farewellEdits, farewellRules, withFarewell } from './farewell.js';
 import { Rule, RuleBody, Table, TableEdits } from './rule.js';
 import { sharedIn, staleness, Translation, translationOf } from './translation.js';
@@ -61,7 +61,9 @@ export function planRouter(wanted: RouterState, found: L3State, mayRemove: boole
   if (found.damaged.has(wanted.id)) steps.build.push({ op: 'remove-netns', netns });
   if (!have) steps.build.push({ op: 'add-netns', netns });
   const { rules, led } = natIn(wanted.rules4);
-  const foundLed = isUnreadable(have, 4, 'nat') ? led : ledBy(have ? rulesIn(have.rules4, 'nat', wanted.rules4) : []);
+  const rules4 = have?.rules4 ?? new Map();
+  const isKnown = isUnreadable(have, 4, 'nat') || areAsWanted(rules4, 'nat', wanted.rules4);
+  const foundLed = isKnown ? led : ledBy(rulesIn(rules4, 'nat', wanted.rules4));
   const nat = { wanted: led, found: foundLed, rules };
   const leaving = open.have && mayRemove ? leavingIn(open.wanted, open.have) : NOTHING;
   const endings = have && mayRemove ? toBeNoted(nat, leaving) : [];

@@ -53,6 +53,17 @@ export function rulesIn(found: SavedTables, table: string, wanted: readonly Tabl
   return rules;
 }
 
+/** Whether our chains of a table are on the node as they are wanted, and no others of ours: what their rules mean is known then. */
+export function areAsWanted(found: SavedTables, table: string, wanted: readonly Table[]): boolean {
+  const chains = wanted.find((each) => each.table === table)?.chains ?? [];
+  const there = found.get(table) ?? new Map<string, readonly string[]>();
+  const isSame = (chain: Chain): boolean => {
+    const [lines, have] = [linesOf(chain), there.get(chain.name)];
+    return have?.length === lines.length && lines.every((line, at) => line === have[at]);
+  };
+  return [...there.keys()].filter(isOurChain).length === chains.length && chains.every(isSame);
+}
+
 /** What a node shows after these edits if it showed `saved` before. Chains that they do not name are the same lists. */
 export function editedBy(saved: SavedTables, edits: readonly TableEdits[]): SavedTables {
   const tables = new Map(saved);

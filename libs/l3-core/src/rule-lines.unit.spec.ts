@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { endingsIn, notesOf, translationsIn, withNotes } from './endings.js';
 import { render } from './render.js';
-import { rulesIn, savedFrom, stateText } from './rule-lines.js';
+import { areAsWanted, rulesIn, savedFrom, stateText } from './rule-lines.js';
 import { RuleBody, SavedTables } from './rule.js';
 import { RouterState } from './state.js';
 import { idOf, life, networkNode, Story, tutorial } from './testing/index.js';
@@ -47,6 +47,27 @@ describe('rules found', () => {
       ['nat', new Map([['other', ['-d 192.0.2.1/32 -j DNAT --to-destination 10.0.0.1']]])],
     ]);
     expect(rulesIn(foreign, 'nat')).toEqual([]);
+  });
+
+  it('are known to be the wanted ones where nothing of ours differs, and only there', () => {
+    const are = (found: SavedTables): boolean => areAsWanted(found, 'nat', rules4);
+    expect(are(saved)).toBe(true);
+    expect(are(new Map([...saved, ['filter', new Map()]]))).toBe(true);
+    const nat = saved.get('nat') ?? new Map<string, readonly string[]>();
+    const ours = [...nat.keys()].filter((chain) => chain.startsWith('neutron'));
+    expect(ours.length).toBeGreaterThan(4);
+    const having = (...more: [string, readonly string[]][]): SavedTables =>
+      new Map([['nat', new Map([...nat, ...more])]]);
+    expect(are(having(['other', ['-j LOG']], ['INPUT', ['-j LOG']]))).toBe(true);
+    expect(are(having(['neutron-l3-agent-more', []]))).toBe(false);
+    for (const chain of ours) {
+      const lines = nat.get(chain) ?? [];
+      expect(are(having([chain, [...lines, '-j LOG']]))).toBe(false);
+      if (lines.length > 0) expect(are(having([chain, lines.slice(1)]))).toBe(false);
+      if (lines.length > 0) expect(are(having([chain, ['-j LOG', ...lines.slice(1)]]))).toBe(false);
+      expect(are(new Map([['nat', new Map([...nat].filter(([name]) => name !== chain))]]))).toBe(false);
+    }
+    expect(are(new Map())).toBe(false);
   });
 
   it('say what floating addresses are translated to', () => {
