@@ -332,7 +332,7 @@ export class OvsConverger {
         },
         async () => {
           const { flows: wanted } = this.desired(this.scopeOf(units), units);
-          seen = new Map([...seen, ...(await this.driver.flows([...written], { fresh, wanted }))]);
+          seen = new Map([...seen, ...(await this.driver.flows([...written], { fresh, wanted, filled: restarted }))]);
           written.clear();
           return { switch: found.switch, flows: seen };
         },

@@ -177,11 +177,16 @@ export interface OvsDriver {
   observe(options?: Readonly<{ fresh: boolean }>): Promise<ObservedSwitch>;
   /**
    * Flows of these bridges. One that does not exist is absent, and so is one that the switch could not make, while it answers for another. `fresh` false: a copy
-   * of what the switch is known to have may be returned. `wanted`: flows by bridge, what is read as it is wanted need not be in memory twice. Throws OvsUnavailable.
+   * of what the switch is known to have may be returned. `wanted`: flows by bridge, what is read as it is wanted need not be in memory twice. `filled`: bridges that had no flow of ours when they were read, and were given all by us
+   * since: where the switch has as many as were written, the copy is what it has. Throws OvsUnavailable.
    */
   flows(
     bridges: readonly string[],
-    options: { fresh: boolean; wanted?: ReadonlyMap<string, readonly Flow[]> },
+    options: Readonly<{
+      fresh: boolean;
+      wanted?: ReadonlyMap<string, readonly Flow[]>;
+      filled?: ReadonlySet<string>;
+    }>,
   ): Promise<ReadonlyMap<string, ObservedFlows>>;
   /** Makes one step true. Already true is success; half done and then repeated is success. Throws OvsUnavailable when nothing can be done at all. */
   apply(step: OvsStep): Promise<void>;

@@ -35,6 +35,8 @@ const hex64 = (value: bigint): string => `0x${value.toString(16)}`;
 
 /** Matches every flow of ours, learned ones too, in `ovs-ofctl` syntax. */
 export const OUR_COOKIES = `${hex64(MARK << 48n)}/0xffff000000000000`;
+/** Matches only those that we wrote. */
+export const WRITTEN_COOKIES = `${hex64(MARK << 48n)}/0xffff800000000000`;
 /** Matches only flows that the switch learned from ours. */
 export const LEARNED_COOKIES = `${hex64((MARK << 48n) | LEARNED_BIT)}/0xffff800000000000`;
 

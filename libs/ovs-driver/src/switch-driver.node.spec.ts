@@ -95,6 +95,26 @@ describe('SwitchDriver on a real switch', () => {
     expect({ transactions: real.transactions, state: await real.state() }).toEqual(before);
   });
 
+  it('fills a bridge that has lost its flows, and has the switch count them', async () => {
+    const before = await real.state();
+    await real.ovs.tool(['ovs-ofctl', '-O', 'OpenFlow14', 'del-flows', `unix:${real.ovs.dir}/br-int.mgmt`]);
+    real.restartAgent();
+    const asked: string[] = [];
+    const run = real.runner.run.bind(real.runner);
+    real.runner.run = (argv, options) => {
+      const word = argv.find((each) => /^dump-(?:flows|aggregate)$/.test(each));
+      if (word && argv.some((each) => each.endsWith('/br-int.mgmt'))) asked.push(word);
+      return run(argv, options);
+    };
+    try {
+      expect(await converge(view())).toMatchObject({ failed: [] });
+    } finally {
+      real.runner.run = run;
+    }
+    expect(asked).toEqual(['dump-flows', 'dump-aggregate']);
+    expect(await real.state()).toEqual(before);
+  });
+
   it('puts back what others changed of ours, counts it, and leaves what is theirs', async () => {
     const other = (await real.dump('br-other')).length;
     const foreign = 'cookie=0xabc,table=60,priority=9,dl_dst=02:00:00:00:00:99 actions=drop';

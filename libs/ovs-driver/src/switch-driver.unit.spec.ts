@@ -29,6 +29,26 @@ it('a bundle has the more time the more flows are in it', async () => {
   driver.close();
 });
 
+it('of a bridge that it filled the flows are counted, and read where the switch has another number', async () => {
+  const fake = new FakeOvs();
+  await fake.addForeignBridge('br-int');
+  const driver = new SwitchDriver(fake.rows, fake.runner as unknown as Runner, { watch: false });
+  const [fresh, filled] = [true, new Set(['br-int'])];
+  const read = async (options: Parameters<SwitchDriver['flows']>[1]): Promise<unknown> => {
+    const { ours } = (await driver.flows(['br-int'], options)).get('br-int') ?? {};
+    return { ours: [...(ours?.keys() ?? [])], dumps: fake.dumps, counts: fake.counts };
+  };
+  expect(await read({ fresh })).toEqual({ ours: [], dumps: 1, counts: 0 });
+  const keys = ['priority=1', 'priority=2', 'table=60, priority=3'];
+  const add = keys.map((key) => ({ key, actions: 'drop', position: 7, owner: '' as const }));
+  await driver.apply({ op: 'flows', bridge: 'br-int', add, remove: [], forget: [], forgetPorts: [] });
+  expect(await read({ fresh, filled })).toEqual({ ours: keys, dumps: 1, counts: 1 });
+  expect(await read({ fresh })).toEqual({ ours: keys, dumps: 2, counts: 1 });
+  fake.deleteFlow('br-int', 'priority=2');
+  expect(await read({ fresh, filled })).toEqual({ ours: [keys[0], keys[2]], dumps: 3, counts: 2 });
+  driver.close();
+});
+
 describe('a port whose interface the switch has not opened yet', () => {
   const plugged = async () => {
     const fake = new FakeOvs();

@@ -1,7 +1,7 @@
 /** A stateful fake of Open vSwitch: takes the operations and the ovs-ofctl input that the driver really sends, and refuses what it does not know. */
 import { FakeRunner } from '@plumbline/exec/testing';
 import { addBridge, addPort, removeBridge, removePort, setColumns } from '@plumbline/ovsdb';
-import { portText } from '@plumbline/ovs-core';
+import { portText, WRITTEN_COOKIES } from '@plumbline/ovs-core';
 import { canonicalState } from './state.js';
 import { FakeDatabase } from './fake-database.js';
 
@@ -12,6 +12,8 @@ export class FakeOvs {
   /** Bundles that were carried out. */
   bundles = 0;
   dumps = 0;
+  /** How often flows were counted. */
+  counts = 0;
   readonly runner = new FakeRunner((argv, options) => this.command(argv, options.stdin ?? ''));
   /** Ports by name that no flow may name: the switch refuses the bundle. */
   readonly refusedInFlows = new Set<string>();
@@ -111,6 +113,12 @@ export class FakeOvs {
     if (line === `-O OpenFlow14 --no-stats --no-names dump-flows ${socket}`) {
       this.dumps += 1;
       return [...this.lines(bridge, (text) => text.replace(/#(\d+)#/g, '$1')), ''].join('\n');
+    }
+    if (line === `-O OpenFlow14 dump-aggregate ${socket} cookie=${WRITTEN_COOKIES}`) {
+      this.counts += 1;
+      const [value = 0n, mask = 0n] = WRITTEN_COOKIES.split('/').map(BigInt);
+      const written = [...this.flowsOf(bridge).values()].filter(({ cookie }) => (cookie & mask) === value);
+      return `OFPST_AGGREGATE reply (OF1.4) (xid=0x2): packet_count=0 byte_count=0 flow_count=${written.length}\n`;
     }
     if (line === `-O OpenFlow14 --no-names --bundle add-flows ${socket} -`) return this.bundle(bridge, stdin);
     return undefined;
