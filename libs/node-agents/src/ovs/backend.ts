@@ -129,7 +129,10 @@ export async function makeOvsBackend(config: AgentConfig<typeof ovsSettings>, lo
           if (concerned === 'all' || concerned.size > 0) tell(concerned, back);
         });
       }),
-    answers: { ...looksAt(asking, () => node.now()), ...ovsAnswers(async () => ({ ...(await node.now()), runner: asking })) },
+    answers: {
+      ...looksAt(asking, () => node.now()),
+      ...ovsAnswers(async () => ({ ...(await node.now()), runner: asking })),
+    },
     check: () => node.check(),
     close: async () => {
       unwatch();
