@@ -1,6 +1,6 @@
 /**
  * Makes the programs of apps/*, `dist/main.js` and the parts that it loads once they are needed, from what the compiler made of their sources (`out-tsc`). A program that
- * loads hundreds of files takes twice the time to start and more memory than one that loads a few: docs/adr/0008-bundled-programs.md.
+ * loads hundreds of files takes twice the time to start of one that loads a few: docs/adr/0008-bundled-programs.md.
  *
  * `programs.mjs [app ...]`; all when none is named. A program that is newer than all that was compiled or installed is left as it is.
  */

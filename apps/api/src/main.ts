@@ -1,4 +1,4 @@
-// What the classes of the program say of themselves when they are loaded is kept by this: it must be there before them.
+// Decorators write down metadata of their classes when those are loaded: this must be loaded before them.
 await import('reflect-metadata');
 const { serve } = await import('./serve.js');
 

@@ -56,6 +56,7 @@ export type SessionOptions = Readonly<{
   fullEveryMs?: () => number;
 }>;
 
+/** Between two full resyncs where nobody says otherwise, in the mean. */
 export const RESYNC_MS = 60_000;
 const saveEveryMs = 1_000;
 /** So long the control plane has at the start to confirm the view: then one look at the node is enough; without it there is another one when it does. */

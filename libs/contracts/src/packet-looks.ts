@@ -1,6 +1,7 @@
 /**
- * Looks at a node by one packet that is thought of and never sent, for `plumb trace`: what the flow tables of its switch do with it, and
- * rules on bridges of its instances (`switching`), and the namespace of a router (`routing`). Ports and namespaces are named by ids, and the packet is of addresses and numbers: no parameter becomes syntax.
+ * Looks at a node by one packet that is thought of and never sent, for `plumb trace`: what the flow tables of its switch and rules on the bridges of its instances do
+ * with it (`switching`), and what the namespace of a router does (`routing`). Ports and namespaces are named by ids, and the packet is of addresses and numbers: no
+ * parameter becomes syntax.
  */
 import { z } from 'zod';
 import type { QuestionDeclaration } from './question-declaration.js';

@@ -59,6 +59,8 @@ interface Pending extends HelperRequest {
   /** Stops listening to its signal. */
   unhear?: () => void;
   timedOut?: boolean;
+  /** Whoever hears what comes threw this: the command is ended, and the request rejected with it. */
+  threw?: Readonly<{ error: Error }>;
 }
 
 /** By the name of its package: this file may be a part of a program that was bundled elsewhere. */
@@ -190,8 +192,9 @@ export class HelperProcess {
   private answered(answer: Answer): void {
     const request = this.running.get(answer.id);
     if (!request) return;
-    if (answer.kind === answerKind.more) return request.onMore?.(answer.stdout);
+    if (answer.kind === answerKind.more) return this.passOn(request, answer.stdout);
     this.forget(request);
+    if (request.threw) return request.reject(request.threw.error);
     if (request.timedOut && answer.kind === answerKind.signalled) {
       const timeoutMs = request.options.timeoutMs ?? defaultTimeoutMs;
       const output = { stdout: answer.stdout.toString('utf8'), stderr: answer.stderr.toString('utf8') };
@@ -199,6 +202,16 @@ export class HelperProcess {
       const detail = `killed after ${timeoutMs} ms`;
       request.reject(new CommandFailed({ ...told, reason: 'timeout', code: null, detail }));
     } else request.resolve(answer);
+  }
+
+  private passOn(request: Pending, bytes: Buffer): void {
+    if (request.threw) return;
+    try {
+      request.onMore?.(bytes);
+    } catch (error) {
+      request.threw = { error: error instanceof Error ? error : new Error(String(error)) };
+      request.helper?.stdin.write(encodeRequest(request.id, requestType.kill, '', []));
+    }
   }
 
   /** It has its answer, or will have none. Its signal may live much longer. */

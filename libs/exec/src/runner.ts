@@ -24,7 +24,10 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** True for a command that changes nothing. Only a printing runner uses this: it really runs these commands. */
   readonly reads?: boolean;
-  /** Gets what the command prints as it comes, cut anywhere; what it got is not in the result. A runner may give it nothing, and all in the result. */
+  /**
+   * Gets what the command prints as it comes, cut anywhere; what it got is not in the result. A runner may give it nothing, and all in the
+   * result. Where it throws, the command is ended and the run rejects with that.
+   */
   readonly onStdout?: (text: string) => void;
 }
 

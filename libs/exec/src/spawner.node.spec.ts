@@ -148,6 +148,20 @@ describe('the helper process', () => {
     await expect(failing).rejects.toMatchObject({ reason: 'exit', code: 3, stderr: 'why\n' });
   });
 
+  it('rejects with what whoever hears it threw, ends the command, and goes on', async () => {
+    spawner = new Spawner();
+    const throws = (): void => {
+      throw new Error('not a flow');
+    };
+    const began = Date.now();
+    const script = 'echo $; exec sleep 1000';
+    await expect(spawner.run(['sh', '-c', script], { onStdout: throws })).rejects.toThrow('not a flow');
+    const { signal } = new AbortController();
+    await expect(spawner.follow(['sh', '-c', script], throws, { signal })).rejects.toThrow('not a flow');
+    expect(Date.now() - began).toBeLessThan(20_000);
+    expect((await spawner.run(['echo', 'still here'])).stdout).toBe('still here\n');
+  });
+
   it('listens to a signal only as long as what it is for goes on', async () => {
     spawner = new Spawner();
     const { signal } = new AbortController();
