@@ -85,8 +85,16 @@ export function ipv6Faults(
       name: 'an instance without its IPv6 address',
       check: 'guest-address-6',
       ask,
-      make: () => inGuest(six().vm, `ip -6 address delete ${six().address}/64 dev eth0`),
-      unmake: anew,
+      // The next advertisement would give it back.
+      make: () =>
+        inGuest(
+          six().vm,
+          `sysctl -qw net.ipv6.conf.eth0.autoconf=0; ip -6 address delete ${six().address}/64 dev eth0`,
+        ),
+      unmake: async () => {
+        await inGuest(six().vm, 'sysctl -qw net.ipv6.conf.eth0.autoconf=1');
+        await anew();
+      },
     },
     {
       name: 'an instance without a default route of IPv6',
