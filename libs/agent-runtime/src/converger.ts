@@ -7,6 +7,7 @@
  * Before the next converge the marked objects are copied over; that is enough, because whatever was folded in was marked.
  * A converge that has much to look at lets others in between its parts (`between`): a change never waits for a resync or a rebuild. The copy is brought up to date for the
  * one in between, so the part after it works by what is wanted then.
+ * What a converge changed and left to be read back is looked at once nothing was asked for for 100 ms, or after half a second: a change does not wait for the one before.
  * Roads not taken: a full copy for each converge, with which one floating IP would cost as much as all of them; messages that wait until the converge has ended,
  * with which a working agent would look as if it lagged. A queue of keys: it cannot express a full resync, which must observe the whole node, because what has
  * to be removed is in no list of keys.
@@ -36,6 +37,10 @@ export type ConvergerOptions = Readonly<{
 const keyBackoff = { firstMs: 500, maxMs: 60_000 } as const;
 const convergeBackoff = { firstMs: 250, maxMs: 30_000 } as const;
 
+/** How long nothing must have been asked for until what was changed is read back, and for how long that may be put off. */
+const QUIET_MS = 100;
+const LONGEST_UNREAD_MS = 500;
+
 const isObjectKey = (key: string): key is ObjectKey => KINDS.some((kind) => key.startsWith(`${kind}/`));
 
 /** Marks that are still being added to. */
@@ -56,6 +61,8 @@ export class Converger {
   private withoutRemoval: Collected = new Set();
   /** The copy of the view that converges get: as the view was when the last one began. */
   private copy: HostView | null = null;
+  /** Changed and not read back, the first of it at `since`. */
+  private unread: Readonly<{ keys: Set<ObjectKey>; since: number; cancel: () => void }> | null = null;
   private running: Promise<void> | null = null;
   /** `wake` was called since the loop last checked. */
   private due = false;
@@ -103,6 +110,7 @@ export class Converger {
     this.stopped = true;
     this.cancelFull?.();
     this.cancelPause?.();
+    this.unread?.cancel();
     for (const { cancel } of this.failing.values()) cancel();
     await this.running;
   }
@@ -135,7 +143,8 @@ export class Converger {
     this.marked = new Set();
     const view = (this.copy ??= emptyView(terms.view.host));
     catchUp(view, terms.view, touched);
-    const options: ConvergeOptions = { touched, mayRemove: terms.mayRemove, unverified: terms.unverified };
+    const { mayRemove, unverified } = terms;
+    const options: ConvergeOptions = { touched, mayRemove, unverified, readsLater: true };
     if (touched === 'all') this.scheduleFull();
     try {
       const { reconciler } = this.options;
@@ -144,6 +153,7 @@ export class Converger {
       this.backoff.reset();
       if (!options.mayRemove) this.withoutRemoval = collect(this.withoutRemoval, touched);
       if (result.again) this.marked = collect(this.marked, result.again);
+      if (result.unread) this.readLater(result.unread);
       this.retryFailed(touched, result);
       this.options.onConverged(result, view, options);
       return true;
@@ -164,6 +174,20 @@ export class Converger {
       this.wake();
     });
     this.cancelPause = cancel;
+  }
+
+  /** Each change puts it off, but not for ever. */
+  private readLater(more: ReadonlySet<ObjectKey>): void {
+    const { clock } = this.options;
+    const nowMs = clock.nowMs();
+    const { keys, since } = this.unread ?? { keys: new Set(), since: nowMs };
+    this.unread?.cancel();
+    for (const key of more) keys.add(key);
+    const cancel = clock.after(Math.max(0, Math.min(QUIET_MS, since + LONGEST_UNREAD_MS - nowMs)), () => {
+      this.unread = null;
+      this.mark(keys);
+    });
+    this.unread = { keys, since, cancel };
   }
 
   private scheduleFull(): void {

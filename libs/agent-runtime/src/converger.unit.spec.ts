@@ -140,6 +140,49 @@ describe('marks', () => {
     await converger.stop();
   });
 
+  it('of what was changed and not read back are converged once nothing was asked for for a moment', async () => {
+    const { clock, calls, converger } = over(emptyView('cmp1'));
+    const touchedBy = () => calls.map(({ options }) => [...options.touched].sort());
+    const change = async (key: ObjectKey, unread: ObjectKey): Promise<void> => {
+      converger.mark(new Set([key]));
+      await clock.run(0);
+      calls.at(-1)!.end(undefined, { unread: new Set([unread]) });
+      await clock.run(0);
+    };
+    await change('floatingip/1', 'router/1');
+    await clock.run(60);
+    await change('floatingip/2', 'router/2');
+    await clock.run(99);
+    expect(touchedBy()).toEqual([['floatingip/1'], ['floatingip/2']]);
+    await clock.run(1);
+    expect(touchedBy().at(-1)).toEqual(['router/1', 'router/2']);
+    calls.at(-1)!.end();
+    await clock.run(60_000);
+    expect(calls).toHaveLength(3);
+    await converger.stop();
+  });
+
+  it('of what is changed without a pause are converged all the same, after half a second', async () => {
+    const { clock, calls, converger } = over(emptyView('cmp1'));
+    const reads = (of: ConvergeOptions): boolean => of.touched !== 'all' && of.touched.has('router/1');
+    let ended = 0;
+    const endAll = async (): Promise<void> => {
+      for (const { options, end } of calls.slice(ended))
+        end(undefined, reads(options) ? {} : { unread: new Set(['router/1']) });
+      ended = calls.length;
+      await clock.run(0);
+    };
+    for (let atMs = 0; atMs < 2_000; atMs += 50) {
+      converger.mark(new Set<ObjectKey>(['floatingip/1']));
+      await clock.run(0);
+      await endAll();
+      await clock.run(50);
+      await endAll();
+    }
+    expect([3, 4]).toContain(calls.filter(({ options }) => reads(options)).length);
+    await converger.stop();
+  });
+
   it('of a converge that could do nothing wait for a pause, unless the node is back', async () => {
     const { clock, calls, converger } = over(emptyView('cmp1'));
     const fails = async (): Promise<void> => {
@@ -206,7 +249,12 @@ describe('between the parts of a converge', () => {
     expect(whole.view.objects.has(key)).toBe(false);
     const between = whole.options.between!();
     await clock.run(0);
-    expect(calls[1]!.options).toEqual({ touched: new Set([key]), mayRemove: true, unverified: false });
+    expect(calls[1]!.options).toEqual({
+      touched: new Set([key]),
+      mayRemove: true,
+      unverified: false,
+      readsLater: true,
+    });
     expect(whole.view.objects.has(key)).toBe(true);
     calls[1]!.end();
     await between;

@@ -84,6 +84,8 @@ export class Reporter {
   private stopped = false;
   /** The whole node was looked at once. */
   private looked = false;
+  /** Something changed, and will be reported with what is read back. */
+  private unsent = false;
 
   constructor(private readonly options: ReporterOptions) {
     this.startedAt = options.clock.nowIso();
@@ -98,7 +100,7 @@ export class Reporter {
     this.cancelBeat?.();
   }
 
-  /** Call after each converge: reports at once what changed. */
+  /** Call after each converge: reports at once what changed, or with what is still to be read back. */
   converged(result: Convergence, view: HostView, options: ConvergeOptions): void {
     this.driftRepaired += result.drift;
     this.appliedPosition = view.position;
@@ -114,7 +116,7 @@ export class Reporter {
           reason,
         });
     }
-    let changed = result.applied > 0;
+    let changed = this.unsent || result.applied > 0;
     for (const [key, each] of found) {
       const status = each.reason === undefined ? each : { ...each, reason: shortened(each.reason) };
       const before = this.statuses.get(key);
@@ -131,7 +133,8 @@ export class Reporter {
     }
     const first = !this.looked && options.touched === 'all';
     if (first) this.looked = true;
-    if (changed || first) this.send(first);
+    this.unsent = changed && result.unread !== undefined && !first;
+    if ((changed && !this.unsent) || first) this.send(first);
   }
 
   private set(key: ObjectKey, status: ObjectStatus): void {

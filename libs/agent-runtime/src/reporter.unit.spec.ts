@@ -60,6 +60,21 @@ it('reports a change at once, in every report of the next second, and about once
   reporter.stop();
 });
 
+it('reports what was changed when it has been read back, in one report', () => {
+  const { reports, reporter, view } = reporting();
+  const how = { touched: new Set(['floatingip/1'] as const), mayRemove: true, unverified: false };
+  const quiet = { applied: 0, drift: 0, statuses: [], failed: [] };
+  const before = reports.length;
+  reporter.converged({ ...quiet, applied: 3, unread: new Set(['router/1'] as const) }, view, how);
+  expect(reports).toHaveLength(before);
+  // Nothing new is said of an object that went: that something was changed is.
+  reporter.converged(quiet, view, { ...how, touched: new Set(['router/1'] as const) });
+  expect(reports).toHaveLength(before + 1);
+  reporter.converged(quiet, view, how);
+  expect(reports).toHaveLength(before + 1);
+  reporter.stop();
+});
+
 it('says until the whole node was looked at that it was not, and then all there is in a full report', () => {
   const { reports, change, reporter, view } = reporting();
   change('a');

@@ -170,7 +170,7 @@ describe('a session', () => {
     node.calls.splice(0);
     await session();
     await clock.run(5_000);
-    expect(node.calls).toEqual([{ touched: 'all', mayRemove: true, unverified: false, between: expect.anything() }]);
+    expect(node.calls).toMatchObject([{ touched: 'all', mayRemove: true, unverified: false }]);
   });
 
   it('looks at it without the control plane soon, also when timers ring a little before their time', async () => {

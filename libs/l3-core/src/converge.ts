@@ -7,11 +7,13 @@
  * and then added. Many routers are looked at in parts, and between two of them what was asked for meanwhile is done first.
  *
  * A change of one router does not wait for a look at it: what was found of it last is taken for true until the change has been read back. If anything was refused or
- * is still missing then, or if by that nothing was to be done, the router is looked at first, as ever.
+ * is still missing then, or if by that nothing was to be done, the router is looked at first, as ever. Nor does it wait for the change before to be read back, where what
+ * that leads to is known (afterwards.ts): then a router is read back once it has been left alone for a moment, and only then is anything said of it.
  */
-import { ObjectStatus } from '@plumbline/contracts';
+import { ObjectKey, ObjectStatus } from '@plumbline/contracts';
 import { Agent, applyStages, asError, Memory, Run, settle } from '@plumbline/reconcile';
 import { Convergence, ConvergeOptions, HostView } from '@plumbline/topology';
+import { afterwards } from './afterwards.js';
 import { Announcement, L3Driver, L3Step, ProbeAnswer } from './driver.js';
 import { outsideOf } from './marks.js';
 import { Members } from './members.js';
@@ -34,6 +36,8 @@ export class L3Memory {
   readonly announced = new Set<string>();
   /** A guess that saves a look and decides nothing. */
   readonly recent = new Recent();
+  /** Routers that were changed and not read back. */
+  readonly unread = new Set<string>();
   /** The routers of this host as the view now says. For whoever looks: a converge goes by what it renders itself. */
   rendered(view: HostView, facts: NodeFacts): readonly Rendered[] {
     this.members.update(view, new Set());
@@ -65,6 +69,7 @@ export async function converge(
   terms: L3Terms = PLAIN,
 ): Promise<Convergence> {
   const { touched, mayRemove, unverified, between } = options;
+  const unread = new Set<ObjectKey>();
   memory.members.update(view, touched);
   const all = touched === 'all';
   const ids = [...(all ? [...hereIn(view), ...(await driver.list())] : memory.members.routersTouched(view, touched))];
@@ -91,6 +96,7 @@ export async function converge(
         sweep,
       );
       for (const [id, each] of part.looked) for (const map of [looked, outer]) map?.set(id, each);
+      for (const id of part.unread) unread.add(`router/${id}`);
       applied += part.applied;
       drift += part.drift;
     }
@@ -106,7 +112,8 @@ export async function converge(
         (error) => failed.push({ key: `node/${view.host}`, reason: asError(error).message }),
       );
   }
-  return { applied, drift, statuses: [...looked.values()].flatMap(({ statuses }) => statuses), failed };
+  const statuses = [...looked.values()].flatMap((each) => each.statuses);
+  return { applied, drift, statuses, failed, ...(unread.size > 0 && { unread }) };
 }
 
 /** What a look at all learns of switch ports. `untouched`: some router is left as it is, so which ports are its own is not known. */
@@ -120,13 +127,13 @@ async function convergeRouters(
   options: ConvergeOptions & L3Terms,
   memory: L3Memory,
   sweep: Sweep,
-): Promise<{ applied: number; drift: number; looked: Map<string, Looked> }> {
+): Promise<{ applied: number; drift: number; looked: Map<string, Looked>; unread: readonly string[] }> {
   const { mayRemove, unverified } = options;
+  const quick = await changeUnseen(view, driver, ids, options, memory);
+  if (quick && 'unread' in quick) return { applied: quick.unread, drift: 0, looked: new Map(), unread: ids };
   const announced = new Set(ids.filter((id) => memory.announced.delete(id)));
   const announcements: Announcement[] = [];
-  const { found, last, work, run } =
-    (await changeUnseen(view, driver, ids, options, memory)) ??
-    (await lookAndChange(view, driver, ids, options, memory));
+  const { found, last, work, run } = quick ?? (await lookAndChange(view, driver, ids, options, memory));
   note(sweep, found, work);
   memory.engine.conclude(run, new Map([...work.values()].map((each) => [each.id, each.wanted])), mayRemove);
   const blame = new Map<string, Map<string, Set<string>>>();
@@ -159,7 +166,7 @@ async function convergeRouters(
   }
   // Nothing on the node changes by it, and nobody waits for it.
   if (announcements.length > 0) await driver.apply(announcements).catch(() => undefined);
-  return { applied: run.applied, drift: run.drift, looked };
+  return { applied: run.applied, drift: run.drift, looked, unread: [] };
 }
 
 /** `found`: before anything was done; `last`: when the node was last looked at. */
@@ -186,14 +193,17 @@ async function lookAndChange(
   return { found, last, work, run };
 }
 
-/** Makes a router as it is wanted by what was found of it last, and reads it back. Null when that is not known, asks for nothing, or was not enough: what was done is no harm. */
+/**
+ * Makes a router as it is wanted by what was found of it last, and reads it back; or leaves that for later, where what the steps lead to is known: `unread`, so many.
+ * Null when what was found last is not known, asks for nothing, or was not enough: what was done is no harm.
+ */
 async function changeUnseen(
   view: HostView,
   driver: L3Driver,
   ids: readonly string[],
-  { touched, mayRemove, unverified, metadata }: ConvergeOptions & L3Terms,
+  { touched, mayRemove, unverified, metadata, readsLater }: ConvergeOptions & L3Terms,
   memory: L3Memory,
-): Promise<Changed | null> {
+): Promise<Changed | Readonly<{ unread: number }> | null> {
   const [id = ''] = ids;
   // Who asks for all wants all looked at.
   const before = ids.length === 1 && touched !== 'all' ? memory.recent.of(id) : undefined;
@@ -203,10 +213,23 @@ async function changeUnseen(
   if (rendered?.kind !== 'present' || rendered.state === before.wanted) return null;
   memory.recent.drop(id);
   const work = new Map([[id, new Work(id, rendered, view, mayRemove, metadata)]]);
+  const agent = agentFor(work, driver);
   const run = new Run();
-  const terms = { mayRemove, countsDrift: false };
-  const last = await settle(agentFor(work, driver), memory.engine, run, found, new Set([id]), terms);
-  if (last !== null && last !== found && run.failures.size === 0) return { found, last, work, run };
+  const { tasks, refused } = readsLater ? agent.plan(found, new Set([id])) : { tasks: [], refused: [] };
+  const steps = tasks.map(({ step }) => step);
+  const after = steps.length > 0 && refused.length === 0 ? afterwards(found, id, steps) : null;
+  if (after) {
+    await applyStages(agent, run, tasks, new Set());
+    if (run.failures.size === 0) {
+      memory.unread.add(id);
+      memory.recent.put(id, { wanted: rendered.state, found: after });
+      return { unread: run.applied };
+    }
+  } else {
+    const terms = { mayRemove, countsDrift: false };
+    const last = await settle(agent, memory.engine, run, found, new Set([id]), terms);
+    if (last !== null && last !== found && run.failures.size === 0) return { found, last, work, run };
+  }
   // As after the death of an agent: what was begun shows on the node, but for connections that were to end.
   memory.translated.delete(id);
   return null;
@@ -254,6 +277,7 @@ async function lookAt(
   memory: L3Memory,
 ): Promise<Readonly<{ found: L3State; work: ReadonlyMap<string, Work> }>> {
   const { members, translated } = memory;
+  for (const id of ids) memory.unread.delete(id);
   const listsConnections = (id: string): boolean => mayRemove && !translated.has(id);
   const observing = driver.observe(new Set(ids), members.outsidesOf(view, ids), listsConnections);
   // What is wanted is rendered while the node is read.

@@ -1,7 +1,8 @@
 /**
  * The smallest change that makes found rules into wanted ones. Nothing is written where the lines are the same; of a table only the chains that differ are;
- * where rules are only missing they are inserted one by one, because deleting rules costs the kernel a grace period (some 15 ms) and inserting does not. Of a
- * long chain a few rules are taken away one by one, too: written anew it costs as much as there are rules in it. A table is committed whole or not at all.
+ * where rules are only missing they are inserted one by one, because deleting rules costs the kernel a grace period (some 15 ms) and inserting does not. At the end of a
+ * chain they are appended: for a place in the middle iptables reads the whole chain. Of a long chain a few rules are taken away one by one, too: written anew it costs as
+ * much as there are rules in it. A table is committed whole or not at all.
  *
  * Road not taken: writing all chains at each change, as the reference does. It is simpler, slower, and clears the counters of rules that did not change.
  */
@@ -56,7 +57,7 @@ function insertions(chain: Chain, have: readonly string[]): Edit[] | null {
   let next = 0;
   for (const [index, rule] of chain.rules.entries()) {
     if (next < have.length && have[next] === lines[index]) next += 1;
-    else inserts.push({ edit: 'insert', rule, at: index + 1 });
+    else inserts.push(next === have.length ? { edit: 'append', rule } : { edit: 'insert', rule, at: index + 1 });
   }
   return next === have.length ? inserts : null;
 }

@@ -60,7 +60,7 @@ describe('the least that makes found into wanted', () => {
   });
 
   it('insertions where rules are only missing, each at its place', () => {
-    expect(lines(wanted(ruleA, ruleB, ruleC), found({ [OWN]: [b] }))).toEqual([`-I ${OWN} 1 ${a}`, `-I ${OWN} 3 ${c}`]);
+    expect(lines(wanted(ruleA, ruleB, ruleC), found({ [OWN]: [b] }))).toEqual([`-I ${OWN} 1 ${a}`, `-A ${OWN} ${c}`]);
   });
 
   it('the chain anew where one is too much, altered, or in another place', () => {

@@ -147,11 +147,14 @@ export function rulesV4(gathered: Gathered, metadata: boolean): readonly Table[]
     [ownChain('mark')]: way ? [rule(way.origin, [enters(way.gateway)], { do: 'set-mark', mark: FROM_OUTSIDE })] : [],
     [ownChain('scope')]: markScopes(ports),
   });
-  const associated = (way ? floatingIps : []).map((fip) => ({
-    origin: { owner: `floatingip/${fip.id}` as ObjectKey, position: fip.setAt['association'] ?? 0 },
-    floating: fip.floatingIpAddress,
-    fixed: fip.association.fixedIpAddress,
-  }));
+  // As they were associated: a new one comes behind the others, which costs the kernel nothing, whereas to insert it among them costs as much as there are.
+  const associated = (way ? floatingIps : [])
+    .map((fip) => ({
+      origin: { owner: `floatingip/${fip.id}` as ObjectKey, position: fip.setAt['association'] ?? 0 },
+      floating: fip.floatingIpAddress,
+      fixed: fip.association.fixedIpAddress,
+    }))
+    .sort((a, b) => a.origin.position - b.origin.position);
   // Wherever a packet for a floating IP comes from (outside, a neighbour, the router itself), it goes to the fixed address.
   const inward = associated.map(({ origin, floating, fixed }) =>
     rule(origin, [{ on: 'destination', address: floating }], { do: 'dnat', to: fixed, ports: null, base: null }),

@@ -13,6 +13,8 @@ export type ConvergeOptions = Readonly<{
    * this one, and the view is brought up to date for it. Absent: nothing else may be done meanwhile. Does not reject.
    */
   between?: () => Promise<void>;
+  /** True: what was changed may be left to be read back by a later call (`Convergence.unread`). Default false. */
+  readsLater?: boolean;
 }>;
 
 export type Convergence = Readonly<{
@@ -26,4 +28,6 @@ export type Convergence = Readonly<{
   failed: readonly Readonly<{ key: string; reason: string }>[];
   /** Present when there is more to do than one convergence takes at once: call again with these, and with whatever is touched meanwhile. */
   again?: ReadonlySet<ObjectKey>;
+  /** Present when something was changed and not read back, so that nothing of it is in `statuses` yet: call with these once nothing has been asked for for a moment. */
+  unread?: ReadonlySet<ObjectKey>;
 }>;

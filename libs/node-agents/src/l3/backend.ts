@@ -65,7 +65,8 @@ export async function makeL3Backend(config: AgentConfig<typeof l3Settings>, logg
           runner,
           (routers) => look(new Set([...routers].map((id) => `router/${id}` as const))),
           (err) => logger.warn({ err, step: 'watch' }, 'what others change in namespaces is not heard of, only found'),
-          (id) => driver.lookedAt(id),
+          // What the agent itself changed and has not read back is looked at anyway.
+          (id) => (memory.unread.has(id) ? Infinity : driver.lookedAt(id)),
         );
         watchPorts(mirror, (ports) =>
           look(ports === 'all' ? 'all' : new Set([...ports].map((id) => `port/${id}` as const))),
