@@ -7,7 +7,7 @@ import { run } from '@plumbline/exec';
 import { connections } from './connect.mjs';
 import { median, projectDir, quantile } from './report.mjs';
 
-const [ASKED, STARTED, DIAGNOSED, PAIRS, TURNS] = [60, 12, 8, 5, 30];
+const [ASKED, STARTED, DIAGNOSED, PAIRS, TURNS] = [60, 12, 8, 5, 60];
 const [WHY_MS, DOCTOR_MS, TIMES] = [300, 2_000, 1.1];
 const A_MINUTE = 1_000;
 /** Of ten questions one is doctor's, which asks three nodes some twenty. */

@@ -45,6 +45,8 @@ export type LedgerOptions = Readonly<{
   patienceMs?: number;
   /** Nova hears of its servers' ports: what it must hear is stored with the events. Default false. */
   servers?: boolean;
+  /** Called when a command begins. */
+  onCommand?: () => void;
 }>;
 
 export class Ledger {
@@ -95,6 +97,7 @@ export class Ledger {
   ): Promise<{ result: T; position: number }> {
     const { store, follower, logger, patienceMs = 10_000, servers = false } = this.options;
     const dueAt = performance.now() + patienceMs;
+    this.options.onCommand?.();
     let fresh = false;
     let lostAt = 'a command of this process';
     for (let attempt = 0; performance.now() < dueAt; attempt += 1) {

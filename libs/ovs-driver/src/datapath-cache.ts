@@ -5,9 +5,8 @@
  * identifier (flow_put_on_pmd in lib/dpif-netdev.c). So of a port that was cut off and is wired again a decision to drop may be left, for as long as its packets come.
  * The kernel's datapath does not do this.
  */
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Runner } from '@plumbline/exec';
+import { controlSocketIn } from './control-socket.js';
 
 /**
  * Idempotent. Loses no packet: the next one of each stream looks at the tables again. Does nothing where no switch has its control socket in `runDir`; rejects with
@@ -17,23 +16,4 @@ export async function emptyDatapathCache(runner: Runner, runDir: string, timeout
   const socket = await controlSocketIn(runDir);
   // Command of ovs-vswitchd; ovs-appctl(8).
   if (socket !== null) await runner.run(['ovs-appctl', '-t', socket, 'revalidator/purge'], { timeoutMs });
-}
-
-/** The control socket of ovs-vswitchd; null: there is none. The youngest: a switch that was killed leaves its own behind. */
-export async function controlSocketIn(runDir: string): Promise<string | null> {
-  const names = await readdir(runDir).catch(() => []);
-  const sockets = await Promise.all(
-    names
-      .filter((name) => /^ovs-vswitchd(\.\d+)?\.ctl$/.test(name))
-      .map(async (name) => {
-        const path = join(runDir, name);
-        return {
-          path,
-          made: await stat(path)
-            .then(({ mtimeMs }) => mtimeMs)
-            .catch(() => 0),
-        };
-      }),
-  );
-  return sockets.sort((a, b) => b.made - a.made)[0]?.path ?? null;
 }

@@ -96,8 +96,15 @@ export class DumpedFlows {
   }
 }
 
-const IN_PORT = /\b(in_port=)(\d+)\b/;
+const IN_PORT = /\b(in_port=)(\d+)\b/g;
 const OUTPUT = /\b(output:)(\d+)\b/g;
+
+/** A dump (`--no-names`) of a bridge with these ports as `--names` prints it. */
+export function namedFlows(dump: string, ports: ObservedBridge['ports']): string {
+  const names = namesByNumber(ports);
+  const named = (_whole: string, field: string, number: string): string => `${field}${names.get(number) ?? number}`;
+  return dump.replace(IN_PORT, named).replace(OUTPUT, named);
+}
 
 /** As `--names` prints them. */
 function namesByNumber(ports: ObservedBridge['ports']): ReadonlyMap<string, string> {

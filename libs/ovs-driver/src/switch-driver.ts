@@ -23,7 +23,7 @@ import {
 import { OvsdbNotApplied, OvsdbOutcomeUnknown, OvsdbUnreachable } from '@plumbline/ovsdb';
 import { bundlesOf } from './bundles.js';
 import { emptyDatapathCache } from './datapath-cache.js';
-import { bundleText, COPIES, DumpedFlows } from './flow-text.js';
+import { bundleText, COPIES, DumpedFlows, namedFlows } from './flow-text.js';
 import { guestOffloads } from './guest-offloads.js';
 import { namesIn, operationsAfter, operationsFor, SwitchImage, SwitchRows, tunnelEnds } from './rows.js';
 import type { CopiedPacket } from './packet-in.js';
@@ -249,10 +249,10 @@ export class SwitchDriver implements OvsDriver {
     await this.runner.run(argv, { stdin: bundleText(bundle, ports), timeoutMs });
   }
 
-  /** All flows of a bridge as ovs-ofctl prints them, a line each, for whoever looks: nothing of it is remembered. Throws OvsUnavailable. */
-  async flowLines(bridge: string): Promise<readonly string[]> {
+  /** All flows of a bridge with these ports as ovs-ofctl prints them (`--names`), a line each, for whoever looks: nothing of it is remembered. Throws OvsUnavailable. */
+  async flowLines(bridge: string, ports: ObservedBridge['ports']): Promise<readonly string[]> {
     try {
-      const lines = (await this.printed(bridge, '--names')).split('\n');
+      const lines = namedFlows(await this.printed(bridge), ports).split('\n');
       return lines.flatMap((line) => (line.startsWith(' ') ? [line.trim()] : []));
     } catch (error) {
       throw unavailable(error) ?? error;
@@ -269,13 +269,9 @@ export class SwitchDriver implements OvsDriver {
     return count === undefined ? null : Number(count);
   }
 
-  private async printed(
-    bridge: string,
-    ports: '--names' | '--no-names',
-    onStdout?: (text: string) => void,
-  ): Promise<string> {
+  private async printed(bridge: string, onStdout?: (text: string) => void): Promise<string> {
     const socket = `unix:${this.socketOf(bridge)}`;
-    const argv = ['ovs-ofctl', '-O', 'OpenFlow14', '--no-stats', ports, 'dump-flows', socket];
+    const argv = ['ovs-ofctl', '-O', 'OpenFlow14', '--no-stats', '--no-names', 'dump-flows', socket];
     const options = { reads: true, timeoutMs: this.timeoutMs, ...(onStdout && { onStdout }) };
     return (await this.runner.run(argv, options)).stdout;
   }
@@ -285,7 +281,7 @@ export class SwitchDriver implements OvsDriver {
     try {
       const dumped = new DumpedFlows(observed.get(bridge)?.ports ?? new Map(), wanted);
       // Read while more is printed.
-      dumped.take(await this.printed(bridge, '--no-names', (text) => dumped.take(text)));
+      dumped.take(await this.printed(bridge, (text) => dumped.take(text)));
       const flows = dumped.end();
       this.isLimited = false;
       if (dumped.copies && bridge === BR_INT) await this.limitCopies(bridge);

@@ -2,7 +2,7 @@
  * What the flow tables do with one packet, by the switch's own `ofproto/trace` (ovs-vswitchd(8)), asked over its control socket: 3 ms instead of a process. Nothing is sent,
  * learned or committed. A trace does not know connections: what conntrack would say is given with the packet, and said again at each recirculation (`--ct-next`).
  */
-import { createConnection } from 'node:net';
+import { askSwitch } from './control-socket.js';
 
 /** `sport` and `dport`: of ICMP its type and code; of a protocol without ports 0. */
 export type SwitchPacket = Readonly<{
@@ -70,11 +70,6 @@ const tunnelEnds = ({ remoteIp, localIp }: NonNullable<Entered['tunnel']>): stri
 };
 const stateOf = (opened: Addressed | undefined): string => (opened ? 'trk|est|rpl' : 'trk|new');
 
-/** The switch does not answer: it is away, or not there again yet. */
-export class SwitchAway extends Error {
-  override readonly name = 'SwitchAway';
-}
-
 /** The switch's own words. `socket`: its control socket (`controlSocketIn`). Throws SwitchAway, and Error with the switch's words when it cannot trace such a packet. */
 export async function traceText(
   socket: string,
@@ -89,33 +84,7 @@ export async function traceText(
         stateOf(entered.opened).replaceAll('|', ','),
       ]).flat()
     : [];
-  const text = await asked(socket, 'ofproto/trace', ['--names', ...next, entered.bridge, flow], signal);
+  const text = await askSwitch(socket, 'ofproto/trace', ['--names', ...next, entered.bridge, flow], signal);
   if (!text.startsWith('Flow: ')) throw new Error(`the switch cannot trace ${flow}: ${text.slice(0, 500)}`);
   return text;
-}
-
-/** One call of the switch's control socket: JSON-RPC, an answer each. */
-function asked(socketPath: string, method: string, params: readonly string[], signal?: AbortSignal): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = createConnection({ path: socketPath, ...(signal && { signal }) });
-    let text = '';
-    socket.setEncoding('utf8');
-    socket.on('error', (error) => reject(new SwitchAway(error.message)));
-    socket.on('data', (chunk: string) => {
-      text += chunk;
-      // An answer is one object; a part of it is no JSON.
-      if (!text.trimEnd().endsWith('}')) return;
-      let answer: { result: unknown; error: unknown };
-      try {
-        answer = JSON.parse(text) as typeof answer;
-      } catch {
-        return;
-      }
-      socket.destroy();
-      if (answer.error === null) resolve(String(answer.result));
-      else reject(new Error(String(answer.error)));
-    });
-    socket.on('close', () => reject(new SwitchAway('it closed its control socket')));
-    socket.write(JSON.stringify({ id: 0, method, params }));
-  });
 }

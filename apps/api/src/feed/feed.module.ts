@@ -34,6 +34,7 @@ import { answersController } from '../questions/answers.controller.js';
 import { NodeQuestions } from '../questions/node-questions.js';
 import { QuestionsController } from '../questions/questions.controller.js';
 import { Reasons } from '../reasons/reasons.js';
+import { Changes } from './changes.js';
 import { Beacons } from './beacons.js';
 import { FeedPruner } from './feed-pruner.js';
 import { Past } from './past.js';
@@ -101,7 +102,9 @@ export class FeedModule {
   static with(options: FeedOptions): DynamicModule {
     const { logger, nats, servers = false } = options;
     const wire = new NatsWire(nats, 'plumb-api', logger);
-    const questions = new NodeQuestions(wire, logger);
+    const changes = new Changes();
+    const publisher = new FeedPublisher(wire, changes);
+    const questions = new NodeQuestions(wire, logger, changes);
     return {
       module: FeedModule,
       global: true,
@@ -121,7 +124,7 @@ export class FeedModule {
         { provide: CHECKPOINTS, useFactory: () => new PostgresCheckpoints(options.databaseUrl) },
         { provide: OUTLET, useValue: wire },
         { provide: NodeQuestions, useValue: questions },
-        { provide: FeedPublisher, inject: [OUTLET], useFactory: (wire: NatsWire) => new FeedPublisher(wire) },
+        { provide: FeedPublisher, useValue: publisher },
         {
           provide: Follower,
           inject: [EVENT_STORE, CHECKPOINTS, FeedPublisher],
@@ -142,7 +145,8 @@ export class FeedModule {
         {
           provide: Ledger,
           inject: [EVENT_STORE, Follower],
-          useFactory: (store: EventStore, follower: Follower) => new Ledger({ store, follower, logger, servers }),
+          useFactory: (store: EventStore, follower: Follower) =>
+            new Ledger({ store, follower, logger, servers, onCommand: () => changes.note() }),
         },
         { provide: Observations, useFactory: () => new Observations(options.pool, servers ? sayOf : undefined) },
         {

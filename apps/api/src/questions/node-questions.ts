@@ -3,7 +3,8 @@
  * says which host and agent it is from.
  *
  * Goals: whoever asks hears within the question's time, whatever became of the message; no number of questions holds this process up. So a question that is not answered is an
- * answer in words and no error, and only so many are under way.
+ * answer in words and no error, and only so many are under way. Nor does a question hold up a change: it waits
+ * a moment for one that has just begun.
  */
 import {
   type AgentKind,
@@ -17,6 +18,7 @@ import {
 } from '@plumbline/contracts';
 import type { Logger } from '@plumbline/telemetry';
 import { randomBytes, randomUUID } from 'node:crypto';
+import { Changes } from '../feed/changes.js';
 import type { Outlet } from '../feed/publisher.js';
 
 /** What became of a question: the answer, and how the agent stood to the log then; or why it is not known, in words. */
@@ -40,6 +42,7 @@ export class NodeQuestions {
   constructor(
     private readonly outlet: Outlet,
     private readonly logger: Logger,
+    private readonly changes: Pick<Changes, 'quiet'> = new Changes(),
   ) {}
 
   /** Does not reject. `withinMs`: for whoever has less time than the question's own. */
@@ -54,7 +57,7 @@ export class NodeQuestions {
     if (!this.outlet.connected) return { unknown: `${whom} was not asked: the API has no connection to the broker` };
     if (this.waiting.size >= MOST_UNDER_WAY)
       return { unknown: `${whom} was not asked: ${this.waiting.size} questions are under way; ask again`, busy: 'api' };
-    const ms = Math.max(1, Math.min(withinMs, QUESTIONS[question].withinMs));
+    const ms = Math.max(1, Math.floor(Math.min(withinMs - (await this.changes.quiet()), QUESTIONS[question].withinMs)));
     const id = randomUUID();
     const answered = await new Promise<Answer | null>((resolve) => {
       const timer = setTimeout(() => settle(null), ms + Math.min(ms, TRAVEL_MS));
@@ -67,6 +70,8 @@ export class NodeQuestions {
       const body: Question = { id, asker: this.asker, question, params, withinMs: ms };
       this.outlet.send(subjects.question(host, agent), body);
     });
+    // What is worked out of it can wait, too.
+    await this.changes.quiet();
     if (!answered)
       return {
         unknown: `${whom} did not answer within ${ms} ms: it does not run, has no connection to the broker, or its NATS login is older than questions ("plumb node rekey ${host}")`,

@@ -2,6 +2,8 @@
 import { type AnswerOf, MOST_SHOWN, type ParamsOf } from '@plumbline/contracts';
 import type { Spawner } from '@plumbline/exec';
 import { BR_INT, BR_TUN, intPatch, phyPatch, readCookie } from '@plumbline/ovs-core';
+import { namedFlows, SwitchImage } from '@plumbline/ovs-driver';
+import type { OvsdbMirror } from '@plumbline/ovsdb';
 
 const DUMP_MS = 2_800;
 /** OpenFlow's bit that says that there is a tag (VLAN_VID_PRESENT). */
@@ -9,7 +11,7 @@ const TAGGED = 0x1000;
 
 type FlowLine = Readonly<{ ours: boolean; priority: number; match: string; actions: string }>;
 
-/** Lines of `dump-flows --no-stats --names`. */
+/** Lines of `dump-flows --no-stats`. */
 function* flowsIn(dump: string): Iterable<FlowLine> {
   for (const line of dump.split('\n')) {
     const found = /^ (?:cookie=(0x[0-9a-f]+), )?(.*?) ?actions=(.*)$/.exec(line);
@@ -25,21 +27,26 @@ function* flowsIn(dump: string): Iterable<FlowLine> {
 const isUsual = ({ priority, match, actions }: FlowLine): boolean =>
   priority === 0 && actions === 'NORMAL' && match === '';
 
-/** `runDir`: Open vSwitch's run directory. A bridge that is not there has none. */
+/** `runDir`: Open vSwitch's run directory. A bridge that is not there has none. Ports are named by the database: to understand a name ovs-ofctl asks the switch for far more than its flows. */
 export async function flows(
   runner: Spawner,
+  mirror: OvsdbMirror,
   runDir: string,
   { bridges }: ParamsOf<'flows'>,
 ): Promise<AnswerOf<'flows'>> {
   /** Null: there is no such bridge. */
   const dumps = new Map<string, readonly FlowLine[] | null>();
+  const image = new SwitchImage(mirror);
+  const observed = image.observe();
+  image.close();
   await Promise.all(
     [...new Set([BR_INT, BR_TUN, ...bridges.map(({ name }) => name)])].map(async (bridge) => {
-      const argv = ['ovs-ofctl', '-O', 'OpenFlow14', '--no-stats', '--names', 'dump-flows'];
+      const argv = ['ovs-ofctl', '-O', 'OpenFlow14', '--no-stats', '--no-names', 'dump-flows'];
       const { stdout, code } = await runner.run([...argv, `unix:${runDir}/${bridge}.mgmt`], {
         ...{ timeoutMs: DUMP_MS, reads: true, okCodes: [0, 1] },
       });
-      dumps.set(bridge, code === 0 ? [...flowsIn(stdout)] : null);
+      const ports = observed.get(bridge)?.ports ?? new Map();
+      dumps.set(bridge, code === 0 ? [...flowsIn(namedFlows(stdout, ports))] : null);
     }),
   );
   const foreign = [...dumps].flatMap(([bridge, all]) =>

@@ -57,7 +57,7 @@ export const looksAt = (
   const rules = inTurns((version: IpVersion) => rulesRead(runner, version));
   return {
     wiring: inTurns(async (params) => wiring(runner, (await opened()).mirror, RUN_DIR, params)),
-    flows: inTurns((params) => flows(runner, RUN_DIR, params)),
+    flows: inTurns(async (params) => flows(runner, (await opened()).mirror, RUN_DIR, params)),
     namespace: inTurns((params) => namespace(runner, params)),
     probe: async (params) => probe(runner, (await opened()).mirror, params),
     path: (params) => path(runner, params),

@@ -157,12 +157,15 @@ describe('what leads packets astray', () => {
 });
 
 describe('who listens', () => {
-  it('is read of ss', () => {
-    const text = `udp   UNCONN 0      0            0.0.0.0:67        0.0.0.0:*
-udp   UNCONN 0      0            [fe80::1]:53      [::]:*
-tcp   LISTEN 0      128          0.0.0.0:9697      0.0.0.0:*
+  it('is read of the kernel, with and without IPv6; connections are nobody who listens', () => {
+    const text = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:25E1 00000000:0000 0A 00000000:00000001 00:00000000 00000000     0        0 25215505 2 00000000268411a1 100 0 0 10 0
+   1: 0100007F:25E1 0100007F:E536 01 00000000:00000000 00:00000000 00000000     0        0 0 1 000000000b4a63e9 20 0 0 10 -1
+   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
+ 3641: 00000000:0043 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 25215506 2 0000000044ceebe0 0
+ 4121: 00000000000000000000000001000000:0035 00000000000000000000000000000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 25215507 2 00000000e1afdbae 0
 `;
-    expect(listenersIn(text)).toEqual(['udp/67', 'udp/53', 'tcp/9697']);
+    expect(listenersIn(text)).toEqual(['tcp/9697', 'udp/67', 'udp/53']);
   });
 });
 

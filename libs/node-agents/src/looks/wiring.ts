@@ -1,8 +1,8 @@
 /** Looks: what the switch's database shows of ports, provider bridges and tunnels. Any agent of the node can look, whichever of them made what is there. */
 import { type AnswerOf, canonicalAddress, IpAddress, type ParamsOf, type Plugged } from '@plumbline/contracts';
-import { CommandFailed, type Spawner } from '@plumbline/exec';
+import { CommandFailed, type SeenNetwork, type Spawner } from '@plumbline/exec';
 import { BR_INT, intPatch, phyPatch, tapOf, uplinksOf } from '@plumbline/ovs-core';
-import { controlSocketIn, SwitchImage, tunnelEnds } from '@plumbline/ovs-driver';
+import { askSwitch, controlSocketIn, SwitchImage, tunnelEnds } from '@plumbline/ovs-driver';
 import type { InterfaceRow, OvsdbMirror } from '@plumbline/ovsdb';
 
 /** The switch looks at its control socket between two rounds of its work. */
@@ -49,10 +49,10 @@ export async function wiring(
   const image = new SwitchImage(mirror);
   const observed = image.observe();
   image.close();
-  const queues = await queuesOf(
-    runner,
-    ports.flatMap(({ id }) => pluggedBy(mirror, id).map(({ name }) => name)),
-  );
+  const local = localEnds(mirror);
+  const devices = ports.flatMap(({ id }) => pluggedBy(mirror, id).map(({ name }) => name));
+  const links = local.size + devices.length === 0 ? [] : await linksOf(runner, local.size > 0 ? 'all' : devices);
+  const queues: Queues = new Map(links.map(({ name, qdisc }) => [name, qdisc]));
   const almost = (id: string, mac: string): Plugged[] =>
     mirror
       .interfaces()
@@ -62,7 +62,7 @@ export async function wiring(
       )
       .map((row) => shown(mirror, row, queues));
   return {
-    switchAnswers: await switchAnswers(runner, runDir),
+    switchAnswers: await switchAnswers(runDir),
     integrationBridge: mirror.bridge(BR_INT) !== undefined,
     ports: ports.map(({ id, mac }) => ({
       id,
@@ -88,33 +88,31 @@ export async function wiring(
       };
     }),
     tunnels: tunnelEnds(mirror).map(({ remoteIp, up }) => ({ remoteIp, up })),
-    tunnelEnds: await ownEnds(runner, mirror),
+    tunnelEnds: ownEnds(local, links),
   };
 }
 
-/** Addresses at which tunnels of this node begin, and who of its devices has each. */
-async function ownEnds(runner: Spawner, mirror: OvsdbMirror): Promise<AnswerOf<'wiring'>['tunnelEnds']> {
-  const local = new Set(
+/** Addresses at which tunnels of this node begin. */
+const localEnds = (mirror: OvsdbMirror): ReadonlySet<string> =>
+  new Set(
     tunnelEnds(mirror)
       .map(({ localIp }) => localIp)
       .filter((ip) => IpAddress.safeParse(ip).success),
   );
-  if (local.size === 0) return [];
-  const [seen] = await runner.look({ links: 'all', parts: ['addresses'] });
-  if (!seen || seen instanceof CommandFailed) throw seen ?? new Error('nothing was seen of the node');
-  return [...local].map((localIp) => {
-    const device = seen.links.find(({ addresses }) =>
+
+/** Who of the node's devices has each of these addresses. */
+const ownEnds = (local: ReadonlySet<string>, links: SeenNetwork['links']): AnswerOf<'wiring'>['tunnelEnds'] =>
+  [...local].map((localIp) => {
+    const device = links.find(({ addresses }) =>
       addresses.some(({ address }) => address.replace(/\/\d+$/, '') === canonicalAddress(localIp)),
     );
     return { localIp, device: device?.name ?? null, up: device?.up ?? false };
   });
-}
 
-async function queuesOf(runner: Spawner, devices: readonly string[]): Promise<Queues> {
-  if (devices.length === 0) return new Map();
-  const [seen] = await runner.look({ links: devices });
+async function linksOf(runner: Spawner, devices: 'all' | readonly string[]): Promise<SeenNetwork['links']> {
+  const [seen] = await runner.look({ links: devices, parts: ['addresses'] });
   if (!seen || seen instanceof CommandFailed) throw seen ?? new Error('nothing was seen of the devices');
-  return new Map(seen.links.map(({ name, qdisc }) => [name, qdisc]));
+  return seen.links;
 }
 
 function leastMtu(mirror: OvsdbMirror, names: readonly string[]): number | null {
@@ -123,11 +121,11 @@ function leastMtu(mirror: OvsdbMirror, names: readonly string[]): number | null 
 }
 
 /** The database answers for a switch that is stopped, too; its control socket does not. */
-async function switchAnswers(runner: Spawner, runDir: string): Promise<boolean> {
+async function switchAnswers(runDir: string): Promise<boolean> {
   const socket = await controlSocketIn(runDir);
   if (socket === null) return false;
-  return runner
-    .run(['ovs-appctl', '-t', socket, 'version'], { timeoutMs: SWITCH_ANSWERS_MS, reads: true })
-    .then(() => true)
-    .catch(() => false);
+  return askSwitch(socket, 'version', [], AbortSignal.timeout(SWITCH_ANSWERS_MS)).then(
+    () => true,
+    () => false,
+  );
 }

@@ -22,7 +22,9 @@ export const ovsSurvey = ({ driver, bridges, runner }: Omit<OvsLook, 'converger'
   new Survey(async () => {
     const observed = await driver.observe();
     const [flows, filter, [root], namespaces] = await Promise.all([
-      Promise.all(readable(observed).map(async (name) => [name, await driver.flowLines(name)] as const)),
+      Promise.all(
+        readable(observed).map(async ({ name, ports }) => [name, await driver.flowLines(name, ports)] as const),
+      ),
       bridges.observe(),
       runner.look({ links: 'all', parts: ['addresses'] }),
       readdir(defaultNetnsDir).catch(() => []),

@@ -12,6 +12,7 @@ import {
   type FoundFilter,
   isOurSet,
   memberSet,
+  type ObservedBridge,
   type ObservedSwitch,
   readCookie,
 } from '@plumbline/ovs-core';
@@ -270,5 +271,5 @@ function rulesIn(saved: SavedTables, version: 4 | 6, own: string): FoundThing[] 
 }
 
 /** Bridges whose flows are read: those with a mark of ours. */
-export const readable = (observed: ObservedSwitch): string[] =>
-  [...observed.values()].flatMap(({ name, mark }) => (mark !== null || name === BR_TUN ? [name] : []));
+export const readable = (observed: ObservedSwitch): ObservedBridge[] =>
+  [...observed.values()].filter(({ name, mark }) => mark !== null || name === BR_TUN);

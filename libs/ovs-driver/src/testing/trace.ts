@@ -2,7 +2,8 @@
 import { BR_INT } from '@plumbline/ovs-core';
 import { type SwitchPacket, traceText } from '../trace.js';
 
-export { SwitchAway, type SwitchPacket as TracedPacket } from '../trace.js';
+export { SwitchAway } from '../control-socket.js';
+export type { SwitchPacket as TracedPacket } from '../trace.js';
 
 /** The ports of br-int that get the packet, and the switch's own words. `dir`: the switch's directory. `vlanId`: of a frame that comes from the edge. Throws SwitchAway. */
 export async function traceOn(
