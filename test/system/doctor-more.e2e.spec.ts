@@ -2,16 +2,15 @@
  * `plumb doctor` on a lab: faults that nobody promised to find, made by hand behind the back of an agent, and those of IPv6; and what the command itself says, and ends with.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { InstanceState } from '@plumbline/lab';
 import { furtherFaults } from './testing/faults/further.js';
 import { type Fault, handsOf, type Patient } from './testing/faults/hands.js';
-import { GATEWAY6, ipv6Faults } from './testing/faults/ipv6.js';
+import { GATEWAY6, ipv6Faults, type Six } from './testing/faults/ipv6.js';
 import { expectNamed, expectWell, expectWellAgain, NOBODY, patientOf } from './testing/faults/patient.js';
 import { TestLab, until, upTimeoutMs } from './testing/test-lab.js';
 
 let lab: TestLab;
 let patient: Patient;
-let six: Readonly<{ vm: InstanceState; address: string; outside: string }>;
+let six: Six;
 let faults: ReadonlyMap<string, Fault>;
 
 const all = (of: Patient): readonly Fault[] => {
@@ -19,19 +18,28 @@ const all = (of: Patient): readonly Fault[] => {
   return [...furtherFaults(of, hands), ...ipv6Faults(of, hands, () => six)];
 };
 
-/** The router has an address of IPv6 on the external network, too, and its gateway is there. Returned is the router's. */
-async function outside6(): Promise<string> {
+const sixIn = (ips: unknown): string =>
+  (ips as { ip_address: string }[]).find(({ ip_address }) => ip_address.includes(':'))?.ip_address ?? '';
+
+/** The router and the instance have addresses of IPv6 on the external network, too, and its gateway is there. */
+async function outside6(): Promise<Pick<Six, 'outside' | 'direct'>> {
   const { publicNetwork, router } = patient;
   const of = { network_id: publicNetwork.id, ip_version: 6, cidr: '2001:db8:e::/64', gateway_ip: GATEWAY6 };
   const subnet = await lab.create('subnet', { ...of, enable_dhcp: false });
   await lab.at('outside', ['ip', '-6', 'address', 'add', `${GATEWAY6}/64`, 'dev', 'eth0', 'nodad']);
   type Gateway = Readonly<{ external_fixed_ips: readonly { ip_address: string }[] }>;
   const { external_fixed_ips: before } = (await lab.get('router', router.id))['external_gateway_info'] as Gateway;
+  const { portId } = patient.direct;
+  const { fixed_ips: had } = await lab.get('port', portId);
+  const { fixed_ips } = await lab.update('port', portId, {
+    fixed_ips: [...(had as object[]), { subnet_id: subnet.id }],
+  });
+  const direct = sixIn(fixed_ips);
+  await lab.inside(patient.direct, ['ip', '-6', 'address', 'add', `${direct}/64`, 'dev', 'eth0', 'nodad']);
   const after = await lab.update('router', router.id, {
     external_gateway_info: { network_id: publicNetwork.id, external_fixed_ips: [...before, { subnet_id: subnet.id }] },
   });
-  const { external_fixed_ips: now } = after['external_gateway_info'] as Gateway;
-  return now.find(({ ip_address }) => ip_address.includes(':'))?.ip_address ?? '';
+  return { outside: sixIn((after['external_gateway_info'] as Gateway).external_fixed_ips), direct };
 }
 
 beforeAll(async () => {
@@ -49,14 +57,19 @@ beforeAll(async () => {
     await lab.request('PUT', `/v2.0/routers/${patient.router.id}/add_router_interface`, { subnet_id: id });
   }
   const outside = await outside6();
+  const stranger = await lab.newInstance('stranger', 'cmp1', network, {
+    ip: '192.168.66.11',
+    prefix: 24,
+    gateway: '192.168.66.1',
+  });
+  await lab.update('port', stranger.portId, { security_groups: [], port_security_enabled: false });
   const vm = await lab.newInstance('six', 'cmp2', network, {
     ip: '192.168.66.10',
     prefix: 24,
     gateway: '192.168.66.1',
   });
-  const fixed = (await lab.get('port', vm.portId))['fixed_ips'] as { ip_address: string }[];
-  const address = fixed.find(({ ip_address }) => ip_address.includes(':'))?.ip_address ?? '';
-  six = { vm, address, outside };
+  const address = sixIn((await lab.get('port', vm.portId))['fixed_ips']);
+  six = { vm, address, stranger, ...outside };
   await until(
     async () => {
       const { stdout } = await lab.inside(vm, ['ip', '-6', 'address', 'show', 'dev', 'eth0']);

@@ -40,10 +40,11 @@ export type ProbePlace = Readonly<z.infer<typeof ProbePlace>>;
  * - `nd`: the same of IPv6 (RFC 4861), `echo6`: of IPv6 (RFC 4443). Their addresses are of IPv6, those of the others of IPv4.
  * - `arp`: who has the address (RFC 826; with `from.ip` 0.0.0.0 an ARP probe, RFC 5227). An answer is a reply or an announcement by whoever has it.
  * - `echo`: an ICMP echo request. - `syn`: the first segment of a TCP connection; a reset is an answer.
- * - `others`: the same question; heard is an answer of somebody else than `to.mac`.
+ * - `others`: the same question; heard is an answer of somebody else than `to.mac`. `others6`: the same of IPv6.
  * - `asked`: nothing is sent but an ARP probe for `to.ip`; heard is for whom `to.mac` asks by ARP meanwhile.
  */
-const ProbeKind = z.enum(['arp', 'others', 'echo', 'syn', 'asked', 'nd', 'echo6']);
+const ProbeKind = z.enum(['arp', 'others', 'echo', 'syn', 'asked', 'nd', 'echo6', 'others6']);
+const OF_IPV6: readonly string[] = ['nd', 'echo6', 'others6'] satisfies z.infer<typeof ProbeKind>[];
 export const Probe = z
   .strictObject({
     place: ProbePlace,
@@ -53,7 +54,7 @@ export const Probe = z
     /** TCP port of `syn`; 0 for the others. */
     port: z.number().int().min(0).max(65535),
   })
-  .refine(({ kind, from, to }) => [from, to].every(({ ip }) => ip.includes(':') === ['nd', 'echo6'].includes(kind)), {
+  .refine(({ kind, from, to }) => [from, to].every(({ ip }) => ip.includes(':') === OF_IPV6.includes(kind)), {
     message: 'addresses of the IP version that the kind of probe is for',
   });
 export type Probe = Readonly<z.infer<typeof Probe>>;

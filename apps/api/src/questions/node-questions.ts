@@ -57,7 +57,7 @@ export class NodeQuestions {
     if (!this.outlet.connected) return { unknown: `${whom} was not asked: the API has no connection to the broker` };
     if (this.waiting.size >= MOST_UNDER_WAY)
       return { unknown: `${whom} was not asked: ${this.waiting.size} questions are under way; ask again`, busy: 'api' };
-    const ms = Math.max(1, Math.floor(Math.min(withinMs - (await this.changes.quiet()), QUESTIONS[question].withinMs)));
+    const ms = Math.max(1, Math.round(Math.min(withinMs - (await this.changes.quiet()), QUESTIONS[question].withinMs)));
     const id = randomUUID();
     const answered = await new Promise<Answer | null>((resolve) => {
       const timer = setTimeout(() => settle(null), ms + Math.min(ms, TRAVEL_MS));

@@ -101,12 +101,12 @@ function echo6(probe: Addresses, tag: Tag): { frame: string; answers: string[] }
   };
 }
 
-/** ARP packets by whoever has the address, but for one sender: patterns know no "not", so there is one for each digit that may differ. */
-const othersThan = (mac: string, ip: string): string[] =>
+/** All MACs but one: patterns know no "not", so there is one for each digit that may differ. */
+const othersThan = (mac: string): string[] =>
   [...mac].flatMap((digit, at) =>
     [...'0123456789abcdef']
       .filter((other) => other !== digit)
-      .map((other) => `${any(12)}${ARP}${any(2)}${mac.slice(0, at)}${other}${'.'.repeat(11 - at)}${ip}`),
+      .map((other) => `${mac.slice(0, at)}${other}${'.'.repeat(11 - at)}`),
   );
 
 function exchange(probe: Probe, tag: Tag): { frame: string; answers: string[] } {
@@ -114,7 +114,17 @@ function exchange(probe: Probe, tag: Tag): { frame: string; answers: string[] } 
     case 'arp':
       return { frame: arpQuestion(probe), answers: [`${any(12)}${ARP}${any(8)}${ipHex(probe.to.ip)}`] };
     case 'others':
-      return { frame: arpQuestion(probe), answers: othersThan(macHex(probe.to.mac), ipHex(probe.to.ip)) };
+      return {
+        frame: arpQuestion(probe),
+        answers: othersThan(macHex(probe.to.mac)).map((mac) => `${any(12)}${ARP}${any(2)}${mac}${ipHex(probe.to.ip)}`),
+      };
+    case 'others6': {
+      const { frame, answers } = solicitation(probe);
+      const [answer = ''] = answers;
+      // Behind the receiver, which may be anybody.
+      const from = (mac: string): string => any(6) + mac + answer.slice(any(12).length);
+      return { frame, answers: othersThan(macHex(probe.to.mac)).map(from) };
+    }
     case 'echo':
       return echo(probe, tag);
     case 'syn':

@@ -74,7 +74,7 @@ describe('frames of probes', () => {
   });
 
   it('ask by IPv6, with the sums of RFC 4443, and know their own answers', () => {
-    const six = (kind: 'nd' | 'echo6'): Probe => ({
+    const six = (kind: 'nd' | 'echo6' | 'others6'): Probe => ({
       ...probe(kind),
       from: { mac: 'fa:16:3e:00:00:01', ip: 'fe80::1' },
       to: { mac: 'fa:16:3e:00:00:02', ip: 'fd00::a:5' },
@@ -94,6 +94,15 @@ describe('frames of probes', () => {
       `fa163e000001fa163e00000286dd60000000${(payload.length / 2).toString(16).padStart(4, '0')}3aff${to}${from}${payload}`;
     expect(matches(nd.answers, head(`8800abcd60000000${to}0201fa163e000002`))).toBe(true);
     expect(matches(nd.answers, head(`8800abcd60000000${from}0201fa163e000002`))).toBe(false);
+    const others = asked(six('others6'));
+    expect(hexOf(others.frame)).toBe(hexOf(nd.frame));
+    const advertised = (mac: string): string => {
+      const told = head(`8800abcd60000000${to}0201${mac}`);
+      return told.slice(0, 12) + mac + told.slice(24);
+    };
+    expect(matches(others.answers, advertised('fa163e000002'))).toBe(false);
+    for (const other of ['fa163e000003', '0a163e000002', 'fa163e010002'])
+      expect(matches(others.answers, advertised(other))).toBe(true);
     const echo = asked(six('echo6'));
     expect(matches(echo.answers, head('8100abcd12340001'))).toBe(true);
     expect(matches(echo.answers, head('8000abcd12340001'))).toBe(false);

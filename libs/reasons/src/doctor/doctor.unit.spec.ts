@@ -537,3 +537,63 @@ describe('the declarations', () => {
     }
   });
 });
+
+/** An instance on the external network, with IPv6; and how its port is asked about. */
+const DIRECT = idOf('d7');
+const ON_WIRE: readonly PlumbEvent[] = [
+  ...OUTSIDE6,
+  events.portCreated({
+    ...{ portId: DIRECT, networkId: EXTERNAL, deviceId: 'vm7', deviceOwner: 'compute:nova', macAddress: mac(7) },
+    fixedIps: [
+      { subnetId: idOf('be0'), ipAddress: '10.255.0.30' },
+      { subnetId: idOf('be6'), ipAddress: 'fd00:e::30' },
+    ],
+  }),
+  events.portBound(DIRECT, EXTERNAL, 'cmp1'),
+];
+const ofDirect = ({ topology }: World): Subject => ({ sort: 'port', port: topology.get('port', DIRECT) as never });
+
+describe('who else has an address, on the wire', () => {
+  const onWire = (hears: (probe: Probe) => boolean): Examined =>
+    diagnosed({
+      ...{ events: ON_WIRE, subject: ofDirect },
+      nodes: {
+        namespace: HAS6,
+        probe: (_host, { probes }: { probes: Probe[] }) => ({
+          answers: probes.map((probe) =>
+            probe.kind.startsWith('others')
+              ? { ...NO, answered: hears(probe), fromMac: 'fa:16:3e:00:00:99' }
+              : answerTo(probe),
+          ),
+        }),
+      },
+    });
+  const found = ({ findings, well }: Examined) => [
+    findings.map(({ check }) => check).filter((check) => check.startsWith('duplicate')),
+    well.map(({ check }) => check).filter((check) => check.startsWith('duplicate')),
+  ];
+
+  it('is asked by ARP and by neighbour solicitations', () => {
+    expect(found(onWire(() => false))).toEqual([[], ['duplicate-address', 'duplicate-address-6']]);
+    expect(found(onWire(({ to }) => to.ip === 'fd00:e::30'))).toEqual([['duplicate-address-6'], ['duplicate-address']]);
+    expect(found(onWire(({ to }) => to.ip === '10.255.0.30'))).toEqual([
+      ['duplicate-address'],
+      ['duplicate-address-6'],
+    ]);
+  });
+
+  it('is not known by IPv6 where the agent is of the release before, and all else is', () => {
+    const { unknown, well } = diagnosed({
+      ...{ events: ON_WIRE, subject: ofDirect },
+      nodes: {
+        namespace: HAS6,
+        probe: (_host, { probes }: { probes: Probe[] }) =>
+          probes.some(({ kind }) => kind === 'others6')
+            ? null
+            : { answers: probes.map((probe) => (probe.kind === 'others' ? NO : answerTo(probe))) },
+      },
+    });
+    expect(well.map(({ check }) => check)).toEqual(expect.arrayContaining(['guest-address', 'duplicate-address']));
+    expect(unknown.map(({ check }) => check)).toEqual(['duplicate-address-6']);
+  });
+});

@@ -57,6 +57,8 @@ export type Examined = Readonly<{
 
 /** Probes of one question (contracts, looks.ts). */
 const MOST_PROBES = 60;
+/** Kinds that agents of the release before this one do not know: they refuse the whole question, so these go in one of their own. */
+const NEW_PROBES: readonly Probe['kind'][] = ['others6'];
 
 /** `forMs`: how long nodes wait for answers to what they send. */
 export function examine(known: Known, scene: Scene, traffic: Traffic | null, memory: Memory, forMs: number): Examined {
@@ -119,14 +121,18 @@ class Asking {
 
   /** Probes of a host go together. */
   wanted(): readonly Wanted[] {
-    const probes = [...this.probes].flatMap(([host, all]) => {
+    const isNew = ([, { kind }]: [string, Probe]): boolean => NEW_PROBES.includes(kind);
+    const lists = [...this.probes].flatMap(([host, all]) => {
       const list = [...all];
-      return Array.from({ length: Math.ceil(list.length / MOST_PROBES) }, (_, at): Wanted => {
+      return [list.filter((each) => !isNew(each)), list.filter(isNew)].map((some) => [host, some] as const);
+    });
+    const probes = lists.flatMap(([host, list]) =>
+      Array.from({ length: Math.ceil(list.length / MOST_PROBES) }, (_, at): Wanted => {
         const part = list.slice(at * MOST_PROBES, (at + 1) * MOST_PROBES);
         const params = { probes: part.map(([, probe]) => probe), forMs: this.forMs };
         return { host, agent: null, question: 'probe', params, keys: part.map(([key]) => key) };
-      });
-    });
+      }),
+    );
     return [...this.single.values(), ...probes];
   }
 }

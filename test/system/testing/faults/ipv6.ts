@@ -6,11 +6,22 @@ import type { Fault, Hands, Patient } from './hands.js';
 /** On the external network. */
 export const GATEWAY6 = '2001:db8:e::1';
 
-/** `six`: such an instance, behind the patient's router. `address`: its own of IPv6, by the API; `outside`: its router's. */
+/**
+ * `six`: such an instance, behind the patient's router. `address`: its own of IPv6, by the API; `outside`: its router's; `direct`: that of the patient's instance on the
+ * external network. `stranger`: another instance of its network, whose port is not guarded.
+ */
+export type Six = Readonly<{
+  vm: InstanceState;
+  address: string;
+  outside: string;
+  direct: string;
+  stranger: InstanceState;
+}>;
+
 export function ipv6Faults(
-  { lab, router }: Patient,
+  { lab, router, direct }: Patient,
   { at, shell, stop, go, agentUnit, agentsAnswer, netns, inGuest }: Hands,
-  six: () => Readonly<{ vm: InstanceState; address: string; outside: string }>,
+  six: () => Six,
 ): readonly Fault[] {
   const ask = (): string => `port/${six().vm.portId}`;
   const inRouter = (script: string): Promise<void> => shell('net1', `ip netns exec ${netns} sh -c '${script}'`);
@@ -95,6 +106,22 @@ export function ipv6Faults(
         await inGuest(six().vm, 'sysctl -qw net.ipv6.conf.eth0.autoconf=1');
         await anew();
       },
+    },
+    {
+      name: 'another instance has the IPv6 address, and its port is not guarded',
+      check: 'duplicate-address-6',
+      ask,
+      make: () => inGuest(six().stranger, `ip -6 address add ${six().address}/128 dev eth0 nodad`),
+      unmake: () => inGuest(six().stranger, `ip -6 address delete ${six().address}/128 dev eth0`),
+      says: () => /of port stranger has/,
+    },
+    {
+      name: 'a machine outside has the IPv6 address of an instance on the provider network',
+      check: 'duplicate-address-6',
+      ask: () => `port/${direct.portId}`,
+      make: () => at('outside', 'ip', '-6', 'address', 'add', `${six().direct}/128`, 'dev', 'eth0', 'nodad'),
+      unmake: () => at('outside', 'ip', '-6', 'address', 'delete', `${six().direct}/128`, 'dev', 'eth0'),
+      says: () => /somebody else answers/,
     },
     {
       name: 'an instance without a default route of IPv6',

@@ -1,21 +1,11 @@
 /** Whether the instance has its address, who gives it one, and who else has it. */
 import { carrierOf, DEVICE_OWNER, dhcpServiceOf, isRouterPort, type Port, type Probe } from '@plumbline/contracts';
 import { streamOfObject } from '@plumbline/topology';
-import {
-  answered,
-  byAdministrator,
-  byOwner,
-  check,
-  type Facts,
-  fault,
-  inGuest,
-  PENDING,
-  type Verdict,
-  WELL,
-} from '../check.js';
+import { answered, byAdministrator, byOwner, check, type Facts, fault, inGuest, type Verdict, WELL } from '../check.js';
 import { hostOfPort, serversOf } from '../scene.js';
-import { DOCTOR_MAC, type Guest, asked, atGuest, isAnswer, ofGuest, withoutAddress } from './asking.js';
-import { NOWHERE, NO_MAC, nameOf } from './names.js';
+import { DOCTOR_MAC, asked, atGuest, isAnswer, ofGuest, withoutAddress } from './asking.js';
+import { NOWHERE, nameOf } from './names.js';
+import { isIpv6, neighbourProbe } from './neighbour.js';
 import { andNobodyMends } from './switch.js';
 
 /** Who gives instances their addresses. */
@@ -111,41 +101,40 @@ export const addressChecks = [
       'Another instance of the network has the address of the port, too: one whose port is not guarded; or, on a physical network, a machine of somebody else.',
     mends: 'Take the address from that instance, or guard its port: openstack port set --enable-port-security PORT',
     whose: 'cloud',
-    judge: (port, facts) =>
-      ofGuest(port, facts, (guest) => {
-        const others = unguardedOn(port, facts);
-        let isPending = false;
-        for (const other of others) {
-          const told = asked(facts, other.binding.host, {
-            place: atGuest(other.id),
-            kind: 'arp',
-            from: { mac: DOCTOR_MAC, ip: NOWHERE },
-            to: { mac: NO_MAC, ip: guest.ip },
-            port: 0,
-          });
-          if (!isAnswer(told)) isPending ||= told?.is === 'pending';
-          else if (told.answered)
-            return fault(
-              `the instance of port ${nameOf(other)} has ${guest.ip}, too, the address of port ${nameOf(port)}`,
-              byOwner(
-                `take ${guest.ip} from that instance, or guard its port: openstack port set --enable-port-security ${other.id}`,
-              ),
-              {
-                stream: streamOfObject(other),
-                types: ['PortAttributesSet', 'PortCreated'],
-                data: { portSecurityEnabled: false },
-              },
-            );
-        }
-        const outside = onPhysicalNetwork(guest, facts);
-        if (outside?.is === 'fault') return outside;
-        return isPending || outside?.is === 'pending' ? PENDING : WELL;
-      }),
+    judge: (port, facts) => ofGuest(port, facts, ({ ip }) => hadElsewhere(port, ip, facts)),
   }),
 ] as const;
 
+/** Of verdicts about one thing the one that counts most. */
+export const firstOf = (verdicts: readonly Verdict[]): Verdict =>
+  (['fault', 'pending', 'unknown'] as const).flatMap((is) => verdicts.find((each) => each?.is === is) ?? [])[0] ?? WELL;
+
+/** Whether anybody else has this address of the port: an instance whose port is not guarded, or a machine on its physical network. */
+export function hadElsewhere(port: Port, ip: string, facts: Facts): Verdict {
+  const open: Verdict[] = [];
+  for (const other of unguardedOn(port, facts)) {
+    const from = { mac: DOCTOR_MAC, ip: NOWHERE };
+    const told = asked(facts, other.binding.host, neighbourProbe(atGuest(other.id), from, ip));
+    if (!isAnswer(told)) open.push(told);
+    else if (told.answered)
+      return fault(
+        `the instance of port ${nameOf(other)} has ${ip}, too, the address of port ${nameOf(port)}`,
+        byOwner(
+          `take ${ip} from that instance, or guard its port: openstack port set --enable-port-security ${other.id}`,
+        ),
+        {
+          stream: streamOfObject(other),
+          types: ['PortAttributesSet', 'PortCreated'],
+          data: { portSecurityEnabled: false },
+        },
+      );
+  }
+  const outside = onPhysicalNetwork(port, ip, facts);
+  return firstOf([outside, ...open]);
+}
+
 /** On a physical network anybody may have the address: asked is by a router or a DHCP server of ours that is on it. */
-function onPhysicalNetwork({ port, ip }: Guest, { objects, ...facts }: Facts): Verdict {
+function onPhysicalNetwork(port: Port, ip: string, { objects, ...facts }: Facts): Verdict {
   const network = objects.get('network', port.networkId);
   if (network?.physicalNetwork === null) return null;
   const asker = objects
@@ -153,8 +142,10 @@ function onPhysicalNetwork({ port, ip }: Guest, { objects, ...facts }: Facts): V
     .map((each) => ({ port: each, place: placeOf(each), host: hostOfPort(objects, each) }))
     .find(({ place, host }) => place !== null && host !== '');
   if (!asker?.place) return null;
+  const probe = neighbourProbe(asker.place, { mac: asker.port.macAddress, ip: NOWHERE }, ip);
   const told = asked({ ...facts, objects }, asker.host, {
-    ...{ place: asker.place, kind: 'others', from: { mac: asker.port.macAddress, ip: NOWHERE }, port: 0 },
+    ...probe,
+    kind: isIpv6(ip) ? 'others6' : 'others',
     to: { mac: port.macAddress, ip },
   });
   if (!isAnswer(told)) return told;

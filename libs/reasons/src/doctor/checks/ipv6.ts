@@ -4,7 +4,9 @@ import { linkLocal } from '@plumbline/ovs-core';
 import { byAdministrator, check, type Facts, fault, inGuest, type Verdict, WELL } from '../check.js';
 import { asked, atGuest, isAnswer, pluggedAt } from './asking.js';
 import { insideOf } from './inside.js';
+import { firstOf, hadElsewhere } from './addresses.js';
 import { NO_MAC, nameOf } from './names.js';
+import { isIpv6 } from './neighbour.js';
 import { andNobodyMends } from './switch.js';
 
 /** Of the router's side: its MAC, its link-local address, and the one that it has in the subnet. */
@@ -103,6 +105,21 @@ export const guest6Checks = [
           ),
         );
       }),
+  }),
+  check({
+    id: 'duplicate-address-6',
+    of: 'port',
+    when: ['floating-ip', 'port', 'network'],
+    needs: ['log', 'probe'],
+    finds:
+      'Another instance of the network has an IPv6 address of the port, too: one whose port is not guarded; or, on a physical network, a machine of somebody else.',
+    mends: 'Take the address from that instance, or guard its port: openstack port set --enable-port-security PORT',
+    whose: 'cloud',
+    judge: (port, facts) => {
+      const ips = port.fixedIps.map(({ ipAddress }) => ipAddress).filter(isIpv6);
+      if (ips.length === 0 || port.binding.host === '' || !port.adminStateUp) return null;
+      return pluggedAt(port, facts, () => firstOf(ips.map((ip) => hadElsewhere(port, ip, facts))));
+    },
   }),
   check({
     id: 'guest-gateway-6',
