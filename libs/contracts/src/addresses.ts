@@ -58,9 +58,19 @@ export function isNoHostIn(cidr: string, address: string): boolean {
 
 /** The prefix with its host bits zeroed: `10.0.0.5/24` is `10.0.0.0/24`. */
 export const canonicalCidr = (cidr: string): string => {
+  const [address = '', length = ''] = cidr.split('/');
+  if (IPV4.test(address) && LENGTH.test(length)) return `${maskedIpv4(address, Number(length))}/${Number(length)}`;
   const { first, version } = rangeOf(cidr);
   return `${intToAddress(first, version)}/${prefixLengthOf(cidr)}`;
 };
+
+const LENGTH = /^(?:\d|[12]\d|3[0-2])$/;
+function maskedIpv4(address: string, length: number): string {
+  return address
+    .split('.')
+    .map((byte, at) => Number(byte) & (0xff00 >> Math.min(8, Math.max(0, length - 8 * at))) & 0xff)
+    .join('.');
+}
 
 export function cidrContains(cidr: string, address: string): boolean {
   const range = rangeOf(cidr);

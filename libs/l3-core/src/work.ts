@@ -2,7 +2,7 @@
  * One router on its way through a converge: what is wanted of it, what was found, what each plan still needs; and what is said of it at the end.
  */
 import { ObjectKey } from '@plumbline/contracts';
-import { digest, Plan, Refusal, Run } from '@plumbline/reconcile';
+import { digest, Plan, Refusal, Run, type Wanted } from '@plumbline/reconcile';
 import { HostView } from '@plumbline/topology';
 import { Announcement, L3Step, Probe, ProbeAnswer } from './driver.js';
 import { impossibleOf } from './impossible.js';
@@ -27,12 +27,21 @@ const NOTHING: Omit<RouterPlan, 'routerId'> = {
   announce: [],
 };
 
-const digests = new WeakMap<RouterState, string>();
+const digests = new WeakMap<RouterState, Wanted>();
 
-function digestOf(state: RouterState): string {
-  const text = digests.get(state) ?? digest(stateText(state));
-  digests.set(state, text);
-  return text;
+/** Of a router with hundreds of floating IPs it takes milliseconds, and is asked for when something is repaired. */
+function digestOf(state: RouterState): Wanted {
+  let made = digests.get(state);
+  if (!made) {
+    let text: string | null = null;
+    made = {
+      get text() {
+        return (text ??= digest(stateText(state)));
+      },
+    };
+    digests.set(state, made);
+  }
+  return made;
 }
 
 /** One router on its way through a converge. */
@@ -45,7 +54,7 @@ export class Work {
   private needed: readonly L3Task[] = [];
   /** Owner -> its first step of any plan. */
   private readonly steps = new Map<string, L3Step>();
-  private text: string | null | undefined;
+  private digest: Wanted | null | undefined;
   /** Device and address of what any plan announces. */
   private readonly announces = new Set<string>();
 
@@ -58,9 +67,10 @@ export class Work {
   ) {}
 
   /** Digest of what is wanted; null when nothing is, or it is not known. */
-  get wanted(): string | null {
-    if (this.text === undefined) this.text = this.rendered?.kind === 'present' ? digestOf(this.rendered.state) : null;
-    return this.text;
+  get wanted(): Wanted | null {
+    if (this.digest === undefined)
+      this.digest = this.rendered?.kind === 'present' ? digestOf(this.rendered.state) : null;
+    return this.digest;
   }
 
   /** Outer ends of the links that are wanted. */
@@ -90,7 +100,7 @@ export class Work {
 
   private hold(held: Held, { userspace }: L3State): void {
     this.held = held;
-    this.text = undefined;
+    this.digest = undefined;
     if (this.rendered?.kind !== 'present') return;
     const facts = { userspace, metadata: this.metadata };
     this.rendered = { ...this.rendered, state: renderRouter(withhold(this.rendered.gathered, held), facts) };

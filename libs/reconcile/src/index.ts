@@ -16,4 +16,5 @@ export {
   type Refusal,
   type Stage,
   type Task,
+  type Wanted,
 } from './types.js';

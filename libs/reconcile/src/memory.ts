@@ -1,10 +1,10 @@
 /** What the engine remembers from one converge to the next. What it costs to lose it: types.ts, "What is remembered". */
 import { Run } from './run.js';
-import { Task } from './types.js';
+import { Task, Wanted } from './types.js';
 
 const NONE: ReadonlySet<string> = new Set();
 
-type Settled = Readonly<{ wanted: string; failing: ReadonlySet<string> }>;
+type Settled = Readonly<{ wanted: Wanted; failing: ReadonlySet<string> }>;
 /** `pause`: how many looks it is left alone for; `left`: how many of these are to come, -1 while it is tried again. */
 type Stuck = Readonly<{ plan: string; reasons: ReadonlyMap<string, string>; pause: number; left: number }>;
 const FIRST_PAUSE = 3;
@@ -16,9 +16,9 @@ export class Memory {
   private readonly refused = new Map<string, ReadonlySet<string>>();
 
   /** Whether this owner was well when its unit was last settled, and the unit is wanted as it was then. */
-  wasWell(unit: string, owner: string, wanted: string | null): boolean {
+  wasWell(unit: string, owner: string, wanted: Wanted | null): boolean {
     const was = this.settled.get(unit);
-    return was !== undefined && wanted !== null && was.wanted === wanted && !was.failing.has(owner);
+    return was !== undefined && wanted !== null && !was.failing.has(owner) && isSame(was.wanted, wanted);
   }
 
   /**
@@ -59,7 +59,7 @@ export class Memory {
    * Ends a converge. `wanted`: of each unit that was looked at, null where nothing is wanted of it. Without `mayRemove` no unit counts as settled: something
    * that is to be removed may be left.
    */
-  conclude(run: Run, wanted: ReadonlyMap<string, string | null>, mayRemove: boolean): void {
+  conclude(run: Run, wanted: ReadonlyMap<string, Wanted | null>, mayRemove: boolean): void {
     const failing = new Map<string, Set<string>>();
     const refused = new Map<string, Set<string>>();
     for (const [owner, { unit, kind }] of run.failures) {
@@ -77,6 +77,9 @@ export class Memory {
     }
   }
 }
+
+const textOf = (wanted: Wanted): string => (typeof wanted === 'string' ? wanted : wanted.text);
+const isSame = (a: Wanted, b: Wanted): boolean => a === b || textOf(a) === textOf(b);
 
 /** A plan as text: equal plans give equal text. */
 const planText = <Step>(tasks: readonly Task<Step>[]): string =>

@@ -107,7 +107,7 @@ export interface Agent<Found, Step> {
   /** Looks at these units anew. Changes nothing. A rejection ends the converge. */
   observe(units: ReadonlySet<string>): Promise<Found>;
   /** Digest of what is wanted of a unit; null: nothing of it, or not known now. Equal text means wanted as before. */
-  wanted(unit: string): string | null;
+  wanted(unit: string): Wanted | null;
   /** Why an owner failed, for whoever reads its status. `step`: null when several of its steps were one batch. */
   refusal(owner: string, step: Step | null, error: Error): string;
   /** Why an owner is stuck: the steps are what is still needed. Says what is wrong and who can mend it. */
@@ -117,6 +117,9 @@ export interface Agent<Found, Step> {
   /** False for a task that is no drift whatever is remembered. Default: all may be. */
   isDrift?(task: Task<Step>): boolean;
 }
+
+/** A text, or one that is worked out when it is asked for: equal objects mean equal texts. */
+export type Wanted = string | Readonly<{ text: string }>;
 
 /** Why an owner is not as wanted. */
 export type Failure = Readonly<{ unit: string; reason: string; kind: 'refused' | 'stuck' | 'planned' }>;
