@@ -3,8 +3,7 @@
  * says which host and agent it is from.
  *
  * Goals: whoever asks hears within the question's time, whatever became of the message; no number of questions holds this process up. So a question that is not answered is an
- * answer in words and no error, and only so many are under way. Nor does a question hold up a change: it waits
- * a moment for one that has just begun.
+ * answer in words and no error, and only so many are under way. Nor does a question hold up a change: it waits a moment for one that has just begun.
  */
 import {
   type AgentKind,
@@ -27,7 +26,7 @@ export type Told<Q extends QuestionName> =
   /** `busy`: whoever asks again a moment later may hear it; this process has too many under way, or the agent. */
   | Readonly<{ unknown: string; busy?: 'api' | 'agent' }>;
 
-/** Questions under way in one process. */
+/** Questions under way in one process, those that wait for changes among them. */
 const MOST_UNDER_WAY = 64;
 /** For the way there and back. */
 const TRAVEL_MS = 1_000;
@@ -38,6 +37,7 @@ export class NodeQuestions {
   /** Names this process in the subject that is answered on. */
   readonly asker = randomBytes(8).toString('hex');
   private readonly waiting = new Map<string, Waiting>();
+  private underWay = 0;
 
   constructor(
     private readonly outlet: Outlet,
@@ -55,8 +55,24 @@ export class NodeQuestions {
   ): Promise<Told<Q>> {
     const whom = `the ${agent} agent of ${host}`;
     if (!this.outlet.connected) return { unknown: `${whom} was not asked: the API has no connection to the broker` };
-    if (this.waiting.size >= MOST_UNDER_WAY)
-      return { unknown: `${whom} was not asked: ${this.waiting.size} questions are under way; ask again`, busy: 'api' };
+    if (this.underWay >= MOST_UNDER_WAY)
+      return { unknown: `${whom} was not asked: ${this.underWay} questions are under way; ask again`, busy: 'api' };
+    this.underWay += 1;
+    try {
+      return await this.answerOf(host, agent, question, params, withinMs);
+    } finally {
+      this.underWay -= 1;
+    }
+  }
+
+  private async answerOf<Q extends QuestionName>(
+    host: string,
+    agent: AgentKind,
+    question: Q,
+    params: ParamsAsked<Q>,
+    withinMs: number,
+  ): Promise<Told<Q>> {
+    const whom = `the ${agent} agent of ${host}`;
     const ms = Math.max(1, Math.round(Math.min(withinMs - (await this.changes.quiet()), QUESTIONS[question].withinMs)));
     const id = randomUUID();
     const answered = await new Promise<Answer | null>((resolve) => {

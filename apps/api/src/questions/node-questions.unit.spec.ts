@@ -76,3 +76,15 @@ it('is told behind a change that came meanwhile: what is worked out of it can wa
   await ask();
   expect(performance.now() - changedAt).toBeGreaterThanOrEqual(38);
 });
+
+it('no number of them waits for changes: who asks too much is told so at once', async () => {
+  const changes = new Changes();
+  changes.note();
+  const { ask, asked } = asking(changes);
+  const told = Promise.all(Array.from({ length: 70 }, () => ask()));
+  await delay(5);
+  expect(asked).toHaveLength(0);
+  expect((await told).filter((each) => 'busy' in each)).toHaveLength(6);
+  expect(asked).toHaveLength(64);
+  expect(await ask()).toHaveProperty('answer');
+});
