@@ -1,6 +1,6 @@
 /**
- * What a router is after steps that leave no doubt: what a next change may begin with before the router has been read back (converge.ts). It is a guess, as anybody may have
- * changed the router meanwhile: the read-back that follows decides.
+ * What a router is expected to be after steps whose effect is known, so that the next change can begin before the router has been read back (converge.ts). Somebody else may
+ * have changed the router meanwhile, so nothing is told by it: the read-back that follows decides.
  */
 import { L3Step } from './driver.js';
 import { foundKernelRoute, kernelRoutesOf } from './routes.js';

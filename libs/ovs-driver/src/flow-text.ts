@@ -99,11 +99,14 @@ export class DumpedFlows {
 const IN_PORT = /\b(in_port=)(\d+)\b/g;
 const OUTPUT = /\b(output:)(\d+)\b/g;
 
-/** A dump (`--no-names`) of a bridge with these ports as `--names` prints it. */
+/** In flows of others. */
+const RESUBMIT = /\b(resubmit\()(\d+)\b/g;
+
+/** A dump (`--no-names`) of a bridge with these ports as `--names` prints it, but for actions that are rare (`enqueue`, `bundle`): their ports stay numbers. */
 export function namedFlows(dump: string, ports: ObservedBridge['ports']): string {
   const names = namesByNumber(ports);
   const named = (_whole: string, field: string, number: string): string => `${field}${names.get(number) ?? number}`;
-  return dump.replace(IN_PORT, named).replace(OUTPUT, named);
+  return dump.replace(IN_PORT, named).replace(OUTPUT, named).replace(RESUBMIT, named);
 }
 
 /** As `--names` prints them. */

@@ -1,10 +1,21 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ObservedPort } from '@plumbline/ovs-core';
-import { bundleText, DumpedFlows, parseFlows } from './flow-text.js';
+import { bundleText, DumpedFlows, namedFlows, parseFlows } from './flow-text.js';
 
 /** Of the names that ports with these numbers have. */
 const portsOf = (named: Readonly<Record<string, number>>) =>
   new Map(Object.entries(named).map(([name, ofport]) => [name, { name, ofport } as ObservedPort]));
+
+it('a dump with numbers is named as ovs-ofctl names it, of others, too', () => {
+  const dump = [
+    ' cookie=0x1, table=5, priority=7,ip,in_port=LOCAL actions=LOCAL,output:1,resubmit(1,6),IN_PORT',
+    ' cookie=0x504c000000000018, priority=3,in_port=2,vlan_tci=0x0000/0x1fff actions=output:3,output:17,resubmit(,6)',
+  ].join('\n');
+  expect(namedFlows(dump, portsOf({ eth2: 1, 'int-br-ex': 2, tap3: 3 })).split('\n')).toEqual([
+    ' cookie=0x1, table=5, priority=7,ip,in_port=LOCAL actions=LOCAL,output:eth2,resubmit(eth2,6),IN_PORT',
+    ' cookie=0x504c000000000018, priority=3,in_port="int-br-ex",vlan_tci=0x0000/0x1fff actions=output:tap3,output:17,resubmit(,6)',
+  ]);
+});
 
 describe('parseFlows', () => {
   it('tells ours from those of others and from what the switch learned', () => {
